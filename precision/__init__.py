@@ -1,0 +1,1 @@
+"""Precision Explorer: what a number format does to a model."""

@@ -1,0 +1,1 @@
+"""One Plotly figure a file: numbers first (`XInfo`), drawing second."""

@@ -1,0 +1,1 @@
+"""Jobs: submit, progress, cancel, on a local worker process or a Dask cluster."""

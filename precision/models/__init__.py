@@ -1,0 +1,1 @@
+"""Where models come from: each gives a module, its inputs and its provenance."""

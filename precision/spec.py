@@ -1,0 +1,117 @@
+"""What to run: one frozen, validated request. It is the cache key and the share link of its result."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from precision.errors import InputError
+from precision.formats import NumericFormat, format_named
+
+MAX_BATCH = 4096
+MAX_LENGTH = 8192
+MAX_TEXT_CHARACTERS = 20_000
+
+
+class CastMethod(StrEnum):
+    """A way to bring a model into a format."""
+
+    TO = "to"
+    HALF = "half"
+    BFLOAT16 = "bfloat16"
+    AUTOCAST = "autocast"
+    WEIGHTS_ONLY = "weights-only"
+
+
+_ONLY_FORMAT = {CastMethod.HALF: "float16", CastMethod.BFLOAT16: "bfloat16"}
+_AUTOCAST_FORMATS = ("bfloat16", "float16")
+
+
+def formats_of(method: CastMethod, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the format `names` that `method` can produce, in their order."""
+    if method in _ONLY_FORMAT:
+        return tuple(name for name in names if name == _ONLY_FORMAT[method])
+    if method is CastMethod.AUTOCAST:
+        return tuple(name for name in names if name in _AUTOCAST_FORMATS)
+    return names
+
+
+class RunSpec(BaseModel):
+    """Everything that decides a comparison's numbers. Equal specs have equal digests.
+
+    `batch` and `length` of None mean the model's own default input size.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=MAX_TEXT_CHARACTERS)
+
+    model: str = "tinynet"
+    """A model id of the catalogue, or `hf:<hub id or local folder>`."""
+    dtype: str = "float16"
+    """The candidate's format, by name or alias."""
+    method: CastMethod = CastMethod.TO
+    device: str = "cpu"
+    input: str = "default"
+    """One of the model's named inputs; `default` is its first."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 123
+    """Seeds random weights and random inputs."""
+    batch: Annotated[int, Field(ge=1, le=MAX_BATCH)] | None = None
+    length: Annotated[int, Field(ge=1, le=MAX_LENGTH)] | None = None
+    text: str | None = None
+    """Sentences, one a line, for models with a tokenizer."""
+    reference: Literal["float32", "float64"] = "float32"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _canonical_format(cls, data: object) -> object:
+        if isinstance(data, Mapping) and isinstance(data.get("dtype"), str):
+            return {**data, "dtype": format_named(data["dtype"]).name}
+        return data
+
+    @model_validator(mode="after")
+    def _method_fits_format(self) -> Self:
+        allowed = formats_of(self.method, (self.dtype,))
+        if not allowed:
+            only = " or ".join(
+                [_ONLY_FORMAT[self.method]] if self.method in _ONLY_FORMAT else _AUTOCAST_FORMATS
+            )
+            raise InputError(
+                f"Cast method {self.method.value!r} gives {only}, not {self.dtype}. "
+                f"Choose that format, or method 'to'."
+            )
+        return self
+
+    @property
+    def format(self) -> NumericFormat:
+        """The candidate's format."""
+        return format_named(self.dtype)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, object]) -> Self:
+        """A spec from loosely typed values, such as a link's.
+
+        Raises:
+            InputError: a value is unknown, malformed or out of range; the message names the field.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or "request"
+            if first["type"] == "extra_forbidden":
+                known = ", ".join(cls.model_fields)
+                raise InputError(f"Unknown setting {field!r}. Known: {known}.") from error
+            given = str(first["input"])[:80]
+            raise InputError(f"{field} = {given!r}: {first['msg']}.") from error
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, in hex."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def to_query(self) -> dict[str, str]:
+        """The settings that differ from the defaults, as strings for a link."""
+        changed = self.model_dump(mode="json", exclude_defaults=True)
+        return {name: str(value) for name, value in changed.items()}
