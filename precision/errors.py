@@ -16,6 +16,11 @@ class UnsupportedError(InputError):
 class ForwardError(PrecisionError):
     """A model's forward raised; the message names the module it raised in and the last that ran."""
 
+    def __init__(self, message: str, where: str | None = None) -> None:
+        super().__init__(message)
+        self.where = where
+        """fqn of the module it raised in."""
+
 
 class JobError(PrecisionError):
     """A job ended without its result: a crashed worker, a limit, a lost scheduler."""

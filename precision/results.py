@@ -30,6 +30,8 @@ class DeviceInfo(Result):
     name: str
     memory_bytes: int | None
     """Total memory of the device."""
+    native_formats: tuple[str, ...] = ()
+    """Formats in which a matrix product was seen to run there."""
 
 
 class Environment(Result):
@@ -60,6 +62,8 @@ class InputChoice(Result):
     takes_text: bool = False
     default_batch: int | None = None
     default_length: int | None = None
+    max_batch: int | None = None
+    max_length: int | None = None
 
 
 class ModelDescription(Result):
@@ -125,6 +129,9 @@ class TensorAudit(Result):
     dtype_after: str
     bytes_before: int
     bytes_after: int
+    counted_bytes_before: int
+    """Of these, the bytes that no earlier tensor covers: summed over all tensors, the model's total."""
+    counted_bytes_after: int
     tied_to: str | None
     """fqn of the first tensor that shares its storage before the cast; its bytes count there."""
     tie_kept: bool | None
@@ -298,11 +305,10 @@ class Timing(Result):
 
 
 class Cost(Result):
-    """What the candidate saves; bytes from the real tensors, time measured side by side."""
+    """Time of both models, measured in turns in one run."""
 
-    reference_time: Timing | None
-    candidate_time: Timing | None
-    note: str
+    reference_time: Timing
+    candidate_time: Timing
 
 
 # --- one run ------------------------------------------------------------------------------------

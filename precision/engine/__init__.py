@@ -1,1 +1,7 @@
 """Jobs: submit, progress, cancel, on a local worker process or a Dask cluster."""
+
+from precision.engine.config import EngineConfig
+from precision.engine.engine import Engine
+from precision.engine.jobs import EngineState, Job, JobStatus
+
+__all__ = ["Engine", "EngineConfig", "EngineState", "Job", "JobStatus"]

@@ -1,0 +1,128 @@
+"""Errors: how are the output errors distributed?"""
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import downloads, frame
+from pages.ui.chart import show
+from pages.ui.guard import enter_through_router
+from pages.ui.job import current_result
+from precision.charts.error_by_magnitude import plot_error_by_magnitude
+from precision.charts.error_ecdf import plot_error_ecdf
+from precision.charts.error_histogram import HistogramKind, plot_error_histogram
+from precision.glossary import METRICS
+from precision.names import escape_markdown, for_markdown
+from precision.results import CompareResult, Comparison, OutputComparison
+from precision.units import number_text
+
+KINDS: tuple[HistogramKind, ...] = ("absolute", "signed", "ulp")
+
+HOW_TO_READ = """\
+Both outputs are widened to float64 before they are subtracted. Elements that are not finite are counted apart and
+enter no mean.
+
+- **Signed error**: a shifted peak is a bias; a symmetric one is rounding noise.
+- **Absolute error** and its cumulative distribution: how large, on a log axis. Exact zeros are shown apart.
+- **ULP error**: the error in units of the format's own spacing at that value. Half a unit is the best that any
+  computation in the format can do.
+- **Error against magnitude**: points along a diagonal have a constant relative error, as rounding has; a flat band is
+  an error that does not shrink with the value, which hits small values hardest.
+"""
+
+
+def main() -> None:
+    """Draw the page."""
+    enter_through_router()
+    result = current_result()
+    comparison = result.comparison
+    if comparison is None or not comparison.outputs:
+        frame.header("No outputs to compare", result)
+        frame.footer(result, how_to_read=HOW_TO_READ)
+        st.stop()
+    overall = comparison.overall
+    frame.header(
+        f"The outputs are off by {number_text(overall.mean_abs_error)} on average, "
+        f"{number_text(overall.max_abs_error)} at most",
+        result,
+    )
+    for note in comparison.notes:
+        st.info(escape_markdown(note), icon=":material/info:")
+    output = frame.pick_output(comparison.outputs)
+    distributions(output, comparison, result)
+    worst(output, result)
+    all_metrics(output, comparison, result)
+    frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def distributions(output: OutputComparison, comparison: Comparison, result: CompareResult) -> None:
+    """The charts of one output's error."""
+    if output.distributions is None:
+        st.info(
+            f"{escape_markdown(output.path)} is {output.candidate_dtype} with {output.metrics.elements:,} elements: "
+            "there is no distribution of errors to draw.",
+            icon=":material/info:",
+        )
+        return
+    dtype = result.spec.dtype
+    kind = st.radio(
+        "Error",
+        KINDS,
+        key="chart",
+        bind="query-params",
+        horizontal=True,
+        help="Signed, absolute, or in units in the last place of the format.",
+    )
+    left, right = st.columns(2)
+    with left:
+        show(plot_error_histogram(output, dtype, kind=kind), key=f"{kind}-error")
+    with right:
+        show(plot_error_ecdf(output, dtype, rounding_floor=comparison.rounding_floor), key="error-ecdf")
+    show(plot_error_by_magnitude(output, dtype), key="error-by-magnitude")
+
+
+def worst(output: OutputComparison, result: CompareResult) -> None:
+    """The elements with the largest errors."""
+    st.subheader("Worst elements", anchor=False)
+    st.caption(f"Of {for_markdown(output.path)}, with their place in the tensor; one-sided infinities and NaN first.")
+    downloads.table(
+        pd.DataFrame(
+            {
+                "index": [str(list(pair.index)) for pair in output.worst],
+                "reference": [pair.reference for pair in output.worst],
+                "candidate": [pair.candidate for pair in output.worst],
+                "absolute error": [pair.abs_error for pair in output.worst],
+                "ULP error": [pair.ulp_error for pair in output.worst],
+            }
+        ),
+        name=f"{downloads.file_stem(result)}-worst",
+        key="worst",
+        alt="The elements with the largest absolute error",
+        column_config=downloads.NUMBERS,
+    )
+
+
+def all_metrics(output: OutputComparison, comparison: Comparison, result: CompareResult) -> None:
+    """Every metric of this output, beside the two floors."""
+    st.subheader("All metrics", anchor=False)
+    columns = {
+        "this output": output.metrics,
+        "all outputs": comparison.overall,
+        "rounding floor": comparison.rounding_floor,
+        "repeat floor": comparison.repeat_floor,
+    }
+    downloads.table(
+        pd.DataFrame(
+            {"metric": [metric.label for metric in METRICS], "unit": [metric.unit for metric in METRICS]}
+            | {
+                title: [number_text(getattr(metrics, metric.name)) for metric in METRICS]
+                for title, metrics in columns.items()
+            }
+            | {"definition": [metric.definition for metric in METRICS]}
+        ),
+        name=f"{downloads.file_stem(result)}-metrics",
+        key="metrics",
+        alt="Every metric with its definition",
+    )
+
+
+main()

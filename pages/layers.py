@@ -1,0 +1,115 @@
+"""Layers: which dtype has every stored tensor, before and after?"""
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import downloads, frame
+from pages.ui.chart import show
+from pages.ui.guard import enter_through_router
+from pages.ui.job import current_result
+from precision.charts.module_tree import plot_module_tree
+from precision.charts.stored_values import plot_stored_values
+from precision.names import escape_markdown
+from precision.results import CastAudit, TensorAudit
+from precision.units import bytes_text
+
+HOW_TO_READ = """\
+Each row of the table is one stored tensor: a **parameter**, a **buffer** (persistent or not) or a **plain attribute**
+that no cast sees. *Before* is the reference, *after* the candidate. Tied tensors share one storage; their bytes
+count once, at the first name.
+
+A cast can ruin a model by itself: *became infinite*, *saturated* and *became zero* count stored values that were
+fine before. *Relative error* is that of rounding the stored values; half the format's epsilon is the most it can be
+where the values are in the format's normal range.
+
+In the tree, area is bytes and colour is dtype; the two sides share one scale, so what shrinks is what is saved.
+"""
+
+FILTERS = ("all", "changed", "unchanged", "damaged values")
+
+
+def main() -> None:
+    """Draw the page."""
+    enter_through_router()
+    result = current_result()
+    audit = result.audit
+    if audit is None:
+        frame.header("No cast to show", result)
+        st.stop()
+    changed = sum(tensor.changed for tensor in audit.tensors)
+    frame.header(
+        f"{changed} of {len(audit.tensors)} tensors change: {bytes_text(audit.bytes_before)} become "
+        f"{bytes_text(audit.bytes_after)}",
+        result,
+    )
+    for warning in audit.warnings:
+        st.warning(escape_markdown(warning), icon=":material/report:")
+    show(plot_module_tree(audit), key="module-tree")
+    tensor_table(audit, name=f"{downloads.file_stem(result)}-tensors")
+    show(plot_stored_values(audit, result.spec.dtype), key="stored-values")
+    frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def tensor_table(audit: CastAudit, *, name: str) -> None:
+    """The audit as a sortable table, narrowed by name and by what happened."""
+    left, right = st.columns([2, 3])
+    find = left.text_input(
+        "Find a tensor",
+        key="find",
+        bind="query-params",
+        placeholder="part of its name, kind or dtype",
+        help="Shows the rows that contain these letters.",
+    )
+    which = right.radio("Show", FILTERS, key="show", bind="query-params", horizontal=True)
+    rows = [tensor for tensor in audit.tensors if _matches(tensor, find) and _is(which, tensor)]
+    st.caption(f"{len(rows)} of {len(audit.tensors)} tensors.")
+    downloads.table(
+        _table(rows),
+        name=name,
+        key="tensors",
+        alt="Every stored tensor before and after the cast",
+        column_config={
+            "bytes before": st.column_config.NumberColumn(format="localized"),
+            "bytes after": st.column_config.NumberColumn(format="localized"),
+            "RMS relative error": st.column_config.NumberColumn(format="scientific"),
+            "max relative error": st.column_config.NumberColumn(format="scientific"),
+        },
+    )
+
+
+def _matches(tensor: TensorAudit, find: str) -> bool:
+    row = " ".join((tensor.fqn, tensor.kind, tensor.dtype_before, tensor.dtype_after))
+    return find.casefold() in row.casefold()
+
+
+def _is(which: str, tensor: TensorAudit) -> bool:
+    if which == "damaged values":
+        stored = tensor.stored
+        return stored is not None and bool(stored.became_nonfinite or stored.saturated or stored.became_zero)
+    return which == "all" or tensor.changed == (which == "changed")
+
+
+def _table(rows: list[TensorAudit]) -> pd.DataFrame:
+    stored = [row.stored for row in rows]
+    return pd.DataFrame(
+        {
+            "tensor": [row.fqn for row in rows],
+            "kind": [row.kind for row in rows],
+            "shape": [" × ".join(map(str, row.shape)) or "scalar" for row in rows],
+            "before": [row.dtype_before for row in rows],
+            "after": [row.dtype_after for row in rows],
+            "bytes before": [row.bytes_before for row in rows],
+            "bytes after": [row.bytes_after for row in rows],
+            "tied to": [row.tied_to or "" for row in rows],
+            "why": [row.reason for row in rows],
+            "became infinite": [values and values.became_nonfinite for values in stored],
+            "saturated": [values and values.saturated for values in stored],
+            "became zero": [values and values.became_zero for values in stored],
+            "became subnormal": [values and values.became_subnormal for values in stored],
+            "RMS relative error": [values and values.rms_relative_error for values in stored],
+            "max relative error": [values and values.max_relative_error for values in stored],
+        }
+    )
+
+
+main()

@@ -1,0 +1,139 @@
+"""Overview: what happens to this model in this format on this device?"""
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import downloads, frame
+from pages.ui.chart import show
+from pages.ui.guard import enter_through_router
+from pages.ui.job import current_result
+from precision.charts.error_histogram import plot_error_histogram
+from precision.names import escape_markdown, for_markdown
+from precision.results import CastAudit, CompareResult, OutputComparison
+from precision.units import bytes_text, change_text, number_text, seconds_text, speed_text
+from precision.verdict import judge
+
+SHORT_TABLE = 15
+"""A table of up to this many rows is shown whole."""
+
+HOW_TO_READ = """\
+The same input goes through the model twice: in the **reference** precision and in the **candidate** format.
+The verdict compares the error of the outputs with two floors: the **rounding floor**, the error of merely rounding
+the reference's outputs to the format, and the **repeat floor**, the difference between two runs of the reference.
+An error near the rounding floor is as good as the format can be; a larger one was added by the layers.
+
+Bytes are those of the real tensors (parameters, buffers, plain attributes; tied ones once). Times are medians measured
+in turns in one run on the device above; on another device they differ, sometimes by orders of magnitude.
+"""
+
+
+def main() -> None:
+    """Draw the page."""
+    enter_through_router()
+    result = current_result()
+    verdict = judge(result)
+    frame.header(f"{frame.model_name(result)} in {result.spec.dtype}: {verdict.word}", result)
+    with st.container(border=True):
+        st.markdown(f"**{verdict.word.capitalize()}.** {escape_markdown(verdict.sentence)}")
+        st.caption(f"Rule: {verdict.rule}")
+    four_numbers(result)
+    if result.comparison and result.comparison.outputs:
+        output = frame.pick_output(result.comparison.outputs)
+        left, right = st.columns(2)
+        with left:
+            side_by_side(output, result)
+        with right:
+            show(plot_error_histogram(output, result.spec.dtype), key="absolute-error")
+            for note in result.comparison.notes:
+                st.caption(for_markdown(note, limit=None))
+    if result.audit:
+        dtypes(result.audit)
+    frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def four_numbers(result: CompareResult) -> None:
+    """Mean and maximum error, bytes before and after, time in both precisions."""
+    mean, largest, size, speed = st.columns(4)
+    metrics = result.comparison.overall if result.comparison else None
+    mean.metric(
+        "Mean absolute error",
+        number_text(metrics.mean_abs_error if metrics else None),
+        help=frame.metric_help("mean_abs_error"),
+    )
+    largest.metric(
+        "Max absolute error",
+        number_text(metrics.max_abs_error if metrics else None),
+        help=frame.metric_help("max_abs_error"),
+    )
+    if result.audit:
+        before, after = result.audit.bytes_before, result.audit.bytes_after
+        size.metric(
+            f"Bytes in {result.spec.dtype}",
+            bytes_text(after),
+            delta=f"{change_text(before, after)} from {bytes_text(before)}",
+            delta_color="inverse" if before != after else "off",
+            delta_arrow="auto" if before != after else "off",
+            help="Measured: every parameter, buffer and plain tensor attribute of the real model; tied ones once.",
+        )
+    if result.cost:
+        reference, candidate = result.cost.reference_time, result.cost.candidate_time
+        speed.metric(
+            f"Time per run in {result.spec.dtype}",
+            seconds_text(candidate.median_s),
+            delta=f"{speed_text(reference.median_s, candidate.median_s)} {seconds_text(reference.median_s)}",
+            delta_color="off",
+            delta_arrow="off",
+            help=f"Measured: median of {candidate.runs:,} runs by torch.utils.benchmark, in turns with "
+            f"{reference.runs:,} of the reference on {candidate.threads} threads.",
+        )
+        for name, timing in ((result.spec.reference, reference), (result.spec.dtype, candidate)):
+            for warning in timing.warnings:
+                st.caption(f"Time of {name}: {warning}")
+
+
+def side_by_side(output: OutputComparison, result: CompareResult) -> None:
+    """The first outputs of both models."""
+    frame_of_pairs = pd.DataFrame(
+        {
+            "index": [str(list(pair.index)) for pair in output.preview],
+            "reference": [pair.reference for pair in output.preview],
+            "candidate": [pair.candidate for pair in output.preview],
+            "absolute error": [pair.abs_error for pair in output.preview],
+        }
+    )
+    st.subheader("Outputs side by side", anchor=False)
+    shown = "all" if output.metrics.elements == len(output.preview) else f"the first {len(output.preview)}"
+    st.caption(
+        f"{for_markdown(output.path)}, shape {list(output.shape)}, {output.reference_dtype} against "
+        f"{output.candidate_dtype}: {shown} of {output.metrics.elements:,} elements."
+    )
+    downloads.table(
+        frame_of_pairs,
+        name=f"{downloads.file_stem(result)}-outputs",
+        key="outputs",
+        alt="Reference and candidate outputs, element by element",
+        column_config=downloads.NUMBERS,
+    )
+
+
+def dtypes(audit: CastAudit) -> None:
+    """Every tensor's dtype before and after."""
+    changed = sum(tensor.changed for tensor in audit.tensors)
+    st.subheader(f"{changed} of {len(audit.tensors)} tensors changed dtype", anchor=False)
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "tensor": [tensor.fqn for tensor in audit.tensors],
+                "kind": [tensor.kind for tensor in audit.tensors],
+                "before": [tensor.dtype_before for tensor in audit.tensors],
+                "after": [tensor.dtype_after for tensor in audit.tensors],
+            }
+        ),
+        hide_index=True,
+        height="content" if len(audit.tensors) <= SHORT_TABLE else "auto",
+        alt="Data type of every tensor before and after the cast",
+    )
+    st.page_link("pages/layers.py", label="Bytes, ties and rounding of every tensor", icon=":material/account_tree:")
+
+
+main()

@@ -1,0 +1,66 @@
+"""Taking home what is shown: tables as CSV, results as JSON."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from precision.results import CompareResult
+
+NUMBERS = {
+    "reference": st.column_config.NumberColumn(format="%.7g"),
+    "candidate": st.column_config.NumberColumn(format="%.7g"),
+    "absolute error": st.column_config.NumberColumn(format="%.3e"),
+    "ULP error": st.column_config.NumberColumn(format="%.3f"),
+}
+"""How the columns of element tables are written; sorting and CSV keep the full numbers."""
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def table(frame: pd.DataFrame, *, name: str, key: str, alt: str, **options: object) -> None:
+    """A sortable, searchable table with its CSV download below."""
+    st.dataframe(frame, hide_index=True, key=f"table-{key}", width="stretch", alt=alt, **options)  # type: ignore[call-overload]
+    st.download_button(
+        "Table as CSV",
+        safe_csv(frame),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        key=f"csv-{key}",
+        on_click="ignore",
+        type="tertiary",
+    )
+
+
+def result_json(result: CompareResult) -> None:
+    """The whole result as JSON, the same that `python -m precision compare --json` prints."""
+    st.download_button(
+        "Result as JSON",
+        result.model_dump_json(indent=2),
+        file_name=f"{file_stem(result)}.json",
+        mime="application/json",
+        icon=":material/download:",
+        key="json",
+        on_click="ignore",
+        help="Every number of this comparison. Infinities and NaN are the strings Infinity, -Infinity and NaN.",
+    )
+
+
+def file_stem(result: CompareResult) -> str:
+    """A file name that says what the file is of."""
+    model = "".join(character if character.isalnum() else "-" for character in result.spec.model)[-40:].strip("-")
+    return f"{model}-{result.spec.dtype}-{result.spec.method.value}"
+
+
+def safe_csv(frame: pd.DataFrame) -> str:
+    """CSV in which no text cell is taken for a formula by a spreadsheet."""
+    text_columns = frame.select_dtypes(include=["object", "string"]).columns
+    safe = frame.copy()
+    for column in text_columns:
+        safe[column] = safe[column].map(_not_a_formula)
+    return safe.to_csv(index=False)
+
+
+def _not_a_formula(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value

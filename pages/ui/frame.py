@@ -1,0 +1,99 @@
+"""What every page of results begins and ends with."""
+
+from __future__ import annotations
+
+import shlex
+
+import streamlit as st
+
+from pages.ui import downloads
+from pages.ui.job import run_again
+from precision.glossary import metric_named, term_named
+from precision.names import escape_markdown, for_markdown
+from precision.results import CompareResult, OutputComparison
+from precision.spec import RunSpec
+
+
+def header(finding: str, result: CompareResult) -> None:
+    """The page's one message, what it is about, and what to keep in mind."""
+    st.header(finding, anchor=False)
+    spec = result.spec
+    st.caption(
+        f"**{spec.dtype}** against {spec.reference} · method {spec.method.value} · "
+        f"{escape_markdown(result.device.id)}, {escape_markdown(result.device.name)} · {input_text(result)} · "
+        f"arithmetic **{result.execution.label}**",
+        help=f"{escape_markdown(result.execution.explanation)}\n\n{term_named(result.execution.label).definition}",
+    )
+    if result.failure:
+        where = f" in {for_markdown(result.failure.where)}" if result.failure.where else ""
+        st.error(
+            f"**Stopped{where}.** {escape_markdown(result.failure.message)}\n\nWhat was measured before is shown.",
+            icon=":material/error:",
+        )
+    if result.warnings:
+        st.warning("  \n".join(escape_markdown(warning) for warning in result.warnings), icon=":material/warning:")
+
+
+def model_name(result: CompareResult) -> str:
+    """The model's title without what the warnings say anyway, safe in a heading."""
+    return escape_markdown(result.model.title.removesuffix(" (random weights)"))
+
+
+def input_text(result: CompareResult) -> str:
+    """The input in a few words."""
+    if result.input is None:
+        return "no input"
+    shapes = ", ".join(f"{name} {list(shape)}" for name, _, shape in result.input.tensors)
+    return escape_markdown(f"input {result.input.name}: {shapes}")
+
+
+def footer(result: CompareResult, *, how_to_read: str) -> None:
+    """How to read the page, how to get the same again, and where the numbers come from."""
+    with st.expander("How to read this", icon=":material/help:"):
+        st.markdown(how_to_read)
+    with st.expander("Reproduce and take home", icon=":material/terminal:"):
+        st.caption("The same numbers on the command line; this page's address reproduces this view.")
+        st.code(command_line(result.spec), language="bash", wrap_lines=True)
+        environment = result.environment
+        st.text(
+            f"torch {environment.torch} · transformers {environment.transformers} · Python {environment.python} · "
+            f"{environment.platform} · {environment.threads} threads, {environment.cpu_capability}"
+        )
+        left, right = st.columns(2)
+        with left:
+            downloads.result_json(result)
+        with right:
+            st.button(
+                "Measure again",
+                icon=":material/refresh:",
+                on_click=run_again,
+                help="Runs the comparison anew instead of showing the stored result; times will differ a little.",
+            )
+
+
+def command_line(spec: RunSpec) -> str:
+    """The command that prints this comparison."""
+    options = {"model": spec.model, "dtype": spec.dtype} | spec.to_query()
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return shlex.join(["python", "-m", "precision", "compare", *words])
+
+
+def metric_help(name: str) -> str:
+    """The definition of a metric, for a hover text."""
+    definition = metric_named(name)
+    return escape_markdown(definition.definition)
+
+
+def pick_output(outputs: tuple[OutputComparison, ...]) -> OutputComparison:
+    """The output tensor to look at; asks only where there are several."""
+    by_path = {output.path: output for output in outputs}
+    if len(by_path) == 1:
+        return outputs[0]
+    path = st.selectbox(
+        "Output",
+        list(by_path),
+        key="output",
+        bind="query-params",
+        help="The model returns several tensors; each is compared on its own.",
+    )
+    return by_path[path]

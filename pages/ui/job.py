@@ -1,0 +1,129 @@
+"""Running the chosen comparison: submit, show progress, cancel, explain an end without a result."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from typing import NoReturn
+
+import streamlit as st
+
+from pages.ui import state
+from pages.ui.sessions import watch_sessions
+from precision.engine import Engine, EngineConfig, Job
+from precision.errors import PrecisionError
+from precision.names import escape_markdown, for_markdown, plain
+from precision.results import CompareResult, Failure
+from precision.spec import RunSpec
+from precision.units import seconds_text
+
+_QUICK_S = 0.9
+"""A run that ends within this time is shown at once, without a progress bar flashing by."""
+_POLL_S = 0.5
+
+log = logging.getLogger("precision.pages")
+
+
+@st.cache_resource(show_spinner=False)
+def engine() -> Engine:
+    """The server's one engine; starting it returns at once."""
+    started = Engine(EngineConfig.from_environment())
+    started.start()
+    watch_sessions(started)
+    gc.collect()
+    gc.freeze()  # Streamlit collects garbage after every run; what the imports left need not be looked at again.
+    return started
+
+
+def current_result() -> CompareResult:
+    """The result of what the sidebar asks for; draws progress and stops the page while there is none.
+
+    A run that ended early gives what it measured, with the reason in its `failure`.
+    """
+    if error := state.link_error():
+        st.error(f"This link cannot be followed. {escape_markdown(error)}", icon=":material/link_off:")
+        st.button("Show the default instead", on_click=state.choice_changed)
+        st.stop()
+    try:
+        spec = state.spec()
+        job = _job_for(spec)
+    except PrecisionError as error:
+        _stop_with(str(error))
+    state.mirror_in_link(spec)
+    if job.status in ("queued", "running"):
+        job = engine().wait(job.id, timeout_s=_QUICK_S)
+    if job.status in ("queued", "running"):
+        _progress(job.id)
+        st.stop()
+    if job.result is not None:
+        return job.result
+    return _ended_early(job)
+
+
+def run_again() -> None:
+    """Measure the current choice anew instead of showing the stored result."""
+    try:
+        state.follow_job(engine().submit(state.spec(), session=state.session_id(), fresh=True).id)
+    except PrecisionError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
+
+
+def _job_for(spec: RunSpec) -> Job:
+    """The job that this session looks at, if it is this spec's; else a new one."""
+    known = state.job_id()
+    if known is None:
+        engine().release(state.session_id())
+    elif (ended := _ended_without_result(known)) and ended.spec == spec:
+        return ended
+    job = engine().submit(spec, session=state.session_id())
+    state.follow_job(job.id)
+    return job
+
+
+def _ended_without_result(job_id: str) -> Job | None:
+    """The job, if it has failed or was cancelled: it is then explained, not silently run again."""
+    try:
+        job = engine().job(job_id)
+    except PrecisionError:
+        return None  # of another server, or of this one before it was restarted
+    return job if job.status in ("failed", "cancelled") else None
+
+
+@st.fragment(run_every=_POLL_S)
+def _progress(job_id: str) -> None:
+    job = engine().job(job_id)
+    if job.status not in ("queued", "running"):
+        st.rerun()
+    with st.container(border=True):
+        st.progress(job.fraction, text=_progress_text(job))
+        if st.button("Cancel", icon=":material/stop_circle:", help="Stops the run and frees the device."):
+            engine().cancel(job_id, session=state.session_id())
+            st.rerun()
+
+
+def _progress_text(job: Job) -> str:
+    if job.status == "queued":
+        if engine().state == "starting":
+            return "The worker is starting; this takes a few seconds."
+        return f"Waiting for the device: position {job.position} in the queue."
+    detail = f" · {for_markdown(job.detail)}" if job.detail else ""
+    left = f" · about {seconds_text(job.remaining_s)} left" if job.remaining_s is not None else ""
+    return f"{job.stage}{detail} · {seconds_text(job.elapsed_s)}{left}"
+
+
+def _ended_early(job: Job) -> CompareResult:
+    if job.status == "cancelled":
+        st.info("The run was cancelled. Nothing is computing.", icon=":material/stop_circle:")
+    else:
+        st.error(escape_markdown(job.error or "The run ended without a result."), icon=":material/error:")
+    st.button("Run again", on_click=run_again, type="primary")
+    if job.partial is None:
+        st.stop()
+    st.caption("What was measured before it ended is shown below.")
+    failure = Failure(stage=job.stage, where=None, message=job.error or "The run was cancelled.")
+    return job.partial.model_copy(update={"failure": failure})
+
+
+def _stop_with(message: str) -> NoReturn:
+    st.error(escape_markdown(message), icon=":material/error:")
+    st.stop()

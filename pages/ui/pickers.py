@@ -1,0 +1,171 @@
+"""The sidebar: which model, format, cast method, device and input."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui import state
+from precision.errors import InputError
+from precision.formats import FORMATS, format_named
+from precision.models.catalogue import CATALOGUE
+from precision.names import plain
+from precision.results import DeviceInfo, InputChoice
+from precision.spec import MAX_BATCH, MAX_LENGTH, MAX_TEXT_CHARACTERS, CastMethod, formats_of
+from precision.units import bytes_text
+
+_METHODS = {
+    CastMethod.TO: ".to(dtype)",
+    CastMethod.HALF: ".half()",
+    CastMethod.BFLOAT16: ".bfloat16()",
+    CastMethod.AUTOCAST: "autocast",
+    CastMethod.WEIGHTS_ONLY: "weights only",
+}
+_METHOD_HELP = """How the model is brought into the format.
+
+- **.to(dtype)** casts every floating tensor, and runs in it.
+- **.half()**, **.bfloat16()** are the shorthands; they differ from `.to` for complex buffers.
+- **autocast** keeps the weights in float32; each operator chooses its own precision.
+- **weights only** stores the weights in the format and computes in float32."""
+
+
+def sidebar(devices: tuple[DeviceInfo, ...] | None) -> None:
+    """Draw the pickers. `devices` is None while the worker has not said yet which there are."""
+    with st.sidebar:
+        _model()
+        _format_and_method()
+        _device(devices)
+        _input()
+
+
+def _model() -> None:
+    titles = {model.id: f"{model.title}" for model in CATALOGUE} | {
+        state.PRETRAINED: "From Hugging Face, or a folder …"
+    }
+    st.selectbox(
+        "Model",
+        list(titles),
+        key="model",
+        format_func=titles.__getitem__,
+        on_change=state.model_changed,
+        help="Built-in models need no network. Random weights show real speed and memory, but indicative errors.",
+    )
+    if state.choice("model") == state.PRETRAINED:
+        st.text_input(
+            "Hub id or folder",
+            key="checkpoint",
+            placeholder="sentence-transformers/all-MiniLM-L6-v2",
+            on_change=state.model_changed,
+            help="An encoder, sequence classifier or causal language model with safetensors weights: "
+            "an id on the Hugging Face hub, or a folder on the server. Code in the repository is never run.",
+        )
+
+
+def _format_and_method() -> None:
+    st.selectbox(
+        "Format",
+        [row.name for row in FORMATS],
+        key="dtype",
+        format_func=_format_label,
+        on_change=state.choice_changed,
+        help="The number format under test. Its result is compared with the reference below.",
+    )
+    methods = [method for method in CastMethod if formats_of(method, (state.choice("dtype"),))]
+    state.keep_among("method", [method.value for method in methods])
+    st.selectbox(
+        "Cast method",
+        [method.value for method in methods],
+        key="method",
+        format_func=lambda value: _METHODS[CastMethod(value)],
+        on_change=state.choice_changed,
+        help=_METHOD_HELP,
+    )
+
+
+def _format_label(name: str) -> str:
+    row = format_named(name)
+    return f"{name} · {row.bits} bits" + ("" if row.computes else ", simulated")
+
+
+def _device(devices: tuple[DeviceInfo, ...] | None) -> None:
+    chosen = state.choice("device")
+    named = {device.id: _device_label(device) for device in devices or ()}
+    if chosen not in named:
+        named[chosen] = plain(chosen) + (" · not on this machine" if devices else "")
+    st.selectbox(
+        "Device",
+        list(named),
+        key="device",
+        format_func=named.__getitem__,
+        on_change=state.choice_changed,
+        help="Where both models run and are timed. The server lists the devices that it has.",
+    )
+
+
+def _device_label(device: DeviceInfo) -> str:
+    memory = f", {bytes_text(device.memory_bytes)}" if device.memory_bytes else ""
+    return f"{device.id} · {device.name}{memory}"
+
+
+def _input() -> None:
+    try:
+        model = state.chosen_model()
+    except InputError:
+        model = None
+    with st.expander("Input, seed and reference", expanded=False):
+        if model:
+            _input_choice(model.inputs)
+        st.number_input(
+            "Seed",
+            min_value=0,
+            max_value=2**32 - 1,
+            step=1,
+            key="seed",
+            on_change=state.choice_changed,
+            help="Seeds random weights and random inputs. Equal seeds give equal numbers.",
+        )
+        st.selectbox(
+            "Reference",
+            ["float32", "float64"],
+            key="reference",
+            on_change=state.choice_changed,
+            help="The trusted precision. float64 also shows float32's own error: choose float32 as the format.",
+        )
+
+
+def _input_choice(choices: tuple[InputChoice, ...]) -> None:
+    by_name = {choice.name: choice for choice in choices}
+    state.keep_among("input", list(by_name))
+    st.selectbox(
+        "Input",
+        list(by_name),
+        key="input",
+        on_change=state.choice_changed,
+        help=" · ".join(f"{choice.name}: {choice.description}" for choice in choices),
+    )
+    choice = by_name[state.choice("input")]
+    if choice.takes_batch:
+        _size("Batch", "batch", choice.default_batch, min(choice.max_batch or MAX_BATCH, MAX_BATCH))
+    if choice.takes_length:
+        _size("Length", "length", choice.default_length, min(choice.max_length or MAX_LENGTH, MAX_LENGTH))
+    if choice.takes_text:
+        st.text_area(
+            "Text, one sentence a line",
+            key="text",
+            max_chars=MAX_TEXT_CHARACTERS,
+            on_change=state.choice_changed,
+            placeholder="Leave empty for the default sentences.",
+        )
+
+
+def _size(label: str, key: str, default: int | None, limit: int) -> None:
+    st.number_input(
+        label,
+        min_value=1,
+        max_value=limit,
+        step=1,
+        key=key,
+        value=None,
+        placeholder=f"{default}" if default else "model's own",
+        on_change=state.choice_changed,
+        help=f"At most {limit:,}. Empty: the model's own default.",
+    )

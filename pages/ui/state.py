@@ -1,0 +1,150 @@
+"""What a session has chosen: the only file that touches session state and query parameters.
+
+The sidebar's widgets hold the choice, the link mirrors it: a link opened in a new session sets the widgets once,
+and every later change rewrites the link.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from precision.errors import InputError
+from precision.models.catalogue import CATALOGUE, describe
+from precision.results import ModelDescription
+from precision.spec import RunSpec
+
+PRETRAINED = "hf:"
+"""The picker's entry for a Hugging Face id or folder."""
+_DEFAULT = RunSpec()
+_SIZES = ("input", "batch", "length", "text")
+
+
+def session_id() -> str:
+    """This browser session's id."""
+    context = get_script_run_ctx()
+    return context.session_id if context else "no-session"
+
+
+def open_link() -> None:
+    """Set the widgets from the link, once a session; a link that cannot be followed is kept and explained."""
+    if "model" in st.session_state:
+        return
+    query = {name: value for name, value in st.query_params.to_dict().items() if name not in ("job", *_VIEW)}
+    try:
+        spec = RunSpec.parse(query)
+        describe(spec.model)
+    except InputError as error:
+        spec = _DEFAULT
+        st.session_state["link_error"] = str(error)
+    _set_widgets(spec)
+    st.session_state["job"] = st.query_params.get("job")
+
+
+def _set_widgets(spec: RunSpec) -> None:
+    state = st.session_state
+    catalogued = any(spec.model == model.id for model in CATALOGUE)
+    state["model"] = spec.model if catalogued else PRETRAINED
+    state["checkpoint"] = "" if catalogued else spec.model.removeprefix(PRETRAINED)
+    state["dtype"] = spec.dtype
+    state["method"] = spec.method.value
+    state["device"] = spec.device
+    state["reference"] = spec.reference
+    state["seed"] = spec.seed
+    state["input"] = spec.input
+    state["batch"] = spec.batch
+    state["length"] = spec.length
+    state["text"] = spec.text or ""
+
+
+def link_error() -> str | None:
+    """Why the link that opened this session could not be followed, until another choice is made."""
+    error: str | None = st.session_state.get("link_error")
+    return error
+
+
+def choice_changed() -> None:
+    """A picker moved: an unusable link is forgotten, and the job that it belonged to."""
+    st.session_state["link_error"] = None
+    st.session_state["job"] = None
+
+
+def model_changed() -> None:
+    """Another model was picked: its input choices are its own."""
+    for name in _SIZES:
+        st.session_state[name] = {"text": "", "input": "default"}.get(name)
+    choice_changed()
+
+
+def choice(name: str) -> str:
+    """What one picker holds."""
+    value: str = st.session_state[name]
+    return value
+
+
+def keep_among(name: str, options: list[str]) -> None:
+    """Give way to the first option where a picker holds one that is no longer offered."""
+    if st.session_state[name] not in options:
+        st.session_state[name] = options[0]
+
+
+def chosen_model() -> ModelDescription | None:
+    """The model picked, or None while a checkpoint is not named yet."""
+    model_id = _model_id()
+    return None if model_id == PRETRAINED else describe(model_id)
+
+
+def _model_id() -> str:
+    state = st.session_state
+    picked: str = state["model"]
+    return PRETRAINED + state["checkpoint"].strip() if picked == PRETRAINED else picked
+
+
+def spec() -> RunSpec:
+    """What the sidebar asks for.
+
+    Raises:
+        InputError: the choice is not complete or not valid; the message says what to do.
+    """
+    state = st.session_state
+    if _model_id() == PRETRAINED:
+        raise InputError("Name a Hugging Face model id or a local folder in the sidebar.")
+    model = describe(_model_id())
+    default_input = model.inputs[0].name
+    return RunSpec.parse(
+        {
+            "model": model.id,
+            "dtype": state["dtype"],
+            "method": state["method"],
+            "device": state["device"],
+            "reference": state["reference"],
+            "seed": state["seed"],
+            "input": "default" if state["input"] == default_input else state["input"],
+            "batch": state["batch"],
+            "length": state["length"],
+            "text": state["text"].strip() or None,
+        }
+    )
+
+
+def job_id() -> str | None:
+    """The job this session is looking at."""
+    job: str | None = st.session_state.get("job")
+    return job
+
+
+def follow_job(job: str) -> None:
+    """Look at this job from now on."""
+    st.session_state["job"] = job
+
+
+_VIEW = ("output", "side", "chart", "find")
+"""Settings of a page's own view that its link carries."""
+
+
+def mirror_in_link(chosen: RunSpec) -> None:
+    """Make the address bar's link reproduce what is shown, and re-attach to its job."""
+    wanted = chosen.to_query() | ({"job": job} if (job := job_id()) else {})
+    wanted |= {name: value for name in _VIEW if (value := st.query_params.get(name)) is not None}
+    if st.query_params.to_dict() != wanted:
+        st.query_params.from_dict(wanted)

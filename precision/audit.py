@@ -1,0 +1,130 @@
+"""The cast audit: every tensor that a model stores, before and after a cast."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from precision.audit_warnings import audit_warnings, call
+from precision.errors import InputError
+from precision.formats import NumericFormat
+from precision.memory_spans import MemorySpans
+from precision.results import CastAudit, ModuleNode, StoredValues, TensorAudit
+from precision.rounding import dtype_name
+from precision.spec import CastMethod
+from precision.stored_tensors import StoredTensor, stored_tensors
+from precision.stored_values import stored_values
+
+
+def audit(before: nn.Module, after: nn.Module, *, fmt: NumericFormat, method: CastMethod) -> CastAudit:
+    """Compare every tensor that `before` stores with the one that its cast copy `after` stores.
+
+    Every byte of memory counts once, under the first tensor that covers it: ties and views add nothing to the
+    totals. A model without tensors has totals of 0 and a warning that says so.
+
+    Args:
+        before: the model that was cast.
+        after: its cast copy (`CastModel.stored`), on any device.
+        fmt: the format it was cast to.
+        method: how.
+
+    Raises:
+        InputError: `after` lacks a tensor of `before`, so it is not a copy of it.
+    """
+    old, new = _by_name(before), _by_name(after)
+    if missing := [name for name in old if name not in new]:
+        raise InputError(f"{missing[0]} is missing after the cast: audit a model and a cast copy of that same model.")
+    pairs = _Pairs(
+        old=old,
+        new=new,
+        spans_before=MemorySpans((name, held.tensor) for name, held in old.items()),
+        spans_after=MemorySpans((name, held.tensor) for name, held in new.items()),
+        fmt=fmt,
+        method=method,
+    )
+    rows = pairs.rows()
+    return CastAudit(
+        tensors=rows,
+        modules=pairs.modules(before),
+        bytes_before=pairs.spans_before.total,
+        bytes_after=pairs.spans_after.total,
+        warnings=audit_warnings(rows, fmt=fmt, method=method),
+    )
+
+
+def _by_name(module: nn.Module) -> dict[str, StoredTensor]:
+    return {held.fqn: held for held in stored_tensors(module)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pairs:
+    old: dict[str, StoredTensor]
+    new: dict[str, StoredTensor]
+    spans_before: MemorySpans
+    spans_after: MemorySpans
+    fmt: NumericFormat
+    method: CastMethod
+
+    def rows(self) -> tuple[TensorAudit, ...]:
+        compared: dict[tuple[int, int], StoredValues] = {}
+        return tuple(self._row(name, compared) for name in self.old)
+
+    def _row(self, name: str, compared: dict[tuple[int, int], StoredValues]) -> TensorAudit:
+        old, new = self.old[name].tensor, self.new[name].tensor
+        tied_to = self.spans_before.tied_to(name)
+        changed = old.dtype != new.dtype
+        same = (id(old), id(new))
+        if changed and same not in compared:
+            compared[same] = stored_values(old, new)
+        return TensorAudit(
+            fqn=name,
+            kind=self.old[name].kind,
+            shape=tuple(old.shape),
+            dtype_before=dtype_name(old.dtype),
+            dtype_after=dtype_name(new.dtype),
+            bytes_before=self.spans_before.size(name),
+            bytes_after=self.spans_after.size(name),
+            counted_bytes_before=self.spans_before.owned(name),
+            counted_bytes_after=self.spans_after.owned(name),
+            tied_to=tied_to,
+            tie_kept=self.spans_after.overlap(name, tied_to) if tied_to is not None else None,
+            changed=changed,
+            reason=self._why_changed(old) if changed else self._why_not(self.old[name], new),
+            stored=compared[same] if changed else None,
+        )
+
+    def _why_changed(self, old: Tensor) -> str:
+        if self.method is CastMethod.AUTOCAST:
+            return "brought to float32, from which autocast casts inside operators"
+        lost = ", which casts complex tensors too and drops their imaginary part" if old.is_complex() else ""
+        return f"cast by {call(self.method, self.fmt)}{lost}"
+
+    def _why_not(self, held: StoredTensor, new: Tensor) -> str:
+        casting = call(self.method, self.fmt)
+        if held.kind == "attribute":
+            return f"a plain attribute, which {casting} does not see"
+        if new.dtype.is_complex:
+            return f"complex: {casting} leaves it as it is"
+        if not new.dtype.is_floating_point:
+            return f"{dtype_name(new.dtype)}: only floating-point tensors are cast"
+        if self.method is CastMethod.AUTOCAST:
+            return "autocast leaves stored tensors in float32 and casts inside operators"
+        if dtype_name(new.dtype) == self.fmt.name:
+            return f"already {self.fmt.name}"
+        if self.method is CastMethod.WEIGHTS_ONLY and held.kind == "non-persistent buffer":
+            return "not part of a checkpoint, so weights-only leaves it as it is"
+        return f"kept in {dtype_name(new.dtype)} by the model's own code"
+
+    def modules(self, before: nn.Module) -> tuple[ModuleNode, ...]:
+        old_bytes: defaultdict[str, int] = defaultdict(int)
+        new_bytes: defaultdict[str, int] = defaultdict(int)
+        for name, held in self.old.items():
+            old_bytes[held.module] += self.spans_before.owned(name)
+        for name, held in self.new.items():
+            new_bytes[held.module] += self.spans_after.owned(name)
+        return tuple(
+            ModuleNode(fqn=name, type=type(child).__name__, bytes_before=old_bytes[name], bytes_after=new_bytes[name])
+            for name, child in before.named_modules()
+        )

@@ -1,0 +1,146 @@
+"""What a person must know of a cast before reading any number of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from precision.formats import NumericFormat, format_named
+from precision.names import plain
+from precision.results import StoredValues, TensorAudit
+from precision.spec import CastMethod
+
+MOST_NAMED = 8
+"""Tensors that one kind of warning names before it sums up the rest."""
+
+
+def call(method: CastMethod, fmt: NumericFormat) -> str:
+    """How the cast is written in code."""
+    return {
+        CastMethod.TO: f".to(torch.{fmt.name})",
+        CastMethod.HALF: ".half()",
+        CastMethod.BFLOAT16: ".bfloat16()",
+        CastMethod.AUTOCAST: "autocast",
+        CastMethod.WEIGHTS_ONLY: "weights-only storage",
+    }[method]
+
+
+def audit_warnings(rows: Sequence[TensorAudit], *, fmt: NumericFormat, method: CastMethod) -> tuple[str, ...]:
+    """The warnings of an audit, the gravest first: overflow, lost values, lost ties, and a cast that did nothing."""
+    casting = call(method, fmt)
+    return (
+        *_each(rows, _became_nonfinite),
+        *_each(rows, _saturated),
+        *_each(rows, lambda row: _lost_imaginary(row, casting)),
+        *_each(rows, _nonfinite_before),
+        *_became_zero(rows),
+        *_each(rows, _lost_tie),
+        *_each(rows, lambda row: _left_behind(row, fmt, method)),
+        *_vacuous(rows, method),
+    )
+
+
+def _each(rows: Sequence[TensorAudit], warning: Callable[[TensorAudit], str | None]) -> list[str]:
+    texts = [text for row in rows if (text := warning(row)) is not None]
+    rest = len(texts) - MOST_NAMED
+    return (
+        [*texts[:MOST_NAMED], f"The same happened to {rest} more tensors; the table has them."] if rest > 0 else texts
+    )
+
+
+def _counted(row: TensorAudit) -> StoredValues | None:
+    """What to warn of; a tensor that is still tied to another was counted there."""
+    return None if row.tie_kept else row.stored
+
+
+def _became_nonfinite(row: TensorAudit) -> str | None:
+    stored = _counted(row)
+    if stored is None or not stored.became_nonfinite:
+        return None
+    fmt = format_named(row.dtype_after)
+    became = "infinite" if fmt.has_infinities else "NaN"
+    return (
+        f"{_count(row, stored.became_nonfinite)} became {became} in {fmt.name} "
+        f"(largest {_number(stored.max_absolute_value)}, format's maximum {fmt.max:.6g})."
+    )
+
+
+def _saturated(row: TensorAudit) -> str | None:
+    stored = _counted(row)
+    if stored is None or not stored.saturated:
+        return None
+    fmt = format_named(row.dtype_after)
+    return (
+        f"{_count(row, stored.saturated)} were beyond the range of {fmt.name} and are stored as ±{fmt.max:.6g} "
+        f"(largest {_number(stored.max_absolute_value)})."
+    )
+
+
+def _lost_imaginary(row: TensorAudit, casting: str) -> str | None:
+    if not row.dtype_before.startswith("complex") or row.dtype_after.startswith("complex"):
+        return None
+    return (
+        f"{plain(row.fqn, limit=None)}: {casting} dropped the imaginary part of this {row.dtype_before} tensor "
+        "(.half(), .bfloat16() and .float() leave complex tensors as they are)."
+    )
+
+
+def _nonfinite_before(row: TensorAudit) -> str | None:
+    stored = _counted(row)
+    if stored is None or not stored.nonfinite_before:
+        return None
+    return f"{_count(row, stored.nonfinite_before)} were infinite or NaN before the cast already."
+
+
+def _became_zero(rows: Sequence[TensorAudit]) -> list[str]:
+    """One sentence for all tensors: in a large model every layer has a few such values."""
+    hit = [(row, stored) for row in rows if (stored := _counted(row)) is not None and stored.became_zero]
+    if not hit:
+        return []
+    zeros = sum(stored.became_zero for _, stored in hit)
+    elements = sum(stored.elements for row in rows if (stored := _counted(row)) is not None)
+    row, most = max(hit, key=lambda pair: pair[1].became_zero / pair[1].elements)
+    fmt = format_named(row.dtype_after)
+    return [
+        f"{zeros:,} of {elements:,} stored values became zero in {fmt.name}, in {len(hit)} tensors; "
+        f"the largest share in {_count(row, most.became_zero)} (the smallest that it holds is "
+        f"{fmt.smallest_subnormal:.3g})."
+    ]
+
+
+def _lost_tie(row: TensorAudit) -> str | None:
+    if row.tie_kept is not False:
+        return None
+    return (
+        f"{plain(row.fqn, limit=None)} shared its memory with {plain(row.tied_to or '', limit=None)} before the cast "
+        "and is a copy of its own after it."
+    )
+
+
+def _left_behind(row: TensorAudit, fmt: NumericFormat, method: CastMethod) -> str | None:
+    if row.kind != "attribute" or not row.dtype_after.startswith(("float", "bfloat")):
+        return None
+    if row.dtype_after == fmt.name or method in {CastMethod.AUTOCAST, CastMethod.WEIGHTS_ONLY}:
+        return None
+    return (
+        f"{plain(row.fqn, limit=None)} is a plain attribute and stays {row.dtype_after}: in forward it can raise a "
+        "dtype mismatch or promote results. Register it as a buffer."
+    )
+
+
+def _vacuous(rows: Sequence[TensorAudit], method: CastMethod) -> list[str]:
+    if not rows:
+        return ["The model stores no tensors: there is nothing to cast but its inputs."]
+    if method is CastMethod.AUTOCAST or any(row.changed for row in rows):
+        return []
+    return [
+        f"0 of {len(rows)} tensors changed: the comparison is vacuous unless the reference computes in another format."
+    ]
+
+
+def _count(row: TensorAudit, count: int) -> str:
+    elements = row.stored.elements if row.stored is not None else 0
+    return f"{plain(row.fqn, limit=None)}: {count:,} of {elements:,} values"
+
+
+def _number(value: float | None) -> str:
+    return "none finite" if value is None else f"{value:.3g}"

@@ -1,0 +1,201 @@
+"""Every way to cast a model: a copy is cast, the caller's is never changed."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from precision import castable
+from precision.cast_model import CastModel
+from precision.errors import UnsupportedError
+from precision.formats import NumericFormat
+from precision.results import Execution
+from precision.rounding import dtype_name, storage_dtype
+from precision.spec import CastMethod
+from precision.stored_tensors import stored_tensors
+
+__all__ = ["CastModel", "cast", "reference"]
+
+
+def cast(module: nn.Module, fmt: NumericFormat, *, method: CastMethod, device: torch.device) -> CastModel:
+    """A copy of `module` on `device`, cast to `fmt` by `method`, in eval mode.
+
+    - `TO`, `HALF`, `BFLOAT16` call `.to(dtype)`, `.half()`, `.bfloat16()`. In a format without kernels,
+      `.to(dtype)` stores the weights in it, arithmetic is float32, and the floating-point inputs and the outputs
+      of every module are rounded to the format, saturating.
+    - `AUTOCAST` brings the weights to float32 and runs inside `torch.autocast`.
+    - `WEIGHTS_ONLY` stores what a checkpoint holds, parameters and persistent floating-point buffers, in the
+      format, and widens all to float32 (float64 where that is the format) at the start of every run. Non-persistent
+      buffers are constants that the model makes for itself: they stay as they are, as do integer, boolean and
+      complex tensors. Ties are kept.
+
+    What becomes of stored values beyond the format's range is torch's cast's doing: `audit` counts them.
+
+    Raises:
+        UnsupportedError: the method, the device or the model does not allow it; says what to choose instead.
+    """
+    dtype = storage_dtype(fmt)
+    castable.require_method(method, fmt)
+    castable.require_device(device, dtype)
+    castable.require_castable(module)
+    simulated = not fmt.computes and method is CastMethod.TO
+    if method is CastMethod.AUTOCAST:
+        castable.require_autocast(device, dtype)
+    if method is CastMethod.WEIGHTS_ONLY or simulated:
+        castable.require_unscripted(module)
+    stored, said = _stored(module, dtype, bring=_BRING[method], device=device)
+    return CastModel(
+        stored=stored,
+        execution=_execution(fmt, method, device),
+        warnings=said,
+        device=device,
+        input_dtype=_computing_dtype(fmt, method),
+        widened=simulated or method is CastMethod.WEIGHTS_ONLY,
+        rounded_to=fmt if simulated else None,
+        autocast_dtype=dtype if method is CastMethod.AUTOCAST else None,
+    )
+
+
+def reference(module: nn.Module, fmt: NumericFormat, *, device: torch.device) -> CastModel:
+    """A copy of `module` to measure against: like `cast` by `TO`, but complex tensors keep their imaginary part.
+
+    `.to(torch.float32)` drops it, so that a model with complex rotary embeddings would be compared against a
+    broken one; `.float()` and `.double()`, which are used here, do not.
+
+    Raises:
+        UnsupportedError: the format is not float32 or float64, or the device or the model does not allow the cast.
+    """
+    if fmt.name not in _REFERENCE:
+        raise UnsupportedError(f"{fmt.name} cannot be the reference. Choose one of: {', '.join(_REFERENCE)}.")
+    dtype = storage_dtype(fmt)
+    castable.require_device(device, dtype)
+    castable.require_castable(module)
+    stored, said = _stored(module, dtype, bring=_REFERENCE[fmt.name], device=device)
+    return CastModel(
+        stored=stored,
+        execution=_execution(fmt, CastMethod.TO, device),
+        warnings=said,
+        device=device,
+        input_dtype=dtype,
+        widened=False,
+        rounded_to=None,
+        autocast_dtype=None,
+    )
+
+
+def _stored(
+    module: nn.Module, dtype: torch.dtype, *, bring: Callable[[nn.Module, torch.dtype], object], device: torch.device
+) -> tuple[nn.Module, tuple[str, ...]]:
+    """The cast copy, and what torch warned of on the way."""
+    try:
+        with _collected_warnings() as said:
+            stored = _copied(module).to(device)
+            bring(stored, dtype)
+            stored.eval()
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        raise UnsupportedError(
+            f"{type(module).__name__} cannot be copied and cast to {dtype_name(dtype)} on {device}: {error}"
+        ) from error
+    return stored, tuple(dict.fromkeys(said))
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    """A deep copy; torch refuses to copy tensors with a history (as the old weight_norm keeps), so these are cloned."""
+    memo: dict[int, object] = {
+        id(held.tensor): held.tensor.detach().clone() for held in stored_tensors(module) if not held.tensor.is_leaf
+    }
+    return copy.deepcopy(module, memo)
+
+
+@contextmanager
+def _collected_warnings() -> Iterator[list[str]]:
+    """The texts of the warnings raised inside, also of those that torch otherwise gives only once."""
+    said: list[str] = []
+    always = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield said
+    finally:
+        torch.set_warn_always(always)
+    said.extend(str(warning.message) for warning in caught)
+
+
+def _store_checkpoint_in(module: nn.Module, dtype: torch.dtype) -> None:
+    """Cast what `state_dict()` holds; a buffer that two modules share is cast once."""
+    for parameter in module.parameters():
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.to(dtype)
+    low = {id(buffer): buffer.to(dtype) for buffer in module.buffers() if buffer.is_floating_point()}
+    for child in module.modules():
+        for name, buffer in list(child.named_buffers(recurse=False, remove_duplicate=False)):
+            if id(buffer) in low and name not in child._non_persistent_buffers_set:
+                setattr(child, name, low[id(buffer)])
+
+
+_BRING: Mapping[CastMethod, Callable[[nn.Module, torch.dtype], object]] = {
+    CastMethod.TO: lambda module, dtype: module.to(dtype),
+    CastMethod.HALF: lambda module, _: module.half(),
+    CastMethod.BFLOAT16: lambda module, _: module.bfloat16(),
+    CastMethod.AUTOCAST: lambda module, _: module.float(),
+    CastMethod.WEIGHTS_ONLY: _store_checkpoint_in,
+}
+_REFERENCE: Mapping[str, Callable[[nn.Module, torch.dtype], object]] = {
+    "float32": lambda module, _: module.float(),
+    "float64": lambda module, _: module.double(),
+}
+
+
+def _computing_dtype(fmt: NumericFormat, method: CastMethod) -> torch.dtype:
+    """The dtype of the tensors that the model's own code sees."""
+    if method is CastMethod.AUTOCAST or not fmt.computes:
+        return torch.float32
+    dtype = storage_dtype(fmt)
+    return torch.promote_types(dtype, torch.float32) if method is CastMethod.WEIGHTS_ONLY else dtype
+
+
+def _execution(fmt: NumericFormat, method: CastMethod, device: torch.device) -> Execution:
+    computing = dtype_name(_computing_dtype(fmt, method))
+    if method is CastMethod.AUTOCAST:
+        return Execution(
+            label="native",
+            explanation=f"Weights stay in float32. Autocast runs matrix products, convolutions and the like with the "
+            f"{fmt.name} kernels of {device}, and leaves the other operators in float32.",
+        )
+    if method is CastMethod.WEIGHTS_ONLY and computing != fmt.name:
+        return Execution(
+            label="upcast",
+            explanation=f"Weights are really stored in {fmt.name} and widened to {computing} at the start of every "
+            f"run: all arithmetic is {computing}, which saves storage, not time.{_overflow(fmt, device)}",
+        )
+    if not fmt.computes:
+        return Execution(
+            label="simulated",
+            explanation=f"No kernel computes in {fmt.name}. Weights are really stored in it; arithmetic is float32, "
+            f"and the floating-point inputs and the outputs of every module are rounded to {fmt.name}: those beyond "
+            f"±{fmt.max:g} become ±{fmt.max:g}.{_overflow(fmt, device)}",
+        )
+    return Execution(
+        label="native",
+        explanation=f"Weights, floating-point inputs and operators in {fmt.name}, by the kernels of {device}; "
+        "a kernel may accumulate in a wider format before it rounds its result.",
+    )
+
+
+def _overflow(fmt: NumericFormat, device: torch.device) -> str:
+    """What torch's own cast makes of values beyond the range: measured, as it differs between versions of torch."""
+    if fmt.computes:
+        return ""
+    kept = torch.tensor(4 * fmt.max, device=device).to(storage_dtype(fmt)).float().item()
+    if kept == fmt.max:
+        return f" Stored values beyond ±{fmt.max:g} are stored as ±{fmt.max:g}."
+    became = "infinite" if kept == float("inf") else "NaN"
+    return f" Stored values beyond ±{fmt.max:g} become {became}: torch's cast does not saturate here."

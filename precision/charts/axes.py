@@ -1,0 +1,89 @@
+"""Ticks of axes: few, round, and each with its whole value, however narrow or wide the range."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+MAX_TICKS: Final = 7
+_NARROW_DECADES: Final = 0.75
+"""Below this, a range holds at most one or two of 1, 2, 5 × 10^n, and gets evenly spaced ticks."""
+_LEAST_DECADES: Final = 0.3
+_BINARY_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def log_axis(low: float, high: float, *, base: int = 10, margin_decades: float = 0.0) -> dict[str, Any]:
+    """A plotly axis from `low` to `high`, both positive and finite; a range of no width gets some.
+
+    Args:
+        low: smallest value drawn.
+        high: largest value drawn.
+        base: 10, or 2 for ticks at powers of two.
+        margin_decades: free space at both ends.
+    """
+    if high <= low:
+        margin_decades = max(margin_decades, _LEAST_DECADES)
+    # In decades, because a margin around the smallest or largest float would not be a float.
+    first, last = math.log10(low) - margin_decades, math.log10(high) + margin_decades
+    ticks = _powers_of_two(first, last) if base == 2 else _round_numbers(first, last)
+    return {
+        "type": "log",
+        "range": [first, last],
+        "tickvals": ticks,
+        "ticktext": [_tick_text(tick, base) for tick in ticks],
+    }
+
+
+def _round_numbers(first: float, last: float) -> list[float]:
+    decades = last - first
+    if decades < _NARROW_DECADES and first > -300 and last < 300:
+        return evenly_spaced(10**first, 10**last)
+    mantissas = (1, 2, 5) if decades < 2 else (1, 3) if decades < 3 else (1,)
+    step = max(1, math.ceil(decades / MAX_TICKS))
+    powers = [power for power in range(math.floor(first), math.ceil(last) + 1) if power % step == 0]
+    ticks = [(float(f"{mantissa}e{power}"), math.log10(mantissa) + power) for power in powers for mantissa in mantissas]
+    return [tick for tick, at in ticks if first <= at <= last and 0 < tick < math.inf]
+
+
+def evenly_spaced(low: float, high: float) -> list[float]:
+    """Some 3 to 5 multiples of 1, 2 or 5 × 10^n from `low` to `high`."""
+    rough = (high - low) / 4
+    unit = 10.0 ** math.floor(math.log10(rough))
+    step = next(unit * size for size in (1, 2, 5, 10) if unit * size >= rough)
+    start = math.ceil(low / step)
+    return [n * step for n in range(start, start + MAX_TICKS) if n * step <= high]
+
+
+def bytes_axis(largest: int) -> dict[str, Any]:
+    """A plotly axis from 0 to a little more than `largest` bytes, ticks at round numbers of a binary unit."""
+    unit = 1024 ** min(int(math.log2(max(largest, 1))) // 10, len(_BINARY_UNITS) - 1)
+    ticks = evenly_spaced(0, max(largest, 1) / unit)
+    name = _BINARY_UNITS[round(math.log(unit, 1024))]
+    return {
+        "range": [0, 1.05 * max(largest, 1)],
+        "tickvals": [tick * unit for tick in ticks],
+        "ticktext": [f"{tick:g} {name}" for tick in ticks],
+    }
+
+
+def _powers_of_two(first: float, last: float) -> list[float]:
+    octave = math.log10(2)
+    powers = range(math.ceil(first / octave), math.floor(last / octave) + 1)
+    step = max(1, math.ceil(len(powers) / MAX_TICKS))
+    drawable = [power for power in powers if power % step == 0 and -1074 <= power < 1024]
+    return [math.ldexp(1.0, power) for power in drawable] or _round_numbers(first, last)
+
+
+def _tick_text(value: float, base: int) -> str:
+    mantissa, exponent = math.frexp(value)
+    if base == 2 and mantissa == 0.5 and not 0 < exponent <= 10:
+        return f"2<sup>{_signed(exponent - 1)}</sup>"
+    if 1e-2 <= value < 1e4:
+        return f"{value:.4g}"
+    digits, power = f"{value:.3e}".split("e")
+    shown = f"{float(digits):g}"
+    return f"{'' if shown == '1' else shown + '·'}10<sup>{_signed(int(power))}</sup>"
+
+
+def _signed(exponent: int) -> str:
+    return f"−{-exponent}" if exponent < 0 else str(exponent)

@@ -1,0 +1,126 @@
+"""Which share of one output's elements has at most a given absolute error."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from precision.charts.axes import log_axis
+from precision.charts.error_histogram import left_out, no_errors_because
+from precision.charts.frame import empty_figure, frame
+from precision.charts.palette import OUTLINE, colour_of
+from precision.names import plain
+from precision.results import ErrorMetrics, OutputComparison
+from precision.units import number_text, share_text
+
+_KIND = "Cumulative distribution of the absolute error, logarithmic axis"
+_DASHES = ("dash", "dot")
+_MARGIN_FACTOR = 1.3
+"""Free space left and right of all that is drawn."""
+
+
+class EcdfInfo(NamedTuple):
+    """The numbers drawn. `empty` says why there are none."""
+
+    dtype: str
+    values: tuple[float, ...]
+    """Positive, from the left to the right edge of the drawing; zeros are where the curve starts."""
+    probabilities: tuple[float, ...]
+    floors: tuple[tuple[str, float], ...]
+    """(label, absolute error) of the reference lines."""
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_error_ecdf(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMetrics | None = None) -> go.Figure:
+    """The share of elements whose absolute error is at most x.
+
+    Exact elements lift the curve's left end; NaN and infinite pairs are left out and counted below the title.
+
+    Args:
+        output: one output of a comparison.
+        dtype: the candidate's format, which gives the colour.
+        rounding_floor: adds its mean and maximum as lines: no computation in the format does better.
+    """
+    return _ecdf_figure(_ecdf_info(output, dtype, rounding_floor=rounding_floor))
+
+
+def _ecdf_info(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMetrics | None) -> EcdfInfo:
+    ecdf = output.distributions.ecdf if output.distributions else None
+    if ecdf is None or not ecdf.values:
+        return _nothing(dtype, f"{plain(output.path)}: no errors to rank", no_errors_because(output))
+    points = [
+        (value, share)
+        for value, share in zip(ecdf.values, ecdf.probabilities, strict=True)
+        if value > 0 and math.isfinite(value)
+    ]
+    if not points:
+        count = output.metrics.finite_pairs
+        return _nothing(dtype, f"Exact: all {count:,} errors are zero", "A logarithmic axis cannot show zero.")
+    exact_share = max((p for v, p in zip(ecdf.values, ecdf.probabilities, strict=True) if v == 0), default=0.0)
+    floors = _floors(rounding_floor)
+    drawn = [value for value, _ in points] + [value for _, value in floors]
+    left, right = min(drawn) / _MARGIN_FACTOR or min(drawn), min(max(drawn) * _MARGIN_FACTOR, sys.float_info.max)
+    points = [(left, exact_share), *points, (right, points[-1][1])]
+    return EcdfInfo(
+        dtype=dtype,
+        values=tuple(value for value, _ in points),
+        probabilities=tuple(share for _, share in points),
+        floors=floors,
+        title=f"99 % of the errors are at most {number_text(output.metrics.p99_abs_error)}",
+        detail=_detail(output.metrics, exact_share, rounding_floor),
+        empty=None,
+    )
+
+
+def _nothing(dtype: str, title: str, reason: str) -> EcdfInfo:
+    return EcdfInfo(dtype, (), (), (), title, "", reason)
+
+
+def _floors(floor: ErrorMetrics | None) -> tuple[tuple[str, float], ...]:
+    if floor is None:
+        return ()
+    named = (("mean", floor.mean_abs_error), ("max", floor.max_abs_error))
+    return tuple((f"rounding alone, {name}: {number_text(value)}", value) for name, value in named if value)
+
+
+def _detail(metrics: ErrorMetrics, exact_share: float, floor: ErrorMetrics | None) -> str:
+    parts = [left_out(metrics)]
+    if exact_share:
+        parts.append(f"{share_text(exact_share)} are exact")
+    if floor and floor.max_abs_error and metrics.max_abs_error:
+        ratio = metrics.max_abs_error / floor.max_abs_error
+        parts.append(f"largest error {number_text(ratio)} × the largest from rounding alone")
+    return "; ".join(parts)
+
+
+def _ecdf_figure(info: EcdfInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    figure = go.Figure(
+        go.Scatter(
+            x=np.asarray(info.values),
+            y=np.asarray(info.probabilities),
+            mode="lines",
+            line={"shape": "hv", "color": OUTLINE, "width": 2},
+            fill="tozeroy",
+            fillcolor=colour_of(info.dtype),
+            name=f"{plain(info.dtype)} error",
+            hovertemplate="%{y:.2%} of the elements have at most %{x:.3g}<extra></extra>",
+        )
+    )
+    for (label, value), dash in zip(info.floors, _DASHES, strict=False):
+        figure.add_scatter(
+            x=[value, value], y=[0, 1.05], mode="lines", line={"color": OUTLINE, "dash": dash, "width": 2}, name=label
+        )
+    figure.update_layout(
+        showlegend=True,
+        xaxis={**log_axis(info.values[0], info.values[-1]), "title": "Absolute error (output units)"},
+        yaxis={"title": "Share of elements", "tickformat": ".0%", "range": [0, 1.05]},
+    )
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, footer=110)

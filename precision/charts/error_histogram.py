@@ -1,0 +1,220 @@
+"""Histograms of one output's error: signed, absolute, or in ULP of the candidate's format."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from precision.charts.axes import log_axis
+from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.palette import OUTLINE, colour_of
+from precision.names import plain
+from precision.results import ErrorMetrics, Histogram, OutputComparison
+from precision.units import count_text, number_text, share_text
+
+HistogramKind = Literal["signed", "absolute", "ulp"]
+
+_KIND: dict[HistogramKind, str] = {
+    "signed": "Histogram of the signed error",
+    "absolute": "Histogram of the absolute error, logarithmic axis",
+    "ulp": "Histogram of the error in ULP, logarithmic axis",
+}
+_COUNTED_ONE_BY_ONE = 5
+"""Highest bar up to which the axis needs no fractions of an element."""
+_BALANCED = 0.1
+"""Signed error balance within which neither direction is said to lead."""
+
+
+class HistogramInfo(NamedTuple):
+    """The numbers drawn. `empty` says why there are none."""
+
+    kind: HistogramKind
+    dtype: str
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    zeros: int
+    log: bool
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_error_histogram(output: OutputComparison, dtype: str, *, kind: HistogramKind = "absolute") -> go.Figure:
+    """How the errors of one output are distributed; exact zeros are a bar apart on the logarithmic kinds.
+
+    NaN and infinite pairs are not drawn but counted below the title; equal errors make a single bar.
+
+    Args:
+        output: one output of a comparison.
+        dtype: the candidate's format, which gives the colour and the ULP.
+        kind: `signed` (linear axis), `absolute` or `ulp` (logarithmic axes).
+    """
+    return _histogram_figure(_histogram_info(output, dtype, kind=kind))
+
+
+def _histogram_info(output: OutputComparison, dtype: str, *, kind: HistogramKind) -> HistogramInfo:
+    histogram = _chosen(output, kind)
+    if histogram is None or not (sum(histogram.counts) or histogram.zeros):
+        return HistogramInfo(
+            kind, dtype, (), (), 0, False, f"{plain(output.path)}: no errors to count", "", no_errors_because(output)
+        )
+    if kind == "signed" and output.metrics.max_abs_error == 0:
+        histogram = Histogram(edges=(), counts=(), zeros=sum(histogram.counts))
+    return HistogramInfo(
+        kind=kind,
+        dtype=dtype,
+        edges=histogram.edges,
+        counts=histogram.counts,
+        zeros=histogram.zeros,
+        log=histogram.log,
+        title=_finding(output.metrics, kind),
+        detail=left_out(output.metrics),
+        empty=None,
+    )
+
+
+def _chosen(output: OutputComparison, kind: HistogramKind) -> Histogram | None:
+    if output.distributions is None:
+        return None
+    chosen: Histogram = getattr(output.distributions, kind)
+    return chosen
+
+
+def no_errors_because(output: OutputComparison) -> str:
+    """Why an output has no distribution of errors."""
+    if output.metrics.elements == 0:
+        return "The output has no elements."
+    if output.metrics.finite_pairs == 0:
+        return "No element is finite in both the reference and the candidate."
+    return f"The output is {plain(output.reference_dtype)}: its elements are equal or not, without an error between."
+
+
+def left_out(metrics: ErrorMetrics) -> str:
+    """How many elements were counted, and how many were not because a side is infinite or NaN."""
+    missing = metrics.elements - metrics.finite_pairs
+    counted = count_text(metrics.finite_pairs, "element")
+    return f"{counted}; {missing:,} more left out: infinite or NaN" if missing else counted
+
+
+def _finding(metrics: ErrorMetrics, kind: HistogramKind) -> str:
+    if metrics.max_abs_error == 0:
+        return f"Exact: all {metrics.finite_pairs:,} errors are zero"
+    if kind == "signed":
+        return _lean(metrics.error_balance)
+    typical = metrics.mean_ulp_error if kind == "ulp" else metrics.median_abs_error
+    largest = metrics.max_ulp_error if kind == "ulp" else metrics.max_abs_error
+    if typical is None or largest is None:
+        return "Distribution of the error"
+    if kind == "ulp":
+        return f"Errors of {number_text(typical)} ULP on average, {number_text(largest)} at most"
+    return f"Half of the errors are at most {number_text(typical)}, all at most {number_text(largest)}"
+
+
+def _lean(balance: float | None) -> str:
+    if balance is None:
+        return "Signed error"
+    if abs(balance) <= _BALANCED:
+        return f"Errors go up about as often as down (balance {round(balance, 2) or 0:.2g})"
+    return f"Errors lean {'up' if balance > 0 else 'down'} (balance {balance:+.2f}, where ±1 is always)"
+
+
+def _histogram_figure(info: HistogramInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND[info.kind], title=info.title, reason=info.empty)
+    figure = go.Figure()
+    if info.zeros or not any(info.counts):
+        _add_zeros(figure, info)
+    if any(info.counts):
+        _add_bars(figure, info)
+    highest = max((info.zeros, *info.counts))
+    figure.update_layout(
+        showlegend=False,
+        yaxis={
+            "title": "Number of elements",
+            "rangemode": "tozero",
+            "anchor": "x2" if info.zeros else "x",
+            "dtick": 1 if highest <= _COUNTED_ONE_BY_ONE else None,
+        },
+    )
+    return frame(figure, kind=_KIND[info.kind], title=info.title, detail=info.detail)
+
+
+def _add_bars(figure: go.Figure, info: HistogramInfo) -> None:
+    if info.edges[0] == info.edges[-1]:
+        figure.add_bar(x=[number_text(info.edges[0])], y=[sum(info.counts)], width=0.3, marker=marker(info.dtype))
+        figure.update_layout(xaxis={"type": "category", "title": _axis_title(info), "domain": _domain(info)})
+        return
+    edges = np.asarray(info.edges)
+    figure.add_bar(
+        x=edges[:-1],
+        width=np.diff(edges),
+        offset=0,
+        y=np.asarray(info.counts),
+        marker={"color": colour_of(info.dtype), "line": {"width": 0}},
+        customdata=[
+            (number_text(low), number_text(high)) for low, high in zip(info.edges, info.edges[1:], strict=False)
+        ],
+        hovertemplate="%{customdata[0]} to %{customdata[1]}: %{y:,} elements<extra></extra>",
+    )
+    # One outline around all bars: borders of 200 narrow bars would hide their colour.
+    figure.add_scatter(
+        x=edges,
+        y=np.asarray((*info.counts, 0)),
+        mode="lines",
+        line={"shape": "hv", "color": OUTLINE, "width": 1},
+        hoverinfo="skip",
+    )
+    figure.update_layout(xaxis={**_error_axis(info), "title": _axis_title(info), "domain": _domain(info)})
+
+
+def _error_axis(info: HistogramInfo) -> dict[str, Any]:
+    low, high = info.edges[0], info.edges[-1]
+    alone = len(info.counts) == 1
+    if info.log:
+        return log_axis(low, high, base=2 if info.kind == "ulp" else 10, margin_decades=0.15 if alone else 0)
+    margin = (high - low) if alone else 0
+    return {
+        "range": [low - margin, high + margin],
+        "exponentformat": "e",
+        "nticks": 6,
+        "zeroline": True,
+        "zerolinecolor": OUTLINE,
+    }
+
+
+def _axis_title(info: HistogramInfo) -> str:
+    return {
+        "signed": "Signed error, candidate − reference (output units)",
+        "absolute": "Absolute error (output units)",
+        "ulp": f"Error (ULP of {plain(info.dtype)})",
+    }[info.kind]
+
+
+def _domain(info: HistogramInfo) -> list[float]:
+    return [0.16, 1.0] if info.zeros else [0.0, 1.0]
+
+
+def _add_zeros(figure: go.Figure, info: HistogramInfo) -> None:
+    total = info.zeros + sum(info.counts)
+    fill = marker(info.dtype)
+    figure.add_bar(
+        x=["0"],
+        y=[info.zeros],
+        xaxis="x2",
+        marker={**fill, "pattern": {**fill["pattern"], "shape": "/"}},
+        text=[share_text(info.zeros / total)],
+        textposition="outside",
+        constraintext="none",
+        cliponaxis=False,
+        hovertemplate="exactly 0: %{y:,} elements<extra></extra>",
+    )
+    figure.update_layout(
+        xaxis2={
+            "type": "category",
+            "title": "exact",
+            "domain": [0.0, 0.1] if any(info.counts) else [0.3, 0.7],
+            "anchor": "y",
+        }
+    )

@@ -1,0 +1,166 @@
+"""The first elements of one output, reference against candidate, and the difference enlarged below."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.palette import OUTLINE, colour_of
+from precision.names import for_plotly, plain
+from precision.results import OutputComparison
+from precision.units import count_text, number_text
+
+_KIND = "Output values of reference and candidate, with their difference below"
+_MAX_TICKS = 8
+
+
+class ValuePair(NamedTuple):
+    """One element; `difference` is None where either side is not finite."""
+
+    label: str
+    reference: float
+    candidate: float
+    difference: float | None
+
+
+class SideBySideInfo(NamedTuple):
+    """The numbers drawn. `empty` says why there are none."""
+
+    reference_dtype: str
+    candidate_dtype: str
+    pairs: tuple[ValuePair, ...]
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_side_by_side(output: OutputComparison, dtype: str) -> go.Figure:
+    """The previewed elements of an output as both models computed them, and candidate − reference below.
+
+    Where a side is NaN or infinite, it has no dot above; its value is written into the lower panel.
+
+    Args:
+        output: one output of a comparison.
+        dtype: the candidate's format, which gives its colour.
+    """
+    return _side_by_side_figure(_side_by_side_info(output, dtype))
+
+
+def _side_by_side_info(output: OutputComparison, dtype: str) -> SideBySideInfo:
+    pairs = tuple(
+        ValuePair(
+            label=str(list(pair.index)),
+            reference=pair.reference,
+            candidate=pair.candidate,
+            difference=_difference(pair.reference, pair.candidate),
+        )
+        for pair in output.preview
+    )
+    path = plain(output.path)
+    if not pairs:
+        return SideBySideInfo("", dtype, (), f"{path}: nothing to preview", "", "The output has no elements.")
+    shown = f"first {len(pairs):,} of {count_text(math.prod(output.shape), 'element')} of {path}"
+    return SideBySideInfo(output.reference_dtype, dtype, pairs, _finding(pairs), shown, None)
+
+
+def _difference(reference: float, candidate: float) -> float | None:
+    difference = candidate - reference
+    return difference if math.isfinite(difference) else None
+
+
+def _finding(pairs: tuple[ValuePair, ...]) -> str:
+    bad = sum(not math.isfinite(pair.candidate) for pair in pairs)
+    if bad:
+        return f"{bad:,} of the {len(pairs):,} values shown are infinite or NaN in the candidate"
+    largest = max((abs(pair.difference) for pair in pairs if pair.difference is not None), default=None)
+    if largest is None:
+        return "The reference's values are infinite or NaN"
+    if largest == 0:
+        return f"The {len(pairs):,} values shown are exactly equal"
+    return f"The values shown differ by at most {number_text(largest)}"
+
+
+def _side_by_side_figure(info: SideBySideInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    figure = go.Figure()
+    figure.add_scatter(
+        y=[_finite(pair.reference) for pair in info.pairs],
+        mode="markers",
+        name="reference",
+        marker={"symbol": "circle-open", "size": 13, "color": colour_of(info.reference_dtype), "line": {"width": 2.5}},
+        cliponaxis=False,
+        customdata=[pair.label for pair in info.pairs],
+        hovertemplate="%{customdata}: %{y:.6g}<extra>reference</extra>",
+    )
+    figure.add_scatter(
+        y=[_finite(pair.candidate) for pair in info.pairs],
+        mode="markers",
+        name=f"candidate ({for_plotly(info.candidate_dtype)})",
+        marker={
+            "symbol": "diamond",
+            "size": 6,
+            "color": colour_of(info.candidate_dtype),
+            "line": {"color": OUTLINE, "width": 1},
+        },
+        cliponaxis=False,
+        customdata=[pair.label for pair in info.pairs],
+        hovertemplate="%{customdata}: %{y:.6g}<extra>candidate</extra>",
+    )
+    _add_differences(figure, info)
+    step = math.ceil(len(info.pairs) / _MAX_TICKS)
+    ticks = list(range(0, len(info.pairs), step))
+    figure.update_layout(
+        showlegend=True,
+        xaxis={
+            "title": "Index of the element",
+            "tickvals": ticks,
+            "ticktext": [info.pairs[at].label for at in ticks],
+            "range": [-0.6, len(info.pairs) - 0.4],
+            "anchor": "y2",
+            "zeroline": False,
+        },
+        yaxis={"title": "Value", "domain": [0.42, 1], "exponentformat": "e", "nticks": 6},
+        yaxis2={
+            "title": "Difference",
+            "domain": [0, 0.34],
+            "exponentformat": "e",
+            "nticks": 4,
+            "zeroline": True,
+            "zerolinecolor": OUTLINE,
+            "tickvals": None if any(pair.difference for pair in info.pairs) else [0],
+        },
+    )
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360, footer=100)
+
+
+def _add_differences(figure: go.Figure, info: SideBySideInfo) -> None:
+    figure.add_bar(
+        y=[pair.difference for pair in info.pairs],
+        yaxis="y2",
+        name="candidate − reference",
+        showlegend=False,
+        marker=marker(info.candidate_dtype),
+        customdata=[pair.label for pair in info.pairs],
+        hovertemplate="%{customdata}: %{y:+.4g}<extra>difference</extra>",
+    )
+    for at, pair in enumerate(info.pairs):
+        if pair.difference is None:
+            odd = pair.reference if math.isfinite(pair.candidate) else pair.candidate
+            figure.add_annotation(
+                x=at,
+                y=0,
+                yref="y2",
+                text=number_text(odd),
+                textangle=-90,
+                yanchor="bottom",
+                showarrow=False,
+                font={"size": 10},
+            )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,134 @@
+"""What a cast did to the stored values: which tensors overflowed, vanished or became subnormal."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from precision.charts.axes import log_axis
+from precision.charts.frame import empty_figure, frame
+from precision.charts.palette import OUTLINE, colour_of
+from precision.names import escape_plotly, for_plotly, plain
+from precision.results import CastAudit, StoredValues, TensorAudit
+from precision.units import count_text, share_text
+
+MAX_TENSORS = 30
+_LINE_CHARACTERS = 26
+"""Of the two lines that a name gets beside the axis; the whole name is in the hover text."""
+_ROW_PX = 30
+
+_KIND = "Counts of damaged stored values by tensor, logarithmic axis"
+DAMAGE = (
+    ("became infinite or NaN", "x", "became_nonfinite"),
+    ("saturated", "triangle-up", "saturated"),
+    ("became zero", "circle", "became_zero"),
+    ("became subnormal", "diamond-open", "became_subnormal"),
+)
+"""(label, plotly symbol, field of `StoredValues`), the worst first."""
+
+
+class DamagedTensor(NamedTuple):
+    """One row: counts in the order of `DAMAGE`."""
+
+    fqn: str
+    elements: int
+    counts: tuple[int, ...]
+
+
+class StoredValuesInfo(NamedTuple):
+    """The numbers drawn. `empty` says why there are none."""
+
+    dtype: str
+    tensors: tuple[DamagedTensor, ...]
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_stored_values(audit: CastAudit, dtype: str) -> go.Figure:
+    """Per affected tensor, how many stored values became non-finite, saturated, zero or subnormal.
+
+    The `MAX_TENSORS` worst are drawn: overflow first, then what vanished.
+
+    Args:
+        audit: of the cast.
+        dtype: the candidate's format, which gives the colour.
+    """
+    return _stored_values_figure(_stored_values_info(audit, dtype))
+
+
+def _stored_values_info(audit: CastAudit, dtype: str) -> StoredValuesInfo:
+    affected = [row for row in map(_damage, audit.tensors) if row and any(row.counts)]
+    if not affected:
+        rounded = sum(tensor.stored is not None for tensor in audit.tensors)
+        reason = (
+            "No stored value overflowed, vanished or became subnormal." if rounded else "No stored value was rounded."
+        )
+        return StoredValuesInfo(dtype, (), "Stored values: none lost", "", reason)
+    affected.sort(key=lambda row: (-(row.counts[0] + row.counts[1]), -row.counts[2], -row.counts[3], row.fqn))
+    shown = affected[:MAX_TENSORS]
+    detail = count_text(len(affected), "affected tensor")
+    if len(shown) < len(affected):
+        detail = f"the worst {len(shown)} of {detail}"
+    return StoredValuesInfo(dtype, tuple(shown), _finding(affected), detail, None)
+
+
+def _damage(tensor: TensorAudit) -> DamagedTensor | None:
+    stored: StoredValues | None = tensor.stored
+    if stored is None:
+        return None
+    return DamagedTensor(tensor.fqn, stored.elements, tuple(getattr(stored, field) for _, _, field in DAMAGE))
+
+
+def _finding(affected: list[DamagedTensor]) -> str:
+    totals = [sum(row.counts[kind] for row in affected) for kind in range(len(DAMAGE))]
+    said = [f"{total:,} {label}" for total, (label, _, _) in zip(totals, DAMAGE, strict=True) if total]
+    return f"Stored values: {', '.join(said)}"
+
+
+def _two_lines(fqn: str) -> str:
+    name = plain(fqn, limit=2 * _LINE_CHARACTERS)
+    if len(name) <= _LINE_CHARACTERS:
+        return escape_plotly(name)
+    # Break after a dot where both parts then fit.
+    at = name.rfind(".", len(name) - _LINE_CHARACTERS - 1, _LINE_CHARACTERS) + 1 or _LINE_CHARACTERS
+    return f"{escape_plotly(name[:at])}<br>{escape_plotly(name[at:])}"
+
+
+def _stored_values_figure(info: StoredValuesInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    figure = go.Figure()
+    for kind, (label, symbol, _) in enumerate(DAMAGE):
+        rows = [(at, row) for at, row in enumerate(info.tensors) if row.counts[kind]]
+        if not rows:
+            continue
+        figure.add_scatter(
+            x=[row.counts[kind] for _, row in rows],
+            y=[at for at, _ in rows],
+            mode="markers",
+            name=label,
+            marker={
+                "symbol": symbol,
+                "size": 11,
+                "color": colour_of(info.dtype),
+                "line": {"color": OUTLINE if not symbol.endswith("open") else colour_of(info.dtype), "width": 1.5},
+            },
+            customdata=[(for_plotly(row.fqn), share_text(row.counts[kind] / row.elements)) for _, row in rows],
+            hovertemplate="%{customdata[0]}<br>%{x:,} " + label + ", %{customdata[1]} of its elements<extra></extra>",
+        )
+    largest = max(max(row.counts) for row in info.tensors)
+    figure.update_layout(
+        showlegend=True,
+        xaxis={**log_axis(0.7, max(largest, 10) * 1.5), "title": "Elements"},
+        yaxis={
+            "tickvals": list(range(len(info.tensors))),
+            "ticktext": [_two_lines(row.fqn) for row in info.tensors],
+            "tickfont": {"size": 10},
+            "range": [len(info.tensors) - 0.5, -0.5],
+            "zeroline": False,
+        },
+    )
+    height = max(_ROW_PX * len(info.tensors), 48)
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=110)

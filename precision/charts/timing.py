@@ -1,0 +1,114 @@
+"""Time of one forward pass, reference against candidate."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.palette import OUTLINE
+from precision.names import for_plotly, plain
+from precision.results import Cost, Timing
+from precision.units import count_text, seconds_text, speed_text
+
+_KIND = "Bars of the median time of one forward pass, with the interquartile range"
+
+
+class TimedRun(NamedTuple):
+    """One bar."""
+
+    role: str
+    dtype: str
+    median_s: float
+    iqr_s: float
+
+
+class TimingInfo(NamedTuple):
+    """The numbers drawn. `empty` says why there are none."""
+
+    runs: tuple[TimedRun, ...]
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_timing(cost: Cost | None, *, reference: str, candidate: str) -> go.Figure:
+    """Median time of both, with a whisker as long as the interquartile range.
+
+    Args:
+        cost: times in seconds; None where they were not measured.
+        reference: the reference's format.
+        candidate: the candidate's format.
+    """
+    return _timing_figure(_timing_info(cost, reference=reference, candidate=candidate))
+
+
+def _timing_info(cost: Cost | None, *, reference: str, candidate: str) -> TimingInfo:
+    if cost is None:
+        return TimingInfo((), "Time not measured", "", "The run has no timing.")
+    first = _timed("reference", reference, cost.reference_time)
+    second = _timed("candidate", candidate, cost.candidate_time)
+    return TimingInfo(
+        (first, second), _finding(first, second), _detail(cost.reference_time, cost.candidate_time), empty=None
+    )
+
+
+def _timed(role: str, dtype: str, timing: Timing) -> TimedRun:
+    return TimedRun(role, plain(dtype), timing.median_s, timing.iqr_s)
+
+
+def _finding(reference: TimedRun, candidate: TimedRun) -> str:
+    if abs(reference.median_s - candidate.median_s) <= (reference.iqr_s + candidate.iqr_s) / 2:
+        return f"{candidate.dtype} and {reference.dtype} take the same time here, within the spread"
+    if not (reference.median_s and candidate.median_s):
+        return "Too short to compare"
+    speed = speed_text(reference.median_s, candidate.median_s)
+    return f"{candidate.dtype} is {speed} {reference.dtype} here"
+
+
+def _detail(reference: Timing, candidate: Timing) -> str:
+    threads = " and ".join(dict.fromkeys(count_text(timing.threads, "thread") for timing in (reference, candidate)))
+    return (
+        f"median of {reference.runs:,} runs of the reference and {candidate.runs:,} of the candidate, {threads}; "
+        "whisker: interquartile range"
+    )
+
+
+def _timing_figure(info: TimingInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    figure = go.Figure()
+    for run in info.runs:
+        figure.add_bar(
+            orientation="h",
+            y=[f"{run.role}<br>{for_plotly(run.dtype)}"],
+            x=[run.median_s],
+            error_x={"type": "constant", "value": run.iqr_s / 2, "color": OUTLINE, "thickness": 2},
+            marker=marker(run.dtype),
+            customdata=[(seconds_text(run.median_s), seconds_text(run.iqr_s))],
+            hovertemplate="%{customdata[0]}, interquartile range %{customdata[1]}<extra></extra>",
+        )
+        # Beside the whisker, which would cross a label at the end of the bar.
+        figure.add_annotation(
+            x=run.median_s + run.iqr_s / 2,
+            y=f"{run.role}<br>{for_plotly(run.dtype)}",
+            text=seconds_text(run.median_s),
+            xanchor="left",
+            xshift=6,
+            showarrow=False,
+        )
+    longest = max(run.median_s + run.iqr_s / 2 for run in info.runs) or 1.0
+    figure.update_layout(
+        showlegend=False,
+        bargap=0.35,
+        xaxis={
+            "title": "Time of one forward pass",
+            "tickformat": "~s",
+            "ticksuffix": "s",
+            "nticks": 6,
+            "range": [0, 1.25 * longest],
+        },
+        yaxis={"autorange": "reversed"},
+    )
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=65 * len(info.runs))

@@ -1,0 +1,1 @@
+"""The command line. Only what computes imports torch, when it is about to compute."""

@@ -1,0 +1,89 @@
+"""The commands and options of `python -m precision`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+from precision.formats import FORMATS
+from precision.spec import CastMethod, RunSpec
+
+PROGRAM = "python -m precision"
+
+_EXIT_CODES = (
+    "exit code: 0 done; 1 a limit of --fail-above or --fail-below is violated; "
+    "2 the request cannot be carried out; 130 interrupted"
+)
+_SETTINGS = {
+    "model": "a model of the catalogue, or hf:<hub id or local folder>",
+    "dtype": "the candidate's format: " + ", ".join(row.name for row in FORMATS),
+    "method": "how to cast: " + ", ".join(CastMethod),
+    "device": "where to compute",
+    "input": "one of the model's inputs, by name",
+    "seed": "of random weights and inputs",
+    "batch": "samples in the input",
+    "length": "tokens or steps of one sample",
+    "reference": "the format to compare against: float32 or float64",
+}
+"""Options of the same names as the fields of `RunSpec`, which checks their values."""
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}. See {self.prog} --help.\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; the chosen command is in `command`."""
+    whole = _OneLineParser(prog=PROGRAM, description="What a number format does to a model.", epilog=_EXIT_CODES)
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    about = {
+        "models": "list the models",
+        "devices": "list the devices of this machine",
+        "formats": "list the number formats",
+        "audit": "cast a model and show every tensor before and after",
+        "compare": "run a model in two formats and show what differs",
+    }
+    by_name = {
+        name: commands.add_parser(name, help=text, description=text, epilog=_EXIT_CODES, allow_abbrev=False)
+        for name, text in about.items()
+    }
+    for name in ("audit", "compare"):
+        _add_settings(by_name[name])
+    _add_limits(by_name["compare"])
+    for command in by_name.values():
+        command.add_argument("--json", action="store_true", help="print JSON")
+    return whole
+
+
+def settings_of(arguments: argparse.Namespace) -> dict[str, object]:
+    """The fields of a `RunSpec` that were given, unchecked."""
+    given = vars(arguments)
+    settings = {name: given[name] for name in _SETTINGS if name in given}
+    if "text" in given:
+        settings["text"] = "\n".join(given["text"])
+    return settings
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    for name, text in _SETTINGS.items():
+        default = RunSpec.model_fields[name].default
+        shown = "the model's own" if default is None else default
+        command.add_argument(
+            f"--{name}", default=argparse.SUPPRESS, metavar=name.upper(), help=f"{text} (default: {shown})"
+        )
+    command.add_argument(
+        "--text",
+        action="append",
+        default=argparse.SUPPRESS,
+        metavar="SENTENCE",
+        help="a sentence for a model with a tokenizer; may be repeated",
+    )
+
+
+def _add_limits(command: argparse.ArgumentParser) -> None:
+    for option, text in (
+        ("--fail-above", "exit 1 where this error is larger, such as mean_abs_error=1e-3; may be repeated"),
+        ("--fail-below", "exit 1 where this quality is lower, such as sqnr_db=40; may be repeated"),
+    ):
+        command.add_argument(option, action="append", default=[], metavar="METRIC=VALUE", help=text)

@@ -1,0 +1,99 @@
+"""Arguments in, exit code out: see `--help` for the codes. Results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from precision.cli import tables
+from precision.cli.arguments import PROGRAM, parser, settings_of
+from precision.cli.report import audit_text, compare_text
+from precision.cli.terminal import on_terminal
+from precision.errors import PrecisionError
+from precision.models.catalogue import describe
+from precision.names import plain
+from precision.spec import RunSpec
+from precision.thresholds import parse_threshold
+
+_DONE, _VIOLATED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; returns its exit code. Wrong options end the process with code 2, as argparse does."""
+    arguments = parser().parse_args(argv)
+    try:
+        return _COMMANDS[arguments.command](arguments)
+    except PrecisionError as error:
+        return _refuse(str(error))
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    print(tables.models_json() if arguments.json else tables.models_text())
+    return _DONE
+
+
+def _formats(arguments: argparse.Namespace) -> int:
+    print(tables.formats_json() if arguments.json else tables.formats_text())
+    return _DONE
+
+
+def _devices(arguments: argparse.Namespace) -> int:
+    from precision.devices import list_devices
+
+    devices = list_devices()
+    print(tables.devices_json(devices) if arguments.json else tables.devices_text(devices))
+    return _DONE
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    spec = _spec(arguments)
+    from precision.compare import audit_cast
+
+    with on_terminal(sys.stderr) as progress:
+        result = audit_cast(spec, progress)
+    print(result.model_dump_json(indent=2) if arguments.json else audit_text(result))
+    return _DONE
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    thresholds = (
+        *(parse_threshold(text, higher_is_better=False) for text in arguments.fail_above),
+        *(parse_threshold(text, higher_is_better=True) for text in arguments.fail_below),
+    )
+    spec = _spec(arguments)
+    from precision.compare import compare
+
+    with on_terminal(sys.stderr) as progress:
+        result = compare(spec, progress)
+    print(result.model_dump_json(indent=2) if arguments.json else compare_text(result))
+    if result.comparison is None or result.failure:
+        return _refuse(result.failure.message if result.failure else "nothing was compared")
+    metrics = result.comparison.overall
+    violations = [violation for each in thresholds if (violation := each.violation(metrics))]
+    for violation in violations:
+        print(f"Failed: {violation}", file=sys.stderr)
+    return _VIOLATED if violations else _DONE
+
+
+def _spec(arguments: argparse.Namespace) -> RunSpec:
+    spec = RunSpec.parse(settings_of(arguments))
+    describe(spec.model)  # an unknown model is told at once, not after torch is loaded
+    return spec
+
+
+def _refuse(message: str) -> int:
+    print(f"{PROGRAM}: error: {plain(message, limit=None)}", file=sys.stderr)
+    return _REFUSED
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "models": _models,
+    "devices": _devices,
+    "formats": _formats,
+    "audit": _audit,
+    "compare": _compare,
+}

@@ -1,0 +1,110 @@
+"""A comparison and a cast audit as text for a terminal."""
+
+from __future__ import annotations
+
+from precision.cli.tables import columns
+from precision.names import plain
+from precision.results import CastAudit, CompareResult, Cost, TensorAudit
+from precision.units import bytes_text, number_text, seconds_text, share_text, speed_text
+from precision.verdict import judge
+
+
+def compare_text(result: CompareResult) -> str:
+    """Warnings, verdict, errors, bytes, time and the dtype of every tensor; what was not measured says so."""
+    verdict = judge(result)
+    return _paragraphs(
+        _heading(result),
+        _warnings(result),
+        f"Verdict: {verdict.word}\n  {plain(verdict.sentence, limit=None)}\n  {verdict.rule}",
+        columns(_numbers(result)),
+        _tensors(result.audit),
+    )
+
+
+def audit_text(result: CompareResult) -> str:
+    """What the cast damaged, then every stored tensor before and after."""
+    return _paragraphs(_heading(result), _warnings(result), _tensors(result.audit))
+
+
+def _paragraphs(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)
+
+
+def _warnings(result: CompareResult) -> str:
+    """Of the run, the cast, the comparison and the timing, each once."""
+    cost = result.cost
+    times = (cost.reference_time, cost.candidate_time) if cost else ()
+    warnings = (
+        *result.warnings,
+        *(result.audit.warnings if result.audit else ()),
+        *(result.comparison.notes if result.comparison else ()),
+        *(f"Timing: {warning}" for time in times if time for warning in time.warnings),
+    )
+    return "\n".join(f"Warning: {plain(warning, limit=None)}" for warning in dict.fromkeys(warnings))
+
+
+def _heading(result: CompareResult) -> str:
+    spec = result.spec
+    tensors = result.input.tensors if result.input else ()
+    shapes = ", ".join(f"{plain(name)} {dtype} {_shape(shape)}" for name, dtype, shape in tensors)
+    rows = [
+        ["Model", plain(result.model.title, limit=None)],
+        ["Candidate", f"{spec.dtype} by {spec.method.value}; {result.execution.label}: {result.execution.explanation}"],
+        ["Reference", spec.reference],
+        ["Device", f"{spec.device} ({plain(result.device.name)}), torch {result.environment.torch}"],
+        ["Input", f"{result.input.name if result.input else spec.input}: {shapes}, seed {spec.seed}"],
+    ]
+    return columns(rows)
+
+
+def _numbers(result: CompareResult) -> list[list[str]]:
+    rows = []
+    if result.comparison is not None:
+        metrics, floor = result.comparison.overall, result.comparison.rounding_floor
+        rows += [
+            ["Mean absolute error", number_text(metrics.mean_abs_error), _floor(floor.mean_abs_error)],
+            ["Max absolute error", number_text(metrics.max_abs_error), _floor(floor.max_abs_error)],
+            ["SQNR", f"{number_text(metrics.sqnr_db)} dB", ""],
+            ["Cosine similarity", number_text(metrics.cosine_similarity), ""],
+        ]
+    if result.audit is not None:
+        rows.append(["Stored", _bytes(result.audit.bytes_before, result.audit.bytes_after), ""])
+    if result.cost is not None:
+        rows.append(["Time per run", *_time(result.cost, result.spec.dtype)])
+    return rows
+
+
+def _floor(value: float | None) -> str:
+    return "" if value is None else f"rounding the outputs alone: {number_text(value)}"
+
+
+def _time(cost: Cost, dtype: str) -> tuple[str, str]:
+    before, after = cost.reference_time, cost.candidate_time
+    times = f"{seconds_text(before.median_s)} → {seconds_text(after.median_s)}"
+    return times, f"{dtype} is {speed_text(before.median_s, after.median_s)} the reference here"
+
+
+def _bytes(before: int, after: int) -> str:
+    saved = f" ({share_text(1 - after / before)} saved)" if 0 <= after < before else ""
+    return f"{bytes_text(before)} → {bytes_text(after)}{saved}"
+
+
+def _tensors(audit: CastAudit | None) -> str:
+    if audit is None:
+        return ""
+    changed = sum(tensor.changed for tensor in audit.tensors)
+    stored = _bytes(audit.bytes_before, audit.bytes_after)
+    summary = f"{changed} of {len(audit.tensors)} tensors changed, stored {stored}"
+    return _paragraphs(summary, columns([_tensor(tensor) for tensor in audit.tensors]))
+
+
+def _tensor(tensor: TensorAudit) -> list[str]:
+    dtypes = f"{tensor.dtype_before} → {tensor.dtype_after}"
+    remark = "" if tensor.changed else tensor.reason
+    if tensor.tied_to:
+        remark = f"tied to {plain(tensor.tied_to)}" + ("" if tensor.tie_kept else ", tie lost")
+    return [f"{plain(tensor.fqn, limit=None)}:", dtypes, _shape(tensor.shape), tensor.kind, remark]
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) if shape else "scalar"

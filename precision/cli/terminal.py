@@ -1,0 +1,50 @@
+"""Progress on one line of a terminal."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from precision.names import plain
+from precision.progress import Progress, Silent
+from precision.results import CompareResult
+
+_START_OF_LINE, _CLEAR_TO_END = "\r", "\x1b[K"
+
+
+class TerminalProgress:
+    """Rewrites one line of `stream` at every step."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def step(self, stage: str, fraction: float, detail: str = "") -> None:
+        """Show `stage` at `fraction` of the whole run."""
+        text = f"{fraction:4.0%}  {stage}" + (f"  {plain(detail)}" if detail else "")
+        self._write(text[: shutil.get_terminal_size().columns - 1])
+
+    def partial(self, result: CompareResult) -> None:
+        """Do nothing: the whole result follows."""
+
+    def clear(self) -> None:
+        """Leave the line empty for what is printed next."""
+        self._write("")
+
+    def _write(self, text: str) -> None:
+        self._stream.write(f"{_START_OF_LINE}{text}{_CLEAR_TO_END}")
+        self._stream.flush()
+
+
+@contextmanager
+def on_terminal(stream: TextIO) -> Iterator[Progress]:
+    """Progress on `stream` where it is a terminal, gone again at the end; none where it is a file or a pipe."""
+    if not stream.isatty():
+        yield Silent()
+        return
+    progress = TerminalProgress(stream)
+    try:
+        yield progress
+    finally:
+        progress.clear()

@@ -1,0 +1,110 @@
+"""Single elements of a comparison: the first, and the worst."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from precision.chunks import PairChunk
+from precision.formats import NumericFormat
+from precision.error_statistics import integer_mismatches, nonfinite_agree, unravel
+from precision.outputs import Leaf
+from precision.results import ElementPair
+
+PREVIEW_ELEMENTS = 64
+WORST_ELEMENTS = 20
+
+
+class WorstElements:
+    """The pairs with the largest absolute error, fed chunk by chunk; equal errors in order of index.
+
+    Pairs that are not finite on both sides and not the same come before all, in order of index. Pairs without error
+    are left out, so an exact output has none.
+    """
+
+    def __init__(self, fmt: NumericFormat, reference: Leaf, *, limit: int = WORST_ELEMENTS) -> None:
+        self._format = fmt
+        self._leaf = reference
+        self._limit = limit
+        self._nonfinite: list[tuple[int, float, float]] = []
+        self._finite: list[tuple[float, int, float, float]] = []
+        """(-|e|, place, r, y), the worst first."""
+
+    def update(self, chunk: PairChunk) -> None:
+        """Take in one chunk."""
+        if chunk.nonfinite is not None and len(self._nonfinite) < self._limit:
+            pairs = chunk.nonfinite
+            differ = (~nonfinite_agree(pairs.reference, pairs.candidate)).nonzero().squeeze(1)
+            for i in differ[: self._limit - len(self._nonfinite)].tolist():
+                place = chunk.start + int(pairs.positions[i])
+                self._nonfinite.append((place, float(pairs.reference[i]), float(pairs.candidate[i])))
+        least = -self._finite[-1][0] if len(self._finite) == self._limit else 0.0
+        if chunk.max_abs_error > least:
+            for i in self._largest(chunk.abs_error, above=least).tolist():
+                pair = float(chunk.reference[i]), float(chunk.candidate[i])
+                self._finite.append((-float(chunk.abs_error[i]), chunk.index_of(i), *pair))
+            self._finite = sorted(self._finite)[: self._limit]
+
+    def _largest(self, abs_error: Tensor, *, above: float) -> Tensor:
+        """Places of the largest; among equal ones the first, which `topk` alone does not promise."""
+        places = (abs_error > above).nonzero().squeeze(1)
+        if places.numel() <= self._limit:
+            return places
+        errors = abs_error[places]
+        smallest_kept = errors.topk(self._limit).values[-1]
+        equal = (errors == smallest_kept).nonzero().squeeze(1)
+        larger = (errors > smallest_kept).nonzero().squeeze(1)
+        return places[torch.cat([larger, equal[: self._limit - larger.numel()]])]
+
+    def result(self) -> tuple[ElementPair, ...]:
+        """The worst pairs, worst first."""
+        worst = [*self._nonfinite, *((place, r, y) for _, place, r, y in self._finite)][: self._limit]
+        return tuple(_element(self._leaf, self._format, place=place, r=r, y=y) for place, r, y in worst)
+
+
+def worst_integers(reference: Leaf, candidate: Leaf, fmt: NumericFormat) -> tuple[ElementPair, ...]:
+    """The first pairs of integers that differ."""
+    places = _first_mismatches(reference.tensor, candidate.tensor)
+    return tuple(
+        element for place, _ in zip(places, range(WORST_ELEMENTS), strict=False)
+        for element in _elements(reference, candidate, fmt, start=place, count=1)
+    )  # fmt: skip
+
+
+def preview(reference: Leaf, candidate: Leaf, fmt: NumericFormat) -> tuple[ElementPair, ...]:
+    """The first pairs, in C order."""
+    return tuple(_elements(reference, candidate, fmt, start=0, count=PREVIEW_ELEMENTS))
+
+
+def _first_mismatches(reference: Tensor, candidate: Tensor) -> Iterator[int]:
+    for start, different in integer_mismatches(reference, candidate):
+        yield from (start + int(place) for place in different)
+
+
+def _elements(
+    reference: Leaf, candidate: Leaf, fmt: NumericFormat, *, start: int, count: int
+) -> Iterator[ElementPair]:
+    part = slice(start, start + count)
+    sides = (leaf.tensor.reshape(-1)[part].cpu().to(torch.float64).tolist() for leaf in (reference, candidate))
+    for place, (r, y) in enumerate(zip(*sides, strict=True), start):
+        yield _element(reference, fmt, place=place, r=r, y=y)
+
+
+def _element(leaf: Leaf, fmt: NumericFormat, *, place: int, r: float, y: float) -> ElementPair:
+    has_magnitude = leaf.has_magnitudes and math.isfinite(r) and math.isfinite(y)
+    abs_error = abs(y - r) if has_magnitude else None
+    return ElementPair(
+        output=leaf.path,
+        index=unravel(place, tuple(leaf.tensor.shape)),
+        reference=r,
+        candidate=y,
+        abs_error=abs_error,
+        ulp_error=None if abs_error is None else abs_error / _binade(r, fmt) * 2.0**fmt.mantissa_bits,
+    )
+
+
+def _binade(r: float, fmt: NumericFormat) -> float:
+    return max(math.ldexp(0.5, math.frexp(r)[1]), fmt.smallest_normal) if r else fmt.smallest_normal

@@ -1,0 +1,133 @@
+"""Settings of the job engine, read from environment variables."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from precision.errors import InputError
+
+_MEMORY_SHARE = 0.75
+"""Of the machine's or the container's memory: the rest is for the web process and the system."""
+_BYTES = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
+          "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}  # fmt: skip
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+_CGROUP_CORES = Path("/sys/fs/cgroup/cpu.max")
+
+
+def _default_memory_limit() -> int:
+    memory = psutil.virtual_memory().total
+    for file in map(Path, _CGROUP_LIMITS):
+        if file.is_file() and (limit := file.read_text().strip()).isdigit():
+            memory = min(memory, int(limit))
+    return int(memory * _MEMORY_SHARE)
+
+
+def _default_threads() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if _CGROUP_CORES.is_file():
+        quota, period = _CGROUP_CORES.read_text().split()
+        if quota.isdigit():
+            cores = min(cores, math.ceil(int(quota) / int(period)))
+    return max(1, cores)
+
+
+def _default_data() -> Path:
+    return Path(tempfile.gettempdir()) / f"precision-explorer-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """Limits of the job engine and where it runs; each field has an environment variable of its name."""
+
+    memory_limit: int = field(default_factory=_default_memory_limit)
+    """Bytes of resident memory that one worker process may use. `PRECISION_MEMORY_LIMIT`, such as `8GiB`."""
+    time_limit: float = 900.0
+    """Seconds that one job may run. `PRECISION_TIME_LIMIT`."""
+    threads: int = field(default_factory=_default_threads)
+    """Threads that compute within one worker. `PRECISION_THREADS`; by default the cores this process may use."""
+    queue_limit: int = 20
+    """Jobs that may wait. `PRECISION_QUEUE_LIMIT`."""
+    session_limit: int = 2
+    """Unfinished jobs of one session. `PRECISION_SESSION_LIMIT`."""
+    cancel_grace: float = 2.0
+    """Seconds that a job has to stop by itself before its worker is ended. `PRECISION_CANCEL_GRACE`."""
+    scheduler: str | None = None
+    """Address (`tcp://host:port`) of an existing Dask scheduler to use. `PRECISION_SCHEDULER`."""
+    data: Path = field(default_factory=_default_data)
+    """Folder for temporary files. `PRECISION_DATA`."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """The configuration that the `PRECISION_*` variables ask for; unset and empty ones mean the default.
+
+        Raises:
+            InputError: a value is malformed or out of range; the message names the variable.
+        """
+        parsers = {
+            "memory_limit": _memory,
+            "time_limit": _seconds,
+            "threads": _count,
+            "queue_limit": _count,
+            "session_limit": _count,
+            "cancel_grace": _seconds,
+            "scheduler": _address,
+            "data": _folder,
+        }
+        given = {}
+        for name, parse in parsers.items():
+            variable = f"PRECISION_{name.upper()}"
+            if text := environment.get(variable, "").strip():
+                try:
+                    given[name] = parse(text)
+                except ValueError as error:
+                    raise InputError(f"{variable} = {text[:80]!r}: {error}.") from error
+        return cls(**given)  # type: ignore[arg-type]  # each parser gives its own field's type
+
+
+def _memory(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text)
+    if match is None or match[2].upper() not in _BYTES:
+        raise ValueError("expected a size such as 8GiB or 500MB")
+    size = int(float(match[1]) * _BYTES[match[2].upper()])
+    if size < 1:
+        raise ValueError("must be more than zero")
+    return size
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ValueError("expected a number of seconds, more than zero")
+    return seconds
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError("expected a whole number, at least 1")
+    return int(text)
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(r"(tcp|tls|ucx|ws|wss)://[^\s/]+:\d+", text):
+        raise ValueError("expected an address such as tcp://scheduler:8786")
+    return text
+
+
+def _folder(text: str) -> Path:
+    folder = Path(text).expanduser()
+    if not folder.is_absolute():
+        raise ValueError("expected an absolute path")
+    return folder

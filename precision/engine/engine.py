@@ -1,0 +1,188 @@
+"""The engine: jobs from any thread, run in worker processes."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import logging
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from precision.engine.config import EngineConfig
+from precision.engine.jobs import EngineState, Job, JobBook
+from precision.engine.processes import worker_processes
+from precision.errors import JobError
+from precision.results import DeviceInfo
+from precision.spec import RunSpec
+
+if TYPE_CHECKING:
+    from precision.engine.service import Service
+
+_TASK = "precision.compare:compare"
+_CLOSE_WITHIN_S = 3.0
+
+_log = logging.getLogger("precision.engine")
+
+
+class Engine:
+    """Runs comparisons in worker processes, one at a time per device; every method may be called from any thread.
+
+    Nothing here imports torch. A job that crashes, or needs too much memory or time, takes only its worker.
+
+    Args:
+        config: limits and place.
+        task: `module:function` that takes a `RunSpec` and a `Progress` and returns a `CompareResult`.
+    """
+
+    def __init__(self, config: EngineConfig | None = None, *, task: str = _TASK) -> None:
+        self._config = config or EngineConfig()
+        self._task = task
+        self._book = JobBook(self._config.queue_limit, self._config.session_limit, on_queued=self._wake)
+        self._thread = threading.Thread(target=self._run, name="precision engine", daemon=True)
+        self._lock = threading.Lock()
+        self._state: tuple[EngineState, str | None] = ("starting", None)
+        self._closing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._service: Service | None = None
+
+    @property
+    def state(self) -> EngineState:
+        """`starting` until the first devices are known; `failed` (see `reason`) while they are lost."""
+        return self._state[0]
+
+    @property
+    def reason(self) -> str | None:
+        """Why the state is `failed`; otherwise None."""
+        return self._state[1]
+
+    def start(self) -> None:
+        """Bring the workers up in the background; returns at once. Jobs may be submitted already."""
+        self._thread.start()
+        atexit.register(self.close)
+
+    def devices(self) -> tuple[DeviceInfo, ...] | None:
+        """Devices that a spec may name; None while they are not known yet."""
+        return self._book.devices()
+
+    def submit(self, spec: RunSpec, *, session: str, fresh: bool = False) -> Job:
+        """Queue a run, or join the unfinished job of the same spec, or return its stored result.
+
+        Args:
+            spec: what to run.
+            session: who asks; a job runs as long as one session wants it.
+            fresh: measure again even where the result is stored.
+
+        Raises:
+            InputError: no such device.
+            JobError: the queue is full, or this session has too many unfinished jobs.
+        """
+        return self._book.submit(spec, session, fresh=fresh)
+
+    def job(self, job_id: str) -> Job:
+        """The job as it is now.
+
+        Raises:
+            JobError: no such job.
+        """
+        return self._book.job(job_id)
+
+    def attach(self, job_id: str, session: str) -> Job:
+        """Have `session` want this job too: another's cancel no longer ends it.
+
+        Raises:
+            JobError: no such job.
+        """
+        return self._book.attach(job_id, session)
+
+    def cancel(self, job_id: str, *, session: str) -> Job:
+        """Have `session` want this job no more; when nobody does, a queued job is gone and a running one stopped.
+
+        A running job stops at its next step, or is ended with its worker after `EngineConfig.cancel_grace`.
+
+        Raises:
+            JobError: no such job.
+        """
+        return self._book.leave(job_id, session)
+
+    def sessions(self) -> frozenset[str]:
+        """The sessions that want an unfinished job."""
+        return self._book.sessions()
+
+    def release(self, session: str) -> None:
+        """Have a session that is gone want nothing any more."""
+        self._book.release(session)
+
+    def wait(self, job_id: str, timeout_s: float | None = None) -> Job:
+        """The job once it is finished, or as it is after `timeout_s`.
+
+        Raises:
+            JobError: no such job.
+        """
+        return self._book.wait(job_id, timeout_s)
+
+    def close(self) -> None:
+        """End every worker; unfinished jobs are interrupted. Does nothing the second time."""
+        with self._lock:
+            first, self._closing = not self._closing, True
+            loop, serving = self._loop, self._serving
+        if not first:
+            return
+        atexit.unregister(self.close)
+        if loop is not None and serving is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+                loop.call_soon_threadsafe(serving.cancel)
+            self._thread.join(_CLOSE_WITHIN_S)
+        self._book.close("Interrupted: the server is shutting down.")
+        self._set_state("closed", None)
+
+    def _wake(self) -> None:
+        service, loop = self._service, self._loop
+        if service is not None and loop is not None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(service.wake)
+
+    def _set_state(self, state: EngineState, reason: str | None) -> None:
+        with self._lock:
+            self._state = (state, reason)
+
+    def _run(self) -> None:
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                asyncio.run(self._serve())
+        except JobError as error:
+            self._stop_for(str(error))
+        except Exception:  # noqa: BLE001  # whatever it is, pages must learn of it
+            _log.exception("the engine has stopped")
+            self._stop_for("The job engine has stopped; the server's log has the details.")
+
+    def _stop_for(self, reason: str) -> None:
+        self._set_state("failed", reason)
+        self._book.close(reason)
+
+    async def _serve(self) -> None:
+        processes = None
+        if self._config.scheduler is None:
+            _make(self._config.data)
+            processes = worker_processes(self._config.threads, self._task)
+        # Imported here: it takes most of a second, in which a page can be shown already.
+        from precision.engine.service import Service
+
+        service = Service(self._config, self._task, book=self._book, processes=processes, report=self._set_state)
+        with self._lock:
+            if self._closing:
+                return
+            self._loop, self._serving = asyncio.get_running_loop(), asyncio.current_task()
+            self._service = service
+        await service.run()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise JobError(f"The folder {folder} cannot be written ({error.strerror}). Set PRECISION_DATA.") from error

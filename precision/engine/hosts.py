@@ -1,0 +1,156 @@
+"""The two places a worker lives: a process started here, or a worker of somebody's cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Protocol
+
+import psutil
+
+from precision.engine.cluster import Cluster, ClusterWorker
+from precision.engine.config import EngineConfig
+from precision.engine.faults import Ending
+from precision.engine.processes import ProcessContext
+from precision.engine.worker import end_process, serve
+from precision.errors import JobError
+
+_LOOK_EVERY_S = 0.05
+_LOOK_AFTER_START_EVERY_S = 0.01
+_LOOK_AT_CLUSTER_EVERY_S = 0.5
+_OBEYED_WITHIN_S = 2.0
+"""A worker whose interpreter is held by a kernel cannot end itself; its nanny is asked then."""
+_RETURN_WITHIN_S = 30.0
+"""A cluster's worker that was ended has this long to be back under its name."""
+
+
+class Host(Protocol):
+    """One worker, which may end and be started again."""
+
+    async def start(self) -> str:
+        """Have the worker up; return its address. Raises `JobError` if it does not come."""
+
+    async def ended(self) -> Ending:
+        """Wait until the started worker is gone; ends it where it uses too much memory."""
+
+    async def kill(self) -> None:
+        """End the worker at once."""
+
+    async def close(self) -> None:
+        """Have no use for the worker any more."""
+
+
+class LocalHost:
+    """A worker process of this machine, watched for its memory."""
+
+    def __init__(self, name: str, scheduler: str, *, processes: ProcessContext, config: EngineConfig) -> None:
+        self._name = name
+        self._scheduler = scheduler
+        self._processes = processes
+        self._config = config
+        self._process: BaseProcess | None = None
+
+    async def start(self) -> str:
+        """See `Host.start`."""
+        receiver, sender = self._processes.Pipe(duplex=False)
+        arguments = (self._scheduler, self._name, str(self._config.data), self._config.threads, sender)
+        process = self._processes.Process(target=serve, args=arguments, name=self._name, daemon=True)
+        # Starting waits for the server of forks, which imports torch: not in the event loop.
+        starting = asyncio.create_task(asyncio.to_thread(process.start))
+        try:
+            await asyncio.shield(starting)
+        finally:
+            await starting
+            self._process = process
+        sender.close()
+        with receiver:
+            while not receiver.poll():
+                await asyncio.sleep(_LOOK_AFTER_START_EVERY_S)
+            return _address(receiver)
+
+    async def ended(self) -> Ending:
+        """See `Host.ended`."""
+        process = self._process
+        if process is None:
+            return Ending()
+        exceeded = None
+        while process.is_alive():
+            resident = _resident_bytes(process.pid)
+            if exceeded is None and resident > self._config.memory_limit:
+                exceeded = resident
+                process.kill()
+            await asyncio.sleep(_LOOK_EVERY_S)
+        limit = self._config.memory_limit
+        return Ending(exit_code=process.exitcode, memory_bytes=exceeded, memory_limit_bytes=limit)
+
+    async def kill(self) -> None:
+        """See `Host.kill`."""
+        if self._process is not None:
+            self._process.kill()
+
+    async def close(self) -> None:
+        """End the worker: it is nobody else's."""
+        await self.kill()
+
+
+class ClusterHost:
+    """A worker of an existing cluster, known by its name; whoever runs it starts it again."""
+
+    def __init__(self, name: str, cluster: Cluster) -> None:
+        self._name = name
+        self._cluster = cluster
+        self._worker: ClusterWorker | None = None
+        self._exceeded: int | None = None
+
+    def exceeded_memory(self, address: str, resident_bytes: int) -> None:
+        """The cluster reports that it ends the worker at `address` for its memory."""
+        if self._worker is not None and self._worker.address == address:
+            self._exceeded = resident_bytes
+
+    async def start(self) -> str:
+        """See `Host.start`."""
+        last, self._exceeded = self._worker, None
+        deadline = asyncio.get_running_loop().time() + _RETURN_WITHIN_S
+        while asyncio.get_running_loop().time() < deadline:
+            worker = (await self._cluster.workers()).get(self._name)
+            if worker is not None and (last is None or worker.address != last.address):
+                self._worker = worker
+                return worker.address
+            await asyncio.sleep(_LOOK_AT_CLUSTER_EVERY_S)
+        raise JobError(f"The worker {self._name!r} has left the cluster.")
+
+    async def ended(self) -> Ending:
+        """See `Host.ended`."""
+        worker = self._worker
+        if worker is None:
+            return Ending()
+        while worker.address in {known.address for known in (await self._cluster.workers()).values()}:
+            await asyncio.sleep(_LOOK_AT_CLUSTER_EVERY_S)
+        return Ending(memory_bytes=self._exceeded, memory_limit_bytes=worker.memory_limit_bytes)
+
+    async def kill(self) -> None:
+        """See `Host.kill`."""
+        if self._worker is None:
+            return
+        try:
+            await asyncio.wait_for(self._cluster.call(end_process, worker=self._worker.address), _OBEYED_WITHIN_S)
+        except TimeoutError:
+            await self._cluster.restart(self._worker.address)
+
+    async def close(self) -> None:
+        """Leave the worker to whoever runs it."""
+
+
+def _address(started: Connection) -> str:
+    try:
+        return started.recv_bytes().decode()
+    except EOFError:
+        raise JobError("The worker process ended while it was starting; the server's log has the reason.") from None
+
+
+def _resident_bytes(pid: int | None) -> int:
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0

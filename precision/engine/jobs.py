@@ -1,0 +1,344 @@
+"""Jobs as a page sees them, and the book that keeps them: queues, limits, attachment, results. No processes here."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from precision.errors import InputError, JobError, PrecisionError
+from precision.results import CompareResult, DeviceInfo
+from precision.spec import RunSpec
+
+EngineState = Literal["starting", "ready", "failed", "closed"]
+JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+
+FINISHED_KEPT = 200
+"""Finished jobs, with their results of up to a few hundred kB each, that are remembered."""
+_ESTIMATE_FROM_S = 1.0
+_ESTIMATE_FROM_FRACTION = 0.05
+"""Before this much of a run, the time it has left cannot be told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One moment of one job."""
+
+    id: str
+    spec: RunSpec
+    status: JobStatus
+    position: int | None
+    """Place in the queue, the next to run being 1; None unless queued."""
+    stage: str
+    fraction: float
+    detail: str
+    elapsed_s: float
+    """Since it began to run; 0 while queued."""
+    remaining_s: float | None
+    """Estimated; None where it cannot be told."""
+    result: CompareResult | None
+    partial: CompareResult | None
+    """What was measured before the end, while there is no result."""
+    error: str | None
+    error_kind: str | None
+    """Name of the `PrecisionError` subclass; None for a bug in the worker."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of it will change any more."""
+        return self.status in ("done", "failed", "cancelled")
+
+
+@dataclass
+class _Record:
+    id: str
+    spec: RunSpec
+    sessions: set[str]
+    status: JobStatus = "queued"
+    stage: str = "waiting"
+    fraction: float = 0.0
+    detail: str = ""
+    started: float | None = None
+    ended: float | None = None
+    result: CompareResult | None = None
+    partial: CompareResult | None = None
+    error: str | None = None
+    error_kind: str | None = None
+    stop: Callable[[], object] | None = field(default=None, repr=False)
+    stopping: bool = False
+
+    @property
+    def finished(self) -> bool:
+        return self.status in ("done", "failed", "cancelled")
+
+    @property
+    def elapsed_s(self) -> float:
+        if self.started is None:
+            return 0.0
+        return (self.ended or time.monotonic()) - self.started
+
+
+class JobBook:
+    """Every job the engine knows, and the rules for them. Thread-safe; calls nothing while it holds its lock.
+
+    Args:
+        queue_limit: jobs that may wait.
+        session_limit: unfinished jobs of one session.
+        on_queued: called after a job was queued, in the submitter's thread.
+    """
+
+    def __init__(self, queue_limit: int, session_limit: int, *, on_queued: Callable[[], object]) -> None:
+        self._queue_limit = queue_limit
+        self._session_limit = session_limit
+        self._on_queued = on_queued
+        self._changed = threading.Condition()
+        self._unfinished: OrderedDict[str, _Record] = OrderedDict()
+        self._finished: OrderedDict[str, _Record] = OrderedDict()
+        self._done_by_digest: dict[str, str] = {}
+        self._devices: dict[str, DeviceInfo] | None = None
+        self._queue_of: Mapping[str, str] = {}
+        self._closed: str | None = None
+
+    # --- for pages ----------------------------------------------------------------------------
+
+    def submit(self, spec: RunSpec, session: str, *, fresh: bool) -> Job:
+        """See `Engine.submit`."""
+        digest = spec.digest()
+        with self._changed:
+            for record in self._unfinished.values():
+                if record.spec == spec and not record.stopping:
+                    record.sessions.add(session)
+                    return self._snapshot(record)
+            if not fresh and (known := self._done_by_digest.get(digest)):
+                self._finished.move_to_end(known)
+                return self._snapshot(self._finished[known])
+            if self._closed is not None:
+                raise JobError(self._closed)
+            self._check_device(spec)
+            self._check_limits(session)
+            record = _Record(id=secrets.token_urlsafe(16), spec=spec, sessions={session})
+            self._unfinished[record.id] = record
+            job = self._snapshot(record)
+        self._on_queued()
+        return job
+
+    def job(self, job_id: str) -> Job:
+        """See `Engine.job`."""
+        with self._changed:
+            return self._snapshot(self._record(job_id))
+
+    def attach(self, job_id: str, session: str) -> Job:
+        """See `Engine.attach`."""
+        with self._changed:
+            record = self._record(job_id)
+            if not record.finished:
+                record.sessions.add(session)
+            return self._snapshot(record)
+
+    def leave(self, job_id: str, session: str) -> Job:
+        """See `Engine.cancel`."""
+        with self._changed:
+            record = self._record(job_id)
+            stop = self._leave(record, session)
+            job = self._snapshot(record)
+        if stop is not None:
+            stop()
+        return job
+
+    def sessions(self) -> frozenset[str]:
+        """See `Engine.sessions`."""
+        with self._changed:
+            return frozenset(session for record in self._unfinished.values() for session in record.sessions)
+
+    def release(self, session: str) -> None:
+        """See `Engine.release`."""
+        with self._changed:
+            stops = [self._leave(record, session) for record in list(self._unfinished.values())]
+        for stop in stops:
+            if stop is not None:
+                stop()
+
+    def wait(self, job_id: str, timeout_s: float | None) -> Job:
+        """See `Engine.wait`."""
+        with self._changed:
+            record = self._record(job_id)
+            self._changed.wait_for(lambda: record.finished, timeout_s)
+            return self._snapshot(record)
+
+    # --- for lanes ----------------------------------------------------------------------------
+
+    def devices(self) -> tuple[DeviceInfo, ...] | None:
+        """The devices jobs may name; None while unknown."""
+        with self._changed:
+            return None if self._devices is None else tuple(self._devices.values())
+
+    def set_devices(self, devices: tuple[DeviceInfo, ...], *, queue_of: Mapping[str, str]) -> None:
+        """Replace the devices; waiting jobs for others fail.
+
+        Args:
+            devices: all there are.
+            queue_of: device id → name of the queue that serves it.
+        """
+        with self._changed:
+            self._devices = {device.id: device for device in devices}
+            self._queue_of = dict(queue_of)
+            for record in list(self._unfinished.values()):
+                if record.status == "queued":
+                    try:
+                        self._check_device(record.spec)
+                    except InputError as error:
+                        self._end(record, "failed", error=error)
+        self._on_queued()
+
+    def next(self, queue: str, *, stop: Callable[[], object]) -> Job | None:
+        """Start the longest-waiting job of `queue`, or None; `stop` is called when nobody wants it any more."""
+        with self._changed:
+            for record in self._unfinished.values():
+                if record.status == "queued" and self._queue_of.get(record.spec.device) == queue:
+                    record.status, record.stage, record.started = "running", "starting", time.monotonic()
+                    record.stop = stop
+                    self._changed.notify_all()
+                    return self._snapshot(record)
+        return None
+
+    def progress(self, job_id: str, stage: str, *, fraction: float, detail: str) -> None:
+        """Note where a running job is; ignored for any other."""
+        with self._changed:
+            record = self._unfinished.get(job_id)
+            if record is not None and record.status == "running" and not record.stopping:
+                record.stage, record.detail = stage, detail
+                record.fraction = min(1.0, max(record.fraction, fraction))
+
+    def partial(self, job_id: str, result: CompareResult) -> None:
+        """Keep what a running job has measured so far; ignored for any other."""
+        with self._changed:
+            record = self._unfinished.get(job_id)
+            if record is not None and record.status == "running":
+                record.partial = result
+
+    def done(self, job_id: str, result: CompareResult) -> None:
+        """End a running job with its result."""
+        with self._changed:
+            if record := self._unfinished.get(job_id):
+                record.result, record.partial, record.fraction = result, None, 1.0
+                self._end(record, "done")
+
+    def failed(self, job_id: str, message: str, *, kind: str | None) -> None:
+        """End a job with the reason; what it had measured stays."""
+        with self._changed:
+            if record := self._unfinished.get(job_id):
+                record.error_kind = kind
+                self._end(record, "failed", error=message)
+
+    def cancelled(self, job_id: str) -> None:
+        """End a job that nobody wants any more."""
+        with self._changed:
+            if record := self._unfinished.get(job_id):
+                self._end(record, "cancelled")
+
+    def close(self, message: str) -> None:
+        """End every unfinished job with one reason, and take no more."""
+        with self._changed:
+            self._closed = self._closed or message
+        self.fail_all(message)
+
+    def fail_all(self, message: str) -> None:
+        """End every unfinished job with one reason."""
+        with self._changed:
+            for record in list(self._unfinished.values()):
+                self._end(record, "failed", error=JobError(message))
+
+    # --- rules, called with the lock held -------------------------------------------------------
+
+    def _record(self, job_id: str) -> _Record:
+        record = self._unfinished.get(job_id) or self._finished.get(job_id)
+        if record is None:
+            raise JobError(
+                f"No job {job_id[:40]!r} here: its link is mistyped, the server was restarted since, "
+                f"or it is older than the last {FINISHED_KEPT} jobs. Run it again."
+            )
+        return record
+
+    def _check_device(self, spec: RunSpec) -> None:
+        if self._devices is not None and spec.device not in self._devices:
+            known = ", ".join(self._devices) or "none at present"
+            raise InputError(f"Unknown device {spec.device[:80]!r}. Devices here: {known}.")
+
+    def _check_limits(self, session: str) -> None:
+        own = sum(session in record.sessions for record in self._unfinished.values())
+        if own >= self._session_limit:
+            raise JobError(
+                f"You have {own} unfinished jobs, and the limit is {self._session_limit} at a time. "
+                f"Wait for one or cancel one, then try again."
+            )
+        waiting = sum(record.status == "queued" for record in self._unfinished.values())
+        if waiting >= self._queue_limit:
+            raise JobError(f"{waiting} jobs are waiting, and the limit is {self._queue_limit}. Try again in a while.")
+
+    def _leave(self, record: _Record, session: str) -> Callable[[], object] | None:
+        if record.finished or record.stopping or session not in record.sessions:
+            return None
+        record.sessions.discard(session)
+        if record.sessions:
+            return None
+        if record.status == "queued":
+            self._end(record, "cancelled")
+            return None
+        record.stopping, record.stage, record.detail = True, "stopping", ""
+        return record.stop
+
+    def _end(self, record: _Record, status: JobStatus, *, error: PrecisionError | str | None = None) -> None:
+        record.status = status
+        record.ended = time.monotonic()
+        if error is not None:
+            record.error = str(error)
+        if isinstance(error, PrecisionError):
+            record.error_kind = type(error).__name__
+        del self._unfinished[record.id]
+        self._finished[record.id] = record
+        if status == "done":
+            self._done_by_digest[record.spec.digest()] = record.id
+        while len(self._finished) > FINISHED_KEPT:
+            oldest, forgotten = self._finished.popitem(last=False)
+            if self._done_by_digest.get(digest := forgotten.spec.digest()) == oldest:
+                del self._done_by_digest[digest]
+        self._changed.notify_all()
+
+    def _snapshot(self, record: _Record) -> Job:
+        return Job(
+            id=record.id,
+            spec=record.spec,
+            status=record.status,
+            position=self._position(record) if record.status == "queued" else None,
+            stage=record.stage,
+            fraction=record.fraction,
+            detail=record.detail,
+            elapsed_s=record.elapsed_s,
+            remaining_s=_remaining_s(record),
+            result=record.result,
+            partial=record.partial,
+            error=record.error,
+            error_kind=record.error_kind,
+        )
+
+    def _position(self, record: _Record) -> int:
+        queue = self._queue_of.get(record.spec.device)
+        ahead = 0
+        for other in self._unfinished.values():
+            if other is record:
+                break
+            ahead += other.status == "queued" and self._queue_of.get(other.spec.device) == queue
+        return ahead + 1
+
+
+def _remaining_s(record: _Record) -> float | None:
+    elapsed, fraction = record.elapsed_s, record.fraction
+    if record.status != "running" or record.stopping:
+        return None
+    if elapsed < _ESTIMATE_FROM_S or fraction < _ESTIMATE_FROM_FRACTION:
+        return None
+    return elapsed * (1 - fraction) / fraction

@@ -1,0 +1,201 @@
+"""A lane: one worker and the queue it serves, one job at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, TypeVar
+
+from precision.engine.cluster import Cluster
+from precision.engine.config import EngineConfig
+from precision.engine.faults import Ending, crash_message, overtime_message
+from precision.engine.hosts import Host
+from precision.engine.jobs import Job, JobBook
+from precision.engine.worker import Outcome, import_ahead, list_devices_and_warm_up, request_stop, run_job
+from precision.errors import JobError
+from precision.results import CompareResult, DeviceInfo
+
+_T = TypeVar("_T")
+
+_log = logging.getLogger("precision.engine")
+
+_IDLE_S = 0.5
+"""Without a job for this long, the lane imports ahead."""
+_AHEAD = (
+    "transformers",
+    "sympy",
+    "torch.fx.experimental.symbolic_shapes",
+    "torch.distributed.tensor",
+    "torch._dynamo",
+    "scipy.optimize",
+    "transformers.models.auto",
+    "transformers.modeling_utils",
+    "transformers.models.bert.modeling_bert",
+)
+"""What a Hugging Face model needs imported, seconds in all, in steps that no job waits long behind."""
+_LIMIT_GRACE_S = 0.5
+"""At its time limit a job has this long to stop by itself."""
+_ASK_WITHIN_S = 0.5
+_ENDING_NOTICED_S = 5.0
+
+
+def _start(coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+    """A task that nobody need wait for: what it raises is looked at here, and not reported as forgotten."""
+    task = asyncio.create_task(coroutine)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
+
+
+class Lane:
+    """Starts its worker, again whenever it ends, and runs the jobs of its queue on it.
+
+    Args:
+        name: of the queue, and of the worker.
+        host: where the worker lives.
+        book: the jobs.
+        cluster: by which the worker is reached.
+        config: limits.
+        task: `module:function` that a job runs.
+        topic: where workers publish progress.
+        on_devices: called with the worker's devices each time it is ready.
+    """
+
+    def __init__(
+        self, name: str, host: Host, *, book: JobBook, cluster: Cluster, config: EngineConfig, task: str, topic: str,
+        on_devices: Callable[[tuple[DeviceInfo, ...]], None],
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.host = host
+        self._book = book
+        self._cluster = cluster
+        self._config = config
+        self._task = task
+        self._topic = topic
+        self._on_devices = on_devices
+        self._wake = asyncio.Event()
+        self._ended: asyncio.Task[Ending]
+        self._address = ""
+
+    def wake(self) -> None:
+        """Look at the queue again; from the event loop's thread."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Serve until cancelled.
+
+        Raises:
+            JobError: the worker does not start.
+        """
+        try:
+            while True:
+                self._address = await self.host.start()
+                self._ended = asyncio.create_task(self.host.ended())
+                await self._warm_up()
+                await self._serve()
+                _log.info("worker %s ended: %s", self.name, self._ended.result())
+        finally:
+            await self.host.close()
+
+    async def _warm_up(self) -> None:
+        work = _start(self._cluster.submit(list_devices_and_warm_up, self._task, worker=self._address))
+        if not await self._before_end(work):
+            raise JobError("The worker process ended while it was warming up; the server's log has the reason.")
+        self._on_devices(tuple(DeviceInfo.model_validate(device) for device in json.loads(work.result())))
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        ahead = list(_AHEAD)
+        while not self._ended.done():
+            self._wake.clear()
+            stop = asyncio.Event()
+            job = self._book.next(self.name, stop=partial(loop.call_soon_threadsafe, stop.set))
+            if job is not None:
+                await self._run(job, stop)
+            elif not ahead:
+                await self._before_end(_start(self._wake.wait()))
+            elif not await self._before_end(_start(self._wake.wait()), timeout_s=_IDLE_S):
+                module = ahead.pop(0)
+                await self._before_end(_start(self._cluster.submit(import_ahead, module, worker=self._address)))
+
+    async def _before_end(self, work: asyncio.Task[Any], *, timeout_s: float | None = None) -> bool:
+        """Whether `work` was done before the worker ended and the time was up; if not, it is given up."""
+        await asyncio.wait({work, self._ended}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            work.cancel()
+            return False
+        return True
+
+    async def _run(self, job: Job, stop: asyncio.Event) -> None:
+        work = _start(
+            self._cluster.submit(
+                run_job, self._task, job.spec.model_dump_json(), job.id, self._topic, worker=self._address
+            )
+        )
+        unwanted = _start(stop.wait())
+        try:
+            limit_s = self._config.time_limit
+            await asyncio.wait({work, self._ended, unwanted}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+            stage = self._book.job(job.id).stage
+            cancelled = unwanted.done()
+            overtime = not (cancelled or work.done() or self._ended.done())
+            if cancelled or overtime:
+                await self._stop(job, work, grace_s=_LIMIT_GRACE_S if overtime else self._config.cancel_grace)
+            if cancelled:
+                self._book.cancelled(job.id)
+            elif overtime:
+                self._fail(job, overtime_message(limit_s, stage))
+            else:
+                await self._conclude(job, work)
+        except asyncio.CancelledError:
+            with contextlib.suppress(OSError, TimeoutError):
+                await asyncio.wait_for(self._cluster.call(request_stop, job.id, worker=self._address), _ASK_WITHIN_S)
+            raise
+        finally:
+            unwanted.cancel()
+            work.cancel()
+
+    async def _stop(self, job: Job, work: asyncio.Task[Outcome], *, grace_s: float) -> None:
+        finished = {work, self._ended}
+        asking = _start(self._cluster.call(request_stop, job.id, worker=self._address))
+        await asyncio.wait(finished, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
+        asking.cancel()
+        if not work.done():
+            await self.host.kill()
+            await self._ended
+
+    async def _conclude(self, job: Job, work: asyncio.Task[Outcome]) -> None:
+        if not work.done() or work.exception() is not None:
+            # The scheduler may know before the host that the worker is gone.
+            await asyncio.wait({self._ended}, timeout=_ENDING_NOTICED_S)
+        if work.done() and work.exception() is None:
+            self._settle(job, work.result())
+        elif self._ended.done():
+            self._fail(job, crash_message(self._ended.result(), self._book.job(job.id).stage))
+        else:
+            self._fail_for_bug(job, str(work.exception()))
+
+    def _settle(self, job: Job, outcome: Outcome) -> None:
+        if outcome.status == "done":
+            result = CompareResult.model_validate_json(outcome.text)
+            device = next((known for known in self._book.devices() or () if known.id == job.spec.device), result.device)
+            self._book.done(job.id, result.model_copy(update={"device": device}))
+        elif outcome.status == "error":
+            self._book.failed(job.id, outcome.text, kind=outcome.kind)
+        elif outcome.status == "cancelled":
+            self._book.cancelled(job.id)
+        else:
+            self._fail_for_bug(job, outcome.text)
+
+    def _fail(self, job: Job, message: str) -> None:
+        _log.warning("job %s (%s): %s", job.id, job.spec.model, message)
+        self._book.failed(job.id, message, kind=JobError.__name__)
+
+    def _fail_for_bug(self, job: Job, trace: str) -> None:
+        bug_id = secrets.token_hex(4)
+        _log.error("job %s failed with internal error %s\n%s\n%s", job.id, bug_id, job.spec, trace)
+        self._book.failed(job.id, f"Internal error {bug_id}: the server's log has the details.", kind=None)

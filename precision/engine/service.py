@@ -1,0 +1,176 @@
+"""The engine's event loop: the cluster and its lanes, kept up until closed. Imports Dask; started in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from precision.engine.cluster import Cluster
+from precision.engine.config import EngineConfig
+from precision.engine.hosts import ClusterHost, Host, LocalHost
+from precision.engine.jobs import EngineState, JobBook
+from precision.engine.lane import Lane
+from precision.engine.processes import ProcessContext
+from precision.errors import JobError
+from precision.results import CompareResult, DeviceInfo
+
+_log = logging.getLogger("precision.engine")
+
+_FIRST = "cpu"
+"""The first worker here, which tells what devices there are; each further device has a worker of its name."""
+_LOOK_FOR_WORKERS_EVERY_S = 1.0
+_RETRY_AFTER_S = 2.0
+_MEMORY_TOPIC = "worker-restart-memory"
+"""Where Dask's nannies publish that they end a worker for its memory."""
+
+
+class Service:
+    """Keeps a cluster and a lane per worker; for one event loop.
+
+    Args:
+        config: limits and place.
+        task: `module:function` that jobs run.
+        book: the jobs.
+        processes: how to start workers here; None where they are somebody else's.
+        report: told of every change of state, with the reason of a failure.
+    """
+
+    def __init__(
+        self, config: EngineConfig, task: str, *, book: JobBook, processes: ProcessContext | None,
+        report: Callable[[EngineState, str | None], None],
+    ) -> None:  # fmt: skip
+        self._config = config
+        self._task = task
+        self._book = book
+        self._processes = processes
+        self._report = report
+        self._topic = f"precision-explorer-{secrets.token_hex(8)}"
+        self._lanes: dict[str, Lane] = {}
+        self._logged = ""
+        self._keeping: dict[str, asyncio.Task[None]] = {}
+        self._devices_of: dict[str, tuple[DeviceInfo, ...]] = {}
+
+    async def run(self) -> None:
+        """Serve until cancelled; a cluster that is lost is waited for."""
+        while True:
+            try:
+                await self._serve()
+            except (JobError, OSError) as error:
+                self._fail(str(error))
+            await asyncio.sleep(_RETRY_AFTER_S)
+
+    def wake(self) -> None:
+        """Look at the queues again; from the event loop's thread."""
+        for lane in self._lanes.values():
+            lane.wake()
+
+    async def _serve(self) -> None:
+        cluster = await Cluster.connect(self._config)
+        cluster.subscribe(self._topic, self._hear)
+        cluster.subscribe(_MEMORY_TOPIC, self._hear_memory)
+        try:
+            if self._processes is not None:
+                self._open(cluster, _FIRST)
+            while True:
+                cluster.check()
+                if self._processes is None:
+                    for name in (await cluster.workers()).keys() - self._lanes.keys():
+                        self._open(cluster, name)
+                await asyncio.sleep(_LOOK_FOR_WORKERS_EVERY_S)
+        finally:
+            await self._close_lanes()
+            self._publish_devices()
+            await cluster.close()
+
+    def _open(self, cluster: Cluster, name: str) -> None:
+        host: Host
+        if self._processes is None:
+            host = ClusterHost(name, cluster)
+        else:
+            host = LocalHost(name, cluster.address, processes=self._processes, config=self._config)
+        lane = Lane(
+            name, host, book=self._book, cluster=cluster, config=self._config, task=self._task, topic=self._topic,
+            on_devices=lambda devices: self._lane_ready(cluster, name, devices),
+        )  # fmt: skip
+        self._lanes[name] = lane
+        self._keeping[name] = asyncio.create_task(self._keep(lane))
+
+    async def _keep(self, lane: Lane) -> None:
+        while True:
+            try:
+                await lane.run()
+            except JobError as error:
+                reason = str(error)
+            except Exception as error:  # noqa: BLE001  # a bug in one lane must not end the others
+                reason = f"Worker {lane.name!r} failed; the server's log has the details."
+                self._log_once("".join(traceback.format_exception(error)))
+            self._devices_of.pop(lane.name, None)
+            if not self._devices_of:
+                self._fail(reason)
+            self._publish_devices()
+            if self._processes is None:
+                del self._lanes[lane.name], self._keeping[lane.name]
+                return
+            await asyncio.sleep(_RETRY_AFTER_S)
+
+    async def _close_lanes(self) -> None:
+        keeping = tuple(self._keeping.values())
+        for task in keeping:
+            task.cancel()
+        await asyncio.gather(*keeping, return_exceptions=True)
+        self._lanes.clear()
+        self._keeping.clear()
+        self._devices_of.clear()
+
+    def _lane_ready(self, cluster: Cluster, name: str, devices: tuple[DeviceInfo, ...]) -> None:
+        if self._processes is None:
+            self._devices_of[name] = tuple(_on_cluster(name, device) for device in devices)
+        elif name == _FIRST:
+            self._devices_of[_FIRST] = devices[:1]
+            for device in devices[1:]:
+                if device.id not in self._lanes:
+                    self._devices_of[device.id] = (device,)
+                    self._open(cluster, device.id)
+        else:
+            self._devices_of[name] = tuple(device for device in devices if device.id == name)
+        self._publish_devices()
+        self._report("ready", None)
+
+    def _publish_devices(self) -> None:
+        self._book.set_devices(
+            tuple(device for devices in self._devices_of.values() for device in devices),
+            queue_of={device.id: name for name, devices in self._devices_of.items() for device in devices},
+        )
+
+    def _log_once(self, message: str) -> None:
+        # What goes wrong is tried again every few seconds.
+        if message != self._logged:
+            _log.error("%s", message)
+        self._logged = message
+
+    def _fail(self, reason: str) -> None:
+        self._log_once(reason)
+        self._report("failed", reason)
+        self._book.fail_all(f"Interrupted: {reason}")
+
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        job_id = str(message["job"])
+        if "partial" in message:
+            self._book.partial(job_id, CompareResult.model_validate_json(message["partial"]))
+        else:
+            stage, detail = str(message["stage"]), str(message["detail"])
+            self._book.progress(job_id, stage, fraction=float(message["fraction"]), detail=detail)
+
+    def _hear_memory(self, message: Mapping[str, Any]) -> None:
+        for lane in self._lanes.values():
+            if isinstance(lane.host, ClusterHost):
+                lane.host.exceeded_memory(str(message["worker"]), int(message["rss"]))
+
+
+def _on_cluster(worker: str, device: DeviceInfo) -> DeviceInfo:
+    name = f"{worker} · {device.id} · {device.name}"
+    return device.model_copy(update={"id": f"{worker}/{device.id}", "name": name})

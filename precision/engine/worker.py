@@ -1,0 +1,218 @@
+"""What runs in a worker process: the worker itself, and the functions the engine sends to it.
+
+Importable without torch: the engine's own process imports it only to name these functions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from multiprocessing.connection import Connection
+from typing import Any, Literal, NamedTuple
+
+import dask
+from distributed import Worker, get_worker
+
+from precision.engine.faults import SMALLER
+from precision.errors import JobCancelledError, JobError, PrecisionError
+from precision.progress import Progress
+from precision.results import CompareResult
+from precision.spec import RunSpec
+
+Task = Callable[[RunSpec, Progress], CompareResult]
+
+_REPORT_EVERY_S = 0.1
+_STOPPED_JOBS = "precision-stopped-jobs"
+
+
+class Outcome(NamedTuple):
+    """How a job ended inside its worker. Only strings cross to the engine, no exceptions and no objects."""
+
+    status: Literal["done", "error", "cancelled", "bug"]
+    text: str = ""
+    """The result as JSON, the message, or the trace of the bug."""
+    kind: str = ""
+    """Class name of the `PrecisionError`."""
+
+
+def serve(scheduler: str, name: str, folder: str, threads: int, started: Connection) -> None:
+    """Be one worker until told to stop, or until the process that started it is gone.
+
+    Args:
+        scheduler: address of the scheduler.
+        name: the worker's name there.
+        folder: for its temporary files.
+        threads: that torch computes with.
+        started: receives the worker's address once it is connected.
+    """
+    _end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    import torch
+
+    torch.set_num_threads(threads)
+    asyncio.run(_serve(scheduler, name, folder, started))
+
+
+async def _serve(scheduler: str, name: str, folder: str, started: Connection) -> None:
+    # The profiler would interrupt what is being timed; no HTTP routes, since only the engine may ask this worker.
+    dask.config.set({"distributed.worker.profile.enabled": False, "distributed.worker.http.routes": []})
+    async with Worker(
+        scheduler, name=name, nthreads=1, memory_limit=0, local_directory=folder, host="127.0.0.1",
+        dashboard_address="127.0.0.1:0", dashboard=False,
+    ) as worker:  # fmt: skip
+        started.send_bytes(worker.address.encode())
+        started.close()
+        await worker.finished()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end with parent", daemon=True).start()
+
+
+def list_devices_and_warm_up(task: str) -> str:
+    """Import what jobs need, and return this worker's devices as a JSON list."""
+    _task_named(task)
+    from precision.devices import list_devices
+
+    _forget_garbage()
+    return json.dumps([device.model_dump(mode="json") for device in list_devices()])
+
+
+def import_ahead(module: str) -> None:
+    """Import a module that some jobs need, while there is nothing to do; one that cannot be is left to the job."""
+    try:
+        import_module(module)
+        _forget_garbage()
+    except Exception:  # noqa: BLE001  # whoever needs it will say why it cannot be imported
+        logging.getLogger("precision.engine").info("cannot import %s ahead", module)
+
+
+def run_job(task: str, spec: str, job_id: str, topic: str) -> Outcome:
+    """Run one job.
+
+    Args:
+        task: `module:function` of the work.
+        spec: the `RunSpec` as JSON.
+        job_id: stamped on its progress.
+        topic: where progress is published.
+    """
+    progress = _Published(job_id, topic)
+    try:
+        result = _task_named(task)(RunSpec.model_validate_json(spec), progress)
+        return Outcome("done", result.model_dump_json())
+    except JobCancelledError:
+        return Outcome("cancelled")
+    except PrecisionError as error:
+        return Outcome("error", str(error), type(error).__name__)
+    except BaseException as error:  # noqa: BLE001  # whatever it is, the engine logs it whole and goes on
+        if _out_of_memory(error):
+            return Outcome("error", f"Not enough memory: {error}. {SMALLER}", JobError.__name__)
+        return Outcome("bug", traceback.format_exc())
+    finally:
+        progress.close()
+        gc.collect()  # models in reference cycles, before the next job needs the memory
+
+
+def request_stop(job_id: str, dask_worker: Any = None) -> None:
+    """Ask a running job to stop at its next step; sent beside the job, to the worker's event loop."""
+    _stopped_jobs(dask_worker).add(job_id)
+
+
+def end_process() -> None:
+    """End this worker process at once."""
+    os._exit(1)
+
+
+def _forget_garbage() -> None:
+    """Keep what is imported out of later garbage collections, which then take milliseconds."""
+    gc.collect()
+    gc.freeze()
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether memory of the machine or of an accelerator was refused; torch has several errors for it."""
+    allocator = isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or allocator
+
+
+def _stopped_jobs(worker: Any) -> set[str]:
+    stopped: set[str] = worker.extensions.setdefault(_STOPPED_JOBS, set())
+    return stopped
+
+
+def _task_named(name: str) -> Task:
+    module, _, function = name.partition(":")
+    task: Task = getattr(import_module(module), function)
+    return task
+
+
+class _Published:
+    """Progress that is published to a topic, at most every `_REPORT_EVERY_S`, the latest always in the end."""
+
+    def __init__(self, job_id: str, topic: str) -> None:
+        self._worker: Any = get_worker()
+        self._stopped = _stopped_jobs(self._worker)
+        self._job_id = job_id
+        self._topic = topic
+        self._latest: tuple[str, float, str] | None = None
+        self._sent: tuple[str, float, str] | None = None
+        self._sent_at = 0.0
+        self._flush_due = False
+        self._lock = threading.Lock()
+
+    def step(self, stage: str, fraction: float, detail: str = "") -> None:
+        """Publish the step, now or with the next ones; raise if the job was asked to stop."""
+        if self._job_id in self._stopped:
+            raise JobCancelledError("Cancelled.")
+        with self._lock:
+            self._latest = (stage, fraction, detail)
+            wait = self._sent_at + _REPORT_EVERY_S - time.monotonic()
+            if wait <= 0:
+                self._send()
+            elif not self._flush_due:
+                self._flush_due = True
+                self._worker.loop.add_callback(self._worker.loop.call_later, wait, self._flush)
+
+    def partial(self, result: CompareResult) -> None:
+        """Publish what is measured so far."""
+        self._publish(partial=result.model_dump_json())
+
+    def close(self) -> None:
+        """Forget that the job was asked to stop, and publish nothing more."""
+        self._stopped.discard(self._job_id)
+        with self._lock:
+            self._latest = None
+
+    def _flush(self) -> None:
+        with self._lock:
+            self._flush_due = False
+            self._send()
+
+    def _send(self) -> None:
+        # What is known already is not said again: a message wakes other threads, and something may be being timed.
+        if self._latest is not None and self._latest != self._sent:
+            stage, fraction, detail = self._sent = self._latest
+            self._sent_at = time.monotonic()
+            self._publish(stage=stage, fraction=fraction, detail=detail)
+
+    def _publish(self, **message: str | float) -> None:
+        self._worker.log_event(self._topic, {"job": self._job_id, **message})

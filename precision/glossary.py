@@ -1,0 +1,364 @@
+"""What every number and word of the product means, in plain text. Importable without torch."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from precision.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricDefinition:
+    """One field of `ErrorMetrics`: how it is called, measured and judged."""
+
+    name: str
+    """The field."""
+    label: str
+    unit: str
+    """Empty for plain ratios and scores."""
+    definition: str
+    """One or a few sentences with the formula and the zero case."""
+    higher_is_better: bool | None
+    """None where neither direction is good or bad in itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term:
+    """A word that the product uses in one meaning only."""
+
+    word: str
+    definition: str
+
+
+def _metric(
+    name: str, label: str, *, unit: str = "", definition: str, higher_is_better: bool | None = False
+) -> MetricDefinition:
+    return MetricDefinition(
+        name=name, label=label, unit=unit, definition=definition, higher_is_better=higher_is_better
+    )
+
+
+_OUTPUT = "output's unit"
+
+METRICS: tuple[MetricDefinition, ...] = (
+    _metric(
+        "mean_abs_error",
+        "Mean absolute error",
+        unit=_OUTPUT,
+        definition="Mean of |e| over the finite pairs, where e = y - r, r is the reference and y the candidate. "
+        "Not measured without finite pairs, nor for integer outputs.",
+    ),
+    _metric(
+        "median_abs_error",
+        "Median absolute error",
+        unit=_OUTPUT,
+        definition="Half of all |e| are at most this. With an even number of elements, the mean of the middle two. "
+        "Taken from every element up to 16,777,216, beyond that from every k-th; see quantile elements.",
+    ),
+    _metric(
+        "p99_abs_error",
+        "99th percentile of the absolute error",
+        unit=_OUTPUT,
+        definition="99 % of all |e| are at most this, interpolated linearly between neighbouring elements. "
+        "Taken from the same elements as the median.",
+    ),
+    _metric(
+        "max_abs_error",
+        "Max absolute error",
+        unit=_OUTPUT,
+        definition="The largest |e| of all finite pairs. Pairs with an infinity or NaN are counted apart.",
+    ),
+    _metric(
+        "rmse",
+        "Root mean square error",
+        unit=_OUTPUT,
+        definition="sqrt(mean of e²) over the finite pairs. Weighs large errors more than the mean does.",
+    ),
+    _metric(
+        "normalized_l2",
+        "Normalized L2 error",
+        definition="norm(e) / norm(r): the size of the error relative to the size of the reference. "
+        "0 where the error is zero; infinite where the reference is zero and the error is not.",
+    ),
+    _metric(
+        "sqnr_db",
+        "Signal-to-noise ratio (SQNR)",
+        unit="dB",
+        definition="20 · log10(norm(r) / norm(e)); the signal is the reference. 20 dB more is an error ten times "
+        "smaller; one bit is about 6 dB. +infinity where there is no error; -infinity where the reference is zero "
+        "and the error is not.",
+        higher_is_better=True,
+    ),
+    _metric(
+        "cosine_similarity",
+        "Cosine similarity",
+        definition="r·y / (norm(r) · norm(y)): 1 for the same direction, 0 for unrelated ones. "
+        "1 where both are zero, 0 where only one is. Blind to a common factor, so read it beside another metric.",
+        higher_is_better=True,
+    ),
+    _metric(
+        "mean_relative_error",
+        "Mean relative error",
+        definition="Mean of |e| / |r| over the finite pairs whose |r| is at least the smallest normal value of the "
+        "candidate's format. Smaller references, zero included, are the small-value domain and reported apart.",
+    ),
+    _metric(
+        "max_relative_error",
+        "Max relative error",
+        definition="The largest |e| / |r| over the finite pairs whose |r| is at least the smallest normal value of "
+        "the candidate's format.",
+    ),
+    _metric(
+        "small_value_share",
+        "Share of small values",
+        definition="Share of the finite pairs whose |r| is below the smallest normal value of the candidate's "
+        "format, zeros included. No relative error is taken there.",
+        higher_is_better=None,
+    ),
+    _metric(
+        "small_value_mean_abs_error",
+        "Mean absolute error of small values",
+        unit=_OUTPUT,
+        definition="Mean of |e| over the finite pairs whose |r| is below the smallest normal value of the "
+        "candidate's format. Not measured where there are none.",
+    ),
+    _metric(
+        "small_value_max_abs_error",
+        "Max absolute error of small values",
+        unit=_OUTPUT,
+        definition="The largest |e| over the finite pairs whose |r| is below the smallest normal value of the "
+        "candidate's format. Not measured where there are none.",
+    ),
+    _metric(
+        "mean_ulp_error",
+        "Mean error in ULP",
+        unit="ULP",
+        definition="Mean of |e| / ulp(r), where ulp(r) = 2^(max(floor(log2|r|), smallest exponent) - mantissa bits) "
+        "of the candidate's format. Rounding to nearest alone costs at most 0.5. For r = 0 the ULP is that of the "
+        "smallest exponent.",
+    ),
+    _metric(
+        "max_ulp_error",
+        "Max error in ULP",
+        unit="ULP",
+        definition="The largest |e| / ulp(r) over the finite pairs; the ULP is that of the candidate's format at r.",
+    ),
+    _metric(
+        "error_balance",
+        "Error balance",
+        definition="(number of y > r - number of y < r) / number of finite pairs, from -1 to 1. Near 0 the error "
+        "looks like noise; far from it the candidate is biased upwards or downwards.",
+        higher_is_better=None,
+    ),
+    _metric(
+        "exact_share",
+        "Share of equal elements",
+        definition="Share of all elements in which candidate and reference are equal. -0 equals 0, NaN equals NaN, "
+        "an infinity equals the same infinity. For integer outputs, 1 minus this is the mismatch rate.",
+        higher_is_better=True,
+    ),
+    _metric(
+        "within_tolerance_share",
+        "Share within tolerance",
+        definition="Share of all elements with |e| ≤ atol + rtol · |r|, with the tolerances that torch.testing uses "
+        "for the candidate's format. Equal infinities and NaNs count as within. Not measured where torch defines no "
+        "tolerance.",
+        higher_is_better=True,
+    ),
+    _metric(
+        "relative_tolerance",
+        "Relative tolerance (rtol)",
+        definition="The rtol that torch.testing.assert_close uses by default for the candidate's format.",
+        higher_is_better=None,
+    ),
+    _metric(
+        "absolute_tolerance",
+        "Absolute tolerance (atol)",
+        unit=_OUTPUT,
+        definition="The atol that torch.testing.assert_close uses by default for the candidate's format.",
+        higher_is_better=None,
+    ),
+    _metric(
+        "elements",
+        "Elements",
+        unit="elements",
+        definition="Number of elements compared. 0 means that there was nothing to compare, not that nothing differs.",
+        higher_is_better=None,
+    ),
+    _metric(
+        "finite_pairs",
+        "Finite pairs",
+        unit="elements",
+        definition="Elements that are finite in both outputs. Means, maxima and quantiles are over these.",
+        higher_is_better=None,
+    ),
+    _metric(
+        "ref_nonfinite",
+        "Non-finite in the reference",
+        unit="elements",
+        definition="Elements that are infinite or NaN in the reference.",
+    ),
+    _metric(
+        "cand_nonfinite",
+        "Non-finite in the candidate",
+        unit="elements",
+        definition="Elements that are infinite or NaN in the candidate.",
+    ),
+    _metric(
+        "ref_only_nonfinite",
+        "Non-finite in the reference only",
+        unit="elements",
+        definition="Elements that are infinite or NaN in the reference and finite in the candidate.",
+    ),
+    _metric(
+        "cand_only_nonfinite",
+        "Non-finite in the candidate only",
+        unit="elements",
+        definition="Elements that are infinite or NaN in the candidate and finite in the reference: overflow, or a "
+        "NaN that the format brought in.",
+    ),
+    _metric(
+        "both_nonfinite",
+        "Non-finite in both",
+        unit="elements",
+        definition="Elements that are infinite or NaN on both sides, the same or not.",
+        higher_is_better=None,
+    ),
+    _metric(
+        "nonfinite_agree",
+        "Non-finite and the same",
+        unit="elements",
+        definition="Elements that are NaN on both sides, or the same infinity.",
+        higher_is_better=None,
+    ),
+    _metric(
+        "quantile_elements",
+        "Quantile elements",
+        unit="elements",
+        definition="Number of elements that the median and the 99th percentile were taken from: all finite pairs, or "
+        "of an output with more than 16,777,216 elements those among every k-th element.",
+        higher_is_better=None,
+    ),
+)
+"""In the order of a table: sizes of the error first, counts last."""
+
+TERMS: tuple[Term, ...] = (
+    Term(
+        word="reference",
+        definition="The model in the trusted precision, float32 or float64. Errors are measured against its outputs.",
+    ),
+    Term(word="candidate", definition="The same model in the precision under test."),
+    Term(
+        word="format",
+        definition="A number format: how many bits, how many of them for exponent and mantissa, and which special "
+        "values. A torch dtype stores it where torch has one.",
+    ),
+    Term(word="cast", definition="Converting a model's stored floating-point values to another format by rounding."),
+    Term(
+        word="native",
+        definition="The device computed in the format itself, with operators of that dtype.",
+    ),
+    Term(
+        word="upcast",
+        definition="Values were stored in the format and widened to a larger one to be computed with.",
+    ),
+    Term(
+        word="simulated",
+        definition="Values were rounded to the format and computed with in float32: the errors of storing are real, "
+        "those of computing are not in it, and time says nothing about the format.",
+    ),
+    Term(word="unsupported", definition="The device has no operators for the format; nothing was computed in it."),
+    Term(
+        word="rounding floor",
+        definition="The error of merely rounding the reference's output to the candidate's format. No computation "
+        "in that format can do better on average. Elements beyond the format's range are counted as non-finite.",
+    ),
+    Term(
+        word="repeat floor",
+        definition="The difference between two runs of the reference that should be equal: the noise that is there "
+        "without any cast.",
+    ),
+    Term(
+        word="finite pair",
+        definition="An element that is neither infinite nor NaN in either output. Errors are over these alone; the "
+        "others are counted.",
+    ),
+    Term(
+        word="ULP",
+        definition="Unit in the last place: the distance between neighbouring values of a format at a given "
+        "magnitude. Rounding to nearest moves a value by at most half of one.",
+    ),
+    Term(
+        word="normal",
+        definition="A value stored with all its mantissa bits. Below the smallest one precision fades away.",
+    ),
+    Term(
+        word="subnormal",
+        definition="A value below the smallest normal one, stored with fewer significant bits the closer it is to "
+        "zero.",
+    ),
+    Term(
+        word="underflow",
+        definition="A non-zero value that becomes zero because it is too small for the format. Values that were zero "
+        "before do not count.",
+    ),
+    Term(
+        word="overflow",
+        definition="A value beyond the largest one of the format. It becomes infinite, or NaN where the format has "
+        "no infinities, or is saturated.",
+    ),
+    Term(
+        word="saturated",
+        definition="Beyond the format's range and stored as its largest finite value, with no infinity to give it "
+        "away.",
+    ),
+    Term(word="tied", definition="Two names in a model for the same stored tensor. Its bytes count once."),
+    Term(
+        word="buffer",
+        definition="A tensor that a module keeps besides its parameters; a non-persistent one is not saved with it.",
+    ),
+    Term(word="fqn", definition="Fully qualified name: a module's or tensor's path in the model, such as encoder.0."),
+    Term(
+        word="small-value domain",
+        definition="The elements whose reference is below the smallest normal value of the candidate's format. A "
+        "relative error has no meaning there, so their absolute error is reported instead.",
+    ),
+    Term(
+        word="real input",
+        definition="Data that somebody could hand to the model. With random input or random weights, memory and time "
+        "are real and errors are indicative only.",
+    ),
+)
+
+_METRIC_BY_NAME = {metric.name: metric for metric in METRICS}
+_TERM_BY_WORD = {term.word: term for term in TERMS}
+
+
+def metric_named(name: str) -> MetricDefinition:
+    """The definition of that field of `ErrorMetrics`.
+
+    Raises:
+        InputError: no such metric; the message names near ones, or all.
+    """
+    try:
+        return _METRIC_BY_NAME[name]
+    except KeyError:
+        raise InputError(f"Unknown metric {name!r}. {_suggestion(name, list(_METRIC_BY_NAME))}") from None
+
+
+def term_named(word: str) -> Term:
+    """The definition of that word.
+
+    Raises:
+        InputError: the glossary has no such word; the message names near ones, or all.
+    """
+    try:
+        return _TERM_BY_WORD[word]
+    except KeyError:
+        raise InputError(f"The glossary has no {word!r}. {_suggestion(word, list(_TERM_BY_WORD))}") from None
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known)
+    return f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}."

@@ -1,0 +1,177 @@
+"""Outputs of a reference against those of a candidate, whatever their structure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from precision.chunks import pair_chunks
+from precision.distributions import distributions
+from precision.elements import WorstElements, preview, worst_integers
+from precision.formats import NumericFormat
+from precision.error_statistics import ErrorStatistics, mismatch_metrics
+from precision.outputs import Flattened, Leaf, flatten
+from precision.results import Comparison, ErrorMetrics, OutputComparison
+
+NOTHING_COMPARED = "No output could be compared: there is nothing to judge."
+NOTHING_FLOATING = "No output is floating-point: what counts is the share of equal elements, not an error."
+
+
+def compare_outputs(
+    *, reference: object, candidate: object, repeat: object | None, fmt: NumericFormat
+) -> Comparison:
+    """Every metric of every pair of output tensors, and of all floating-point ones together.
+
+    Tensors are matched by their place in the output. A place that only one side has, or where shape or kind differ,
+    is noted and left out; nothing is broadcast. Complex tensors are compared by their real and imaginary parts.
+    NaN and infinities are counted, and are in no mean. Integer and boolean outputs have a share of equal elements
+    and no magnitudes. An output without elements has None for every metric.
+
+    The rounding floor rounds the reference's output to `fmt` as IEEE 754 does: an element beyond the format's range
+    becomes infinite (NaN where the format has no infinities) and is counted, not averaged. Saturating it instead
+    would make the floor as large as the overflow, and excuse any candidate.
+
+    Args:
+        reference: Output of the trusted model: tensor, tuple, list, mapping, dataclass, nested.
+        candidate: Output of the model under test.
+        repeat: Output of a second run of the reference; None where there was none, which leaves that floor empty.
+        fmt: The candidate's format.
+    """
+    flat_reference, flat_candidate = flatten(reference), flatten(candidate)
+    matched = _match(flat_reference, flat_candidate, other="candidate")
+    notes = [*_merged_notes(flat_reference, flat_candidate), *matched.notes]
+    overall, outputs = _compare_all(matched.pairs, fmt)
+    floating = _magnitudes(matched.pairs)
+    if not outputs:
+        notes.append(NOTHING_COMPARED)
+    elif not floating:
+        notes.append(NOTHING_FLOATING)
+    notes += [f"{row.path} has no elements: nothing to compare." for row in outputs if not row.metrics.elements]
+    repeated = None
+    if repeat is not None:
+        repeated = _match(flat_reference, flatten(repeat), other="second run of the reference")
+        notes += repeated.notes
+    return Comparison(
+        outputs=outputs,
+        overall=overall,
+        rounding_floor=_statistics([(reference.tensor, fmt) for reference, _ in floating], fmt),
+        repeat_floor=_repeat_floor(repeated, matched.pairs, fmt),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Matched:
+    pairs: tuple[tuple[Leaf, Leaf], ...]
+    notes: tuple[str, ...]
+
+
+def _match(reference: Flattened, candidate: Flattened, *, other: str) -> _Matched:
+    """The leaves with the same path, shape and kind, in the reference's order, and what did not match."""
+    by_path = {leaf.path: leaf for leaf in candidate.leaves}
+    pairs: list[tuple[Leaf, Leaf]] = []
+    notes: list[str] = []
+    for leaf in reference.leaves:
+        twin = by_path.pop(leaf.path, None)
+        if twin is None:
+            notes.append(f"{leaf.path} is only in the reference's output: not compared with the {other}.")
+        elif twin.kind != leaf.kind:
+            notes.append(f"{leaf.path} is {leaf.dtype} in the reference and {twin.dtype} in the {other}: not compared.")
+        elif twin.tensor.shape != leaf.tensor.shape:
+            shapes = f"{tuple(leaf.tensor.shape)} in the reference and {tuple(twin.tensor.shape)} in the {other}"
+            notes.append(f"{leaf.path} has shape {shapes}: not compared.")
+        else:
+            pairs.append((leaf, twin))
+    notes += [f"{path} is only in the output of the {other}: not compared." for path in by_path]
+    return _Matched(pairs=tuple(pairs), notes=tuple(notes))
+
+
+def _merged_notes(reference: Flattened, candidate: Flattened) -> list[str]:
+    """Notes on both sides' outputs: those they share once, the others with their side."""
+    shared = [note for note in reference.notes if note in candidate.notes]
+    return [
+        *shared,
+        *(f"Reference: {note}" for note in reference.notes if note not in shared),
+        *(f"Candidate: {note}" for note in candidate.notes if note not in shared),
+    ]
+
+
+def _magnitudes(pairs: Sequence[tuple[Leaf, Leaf]]) -> list[tuple[Leaf, Leaf]]:
+    return [pair for pair in pairs if pair[0].has_magnitudes]
+
+
+def _compare_all(
+    pairs: Sequence[tuple[Leaf, Leaf]], fmt: NumericFormat
+) -> tuple[ErrorMetrics, tuple[OutputComparison, ...]]:
+    floating = _magnitudes(pairs)
+    overall = ErrorStatistics(fmt, _elements(floating))
+    outputs = tuple(
+        _compare_floating(*pair, fmt=fmt, overall=overall) if pair in floating else _compare_integers(*pair, fmt=fmt)
+        for pair in pairs
+    )
+    if pairs and not floating:
+        return mismatch_metrics((reference.tensor, candidate.tensor) for reference, candidate in pairs), outputs
+    return overall.result(), outputs
+
+
+def _compare_floating(
+    reference: Leaf, candidate: Leaf, *, fmt: NumericFormat, overall: ErrorStatistics
+) -> OutputComparison:
+    shape = tuple(reference.tensor.shape)
+    statistics = ErrorStatistics(fmt, math.prod(shape), shape=shape)
+    worst = WorstElements(fmt, reference)
+    for chunk in pair_chunks(reference.tensor, candidate.tensor):
+        statistics.update(chunk)
+        overall.update(chunk)
+        worst.update(chunk)
+    metrics = statistics.result()
+    return OutputComparison(
+        path=reference.path,
+        shape=shape,
+        reference_dtype=reference.dtype,
+        candidate_dtype=candidate.dtype,
+        metrics=metrics,
+        distributions=distributions(reference.tensor, candidate.tensor, fmt, sample=statistics.sample),
+        worst=worst.result(),
+        preview=preview(reference, candidate, fmt),
+    )
+
+
+def _compare_integers(reference: Leaf, candidate: Leaf, *, fmt: NumericFormat) -> OutputComparison:
+    return OutputComparison(
+        path=reference.path,
+        shape=tuple(reference.tensor.shape),
+        reference_dtype=reference.dtype,
+        candidate_dtype=candidate.dtype,
+        metrics=mismatch_metrics([(reference.tensor, candidate.tensor)]),
+        distributions=None,
+        worst=worst_integers(reference, candidate, fmt),
+        preview=preview(reference, candidate, fmt),
+    )
+
+
+def _repeat_floor(
+    repeated: _Matched | None, compared: Sequence[tuple[Leaf, Leaf]], fmt: NumericFormat
+) -> ErrorMetrics:
+    """Over the outputs that are compared with the candidate too, so that both speak of the same elements."""
+    paths = {reference.path for reference, _ in compared}
+    pairs = [pair for pair in (repeated.pairs if repeated else ()) if pair[0].path in paths]
+    floating = _magnitudes(pairs)
+    if pairs and not floating:
+        return mismatch_metrics((reference.tensor, again.tensor) for reference, again in pairs)
+    return _statistics([(reference.tensor, again.tensor) for reference, again in floating], fmt)
+
+
+def _statistics(pairs: Sequence[tuple[Tensor, Tensor | NumericFormat]], fmt: NumericFormat) -> ErrorMetrics:
+    statistics = ErrorStatistics(fmt, sum(reference.numel() for reference, _ in pairs))
+    for reference, candidate in pairs:
+        for chunk in pair_chunks(reference, candidate):
+            statistics.update(chunk)
+    return statistics.result()
+
+
+def _elements(pairs: Sequence[tuple[Leaf, Leaf]]) -> int:
+    return sum(reference.tensor.numel() for reference, _ in pairs)

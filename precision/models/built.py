@@ -1,0 +1,21 @@
+"""What every source of models returns: a module with its input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Built:
+    """A module and the arguments to call it with."""
+
+    module: nn.Module
+    args: tuple[object, ...] = ()
+    kwargs: Mapping[str, object] = field(default_factory=dict)
+    labels: Tensor | None = None
+    """True classes `(B,)` int64, where the input has them."""
+    warnings: tuple[str, ...] = ()
+    """What a person must know of this module, such as weights that its checkpoint lacks."""

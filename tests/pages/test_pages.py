@@ -1,0 +1,119 @@
+"""Every page, opened cold by its link, through the router, with the real engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from precision.engine import Engine
+from tests.pages.conftest import PAGES, opened, settled, words
+
+pytestmark = pytest.mark.usefixtures("running_engine")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_opens_cold_with_the_sidebar_and_a_result(page: str) -> None:
+    app = opened(page)
+    assert not app.exception
+    assert [box.key for box in app.sidebar.selectbox][:4] == ["model", "dtype", "method", "device"]
+    assert app.header
+    assert not app.error
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "link",
+    [
+        {"model": "digits", "dtype": "bfloat16", "method": "bfloat16"},
+        {"model": "digits", "dtype": "float8_e4m3fn"},
+        {"dtype": "float8_e5m2", "method": "weights-only"},
+        {"dtype": "bfloat16", "method": "autocast"},
+        {"dtype": "float32"},
+        {"dtype": "float64"},
+        {"reference": "float64", "dtype": "float32"},
+        {"model": "linear-5-10", "seed": "7", "batch": "3"},
+    ],
+    ids=lambda link: "-".join(link.values()),
+)
+def test_every_page_shows_every_kind_of_run(page: str, link: dict[str, str]) -> None:
+    app = opened(page, link)
+    assert not app.exception
+    assert not app.error
+    assert app.header
+
+
+def test_overview_opens_with_the_articles_result() -> None:
+    app = opened()
+    values = {metric.label: metric.value for metric in app.metric}
+    assert values["Mean absolute error"].startswith("2.04")
+    assert values["Max absolute error"] == "2.259e-4"
+    assert values["Bytes in float16"] == "60 B"
+    assert "TinyNet in float16" in app.header[0].value
+    assert "Random weights" in app.warning[0].value
+
+
+def test_the_link_reproduces_the_choice_and_its_job() -> None:
+    first = opened(link={"dtype": "bfloat16", "seed": "5"})
+    link = {name: values[0] for name, values in first.query_params.items()}
+    assert link["dtype"] == "bfloat16"
+    assert link["seed"] == "5"
+    second = opened(link=link)
+    assert second.session_state["job"] == first.session_state["job"] == link["job"]
+    assert second.selectbox(key="dtype").value == "bfloat16"
+
+
+def test_another_format_gives_another_result() -> None:
+    app = opened()
+    before = {metric.label: metric.value for metric in app.metric}
+    settled(app.selectbox(key="dtype").set_value("bfloat16").run())
+    after = {metric.label: metric.value for metric in app.metric}
+    assert before["Max absolute error"] != after["Max absolute error"]
+    assert "bfloat16" in app.header[0].value
+
+
+def test_a_method_that_cannot_give_the_format_gives_way() -> None:
+    app = opened(link={"method": "half"})
+    settled(app.selectbox(key="dtype").set_value("bfloat16").run())
+    assert app.selectbox(key="method").value == "to"
+    assert not app.error
+
+
+@pytest.mark.parametrize(
+    ("link", "message"),
+    [
+        ({"model": "tinynett"}, "tinynet"),
+        ({"dtype": "float13"}, "Unknown format"),
+        ({"batch": "99999"}, "4096"),
+        ({"colour": "red"}, "Unknown setting"),
+        ({"method": "half", "dtype": "bfloat16"}, "gives float16"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(value.values()),
+)
+@pytest.mark.parametrize("page", PAGES)
+def test_a_malformed_link_is_explained_and_never_followed_silently(
+    page: str, link: dict[str, str], message: str
+) -> None:
+    app = opened(page, link)
+    assert not app.exception
+    assert "This link cannot be followed" in app.error[0].value
+    assert message in app.error[0].value.replace("\\", "")
+    assert not app.metric
+    settled(app.button[0].click().run())
+    assert not app.error
+
+
+def test_a_device_that_is_not_here_is_named_with_those_that_are() -> None:
+    app = opened(link={"device": "cuda:7"})
+    assert "cuda:7" in app.error[0].value.replace("\\", "")
+    assert not app.metric
+
+
+def test_a_job_of_another_server_is_simply_run_again() -> None:
+    app = opened(link={"job": "from-before-the-restart"})
+    assert not app.error
+    assert app.metric
+
+
+def test_cancelled_is_said_and_can_be_run_again(running_engine: Engine) -> None:
+    app = opened(link={"seed": "77"})
+    settled(app.selectbox(key="model").set_value("bert-base").run())
+    assert "bert" in words(app).lower()

@@ -1,0 +1,100 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from precision.chunks import pair_chunks
+from precision.elements import WorstElements, preview, worst_integers
+from precision.formats import format_named
+from precision.outputs import Leaf, flatten
+from precision.results import ElementPair
+
+FLOAT16 = format_named("float16")
+
+
+def leaf(tensor: Tensor) -> Leaf:
+    return flatten({"logits": tensor}).leaves[0]
+
+
+def worst(reference: Tensor, candidate: Tensor, *, chunk_elements: int = 1024) -> tuple[ElementPair, ...]:
+    found = WorstElements(FLOAT16, leaf(reference))
+    for chunk in pair_chunks(reference, candidate, chunk_elements=chunk_elements):
+        found.update(chunk)
+    return found.result()
+
+
+def differ_in_kind(r: float, y: float) -> bool:
+    same = r == y or (math.isnan(r) and math.isnan(y))
+    return not (math.isfinite(r) and math.isfinite(y)) and not same
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from([0.0, 1.0, -1.0, 1.5, 2.0, -7.0, math.nan, math.inf, -math.inf]), max_size=80),
+    st.sampled_from([1, 7, 1024]),
+)
+def test_the_worst_agree_with_a_plain_sort(values: list[float], size: int) -> None:
+    reference = torch.tensor(values, dtype=torch.float64)
+    candidate = reference.roll(1) if len(values) % 2 else reference.flip(0)
+    pairs = list(zip(reference.tolist(), candidate.tolist(), strict=True))
+    broken = [i for i, pair in enumerate(pairs) if differ_in_kind(*pair)]
+    finite = [i for i, (r, y) in enumerate(pairs) if math.isfinite(r) and math.isfinite(y) and r != y]
+    finite.sort(key=lambda i: (-abs(pairs[i][1] - pairs[i][0]), i))
+    found = worst(reference, candidate, chunk_elements=size)
+    assert [pair.index for pair in found] == [(i,) for i in [*broken, *finite][:20]]
+
+
+def test_elements_tell_both_values_their_error_and_its_ulp() -> None:
+    reference = torch.tensor([[1.0, 2.0], [0.0, 4.0]])
+    candidate = torch.tensor([[1.0, 2.0 + 2.0**-8], [2.0**-24, math.inf]], dtype=torch.float64)
+    broken, first, second = worst(reference, candidate)
+    assert broken == ElementPair(
+        output="logits", index=(1, 1), reference=4.0, candidate=math.inf, abs_error=None, ulp_error=None
+    )
+    assert (first.index, first.abs_error, first.ulp_error) == ((0, 1), 2.0**-8, 2.0)
+    assert (second.index, second.abs_error, second.ulp_error) == ((1, 0), 2.0**-24, 1.0)
+
+
+def test_equal_errors_are_listed_in_order_and_exact_ones_not_at_all() -> None:
+    reference = torch.zeros(100)
+    assert worst(reference, reference) == ()
+    for size in (1, 7, 1024):
+        found = worst(reference, reference + 1, chunk_elements=size)
+        assert [pair.index for pair in found] == [(i,) for i in range(20)]
+
+
+def test_no_elements() -> None:
+    empty = torch.empty(0, 3)
+    assert worst(empty, empty) == ()
+    assert preview(leaf(empty), leaf(empty), FLOAT16) == ()
+
+
+def test_the_preview_is_the_first_elements_in_order() -> None:
+    reference = torch.arange(200.0).reshape(2, 100)
+    found = preview(leaf(reference), leaf((reference + 1).half()), FLOAT16)
+    assert len(found) == 64
+    assert found[63].index == (0, 63)
+    assert (found[63].reference, found[63].candidate, found[63].abs_error) == (63.0, 64.0, 1.0)
+    (scalar,) = preview(leaf(torch.tensor(1.0)), leaf(torch.tensor(math.nan)), FLOAT16)
+    assert (scalar.index, scalar.abs_error) == ((), None)
+
+
+def test_integers_show_their_mismatches_without_a_size() -> None:
+    reference = torch.arange(60).reshape(3, 20)
+    candidate = reference.clone()
+    candidate[1:, :] = 0
+    found = worst_integers(leaf(reference), leaf(candidate), FLOAT16)
+    assert [pair.index for pair in found] == [(1, i) for i in range(20)]
+    assert (found[3].reference, found[3].candidate, found[3].abs_error) == (23.0, 0.0, None)
+    (flag,) = preview(leaf(torch.tensor([True])), leaf(torch.tensor([False])), FLOAT16)
+    assert (flag.reference, flag.candidate, flag.abs_error) == (1.0, 0.0, None)
+
+
+@pytest.mark.parametrize(("r", "quantum"), [(0.0, -24), (2.0**-16, -24), (1.0, -10), (1.99, -10), (-2.0, -9), (1e5, 6)])
+def test_the_ulp_is_that_of_the_format_at_the_reference(r: float, quantum: int) -> None:
+    reference = torch.tensor([r], dtype=torch.float64)
+    (pair,) = preview(leaf(reference), leaf(reference + 3 * 2.0**quantum), FLOAT16)
+    assert pair.ulp_error == pytest.approx(3.0, rel=1e-9)

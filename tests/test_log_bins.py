@@ -1,0 +1,79 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from precision.log_bins import LogAxis, MagnitudeCounts
+
+MAGNITUDE = st.one_of(
+    st.floats(min_value=0, allow_nan=False), st.floats(1e-6, 10), st.sampled_from([0.0, 5e-324, 1.0, 2.0, math.inf])
+)
+
+
+def counted(values: list[float]) -> MagnitudeCounts:
+    counts = MagnitudeCounts()
+    for start in range(0, len(values), 7):
+        counts.add(torch.tensor(values[start : start + 7], dtype=torch.float64))
+    return counts
+
+
+def expected_counts(values: list[float], edges: tuple[float, ...]) -> list[int]:
+    """By comparison with the edges: lower edge in, upper edge out, all beyond the last edge in the last bin."""
+    nonzero = [value for value in values if value]
+    places = np.searchsorted(np.array(edges), nonzero, side="right") - 1
+    return np.bincount(np.clip(places, 0, len(edges) - 2), minlength=len(edges) - 1).tolist()
+
+
+@settings(deadline=None)
+@given(st.lists(MAGNITUDE, max_size=40), st.sampled_from([1, 5, 64, 200]))
+def test_counts_are_exact_and_all_are_counted(values: list[float], max_bins: int) -> None:
+    histogram = counted(values).histogram(max_bins)
+    assert histogram.log
+    assert histogram.zeros == values.count(0.0)
+    assert sum(histogram.counts) + histogram.zeros == len(values)
+    assert len(histogram.counts) <= max_bins
+    if histogram.counts:
+        assert len(histogram.edges) == len(histogram.counts) + 1
+        assert list(histogram.edges) == sorted(set(histogram.edges))
+        assert all(0 < edge < math.inf for edge in histogram.edges)
+        assert list(histogram.counts) == expected_counts(values, histogram.edges)
+        assert histogram.counts[0] > 0
+        assert histogram.counts[-1] > 0
+
+
+@settings(deadline=None)
+@given(st.lists(MAGNITUDE, min_size=1, max_size=40))
+def test_places_agree_with_the_edges(values: list[float]) -> None:
+    axis = counted(values).axis(64)
+    places = axis.places(torch.tensor(values, dtype=torch.float64)).tolist()
+    for value, place in zip(values, places, strict=True):
+        if value:
+            assert axis.edges[place - 1] <= value
+            assert value < axis.edges[place] or place == axis.bins
+        else:
+            assert place == 0
+
+
+def test_powers_of_two_begin_a_bin() -> None:
+    histogram = counted([2.0**k for k in range(-20, 5)]).histogram(200)
+    assert histogram.edges[0] == 2.0**-20
+    occupied = [edge for edge, count in zip(histogram.edges, histogram.counts, strict=False) if count]
+    assert occupied == [2.0**k for k in range(-20, 5)]
+
+
+@pytest.mark.parametrize(("octaves", "per_octave"), [(20, 8), (40, 4), (90, 2), (150, 1), (300, 0.5), (1000, 0.125)])
+def test_bins_are_as_fine_as_their_number_allows_and_evenly_wide(octaves: int, per_octave: float) -> None:
+    edges = counted([2.0**-octaves, 1.0]).histogram(200).edges
+    widths = np.diff(np.log2(edges))
+    assert widths == pytest.approx(1 / per_octave, rel=0.02)
+
+
+def test_nothing_and_zeros_only() -> None:
+    for values in ([], [0.0, 0.0]):
+        histogram = counted(values).histogram(200)
+        assert (histogram.edges, histogram.counts, histogram.zeros) == ((), (), len(values))
+    assert LogAxis((), 5).edges == ()
+    assert LogAxis((), 5).places(torch.zeros(2, dtype=torch.float64)).tolist() == [0, 0]

@@ -1,0 +1,78 @@
+"""Limits on metrics: what they let through, and what they never let through unseen."""
+
+import math
+
+import pytest
+
+from precision.errors import InputError
+from precision.results import ErrorMetrics
+from precision.thresholds import parse_threshold
+
+
+def metrics(**changed: object) -> ErrorMetrics:
+    """Metrics of ten finite pairs, of which nothing was measured but what `changed` says."""
+    counted = ("ref_nonfinite", "cand_nonfinite", "ref_only_nonfinite", "cand_only_nonfinite")
+    values: dict[str, object] = dict.fromkeys(ErrorMetrics.model_fields)
+    values |= dict.fromkeys((*counted, "both_nonfinite", "nonfinite_agree"), 0)
+    values |= {"elements": 10, "finite_pairs": 10, "quantile_elements": 10, **changed}
+    return ErrorMetrics.model_validate(values)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5e-3, 1e-3])
+def test_an_error_up_to_its_limit_passes(value: float) -> None:
+    limit = parse_threshold("mean_abs_error=1e-3", higher_is_better=False)
+    assert limit.violation(metrics(mean_abs_error=value)) is None
+
+
+@pytest.mark.parametrize("value", [40.0, 41.0, math.inf])
+def test_a_quality_from_its_limit_on_passes(value: float) -> None:
+    limit = parse_threshold(" sqnr_db = 40 ", higher_is_better=True)
+    assert limit.violation(metrics(sqnr_db=value)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "higher_is_better", "value", "says"),
+    [
+        ("mean_abs_error=1e-3", False, 0.0011, "mean_abs_error = 0.0011 is above 0.001."),
+        ("mean_abs_error=1e-3", False, math.inf, "mean_abs_error = inf is above 0.001."),
+        ("sqnr_db=40", True, 39.5, "sqnr_db = 39.5 is below 40."),
+        ("sqnr_db=40", True, -math.inf, "sqnr_db = -inf is below 40."),
+        ("mean_abs_error=1e-3", False, math.nan, "mean_abs_error = nan is not comparable with 0.001."),
+        ("sqnr_db=40", True, math.nan, "sqnr_db = nan is not comparable with 40."),
+    ],
+)
+def test_a_violation_says_what_was_measured_and_the_limit(
+    text: str, higher_is_better: bool, value: float, says: str
+) -> None:
+    limit = parse_threshold(text, higher_is_better=higher_is_better)
+    assert limit.violation(metrics(**{limit.metric: value})) == says
+
+
+def test_not_measured_is_a_violation() -> None:
+    violation = parse_threshold("rmse=1", higher_is_better=False).violation(metrics())
+    assert violation == "rmse was not measured, so its limit 1 cannot be checked."
+
+
+@pytest.mark.parametrize("side", ["ref_only_nonfinite", "cand_only_nonfinite"])
+def test_elements_that_no_error_covers_are_a_violation(side: str) -> None:
+    limit = parse_threshold("mean_abs_error=1e-3", higher_is_better=False)
+    violation = limit.violation(metrics(mean_abs_error=0.0, **{side: 3}))
+    assert violation is not None
+    assert "leaves out 3 of 10 elements" in violation
+
+
+@pytest.mark.parametrize(
+    ("text", "higher_is_better", "message"),
+    [
+        ("mean_abs_error", False, "is no limit. Write metric=value"),
+        ("nonsense=1", False, "nonsense"),
+        ("mean_abs_error=small", False, "the limit must be a number"),
+        ("mean_abs_error=nan", False, "the limit must be a number"),
+        ("mean_abs_error=", False, "the limit must be a number"),
+        ("sqnr_db=40", False, "higher is better, so its limit is set by --fail-below"),
+        ("mean_abs_error=1", True, "lower is better, so its limit is set by --fail-above"),
+    ],
+)
+def test_a_limit_that_cannot_be_meant_is_refused(text: str, higher_is_better: bool, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse_threshold(text, higher_is_better=higher_is_better)
