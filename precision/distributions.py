@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from precision.chunks import CHUNK_ELEMENTS, PairChunk, pair_chunks
-from precision.formats import NumericFormat
-from precision.log_bins import LogAxis, MagnitudeCounts, fine_bins
 from precision.error_statistics import ulp_errors
+from precision.formats import NumericFormat
+from precision.log_bins import LogAxis, MagnitudeCounts
 from precision.quantiles import QuantileSample
 from precision.results import Ecdf, ErrorDistributions, Histogram, Histogram2D
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from precision.chunks import PairChunk
-from precision.formats import NumericFormat
 from precision.error_statistics import integer_mismatches, nonfinite_agree, unravel
+from precision.formats import NumericFormat
 from precision.outputs import Leaf
 from precision.results import ElementPair
 
@@ -84,9 +84,7 @@ def _first_mismatches(reference: Tensor, candidate: Tensor) -> Iterator[int]:
         yield from (start + int(place) for place in different)
 
 
-def _elements(
-    reference: Leaf, candidate: Leaf, fmt: NumericFormat, *, start: int, count: int
-) -> Iterator[ElementPair]:
+def _elements(reference: Leaf, candidate: Leaf, fmt: NumericFormat, *, start: int, count: int) -> Iterator[ElementPair]:
     part = slice(start, start + count)
     sides = (leaf.tensor.reshape(-1)[part].cpu().to(torch.float64).tolist() for leaf in (reference, candidate))
     for place, (r, y) in enumerate(zip(*sides, strict=True), start):

@@ -145,7 +145,7 @@ _HINTS: Mapping[str, str] = {
     r"not implemented for|Low precision dtypes|Unsupported dtype|must be either float or double": (
         "This operator has no kernel for that dtype here: keep its module in float32, or use autocast."
     ),
-    r"same dtype|dtypes match|dtypes must be|not match weight dtype|type \w+ but found|should be the same|mixed dtype": (
+    r"same dtype|dtypes match|dtypes must be|match weight dtype|type \w+ but found|should be the same|mixed dtype": (
         "Two dtypes meet here, often because forward makes or asks for a float32 tensor of its own: "
         "take the dtype of the input instead, or use autocast."
     ),

@@ -34,9 +34,7 @@ class Term:
 def _metric(
     name: str, label: str, *, unit: str = "", definition: str, higher_is_better: bool | None = False
 ) -> MetricDefinition:
-    return MetricDefinition(
-        name=name, label=label, unit=unit, definition=definition, higher_is_better=higher_is_better
-    )
+    return MetricDefinition(name=name, label=label, unit=unit, definition=definition, higher_is_better=higher_is_better)
 
 
 _OUTPUT = "output's unit"

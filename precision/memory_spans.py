@@ -36,11 +36,14 @@ class MemorySpans:
 
     def _cover(self, name: str, span: _Span, segments: list[tuple[int, int, str]]) -> None:
         """Give `name` what no earlier tensor covers; `segments` are disjoint and sorted, each with its owner."""
+        self._owned[name] = 0
+        if span.start == span.end:
+            return
         first = bisect_left(segments, (span.start, -1, ""))
         if first and segments[first - 1][1] > span.start:
             first -= 1
         last = bisect_left(segments, (span.end, -1, ""), lo=first)
-        met = segments[first:last] if span.end > span.start else []
+        met = segments[first:last]
         gaps, position = [], span.start
         for start, end, _ in met:
             gaps.append((position, start, name))

@@ -11,8 +11,8 @@ from torch import Tensor
 from precision.chunks import pair_chunks
 from precision.distributions import distributions
 from precision.elements import WorstElements, preview, worst_integers
-from precision.formats import NumericFormat
 from precision.error_statistics import ErrorStatistics, mismatch_metrics
+from precision.formats import NumericFormat
 from precision.outputs import Flattened, Leaf, flatten
 from precision.results import Comparison, ErrorMetrics, OutputComparison
 
@@ -20,9 +20,7 @@ NOTHING_COMPARED = "No output could be compared: there is nothing to judge."
 NOTHING_FLOATING = "No output is floating-point: what counts is the share of equal elements, not an error."
 
 
-def compare_outputs(
-    *, reference: object, candidate: object, repeat: object | None, fmt: NumericFormat
-) -> Comparison:
+def compare_outputs(*, reference: object, candidate: object, repeat: object | None, fmt: NumericFormat) -> Comparison:
     """Every metric of every pair of output tensors, and of all floating-point ones together.
 
     Tensors are matched by their place in the output. A place that only one side has, or where shape or kind differ,
@@ -107,33 +105,40 @@ def _compare_all(
     pairs: Sequence[tuple[Leaf, Leaf]], fmt: NumericFormat
 ) -> tuple[ErrorMetrics, tuple[OutputComparison, ...]]:
     floating = _magnitudes(pairs)
-    overall = ErrorStatistics(fmt, _elements(floating))
-    outputs = tuple(
-        _compare_floating(*pair, fmt=fmt, overall=overall) if pair in floating else _compare_integers(*pair, fmt=fmt)
-        for pair in pairs
-    )
+    together = ErrorStatistics(fmt, sum(reference.tensor.numel() for reference, _ in floating))
+    outputs: list[OutputComparison] = []
+    for reference, candidate in pairs:
+        if reference.has_magnitudes:
+            # A single one is its own total; measuring it twice would only cost time.
+            total = together if len(floating) > 1 else None
+            outputs.append(_compare_floating(reference, candidate, fmt=fmt, total=total))
+        else:
+            outputs.append(_compare_integers(reference, candidate, fmt=fmt))
     if pairs and not floating:
-        return mismatch_metrics((reference.tensor, candidate.tensor) for reference, candidate in pairs), outputs
-    return overall.result(), outputs
+        return mismatch_metrics((reference.tensor, candidate.tensor) for reference, candidate in pairs), tuple(outputs)
+    if len(floating) == 1:
+        only = next(row.metrics for row in outputs if row.path == floating[0][0].path)
+        return only.model_copy(update={"max_abs_error_index": None}), tuple(outputs)
+    return together.result(), tuple(outputs)
 
 
 def _compare_floating(
-    reference: Leaf, candidate: Leaf, *, fmt: NumericFormat, overall: ErrorStatistics
+    reference: Leaf, candidate: Leaf, *, fmt: NumericFormat, total: ErrorStatistics | None
 ) -> OutputComparison:
     shape = tuple(reference.tensor.shape)
     statistics = ErrorStatistics(fmt, math.prod(shape), shape=shape)
     worst = WorstElements(fmt, reference)
     for chunk in pair_chunks(reference.tensor, candidate.tensor):
         statistics.update(chunk)
-        overall.update(chunk)
         worst.update(chunk)
-    metrics = statistics.result()
+        if total is not None:
+            total.update(chunk)
     return OutputComparison(
         path=reference.path,
         shape=shape,
         reference_dtype=reference.dtype,
         candidate_dtype=candidate.dtype,
-        metrics=metrics,
+        metrics=statistics.result(),
         distributions=distributions(reference.tensor, candidate.tensor, fmt, sample=statistics.sample),
         worst=worst.result(),
         preview=preview(reference, candidate, fmt),
@@ -153,9 +158,7 @@ def _compare_integers(reference: Leaf, candidate: Leaf, *, fmt: NumericFormat) -
     )
 
 
-def _repeat_floor(
-    repeated: _Matched | None, compared: Sequence[tuple[Leaf, Leaf]], fmt: NumericFormat
-) -> ErrorMetrics:
+def _repeat_floor(repeated: _Matched | None, compared: Sequence[tuple[Leaf, Leaf]], fmt: NumericFormat) -> ErrorMetrics:
     """Over the outputs that are compared with the candidate too, so that both speak of the same elements."""
     paths = {reference.path for reference, _ in compared}
     pairs = [pair for pair in (repeated.pairs if repeated else ()) if pair[0].path in paths]
@@ -171,7 +174,3 @@ def _statistics(pairs: Sequence[tuple[Tensor, Tensor | NumericFormat]], fmt: Num
         for chunk in pair_chunks(reference, candidate):
             statistics.update(chunk)
     return statistics.result()
-
-
-def _elements(pairs: Sequence[tuple[Leaf, Leaf]]) -> int:
-    return sum(reference.tensor.numel() for reference, _ in pairs)

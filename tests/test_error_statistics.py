@@ -114,7 +114,9 @@ def assert_agrees_with_oracle(metrics: ErrorMetrics, pairs: Sequence[tuple[float
         within = sum(abs(y - r) <= b for (r, y), b in zip(finite, bound, strict=True))
         assert metrics.within_tolerance_share == (within + metrics.nonfinite_agree) / len(pairs)
     if not finite:
-        assert metrics.mean_abs_error is metrics.sqnr_db is metrics.cosine_similarity is metrics.median_abs_error is None
+        assert (
+            metrics.mean_abs_error is metrics.sqnr_db is metrics.cosine_similarity is metrics.median_abs_error is None
+        )
         return
     for name, value in expected_magnitudes(finite, fmt).items():
         absolute = 1e-14 if name == "cosine_similarity" else 5e-324

@@ -56,7 +56,7 @@ def test_an_expanded_tensor_covers_what_it_stores() -> None:
 
 
 def test_random_views_against_a_set_of_bytes() -> None:
-    rng = random.Random(0)
+    rng = random.Random(0)  # noqa: S311 - not for secrets
     for _ in range(200):
         flat = torch.zeros(32, dtype=torch.int8)
         ranges = [sorted((rng.randrange(33), rng.randrange(33))) for _ in range(rng.randrange(1, 9))]

@@ -10,7 +10,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from precision.outputs import MAX_DEPTH, flatten
 
 A, B, C = torch.tensor([1.0]), torch.tensor([2.0]), torch.tensor([3.0])
-Point = namedtuple("Point", ["x", "y"])  # noqa: PYI024 - the untyped kind is what models return
+Point = namedtuple("Point", ["x", "y"])
 
 
 @dataclass

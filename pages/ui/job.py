@@ -73,20 +73,19 @@ def _job_for(spec: RunSpec) -> Job:
     known = state.job_id()
     if known is None:
         engine().release(state.session_id())
-    elif (ended := _ended_without_result(known)) and ended.spec == spec:
-        return ended
+    elif (job := _known(known)) and job.spec == spec and (job.stopping or job.status in ("failed", "cancelled")):
+        return job  # explained, not silently run again
     job = engine().submit(spec, session=state.session_id())
     state.follow_job(job.id)
     return job
 
 
-def _ended_without_result(job_id: str) -> Job | None:
-    """The job, if it has failed or was cancelled: it is then explained, not silently run again."""
+def _known(job_id: str) -> Job | None:
+    """The job, or None where it is of another server, or of this one before it was restarted."""
     try:
-        job = engine().job(job_id)
+        return engine().job(job_id)
     except PrecisionError:
-        return None  # of another server, or of this one before it was restarted
-    return job if job.status in ("failed", "cancelled") else None
+        return None
 
 
 @st.fragment(run_every=_POLL_S)
@@ -96,12 +95,16 @@ def _progress(job_id: str) -> None:
         st.rerun()
     with st.container(border=True):
         st.progress(job.fraction, text=_progress_text(job))
+        if job.stopping:
+            return
         if st.button("Cancel", icon=":material/stop_circle:", help="Stops the run and frees the device."):
             engine().cancel(job_id, session=state.session_id())
             st.rerun()
 
 
 def _progress_text(job: Job) -> str:
+    if job.stopping:
+        return "Stopping …"
     if job.status == "queued":
         if engine().state == "starting":
             return "The worker is starting; this takes a few seconds."

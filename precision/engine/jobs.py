@@ -44,6 +44,8 @@ class Job:
     partial: CompareResult | None
     """What was measured before the end, while there is no result."""
     error: str | None
+    stopping: bool
+    """Whether it was cancelled and has yet to stop."""
     error_kind: str | None
     """Name of the `PrecisionError` subclass; None for a bug in the worker."""
 
@@ -322,6 +324,7 @@ class JobBook:
             result=record.result,
             partial=record.partial,
             error=record.error,
+            stopping=record.stopping and not record.finished,
             error_kind=record.error_kind,
         )
 

@@ -25,17 +25,18 @@ def running_engine() -> Iterator[Engine]:
     engine.clear()  # type: ignore[attr-defined]  # added by the cache decorator
 
 
-def opened(page: str = "pages/overview.py", link: dict[str, str] | None = None) -> AppTest:
-    """A page opened cold by its link, when its run has ended."""
+def opened(page: str = "pages/overview.py", link: dict[str, str] | None = None, *, settle: bool = True) -> AppTest:
+    """A page opened cold by its link; by default, when its run has ended."""
     app = AppTest.from_file(APP, default_timeout=60)
     for name, value in (link or {}).items():
         app.query_params[name] = value
-    return settled(app.switch_page(page).run())
+    app.switch_page(page).run()
+    return settled(app) if settle else app
 
 
 def settled(app: AppTest) -> AppTest:
     """The page once its job has ended; AppTest has no browser that would ask again."""
-    job = app.session_state["job"] if "job" in app.session_state else None
+    job = app.session_state["job"]
     if job:
         engine().wait(job, timeout_s=PATIENCE_S)
         app.run()
