@@ -100,8 +100,9 @@ def _became_zero(rows: Sequence[TensorAudit]) -> list[str]:
     elements = sum(stored.elements for row in rows if (stored := _counted(row)) is not None)
     row, most = max(hit, key=lambda pair: pair[1].became_zero / pair[1].elements)
     fmt = format_named(row.dtype_after)
+    where = "one tensor" if len(hit) == 1 else f"{len(hit)} tensors"
     return [
-        f"{zeros:,} of {elements:,} stored values became zero in {fmt.name}, in {len(hit)} tensors; "
+        f"{zeros:,} of {elements:,} stored values became zero in {fmt.name}, in {where}; "
         f"the largest share in {_count(row, most.became_zero)} (the smallest that it holds is "
         f"{fmt.smallest_subnormal:.3g})."
     ]

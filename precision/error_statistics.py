@@ -120,7 +120,7 @@ class ErrorStatistics:
             self._small_abs.add(float(small.sum()))
             self._max_small = max(self._max_small, float(small.amax()))
             # x > the float before `normal` is x >= `normal`; an infinite denominator leaves nothing of the rest.
-            torch.nn.functional.threshold_(magnitude, math.nextafter(normal, 0.0), math.inf)
+            torch.nn.functional.threshold(magnitude, math.nextafter(normal, 0.0), math.inf, inplace=True)
         torch.div(chunk.abs_error, magnitude, out=scratch)
         self._relative.add(float(scratch.sum()))
         self._max_relative = max(self._max_relative, float(scratch.amax()))

@@ -48,8 +48,9 @@ def seeded(device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=accelerators, device_type=device.type if accelerators else "cuda"):
         torch.default_generator.manual_seed(SEED)
         for accelerator in accelerators:
-            with torch.device(accelerator):
-                torch.get_device_module(accelerator).manual_seed(SEED)
+            backend = torch.get_device_module(accelerator)
+            with backend.device(accelerator):
+                backend.manual_seed(SEED)
         yield
 
 

@@ -41,16 +41,15 @@ class MagnitudeCounts:
 
     def add(self, magnitudes: Tensor) -> None:
         """Count non-negative float64 magnitudes."""
-        if not magnitudes.numel():
-            return
-        bins = fine_bins(magnitudes)
-        first = int(bins.amin())
-        counts = torch.bincount(bins.sub_(first)).numpy()
-        # Zeros share the first bin with the very smallest numbers.
-        zeros = 0 if first else magnitudes.numel() - int(torch.count_nonzero(magnitudes))
-        counts[0] -= zeros
-        self.zeros += zeros
-        self._counts[first : first + counts.size] += counts
+        nonzero = magnitudes
+        if magnitudes.numel() and float(magnitudes.amin()) == 0:
+            nonzero = magnitudes[magnitudes != 0]
+            self.zeros += magnitudes.numel() - nonzero.numel()
+        if nonzero.numel():
+            bins = fine_bins(nonzero)
+            first = int(bins.amin())
+            counts = torch.bincount(bins.sub_(first)).numpy()
+            self._counts[first : first + counts.size] += counts
 
     def axis(self, max_bins: int) -> LogAxis:
         """An axis of at most `max_bins` bins over all that was counted but the zeros."""

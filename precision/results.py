@@ -256,7 +256,7 @@ class ElementPair(Result):
     reference: float
     candidate: float
     abs_error: float | None
-    """None where either side is not finite."""
+    """None where either side is not finite, and for integers and booleans."""
     ulp_error: float | None
 
 
@@ -272,7 +272,8 @@ class OutputComparison(Result):
     distributions: ErrorDistributions | None
     """None for integer and empty tensors."""
     worst: tuple[ElementPair, ...]
-    """Largest absolute error first; pairs where only one side is finite come before all."""
+    """Largest absolute error first; pairs that are not both finite, and not the same, come before all. Pairs
+    without error are left out. Of integers, the first that differ."""
     preview: tuple[ElementPair, ...]
     """The first elements, in order."""
 

@@ -24,7 +24,7 @@ def expected_counts(values: list[float], edges: tuple[float, ...]) -> list[int]:
     """By comparison with the edges: lower edge in, upper edge out, all beyond the last edge in the last bin."""
     nonzero = [value for value in values if value]
     places = np.searchsorted(np.array(edges), nonzero, side="right") - 1
-    return np.bincount(np.clip(places, 0, len(edges) - 2), minlength=len(edges) - 1).tolist()
+    return [int(count) for count in np.bincount(np.clip(places, 0, len(edges) - 2), minlength=len(edges) - 1)]
 
 
 @settings(deadline=None)

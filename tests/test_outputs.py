@@ -40,7 +40,7 @@ def paths(output: object) -> list[str]:
         ({"a": {"b": {"c": A}}}, ["a.b.c"]),
         (Point(A, {"z": B}), ["x", "y.z"]),
         (Outer(A, Inner(B), {"p": [C]}), ["logits", "inner.scores", "parts.p[0]"]),
-        (BaseModelOutput(last_hidden_state=A, hidden_states=(B, C)),  # type: ignore[arg-type]
+        (BaseModelOutput(last_hidden_state=A, hidden_states=(B, C)),
          ["last_hidden_state", "hidden_states[0]", "hidden_states[1]"]),
         (OrderedDict([("z", A), ("a", B)]), ["z", "a"]),
         ({0: A, 1: B}, ["[0]", "[1]"]),
@@ -148,7 +148,7 @@ def test_a_tensor_that_cannot_be_read_is_a_note() -> None:
         def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             if func is Tensor.detach:
                 raise RuntimeError("no values here\nmore")
-            return super().__torch_function__(func, types, args, kwargs or {})
+            return super().__torch_function__(func, types, args, kwargs or {})  # type: ignore[no-untyped-call]
 
     flattened = flatten({"x": torch.ones(1).as_subclass(Broken), "y": A})
     assert [leaf.path for leaf in flattened.leaves] == ["y"]

@@ -8,10 +8,10 @@ from pages.ui import state
 from precision.errors import InputError
 from precision.formats import FORMATS, format_named
 from precision.models.catalogue import CATALOGUE
-from precision.names import plain
-from precision.results import DeviceInfo, InputChoice
+from precision.names import escape_markdown, plain
+from precision.results import DeviceInfo, InputChoice, ModelDescription
 from precision.spec import MAX_BATCH, MAX_LENGTH, MAX_TEXT_CHARACTERS, CastMethod, formats_of
-from precision.units import bytes_text
+from precision.units import bytes_text, count_text
 
 _METHODS = {
     CastMethod.TO: ".to(dtype)",
@@ -58,6 +58,20 @@ def _model() -> None:
             help="An encoder, sequence classifier or causal language model with safetensors weights: "
             "an id on the Hugging Face hub, or a folder on the server. Code in the repository is never run.",
         )
+
+    if model := _chosen():
+        size = f" {count_text(model.parameters, 'parameter')}." if model.parameters else ""
+        accuracy = f" Accuracy: {model.accuracy}." if model.accuracy else ""
+        st.caption(
+            escape_markdown(f"{model.good_for}{size}{accuracy}"), help=escape_markdown(f"Licence: {model.licence}")
+        )
+
+
+def _chosen() -> ModelDescription | None:
+    try:
+        return state.chosen_model()
+    except InputError:
+        return None
 
 
 def _format_and_method() -> None:
@@ -107,10 +121,7 @@ def _device_label(device: DeviceInfo) -> str:
 
 
 def _input() -> None:
-    try:
-        model = state.chosen_model()
-    except InputError:
-        model = None
+    model = _chosen()
     with st.expander("Input, seed and reference", expanded=False):
         if model:
             _input_choice(model.inputs)

@@ -20,6 +20,8 @@ from precision.units import count_text
 _KIND = "Heatmap of the absolute error against the reference's magnitude, logarithmic axes"
 _RELATIVE_ERRORS = tuple(10.0**power for power in range(-16, 3))
 _MAX_GUIDES = 4
+_HAIR_DECADES = 1e-6
+"""Plotly hides the label of a guide that ends a rounding error outside its axis."""
 _LEAST_VISIBLE = 0.15
 """Share of the width that a guide must cross."""
 _ENOUGH_FOR_A_TREND = 100
@@ -166,12 +168,12 @@ def _magnitude_figure(info: MagnitudeInfo) -> go.Figure:
         return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
     figure = go.Figure()
     has_errors, has_exact = any(map(any, info.counts)), any(info.zero_error)
-    x_axis = log_axis(info.x_edges[0], info.x_edges[-1])
+    x_axis = log_axis(info.x_edges[0], info.x_edges[-1], margin_decades=_HAIR_DECADES)
     if has_errors:
         _add_cells(figure, info.x_edges, info.y_edges, info.counts, "y")
         for guide in info.guides:
             _add_guide(figure, guide, right_edge=info.x_edges[-1])
-        y_axis = log_axis(info.y_edges[0], info.y_edges[-1])
+        y_axis = log_axis(info.y_edges[0], info.y_edges[-1], margin_decades=_HAIR_DECADES)
         figure.update_layout(
             yaxis={**y_axis, "title": "Absolute error (output units)", "domain": [0.14 if has_exact else 0, 1]}
         )

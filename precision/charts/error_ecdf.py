@@ -14,7 +14,7 @@ from precision.charts.error_histogram import left_out, no_errors_because
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.names import plain
-from precision.results import ErrorMetrics, OutputComparison
+from precision.results import ErrorMetrics, Histogram, OutputComparison
 from precision.units import number_text, share_text
 
 _KIND = "Cumulative distribution of the absolute error, logarithmic axis"
@@ -62,7 +62,8 @@ def _ecdf_info(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMet
     if not points:
         count = output.metrics.finite_pairs
         return _nothing(dtype, f"Exact: all {count:,} errors are zero", "A logarithmic axis cannot show zero.")
-    exact_share = max((p for v, p in zip(ecdf.values, ecdf.probabilities, strict=True) if v == 0), default=0.0)
+    absolute = output.distributions.absolute if output.distributions else Histogram(edges=(), counts=())
+    exact_share = absolute.zeros / max(absolute.zeros + sum(absolute.counts), 1)
     floors = _floors(rounding_floor)
     drawn = [value for value, _ in points] + [value for _, value in floors]
     left, right = min(drawn) / _MARGIN_FACTOR or min(drawn), min(max(drawn) * _MARGIN_FACTOR, sys.float_info.max)

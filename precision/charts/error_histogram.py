@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -23,6 +24,10 @@ _KIND: dict[HistogramKind, str] = {
 }
 _COUNTED_ONE_BY_ONE = 5
 """Highest bar up to which the axis needs no fractions of an element."""
+_LOG_COUNT_FLOOR = 0.5
+"""Where a logarithmic count axis begins, so that a bar of one element can be seen."""
+_SPIKE = 100
+"""Times the median bar, above which the highest is drawn on a logarithmic axis."""
 _BALANCED = 0.1
 """Signed error balance within which neither direction is said to lead."""
 
@@ -36,6 +41,8 @@ class HistogramInfo(NamedTuple):
     counts: tuple[int, ...]
     zeros: int
     log: bool
+    log_counts: bool
+    """Whether the few far from the crowd would vanish on a linear count axis."""
     title: str
     detail: str
     empty: str | None
@@ -58,7 +65,16 @@ def _histogram_info(output: OutputComparison, dtype: str, *, kind: HistogramKind
     histogram = _chosen(output, kind)
     if histogram is None or not (sum(histogram.counts) or histogram.zeros):
         return HistogramInfo(
-            kind, dtype, (), (), 0, False, f"{plain(output.path)}: no errors to count", "", no_errors_because(output)
+            kind,
+            dtype,
+            (),
+            (),
+            0,
+            False,
+            False,
+            f"{plain(output.path)}: no errors to count",
+            "",
+            no_errors_because(output),
         )
     if kind == "signed" and output.metrics.max_abs_error == 0:
         histogram = Histogram(edges=(), counts=(), zeros=sum(histogram.counts))
@@ -69,10 +85,16 @@ def _histogram_info(output: OutputComparison, dtype: str, *, kind: HistogramKind
         counts=histogram.counts,
         zeros=histogram.zeros,
         log=histogram.log,
+        log_counts=kind == "signed" and _is_a_spike(histogram.counts),
         title=_finding(output.metrics, kind),
         detail=left_out(output.metrics),
         empty=None,
     )
+
+
+def _is_a_spike(counts: tuple[int, ...]) -> bool:
+    filled = [count for count in counts if count]
+    return bool(filled) and max(filled) > _SPIKE * median(filled)
 
 
 def _chosen(output: OutputComparison, kind: HistogramKind) -> Histogram | None:
@@ -128,15 +150,9 @@ def _histogram_figure(info: HistogramInfo) -> go.Figure:
         _add_zeros(figure, info)
     if any(info.counts):
         _add_bars(figure, info)
-    highest = max((info.zeros, *info.counts))
     figure.update_layout(
         showlegend=False,
-        yaxis={
-            "title": "Number of elements",
-            "rangemode": "tozero",
-            "anchor": "x2" if info.zeros else "x",
-            "dtick": 1 if highest <= _COUNTED_ONE_BY_ONE else None,
-        },
+        yaxis={**_count_axis(info), "title": "Number of elements", "anchor": "x2" if info.zeros else "x"},
     )
     return frame(figure, kind=_KIND[info.kind], title=info.title, detail=info.detail)
 
@@ -161,12 +177,19 @@ def _add_bars(figure: go.Figure, info: HistogramInfo) -> None:
     # One outline around all bars: borders of 200 narrow bars would hide their colour.
     figure.add_scatter(
         x=edges,
-        y=np.asarray((*info.counts, 0)),
+        y=np.maximum((*info.counts, 0), _LOG_COUNT_FLOOR if info.log_counts else 0),
         mode="lines",
         line={"shape": "hv", "color": OUTLINE, "width": 1},
         hoverinfo="skip",
     )
     figure.update_layout(xaxis={**_error_axis(info), "title": _axis_title(info), "domain": _domain(info)})
+
+
+def _count_axis(info: HistogramInfo) -> dict[str, Any]:
+    highest = max((info.zeros, *info.counts))
+    if info.log_counts:
+        return log_axis(_LOG_COUNT_FLOOR, highest * 1.5)
+    return {"rangemode": "tozero", "dtick": 1 if highest <= _COUNTED_ONE_BY_ONE else None}
 
 
 def _error_axis(info: HistogramInfo) -> dict[str, Any]:

@@ -191,7 +191,7 @@ def _add_panel(figure: go.Figure, nodes: tuple[TreeNode, ...], side: Side, domai
         parents=["" if node.parent is None else str(node.parent) for node in nodes],
         labels=[for_plotly(node.label, limit=_LABEL_CHARACTERS) for node in nodes],
         values=[node.bytes[at] for node in nodes],
-        text=[f"{for_plotly(node.dtypes[at])} · {bytes_text(node.bytes[at])}" for node in nodes],
+        text=[_caption(node.dtypes[at], node.bytes[at]) for node in nodes],
         hovertext=[for_plotly(node.what) for node in nodes],
         hovertemplate="%{hovertext}<br>%{text}, %{percentRoot:.1%} of the model<extra></extra>",
         textinfo="label+text",
@@ -220,6 +220,11 @@ def _add_legend(figure: go.Figure, nodes: tuple[TreeNode, ...]) -> None:
     for dtype in dict.fromkeys(dtype.removeprefix(_MOSTLY) for node in nodes for dtype in node.dtypes if dtype):
         look = {**marker(dtype), "color": _colour(dtype), "pattern": {"shape": _pattern(dtype)}}
         figure.add_bar(x=[None], y=[None], marker=look, name=for_plotly(dtype))
+
+
+def _caption(dtype: str, size: int) -> str:
+    # `mostly` stands on a line of its own, or the root's caption would be too wide for a phone and not be drawn.
+    return f"{for_plotly(dtype).replace(_MOSTLY, _MOSTLY.strip() + '<br>')} · {bytes_text(size)}"
 
 
 def _colour(dtype: str) -> str:

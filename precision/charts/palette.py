@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 LIGHT_PAGE: Final = "#FFFFFF"
-DARK_PAGE: Final = "#0E1117"
+DARK_PAGE: Final = "#171614"
 
 OUTLINE: Final = "#7C7C82"
 MIXED: Final = "#BDBDC3"

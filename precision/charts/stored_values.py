@@ -14,7 +14,7 @@ from precision.results import CastAudit, StoredValues, TensorAudit
 from precision.units import count_text, share_text
 
 MAX_TENSORS = 30
-_LINE_CHARACTERS = 26
+_LINE_CHARACTERS = 28
 """Of the two lines that a name gets beside the axis; the whole name is in the hover text."""
 _ROW_PX = 30
 

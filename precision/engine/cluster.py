@@ -14,7 +14,7 @@ from distributed import Client, Scheduler
 from precision.engine.config import EngineConfig
 from precision.errors import JobError
 
-_CONNECT_TIMEOUT_S = 10
+_CONNECT_TIMEOUT_S = 5
 _CLOSE_TIMEOUT_S = 1
 _LOST = "The connection to the scheduler is lost. It is tried again and again."
 _SETTINGS: dict[str, object] = {
@@ -59,11 +59,13 @@ class Cluster:
             address = scheduler.address
         else:
             scheduler, address = None, config.scheduler
+        client: Any = Client(  # type: ignore[no-untyped-call]
+            address, asynchronous=True, set_as_default=False, timeout=_CONNECT_TIMEOUT_S
+        )
         try:
-            client: Any = await Client(  # type: ignore[no-untyped-call]
-                address, asynchronous=True, set_as_default=False, timeout=_CONNECT_TIMEOUT_S
-            )
+            await client
         except OSError as error:
+            await client.close()
             raise JobError(f"The scheduler at {address} cannot be reached. Is it running?") from error
         return cls(client, scheduler)
 

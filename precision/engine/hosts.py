@@ -31,6 +31,9 @@ class Host(Protocol):
     async def start(self) -> str:
         """Have the worker up; return its address. Raises `JobError` if it does not come."""
 
+    def alive(self) -> bool:
+        """Whether the started worker is there, as far as is known at once."""
+
     async def ended(self) -> Ending:
         """Wait until the started worker is gone; ends it where it uses too much memory."""
 
@@ -68,6 +71,10 @@ class LocalHost:
             while not receiver.poll():
                 await asyncio.sleep(_LOOK_AFTER_START_EVERY_S)
             return _address(receiver)
+
+    def alive(self) -> bool:
+        """See `Host.alive`."""
+        return self._process is not None and self._process.is_alive()
 
     async def ended(self) -> Ending:
         """See `Host.ended`."""
@@ -119,6 +126,10 @@ class ClusterHost:
                 return worker.address
             await asyncio.sleep(_LOOK_AT_CLUSTER_EVERY_S)
         raise JobError(f"The worker {self._name!r} has left the cluster.")
+
+    def alive(self) -> bool:
+        """See `Host.alive`."""
+        return self._worker is not None
 
     async def ended(self) -> Ending:
         """See `Host.ended`."""

@@ -97,7 +97,7 @@ class Lane:
                 self._ended = asyncio.create_task(self.host.ended())
                 await self._warm_up()
                 await self._serve()
-                _log.info("worker %s ended: %s", self.name, self._ended.result())
+                _log.info("worker %s ended: %s", self.name, await self._ended)
         finally:
             await self.host.close()
 
@@ -110,7 +110,7 @@ class Lane:
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         ahead = list(_AHEAD)
-        while not self._ended.done():
+        while self.host.alive() and not self._ended.done():
             self._wake.clear()
             stop = asyncio.Event()
             job = self._book.next(self.name, stop=partial(loop.call_soon_threadsafe, stop.set))

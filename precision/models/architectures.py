@@ -75,8 +75,8 @@ _NO_CACHE = {"use_cache": False}
 _ROWS = (
     Architecture(
         "bert-tiny",
-        "BERT sequence classifier, 2 layers of width 128",
-        "A transformer encoder with a classification head that answers at once.",
+        "BERT tiny classifier",
+        "A transformer encoder with a classification head that answers at once: 2 layers of width 128.",
         full_size=False,
         parameters=4_386_178,
         model="BertForSequenceClassification",
@@ -89,8 +89,8 @@ _ROWS = (
     ),
     Architecture(
         "bert-base",
-        "BERT base sequence classifier, as bert-base-uncased",
-        "Bytes and milliseconds of the best known encoder, the second article's example.",
+        "BERT base classifier",
+        "Bytes and milliseconds of the best known encoder, sized as bert-base-uncased, the second article's example.",
         full_size=True,
         parameters=109_483_778,
         model="BertForSequenceClassification",
@@ -103,8 +103,8 @@ _ROWS = (
     ),
     Architecture(
         "gpt2-tiny",
-        "GPT-2 language model, 2 layers of width 128, 1000 tokens",
-        "A causal language model with a tied head that answers at once.",
+        "GPT-2 tiny",
+        "A causal language model with a tied head that answers at once: 2 layers of width 128.",
         full_size=False,
         parameters=655_872,
         model="GPT2LMHeadModel",
@@ -125,8 +125,8 @@ _ROWS = (
     ),
     Architecture(
         "gpt2-base",
-        "GPT-2 language model, as the 124 M gpt2",
-        "Bytes and milliseconds of a causal language model with a large vocabulary.",
+        "GPT-2",
+        "Bytes and milliseconds of a causal language model with a large vocabulary, sized as gpt2.",
         full_size=True,
         parameters=124_439_808,
         model="GPT2LMHeadModel",
@@ -140,7 +140,7 @@ _ROWS = (
     ),
     Architecture(
         "t5-tiny",
-        "T5 encoder-decoder, 2 + 2 layers of width 128, 1000 tokens",
+        "T5 tiny",
         "Encoder, decoder and cross-attention, with code that branches on half precision.",
         full_size=False,
         parameters=1_047_168,
@@ -155,8 +155,8 @@ _ROWS = (
     ),
     Architecture(
         "t5-small",
-        "T5 encoder-decoder, as the published t5-small",
-        "Bytes and milliseconds of an encoder-decoder, a model known for overflowing in float16.",
+        "T5 small",
+        "Bytes and milliseconds of an encoder-decoder known for overflowing in float16, sized as t5-small.",
         full_size=True,
         parameters=60_506_624,
         model="T5ForConditionalGeneration",
@@ -170,8 +170,8 @@ _ROWS = (
     ),
     Architecture(
         "vit-tiny",
-        "Vision transformer, 2 layers of width 128, 64 × 64 pixels",
-        "An image transformer that answers at once.",
+        "ViT tiny",
+        "An image transformer that answers at once: 2 layers of width 128, 64 × 64 pixels.",
         full_size=False,
         parameters=626_536,
         model="ViTForImageClassification",
@@ -189,8 +189,8 @@ _ROWS = (
     ),
     Architecture(
         "vit-base",
-        "Vision transformer, as vit-base-patch16-224",
-        "Bytes and milliseconds of an image transformer at 224 × 224 pixels.",
+        "ViT base",
+        "Bytes and milliseconds of an image transformer at 224 × 224 pixels, sized as vit-base-patch16-224.",
         full_size=True,
         parameters=86_567_656,
         model="ViTForImageClassification",
@@ -200,8 +200,8 @@ _ROWS = (
     ),
     Architecture(
         "resnet-tiny",
-        "ResNet image classifier, 4 basic blocks, 64 × 64 pixels",
-        "Convolutions and batch norm with integer buffers, at once.",
+        "ResNet tiny",
+        "Convolutions and batch norm with integer buffers, at once: 4 basic blocks, 64 × 64 pixels.",
         full_size=False,
         parameters=438_456,
         model="ResNetForImageClassification",
@@ -219,7 +219,7 @@ _ROWS = (
     ),
     Architecture(
         "resnet-50",
-        "ResNet-50 image classifier, as the published resnet-50",
+        "ResNet-50",
         "Bytes and milliseconds of a deep convolutional network at 224 × 224 pixels.",
         full_size=True,
         parameters=25_557_032,
@@ -230,7 +230,7 @@ _ROWS = (
     ),
     Architecture(
         "whisper-tiny",
-        "Whisper encoder, 2 layers of width 128, 3 seconds of audio",
+        "Whisper tiny encoder",
         "A convolutional front end and a transformer over audio frames, at once. Smaller than the published tiny.",
         full_size=False,
         parameters=495_872,
@@ -248,8 +248,8 @@ _ROWS = (
     ),
     Architecture(
         "whisper-base",
-        "Whisper encoder, as the encoder of the published whisper-base, 30 seconds of audio",
-        "Bytes and milliseconds of a speech encoder with long sequences.",
+        "Whisper base encoder",
+        "Bytes and milliseconds of a speech encoder with long sequences: 30 seconds of audio.",
         full_size=True,
         parameters=20_590_592,
         model="WhisperEncoder",

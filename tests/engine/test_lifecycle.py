@@ -44,7 +44,7 @@ TEST_TASK = 'task="tests.engine.tasks:run"'
 def _python(tmp_path: Path, *, arguments: str = TEST_TASK, ending: str = "") -> subprocess.Popen[str]:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(arguments=arguments, ending=ending))
-    process = subprocess.Popen(  # our own script
+    return subprocess.Popen(  # our own script
         [sys.executable, str(script)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -53,7 +53,6 @@ def _python(tmp_path: Path, *, arguments: str = TEST_TASK, ending: str = "") -> 
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PRECISION_DATA": str(tmp_path)},
     )
-    return process
 
 
 def _lines(process: subprocess.Popen[str], count: int) -> list[str]:
@@ -98,7 +97,7 @@ def test_no_process_is_left_behind(tmp_path: Path, end: str) -> None:
 
 
 def _alive(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
 
 
 def _is_worker(process: psutil.Process) -> bool:

@@ -96,7 +96,7 @@ def test_a_worker_past_its_memory_or_killed_takes_only_its_job(remote: Bench) ->
 
 def test_a_lost_scheduler_interrupts(cluster: Any, remote: Bench) -> None:
     job = remote.running("steps 20", "Stepping", device=FIRST)
-    cluster.close()
+    cluster.sync(cluster.scheduler.close)
     ended = remote.ends(job)
     assert (ended.status, ended.error_kind) == ("failed", "JobError")
     assert ended.error is not None

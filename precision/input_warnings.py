@@ -1,0 +1,53 @@
+"""What casting a model's inputs did to their values, where that matters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from precision.cast_model import CastModel
+from precision.names import plain
+from precision.rounding import storage_dtype
+from precision.stored_values import stored_values
+
+
+def input_warnings(model: CastModel, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[str, ...]:
+    """One sentence for each floating-point input of `model` that holds values beyond the range they are cast to.
+
+    Such an input makes outputs infinite or NaN (or merely wrong, where the cast saturates) although no weight is
+    at fault. Inputs that are not cast say nothing, nor do infinities there before, unless the cast makes them finite.
+
+    Args:
+        model: the cast model.
+        args: positional inputs, before the cast.
+        kwargs: inputs by name, before the cast.
+    """
+    named = {**{f"[{index}]": value for index, value in enumerate(args)}, **kwargs}
+    target = model.input_dtype if model.rounded_to is None else storage_dtype(model.rounded_to)
+    leaves = [
+        (name + pytree.keystr(path), leaf)
+        for name, value in named.items()
+        for path, leaf in pytree.tree_flatten_with_path(value)[0]
+        if isinstance(leaf, Tensor) and leaf.is_floating_point()
+    ]
+    sentences = (_beyond(name, tensor, target, saturates=model.rounded_to is not None) for name, tensor in leaves)
+    return tuple(sentence for sentence in sentences if sentence is not None)
+
+
+def _beyond(name: str, tensor: Tensor, target: torch.dtype, *, saturates: bool) -> str | None:
+    largest = torch.finfo(target).max
+    if tensor.dtype == target or not tensor.numel():
+        return None
+    cast = tensor.clamp(-largest, largest) if saturates else tensor
+    did = stored_values(tensor, cast.to(target))
+    beyond = did.became_nonfinite + did.saturated
+    if not beyond:
+        return None
+    became = f"±{largest:g}" if did.saturated else "infinite"
+    return (
+        f"Input {plain(name, limit=None)}: {beyond:,} of {did.elements:,} values are beyond the range of "
+        f"{str(target).removeprefix('torch.')} and become {became} (largest {did.max_absolute_value:.3g})."
+    )
