@@ -10,17 +10,19 @@ from importlib.metadata import version
 
 import torch
 
+from precision import casting
 from precision.audit import audit
-from precision.casting import CastModel, cast
+from precision.casting import CastModel
 from precision.cost import time_side_by_side
 from precision.devices import describe_device, device_named
 from precision.errors import ForwardError, UnsupportedError
 from precision.formats import format_named
+from precision.input_warnings import input_warnings
 from precision.metrics import compare_outputs
 from precision.models.loading import LoadedModel, load
 from precision.progress import Progress, Silent
 from precision.results import CompareResult, Cost, Environment, Failure
-from precision.spec import CastMethod, RunSpec
+from precision.spec import RunSpec
 
 _SILENT = Silent()
 
@@ -68,8 +70,8 @@ def _prepare(spec: RunSpec, progress: Progress) -> tuple[_Run, CompareResult]:
         )
     loaded = load(spec)
     progress.step(f"Casting to {spec.dtype}", 0.15)
-    reference = cast(loaded.module, format_named(spec.reference), method=CastMethod.TO, device=device)
-    candidate = cast(loaded.module, spec.format, method=spec.method, device=device)
+    reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
+    candidate = casting.cast(loaded.module, spec.format, method=spec.method, device=device)
     progress.step("Auditing the cast", 0.2)
     result = CompareResult(
         spec=spec,
@@ -78,11 +80,16 @@ def _prepare(spec: RunSpec, progress: Progress) -> tuple[_Run, CompareResult]:
         device=device_info,
         environment=_environment(),
         execution=candidate.execution,
-        audit=audit(reference.stored, candidate.stored, fmt=spec.format, method=spec.method),
+        audit=audit(loaded.module, candidate.stored, fmt=spec.format, method=spec.method),
         comparison=None,
         cost=None,
         failure=None,
-        warnings=(*_warnings(loaded), *loaded.warnings, *candidate.warnings),
+        warnings=(
+            *_warnings(loaded),
+            *loaded.warnings,
+            *candidate.warnings,
+            *input_warnings(candidate, loaded.args, loaded.kwargs),
+        ),
         elapsed_s=time.monotonic() - started,
     )
     progress.partial(result)
@@ -161,7 +168,7 @@ def _failure(error: Exception, stage: str) -> Failure:
     return Failure(stage=stage, where=None, message=message)
 
 
-def _warnings(loaded: LoadedModel) -> tuple[str, ...]:
+def _random(loaded: LoadedModel) -> tuple[str, ...]:
     random = [
         what
         for what, is_random in (
