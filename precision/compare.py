@@ -85,7 +85,7 @@ def _prepare(spec: RunSpec, progress: Progress) -> tuple[_Run, CompareResult]:
         cost=None,
         failure=None,
         warnings=(
-            *_warnings(loaded),
+            *_random(loaded),
             *loaded.warnings,
             *candidate.warnings,
             *input_warnings(candidate, loaded.args, loaded.kwargs),

@@ -1,0 +1,134 @@
+"""Every chart from every odd result."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import plotly.graph_objects as go
+import pytest
+
+from precision import charts
+from precision.charts.frame import DETAIL_CHARACTERS, TITLE_CHARACTERS
+from tests.charts.odd_results import AUDITS, COSTS, OUTPUTS, metrics
+
+MAX_JSON_BYTES = 500_000
+OWN_TAGS = re.compile(r"</?(br|b|sup|extra)/?>")
+Draw = Callable[[], go.Figure]
+
+
+def every_chart() -> Iterator[tuple[str, Draw]]:
+    floors = {"no floor": None, "floor": metrics([1e-4, 3e-4]), "exact floor": metrics([0.0])}
+    for name, output in OUTPUTS.items():
+        for kind in ("signed", "absolute", "ulp"):
+            yield f"{kind} of {name}", partial(charts.plot_error_histogram, output, "float16", kind=kind)
+        for floor_name, floor in floors.items():
+            yield (
+                f"ecdf of {name}, {floor_name}",
+                partial(charts.plot_error_ecdf, output, "bfloat16", rounding_floor=floor),
+            )
+        for dtype in ("float64", "float8_e4m3fn"):
+            yield f"magnitude of {name}, {dtype}", partial(charts.plot_error_by_magnitude, output, dtype)
+        yield f"side by side of {name}", partial(charts.plot_side_by_side, output, "float16")
+    for name, audit in AUDITS.items():
+        yield f"tree of {name}", partial(charts.plot_module_tree, audit)
+        yield f"bytes of {name}", partial(charts.plot_stored_bytes, audit)
+        yield f"stored values of {name}", partial(charts.plot_stored_values, audit, "float16")
+    for name, cost in COSTS.items():
+        yield f"timing {name}", partial(charts.plot_timing, cost, reference="float32", candidate="float16")
+
+
+CHARTS = dict(every_chart())
+
+
+@pytest.mark.parametrize("draw", CHARTS.values(), ids=CHARTS.keys())
+def test_every_chart_draws_every_result(draw: Draw) -> None:
+    figure = draw()
+    text = figure.to_json()
+    assert len(text.encode()) < MAX_JSON_BYTES
+    assert "NaN" not in re.sub(r'"[^"]*"', "", text)
+    assert "Infinity" not in text
+    lines = figure.layout.title.text.split("<br>")
+    assert lines[0]
+    assert max(map(len, map(_visible, lines))) <= TITLE_CHARACTERS
+    assert max(map(len, map(_visible, (figure.layout.title.subtitle.text or "").split("<br>")))) <= DETAIL_CHARACTERS
+    alt = charts.alt_text(figure)
+    assert _visible(" ".join(lines)).rstrip(".") in alt
+    assert alt.endswith(".")
+    assert figure.layout.paper_bgcolor is None
+    assert figure.layout.font.color is None
+    for string in _strings(figure.to_plotly_json()):
+        assert "<" not in OWN_TAGS.sub("", string)
+        assert "\u202e" not in string
+    assert {trace.type for trace in figure.data} <= {"bar", "scatter", "heatmap", "icicle"}
+
+
+def _visible(text: str) -> str:
+    import html
+
+    return html.unescape(text)
+
+
+def _strings(value: object) -> Iterator[str]:
+    """Strings that plotly would render; the description is for the page, as plain text."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key != "meta":
+                yield from _strings(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _strings(item)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("tree of no parameters", "no parameters, no buffers"),
+        ("bytes of tensors without elements", "no parameters, no buffers"),
+        ("stored values of small", "No stored value was rounded"),
+        ("absolute of empty", "The output has no elements"),
+        ("magnitude of integers, float64", "The output is int64"),
+        ("signed of nothing finite", "No element is finite"),
+        ("magnitude of zero reference, float64", "Every reference is zero"),
+        ("ecdf of exact, floor", "Exact: all 3 errors are zero"),
+        ("side by side of empty", "The output has no elements"),
+        ("timing not measured", "The run has no timing"),
+    ],
+)
+def test_a_figure_without_data_says_why(name: str, said: str) -> None:
+    figure = CHARTS[name]()
+    assert not figure.data
+    assert said in charts.alt_text(figure)
+    assert figure.layout.annotations[0].text
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("timing slower", "float16 is 11 × slower than float32 here"),
+        ("timing faster", "float16 is 5.0 × faster than float32 here"),
+        ("timing the same", "float16 and float32 take the same time here,<br>within the spread"),
+        ("timing no time at all", "Too short to compare"),
+        ("bytes of small", "Stored bytes −50 %: 144 B → 72 B"),
+        ("bytes of nothing changed", "The model keeps its 64 B"),
+        ("signed of exact", "Exact: all 3 errors are zero"),
+        ("signed of all equal errors", "Errors lean up (balance +1.00, where ±1 is<br>always)"),
+        ("absolute of one element", "Half of the errors are at most 0.001, all at<br>most 0.001"),
+        ("magnitude of many, float64", "Errors grow with the values: a steady relative<br>error"),
+        ("side by side of exact", "The 3 values shown are exactly equal"),
+        ("side by side of some NaN and inf", "2 of the 4 values shown are infinite or NaN in<br>the candidate"),
+        ("stored values of damaged", "Stored values: 3 became infinite or NaN, 1<br>saturated, 10 became zero, 1,000,000,000 became<br>subnormal"),
+    ],
+)  # fmt: skip
+def test_titles_state_the_finding(name: str, title: str) -> None:
+    assert CHARTS[name]().layout.title.text == title
+
+
+def test_charts_work_without_torch_and_streamlit() -> None:
+    code = "import sys, precision.charts; sys.exit(bool({'torch', 'streamlit'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603

@@ -1,0 +1,40 @@
+import plotly.graph_objects as go
+
+from precision.charts.frame import alt_text, config, empty_figure, frame, to_html
+
+
+def test_titles_are_wrapped_then_escaped() -> None:
+    figure = frame(go.Figure(), kind="Bars", title="<b>" + "word " * 20, detail="a & b")
+    lines = figure.layout.title.text.split("<br>")
+    assert len(lines) == 3
+    assert lines[0].startswith("&lt;b&gt;word")
+    assert figure.layout.title.subtitle.text == "a &amp; b"
+    assert alt_text(figure).startswith("Bars: <b>word")
+
+
+def test_a_longer_title_makes_the_figure_taller_not_the_drawing_smaller() -> None:
+    short, long = (frame(go.Figure(), kind="Bars", title="word " * words).layout for words in (2, 40))
+    assert long.height > short.height
+    assert long.height - long.margin.t == short.height - short.margin.t
+
+
+def test_the_description_names_what_is_drawn_what_is_found_and_why_not() -> None:
+    assert alt_text(empty_figure(kind="Bars", title="Nothing", reason="No data.")) == "Bars: Nothing. No data."
+
+
+def test_png_settings_name_the_file_and_upload_nothing() -> None:
+    settings = config("tinynet-float16")
+    assert settings["toImageButtonOptions"] == {"format": "png", "scale": 2, "filename": "tinynet-float16"}
+    assert not settings["showSendToCloud"]
+    assert not settings["displaylogo"]
+
+
+def test_exported_html_stands_alone_and_leaves_the_figure_as_it_was() -> None:
+    figure = frame(go.Figure(go.Bar(x=["a"], y=[1])), kind="Bars", title="One")
+    before = figure.to_json()
+    page = to_html(figure)
+    assert figure.to_json() == before
+    assert "<script src=" not in page
+    assert '"showSendToCloud": false' in page
+    assert "#2a3f5f" in page.split("Plotly.newPlot")[-1]
+    assert len(to_html(figure, with_plotly=False)) < 50_000

@@ -1,0 +1,49 @@
+import pytest
+
+from precision.charts.palette import (
+    DARK_PAGE,
+    GROUND,
+    LIGHT_PAGE,
+    MIXED,
+    ON_GROUND,
+    OTHER,
+    OUTLINE,
+    SEQUENTIAL,
+    colour_of,
+    contrast,
+    pattern_of,
+    text_on,
+)
+from precision.formats import FORMATS
+
+
+def test_every_format_has_a_colour_of_its_own() -> None:
+    colours = [colour_of(row.name) for row in FORMATS]
+    assert len({*colours, OTHER, MIXED}) == len(FORMATS) + 2
+    assert not any(pattern_of(row.name) for row in FORMATS)
+
+
+def test_dtypes_that_share_a_colour_differ_in_pattern() -> None:
+    names = ("int64", "uint8", "bool", "complex64", "float128", "quint8")
+    assert {colour_of(name) for name in names} == {OTHER}
+    assert len({pattern_of(name) for name in names}) == len(names)
+
+
+def test_contrast_is_wcags() -> None:
+    assert contrast("#000000", "#FFFFFF") == contrast("#FFFFFF", "#000000") == 21
+    assert contrast("#767676", "#FFFFFF") == pytest.approx(4.54, abs=0.005)
+
+
+@pytest.mark.parametrize("page", [LIGHT_PAGE, DARK_PAGE])
+def test_outlines_show_on_both_pages(page: str) -> None:
+    assert contrast(OUTLINE, page) >= 3
+
+
+@pytest.mark.parametrize("colour", [*(colour_of(row.name) for row in FORMATS), OTHER, MIXED])
+def test_text_on_every_fill_is_readable(colour: str) -> None:
+    assert contrast(text_on(colour), colour) >= 4.5
+
+
+def test_counts_from_one_up_stand_out_from_none() -> None:
+    assert min(contrast(colour, GROUND) for colour in SEQUENTIAL) > 2.8
+    assert contrast(ON_GROUND, GROUND) > 7
