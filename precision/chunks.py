@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +13,9 @@ from torch import Tensor
 from precision.formats import NumericFormat
 from precision.rounding import round_to
 
-CHUNK_ELEMENTS = 2**15
-"""256 KiB of float64: the handful of buffers a chunk needs stay in the second-level cache."""
+CHUNK_ELEMENTS = 2**15 - 2**9
+"""Just under 256 KiB of float64: the handful of buffers a chunk needs stay in the second-level cache, and torch hands
+most work only of 2^15 elements and more to several threads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,21 @@ def pair_chunks(
         elif flat_candidate is not None:
             _widen(flat_candidate[part], out=y)
         yield _chunk(start, r, y, error=e_buffer[:elements], abs_error=a_buffer[:elements])
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute in one thread meanwhile; the number of threads is restored afterwards.
+
+    A chunk is too small to share: on a busy machine, several threads wait milliseconds for each other at each step.
+    The number is the whole process's, so nothing else should be computing in it.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _widen(x: Tensor, *, out: Tensor) -> None:

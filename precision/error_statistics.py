@@ -63,7 +63,7 @@ class ErrorStatistics:
             scratch, magnitude = self._scratch[:n], self._magnitude[:n]
             torch.abs(chunk.reference, out=magnitude)
             self._add_maximum(chunk)
-            self._add_products(chunk)
+            self._add_products(chunk, scratch)
             self._add_signs(chunk, scratch)
             self._add_tolerance(chunk, magnitude, scratch)
             self._add_ulp(chunk, scratch)
@@ -76,10 +76,10 @@ class ErrorStatistics:
             self._max_error = chunk.max_abs_error
             self._max_place = chunk.index_of(int(chunk.abs_error.argmax()))
 
-    def _add_products(self, chunk: PairChunk) -> None:
+    def _add_products(self, chunk: PairChunk, scratch: Tensor) -> None:
         r, y, e, a = chunk.reference, chunk.candidate, chunk.error, chunk.abs_error
         i = j = k = 0
-        squares = [float(torch.dot(x, x)) for x in (r, y, e)]
+        squares = [_dot(x, x, scratch) for x in (r, y, e)]
         low, high = _SAFE_SQUARES
         if not all(low < square < high for square in squares):
             if math.isinf(chunk.max_abs_error):
@@ -87,17 +87,17 @@ class ErrorStatistics:
             (r, i), (y, j), (e, more) = _normalized(r), _normalized(y), _normalized(e)
             k += more
             a = e.abs()
-            squares = [float(torch.dot(x, x)) for x in (r, y, e)]
+            squares = [_dot(x, x, scratch) for x in (r, y, e)]
         self._rr.add(squares[0], exponent=2 * i)
         self._yy.add(squares[1], exponent=2 * j)
         self._ee.add(squares[2], exponent=2 * k)
-        self._ry.add(float(torch.dot(r, y)), exponent=i + j)
+        self._ry.add(_dot(r, y, scratch), exponent=i + j)
         self._abs.add(float(a.sum()), exponent=k)
 
     def _add_signs(self, chunk: PairChunk, scratch: Tensor) -> None:
         torch.sign(chunk.error, out=scratch)
         self._above_minus_below += int(scratch.sum())
-        self._different += int(torch.dot(scratch, scratch))
+        self._different += int(scratch.abs_().sum())
 
     def _add_tolerance(self, chunk: PairChunk, magnitude: Tensor, scratch: Tensor) -> None:
         rtol, atol = self._format.relative_tolerance, self._format.absolute_tolerance
@@ -267,6 +267,11 @@ def ulp_errors(chunk: PairChunk, fmt: NumericFormat, *, out: Tensor) -> Tensor:
 def unravel(place: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The index, in a tensor of `shape`, of the element at flat `place`."""
     return tuple(int(i) for i in np.unravel_index(place, shape))
+
+
+def _dot(x: Tensor, y: Tensor, scratch: Tensor) -> float:
+    # Not torch.dot: whether its BLAS uses several threads, and so the last bits, would depend on the machine.
+    return float(torch.mul(x, y, out=scratch).sum())
 
 
 def _normalized(x: Tensor) -> tuple[Tensor, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from precision.chunks import pair_chunks
+from precision.chunks import one_thread, pair_chunks
 from precision.distributions import distributions
 from precision.elements import WorstElements, preview, worst_integers
 from precision.error_statistics import ErrorStatistics, mismatch_metrics
@@ -20,6 +20,7 @@ NOTHING_COMPARED = "No output could be compared: there is nothing to judge."
 NOTHING_FLOATING = "No output is floating-point: what counts is the share of equal elements, not an error."
 
 
+@one_thread()
 def compare_outputs(*, reference: object, candidate: object, repeat: object | None, fmt: NumericFormat) -> Comparison:
     """Every metric of every pair of output tensors, and of all floating-point ones together.
 

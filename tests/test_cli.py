@@ -216,9 +216,9 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 
 def test_a_terminal_without_unicode_is_no_error() -> None:
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([*COMMAND, "models"], cwd=ROOT, env=environment, capture_output=True, check=False)
+    done = subprocess.run([*COMMAND, "audit"], cwd=ROOT, env=environment, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert b"64 \\xd7 64 pixels" in done.stdout
+    assert b"float32 \\u2192 float16" in done.stdout
 
 
 def test_a_terminal_sees_progress_and_ctrl_c_ends_with_130() -> None:

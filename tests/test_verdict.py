@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from precision.results import CompareResult, Comparison, ErrorMetrics, Failure
 from precision.spec import RunSpec
 from precision.verdict import Yardsticks, judge
 
-NOTHING = ErrorMetrics.model_construct(
-    elements=0, finite_pairs=0, ref_nonfinite=0, cand_only_nonfinite=0, rmse=None, sqnr_db=None, exact_share=None
-)
+NOTHING = ErrorMetrics(
+    **dict.fromkeys(ErrorMetrics.model_fields, None)
+    | dict.fromkeys(
+        (
+            "elements", "finite_pairs", "ref_nonfinite", "cand_nonfinite", "ref_only_nonfinite",
+            "cand_only_nonfinite", "both_nonfinite", "nonfinite_agree", "quantile_elements",
+        ),
+        0,
+    )
+)  # fmt: skip
 
 
 def metrics(rmse: float | None, **changed: object) -> ErrorMetrics:
@@ -26,10 +35,11 @@ def result(
     notes: tuple[str, ...] = (),
     dtype: str = "float16",
 ) -> CompareResult:
-    comparison = Comparison.model_construct(
+    comparison = Comparison(
         outputs=(), overall=overall, rounding_floor=metrics(rounding), repeat_floor=metrics(repeat), notes=notes
     )
-    return CompareResult.model_construct(spec=RunSpec(dtype=dtype), comparison=comparison, failure=None)
+    rest: dict[str, Any] = {"spec": RunSpec(dtype=dtype), "comparison": comparison, "failure": None}
+    return CompareResult.model_construct(**rest)
 
 
 def test_exact_where_every_output_is_equal() -> None:

@@ -149,7 +149,7 @@ def _power_text(relative: float) -> str:
 
 
 def _ulp_guide(fmt: NumericFormat, x: tuple[float, float], y: tuple[float, float]) -> Guide:
-    powers = range(math.floor(math.log2(x[0])), math.floor(math.log2(x[1])) + 1)
+    powers = range(_exponent(x[0]), _exponent(x[1]) + 1)
     steps = [(max(math.ldexp(1.0, power), x[0]), _ulp(power, fmt)) for power in powers]
     steps.append((x[1], steps[-1][1]))
     kept = [(at, ulp) for at, ulp in steps if y[0] <= ulp <= y[1]]
@@ -157,6 +157,10 @@ def _ulp_guide(fmt: NumericFormat, x: tuple[float, float], y: tuple[float, float
     if kept and leaving is not None:
         kept.append((leaving, y[1]))
     return Guide("1 ULP", True, tuple(at for at, _ in kept), tuple(ulp for _, ulp in kept))
+
+
+def _exponent(value: float) -> int:
+    return math.frexp(value)[1] - 1
 
 
 def _ulp(power: int, fmt: NumericFormat) -> float:

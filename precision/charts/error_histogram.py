@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from precision.charts.axes import log_axis
 from precision.charts.frame import empty_figure, frame, marker
 from precision.charts.palette import OUTLINE, colour_of
-from precision.names import plain
+from precision.names import escape_plotly, plain
 from precision.results import ErrorMetrics, Histogram, OutputComparison
 from precision.units import count_text, number_text, share_text
 
@@ -227,7 +227,7 @@ def _add_zeros(figure: go.Figure, info: HistogramInfo) -> None:
         y=[info.zeros],
         xaxis="x2",
         marker={**fill, "pattern": {**fill["pattern"], "shape": "/"}},
-        text=[share_text(info.zeros / total)],
+        text=[escape_plotly(share_text(info.zeros / total))],
         textposition="outside",
         constraintext="none",
         cliponaxis=False,

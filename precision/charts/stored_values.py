@@ -115,7 +115,9 @@ def _stored_values_figure(info: StoredValuesInfo) -> go.Figure:
                 "color": colour_of(info.dtype),
                 "line": {"color": OUTLINE if not symbol.endswith("open") else colour_of(info.dtype), "width": 1.5},
             },
-            customdata=[(for_plotly(row.fqn), share_text(row.counts[kind] / row.elements)) for _, row in rows],
+            customdata=[
+                (for_plotly(row.fqn), escape_plotly(share_text(row.counts[kind] / row.elements))) for _, row in rows
+            ],
             hovertemplate="%{customdata[0]}<br>%{x:,} " + label + ", %{customdata[1]} of its elements<extra></extra>",
         )
     largest = max(max(row.counts) for row in info.tensors)

@@ -121,7 +121,8 @@ class Cluster:
     async def close(self) -> None:
         """Leave the scheduler, and end it if it was started here."""
         with contextlib.suppress(TimeoutError, OSError):
-            await asyncio.wait_for(self._client.close(), _CLOSE_TIMEOUT_S)
+            # What the blocking `close` does. The asynchronous one waits for a lost scheduler to come back.
+            await asyncio.wait_for(self._client._close(fast=True), _CLOSE_TIMEOUT_S)
         if self._scheduler is not None:
             with contextlib.suppress(TimeoutError, OSError):
                 await asyncio.wait_for(self._scheduler.close(), _CLOSE_TIMEOUT_S)

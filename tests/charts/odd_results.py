@@ -1,4 +1,4 @@
-"""Results as the analyses make them, and as nobody expects them; built without torch."""
+"""Results as the analyses make them, and as nobody expects them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
+from precision.formats import format_named
+from precision.metrics import compare_outputs
 from precision.results import (
     CastAudit,
     Cost,
-    Ecdf,
-    ElementPair,
-    ErrorDistributions,
     ErrorMetrics,
-    Histogram,
-    Histogram2D,
     ModuleNode,
     OutputComparison,
     StoredValues,
@@ -27,98 +25,20 @@ HOSTILE_NAME = "<img src=x onerror=alert(1)>%{y}\u202e![t](http://example.org)" 
 ITEM_BYTES = {"float64": 8, "float32": 4, "float16": 2, "float8_e4m3fn": 1, "int64": 8, "bool": 1, "complex64": 8}
 
 
-def metrics(errors: Sequence[float], *, nonfinite: int = 0) -> ErrorMetrics:
-    """Those fields that charts read, of signed errors; the others None or 0."""
-    e = np.asarray(errors, dtype=np.float64)
-    n = len(e)
-    size = np.abs(e)
-    some = n > 0
-    values: dict[str, object] = dict.fromkeys(ErrorMetrics.model_fields)
-    values |= dict.fromkeys(("ref_nonfinite", "cand_nonfinite", "ref_only_nonfinite", "cand_only_nonfinite"), 0)
-    values |= {
-        "elements": n + nonfinite,
-        "finite_pairs": n,
-        "both_nonfinite": nonfinite,
-        "nonfinite_agree": 0,
-        "quantile_elements": n,
-        "mean_abs_error": float(size.mean()) if some else None,
-        "median_abs_error": float(np.median(size)) if some else None,
-        "p99_abs_error": float(np.quantile(size, 0.99)) if some else None,
-        "max_abs_error": float(size.max()) if some else None,
-        "mean_ulp_error": float(size.mean() * 1024) if some else None,
-        "max_ulp_error": float(size.max() * 1024) if some else None,
-        "error_balance": float(np.sign(e).mean()) if some else None,
-    }
-    return ErrorMetrics.model_validate(values)
-
-
-def histogram(values: np.ndarray, *, log: bool) -> Histogram:
-    if not log:
-        largest = float(np.abs(values).max()) or 1e-3
-        counts, edges = np.histogram(values, bins=101, range=(-largest, largest))
-        return Histogram(edges=tuple(edges.tolist()), counts=tuple(counts.tolist()))
-    positive = values[values > 0]
-    zeros = int(len(values) - len(positive))
-    if not len(positive):
-        return Histogram(edges=(), counts=(), zeros=zeros, log=True)
-    edges = _log_edges(positive, 200)
-    counts, _ = np.histogram(positive, bins=edges)
-    return Histogram(edges=tuple(edges.tolist()), counts=tuple(counts.tolist()), zeros=zeros, log=True)
-
-
-def _log_edges(positive: np.ndarray, bins: int) -> np.ndarray:
-    low, high = math.log2(positive.min()), math.log2(positive.max())
-    edges = np.exp2(np.linspace(low, high, bins + 1)) if high > low else positive.min() * np.asarray([1.0, 2.0])
-    edges[0], edges[-1] = positive.min(), max(positive.max(), edges[-1])
-    return edges
-
-
-def distributions(reference: np.ndarray, errors: np.ndarray) -> ErrorDistributions:
-    size, magnitude = np.abs(errors), np.abs(reference)
-    drawable = (size > 0) & (magnitude > 0)
-    x_edges = _log_edges(magnitude[magnitude > 0], 64) if (magnitude > 0).any() else np.empty(0)
-    y_edges = _log_edges(size[size > 0], 64) if (size > 0).any() else np.empty(0)
-    counts = np.empty((0, 0), dtype=np.int64)
-    if len(x_edges) and len(y_edges):
-        counts = np.histogram2d(size[drawable], magnitude[drawable], bins=(y_edges, x_edges))[0].astype(np.int64)
-    exact = np.histogram(magnitude[(size == 0) & (magnitude > 0)], bins=x_edges)[0] if len(x_edges) else np.empty(0)
-    points = np.linspace(0, 1, min(201, len(size))) if len(size) > 1 else np.ones(1)
-    return ErrorDistributions(
-        signed=histogram(errors, log=False),
-        absolute=histogram(size, log=True),
-        ulp=histogram(size * 1024, log=True),
-        ecdf=Ecdf(probabilities=tuple(points.tolist()), values=tuple(np.quantile(size, points).tolist())),
-        error_by_magnitude=Histogram2D(
-            x_edges=tuple(x_edges.tolist()),
-            y_edges=tuple(y_edges.tolist()),
-            counts=tuple(tuple(row) for row in counts.tolist()),
-            zero_error=tuple(exact.astype(int).tolist()),
-            zero_reference=int((magnitude == 0).sum()),
-        ),
-    )
+def metrics(errors: Sequence[float]) -> ErrorMetrics:
+    """Of these signed errors."""
+    return output([1.0] * len(errors), errors).metrics
 
 
 def output(
-    reference: Sequence[float], errors: Sequence[float], *, path: str = "output", dtype: str = "float32"
+    reference: Sequence[float], errors: Sequence[float], *, path: str = "output", dtype: torch.dtype = torch.float64
 ) -> OutputComparison:
-    """An output whose candidate is reference + error; pairs with a non-finite side are only previewed."""
-    r, e = np.asarray(reference, dtype=np.float64), np.asarray(errors, dtype=np.float64)
-    finite = np.isfinite(r) & np.isfinite(e)
-    preview = tuple(
-        ElementPair(output=path, index=(0, i), reference=a, candidate=a + b, abs_error=None, ulp_error=None)
-        for i, (a, b) in enumerate(zip(r[:64].tolist(), e[:64].tolist(), strict=True))
+    """An output whose candidate is reference + error, compared in float16."""
+    r, e = (torch.tensor([values], dtype=torch.float64) for values in (reference, errors))
+    compared = compare_outputs(
+        reference=r.to(dtype), candidate=(r + e).to(dtype), repeat=None, fmt=format_named("float16")
     )
-    floating = dtype.startswith("float") and finite.any()
-    return OutputComparison(
-        path=path,
-        shape=(1, len(r)),
-        reference_dtype=dtype,
-        candidate_dtype="float16" if floating else dtype,
-        metrics=metrics(e[finite].tolist() if dtype.startswith("float") else [], nonfinite=int((~finite).sum())),
-        distributions=distributions(r[finite], e[finite]) if floating else None,
-        worst=(),
-        preview=preview,
-    )
+    return compared.outputs[0].model_copy(update={"path": path})
 
 
 def _many(scale: float, n: int = 20_000) -> tuple[list[float], list[float]]:
@@ -150,14 +70,14 @@ OUTPUTS: dict[str, OutputComparison] = {
     "huge counts": with_counts(output(*_many(1e-3)), 10**12),
     "eight": output([0.5, -0.2, 0.3, 0.8, 0.1, 0.2, -0.4, 0.05], [2e-4, 1e-4, 2e-4, 3e-4, 0.0, 1e-4, 2e-4, -1e-4]),
     "one element": output([1.0], [1e-3]),
-    "all equal errors": output([0.4, 0.6, 0.41, 0.59], [2e-4] * 4),
+    "all equal errors": output([1.0, 2.0, 3.0, 4.0], [0.125] * 4),
     "exact": output([1.0, 2.0, 3.0], [0.0, 0.0, 0.0]),
     "zero reference": output([0.0, 0.0], [1e-3, -2e-3]),
     "all zero": output([0.0, 0.0], [0.0, 0.0]),
     "some NaN and inf": output([1.0, 2.0, math.inf, 4.0], [1e-3, math.nan, 0.0, -math.inf]),
     "nothing finite": output([math.nan, math.inf], [math.nan, math.nan]),
     "empty": output([], []),
-    "integers": output([1.0, 2.0, 3.0], [0.0, 1.0, 0.0], dtype="int64"),
+    "integers": output([1.0, 2.0, 3.0], [0.0, 1.0, 0.0], dtype=torch.int64),
     "extreme": output([1e308, 5e-324, 1e-310], [1e308, 5e-324, 1e-320]),
     "smallest": output([5e-324], [5e-324]),
     "largest": output([1.7e308], [-1.7e308]),
@@ -246,6 +166,7 @@ AUDITS: dict[str, CastAudit] = {
         [tensor(f"{name}.weight", stored=stored(1, 2, 3, 4)) for name in _WORST_NAMES], _WORST_NAMES
     ),
     "huge": audit([tensor("weight", (10**6, 10**6)), tensor("bias", (1,))]),
+    "small damage": audit([tensor("a", stored=stored(nonfinite=3)), tensor("b", stored=stored(zero=10))]),
     "damaged": audit(
         [
             tensor("a.running_var", stored=stored(nonfinite=3)),

@@ -2,48 +2,68 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
-import dask
 import pytest
-from distributed import LocalCluster
 
 from precision.engine import Engine, EngineConfig
 from precision.errors import InputError
 from tests.engine.conftest import TASK, Bench, until
 
-FIRST, SECOND = "0/cpu", "1/cpu"
+FIRST, SECOND = "box-0/cpu", "box-1/cpu"
+ROOT = Path(__file__).parents[2]
+
+
+class Cluster:
+    """A scheduler and two workers, as an operator starts them from the command line."""
+
+    def __init__(self, folder: Path) -> None:
+        self._environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE": "False",
+            "DASK_DISTRIBUTED__WORKER__MEMORY__SPILL": "False",
+            "DASK_TEMPORARY_DIRECTORY": str(folder),
+        }
+        file = folder / "scheduler.json"
+        self.scheduler = self._run(
+            "dask_scheduler", "--scheduler-file", str(file), "--port", "0", "--host", "127.0.0.1"
+        )
+        until(file.is_file, within_s=30)
+        self.address = str(json.loads(file.read_text())["address"])
+        options = ("--name", "box", "--nworkers", "2", "--nthreads", "1", "--memory-limit", "1GiB")
+        self.workers = self._run("dask_worker", self.address, *options)
+
+    def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", f"distributed.cli.{program}", *arguments, "--no-dashboard"]
+        return subprocess.Popen(  # Dask's own programs
+            [*command, "--dashboard-address", "127.0.0.1:0"], env=self._environment, stderr=subprocess.DEVNULL
+        )
+
+    def kill(self) -> None:
+        for process in (self.scheduler, self.workers):
+            process.kill()
+            process.wait(10)
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    settings = {
-        "distributed.worker.memory.target": False,
-        "distributed.worker.memory.spill": False,
-        "distributed.worker.memory.pause": False,
-        "distributed.worker.multiprocessing-method": "spawn",
-    }
-    with (
-        dask.config.set(settings),
-        LocalCluster(
-            n_workers=2,
-            threads_per_worker=1,
-            memory_limit="1GiB",
-            dashboard_address="127.0.0.1:0",
-            silence_logs=100,
-        ) as cluster,  # type: ignore[no-untyped-call]
-    ):
-        yield cluster
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    yield cluster
+    cluster.kill()
 
 
 @pytest.fixture(scope="module")
-def remote(cluster: Any) -> Iterator[Bench]:
-    engine = Engine(
-        EngineConfig(scheduler=cluster.scheduler_address, time_limit=20.0, cancel_grace=0.5, session_limit=9), task=TASK
-    )
+def remote(cluster: Cluster) -> Iterator[Bench]:
+    config = EngineConfig(scheduler=cluster.address, time_limit=20.0, cancel_grace=0.5, session_limit=9)
+    engine = Engine(config, task=TASK)
     engine.start()
-    until(lambda: len(engine.devices() or ()) == 2, within_s=40)
+    until(lambda: len(engine.devices() or ()) == 2, within_s=60)
     yield Bench(engine)
     engine.close()
 
@@ -94,9 +114,9 @@ def test_a_worker_past_its_memory_or_killed_takes_only_its_job(remote: Bench) ->
     assert remote.run("return", device=SECOND, within_s=40).status == "done"
 
 
-def test_a_lost_scheduler_interrupts(cluster: Any, remote: Bench) -> None:
+def test_a_lost_scheduler_interrupts(cluster: Cluster, remote: Bench) -> None:
     job = remote.running("steps 20", "Stepping", device=FIRST)
-    cluster.sync(cluster.scheduler.close)
+    cluster.scheduler.kill()
     ended = remote.ends(job)
     assert (ended.status, ended.error_kind) == ("failed", "JobError")
     assert ended.error is not None

@@ -22,7 +22,7 @@ def running_engine() -> Iterator[Engine]:
     started = engine()
     yield started
     started.close()
-    engine.clear()  # type: ignore[attr-defined]  # added by the cache decorator
+    engine.clear()
 
 
 def opened(page: str = "pages/overview.py", link: dict[str, str] | None = None, *, settle: bool = True) -> AppTest:
@@ -41,9 +41,3 @@ def settled(app: AppTest) -> AppTest:
         engine().wait(job, timeout_s=PATIENCE_S)
         app.run()
     return app
-
-
-def words(app: AppTest) -> str:
-    """Everything the page says in headings, boxes, captions and markdown."""
-    parts = (*app.header, *app.subheader, *app.markdown, *app.caption, *app.error, *app.warning, *app.info)
-    return "\n".join(part.value for part in parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from precision.engine import Engine
-from tests.pages.conftest import PAGES, opened, settled, words
+from tests.pages.conftest import PAGES, opened, settled
 
 pytestmark = pytest.mark.usefixtures("running_engine")
 
