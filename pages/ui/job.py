@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from typing import NoReturn
 
@@ -30,8 +29,6 @@ def engine() -> Engine:
     started = Engine(EngineConfig.from_environment())
     started.start()
     watch_sessions(started)
-    gc.collect()
-    gc.freeze()  # Streamlit collects garbage after every run; what the imports left need not be looked at again.
     return started
 
 
@@ -95,11 +92,19 @@ def _progress(job_id: str) -> None:
         st.rerun()
     with st.container(border=True):
         st.progress(job.fraction, text=_progress_text(job))
-        if job.stopping:
-            return
-        if st.button("Cancel", icon=":material/stop_circle:", help="Stops the run and frees the device."):
-            engine().cancel(job_id, session=state.session_id())
-            st.rerun()
+        st.button(
+            "Cancel",
+            icon=":material/stop_circle:",
+            key="cancel",
+            disabled=job.stopping,
+            on_click=_cancel,
+            args=(job_id,),
+            help="Stops the run and frees the device.",
+        )
+
+
+def _cancel(job_id: str) -> None:
+    engine().cancel(job_id, session=state.session_id())
 
 
 def _progress_text(job: Job) -> str:

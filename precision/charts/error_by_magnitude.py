@@ -58,6 +58,9 @@ def plot_error_by_magnitude(output: OutputComparison, dtype: str) -> go.Figure:
     Args:
         output: one output of a comparison.
         dtype: the candidate's format, whose ULP is drawn as a guide.
+
+    Raises:
+        InputError: no such format.
     """
     return _magnitude_figure(_magnitude_info(output, dtype))
 

@@ -14,7 +14,7 @@ from precision.charts.error_histogram import left_out, no_errors_because
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.names import plain
-from precision.results import ErrorMetrics, Histogram, OutputComparison
+from precision.results import Ecdf, ErrorMetrics, OutputComparison
 from precision.units import number_text, share_text
 
 _KIND = "Cumulative distribution of the absolute error, logarithmic axis"
@@ -54,29 +54,34 @@ def _ecdf_info(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMet
     ecdf = output.distributions.ecdf if output.distributions else None
     if ecdf is None or not ecdf.values:
         return _nothing(dtype, f"{plain(output.path)}: no errors to rank", no_errors_because(output))
-    points = [
-        (value, share)
-        for value, share in zip(ecdf.values, ecdf.probabilities, strict=True)
-        if value > 0 and math.isfinite(value)
-    ]
-    if not points:
+    shares = _shares(ecdf, output.metrics.quantile_elements)
+    exact_share = shares.pop(0.0, 0.0)
+    if not shares:
         count = output.metrics.finite_pairs
         return _nothing(dtype, f"Exact: all {count:,} errors are zero", "A logarithmic axis cannot show zero.")
-    absolute = output.distributions.absolute if output.distributions else Histogram(edges=(), counts=())
-    exact_share = absolute.zeros / max(absolute.zeros + sum(absolute.counts), 1)
     floors = _floors(rounding_floor)
-    drawn = [value for value, _ in points] + [value for _, value in floors]
+    drawn = [*shares, *(value for _, value in floors)]
     left, right = min(drawn) / _MARGIN_FACTOR or min(drawn), min(max(drawn) * _MARGIN_FACTOR, sys.float_info.max)
-    points = [(left, exact_share), *points, (right, points[-1][1])]
     return EcdfInfo(
         dtype=dtype,
-        values=tuple(value for value, _ in points),
-        probabilities=tuple(share for _, share in points),
+        values=(left, *shares, right),
+        probabilities=(exact_share, *shares.values(), max(shares.values())),
         floors=floors,
         title=f"99 % of the errors are at most {number_text(output.metrics.p99_abs_error)}",
         detail=_detail(output.metrics, exact_share, rounding_floor),
         empty=None,
     )
+
+
+def _shares(ecdf: Ecdf, elements: int) -> dict[float, float]:
+    """The share of elements at most as large as each finite quantile, ascending.
+
+    The p-quantile of n elements lies at rank p(n - 1), counted from 0: so many elements and one more are at most it.
+    """
+    ranks = (math.floor(p * (elements - 1) * (1 + sys.float_info.epsilon)) for p in ecdf.probabilities)
+    return {
+        value: (rank + 1) / elements for value, rank in zip(ecdf.values, ranks, strict=True) if math.isfinite(value)
+    }
 
 
 def _nothing(dtype: str, title: str, reason: str) -> EcdfInfo:

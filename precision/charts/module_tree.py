@@ -29,7 +29,7 @@ _MOST = 0.9
 """Share of a box's bytes from which it has the colour of one dtype."""
 _LEVELS = 4
 _LABEL_CHARACTERS = 28
-_LARGER_PANEL_PX = 360
+_LARGER_PANEL_PX = 420
 _HEADING_PX = 24
 
 
@@ -170,7 +170,7 @@ def _module_tree_figure(info: ModuleTreeInfo) -> go.Figure:
         _add_panel(figure, info.nodes, side, (bottom, top))
         top = bottom
     _add_legend(figure, info.nodes)
-    figure.update_layout(uniformtext={"minsize": 10, "mode": "hide"}, showlegend=True)
+    figure.update_layout(uniformtext={"minsize": 9, "mode": "hide"}, showlegend=True)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=round(plot_height), footer=48)

@@ -62,12 +62,15 @@ class Cluster:
         client: Any = Client(  # type: ignore[no-untyped-call]
             address, asynchronous=True, set_as_default=False, timeout=_CONNECT_TIMEOUT_S
         )
+        cluster = cls(client, scheduler)
         try:
             await client
-        except OSError as error:
-            await client.close()
-            raise JobError(f"The scheduler at {address} cannot be reached. Is it running?") from error
-        return cls(client, scheduler)
+        except BaseException as error:
+            await cluster.close()
+            if isinstance(error, OSError):
+                raise JobError(f"The scheduler at {address} cannot be reached. Is it running?") from error
+            raise
+        return cluster
 
     @property
     def address(self) -> str:

@@ -78,7 +78,7 @@ class Lane:
         self._topic = topic
         self._on_devices = on_devices
         self._wake = asyncio.Event()
-        self._ended: asyncio.Task[Ending]
+        self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._address = ""
 
     def wake(self) -> None:
@@ -94,11 +94,12 @@ class Lane:
         try:
             while True:
                 self._address = await self.host.start()
-                self._ended = asyncio.create_task(self.host.ended())
+                self._ended = _start(self.host.ended())
                 await self._warm_up()
                 await self._serve()
                 _log.info("worker %s ended: %s", self.name, await self._ended)
         finally:
+            self._ended.cancel()
             await self.host.close()
 
     async def _warm_up(self) -> None:
@@ -160,7 +161,7 @@ class Lane:
             work.cancel()
 
     async def _stop(self, job: Job, work: asyncio.Task[Outcome], *, grace_s: float) -> None:
-        finished = {work, self._ended}
+        finished: set[asyncio.Future[Any]] = {work, self._ended}
         asking = _start(self._cluster.call(request_stop, job.id, worker=self._address))
         await asyncio.wait(finished, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
         asking.cancel()

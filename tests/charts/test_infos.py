@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -20,10 +20,11 @@ from precision.charts.module_tree import MAX_NODES, ModuleTreeInfo, _module_tree
 from precision.charts.side_by_side import _side_by_side_info
 from precision.charts.stored_bytes import _stored_bytes_info
 from precision.charts.stored_values import MAX_TENSORS, _stored_values_info
+from precision.errors import InputError
 from precision.formats import format_named
 from precision.results import CastAudit
 from precision.spec import CastMethod
-from tests.charts.odd_results import AUDITS, OUTPUTS, metrics, stored, tensor
+from tests.charts.odd_results import AUDITS, OUTPUTS, metrics, output, stored, tensor
 from tests.charts.odd_results import audit as synthetic
 
 DRAWN = [name for name, output in OUTPUTS.items() if output.distributions and name != "huge counts"]
@@ -64,6 +65,21 @@ def test_the_curve_starts_at_the_exact_share_and_ends_at_one() -> None:
     assert [value for _, value in info.floors] == pytest.approx([5e-4, 1e-3])
     assert info.values[0] < 1e-4
     assert info.values[-1] > 1e-3
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(min_value=1, max_value=300), st.integers(min_value=0, max_value=5))
+def test_the_curve_says_which_share_is_at_most_each_value(elements: int, zeros: int) -> None:
+    errors = [float(max(n - zeros, 0)) for n in range(elements)]
+    info = _ecdf_info(output([0.0] * elements, errors), "float16", rounding_floor=None)
+    for value, share in list(zip(info.values, info.probabilities, strict=True))[1:-1]:
+        # An interpolated quantile may miss its element by a rounding error.
+        assert share == pytest.approx(sum(error <= value * (1 + 1e-12) for error in errors) / elements)
+
+
+def test_the_magnitude_chart_refuses_an_unknown_format() -> None:
+    with pytest.raises(InputError, match="Unknown format 'float7'"):
+        _magnitude_info(OUTPUTS["eight"], "float7")
 
 
 def test_pairs_are_the_preview_and_differences_are_exact() -> None:

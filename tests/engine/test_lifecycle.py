@@ -18,6 +18,8 @@ from tests.engine.conftest import until
 
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 import sys, threading
 if __name__ == "__main__":

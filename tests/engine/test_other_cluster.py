@@ -18,6 +18,8 @@ from tests.engine.conftest import TASK, Bench, until
 FIRST, SECOND = "box-0/cpu", "box-1/cpu"
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.slow
+
 
 class Cluster:
     """A scheduler and two workers, as an operator starts them from the command line."""
