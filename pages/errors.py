@@ -7,9 +7,7 @@ from pages.ui import downloads, frame
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
-from precision.charts.error_by_magnitude import plot_error_by_magnitude
-from precision.charts.error_ecdf import plot_error_ecdf
-from precision.charts.error_histogram import HistogramKind, plot_error_histogram
+from precision.charts import HistogramKind, plot_error_by_magnitude, plot_error_ecdf, plot_error_histogram
 from precision.glossary import METRICS
 from precision.names import escape_markdown, for_markdown
 from precision.results import CompareResult, Comparison, OutputComparison

@@ -7,8 +7,7 @@ from pages.ui import downloads, frame
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
-from precision.charts.module_tree import plot_module_tree
-from precision.charts.stored_values import plot_stored_values
+from precision.charts import plot_module_tree, plot_stored_values
 from precision.names import escape_markdown
 from precision.results import CastAudit, TensorAudit
 from precision.units import bytes_text

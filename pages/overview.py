@@ -7,7 +7,7 @@ from pages.ui import downloads, frame
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
-from precision.charts.error_histogram import plot_error_histogram
+from precision.charts import plot_error_histogram, plot_side_by_side, plot_stored_bytes, plot_timing
 from precision.names import escape_markdown, for_markdown
 from precision.results import CastAudit, CompareResult, OutputComparison
 from precision.units import bytes_text, change_text, number_text, seconds_text, speed_text
@@ -41,11 +41,18 @@ def main() -> None:
         output = frame.pick_output(result.comparison.outputs)
         left, right = st.columns(2)
         with left:
-            side_by_side(output, result)
+            show(plot_side_by_side(output, result.spec.dtype), key="side-by-side")
         with right:
             show(plot_error_histogram(output, result.spec.dtype), key="absolute-error")
-            for note in result.comparison.notes:
-                st.caption(for_markdown(note, limit=None))
+        side_by_side(output, result)
+        for note in result.comparison.notes:
+            st.caption(escape_markdown(note))
+    left, right = st.columns(2)
+    if result.audit:
+        with left:
+            show(plot_stored_bytes(result.audit), key="stored-bytes")
+    with right:
+        show(plot_timing(result.cost, reference=result.spec.reference, candidate=result.spec.dtype), key="timing")
     if result.audit:
         dtypes(result.audit)
     frame.footer(result, how_to_read=HOW_TO_READ)
@@ -71,8 +78,8 @@ def four_numbers(result: CompareResult) -> None:
             f"Bytes in {result.spec.dtype}",
             bytes_text(after),
             delta=f"{change_text(before, after)} from {bytes_text(before)}",
-            delta_color="inverse" if before != after else "off",
-            delta_arrow="auto" if before != after else "off",
+            delta_color="off" if before == after else "green" if after < before else "red",
+            delta_arrow="off",
             help="Measured: every parameter, buffer and plain tensor attribute of the real model; tied ones once.",
         )
     if result.cost:

@@ -33,10 +33,12 @@ def seconds_text(seconds: float) -> str:
 
 
 def number_text(value: float | None) -> str:
-    """Four significant digits; words for what is not a plain number.
+    """Four significant digits, more just below one; words for what is not a plain number.
 
     >>> number_text(0.00022590160369873047), number_text(None), number_text(float("inf")), number_text(0.0)
     ('2.259e-4', 'not measured', '∞', '0')
+    >>> number_text(0.9999857), number_text(1.0)
+    ('0.9999857', '1')
     """
     if value is None:
         return "not measured"
@@ -46,6 +48,8 @@ def number_text(value: float | None) -> str:
         return "∞" if value > 0 else "−∞"
     if value == 0:
         return "0"
+    if 0.999 < value < 1:  # a cosine, a share: what it lacks to one is what matters
+        return f"{value:.{min(17, 3 + int(-math.log10(1 - value)))}f}"
     if 1e-3 <= abs(value) < 1e5:
         return f"{value:.4g}"
     mantissa, exponent = f"{value:.3e}".split("e")

@@ -16,7 +16,7 @@ from precision.spec import RunSpec
 
 def header(finding: str, result: CompareResult) -> None:
     """The page's one message, what it is about, and what to keep in mind."""
-    st.header(finding, anchor=False)
+    st.title(finding, anchor=False)
     spec = result.spec
     st.caption(
         f"**{spec.dtype}** against {spec.reference} · method {spec.method.value} · "

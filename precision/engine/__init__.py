@@ -2,6 +2,6 @@
 
 from precision.engine.config import EngineConfig
 from precision.engine.engine import Engine
-from precision.engine.jobs import EngineState, Job, JobStatus
+from precision.engine.job import EngineState, Job, JobStatus
 
 __all__ = ["Engine", "EngineConfig", "EngineState", "Job", "JobStatus"]

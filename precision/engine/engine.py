@@ -11,8 +11,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from precision.engine.book import JobBook
 from precision.engine.config import EngineConfig
-from precision.engine.jobs import EngineState, Job, JobBook
+from precision.engine.job import EngineState, Job
 from precision.engine.processes import worker_processes
 from precision.errors import JobError
 from precision.results import DeviceInfo

@@ -104,8 +104,9 @@ class LocalHost:
 class ClusterHost:
     """A worker of an existing cluster, known by its name; whoever runs it starts it again."""
 
-    def __init__(self, name: str, cluster: Cluster) -> None:
+    def __init__(self, name: str, cluster: Cluster, *, return_within_s: float = _RETURN_WITHIN_S) -> None:
         self._name = name
+        self._return_within_s = return_within_s
         self._cluster = cluster
         self._worker: ClusterWorker | None = None
         self._exceeded: int | None = None
@@ -118,7 +119,7 @@ class ClusterHost:
     async def start(self) -> str:
         """See `Host.start`."""
         last, self._exceeded = self._worker, None
-        deadline = asyncio.get_running_loop().time() + _RETURN_WITHIN_S
+        deadline = asyncio.get_running_loop().time() + self._return_within_s
         while asyncio.get_running_loop().time() < deadline:
             worker = (await self._cluster.workers()).get(self._name)
             if worker is not None and (last is None or worker.address != last.address):

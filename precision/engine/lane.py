@@ -11,11 +11,14 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
+from precision.engine.book import JobBook
 from precision.engine.cluster import Cluster
 from precision.engine.config import EngineConfig
 from precision.engine.faults import Ending, crash_message, overtime_message
 from precision.engine.hosts import Host
-from precision.engine.jobs import Job, JobBook
+from precision.engine.job import Job
 from precision.engine.worker import Outcome, import_ahead, list_devices_and_warm_up, request_stop, run_job
 from precision.errors import JobError
 from precision.results import CompareResult, DeviceInfo
@@ -104,7 +107,7 @@ class Lane:
 
     async def _warm_up(self) -> None:
         work = _start(self._cluster.submit(list_devices_and_warm_up, self._task, worker=self._address))
-        if not await self._before_end(work):
+        if not (await self._before_end(work) and await self._answered(work)) and self._ended.done():
             raise JobError("The worker process ended while it was warming up; the server's log has the reason.")
         self._on_devices(tuple(DeviceInfo.model_validate(device) for device in json.loads(work.result())))
 
@@ -131,6 +134,14 @@ class Lane:
             return False
         return True
 
+    async def _answered(self, work: asyncio.Task[Any]) -> bool:
+        """Whether `work` has a value; if not, the worker has probably ended, and that is waited for."""
+        if work.done() and work.exception() is None:
+            return True
+        # The scheduler may know before the host.
+        await asyncio.wait({self._ended}, timeout=_ENDING_NOTICED_S)
+        return False
+
     async def _run(self, job: Job, stop: asyncio.Event) -> None:
         work = _start(
             self._cluster.submit(
@@ -152,6 +163,9 @@ class Lane:
                 self._fail(job, overtime_message(limit_s, stage))
             else:
                 await self._conclude(job, work)
+        except JobError as error:
+            self._book.failed(job.id, f"Interrupted: {error}", kind=JobError.__name__)
+            raise
         except asyncio.CancelledError:
             with contextlib.suppress(OSError, TimeoutError):
                 await asyncio.wait_for(self._cluster.call(request_stop, job.id, worker=self._address), _ASK_WITHIN_S)
@@ -170,10 +184,7 @@ class Lane:
             await self._ended
 
     async def _conclude(self, job: Job, work: asyncio.Task[Outcome]) -> None:
-        if not work.done() or work.exception() is not None:
-            # The scheduler may know before the host that the worker is gone.
-            await asyncio.wait({self._ended}, timeout=_ENDING_NOTICED_S)
-        if work.done() and work.exception() is None:
+        if await self._answered(work):
             self._settle(job, work.result())
         elif self._ended.done():
             self._fail(job, crash_message(self._ended.result(), self._book.job(job.id).stage))
@@ -182,15 +193,23 @@ class Lane:
 
     def _settle(self, job: Job, outcome: Outcome) -> None:
         if outcome.status == "done":
-            result = CompareResult.model_validate_json(outcome.text)
-            device = next((known for known in self._book.devices() or () if known.id == job.spec.device), result.device)
-            self._book.done(job.id, result.model_copy(update={"device": device}))
+            self._keep(job, outcome.text)
         elif outcome.status == "error":
             self._book.failed(job.id, outcome.text, kind=outcome.kind)
         elif outcome.status == "cancelled":
             self._book.cancelled(job.id)
         else:
             self._fail_for_bug(job, outcome.text)
+
+    def _keep(self, job: Job, text: str) -> None:
+        try:
+            result = CompareResult.model_validate_json(text)
+        except ValidationError as error:
+            self._fail_for_bug(job, str(error))
+            return
+        # On a cluster the worker knows its device by another name.
+        device = next((known for known in self._book.devices() or () if known.id == job.spec.device), result.device)
+        self._book.done(job.id, result.model_copy(update={"device": device}))
 
     def _fail(self, job: Job, message: str) -> None:
         _log.warning("job %s (%s): %s", job.id, job.spec.model, message)

@@ -9,10 +9,11 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from precision.engine.book import JobBook
 from precision.engine.cluster import Cluster
 from precision.engine.config import EngineConfig
 from precision.engine.hosts import ClusterHost, Host, LocalHost
-from precision.engine.jobs import EngineState, JobBook
+from precision.engine.job import EngineState
 from precision.engine.lane import Lane
 from precision.engine.processes import ProcessContext
 from precision.errors import JobError

@@ -49,7 +49,9 @@ def test_a_refusal_of_the_worker_keeps_its_words_and_kind(bench: Bench) -> None:
     assert job.partial == example_result(job.spec, elapsed_s=0.5)
 
 
-@pytest.mark.parametrize(("text", "logged"), [("bug", "ZeroDivisionError: a secret"), ("exit", "SystemExit: 3")])
+@pytest.mark.parametrize(
+    ("text", "logged"), [("bug", "ZeroDivisionError: a secret"), ("exit", "SystemExit: 3"), ("nonsense", "elapsed_s")]
+)
 def test_a_bug_is_logged_whole_and_shown_as_an_id(
     bench: Bench, text: str, logged: str, caplog: pytest.LogCaptureFixture
 ) -> None:

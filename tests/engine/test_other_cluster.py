@@ -125,7 +125,7 @@ def test_a_lost_scheduler_interrupts(cluster: Cluster, remote: Bench) -> None:
     assert ended.error.startswith("Interrupted: ")
     until(lambda: remote.engine.state == "failed")
     assert remote.engine.reason is not None
-    assert "scheduler" in remote.engine.reason
+    assert "connection to the scheduler is lost" in remote.engine.reason
 
 
 def test_a_scheduler_that_is_not_there_is_said() -> None:

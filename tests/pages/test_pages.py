@@ -15,7 +15,7 @@ def test_opens_cold_with_the_sidebar_and_a_result(page: str) -> None:
     app = opened(page)
     assert not app.exception
     assert [box.key for box in app.sidebar.selectbox][:4] == ["model", "dtype", "method", "device"]
-    assert app.header
+    assert app.title
     assert not app.error
 
 
@@ -38,7 +38,7 @@ def test_every_page_shows_every_kind_of_run(page: str, link: dict[str, str]) -> 
     app = opened(page, link)
     assert not app.exception
     assert not app.error
-    assert app.header
+    assert app.title
 
 
 def test_overview_opens_with_the_articles_result() -> None:
@@ -47,7 +47,7 @@ def test_overview_opens_with_the_articles_result() -> None:
     assert values["Mean absolute error"].startswith("2.04")
     assert values["Max absolute error"] == "2.259e-4"
     assert values["Bytes in float16"] == "60 B"
-    assert "TinyNet in float16" in app.header[0].value
+    assert "TinyNet in float16" in app.title[0].value
     assert "Random weights" in app.warning[0].value
 
 
@@ -67,7 +67,7 @@ def test_another_format_gives_another_result() -> None:
     settled(app.selectbox(key="dtype").set_value("bfloat16").run())
     after = {metric.label: metric.value for metric in app.metric}
     assert before["Max absolute error"] != after["Max absolute error"]
-    assert "bfloat16" in app.header[0].value
+    assert "bfloat16" in app.title[0].value
 
 
 def test_a_method_that_cannot_give_the_format_gives_way() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from precision.engine.jobs import FINISHED_KEPT, Job, JobBook
+from precision.engine.book import FINISHED_KEPT, JobBook
+from precision.engine.job import Job
 from precision.errors import InputError, JobError
 from precision.results import DeviceInfo
 from precision.spec import RunSpec

@@ -1,4 +1,4 @@
-"""Jobs as a page sees them, and the book that keeps them: queues, limits, attachment, results. No processes here."""
+"""The book of all jobs: queues, limits, attachment, results. No processes here."""
 
 from __future__ import annotations
 
@@ -7,81 +7,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
 
+from precision.engine.job import Job, JobStatus, Record
 from precision.errors import InputError, JobError, PrecisionError
 from precision.results import CompareResult, DeviceInfo
 from precision.spec import RunSpec
 
-EngineState = Literal["starting", "ready", "failed", "closed"]
-JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
-
 FINISHED_KEPT = 200
 """Finished jobs, with their results of up to a few hundred kB each, that are remembered."""
-_ESTIMATE_FROM_S = 1.0
-_ESTIMATE_FROM_FRACTION = 0.05
-"""Before this much of a run, the time it has left cannot be told."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One moment of one job."""
-
-    id: str
-    spec: RunSpec
-    status: JobStatus
-    position: int | None
-    """Place in the queue, the next to run being 1; None unless queued."""
-    stage: str
-    fraction: float
-    detail: str
-    elapsed_s: float
-    """Since it began to run; 0 while queued."""
-    remaining_s: float | None
-    """Estimated; None where it cannot be told."""
-    result: CompareResult | None
-    partial: CompareResult | None
-    """What was measured before the end, while there is no result."""
-    error: str | None
-    stopping: bool
-    """Whether it was cancelled and has yet to stop."""
-    error_kind: str | None
-    """Name of the `PrecisionError` subclass; None for a bug in the worker."""
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing of it will change any more."""
-        return self.status in ("done", "failed", "cancelled")
-
-
-@dataclass
-class _Record:
-    id: str
-    spec: RunSpec
-    sessions: set[str]
-    status: JobStatus = "queued"
-    stage: str = "waiting"
-    fraction: float = 0.0
-    detail: str = ""
-    started: float | None = None
-    ended: float | None = None
-    result: CompareResult | None = None
-    partial: CompareResult | None = None
-    error: str | None = None
-    error_kind: str | None = None
-    stop: Callable[[], object] | None = field(default=None, repr=False)
-    stopping: bool = False
-
-    @property
-    def finished(self) -> bool:
-        return self.status in ("done", "failed", "cancelled")
-
-    @property
-    def elapsed_s(self) -> float:
-        if self.started is None:
-            return 0.0
-        return (self.ended or time.monotonic()) - self.started
 
 
 class JobBook:
@@ -98,8 +31,8 @@ class JobBook:
         self._session_limit = session_limit
         self._on_queued = on_queued
         self._changed = threading.Condition()
-        self._unfinished: OrderedDict[str, _Record] = OrderedDict()
-        self._finished: OrderedDict[str, _Record] = OrderedDict()
+        self._unfinished: OrderedDict[str, Record] = OrderedDict()
+        self._finished: OrderedDict[str, Record] = OrderedDict()
         self._done_by_digest: dict[str, str] = {}
         self._devices: dict[str, DeviceInfo] | None = None
         self._queue_of: Mapping[str, str] = {}
@@ -122,7 +55,7 @@ class JobBook:
                 raise JobError(self._closed)
             self._check_device(spec)
             self._check_limits(session)
-            record = _Record(id=secrets.token_urlsafe(16), spec=spec, sessions={session})
+            record = Record(id=secrets.token_urlsafe(16), spec=spec, sessions={session})
             self._unfinished[record.id] = record
             job = self._snapshot(record)
         self._on_queued()
@@ -256,7 +189,7 @@ class JobBook:
 
     # --- rules, called with the lock held -------------------------------------------------------
 
-    def _record(self, job_id: str) -> _Record:
+    def _record(self, job_id: str) -> Record:
         record = self._unfinished.get(job_id) or self._finished.get(job_id)
         if record is None:
             raise JobError(
@@ -281,7 +214,7 @@ class JobBook:
         if waiting >= self._queue_limit:
             raise JobError(f"{waiting} jobs are waiting, and the limit is {self._queue_limit}. Try again in a while.")
 
-    def _leave(self, record: _Record, session: str) -> Callable[[], object] | None:
+    def _leave(self, record: Record, session: str) -> Callable[[], object] | None:
         if record.finished or record.stopping or session not in record.sessions:
             return None
         record.sessions.discard(session)
@@ -293,7 +226,7 @@ class JobBook:
         record.stopping, record.stage, record.detail = True, "stopping", ""
         return record.stop
 
-    def _end(self, record: _Record, status: JobStatus, *, error: PrecisionError | str | None = None) -> None:
+    def _end(self, record: Record, status: JobStatus, *, error: PrecisionError | str | None = None) -> None:
         record.status = status
         record.ended = time.monotonic()
         if error is not None:
@@ -310,25 +243,10 @@ class JobBook:
                 del self._done_by_digest[digest]
         self._changed.notify_all()
 
-    def _snapshot(self, record: _Record) -> Job:
-        return Job(
-            id=record.id,
-            spec=record.spec,
-            status=record.status,
-            position=self._position(record) if record.status == "queued" else None,
-            stage=record.stage,
-            fraction=record.fraction,
-            detail=record.detail,
-            elapsed_s=record.elapsed_s,
-            remaining_s=_remaining_s(record),
-            result=record.result,
-            partial=record.partial,
-            error=record.error,
-            stopping=record.stopping and not record.finished,
-            error_kind=record.error_kind,
-        )
+    def _snapshot(self, record: Record) -> Job:
+        return record.snapshot(self._position(record) if record.status == "queued" else None)
 
-    def _position(self, record: _Record) -> int:
+    def _position(self, record: Record) -> int:
         queue = self._queue_of.get(record.spec.device)
         ahead = 0
         for other in self._unfinished.values():
@@ -336,12 +254,3 @@ class JobBook:
                 break
             ahead += other.status == "queued" and self._queue_of.get(other.spec.device) == queue
         return ahead + 1
-
-
-def _remaining_s(record: _Record) -> float | None:
-    elapsed, fraction = record.elapsed_s, record.fraction
-    if record.status != "running" or record.stopping:
-        return None
-    if elapsed < _ESTIMATE_FROM_S or fraction < _ESTIMATE_FROM_FRACTION:
-        return None
-    return elapsed * (1 - fraction) / fraction

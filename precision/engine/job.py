@@ -1,0 +1,114 @@
+"""One job: as a page sees it at one moment, and as the engine keeps it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from precision.results import CompareResult
+from precision.spec import RunSpec
+
+EngineState = Literal["starting", "ready", "failed", "closed"]
+JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+
+_ESTIMATE_FROM_S = 1.0
+_ESTIMATE_FROM_FRACTION = 0.05
+"""Before this much of a run, the time it has left cannot be told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One moment of one job."""
+
+    id: str
+    spec: RunSpec
+    status: JobStatus
+    position: int | None
+    """Place in the queue, the next to run being 1; None unless queued."""
+    stage: str
+    fraction: float
+    detail: str
+    elapsed_s: float
+    """Since it began to run; 0 while queued."""
+    remaining_s: float | None
+    """Estimated; None where it cannot be told."""
+    result: CompareResult | None
+    partial: CompareResult | None
+    """What was measured before the end, while there is no result."""
+    error: str | None
+    error_kind: str | None
+    """Name of the `PrecisionError` subclass; None for a bug in the worker."""
+    stopping: bool
+    """Whether it was cancelled and has yet to stop."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of it will change any more."""
+        return self.status in ("done", "failed", "cancelled")
+
+
+@dataclass
+class Record:
+    """A job as the engine keeps it; changed only by the `JobBook`, under its lock."""
+
+    id: str
+    spec: RunSpec
+    sessions: set[str]
+    """Those that want it."""
+    status: JobStatus = "queued"
+    stage: str = "waiting"
+    fraction: float = 0.0
+    detail: str = ""
+    started: float | None = None
+    """By the monotonic clock, as `ended`."""
+    ended: float | None = None
+    result: CompareResult | None = None
+    partial: CompareResult | None = None
+    error: str | None = None
+    error_kind: str | None = None
+    stop: Callable[[], object] | None = field(default=None, repr=False)
+    """Stops it while it runs."""
+    stopping: bool = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has ended, in whatever way."""
+        return self.status in ("done", "failed", "cancelled")
+
+    @property
+    def elapsed_s(self) -> float:
+        """How long it has run, or did."""
+        if self.started is None:
+            return 0.0
+        return (self.ended or time.monotonic()) - self.started
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Estimated from the time the run took so far; None where that tells nothing."""
+        elapsed = self.elapsed_s
+        if self.status != "running" or self.stopping:
+            return None
+        if elapsed < _ESTIMATE_FROM_S or self.fraction < _ESTIMATE_FROM_FRACTION:
+            return None
+        return elapsed * (1 - self.fraction) / self.fraction
+
+    def snapshot(self, position: int | None) -> Job:
+        """The job as it is now, at `position` of its queue."""
+        return Job(
+            id=self.id,
+            spec=self.spec,
+            status=self.status,
+            position=position,
+            stage=self.stage,
+            fraction=self.fraction,
+            detail=self.detail,
+            elapsed_s=self.elapsed_s,
+            remaining_s=self.remaining_s,
+            result=self.result,
+            partial=self.partial,
+            error=self.error,
+            error_kind=self.error_kind,
+            stopping=self.stopping and not self.finished,
+        )

@@ -1,0 +1,208 @@
+"""The dashboard as its users have it: a server of its own, and a browser that visits it."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("/", "/layers", "/errors")
+PATIENCE_S = 120.0
+"""For what takes a second or a few on an idle machine."""
+PATIENCE_MS = PATIENCE_S * 1000
+MINUTES_OF_WORK = {"model": "bert-base", "dtype": "bfloat16", "batch": "64", "length": "512"}
+"""A run that is still running when the next one wants its worker."""
+
+_NOWHERE = "http://127.0.0.1:9"
+_ENDS_WITHIN_S = 15.0
+_OWN_PROBE = re.compile(r"/(layers|errors)/_stcore/(health|host-config)$")
+"""Where Streamlit's page asks first when it was opened by a deep link; the 404 tells it where the server's root is."""
+
+
+def until(condition: Callable[[], bool], *, within_s: float = PATIENCE_S) -> None:
+    """Return when the condition holds; fail when it does not in time."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {within_s:g} s")
+        time.sleep(0.05)
+
+
+class Dashboard:
+    """A server with its worker processes; `end` it.
+
+    Args:
+        folder: for its data and its log.
+        settings: environment variables.
+    """
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = folder / "server.log"
+        self.started_at = time.monotonic()
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PRECISION_", "STREAMLIT_"))}
+        with self.log.open("wb") as log:
+            self._process = psutil.Popen(
+                [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
+                cwd=ROOT,
+                env=clean | {"PRECISION_DATA": str(folder / "data"), "HF_ENDPOINT": _NOWHERE} | settings,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for pytest, which ends the server
+            )
+        until(self._healthy)
+
+    def _healthy(self) -> bool:
+        if not self._process.is_running():
+            pytest.fail(f"the server ended while it was starting:\n{self.log.read_text()}")
+        try:
+            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes that run jobs: forked from the fork server, which is a child of the web server."""
+        found: list[psutil.Process] = self._process.children(recursive=True)
+        return [process for process in found if process.ppid() != self._process.pid]
+
+    def end(self) -> list[psutil.Process]:
+        """Stop the server as a service manager does; the processes that outlive it, which are then killed."""
+        family = [self._process, *self._process.children(recursive=True)]
+        self._process.terminate()
+        _, survivors = psutil.wait_procs(family, timeout=_ENDS_WITHIN_S)
+        for process in survivors:
+            process.kill()
+        return survivors
+
+
+class Visit:
+    """One person's browser window, and all it asked for and complained about.
+
+    Args:
+        context: a browser context of its own; `close` it.
+        url: of the dashboard.
+    """
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self._context = context
+        self._url = url
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        context.on("request", self._asked)
+        context.on("console", self._said)
+        self.page: Page = context.new_page()
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        self.page.set_default_timeout(PATIENCE_MS)
+
+    def _asked(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not _OWN_PROBE.search(message.location["url"]):
+            self.complaints.append(f"{message.text} ({message.location['url']})")
+
+    def elsewhere(self) -> list[str]:
+        """What was requested from any other place than the dashboard."""
+        own = (f"{self._url}/", "data:", f"blob:{self._url}/")
+        return [url for url in self.requests if not url.startswith(own)]
+
+    def open(self, path: str = "/", **link: str) -> Self:
+        """Go to a page by its link."""
+        self.page.goto(f"{self._url}{path}?{urlencode(link)}" if link else f"{self._url}{path}")
+        return self
+
+    def settled(self) -> Self:
+        """Wait until the page's script has run; a progress bar may still move."""
+        self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+        return self
+
+    def sidebar(self) -> Locator:
+        return self.page.get_by_test_id("stSidebar")
+
+    def result(self, text: str | re.Pattern[str] = "") -> str:
+        """The page's finding, once there is one that contains `text`."""
+        heading = self.page.get_by_role("heading", level=2).filter(has_text=text or None)
+        expect(heading).to_be_visible(timeout=PATIENCE_MS)
+        self.settled()
+        return heading.inner_text()
+
+    def numbers(self) -> dict[str, str]:
+        """The metrics of the overview."""
+        shown = self.page.get_by_test_id("stMetric")
+        return {
+            box.get_by_test_id("stMetricLabel").inner_text(): box.get_by_test_id("stMetricValue").inner_text()
+            for box in shown.all()
+        }
+
+    def alert(self, text: str | re.Pattern[str]) -> str:
+        """The message that contains `text`, once it is there."""
+        message = self.page.get_by_test_id("stAlert").filter(has_text=text)
+        expect(message).to_be_visible(timeout=PATIENCE_MS)
+        self.settled()
+        return message.inner_text()
+
+    def progress(self, text: str | re.Pattern[str]) -> str:
+        """The progress text, once it contains `text`."""
+        shown = self.page.get_by_test_id("stProgress").filter(has_text=text)
+        expect(shown).to_be_visible(timeout=PATIENCE_MS)
+        return shown.inner_text()
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name).click()
+
+    def choose(self, picker: str, option: str) -> None:
+        """Pick an option of one of the sidebar's lists."""
+        self.page.get_by_role("combobox", name=picker, exact=True).click()
+        self.page.get_by_role("option", name=option).click()
+
+    def link(self) -> dict[str, str]:
+        """What the address says."""
+        return {name: values[0] for name, values in parse_qs(urlsplit(self.page.url).query).items()}
+
+    def said_in_link(self, name: str, value: str) -> None:
+        """Wait until the address says so."""
+        self.page.wait_for_url(lambda url: parse_qs(urlsplit(url).query).get(name) == [value])
+
+    def close(self) -> None:
+        self._context.close()
+
+
+class Visitors:
+    """Opens visits, and closes those that are left.
+
+    Args:
+        browser: running.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._visits: list[Visit] = []
+
+    def visit(self, dashboard: Dashboard, **context: object) -> Visit:
+        """A new browser context with one page; `context` holds Playwright's options, such as `color_scheme`."""
+        options = {"viewport": {"width": 1280, "height": 900}} | context
+        visit = Visit(self._browser.new_context(**options), dashboard.url)  # type: ignore[arg-type]
+        self._visits.append(visit)
+        return visit
+
+    def close(self) -> None:
+        for visit in self._visits:
+            visit.close()

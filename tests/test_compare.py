@@ -1,0 +1,203 @@
+"""One comparison from start to end, on real models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from precision import compare as compare_module
+from precision.compare import audit_cast, compare
+from precision.devices import describe_device
+from precision.errors import JobCancelledError, UnsupportedError
+from precision.models.loading import LoadedModel, load
+from precision.results import CompareResult
+from precision.spec import CastMethod, RunSpec
+
+ARTICLE_MAX = 0.00022590160369873047
+ARTICLE_MEAN = 0.00020454823970794678
+
+
+class Recorder:
+    """Progress that remembers, and stops where it is told to."""
+
+    def __init__(self, stop_at: str | None = None) -> None:
+        self.fractions: list[float] = []
+        self.stages: list[str] = []
+        self.partials: list[CompareResult] = []
+        self._stop_at = stop_at
+
+    def step(self, stage: str, fraction: float, detail: str = "") -> None:
+        self.fractions.append(fraction)
+        self.stages.append(stage)
+        if self._stop_at is not None and stage.startswith(self._stop_at):
+            raise JobCancelledError("enough")
+
+    def partial(self, result: CompareResult) -> None:
+        self.partials.append(result)
+
+
+def with_model(monkeypatch: pytest.MonkeyPatch, module: nn.Module, *args: Tensor) -> None:
+    """Have `compare` load this module instead of the spec's."""
+
+    def loaded(spec: RunSpec) -> LoadedModel:
+        usual = load(RunSpec())
+        return LoadedModel(module.eval(), args, {}, usual.description, usual.input, None)
+
+    monkeypatch.setattr(compare_module, "load", loaded)
+
+
+def test_the_first_articles_numbers() -> None:
+    result = compare(RunSpec(model="tinynet", dtype="float16"))
+    assert result.comparison is not None
+    assert result.audit is not None
+    assert result.comparison.overall.max_abs_error == ARTICLE_MAX
+    assert result.comparison.overall.mean_abs_error == pytest.approx(ARTICLE_MEAN, rel=1e-3)
+    assert {(tensor.dtype_before, tensor.dtype_after) for tensor in result.audit.tensors} == {("float32", "float16")}
+    assert (result.audit.bytes_before, result.audit.bytes_after) == (120, 60)
+    assert result.cost is not None
+
+
+def test_progress_moves_forward_through_every_stage_and_hands_over_partial_results() -> None:
+    progress = Recorder()
+    compare(RunSpec(), progress)
+    assert progress.fractions == sorted(progress.fractions)
+    assert 0 <= progress.fractions[0] <= progress.fractions[-1] <= 1
+    assert list(dict.fromkeys(progress.stages)) == [
+        "Loading the model",
+        "Casting to float16",
+        "Auditing the cast",
+        "Running the float32 reference",
+        "Running the float32 reference again",
+        "Running the float16 candidate",
+        "Comparing the outputs",
+        "Timing both",
+    ]
+    audited, compared = progress.partials
+    assert audited.audit is not None
+    assert audited.comparison is None
+    assert compared.comparison is not None
+    assert compared.cost is None
+
+
+@pytest.mark.parametrize("stage", ["Loading", "Casting", "Running the float32", "Running the float16", "Timing"])
+def test_cancelling_ends_it_at_any_stage(stage: str) -> None:
+    with pytest.raises(JobCancelledError, match="enough"):
+        compare(RunSpec(), Recorder(stop_at=stage))
+
+
+def test_results_survive_json() -> None:
+    result = compare(RunSpec(model="digits", dtype="bfloat16", batch=8))
+    assert CompareResult.model_validate_json(result.model_dump_json()) == result
+
+
+def test_an_exact_result_survives_json_with_its_infinite_sqnr() -> None:
+    result = compare(RunSpec(dtype="float32"))
+    assert result.comparison is not None
+    assert result.comparison.overall.sqnr_db == float("inf")
+    assert '"sqnr_db":"Infinity"' in result.model_dump_json()
+    assert CompareResult.model_validate_json(result.model_dump_json()) == result
+
+
+@pytest.mark.parametrize(
+    ("spec", "label"),
+    [
+        (RunSpec(), "native"),
+        (RunSpec(method=CastMethod.AUTOCAST, dtype="bfloat16"), "native"),
+        (RunSpec(method=CastMethod.WEIGHTS_ONLY), "upcast"),
+        (RunSpec(dtype="float8_e4m3fn"), "simulated"),
+        (RunSpec(dtype="float8_e5m2", method=CastMethod.WEIGHTS_ONLY), "upcast"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{value.dtype}-{value.method.value}",
+)
+def test_every_result_says_how_it_computed(spec: RunSpec, label: str) -> None:
+    assert compare(spec).execution.label == label
+
+
+class FailsIn(nn.Module):
+    """Raises once its weights are in a given dtype."""
+
+    def __init__(self, *dtypes: torch.dtype) -> None:
+        super().__init__()
+        self.first = nn.Linear(4, 4)
+        self.second = nn.Linear(4, 4)
+        self._dtypes = dtypes
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        if x.dtype in self._dtypes:
+            x = x.double()
+        return self.second(x)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "stage"),
+    [((torch.float16,), "Running the float16 candidate"), ((torch.float32,), "Running the float32 reference")],
+)
+def test_a_failing_forward_keeps_the_audit_and_names_the_module(
+    monkeypatch: pytest.MonkeyPatch, dtypes: tuple[torch.dtype, ...], stage: str
+) -> None:
+    with_model(monkeypatch, FailsIn(*dtypes), torch.ones(2, 4))
+    result = compare(RunSpec())
+    assert result.failure is not None
+    assert (result.failure.stage, result.failure.where) == (stage, "second")
+    assert result.audit is not None
+    assert result.comparison is None
+    assert result.cost is None
+
+
+class Noisy(nn.Module):
+    """Different at every call, whatever the seed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.calls = iter(range(10**6))
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Noisy:
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x) + next(self.calls)  # type: ignore[no-any-return]
+
+
+def test_a_model_that_does_not_repeat_itself_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_model(monkeypatch, Noisy(), torch.ones(2, 4))
+    result = compare(RunSpec(dtype="float32"))
+    assert any("Two runs of the reference differ" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
+def test_out_of_memory_is_a_failure_with_advice(
+    monkeypatch: pytest.MonkeyPatch, error: Callable[[str], Exception]
+) -> None:
+    class Hungry(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            raise error("too much")
+
+    with_model(monkeypatch, Hungry(4, 4), torch.ones(2, 4))
+    result = compare(RunSpec())
+    assert result.failure is not None
+    assert "out of memory. Choose a smaller batch" in result.failure.message
+
+
+def test_a_format_that_the_device_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = describe_device(torch.device("cpu"))
+    lacking = usual.model_copy(update={"native_formats": ("float32",)})
+    monkeypatch.setattr(compare_module, "describe_device", lambda device: lacking)
+    with pytest.raises(UnsupportedError, match=r"has no kernels for float16. It computes in: float32"):
+        compare(RunSpec())
+
+
+def test_an_absent_device_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="no device 'cuda:99'"):
+        compare(RunSpec(device="cuda:99"))
+
+
+def test_the_audit_alone_runs_nothing() -> None:
+    result = audit_cast(RunSpec())
+    assert result.audit is not None
+    assert result.comparison is None
+    assert result.failure is None
