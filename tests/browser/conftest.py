@@ -1,9 +1,9 @@
-"""One browser and one server for all journeys that need nothing special of it."""
+"""One browser and one server for all journeys that need nothing special of them."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,20 +12,39 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.browser.dashboard import Dashboard, Visitors
 
 _ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
+_MEASURED = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything in this folder drives a browser."""
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.browser)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what was measured on the way."""
+    if lines := config.stash.get(_MEASURED, []):
+        terminalreporter.section("measured, not judged")
+        for line in lines:
+            terminalreporter.line(line)
+
+
+@pytest.fixture
+def measured(pytestconfig: pytest.Config) -> Callable[[str, float], None]:
+    """Note some seconds for the summary; how long things take is asserted nowhere."""
+
+    def note(what: str, seconds: float) -> None:
+        pytestconfig.stash.setdefault(_MEASURED, []).append(f"{seconds:6.2f} s {what}")
+
+    return note
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     executable = shutil.which("chromium")
     if executable is None:
-        pytest.fail("Chromium is needed: apt-get install chromium, or leave these tests out with -m 'not browser'")
+        pytest.fail("Chromium is needed: `make chromium`, or leave these tests out with -m 'not browser'.")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
         yield chromium
@@ -43,5 +62,4 @@ def visitors(browser: Browser) -> Iterator[Visitors]:
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     running = Dashboard(tmp_path_factory.mktemp("dashboard"))
     yield running
-    survivors = running.end()
-    assert not survivors, "processes that outlived the server"
+    running.end()

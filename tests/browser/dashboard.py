@@ -137,6 +137,10 @@ class Visit:
     def sidebar(self) -> Locator:
         return self.page.get_by_test_id("stSidebar")
 
+    def picker(self, label: str) -> Locator:
+        """One of the sidebar's lists."""
+        return self.sidebar().get_by_role("combobox", name=label, exact=True)
+
     def result(self, text: str | re.Pattern[str] = "") -> str:
         """The page's finding, once there is one that contains `text`."""
         heading = self.page.get_by_role("heading", level=2).filter(has_text=text or None)
@@ -147,6 +151,7 @@ class Visit:
     def numbers(self) -> dict[str, str]:
         """The metrics of the overview."""
         shown = self.page.get_by_test_id("stMetric")
+        expect(shown.first).to_be_visible(timeout=PATIENCE_MS)  # the browser loads their code when it meets the first
         return {
             box.get_by_test_id("stMetricLabel").inner_text(): box.get_by_test_id("stMetricValue").inner_text()
             for box in shown.all()
@@ -170,7 +175,7 @@ class Visit:
 
     def choose(self, picker: str, option: str) -> None:
         """Pick an option of one of the sidebar's lists."""
-        self.page.get_by_role("combobox", name=picker, exact=True).click()
+        self.picker(picker).click()
         self.page.get_by_role("option", name=option).click()
 
     def link(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ TASK = "tests.engine.tasks:run"
 LIMIT_BYTES = 1 << 30
 
 
-def until(condition: Callable[[], bool], *, within_s: float = 15.0) -> None:
+def until(condition: Callable[[], bool], *, within_s: float = 30.0) -> None:
     """Return when the condition holds; fail when it does not in time."""
     deadline = time.monotonic() + within_s
     pause = threading.Event()
@@ -34,7 +34,7 @@ class Bench:
     def submit(self, text: str, *, session: str = "ada", device: str = "cpu") -> Job:
         return self.engine.submit(RunSpec(text=text, device=device), session=session, fresh=True)
 
-    def run(self, text: str, *, device: str = "cpu", within_s: float = 20.0) -> Job:
+    def run(self, text: str, *, device: str = "cpu", within_s: float = 60.0) -> Job:
         job = self.engine.wait(self.submit(text, device=device).id, within_s)
         assert job.finished, job
         return job
@@ -42,10 +42,10 @@ class Bench:
     def running(self, text: str, stage: str, *, session: str = "ada", device: str = "cpu") -> Job:
         """A job that has come to its stage."""
         job = self.submit(text, session=session, device=device)
-        until(lambda: self.engine.job(job.id).stage == stage)
+        until(lambda: self.engine.job(job.id).stage == stage, within_s=60)
         return self.engine.job(job.id)
 
-    def ends(self, job: Job, *, within_s: float = 15.0) -> Job:
+    def ends(self, job: Job, *, within_s: float = 30.0) -> Job:
         ended = self.engine.wait(job.id, within_s)
         assert ended.finished, ended
         return ended

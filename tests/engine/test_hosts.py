@@ -16,12 +16,11 @@ from precision.spec import RunSpec
 from tests.engine.conftest import TASK, until
 
 
-def test_a_process_that_ends_while_starting(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_process_that_ends_while_starting(tmp_path: Path) -> None:
     config = EngineConfig(data=tmp_path)
     host = LocalHost("w", "nowhere://1", processes=worker_processes(config.threads, TASK), config=config)
     with pytest.raises(JobError, match="ended while it was starting"):
         asyncio.run(host.start())
-    assert "nowhere" in capfd.readouterr().err
 
 
 def test_a_process_that_ends_while_warming_up(tmp_path: Path) -> None:

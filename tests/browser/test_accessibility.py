@@ -1,0 +1,50 @@
+"""Faults that axe finds, and use on a phone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.dashboard import PAGES, PATIENCE_MS, Dashboard, Visit, Visitors
+
+PHONE = 390
+DESK = 1280
+
+
+def opened(visit: Visit, path: str) -> None:
+    """A page with all its charts drawn."""
+    visit.open(path).result()
+    charts = visit.page.get_by_test_id("stPlotlyChart")
+    expect(charts.first.locator(".main-svg").first).to_be_visible(timeout=PATIENCE_MS)
+    for chart in charts.all():
+        expect(chart.locator(".main-svg").first).to_be_attached(timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_and_no_page_scrolls_sideways(
+    scheme: Literal["light", "dark"], width: int, dashboard: Dashboard, visitors: Visitors
+) -> None:
+    visit = visitors.visit(dashboard, color_scheme=scheme, viewport={"width": width, "height": 900})
+    for path in PAGES:
+        opened(visit, path)
+        found = Axe().run(visit.page)
+        assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
+        for scrolls in ("html", '[data-testid="stMain"]'):
+            wide = visit.page.locator(scrolls).evaluate("box => box.scrollWidth - box.clientWidth")
+            assert wide <= 0, f"{path}: {scrolls} is {wide} px wider than the window"
+
+
+def test_the_sidebar_can_be_used_on_a_phone(dashboard: Dashboard, visitors: Visitors) -> None:
+    visit = visitors.visit(dashboard, viewport={"width": PHONE, "height": 844}, has_touch=True, is_mobile=True)
+    visit.open().result("TinyNet in float16")
+    expect(visit.picker("Format")).not_to_be_in_viewport()
+    visit.page.get_by_test_id("stExpandSidebarButton").tap()
+    visit.choose("Format", "bfloat16")
+    visit.page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").tap()
+    expect(visit.picker("Format")).not_to_be_in_viewport()
+    expect(visit.page.get_by_role("heading", level=2)).to_be_in_viewport()
+    visit.result("TinyNet in bfloat16")

@@ -1,0 +1,47 @@
+"""The first visit to a server that has just started."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.dashboard import PATIENCE_MS, Dashboard, Visitors
+
+
+def test_a_deep_link_may_be_the_very_first_request(
+    tmp_path: Path, visitors: Visitors, measured: Callable[[str, float], None]
+) -> None:
+    fresh = Dashboard(tmp_path)
+    try:
+        visit = visitors.visit(fresh).open("/errors")
+        expect(visit.picker("Model")).to_be_visible(timeout=PATIENCE_MS)
+        measured("from the start of the server until its first page can be used", time.monotonic() - fresh.started_at)
+        assert "The outputs are off by" in visit.result()
+        measured("from the start of the server until its first result", time.monotonic() - fresh.started_at)
+        for path, finding in (("/layers", "tensors change"), ("/", "TinyNet in float16"), ("/errors", "off by")):
+            assert finding in visit.open(path).result()
+            expect(visit.picker("Model")).to_be_visible()
+            navigation = visit.page.get_by_test_id("stSidebarNavLink")
+            assert navigation.all_inner_texts() == ["Overview", "Layers", "Errors"]
+            assert "page not found" not in visit.page.locator("body").inner_text().casefold()
+        assert visit.complaints == []
+        assert visit.elsewhere() == []
+    finally:
+        survivors = fresh.end()
+    assert survivors == []
+
+
+@pytest.mark.parametrize("page", ["Layers", "Errors"])
+def test_the_navigation_keeps_the_choice(page: str, dashboard: Dashboard, visitors: Visitors) -> None:
+    visit = visitors.visit(dashboard).open("/", dtype="bfloat16", seed="3")
+    visit.result("bfloat16")
+    job = visit.link()["job"]
+    visit.sidebar().get_by_role("link", name=page).click()
+    visit.page.wait_for_url(f"**/{page.lower()}?**")
+    visit.said_in_link("job", job)
+    visit.result()
+    assert visit.link() == {"dtype": "bfloat16", "seed": "3", "job": job}

@@ -1,0 +1,71 @@
+"""Runs that take long, are given up, or lose their worker."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.browser.dashboard import MINUTES_OF_WORK, PATIENCE_MS, Dashboard, Visitors
+
+RUNNING = re.compile("Running the float32 reference")
+
+
+def test_cancel_gives_the_device_to_the_next_run(
+    dashboard: Dashboard, visitors: Visitors, measured: Callable[[str, float], None]
+) -> None:
+    visit = visitors.visit(dashboard).open("/", **MINUTES_OF_WORK, seed="51")
+    visit.progress(RUNNING)
+    visit.press("Cancel")
+    cancelled_at = time.monotonic()
+    visit.choose("Model", "TinyNet")
+    visit.result("TinyNet in bfloat16")
+    measured("from Cancel until the result of the next run", time.monotonic() - cancelled_at)
+    assert visit.link()["seed"] == "51"
+
+
+def test_a_cancelled_run_says_so_and_can_be_run_again(dashboard: Dashboard, visitors: Visitors) -> None:
+    visit = visitors.visit(dashboard).open("/", **MINUTES_OF_WORK, seed="52")
+    visit.progress(RUNNING)
+    visit.press("Cancel")
+    visit.alert("The run was cancelled")
+    visit.press("Run again")
+    visit.progress(re.compile("Loading|Running"))
+
+
+def test_a_browser_that_is_closed_frees_the_device(
+    dashboard: Dashboard, visitors: Visitors, measured: Callable[[str, float], None]
+) -> None:
+    leaving = visitors.visit(dashboard).open("/", **MINUTES_OF_WORK, seed="53")
+    leaving.progress(RUNNING)
+    leaving.close()
+    left_at = time.monotonic()
+    visitors.visit(dashboard).open("/", seed="53").result("TinyNet")
+    measured("from closing a browser until the result of another's run", time.monotonic() - left_at)
+
+
+def test_a_killed_worker_ends_one_run_and_nothing_else(dashboard: Dashboard, visitors: Visitors) -> None:
+    bystander = visitors.visit(dashboard).open("/", seed="54")
+    finding, job = bystander.result("TinyNet"), bystander.link()["job"]
+    numbers = bystander.numbers()
+    victim = visitors.visit(dashboard).open("/", **MINUTES_OF_WORK, seed="54")
+    victim.progress(RUNNING)
+    busiest = max(dashboard.workers(), key=lambda worker: worker.cpu_percent(interval=0.5))
+    busiest.send_signal(signal.SIGKILL)
+
+    assert "crashed (signal 9" in victim.alert("crashed")
+    expect(victim.page.get_by_role("button", name="Run again")).to_be_visible(timeout=PATIENCE_MS)
+
+    assert bystander.result() == finding
+    assert bystander.numbers() == numbers
+    assert bystander.link()["job"] == job
+    bystander.page.get_by_text("Input, seed and reference").click()
+    bystander.page.get_by_label("Seed").fill("55")
+    bystander.page.get_by_label("Seed").press("Enter")
+    bystander.said_in_link("seed", "55")
+    bystander.result("TinyNet")
+    assert bystander.link()["job"] != job
+    assert bystander.numbers()["Max absolute error"] != numbers["Max absolute error"]
