@@ -1,44 +1,7 @@
-"""Precision Explorer: the router of the dashboard."""
+"""Precision Explorer: the script that Streamlit runs."""
 
-import logging
-import secrets
-from pathlib import Path
-
-import streamlit as st
-
-from pages.ui import pickers, state
-from pages.ui.job import engine
-
-log = logging.getLogger("precision.pages")
-
-
-def main() -> None:
-    """Page config, navigation and the sidebar around whichever page is open."""
-    st.set_page_config(
-        page_title="Precision Explorer", page_icon=str(Path(__file__).parent / "pages/ui/icon.png"), layout="wide"
-    )
-    state.open_link()
-    page = st.navigation(
-        {
-            "Explore": [
-                st.Page("pages/overview.py", title="Overview", icon=":material/speed:", default=True),
-                st.Page("pages/layers.py", title="Layers", icon=":material/account_tree:"),
-                st.Page("pages/errors.py", title="Errors", icon=":material/bar_chart:"),
-            ]
-        }
-    )
-    pickers.sidebar(engine().devices())
-    try:
-        page.run()
-    except Exception:
-        incident = secrets.token_hex(4)
-        log.exception("Internal error %s", incident)
-        st.error(
-            f"Something went wrong in the dashboard itself (incident {incident}). The server's log has the details; "
-            "the rest of the dashboard still works.",
-            icon=":material/bug_report:",
-        )
-
-
+# Worker processes import this file too, under another name, and need nothing of it.
 if __name__ == "__main__":
-    main()
+    from pages.ui.router import route
+
+    route()

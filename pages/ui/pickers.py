@@ -10,7 +10,7 @@ from precision.formats import FORMATS, format_named
 from precision.models.catalogue import CATALOGUE
 from precision.names import escape_markdown, plain
 from precision.results import DeviceInfo, InputChoice, ModelDescription
-from precision.spec import MAX_BATCH, MAX_LENGTH, MAX_TEXT_CHARACTERS, CastMethod, formats_of
+from precision.spec import MAX_BATCH, MAX_LENGTH, MAX_TEXT_CHARACTERS, CastMethod, RunSpec, formats_of
 from precision.units import bytes_text, count_text
 
 _METHODS = {
@@ -101,8 +101,10 @@ def _format_label(name: str) -> str:
 
 
 def _device(devices: tuple[DeviceInfo, ...] | None) -> None:
-    chosen = state.choice("device")
     named = {device.id: _device_label(device) for device in devices or ()}
+    if named and state.choice("device") == RunSpec().device:
+        state.keep_among("device", list(named))  # a cluster's devices have other names than this machine's
+    chosen = state.choice("device")
     if chosen not in named:
         named[chosen] = plain(chosen) + (" · not on this machine" if devices else "")
     st.selectbox(

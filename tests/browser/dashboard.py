@@ -28,6 +28,7 @@ MINUTES_OF_WORK = {"model": "bert-base", "dtype": "bfloat16", "batch": "64", "le
 
 _NOWHERE = "http://127.0.0.1:9"
 _ENDS_WITHIN_S = 15.0
+_ADDRESS_WITHIN_MS = 20_000.0
 _OWN_PROBE = re.compile(r"/(layers|errors)/_stcore/(health|host-config)$")
 """Where Streamlit's page asks first when it was opened by a deep link; the 404 tells it where the server's root is."""
 
@@ -184,7 +185,9 @@ class Visit:
 
     def said_in_link(self, name: str, value: str) -> None:
         """Wait until the address says so."""
-        self.page.wait_for_url(lambda url: parse_qs(urlsplit(url).query).get(name) == [value])
+        self.page.wait_for_url(
+            lambda url: parse_qs(urlsplit(url).query).get(name) == [value], timeout=_ADDRESS_WITHIN_MS
+        )
 
     def close(self) -> None:
         self._context.close()

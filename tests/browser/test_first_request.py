@@ -25,8 +25,7 @@ def test_a_deep_link_may_be_the_very_first_request(
         for path, finding in (("/layers", "tensors change"), ("/", "TinyNet in float16"), ("/errors", "off by")):
             assert finding in visit.open(path).result()
             expect(visit.picker("Model")).to_be_visible()
-            navigation = visit.page.get_by_test_id("stSidebarNavLink")
-            assert navigation.all_inner_texts() == ["Overview", "Layers", "Errors"]
+            expect(visit.page.get_by_test_id("stSidebarNavLink")).to_contain_text(["Overview", "Layers", "Errors"])
             assert "page not found" not in visit.page.locator("body").inner_text().casefold()
         assert visit.complaints == []
         assert visit.elsewhere() == []

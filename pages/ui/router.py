@@ -1,0 +1,42 @@
+"""The frame around every page: page config, navigation and sidebar."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui import pickers, state
+from pages.ui.job import engine
+
+log = logging.getLogger("precision.pages")
+
+
+def route() -> None:
+    """Draw the frame, and in it whichever page is open; a bug in a page is logged whole and told in a sentence."""
+    st.set_page_config(
+        page_title="Precision Explorer", page_icon=str(Path(__file__).parent / "icon.png"), layout="wide"
+    )
+    state.open_link()
+    page = st.navigation(
+        {
+            "Explore": [
+                st.Page("pages/overview.py", title="Overview", icon=":material/speed:", default=True),
+                st.Page("pages/layers.py", title="Layers", icon=":material/account_tree:"),
+                st.Page("pages/errors.py", title="Errors", icon=":material/bar_chart:"),
+            ]
+        }
+    )
+    pickers.sidebar(engine().devices())
+    try:
+        page.run()
+    except Exception:
+        incident = secrets.token_hex(4)
+        log.exception("Internal error %s", incident)
+        st.error(
+            f"Something went wrong in the dashboard itself (incident {incident}). The server's log has the details; "
+            "the rest of the dashboard still works.",
+            icon=":material/bug_report:",
+        )
