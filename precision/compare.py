@@ -10,15 +10,15 @@ from importlib.metadata import version
 
 import torch
 
-from precision import casting
-from precision.audit import audit
-from precision.casting import CastModel
+from precision.casting import methods as casting
+from precision.casting.audit import audit
+from precision.casting.input_warnings import input_warnings
+from precision.casting.methods import CastModel
 from precision.cost import time_side_by_side
 from precision.devices import describe_device, device_named
 from precision.errors import ForwardError, UnsupportedError
 from precision.formats import format_named
-from precision.input_warnings import input_warnings
-from precision.metrics import compare_outputs
+from precision.metrics.comparison import compare_outputs
 from precision.models.loading import LoadedModel, load
 from precision.progress import Progress, Silent
 from precision.results import CompareResult, Cost, Environment, Failure

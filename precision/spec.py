@@ -75,12 +75,9 @@ class RunSpec(BaseModel):
     def _method_fits_format(self) -> Self:
         allowed = formats_of(self.method, (self.dtype,))
         if not allowed:
-            only = " or ".join(
-                [_ONLY_FORMAT[self.method]] if self.method in _ONLY_FORMAT else _AUTOCAST_FORMATS
-            )
+            only = " or ".join([_ONLY_FORMAT[self.method]] if self.method in _ONLY_FORMAT else _AUTOCAST_FORMATS)
             raise InputError(
-                f"Cast method {self.method.value!r} gives {only}, not {self.dtype}. "
-                f"Choose that format, or method 'to'."
+                f"Cast method {self.method.value!r} gives {only}, not {self.dtype}. Choose that format, or method 'to'."
             )
         return self
 

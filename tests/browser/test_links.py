@@ -37,9 +37,7 @@ def test_a_malformed_link_is_explained_and_one_click_leads_on(
     assert set(visit.link()) == {"job"}
 
 
-def test_a_device_that_is_not_here_is_named_and_another_can_be_picked(
-    dashboard: Dashboard, visitors: Visitors
-) -> None:
+def test_a_device_that_is_not_here_is_named_and_another_can_be_picked(dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard).open("/", device="cuda:9")
     visit.alert("Unknown device 'cuda:9'")
     assert shows_no_trace(visit)

@@ -22,9 +22,7 @@ def name_checkpoint(visit: Visit, source: str) -> None:
     field.press("Enter")
 
 
-def test_a_folder_is_loaded_and_compared_on_sentences(
-    minilm: Path, dashboard: Dashboard, visitors: Visitors
-) -> None:
+def test_a_folder_is_loaded_and_compared_on_sentences(minilm: Path, dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard).open()
     visit.result("TinyNet")
     name_checkpoint(visit, str(minilm))

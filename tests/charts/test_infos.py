@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from precision.audit import audit
-from precision.casting import cast
+from precision.casting.audit import audit
+from precision.casting.methods import cast
 from precision.charts.axes import bytes_axis, log_axis
 from precision.charts.error_by_magnitude import _magnitude_info
 from precision.charts.error_ecdf import _ecdf_info

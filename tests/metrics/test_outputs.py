@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutput
 
-from precision.outputs import MAX_DEPTH, flatten
+from precision.metrics.outputs import MAX_DEPTH, flatten
 
 A, B, C = torch.tensor([1.0]), torch.tensor([2.0]), torch.tensor([3.0])
 Point = namedtuple("Point", ["x", "y"])

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from precision.chunks import PairChunk
-from precision.error_statistics import integer_mismatches, nonfinite_agree, unravel
 from precision.formats import NumericFormat
-from precision.outputs import Leaf
+from precision.metrics.chunks import PairChunk
+from precision.metrics.outputs import Leaf
+from precision.metrics.statistics import integer_mismatches, nonfinite_agree, unravel
 from precision.results import ElementPair
 
 PREVIEW_ELEMENTS = 64

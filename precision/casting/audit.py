@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from precision.audit_warnings import audit_warnings, call
+from precision.casting.audit_warnings import audit_warnings, call
+from precision.casting.memory_spans import MemorySpans
+from precision.casting.stored_tensors import StoredTensor, stored_tensors
+from precision.casting.stored_values import stored_values
 from precision.errors import InputError
 from precision.formats import NumericFormat
-from precision.memory_spans import MemorySpans
 from precision.results import CastAudit, ModuleNode, StoredValues, TensorAudit
 from precision.rounding import dtype_name
 from precision.spec import CastMethod
-from precision.stored_tensors import StoredTensor, stored_tensors
-from precision.stored_values import stored_values
 
 
 def audit(before: nn.Module, after: nn.Module, *, fmt: NumericFormat, method: CastMethod) -> CastAudit:

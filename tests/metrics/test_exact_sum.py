@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from precision.exact_sum import ExactSum, log10_square_root, square_root, to_float
+from precision.metrics.exact_sum import ExactSum, log10_square_root, square_root, to_float
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from precision.casting import CastModel, cast, reference
+from precision.casting.methods import CastModel, cast, reference
 from precision.errors import UnsupportedError
 from precision.formats import FORMATS, NumericFormat, format_named
 from precision.spec import CastMethod, formats_of

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from precision import castable
-from precision.cast_model import CastModel
+from precision.casting import castable
+from precision.casting.cast_model import CastModel
+from precision.casting.stored_tensors import stored_tensors
 from precision.errors import UnsupportedError
 from precision.formats import NumericFormat
 from precision.results import Execution
 from precision.rounding import dtype_name, storage_dtype
 from precision.spec import CastMethod
-from precision.stored_tensors import stored_tensors
 
 __all__ = ["CastModel", "cast", "reference"]
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from precision.casting import CastModel, cast
+from precision.casting.input_warnings import input_warnings
+from precision.casting.methods import CastModel, cast
 from precision.formats import format_named
-from precision.input_warnings import input_warnings
 from precision.spec import CastMethod
 
 

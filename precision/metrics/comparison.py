@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from precision.chunks import one_thread, pair_chunks
-from precision.distributions import distributions
-from precision.elements import WorstElements, preview, worst_integers
-from precision.error_statistics import ErrorStatistics, mismatch_metrics
 from precision.formats import NumericFormat
-from precision.outputs import Flattened, Leaf, flatten
+from precision.metrics.chunks import one_thread, pair_chunks
+from precision.metrics.distributions import distributions
+from precision.metrics.elements import WorstElements, preview, worst_integers
+from precision.metrics.outputs import Flattened, Leaf, flatten
+from precision.metrics.statistics import ErrorStatistics, mismatch_metrics
 from precision.results import Comparison, ErrorMetrics, OutputComparison
 
 NOTHING_COMPARED = "No output could be compared: there is nothing to judge."

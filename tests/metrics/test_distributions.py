@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from precision.chunks import pair_chunks
-from precision.distributions import MAX_MAP_BINS, SIGNED_BINS, distributions
 from precision.formats import format_named
-from precision.quantiles import QuantileSample
+from precision.metrics.chunks import pair_chunks
+from precision.metrics.distributions import MAX_MAP_BINS, SIGNED_BINS, distributions
+from precision.metrics.quantiles import QuantileSample
 from precision.results import ErrorDistributions
 
 FLOAT16 = format_named("float16")

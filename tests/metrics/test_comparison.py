@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from precision.formats import FORMATS, NumericFormat, format_named
-from precision.metrics import NOTHING_COMPARED, NOTHING_FLOATING, compare_outputs
+from precision.metrics.comparison import NOTHING_COMPARED, NOTHING_FLOATING, compare_outputs
 from precision.results import Comparison, ErrorMetrics
 from precision.rounding import storage_dtype
 

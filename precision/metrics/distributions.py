@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from precision.chunks import CHUNK_ELEMENTS, PairChunk, pair_chunks
-from precision.error_statistics import ulp_errors
 from precision.formats import NumericFormat
-from precision.log_bins import LogAxis, MagnitudeCounts
-from precision.quantiles import QuantileSample
+from precision.metrics.chunks import CHUNK_ELEMENTS, PairChunk, pair_chunks
+from precision.metrics.log_bins import LogAxis, MagnitudeCounts
+from precision.metrics.quantiles import QuantileSample
+from precision.metrics.statistics import ulp_errors
 from precision.results import Ecdf, ErrorDistributions, Histogram, Histogram2D
 
 SIGNED_BINS = 101

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from precision.cast_model import CastModel
+from precision.casting.cast_model import CastModel
+from precision.casting.stored_values import stored_values
 from precision.names import plain
 from precision.rounding import storage_dtype
-from precision.stored_values import stored_values
 
 
 def input_warnings(model: CastModel, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from precision.chunks import pair_chunks
-from precision.error_statistics import ErrorStatistics, mismatch_metrics, unravel
 from precision.formats import FORMATS, NumericFormat, format_named
+from precision.metrics.chunks import pair_chunks
+from precision.metrics.statistics import ErrorStatistics, mismatch_metrics, unravel
 from precision.results import ErrorMetrics
 
 FLOAT16, FLOAT32, BFLOAT16 = (format_named(name) for name in ("float16", "float32", "bfloat16"))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from precision import castable
+from precision.casting import castable
 from precision.errors import UnsupportedError
 
 

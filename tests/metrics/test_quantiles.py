@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from precision.chunks import pair_chunks
-from precision.quantiles import QuantileSample
+from precision.metrics.chunks import pair_chunks
+from precision.metrics.quantiles import QuantileSample
 
 
 def sampled(errors: list[float], *, chunk_elements: int, limit: int = 2**24) -> QuantileSample:

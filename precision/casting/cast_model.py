@@ -11,9 +11,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from precision.casting.forward import explained, full_float32, map_tensors, seeded, watched
 from precision.errors import PrecisionError
 from precision.formats import NumericFormat
-from precision.forward import explained, full_float32, map_tensors, seeded, watched
 from precision.results import Execution
 from precision.rounding import round_to
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from precision.casting import CastModel, cast, reference
+from precision.casting.methods import CastModel, cast, reference
 from precision.errors import ForwardError, JobCancelledError
 from precision.formats import format_named
 from precision.spec import CastMethod

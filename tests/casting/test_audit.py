@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from precision.audit import audit
-from precision.casting import cast
+from precision.casting.audit import audit
+from precision.casting.methods import cast
 from precision.errors import InputError
 from precision.formats import FORMATS, NumericFormat, format_named
 from precision.results import CastAudit, TensorAudit

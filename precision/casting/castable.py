@@ -7,11 +7,11 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
+from precision.casting.stored_tensors import stored_tensors
 from precision.errors import UnsupportedError
 from precision.formats import NumericFormat
 from precision.rounding import dtype_name
 from precision.spec import CastMethod, formats_of
-from precision.stored_tensors import stored_tensors
 
 
 def require_method(method: CastMethod, fmt: NumericFormat) -> None:

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from precision.casting.stored_values import stored_values
 from precision.formats import format_named
 from precision.results import StoredValues
-from precision.stored_values import stored_values
 
 NARROW = ["float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"]
 

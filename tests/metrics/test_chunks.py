@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from precision.chunks import one_thread, pair_chunks
 from precision.formats import format_named
+from precision.metrics.chunks import one_thread, pair_chunks
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e5m2])

@@ -6,7 +6,7 @@ import random
 
 import torch
 
-from precision.memory_spans import MemorySpans
+from precision.casting.memory_spans import MemorySpans
 
 
 def test_separate_tensors_add_up() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from precision.chunks import CHUNK_ELEMENTS, NonfinitePairs, PairChunk
-from precision.exact_sum import ExactSum, log10_square_root, square_root
 from precision.formats import NumericFormat
-from precision.quantiles import QuantileSample
+from precision.metrics.chunks import CHUNK_ELEMENTS, NonfinitePairs, PairChunk
+from precision.metrics.exact_sum import ExactSum, log10_square_root, square_root
+from precision.metrics.quantiles import QuantileSample
 from precision.results import ErrorMetrics
 from precision.rounding import powers_of_two_below
 

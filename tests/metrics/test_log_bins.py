@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from precision.log_bins import LogAxis, MagnitudeCounts
+from precision.metrics.log_bins import LogAxis, MagnitudeCounts
 
 MAGNITUDE = st.one_of(
     st.floats(min_value=0, allow_nan=False), st.floats(1e-6, 10), st.sampled_from([0.0, 5e-324, 1.0, 2.0, math.inf])

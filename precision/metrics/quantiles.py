@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from precision.chunks import PairChunk
+from precision.metrics.chunks import PairChunk
 
 SAMPLE_ELEMENTS = 2**24
 """128 MiB of float64."""

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from precision.chunks import pair_chunks
-from precision.elements import WorstElements, preview, worst_integers
 from precision.formats import format_named
-from precision.outputs import Leaf, flatten
+from precision.metrics.chunks import pair_chunks
+from precision.metrics.elements import WorstElements, preview, worst_integers
+from precision.metrics.outputs import Leaf, flatten
 from precision.results import ElementPair
 
 FLOAT16 = format_named("float16")
