@@ -21,8 +21,8 @@ enter no mean.
 
 - **Signed error**: a shifted peak is a bias; a symmetric one is rounding noise.
 - **Absolute error** and its cumulative distribution: how large, on a log axis. Exact zeros are shown apart.
-- **ULP error**: the error in units of the format's own spacing at that value. Half a unit is the best that any
-  computation in the format can do.
+- **ULP error**: the error in units of the format's own spacing at that value. Correct rounding
+  is off by half a unit at most, a quarter on average.
 - **Error against magnitude**: points along a diagonal have a constant relative error, as rounding has; a flat band is
   an error that does not shrink with the value, which hits small values hardest.
 """

@@ -14,7 +14,7 @@ from precision.units import bytes_text
 
 HOW_TO_READ = """\
 Each row of the table is one stored tensor: a **parameter**, a **buffer** (persistent or not) or a **plain attribute**
-that no cast sees. *Before* is the reference, *after* the candidate. Tied tensors share one storage; their bytes
+that no cast sees. *Before* is the model as loaded, *after* the candidate. Tied tensors share one storage; their bytes
 count once, at the first name.
 
 A cast can ruin a model by itself: *became infinite*, *saturated* and *became zero* count stored values that were

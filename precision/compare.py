@@ -21,7 +21,7 @@ from precision.formats import format_named
 from precision.metrics.comparison import compare_outputs
 from precision.models.loading import LoadedModel, load
 from precision.progress import Progress, Silent
-from precision.results import CompareResult, Cost, Environment, Failure
+from precision.results import CompareResult, Comparison, Cost, Environment, Failure
 from precision.spec import RunSpec
 
 _SILENT = Silent()
@@ -123,7 +123,7 @@ def _measure(run: _Run, result: CompareResult) -> CompareResult:
         result = result.model_copy(
             update={
                 "comparison": comparison,
-                "warnings": (*result.warnings, *_noise(result, comparison.repeat_floor.rmse)),
+                "warnings": (*_caveats(comparison, run.spec.dtype), *result.warnings),
             }
         )
         run.progress.partial(result)
@@ -182,13 +182,22 @@ def _random(loaded: LoadedModel) -> tuple[str, ...]:
     return (f"Random {' and '.join(random)}: speed and memory are real, errors are indicative only.",)
 
 
-def _noise(result: CompareResult, repeat_rmse: float | None) -> tuple[str, ...]:
-    if not repeat_rmse:
-        return ()
-    return (
-        f"Two runs of the reference differ (RMSE {repeat_rmse:.2e}): the model is not deterministic here, "
-        f"and an error of that size cannot be attributed to {result.spec.dtype}.",
-    )
+def _caveats(comparison: Comparison, dtype: str) -> tuple[str, ...]:
+    """What the outputs themselves say against reading too much into their errors."""
+    caveats = []
+    overall, repeat = comparison.overall, comparison.repeat_floor
+    if overall.ref_nonfinite:
+        caveats.append(
+            f"{overall.ref_nonfinite:,} of {overall.elements:,} outputs of the reference are infinite or NaN: "
+            "they are counted apart and enter no mean."
+        )
+    if repeat.exact_share is not None and repeat.exact_share < 1:
+        size = f" (RMSE {repeat.rmse:.2e})" if repeat.rmse else ""
+        caveats.append(
+            f"Two runs of the reference differ{size}: the model is not deterministic here, and an error of that size "
+            f"cannot be attributed to {dtype}."
+        )
+    return tuple(caveats)
 
 
 def _environment() -> Environment:

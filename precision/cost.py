@@ -2,63 +2,65 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import torch
 from torch.utils.benchmark import Measurement, Timer
 
 from precision.results import Timing
 
-_SHORTEST_S = 0.05
-"""Measuring time of one round of a fast model: some thousand runs of a tiny one."""
-_LONGEST_S = 2.0
-"""And of a slow one: a handful of runs."""
-_ROUNDS = 2
-"""Reference and candidate take turns, so that a change of the machine's load meets both."""
+_BLOCK_S = 0.01
+"""A block of runs takes about this long, so that starting and stopping the clock does not count."""
+_BLOCKS_OF = ((0.05, 9), (1.0, 5), (math.inf, 3))
+"""(seconds of one run, blocks): the blocks of models that take up to that long; slow ones are repeated less."""
+_TRIES = 3
+"""Single runs of a fast model, the quickest of which tells how many make a block."""
 
 
 def time_side_by_side(
     runs: Sequence[Callable[[], object]], *, estimates_s: Sequence[float], on_round: Callable[[float], None]
 ) -> tuple[Timing, ...]:
-    """Median time of each of `runs`, measured in turns by `torch.utils.benchmark`.
+    """Median time of each of `runs`, by `torch.utils.benchmark`, in blocks that take turns.
 
-    The benchmark's own warnings (few runs, a wide spread) are kept. It synchronises accelerators and
-    runs on torch's current number of threads.
+    Taking turns, a change of the machine's load meets all of them. All blocks of one have equally many runs, so that
+    each counts the same. The benchmark's own warnings (a wide spread) are kept. It synchronises accelerators, warms up
+    before each block and runs on torch's current number of threads.
 
     Args:
         runs: what to time, each called without arguments.
-        estimates_s: about how long one call of each takes, in seconds; longer calls are repeated less.
-        on_round: called with the done share (0 to 1) before each round; may raise to stop.
+        estimates_s: about how long one call of each takes, in seconds; slow ones are repeated less.
+        on_round: called with the done share (0 to 1) before each block; may raise to stop.
     """
-    timers = [
-        Timer("run()", globals={"run": run}, num_threads=torch.get_num_threads(), label="forward pass") for run in runs
-    ]
+    threads = torch.get_num_threads()
+    timers = [Timer("run()", globals={"run": run}, num_threads=threads, label="forward pass") for run in runs]
+    blocks = next(blocks for limit, blocks in _BLOCKS_OF if max(estimates_s) <= limit)
+    sizes = [_block_size(timer, estimate) for timer, estimate in zip(timers, estimates_s, strict=True)]
     measured: list[list[Measurement]] = [[] for _ in runs]
-    for turn in range(_ROUNDS):
-        for index, (timer, estimate) in enumerate(zip(timers, estimates_s, strict=True)):
-            report = partial(_report, on_round, (turn * len(timers) + index) / (_ROUNDS * len(timers)))
-            report()
-            budget = min(max(5 * estimate, _SHORTEST_S), _LONGEST_S)
-            # torch annotates the callback as one that never returns
-            measured[index].append(timer.blocked_autorange(callback=report, min_run_time=budget))  # type: ignore[arg-type]
+    for turn in range(blocks):
+        for index, (timer, size) in enumerate(zip(timers, sizes, strict=True)):
+            on_round((turn + index / len(timers)) / blocks)
+            measured[index].append(timer.timeit(size))
     return tuple(_timing(measurements) for measurements in measured)
 
 
-def _report(on_round: Callable[[float], None], done: float, *_: object) -> None:
-    on_round(done)
+def _block_size(timer: Timer, estimate_s: float) -> int:
+    if estimate_s >= _BLOCK_S * _TRIES:
+        return 1
+    quickest = min(timer.timeit(1).median for _ in range(_TRIES))
+    return max(1, round(_BLOCK_S / quickest))
 
 
 def _timing(measurements: list[Measurement]) -> Timing:
-    """One timing of all rounds; each time counts once, whatever the block it was taken in."""
-    times = [time for measurement in measurements for time in measurement.times]
-    merged = Measurement(number_per_run=1, raw_times=times, task_spec=measurements[0].task_spec)
+    blocks = [measurement.median for measurement in measurements]
+    together = Measurement(number_per_run=1, raw_times=blocks, task_spec=measurements[0].task_spec)
     return Timing(
-        median_s=merged.median,
-        iqr_s=merged.iqr,
-        runs=sum(measurement.number_per_run * len(measurement.raw_times) for measurement in measurements),
-        threads=merged.num_threads,
-        warnings=_warnings(merged),
+        median_s=together.median,
+        iqr_s=together.iqr,
+        blocks=len(blocks),
+        runs=sum(measurement.number_per_run for measurement in measurements),
+        threads=together.num_threads,
+        warnings=_warnings(together),
     )
 
 

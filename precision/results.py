@@ -206,6 +206,11 @@ class ErrorMetrics(Result):
     relative_tolerance: float | None
     absolute_tolerance: float | None
 
+    @property
+    def nonfinite_differ(self) -> int:
+        """Pairs with a NaN or an infinity that are not the same on both sides: no error of theirs is in any metric."""
+        return self.ref_only_nonfinite + self.cand_only_nonfinite + self.both_nonfinite - self.nonfinite_agree
+
 
 class Histogram(Result):
     """Counts of values between edges."""
@@ -277,6 +282,13 @@ class OutputComparison(Result):
     preview: tuple[ElementPair, ...]
     """The first elements, in order."""
 
+    @property
+    def differs_as_integer(self) -> int:
+        """Elements of an integer or boolean output that differ; 0 for any other."""
+        if not self.reference_dtype.startswith(("int", "uint", "bool")) or self.metrics.exact_share is None:
+            return 0
+        return self.metrics.elements - round(self.metrics.exact_share * self.metrics.elements)
+
 
 class Comparison(Result):
     """Reference against candidate, every output tensor."""
@@ -288,19 +300,25 @@ class Comparison(Result):
     """Of merely rounding the reference's output to the candidate's format."""
     repeat_floor: ErrorMetrics
     """Between two runs of the reference."""
+    uncompared: tuple[str, ...]
+    """Outputs of which the candidate has another shape or kind, or that one side lacks, with the reason."""
     notes: tuple[str, ...]
-    """Structures that differ, parts that could not be compared."""
+    """What else is to be known of the outputs' structure; `uncompared` among it."""
 
 
 # --- cost ---------------------------------------------------------------------------------------
 
 
 class Timing(Result):
-    """Time of one forward pass by `torch.utils.benchmark`."""
+    """Time of one forward pass by `torch.utils.benchmark`, over blocks of equally many runs in a row."""
 
     median_s: float
+    """Of the blocks' times per run."""
     iqr_s: float
+    """Interquartile range of the blocks' times per run."""
+    blocks: int
     runs: int
+    """In all blocks together."""
     threads: int
     warnings: tuple[str, ...]
 

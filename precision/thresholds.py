@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from precision.errors import InputError
 from precision.glossary import metric_named
-from precision.results import ErrorMetrics
+from precision.results import Comparison, ErrorMetrics
 
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """The worst value of one metric that still passes.
-
-    Nothing passes unseen: a metric that was not measured, a NaN, and outputs of which only one side is
-    finite (no error of theirs is in any metric) all count as violations.
-    """
+    """The worst value of one metric that still passes; of a signed metric, the largest magnitude."""
 
     metric: str
     """A field of `ErrorMetrics`."""
@@ -24,21 +21,43 @@ class Threshold:
     higher_is_better: bool
 
     def violation(self, metrics: ErrorMetrics) -> str | None:
-        """What is wrong, in one sentence; None where `metrics` keeps to the threshold."""
+        """What is wrong, in one sentence; None where `metrics` keeps to the threshold.
+
+        A metric that was not measured is a violation, and so is a NaN.
+        """
         measured = getattr(metrics, self.metric)
         if measured is None:
             return f"{self.metric} was not measured, so its limit {self.value:g} cannot be checked."
-        one_sided = metrics.ref_only_nonfinite + metrics.cand_only_nonfinite
-        if one_sided:
-            return (
-                f"{self.metric} leaves out {one_sided:,} of {metrics.elements:,} elements "
-                f"that are infinite or NaN on one side only."
-            )
-        kept = measured >= self.value if self.higher_is_better else measured <= self.value
+        judged = abs(measured) if metric_named(self.metric).higher_is_better is None else measured
+        kept = judged >= self.value if self.higher_is_better else judged <= self.value
         if kept:
             return None
-        word = "above" if measured > self.value else "below" if measured < self.value else "not comparable with"
+        word = "above" if judged > self.value else "below" if judged < self.value else "not comparable with"
         return f"{self.metric} = {measured!r} is {word} {self.value:g}."
+
+
+def violations(comparison: Comparison, thresholds: Sequence[Threshold]) -> tuple[str, ...]:
+    """Everything that keeps a comparison from passing; empty where it passes, or where there is no threshold.
+
+    Nothing passes unseen: what no metric covers (outputs that could not be compared, elements that are infinite or
+    NaN and not the same on both sides, integer outputs that differ) is a violation of any threshold.
+    """
+    if not thresholds:
+        return ()
+    metrics = comparison.overall
+    uncovered = [f"A limit cannot be checked on all outputs: {reason}" for reason in comparison.uncompared]
+    if metrics.nonfinite_differ:
+        uncovered.append(
+            f"{metrics.nonfinite_differ:,} of {metrics.elements:,} elements are infinite or NaN, and not the same on "
+            "both sides: no metric covers them."
+        )
+    uncovered += [
+        f"{output.path}: {output.differs_as_integer:,} of {output.metrics.elements:,} integer elements differ, "
+        "which no metric of the other outputs covers."
+        for output in comparison.outputs
+        if output.differs_as_integer and metrics.mean_abs_error is not None
+    ]
+    return (*uncovered, *(found for each in thresholds if (found := each.violation(metrics))))
 
 
 def parse_threshold(text: str, *, higher_is_better: bool) -> Threshold:

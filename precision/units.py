@@ -11,23 +11,25 @@ _SECONDS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 def bytes_text(count: int) -> str:
     """Bytes with a binary unit.
 
-    >>> bytes_text(168), bytes_text(2048), bytes_text(438_000_000)
-    ('168 B', '2.00 KiB', '418 MiB')
+    >>> bytes_text(168), bytes_text(2048), bytes_text(438_000_000), bytes_text(2**20 - 1)
+    ('168 B', '2.00 KiB', '418 MiB', '1.00 MiB')
     """
     if count < 1024:
         return f"{count} B"
     power = min(int(math.log2(count) // 10), len(_BINARY) - 1)
+    if round(count / 1024**power) >= 1024 and power < len(_BINARY) - 1:
+        power += 1
     return f"{_three_digits(count / 1024**power)} {_BINARY[power]}"
 
 
 def seconds_text(seconds: float) -> str:
     """Seconds with the unit that leaves one to three digits before the point.
 
-    >>> seconds_text(0.0000123), seconds_text(0.25), seconds_text(90)
-    ('12.3 µs', '250 ms', '90.0 s')
+    >>> seconds_text(0.0000123), seconds_text(0.25), seconds_text(90), seconds_text(0.0009996)
+    ('12.3 µs', '250 ms', '90.0 s', '1.00 ms')
     """
     for unit, scale in _SECONDS:
-        if seconds >= scale:
+        if seconds >= 0.9995 * scale:
             return f"{_three_digits(seconds / scale)} {unit}"
     return f"{seconds:.0e} s" if seconds else "0 s"
 
@@ -37,8 +39,8 @@ def number_text(value: float | None) -> str:
 
     >>> number_text(0.00022590160369873047), number_text(None), number_text(float("inf")), number_text(0.0)
     ('2.259e-4', 'not measured', '∞', '0')
-    >>> number_text(0.9999857), number_text(1.0)
-    ('0.9999857', '1')
+    >>> number_text(0.9999857), number_text(1.0), number_text(12345.6), number_text(16777216)
+    ('0.9999857', '1', '12,346', '16,777,216')
     """
     if value is None:
         return "not measured"
@@ -48,10 +50,14 @@ def number_text(value: float | None) -> str:
         return "∞" if value > 0 else "−∞"
     if value == 0:
         return "0"
-    if 0.999 < value < 1:  # a cosine, a share: what it lacks to one is what matters
-        return f"{value:.{min(17, 3 + int(-math.log10(1 - value)))}f}"
-    if 1e-3 <= abs(value) < 1e5:
+    if 0.999 < abs(value) < 1:  # a cosine, a share: what it lacks to one is what matters
+        return f"{value:.{min(17, 3 + int(-math.log10(1 - abs(value))))}f}"
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    if 1e-3 <= abs(value) < 1e3:
         return f"{value:.4g}"
+    if 1e3 <= abs(value) < 1e6:
+        return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:,.1f}"
     mantissa, exponent = f"{value:.3e}".split("e")
     return f"{mantissa}e{int(exponent)}"
 
@@ -85,14 +91,17 @@ def count_text(count: int, noun: str) -> str:
 def change_text(before: float, after: float) -> str:
     """By how much something grew or shrank.
 
-    >>> change_text(4, 2), change_text(4, 4), change_text(4, 6), change_text(0, 2)
-    ('−50 %', 'unchanged', '+50 %', 'more')
+    >>> change_text(4, 2), change_text(4, 4), change_text(4, 6), change_text(0, 2), change_text(1000, 999)
+    ('−50 %', 'unchanged', '+50 %', 'more', '< 1 % less')
     """
     if before == after:
         return "unchanged"
     if before == 0:
         return "more"
-    change = f"{abs(after / before - 1) * 100:.0f} %"
+    size = abs(after / before - 1) * 100
+    if size < 1:
+        return "< 1 % less" if after < before else "< 1 % more"
+    change = "> 99 %" if 99 < size < 100 else f"{size:.0f} %"
     return f"−{change}" if after < before else f"+{change}"
 
 

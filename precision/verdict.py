@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
-from precision.formats import format_named
+from precision.formats import NumericFormat, format_named
 from precision.results import CompareResult, Comparison, ErrorMetrics
 
 Word = Literal[
-    "exact", "below noise", "rounding only", "amplified", "broken", "finer than the reference", "not measured"
+    "exact",
+    "below noise",
+    "rounding only",
+    "amplified",
+    "decisions changed",
+    "broken",
+    "finer than the reference",
+    "not measured",
 ]
 
 
@@ -43,20 +51,38 @@ def judge(result: CompareResult, limits: Yardsticks | None = None) -> Verdict:
         why = result.failure.message if result.failure else "The comparison did not finish."
         return Verdict(word="not measured", sentence=why, rule="There is no comparison to judge.")
     return (
-        _nothing_to_compare(comparison)
+        _not_comparable(comparison)
         or _broken(comparison.overall, result.spec.dtype, limits)
+        or _decisions_changed(comparison)
         or _exact(comparison.overall)
-        or _integers(comparison.overall)
         or _finer(result, comparison.overall)
+        or _beyond_range(comparison, result.spec.format)
         or _against_floors(comparison, limits, result.spec.dtype)
     )
 
 
-def _nothing_to_compare(comparison: Comparison) -> Verdict | None:
-    if comparison.overall.elements:
-        return None
-    reason = comparison.notes[0] if comparison.notes else "The output has no elements."
-    return Verdict(word="not measured", sentence=reason, rule="The outputs have no pair of elements to compare.")
+def _not_comparable(comparison: Comparison) -> Verdict | None:
+    metrics = comparison.overall
+    if comparison.uncompared:
+        return Verdict(
+            word="not measured",
+            sentence=f"Not every output can be compared: {comparison.uncompared[0]}",
+            rule="Every output must have its counterpart, of the same shape and kind.",
+        )
+    if not metrics.elements:
+        return Verdict(
+            word="not measured",
+            sentence=comparison.notes[0] if comparison.notes else "The output has no elements.",
+            rule="The outputs have no pair of elements to compare.",
+        )
+    if metrics.ref_only_nonfinite:
+        return Verdict(
+            word="not measured",
+            sentence=f"{metrics.ref_only_nonfinite:,} of {metrics.elements:,} outputs are infinite or NaN in the "
+            "reference and finite in the candidate: this reference cannot be trusted. Choose a wider one.",
+            rule="The reference must be finite where the candidate is.",
+        )
+    return None
 
 
 def _broken(metrics: ErrorMetrics, dtype: str, limits: Yardsticks) -> Verdict | None:
@@ -67,14 +93,32 @@ def _broken(metrics: ErrorMetrics, dtype: str, limits: Yardsticks) -> Verdict | 
             f"in {dtype}; the reference's are finite.",
             rule="Broken: an output is not finite where the reference's is.",
         )
-    if metrics.finite_pairs == 0:
-        return None
-    if metrics.sqnr_db is not None and metrics.sqnr_db < limits.broken_below_db:
+    if metrics.nonfinite_differ:
         return Verdict(
             word="broken",
-            sentence=f"The error is too near the size of the signal: SQNR {metrics.sqnr_db:.1f} dB.",
+            sentence=f"{metrics.nonfinite_differ:,} of {metrics.elements:,} outputs are another infinity, or NaN, "
+            "than the reference's.",
+            rule="Broken: an output that is not finite is not the reference's.",
+        )
+    if metrics.sqnr_db is not None and metrics.sqnr_db < limits.broken_below_db:
+        size = "The reference is zero" if metrics.sqnr_db == -math.inf else f"SQNR {metrics.sqnr_db:.2f} dB"
+        return Verdict(
+            word="broken",
+            sentence=f"The error is too near the size of the signal, or above it. {size}.",
             rule=f"Broken: SQNR below {limits.broken_below_db:g} dB.",
         )
+    return None
+
+
+def _decisions_changed(comparison: Comparison) -> Verdict | None:
+    for output in comparison.outputs:
+        if output.differs_as_integer:
+            return Verdict(
+                word="decisions changed",
+                sentence=f"{output.differs_as_integer:,} of {output.metrics.elements:,} elements of the "
+                f"{output.reference_dtype} output {output.path} differ.",
+                rule="Decisions changed: an integer output has no rounding; any difference is another answer.",
+            )
     return None
 
 
@@ -88,23 +132,6 @@ def _exact(metrics: ErrorMetrics) -> Verdict | None:
     )
 
 
-def _integers(metrics: ErrorMetrics) -> Verdict | None:
-    if metrics.rmse is not None:
-        return None
-    if metrics.finite_pairs == 0 and metrics.ref_nonfinite:
-        return Verdict(
-            word="not measured",
-            sentence="The reference has no finite output where the candidate has one: no error can be measured.",
-            rule="There is no pair of finite elements.",
-        )
-    share = 1 - (metrics.exact_share or 0)
-    return Verdict(
-        word="amplified",
-        sentence=f"{share:.2%} of the integer outputs differ from the reference's.",
-        rule="Integer outputs have no rounding: any difference is the model's.",
-    )
-
-
 def _finer(result: CompareResult, metrics: ErrorMetrics) -> Verdict | None:
     if result.spec.format.mantissa_bits <= format_named(result.spec.reference).mantissa_bits:
         return None
@@ -113,6 +140,18 @@ def _finer(result: CompareResult, metrics: ErrorMetrics) -> Verdict | None:
         sentence=f"{result.spec.dtype} is finer than the {result.spec.reference} reference: "
         f"the difference (RMSE {metrics.rmse:.2e}) is mostly the reference's own error.",
         rule="Finer: the candidate's format has more mantissa bits than the reference's.",
+    )
+
+
+def _beyond_range(comparison: Comparison, fmt: NumericFormat) -> Verdict | None:
+    beyond = comparison.overall.finite_pairs - comparison.rounding_floor.finite_pairs
+    if beyond <= 0:
+        return None
+    return Verdict(
+        word="amplified",
+        sentence=f"{beyond:,} of {comparison.overall.elements:,} reference outputs are beyond the range of {fmt.name} "
+        f"(largest value {fmt.max:g}), so that there is no rounding floor to judge by.",
+        rule="Amplified: a reference output does not fit the format.",
     )
 
 
@@ -129,12 +168,12 @@ def _against_floors(comparison: Comparison, limits: Yardsticks, dtype: str) -> V
     if rmse <= limits.rounding_multiple * rounding:
         return Verdict(
             word="rounding only",
-            sentence=f"The error is {rmse / rounding:.1f} × that of merely rounding the outputs to {dtype}: "
-            f"no computation in {dtype} could do much better.",
+            sentence=f"The error is {rmse / rounding:.2f} × that of merely rounding the outputs to {dtype}"
+            f"{_remark(comparison, dtype)}.",
             rule=f"Rounding only: RMSE ≤ {limits.rounding_multiple:g} × rounding floor.",
         )
     if rounding:
-        size = f"The error is {rmse / rounding:.1f} × that of merely rounding the outputs to {dtype}"
+        size = f"The error is {rmse / rounding:.2f} × that of merely rounding the outputs to {dtype}"
     else:
         size = f"The outputs would round to {dtype} without error, yet differ (RMSE {rmse:.2e})"
     return Verdict(
@@ -143,3 +182,10 @@ def _against_floors(comparison: Comparison, limits: Yardsticks, dtype: str) -> V
         rule=f"Amplified: RMSE > {limits.rounding_multiple:g} × rounding floor, outputs finite, "
         f"SQNR ≥ {limits.broken_below_db:g} dB.",
     )
+
+
+def _remark(comparison: Comparison, dtype: str) -> str:
+    wider = {output.candidate_dtype for output in comparison.outputs if output.candidate_dtype != dtype}
+    if wider:
+        return f"; the outputs themselves are {' and '.join(sorted(wider))}"
+    return f": on average, no computation in {dtype} does much better"

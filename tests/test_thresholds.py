@@ -3,10 +3,13 @@
 import math
 
 import pytest
+import torch
 
 from precision.errors import InputError
+from precision.formats import format_named
+from precision.metrics.comparison import compare_outputs
 from precision.results import ErrorMetrics
-from precision.thresholds import parse_threshold
+from precision.thresholds import parse_threshold, violations
 
 
 def metrics(**changed: object) -> ErrorMetrics:
@@ -53,12 +56,36 @@ def test_not_measured_is_a_violation() -> None:
     assert violation == "rmse was not measured, so its limit 1 cannot be checked."
 
 
-@pytest.mark.parametrize("side", ["ref_only_nonfinite", "cand_only_nonfinite"])
-def test_elements_that_no_error_covers_are_a_violation(side: str) -> None:
-    limit = parse_threshold("mean_abs_error=1e-3", higher_is_better=False)
-    violation = limit.violation(metrics(mean_abs_error=0.0, **{side: 3}))
-    assert violation is not None
-    assert "leaves out 3 of 10 elements" in violation
+def test_a_signed_metric_is_limited_by_its_magnitude() -> None:
+    limit = parse_threshold("error_balance=0.1", higher_is_better=False)
+    assert limit.violation(metrics(error_balance=-1.0)) == "error_balance = -1.0 is above 0.1."
+
+
+FLOATS = torch.tensor([1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("reference", "candidate", "says"),
+    [
+        ([1.0, math.nan], [1.0, math.inf], "1 of 2 elements are infinite or NaN, and not the same on both sides"),
+        ([1.0, math.inf], [1.0, -math.inf], "1 of 2 elements are infinite or NaN, and not the same on both sides"),
+        ([1.0, 2.0], [1.0, math.nan], "1 of 2 elements are infinite or NaN, and not the same on both sides"),
+        ((FLOATS, FLOATS), (FLOATS, torch.ones(3)), "A limit cannot be checked on all outputs: [1] has shape"),
+        ((FLOATS, torch.tensor([1, 2])), (FLOATS, torch.tensor([1, 3])), "[1]: 1 of 2 integer elements differ"),
+    ],
+)
+def test_nothing_passes_that_no_metric_covers(reference: object, candidate: object, says: str) -> None:
+    both = [torch.tensor(side) if isinstance(side, list) else side for side in (reference, candidate)]
+    comparison = compare_outputs(reference=both[0], candidate=both[1], repeat=None, fmt=format_named("float16"))
+    limit = parse_threshold("max_abs_error=1e9", higher_is_better=False)
+    assert any(says in violation for violation in violations(comparison, [limit]))
+    assert violations(comparison, []) == ()
+
+
+def test_equal_infinities_pass() -> None:
+    same = torch.tensor([1.0, math.inf])
+    comparison = compare_outputs(reference=same, candidate=same, repeat=None, fmt=format_named("float16"))
+    assert violations(comparison, [parse_threshold("max_abs_error=0", higher_is_better=False)]) == ()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +29,7 @@ T = TypeVar("T")
 def map_tensors(structure: T, change: Callable[[Tensor], Tensor]) -> T:
     """`structure` with every tensor in it replaced; one that occurs twice is replaced by one and the same.
 
-    Looks into tuples, lists, dicts and whatever is registered with torch's pytree (as the outputs of
+    Looks into tuples, lists, dicts, dataclasses and whatever is registered with torch's pytree (as the outputs of
     transformers are); other objects are kept as they are.
     """
     changed: dict[int, Tensor] = {}
@@ -37,7 +39,18 @@ def map_tensors(structure: T, change: Callable[[Tensor], Tensor]) -> T:
             changed[id(tensor)] = change(tensor)
         return changed[id(tensor)]
 
-    mapped: T = pytree.tree_map_only(Tensor, once, structure)
+    def leaf(value: object) -> object:
+        if isinstance(value, Tensor):
+            return once(value)
+        if not dataclasses.is_dataclass(value) or isinstance(value, type):
+            return value
+        twin = copy.copy(value)
+        for field in dataclasses.fields(value):
+            # also of a frozen dataclass, whose copy nobody has seen yet
+            object.__setattr__(twin, field.name, pytree.tree_map(leaf, getattr(value, field.name)))
+        return twin
+
+    mapped: T = pytree.tree_map(leaf, structure)
     return mapped
 
 

@@ -47,7 +47,8 @@ def _beyond(name: str, tensor: Tensor, target: torch.dtype, *, saturates: bool) 
     if not beyond:
         return None
     became = f"±{largest:g}" if did.saturated else "infinite"
+    seen = "" if did.max_absolute_value is None else f" (largest {did.max_absolute_value:.3g})"
     return (
         f"Input {plain(name, limit=None)}: {beyond:,} of {did.elements:,} values are beyond the range of "
-        f"{str(target).removeprefix('torch.')} and become {became} (largest {did.max_absolute_value:.3g})."
+        f"{str(target).removeprefix('torch.')} and become {became}{seen}."
     )

@@ -14,7 +14,7 @@ from precision.errors import PrecisionError
 from precision.models.catalogue import describe
 from precision.names import plain
 from precision.spec import RunSpec
-from precision.thresholds import parse_threshold
+from precision.thresholds import parse_threshold, violations
 
 _DONE, _VIOLATED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
 
@@ -72,11 +72,10 @@ def _compare(arguments: argparse.Namespace) -> int:
     print(result.model_dump_json(indent=2) if arguments.json else compare_text(result))
     if result.comparison is None or result.failure:
         return _refuse(result.failure.message if result.failure else "nothing was compared")
-    metrics = result.comparison.overall
-    violations = [violation for each in thresholds if (violation := each.violation(metrics))]
-    for violation in violations:
-        print(f"Failed: {violation}", file=sys.stderr)
-    return _VIOLATED if violations else _DONE
+    found = violations(result.comparison, thresholds)
+    for violation in found:
+        print(f"Failed: {plain(violation, limit=None)}", file=sys.stderr)
+    return _VIOLATED if found else _DONE
 
 
 def _spec(arguments: argparse.Namespace) -> RunSpec:

@@ -58,6 +58,7 @@ def compare_outputs(*, reference: object, candidate: object, repeat: object | No
         overall=overall,
         rounding_floor=_statistics([(reference.tensor, fmt) for reference, _ in floating], fmt),
         repeat_floor=_repeat_floor(repeated, matched.pairs, fmt),
+        uncompared=matched.notes,
         notes=tuple(dict.fromkeys(notes)),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from precision.casting.methods import CastModel, cast, reference
 from precision.errors import ForwardError, JobCancelledError
 from precision.formats import format_named
+from precision.rounding import round_to
 from precision.spec import CastMethod
 from tests.awkward_models import Counting, Float32Mask, HardCodedFloat, InPlace, Sampling
 
@@ -259,3 +261,25 @@ def test_a_long_message_is_shortened() -> None:
     with pytest.raises(ForwardError, match="long long") as failed:
         brought(Wordy(), "float32")((torch.ones(1),))
     assert len(str(failed.value)) < 450
+
+
+@dataclasses.dataclass(frozen=True)
+class PlainOutput:
+    logits: Tensor
+
+
+class PlainDataclass(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> PlainOutput:
+        return PlainOutput(self.linear(x) * 1.1)
+
+
+def test_simulated_outputs_in_a_plain_dataclass_are_rounded_too() -> None:
+    fmt = format_named("float8_e4m3fn")
+    model = cast(PlainDataclass(), fmt, method=CastMethod.TO, device=torch.device("cpu"))
+    output = model((torch.tensor([[0.3, -0.7]]),))
+    assert isinstance(output, PlainOutput)
+    assert torch.equal(output.logits, round_to(output.logits, fmt))

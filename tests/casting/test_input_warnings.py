@@ -40,3 +40,9 @@ def test_values_that_saturate(name: str, most: str) -> None:
 @pytest.mark.parametrize("method", [CastMethod.AUTOCAST, CastMethod.WEIGHTS_ONLY])
 def test_inputs_that_are_not_cast_say_nothing(method: CastMethod) -> None:
     assert input_warnings(brought("float16", method), (torch.tensor([1e6]),), {}) == ()
+
+
+def test_an_input_of_nothing_but_infinities_is_said_without_a_largest_value() -> None:
+    infinities = torch.tensor([math.inf, math.inf, -math.inf])
+    (warning,) = input_warnings(brought("float8_e4m3fn"), (infinities,), {})
+    assert warning.endswith("become ±448.")
