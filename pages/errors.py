@@ -62,6 +62,8 @@ def distributions(output: OutputComparison, comparison: Comparison, result: Comp
         )
         return
     dtype = result.spec.dtype
+    floating = [each for each in comparison.outputs if each.distributions]
+    floor = comparison.rounding_floor if len(floating) == 1 else None  # it is the floor of all outputs together
     kind = st.radio(
         "Error",
         KINDS,
@@ -74,7 +76,7 @@ def distributions(output: OutputComparison, comparison: Comparison, result: Comp
     with left:
         show(plot_error_histogram(output, dtype, kind=kind), key=f"{kind}-error")
     with right:
-        show(plot_error_ecdf(output, dtype, rounding_floor=comparison.rounding_floor), key="error-ecdf")
+        show(plot_error_ecdf(output, dtype, rounding_floor=floor), key="error-ecdf")
     show(plot_error_by_magnitude(output, dtype), key="error-by-magnitude")
 
 

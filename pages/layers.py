@@ -17,7 +17,7 @@ Each row of the table is one stored tensor: a **parameter**, a **buffer** (persi
 that no cast sees. *Before* is the model as loaded, *after* the candidate. Tied tensors share one storage; their bytes
 count once, at the first name.
 
-A cast can ruin a model by itself: *became infinite*, *saturated* and *became zero* count stored values that were
+A cast can ruin a model by itself: *became ±inf or NaN*, *saturated* and *became zero* count stored values that were
 fine before. *Relative error* is that of rounding the stored values; half the format's epsilon is the most it can be
 where the values are in the format's normal range.
 
@@ -101,7 +101,7 @@ def _table(rows: list[TensorAudit]) -> pd.DataFrame:
             "bytes after": [row.bytes_after for row in rows],
             "tied to": [row.tied_to or "" for row in rows],
             "why": [row.reason for row in rows],
-            "became infinite": [values and values.became_nonfinite for values in stored],
+            "became ±inf or NaN": [values and values.became_nonfinite for values in stored],
             "saturated": [values and values.saturated for values in stored],
             "became zero": [values and values.became_zero for values in stored],
             "became subnormal": [values and values.became_subnormal for values in stored],

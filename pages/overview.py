@@ -10,7 +10,8 @@ from pages.ui.job import current_result
 from precision.charts import plot_error_histogram, plot_side_by_side, plot_stored_bytes, plot_timing
 from precision.names import escape_markdown, for_markdown
 from precision.results import CastAudit, CompareResult, OutputComparison
-from precision.units import bytes_text, change_text, number_text, seconds_text, speed_text
+from precision.speed import compare_speed
+from precision.units import bytes_text, change_text, number_text, seconds_text
 from precision.verdict import judge
 
 SHORT_TABLE = 15
@@ -87,7 +88,7 @@ def four_numbers(result: CompareResult) -> None:
         speed.metric(
             f"Time per run in {result.spec.dtype}",
             seconds_text(candidate.median_s),
-            delta=f"{speed_text(reference.median_s, candidate.median_s)} {seconds_text(reference.median_s)}",
+            delta=f"{compare_speed(result.cost).text} {seconds_text(reference.median_s)}",
             delta_color="off",
             delta_arrow="off",
             help=f"Measured: median of {candidate.runs:,} runs by torch.utils.benchmark, in turns with "

@@ -258,8 +258,9 @@ class ElementPair(Result):
 
     output: str
     index: tuple[int, ...]
-    reference: float
-    candidate: float
+    reference: int | float
+    """Exact: an integer or boolean output's as an integer, any other's as a float."""
+    candidate: int | float
     abs_error: float | None
     """None where either side is not finite, and for integers and booleans."""
     ulp_error: float | None

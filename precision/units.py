@@ -105,23 +105,5 @@ def change_text(before: float, after: float) -> str:
     return f"−{change}" if after < before else f"+{change}"
 
 
-def speed_text(reference_s: float, candidate_s: float) -> str:
-    """How much faster than the reference the candidate is, to go before the reference's time.
-
-    >>> speed_text(2.0, 1.0), speed_text(1.0, 1.02), speed_text(1.0, 19.0)
-    ('2.0 × faster than', 'about as fast as', '19 × slower than')
-    """
-    ratio = reference_s / candidate_s
-    if 0.95 <= ratio <= 1.05:
-        return "about as fast as"
-    if ratio > 1:
-        return f"{_ratio(ratio)} × faster than"
-    return f"{_ratio(1 / ratio)} × slower than"
-
-
-def _ratio(ratio: float) -> str:
-    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
-
-
 def _three_digits(value: float) -> str:
     return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"

@@ -41,8 +41,9 @@ def _round_numbers(first: float, last: float) -> list[float]:
     mantissas = (1, 2, 5) if decades < 2 else (1, 3) if decades < 3 else (1,)
     step = max(1, math.ceil(decades / MAX_TICKS))
     powers = [power for power in range(math.floor(first), math.ceil(last) + 1) if power % step == 0]
-    ticks = [(float(f"{mantissa}e{power}"), math.log10(mantissa) + power) for power in powers for mantissa in mantissas]
-    return [tick for tick, at in ticks if first <= at <= last and 0 < tick < math.inf]
+    ticks = [float(f"{mantissa}e{power}") for power in powers for mantissa in mantissas]
+    # Where the tick is, not where it should be: the smallest floats are far apart.
+    return [tick for tick in ticks if 0 < tick < math.inf and first <= math.log10(tick) <= last]
 
 
 def evenly_spaced(low: float, high: float) -> list[float]:

@@ -26,6 +26,8 @@ _LEAST_VISIBLE = 0.15
 """Share of the width that a guide must cross."""
 _ENOUGH_FOR_A_TREND = 100
 """Elements with an error, below which no trend is claimed."""
+_STEADY = (0.7, 1.3)
+"""Slopes of log error over log magnitude at which the relative error counts as steady."""
 
 
 class Guide(NamedTuple):
@@ -102,7 +104,9 @@ def _finding(pairs: Histogram2D) -> str:
     slope = _slope(pairs) if rest >= _ENOUGH_FOR_A_TREND else None
     if slope is None:
         return f"Error against magnitude, {count_text(rest, 'element')}"
-    if slope > 0.7:
+    if slope > _STEADY[1]:
+        return "Errors grow faster than the values"
+    if slope > _STEADY[0]:
         return "Errors grow with the values: a steady relative error"
     if slope < 0.3:
         return "Errors do not grow with the values: small values suffer most"

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.error_histogram import left_out, no_errors_because
+from precision.charts.error_histogram import all_exact, left_out, no_errors_because
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.names import plain
@@ -21,6 +21,8 @@ _KIND = "Cumulative distribution of the absolute error, logarithmic axis"
 _DASHES = ("dash", "dot")
 _MARGIN_FACTOR = 1.3
 """Free space left and right of all that is drawn."""
+_ENOUGH_FOR_P99 = 100
+"""Elements, below which the 99th percentile lies between the largest two errors and says nothing of its own."""
 
 
 class EcdfInfo(NamedTuple):
@@ -45,20 +47,26 @@ def plot_error_ecdf(output: OutputComparison, dtype: str, *, rounding_floor: Err
     Args:
         output: one output of a comparison.
         dtype: the candidate's format, which gives the colour.
-        rounding_floor: adds its mean and maximum as lines: no computation in the format does better.
+        rounding_floor: of this output alone; adds its mean and maximum as lines: no computation in the format does
+            better. Ignored where it is over another number of elements than the output's errors.
     """
     return _ecdf_figure(_ecdf_info(output, dtype, rounding_floor=rounding_floor))
 
 
 def _ecdf_info(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMetrics | None) -> EcdfInfo:
-    ecdf = output.distributions.ecdf if output.distributions else None
-    if ecdf is None or not ecdf.values:
-        return _nothing(dtype, f"{plain(output.path)}: no errors to rank", no_errors_because(output))
-    shares = _shares(ecdf, output.metrics.quantile_elements)
-    exact_share = shares.pop(0.0, 0.0)
+    title = f"{plain(output.path)}: no errors to rank"
+    distributions = output.distributions
+    if distributions is None or not distributions.ecdf.values:
+        return _nothing(dtype, title, no_errors_because(output))
+    metrics = output.metrics
+    if metrics.max_abs_error == 0:
+        return _nothing(dtype, all_exact(metrics), "A logarithmic axis cannot show zero.")
+    exact_share = distributions.absolute.zeros / metrics.finite_pairs
+    shares = _shares(distributions.ecdf, metrics, exact_share)
     if not shares:
-        count = output.metrics.finite_pairs
-        return _nothing(dtype, f"Exact: all {count:,} errors are zero", "A logarithmic axis cannot show zero.")
+        return _nothing(dtype, title, "Every difference is beyond float64.")
+    if rounding_floor and rounding_floor.finite_pairs != metrics.finite_pairs:
+        rounding_floor = None
     floors = _floors(rounding_floor)
     drawn = [*shares, *(value for _, value in floors)]
     left, right = min(drawn) / _MARGIN_FACTOR or min(drawn), min(max(drawn) * _MARGIN_FACTOR, sys.float_info.max)
@@ -67,21 +75,34 @@ def _ecdf_info(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMet
         values=(left, *shares, right),
         probabilities=(exact_share, *shares.values(), max(shares.values())),
         floors=floors,
-        title=f"99 % of the errors are at most {number_text(output.metrics.p99_abs_error)}",
-        detail=_detail(output.metrics, exact_share, rounding_floor),
+        title=_finding(metrics, {0.0: exact_share, **shares}),
+        detail=_detail(metrics, exact_share, rounding_floor),
         empty=None,
     )
 
 
-def _shares(ecdf: Ecdf, elements: int) -> dict[float, float]:
-    """The share of elements at most as large as each finite quantile, ascending.
+def _shares(ecdf: Ecdf, metrics: ErrorMetrics, exact_share: float) -> dict[float, float]:
+    """The share of elements with an error at most as large as each finite quantile but zero, ascending.
 
     The p-quantile of n elements lies at rank p(n - 1), counted from 0: so many elements and one more are at most it.
+    Both ends are those of the whole output, also where the quantiles come from a sample of it.
     """
+    elements, largest = metrics.quantile_elements, metrics.max_abs_error
     ranks = (math.floor(p * (elements - 1) * (1 + sys.float_info.epsilon)) for p in ecdf.probabilities)
-    return {
-        value: (rank + 1) / elements for value, rank in zip(ecdf.values, ranks, strict=True) if math.isfinite(value)
+    shares = {
+        value: max((rank + 1) / elements, exact_share)
+        for value, rank in zip(ecdf.values, ranks, strict=True)
+        if 0 < value < math.inf
     }
+    return shares if largest is None or math.isinf(largest) else {**shares, largest: 1.0}
+
+
+def _finding(metrics: ErrorMetrics, shares: dict[float, float]) -> str:
+    p99, largest = metrics.p99_abs_error, metrics.max_abs_error
+    if p99 is None or metrics.quantile_elements < _ENOUGH_FOR_P99 or p99 == largest:
+        return f"All errors are at most {number_text(largest)}"
+    share = max(share for value, share in shares.items() if value <= p99)
+    return f"{share_text(share)} of the errors are at most {number_text(p99)}"
 
 
 def _nothing(dtype: str, title: str, reason: str) -> EcdfInfo:

@@ -29,7 +29,7 @@ _LOG_COUNT_FLOOR = 0.5
 _SPIKE = 100
 """Times the median bar, above which the highest is drawn on a logarithmic axis."""
 _BALANCED = 0.1
-"""Signed error balance within which neither direction is said to lead."""
+"""Signed error balance, among the errors that are not zero, within which neither direction is said to lead."""
 
 
 class HistogramInfo(NamedTuple):
@@ -86,7 +86,7 @@ def _histogram_info(output: OutputComparison, dtype: str, *, kind: HistogramKind
         zeros=histogram.zeros,
         log=histogram.log,
         log_counts=kind == "signed" and _is_a_spike(histogram.counts),
-        title=_finding(output.metrics, kind),
+        title=_finding(output, kind),
         detail=left_out(output.metrics),
         empty=None,
     )
@@ -120,11 +120,12 @@ def left_out(metrics: ErrorMetrics) -> str:
     return f"{counted}; {missing:,} more left out: infinite or NaN" if missing else counted
 
 
-def _finding(metrics: ErrorMetrics, kind: HistogramKind) -> str:
+def _finding(output: OutputComparison, kind: HistogramKind) -> str:
+    metrics = output.metrics
     if metrics.max_abs_error == 0:
-        return f"Exact: all {metrics.finite_pairs:,} errors are zero"
+        return all_exact(metrics)
     if kind == "signed":
-        return _lean(metrics.error_balance)
+        return _lean(output)
     typical = metrics.mean_ulp_error if kind == "ulp" else metrics.median_abs_error
     largest = metrics.max_ulp_error if kind == "ulp" else metrics.max_abs_error
     if typical is None or largest is None:
@@ -134,12 +135,23 @@ def _finding(metrics: ErrorMetrics, kind: HistogramKind) -> str:
     return f"Half of the errors are at most {number_text(typical)}, all at most {number_text(largest)}"
 
 
-def _lean(balance: float | None) -> str:
-    if balance is None:
+def all_exact(metrics: ErrorMetrics) -> str:
+    """The title of an output without any error."""
+    return f"Exact: all {metrics.finite_pairs:,} errors are zero"
+
+
+def _lean(output: OutputComparison) -> str:
+    """Judged among the errors that are not zero: however many elements are exact, the others may all go one way."""
+    metrics = output.metrics
+    if output.distributions is None or metrics.error_balance is None:
         return "Signed error"
-    if abs(balance) <= _BALANCED:
-        return f"Errors go up about as often as down (balance {round(balance, 2) or 0:.2g})"
-    return f"Errors lean {'up' if balance > 0 else 'down'} (balance {balance:+.2f}, where ±1 is always)"
+    errors = metrics.finite_pairs - output.distributions.absolute.zeros
+    more_up_than_down = round(metrics.error_balance * metrics.finite_pairs)
+    up, down = (errors + more_up_than_down) // 2, (errors - more_up_than_down) // 2
+    if abs(more_up_than_down) <= _BALANCED * errors:
+        return f"Errors go up about as often as down ({up:,} and {down:,})"
+    way, many = ("up", up) if up > down else ("down", down)
+    return f"Errors lean {way}: {share_text(many / errors)} of those that are not zero"
 
 
 def _histogram_figure(info: HistogramInfo) -> go.Figure:

@@ -18,12 +18,18 @@ _MAX_TICKS = 8
 
 
 class ValuePair(NamedTuple):
-    """One element; `difference` is None where either side is not finite."""
+    """One element of both outputs."""
 
     label: str
-    reference: float
-    candidate: float
-    difference: float | None
+    reference: int | float
+    candidate: int | float
+    difference: int | float | None
+    """candidate − reference, exact for integers; None where it is infinite or NaN."""
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both sides are equal, or both NaN."""
+        return self.reference == self.candidate or (math.isnan(self.reference) and math.isnan(self.candidate))
 
 
 class SideBySideInfo(NamedTuple):
@@ -40,7 +46,8 @@ class SideBySideInfo(NamedTuple):
 def plot_side_by_side(output: OutputComparison, dtype: str) -> go.Figure:
     """The previewed elements of an output as both models computed them, and candidate − reference below.
 
-    Where a side is NaN or infinite, it has no dot above; its value is written into the lower panel.
+    Where a side is NaN or infinite, it has no dot above; its value is written into the lower panel, as is a difference
+    beyond float64.
 
     Args:
         output: one output of a comparison.
@@ -66,21 +73,19 @@ def _side_by_side_info(output: OutputComparison, dtype: str) -> SideBySideInfo:
     return SideBySideInfo(output.reference_dtype, dtype, pairs, _finding(pairs), shown, None)
 
 
-def _difference(reference: float, candidate: float) -> float | None:
+def _difference(reference: int | float, candidate: int | float) -> int | float | None:
     difference = candidate - reference
     return difference if math.isfinite(difference) else None
 
 
 def _finding(pairs: tuple[ValuePair, ...]) -> str:
-    bad = sum(not math.isfinite(pair.candidate) for pair in pairs)
-    if bad:
-        return f"{bad:,} of the {len(pairs):,} values shown are infinite or NaN in the candidate"
-    largest = max((abs(pair.difference) for pair in pairs if pair.difference is not None), default=None)
-    if largest is None:
-        return "The reference's values are infinite or NaN"
-    if largest == 0:
+    different = [pair.difference for pair in pairs if not pair.is_same]
+    if not different:
         return f"The {len(pairs):,} values shown are exactly equal"
-    return f"The values shown differ by at most {number_text(largest)}"
+    sizes = [abs(difference) for difference in different if difference is not None]
+    if beyond := len(different) - len(sizes):
+        return f"The difference is infinite or NaN for {beyond:,} of the {len(pairs):,} values shown"
+    return f"The values shown differ by at most {number_text(max(sizes))}"
 
 
 def _side_by_side_figure(info: SideBySideInfo) -> go.Figure:
@@ -139,7 +144,7 @@ def _side_by_side_figure(info: SideBySideInfo) -> go.Figure:
 
 def _add_differences(figure: go.Figure, info: SideBySideInfo) -> None:
     figure.add_bar(
-        y=[pair.difference for pair in info.pairs],
+        y=[None if pair.difference is None else float(pair.difference) for pair in info.pairs],
         yaxis="y2",
         name="candidate − reference",
         showlegend=False,
@@ -149,7 +154,8 @@ def _add_differences(figure: go.Figure, info: SideBySideInfo) -> None:
     )
     for at, pair in enumerate(info.pairs):
         if pair.difference is None:
-            odd = pair.reference if math.isfinite(pair.candidate) else pair.candidate
+            sides = (pair.candidate, pair.reference)
+            odd = next((side for side in sides if not math.isfinite(side)), pair.candidate - pair.reference)
             figure.add_annotation(
                 x=at,
                 y=0,
@@ -162,5 +168,5 @@ def _add_differences(figure: go.Figure, info: SideBySideInfo) -> None:
             )
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _finite(value: int | float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -49,7 +49,8 @@ class StoredValuesInfo(NamedTuple):
 def plot_stored_values(audit: CastAudit, dtype: str) -> go.Figure:
     """Per affected tensor, how many stored values became non-finite, saturated, zero or subnormal.
 
-    The `MAX_TENSORS` worst are drawn: overflow first, then what vanished.
+    The `MAX_TENSORS` worst are drawn: overflow first, then what vanished. A tensor that is still tied to another is
+    counted there.
 
     Args:
         audit: of the cast.
@@ -76,7 +77,7 @@ def _stored_values_info(audit: CastAudit, dtype: str) -> StoredValuesInfo:
 
 def _damage(tensor: TensorAudit) -> DamagedTensor | None:
     stored: StoredValues | None = tensor.stored
-    if stored is None:
+    if stored is None or tensor.tie_kept:
         return None
     return DamagedTensor(tensor.fqn, stored.elements, tuple(getattr(stored, field) for _, _, field in DAMAGE))
 

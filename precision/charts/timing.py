@@ -10,7 +10,8 @@ from precision.charts.frame import empty_figure, frame, marker
 from precision.charts.palette import OUTLINE
 from precision.names import for_plotly, plain
 from precision.results import Cost, Timing
-from precision.units import count_text, seconds_text, speed_text
+from precision.speed import compare_speed
+from precision.units import count_text, seconds_text
 
 _KIND = "Bars of the median time of one forward pass, with the interquartile range"
 
@@ -50,7 +51,10 @@ def _timing_info(cost: Cost | None, *, reference: str, candidate: str) -> Timing
     first = _timed("reference", reference, cost.reference_time)
     second = _timed("candidate", candidate, cost.candidate_time)
     return TimingInfo(
-        (first, second), _finding(first, second), _detail(cost.reference_time, cost.candidate_time), empty=None
+        runs=(first, second),
+        title=_finding(cost, reference=first.dtype, candidate=second.dtype),
+        detail=_detail(cost.reference_time, cost.candidate_time),
+        empty=None,
     )
 
 
@@ -58,21 +62,25 @@ def _timed(role: str, dtype: str, timing: Timing) -> TimedRun:
     return TimedRun(role, plain(dtype), timing.median_s, timing.iqr_s)
 
 
-def _finding(reference: TimedRun, candidate: TimedRun) -> str:
-    if abs(reference.median_s - candidate.median_s) <= (reference.iqr_s + candidate.iqr_s) / 2:
-        return f"{candidate.dtype} and {reference.dtype} take the same time here, within the spread"
-    if not (reference.median_s and candidate.median_s):
+def _finding(cost: Cost, *, reference: str, candidate: str) -> str:
+    speed = compare_speed(cost)
+    if speed.ratio is not None:
+        return f"{candidate} is {speed.text} {reference} here"
+    if not (cost.reference_time.median_s and cost.candidate_time.median_s):
         return "Too short to compare"
-    speed = speed_text(reference.median_s, candidate.median_s)
-    return f"{candidate.dtype} is {speed} {reference.dtype} here"
+    return f"{candidate} and {reference} cannot be told apart here: the times overlap within their spread"
 
 
 def _detail(reference: Timing, candidate: Timing) -> str:
     threads = " and ".join(dict.fromkeys(count_text(timing.threads, "thread") for timing in (reference, candidate)))
     return (
-        f"median of {reference.runs:,} runs of the reference and {candidate.runs:,} of the candidate, {threads}; "
+        f"median of {_blocks(reference)} of the reference and {_blocks(candidate)} of the candidate, {threads}; "
         "whisker: interquartile range"
     )
+
+
+def _blocks(timing: Timing) -> str:
+    return f"{count_text(timing.blocks, 'block')} ({count_text(timing.runs, 'run')})"
 
 
 def _timing_figure(info: TimingInfo) -> go.Figure:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from precision.cli.tables import columns
 from precision.names import plain
 from precision.results import CastAudit, CompareResult, Cost, TensorAudit
-from precision.units import bytes_text, number_text, seconds_text, share_text, speed_text
+from precision.speed import compare_speed
+from precision.units import bytes_text, number_text, seconds_text, share_text
 from precision.verdict import judge
 
 
@@ -81,7 +82,7 @@ def _floor(value: float | None) -> str:
 def _time(cost: Cost, dtype: str) -> tuple[str, str]:
     before, after = cost.reference_time, cost.candidate_time
     times = f"{seconds_text(before.median_s)} → {seconds_text(after.median_s)}"
-    return times, f"{dtype} is {speed_text(before.median_s, after.median_s)} the reference here"
+    return times, f"{dtype} is {compare_speed(cost).text} the reference here"
 
 
 def _bytes(before: int, after: int) -> str:

@@ -86,12 +86,20 @@ def _first_mismatches(reference: Tensor, candidate: Tensor) -> Iterator[int]:
 
 def _elements(reference: Leaf, candidate: Leaf, fmt: NumericFormat, *, start: int, count: int) -> Iterator[ElementPair]:
     part = slice(start, start + count)
-    sides = (leaf.tensor.reshape(-1)[part].cpu().to(torch.float64).tolist() for leaf in (reference, candidate))
+    sides = (_values(leaf, part) for leaf in (reference, candidate))
     for place, (r, y) in enumerate(zip(*sides, strict=True), start):
         yield _element(reference, fmt, place=place, r=r, y=y)
 
 
-def _element(leaf: Leaf, fmt: NumericFormat, *, place: int, r: float, y: float) -> ElementPair:
+def _values(leaf: Leaf, part: slice) -> list[int] | list[float]:
+    """As Python numbers; integers stay integers, because float64 does not hold all of 64 bits."""
+    values = leaf.tensor.reshape(-1)[part].cpu()
+    if leaf.has_magnitudes:
+        return [float(value) for value in values.to(torch.float64).tolist()]
+    return [int(value) for value in values.tolist()]
+
+
+def _element(leaf: Leaf, fmt: NumericFormat, *, place: int, r: int | float, y: int | float) -> ElementPair:
     has_magnitude = leaf.has_magnitudes and math.isfinite(r) and math.isfinite(y)
     abs_error = abs(y - r) if has_magnitude else None
     return ElementPair(

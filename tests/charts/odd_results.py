@@ -25,9 +25,10 @@ HOSTILE_NAME = "<img src=x onerror=alert(1)>%{y}\u202e![t](http://example.org)" 
 ITEM_BYTES = {"float64": 8, "float32": 4, "float16": 2, "float8_e4m3fn": 1, "int64": 8, "bool": 1, "complex64": 8}
 
 
-def metrics(errors: Sequence[float]) -> ErrorMetrics:
-    """Of these signed errors."""
-    return output([1.0] * len(errors), errors).metrics
+def floor_of(compared: OutputComparison, *, mean: float, largest: float) -> ErrorMetrics:
+    """A rounding floor over as many finite pairs as `compared` has."""
+    errors = {"mean_abs_error": mean, "max_abs_error": largest}
+    return compared.metrics.model_copy(update=errors)
 
 
 def output(
@@ -39,6 +40,15 @@ def output(
         reference=r.to(dtype), candidate=(r + e).to(dtype), repeat=None, fmt=format_named("float16")
     )
     return compared.outputs[0].model_copy(update={"path": path})
+
+
+def compared(
+    reference: Sequence[float], candidate: Sequence[float], *, dtype: torch.dtype = torch.float64
+) -> OutputComparison:
+    """An output of these values, compared in float16."""
+    sides = {side: torch.tensor(values, dtype=dtype) for side, values in (("r", reference), ("y", candidate))}
+    found = compare_outputs(reference=sides["r"], candidate=sides["y"], repeat=None, fmt=format_named("float16"))
+    return found.outputs[0]
 
 
 def _many(scale: float, n: int = 20_000) -> tuple[list[float], list[float]]:
@@ -81,6 +91,10 @@ OUTPUTS: dict[str, OutputComparison] = {
     "extreme": output([1e308, 5e-324, 1e-310], [1e308, 5e-324, 1e-320]),
     "smallest": output([5e-324], [5e-324]),
     "largest": output([1.7e308], [-1.7e308]),
+    "beyond float64": compared([1e308, 1.0], [-1e308, 1.0]),
+    "all beyond float64": compared([1e308], [-1e308]),
+    "large integers": compared([2**63 - 1, 2**53], [-(2**63), 2**53 + 1], dtype=torch.int64),
+    "booleans": compared([True, False], [False, True], dtype=torch.bool),
     "hostile": output([1.0, 2.0], [1e-3, 2e-3], path=HOSTILE_NAME),
 }
 
@@ -92,6 +106,7 @@ def tensor(
     before: str = "float32",
     after: str = "float16",
     tied_to: str | None = None,
+    tie_kept: bool = True,
     stored: StoredValues | None = None,
 ) -> TensorAudit:
     sizes = [math.prod(shape) * ITEM_BYTES[dtype] for dtype in (before, after)]
@@ -107,7 +122,7 @@ def tensor(
         counted_bytes_before=counted[0],
         counted_bytes_after=counted[1],
         tied_to=tied_to,
-        tie_kept=True if tied_to else None,
+        tie_kept=tie_kept if tied_to else None,
         changed=before != after,
         reason="",
         stored=stored,
@@ -179,12 +194,13 @@ AUDITS: dict[str, CastAudit] = {
 
 
 def timing(median_s: float, iqr_s: float) -> Timing:
-    return Timing(median_s=median_s, iqr_s=iqr_s, runs=100, threads=2, warnings=())
+    return Timing(median_s=median_s, iqr_s=iqr_s, blocks=9, runs=900, threads=2, warnings=())
 
 
 COSTS: dict[str, Cost | None] = {
     "slower": Cost(reference_time=timing(0.051, 2e-3), candidate_time=timing(0.552, 2e-2)),
     "faster": Cost(reference_time=timing(5e-5, 2e-6), candidate_time=timing(1e-5, 1e-6)),
+    "slightly slower": Cost(reference_time=timing(5e-5, 1e-6), candidate_time=timing(5.3e-5, 1e-6)),
     "the same": Cost(reference_time=timing(5e-5, 2e-6), candidate_time=timing(5.1e-5, 2e-6)),
     "no time at all": Cost(reference_time=timing(0.0, 0.0), candidate_time=timing(1e-9, 0.0)),
     "not measured": None,

@@ -14,7 +14,7 @@ import pytest
 
 from precision import charts
 from precision.charts.frame import DETAIL_CHARACTERS, TITLE_CHARACTERS
-from tests.charts.odd_results import AUDITS, COSTS, OUTPUTS, metrics
+from tests.charts.odd_results import AUDITS, COSTS, OUTPUTS, floor_of
 
 MAX_JSON_BYTES = 500_000
 OWN_TAGS = re.compile(r"</?(br|b|sup|extra)/?>")
@@ -22,8 +22,12 @@ Draw = Callable[[], go.Figure]
 
 
 def every_chart() -> Iterator[tuple[str, Draw]]:
-    floors = {"no floor": None, "floor": metrics([1e-4, 3e-4]), "exact floor": metrics([0.0])}
     for name, output in OUTPUTS.items():
+        floors = {
+            "no floor": None,
+            "floor": floor_of(output, mean=1e-4, largest=3e-4),
+            "exact floor": floor_of(output, mean=0.0, largest=0.0),
+        }
         for kind in ("signed", "absolute", "ulp"):
             yield f"{kind} of {name}", partial(charts.plot_error_histogram, output, "float16", kind=kind)
         for floor_name, floor in floors.items():
@@ -95,6 +99,7 @@ def _strings(value: object) -> Iterator[str]:
         ("ecdf of exact, floor", "Exact: all 3 errors are zero"),
         ("side by side of empty", "The output has no elements"),
         ("timing not measured", "The run has no timing"),
+        ("ecdf of all beyond float64, floor", "Every difference is beyond float64"),
     ],
 )
 def test_a_figure_without_data_says_why(name: str, said: str) -> None:
@@ -109,16 +114,23 @@ def test_a_figure_without_data_says_why(name: str, said: str) -> None:
     [
         ("timing slower", "float16 is 11 × slower than float32 here"),
         ("timing faster", "float16 is 5.0 × faster than float32 here"),
-        ("timing the same", "float16 and float32 take the same time here,<br>within the spread"),
+        ("timing slightly slower", "float16 is 1.06 × slower than float32 here"),
+        (
+            "timing the same",
+            "float16 and float32 cannot be told apart here:<br>the times overlap within their spread",
+        ),
         ("timing no time at all", "Too short to compare"),
         ("bytes of small", "Stored bytes −50 %: 80 B → 40 B"),
         ("bytes of nothing changed", "The model keeps its 64 B"),
         ("signed of exact", "Exact: all 3 errors are zero"),
-        ("signed of all equal errors", "Errors lean up (balance +1.00, where ±1 is<br>always)"),
+        ("signed of all equal errors", "Errors lean up: 100 % of those that are not zero"),
         ("absolute of all equal errors", "Half of the errors are at most 0.125, all at<br>most 0.125"),
         ("magnitude of many, float64", "Errors grow with the values: a steady relative<br>error"),
         ("side by side of exact", "The 3 values shown are exactly equal"),
-        ("side by side of some NaN and inf", "3 of the 4 values shown are infinite or NaN in<br>the candidate"),
+        ("side by side of some NaN and inf", "The difference is infinite or NaN for 2 of the 4<br>values shown"),
+        ("side by side of beyond float64", "The difference is infinite or NaN for 1 of the 2<br>values shown"),
+        ("ecdf of eight, no floor", "All errors are at most 3.000e-4"),
+        ("ecdf of many, no floor", "99.0 % of the errors are at most 0.6616"),
         ("stored values of small damage", "Stored values: 3 became infinite or NaN, 10<br>became zero"),
     ],
 )  # fmt: skip

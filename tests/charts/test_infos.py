@@ -22,9 +22,10 @@ from precision.charts.stored_bytes import _stored_bytes_info
 from precision.charts.stored_values import MAX_TENSORS, _stored_values_info
 from precision.errors import InputError
 from precision.formats import format_named
-from precision.results import CastAudit
+from precision.results import CastAudit, Ecdf
 from precision.spec import CastMethod
-from tests.charts.odd_results import AUDITS, OUTPUTS, metrics, output, stored, tensor
+from precision.units import number_text
+from tests.charts.odd_results import AUDITS, OUTPUTS, compared, floor_of, output, stored, tensor
 from tests.charts.odd_results import audit as synthetic
 
 DRAWN = [name for name, output in OUTPUTS.items() if output.distributions and name != "huge counts"]
@@ -58,13 +59,99 @@ def test_guides_lie_where_their_names_say() -> None:
 
 
 def test_the_curve_starts_at_the_exact_share_and_ends_at_one() -> None:
-    info = _ecdf_info(OUTPUTS["eight"], "float16", rounding_floor=metrics([0.0, 1e-3]))
+    floor = floor_of(OUTPUTS["eight"], mean=5e-4, largest=1e-3)
+    info = _ecdf_info(OUTPUTS["eight"], "float16", rounding_floor=floor)
     assert info.probabilities[0] == 1 / 8
     assert info.probabilities[-1] == 1
     assert list(info.probabilities) == sorted(info.probabilities)
     assert [value for _, value in info.floors] == pytest.approx([5e-4, 1e-3])
     assert info.values[0] < 1e-4
     assert info.values[-1] > 1e-3
+    assert "largest error 0.3 × the largest from rounding alone" in info.detail
+
+
+@pytest.mark.parametrize("exact", [1, 4, 5, 490, 999])
+def test_the_exact_share_is_counted_not_read_off_the_quantiles(exact: int) -> None:
+    errors = [0.0] * exact + [1e-3 + n * 1e-6 for n in range(1000 - exact)]
+    info = _ecdf_info(output([0.0] * 1000, errors), "float16", rounding_floor=None)
+    assert info.probabilities[0] == exact / 1000
+    assert f"{exact / 10:.1f} % are exact" in info.detail
+    assert list(info.probabilities) == sorted(info.probabilities)
+    assert list(info.values) == sorted(info.values)
+
+
+def test_the_curve_of_a_sample_keeps_the_counts_of_the_whole() -> None:
+    """Of an output larger than the sample, the ECDF alone comes from fewer elements."""
+    whole = output([0.0] * 1000, [0.0] * 500 + [1.0] * 499 + [2.0])
+    zeros = Ecdf(probabilities=(0.0, 0.5, 1.0), values=(0.0, 0.0, 1.0))
+    assert whole.distributions is not None
+    sampled = whole.model_copy(
+        update={
+            "metrics": whole.metrics.model_copy(update={"quantile_elements": 100}),
+            "distributions": whole.distributions.model_copy(update={"ecdf": zeros}),
+        }
+    )
+    info = _ecdf_info(sampled, "float16", rounding_floor=None)
+    assert info.probabilities[0] == 0.5
+    assert (info.values[-2], info.probabilities[-2]) == (2.0, 1.0)
+
+
+def test_a_floor_of_other_elements_is_not_drawn() -> None:
+    eight = OUTPUTS["eight"]
+    of_more = floor_of(eight, mean=5e-4, largest=1e-3).model_copy(update={"finite_pairs": 9})
+    info = _ecdf_info(eight, "float16", rounding_floor=of_more)
+    assert info == _ecdf_info(eight, "float16", rounding_floor=None)
+    assert not info.floors
+    assert "rounding alone" not in info.detail
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(min_value=1, max_value=450), st.integers(min_value=1, max_value=20))
+def test_the_share_in_the_title_of_the_curve_is_true(elements: int, ties: int) -> None:
+    errors = [float(n // ties + 1) for n in range(elements)]
+    drawn = output([0.0] * elements, errors)
+    title = _ecdf_info(drawn, "float16", rounding_floor=None).title
+    p99, largest = drawn.metrics.p99_abs_error, drawn.metrics.max_abs_error
+    assert p99 is not None
+    if elements < 100 or p99 == largest:
+        assert title == f"All errors are at most {number_text(largest)}"
+    else:
+        share = sum(error <= p99 for error in errors) / elements
+        # Between two of the 201 quantiles of a larger output, equal errors cannot be counted.
+        unseen = 0.0 if elements <= 201 or ties == 1 else 1 / 200
+        said, rest = title.split(" % ")
+        assert share - unseen - 0.0005 <= float(said) / 100 <= share + 0.0005
+        assert rest == f"of the errors are at most {number_text(p99)}"
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "title"),
+    [
+        (90, 0, "Errors lean up: 100 % of those that are not zero"),
+        (1, 3, "Errors lean down: 75.0 % of those that are not zero"),
+        (27, 25, "Errors go up about as often as down"),
+        (0, 0, "Exact: all 1,000 errors are zero"),
+    ],
+)
+def test_exact_elements_do_not_dilute_where_the_errors_lean(up: int, down: int, title: str) -> None:
+    errors = [0.5] * up + [-0.5] * down + [0.0] * (1000 - up - down)
+    info = _histogram_info(output([1.0] * 1000, errors), "float16", kind="signed")
+    assert info.title.startswith(title)
+
+
+@pytest.mark.parametrize(
+    ("power", "said"),
+    [
+        (0.0, "do not grow with the values"),
+        (0.5, "grow more slowly than the values"),
+        (1.0, "a steady relative error"),
+        (2.0, "Errors grow faster than the values"),
+    ],
+)
+def test_the_trend_has_a_lower_and_an_upper_bound(power: float, said: str) -> None:
+    magnitudes = [10 ** (n / 500 - 3) for n in range(2000)]
+    drawn = output(magnitudes, [1e-3 * magnitude**power for magnitude in magnitudes])
+    assert said in _magnitude_info(drawn, "float16").title
 
 
 @settings(deadline=None, max_examples=40)
@@ -87,6 +174,30 @@ def test_pairs_are_the_preview_and_differences_are_exact() -> None:
     assert [pair.reference for pair in info.pairs] == [0.5, -0.2, 0.3, 0.8, 0.1, 0.2, -0.4, 0.05]
     assert all(pair.difference == pair.candidate - pair.reference for pair in info.pairs)
     assert [pair.difference for pair in _side_by_side_info(OUTPUTS["nothing finite"], "float16").pairs] == [None] * 2
+
+
+INF, NAN = math.inf, math.nan
+
+
+@pytest.mark.parametrize(
+    ("reference", "candidate", "title"),
+    [
+        ([1.0, 2.0, INF], [1.0, 2.0, 3.0], "The difference is infinite or NaN for 1 of the 3 values shown"),
+        ([1.0, 2.0, 3.0], [1.0, INF, NAN], "The difference is infinite or NaN for 2 of the 3 values shown"),
+        ([INF, NAN], [-INF, INF], "The difference is infinite or NaN for 2 of the 2 values shown"),
+        ([1e308, 1.0], [-1e308, 1.0], "The difference is infinite or NaN for 1 of the 2 values shown"),
+        ([1.0, -INF, NAN], [1.0, -INF, NAN], "The 3 values shown are exactly equal"),
+        ([1.0, INF], [1.5, INF], "The values shown differ by at most 0.5"),
+    ],
+)
+def test_equal_is_said_only_of_equal_values(reference: list[float], candidate: list[float], title: str) -> None:
+    assert _side_by_side_info(compared(reference, candidate), "float16").title == title
+
+
+def test_integers_beyond_float64_are_told_apart() -> None:
+    info = _side_by_side_info(compared([1, 2**53], [1, 2**53 + 1], dtype=torch.int64), "float16")
+    assert [pair.difference for pair in info.pairs] == [0, 1]
+    assert info.title == "The values shown differ by at most 1"
 
 
 class Awkward(nn.Module):
@@ -163,6 +274,15 @@ def test_only_damaged_tensors_are_drawn_the_worst_first() -> None:
     info = _stored_values_info(AUDITS["damaged"], "float16")
     assert [row.fqn for row in info.tensors] == ["a.running_var", "d.weight", "b.weight"]
     assert info.tensors[2].counts == (0, 0, 10, 10**9)
+    tied = synthetic(
+        [
+            tensor("a", stored=stored(zero=7)),
+            tensor("b", tied_to="a", stored=stored(zero=7)),
+            tensor("c", tied_to="a", tie_kept=False, stored=stored(zero=7)),
+        ]
+    )
+    assert [row.fqn for row in _stored_values_info(tied, "float16").tensors] == ["a", "c"]
+    assert _stored_values_info(tied, "float16").title == "Stored values: 14 became zero"
     many = synthetic([tensor(f"w{i}", stored=stored(zero=i + 1)) for i in range(50)])
     assert len(_stored_values_info(many, "float16").tensors) == MAX_TENSORS
 

@@ -88,9 +88,42 @@ def test_integers_show_their_mismatches_without_a_size() -> None:
     candidate[1:, :] = 0
     found = worst_integers(leaf(reference), leaf(candidate), FLOAT16)
     assert [pair.index for pair in found] == [(1, i) for i in range(20)]
-    assert (found[3].reference, found[3].candidate, found[3].abs_error) == (23.0, 0.0, None)
+    assert (found[3].reference, found[3].candidate, found[3].abs_error) == (23, 0, None)
     (flag,) = preview(leaf(torch.tensor([True])), leaf(torch.tensor([False])), FLOAT16)
-    assert (flag.reference, flag.candidate, flag.abs_error) == (1.0, 0.0, None)
+    assert (flag.reference, flag.candidate, flag.abs_error) == (1, 0, None)
+    assert not isinstance(flag.reference, (bool, float))
+
+
+INTEGERS = [
+    (torch.int64, [2**53, 2**53 + 1, 2**63 - 1, -(2**63)]),
+    (torch.uint64, [0, 2**64 - 1]),
+    (torch.int8, [-128, 127]),
+]
+
+
+@pytest.mark.parametrize(("dtype", "values"), INTEGERS)
+def test_integers_are_shown_exactly(dtype: torch.dtype, values: list[int]) -> None:
+    reference = torch.tensor(values, dtype=dtype)
+    candidate = torch.tensor(values[::-1], dtype=dtype)
+    for found in (
+        preview(leaf(reference), leaf(candidate), FLOAT16),
+        worst_integers(leaf(reference), leaf(candidate), FLOAT16),
+    ):
+        shown = [value for pair in found for value in (pair.reference, pair.candidate)]
+        assert shown == [value for pair in zip(values, values[::-1], strict=True) for value in pair]
+        assert {type(value) for value in shown} == {int}
+        assert [ElementPair.model_validate_json(pair.model_dump_json()) for pair in found] == list(found)
+
+
+@given(st.integers(min_value=-(2**63), max_value=2**64 - 1) | st.floats())
+def test_a_value_comes_back_from_json_as_it_was(value: float) -> None:
+    pair = ElementPair(output="y", index=(), reference=value, candidate=value, abs_error=None, ulp_error=None)
+    for back in (
+        ElementPair.model_validate_json(pair.model_dump_json()),
+        ElementPair.model_validate(pair.model_dump(mode="json")),
+    ):
+        assert type(back.reference) is type(value)
+        assert repr(back.reference) == repr(value)
 
 
 @pytest.mark.parametrize(("r", "quantum"), [(0.0, -24), (2.0**-16, -24), (1.0, -10), (1.99, -10), (-2.0, -9), (1e5, 6)])

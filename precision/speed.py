@@ -1,0 +1,47 @@
+"""Whether the candidate is faster than the reference, said only where the measured times can tell."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from precision.results import Cost
+
+
+class Speed(NamedTuple):
+    """The candidate's speed against the reference's."""
+
+    ratio: float | None
+    """The reference's median time over the candidate's, above 1 where the candidate is faster; None where the times
+    cannot be told apart."""
+    text: str
+    """To go before the reference's name or time, such as "2.0 × faster than" or "not told apart from"."""
+
+
+def compare_speed(cost: Cost) -> Speed:
+    """The ratio of the median times, and its words.
+
+    Times no further apart than half the sum of their interquartile ranges are not told apart: the spread alone may
+    have put them in this order. Nor are they where a median is zero, too short for the clock.
+    """
+    reference, candidate = cost.reference_time, cost.candidate_time
+    spread = (reference.iqr_s + candidate.iqr_s) / 2
+    if not (reference.median_s and candidate.median_s) or abs(reference.median_s - candidate.median_s) <= spread:
+        return Speed(None, "not told apart from")
+    return Speed(reference.median_s / candidate.median_s, _speed_text(reference.median_s, candidate.median_s))
+
+
+def _speed_text(reference_s: float, candidate_s: float) -> str:
+    """How much faster than the reference the candidate is; a small difference is not rounded to a larger one.
+
+    >>> _speed_text(2.0, 1.0), _speed_text(1.0, 1.06), _speed_text(1.0, 1.004), _speed_text(1.0, 19.0)
+    ('2.0 × faster than', '1.06 × slower than', '< 1.01 × slower than', '19 × slower than')
+    """
+    faster = candidate_s < reference_s
+    ratio = reference_s / candidate_s if faster else candidate_s / reference_s
+    return f"{_ratio_text(ratio)} × {'faster' if faster else 'slower'} than"
+
+
+def _ratio_text(ratio: float) -> str:
+    if ratio < 1.005:
+        return "< 1.01"
+    return f"{ratio:.2f}" if ratio < 1.995 else f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:.0f}"
