@@ -82,7 +82,7 @@ def distributions(output: OutputComparison, comparison: Comparison, result: Comp
 
 def worst(output: OutputComparison, result: CompareResult) -> None:
     """The elements with the largest errors."""
-    st.subheader("Worst elements", anchor=False)
+    st.header("Worst elements", anchor=False)
     st.caption(f"Of {for_markdown(output.path)}, with their place in the tensor; one-sided infinities and NaN first.")
     downloads.table(
         pd.DataFrame(
@@ -103,7 +103,7 @@ def worst(output: OutputComparison, result: CompareResult) -> None:
 
 def all_metrics(output: OutputComparison, comparison: Comparison, result: CompareResult) -> None:
     """Every metric of this output, beside the two floors."""
-    st.subheader("All metrics", anchor=False)
+    st.header("All metrics", anchor=False)
     columns = {
         "this output": output.metrics,
         "all outputs": comparison.overall,

@@ -12,7 +12,7 @@ from precision.names import escape_markdown, for_markdown
 from precision.results import CastAudit, CompareResult, OutputComparison
 from precision.speed import compare_speed
 from precision.units import bytes_text, change_text, number_text, seconds_text
-from precision.verdict import judge
+from precision.verdict import Verdict, judge
 
 SHORT_TABLE = 15
 """A table of up to this many rows is shown whole."""
@@ -34,9 +34,8 @@ def main() -> None:
     result = current_result()
     verdict = judge(result)
     frame.header(f"{frame.model_name(result)} in {result.spec.dtype}: {verdict.word}", result)
-    with st.container(border=True):
-        st.markdown(f"**{verdict.word.capitalize()}.** {escape_markdown(verdict.sentence)}")
-        st.caption(f"Rule: {verdict.rule}")
+    if result.comparison:
+        verdict_box(verdict)
     four_numbers(result)
     if result.comparison and result.comparison.outputs:
         output = frame.pick_output(result.comparison.outputs)
@@ -57,6 +56,13 @@ def main() -> None:
     if result.audit:
         dtypes(result.audit)
     frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def verdict_box(verdict: Verdict) -> None:
+    """The verdict's sentence, and the rule that gave it."""
+    with st.container(border=True):
+        st.markdown(f"**{verdict.word.capitalize()}.** {escape_markdown(verdict.sentence)}")
+        st.caption(f"Rule: {verdict.rule}")
 
 
 def four_numbers(result: CompareResult) -> None:
@@ -109,7 +115,7 @@ def side_by_side(output: OutputComparison, result: CompareResult) -> None:
             "absolute error": [pair.abs_error for pair in output.preview],
         }
     )
-    st.subheader("Outputs side by side", anchor=False)
+    st.header("Outputs side by side", anchor=False)
     shown = "all" if output.metrics.elements == len(output.preview) else f"the first {len(output.preview)}"
     st.caption(
         f"{for_markdown(output.path)}, shape {list(output.shape)}, {output.reference_dtype} against "
@@ -127,7 +133,7 @@ def side_by_side(output: OutputComparison, result: CompareResult) -> None:
 def dtypes(audit: CastAudit) -> None:
     """Every tensor's dtype before and after."""
     changed = sum(tensor.changed for tensor in audit.tensors)
-    st.subheader(f"{changed} of {len(audit.tensors)} tensors changed dtype", anchor=False)
+    st.header(f"{changed} of {len(audit.tensors)} tensors changed dtype", anchor=False)
     st.dataframe(
         pd.DataFrame(
             {

@@ -7,9 +7,9 @@ import shlex
 import streamlit as st
 
 from pages.ui import downloads
-from pages.ui.job import run_again
+from pages.ui.job import run_again, say_failure
 from precision.glossary import metric_named, term_named
-from precision.names import escape_markdown, for_markdown
+from precision.names import escape_markdown
 from precision.results import CompareResult, OutputComparison
 from precision.spec import RunSpec
 
@@ -25,11 +25,7 @@ def header(finding: str, result: CompareResult) -> None:
         help=f"{escape_markdown(result.execution.explanation)}\n\n{term_named(result.execution.label).definition}",
     )
     if result.failure:
-        where = f" in {for_markdown(result.failure.where)}" if result.failure.where else ""
-        st.error(
-            f"**Stopped{where}.** {escape_markdown(result.failure.message)}\n\nWhat was measured before is shown.",
-            icon=":material/error:",
-        )
+        say_failure(result.failure, kept="\n\nWhat was measured before is shown.")
     if result.warnings:
         st.warning("  \n".join(escape_markdown(warning) for warning in result.warnings), icon=":material/warning:")
 

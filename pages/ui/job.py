@@ -19,6 +19,8 @@ from precision.units import seconds_text
 _QUICK_S = 0.9
 """A run that ends within this time is shown at once, without a progress bar flashing by."""
 _POLL_S = 0.5
+CANCELLED = "cancelled"
+"""Stage of a failure that somebody asked for."""
 
 log = logging.getLogger("precision.pages")
 
@@ -120,16 +122,25 @@ def _progress_text(job: Job) -> str:
 
 
 def _ended_early(job: Job) -> CompareResult:
+    """What was measured before the end, with the reason; without anything measured, the reason alone."""
     if job.status == "cancelled":
-        st.info("The run was cancelled. Nothing is computing.", icon=":material/stop_circle:")
+        failure = Failure(stage=CANCELLED, where=None, message="The run was cancelled. Nothing is computing.")
     else:
-        st.error(escape_markdown(job.error or "The run ended without a result."), icon=":material/error:")
-    st.button("Run again", on_click=run_again, type="primary")
+        failure = Failure(stage=job.stage, where=None, message=job.error or "The run ended without a result.")
     if job.partial is None:
+        say_failure(failure)
         st.stop()
-    st.caption("What was measured before it ended is shown below.")
-    failure = Failure(stage=job.stage, where=None, message=job.error or "The run was cancelled.")
     return job.partial.model_copy(update={"failure": failure})
+
+
+def say_failure(failure: Failure, *, kept: str = "") -> None:
+    """Why a run stopped, and the way to start it again."""
+    if failure.stage == CANCELLED:
+        st.info(f"{escape_markdown(failure.message)}{kept}", icon=":material/stop_circle:")
+    else:
+        where = f"**Stopped in {for_markdown(failure.where)}.** " if failure.where else ""
+        st.error(f"{where}{escape_markdown(failure.message)}{kept}", icon=":material/error:")
+    st.button("Run again", on_click=run_again, type="primary")
 
 
 def _stop_with(message: str) -> NoReturn:

@@ -21,13 +21,11 @@ def route() -> None:
     )
     state.open_link()
     page = st.navigation(
-        {
-            "Explore": [
-                st.Page("pages/overview.py", title="Overview", icon=":material/speed:", default=True),
-                st.Page("pages/layers.py", title="Layers", icon=":material/account_tree:"),
-                st.Page("pages/errors.py", title="Errors", icon=":material/bar_chart:"),
-            ]
-        }
+        [
+            st.Page("pages/overview.py", title="Overview", icon=":material/speed:", default=True),
+            st.Page("pages/layers.py", title="Layers", icon=":material/account_tree:"),
+            st.Page("pages/errors.py", title="Errors", icon=":material/bar_chart:"),
+        ]
     )
     pickers.sidebar(engine().devices())
     try:

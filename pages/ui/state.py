@@ -138,7 +138,7 @@ def follow_job(job: str) -> None:
     st.session_state["job"] = job
 
 
-_VIEW = ("output", "side", "chart", "find")
+_VIEW = ("output", "chart", "find", "show")
 """Settings of a page's own view that its link carries."""
 
 

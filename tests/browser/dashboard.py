@@ -73,15 +73,16 @@ class Dashboard:
         if not self._process.is_running():
             pytest.fail(f"the server ended while it was starting:\n{self.log.read_text()}")
         try:
-            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5) as answer:  # noqa: S310  # own server
                 return bool(answer.status == 200)
         except OSError:
             return False
 
     def workers(self) -> list[psutil.Process]:
         """The processes that run jobs: forked from the fork server, which is a child of the web server."""
-        found: list[psutil.Process] = self._process.children(recursive=True)
-        return [process for process in found if process.ppid() != self._process.pid]
+        family = self._process.children(recursive=True)
+        workers: list[psutil.Process] = [process for process in family if process.ppid() != self._process.pid]
+        return workers
 
     def end(self) -> list[psutil.Process]:
         """Stop the server as a service manager does; the processes that outlive it, which are then killed."""
@@ -144,7 +145,7 @@ class Visit:
 
     def result(self, text: str | re.Pattern[str] = "") -> str:
         """The page's finding, once there is one that contains `text`."""
-        heading = self.page.get_by_role("heading", level=2).filter(has_text=text or None)
+        heading = self.page.get_by_role("heading", level=1).filter(has_text=text or None)
         expect(heading).to_be_visible(timeout=PATIENCE_MS)
         self.settled()
         return heading.inner_text()

@@ -46,5 +46,5 @@ def test_the_sidebar_can_be_used_on_a_phone(dashboard: Dashboard, visitors: Visi
     visit.choose("Format", "bfloat16")
     visit.page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").tap()
     expect(visit.picker("Format")).not_to_be_in_viewport()
-    expect(visit.page.get_by_role("heading", level=2)).to_be_in_viewport()
+    expect(visit.page.get_by_role("heading", level=1)).to_be_in_viewport()
     visit.result("TinyNet in bfloat16")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.browser.dashboard import Dashboard, Visitors
 
 
@@ -41,7 +39,6 @@ def test_the_address_keeps_how_a_page_is_looked_at(dashboard: Dashboard, visitor
     assert visit.page.get_by_role("radio", name="ulp").is_checked()
 
 
-@pytest.mark.xfail(strict=True, reason="the link does not carry the filter of the tensors, and refuses it")
 def test_the_address_keeps_which_tensors_are_shown(dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard).open("/layers")
     visit.result()

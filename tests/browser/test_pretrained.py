@@ -17,7 +17,7 @@ def minilm() -> Path:
 
 def name_checkpoint(visit: Visit, source: str) -> None:
     visit.choose("Model", "From Hugging Face")
-    field = visit.page.get_by_label("Hub id or folder")
+    field = visit.page.get_by_role("textbox", name="Hub id or folder")
     field.fill(source)
     field.press("Enter")
 
