@@ -81,14 +81,13 @@ class Dashboard:
     def workers(self) -> list[psutil.Process]:
         """The processes that run jobs: forked from the fork server, which is a child of the web server."""
         family = self._process.children(recursive=True)
-        workers: list[psutil.Process] = [process for process in family if process.ppid() != self._process.pid]
-        return workers
+        return [process for process in family if process.ppid() != self._process.pid]
 
     def end(self) -> list[psutil.Process]:
         """Stop the server as a service manager does; the processes that outlive it, which are then killed."""
         family = [self._process, *self._process.children(recursive=True)]
         self._process.terminate()
-        _, survivors = psutil.wait_procs(family, timeout=_ENDS_WITHIN_S)
+        survivors: list[psutil.Process] = psutil.wait_procs(family, timeout=_ENDS_WITHIN_S)[1]
         for process in survivors:
             process.kill()
         return survivors

@@ -63,8 +63,8 @@ def test_a_killed_worker_ends_one_run_and_nothing_else(dashboard: Dashboard, vis
     assert bystander.numbers() == numbers
     assert bystander.link()["job"] == job
     bystander.page.get_by_text("Input, seed and reference").click()
-    bystander.page.get_by_label("Seed").fill("55")
-    bystander.page.get_by_label("Seed").press("Enter")
+    bystander.page.get_by_role("spinbutton", name="Seed").fill("55")
+    bystander.page.get_by_role("spinbutton", name="Seed").press("Enter")
     bystander.said_in_link("seed", "55")
     bystander.result("TinyNet")
     assert bystander.link()["job"] != job
