@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from tests.browser.dashboard import Dashboard, Visitors
 
 
-def test_the_address_reproduces_the_choice_and_its_result(dashboard: Dashboard, visitors: Visitors) -> None:
+def test_the_address_reproduces_the_choice_and_its_result(
+    dashboard: Dashboard, visitors: Visitors, measured: Callable[[str, float], None]
+) -> None:
     visit = visitors.visit(dashboard).open()
     assert visit.result().startswith("TinyNet in float16")
     in_float16 = visit.numbers()
     assert in_float16["Max absolute error"] == "2.259e-4"
 
     visit.choose("Format", "bfloat16")
+    chosen_at = time.monotonic()
     assert visit.result("in bfloat16").startswith("TinyNet in bfloat16")
+    measured("from choosing another format until its result", time.monotonic() - chosen_at)
     visit.said_in_link("dtype", "bfloat16")
     in_bfloat16, job = visit.numbers(), visit.link()["job"]
     assert in_bfloat16["Max absolute error"] != in_float16["Max absolute error"]
