@@ -26,6 +26,13 @@ class CastMethod(StrEnum):
     AUTOCAST = "autocast"
     WEIGHTS_ONLY = "weights-only"
 
+    @property
+    def label(self) -> str:
+        """How it is written in code, or called."""
+        return {"to": ".to(dtype)", "half": ".half()", "bfloat16": ".bfloat16()", "weights-only": "weights only"}.get(
+            self.value, self.value
+        )
+
 
 _ONLY_FORMAT = {CastMethod.HALF: "float16", CastMethod.BFLOAT16: "bfloat16"}
 _AUTOCAST_FORMATS = ("bfloat16", "float16")

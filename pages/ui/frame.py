@@ -19,7 +19,8 @@ def header(finding: str, result: CompareResult) -> None:
     st.title(finding, anchor=False)
     spec = result.spec
     st.caption(
-        f"**{model_name(result)}** · **{spec.dtype}** against {spec.reference} · method {spec.method.value} · "
+        f"**{model_name(result)}** · **{spec.dtype}** against {spec.reference} · "
+        f"{escape_markdown(spec.method.label)} · "
         f"{escape_markdown(result.device.id)}, {escape_markdown(result.device.name)} · {input_text(result)} · "
         f"arithmetic **{result.execution.label}**",
         help=f"{escape_markdown(result.execution.explanation)}\n\n{term_named(result.execution.label).definition}",

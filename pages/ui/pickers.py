@@ -13,13 +13,6 @@ from precision.results import DeviceInfo, InputChoice, ModelDescription
 from precision.spec import MAX_BATCH, MAX_LENGTH, MAX_TEXT_CHARACTERS, CastMethod, RunSpec, formats_of
 from precision.units import bytes_text, count_text
 
-_METHODS = {
-    CastMethod.TO: ".to(dtype)",
-    CastMethod.HALF: ".half()",
-    CastMethod.BFLOAT16: ".bfloat16()",
-    CastMethod.AUTOCAST: "autocast",
-    CastMethod.WEIGHTS_ONLY: "weights only",
-}
 _METHOD_HELP = """How the model is brought into the format.
 
 - **.to(dtype)** casts every floating tensor, and runs in it.
@@ -89,7 +82,7 @@ def _format_and_method() -> None:
         "Cast method",
         [method.value for method in methods],
         key="method",
-        format_func=lambda value: _METHODS[CastMethod(value)],
+        format_func=lambda value: CastMethod(value).label,
         on_change=state.choice_changed,
         help=_METHOD_HELP,
     )
