@@ -52,7 +52,7 @@ def main() -> None:
         with left:
             show(plot_stored_bytes(result.audit), key="stored-bytes")
     with right:
-        show(plot_timing(result.cost, reference=result.spec.reference, candidate=result.spec.dtype), key="timing")
+        show(plot_timing(result.cost, reference=result.spec.reference, candidate=result.candidate_name), key="timing")
     if result.audit:
         dtypes(result.audit)
     frame.footer(result, how_to_read=HOW_TO_READ)
@@ -82,7 +82,7 @@ def four_numbers(result: CompareResult) -> None:
     if result.audit:
         before, after = result.audit.bytes_before, result.audit.bytes_after
         size.metric(
-            f"Bytes in {result.spec.dtype}",
+            "Stored bytes",
             bytes_text(after),
             delta=f"{change_text(before, after)} from {bytes_text(before)}",
             delta_color="off" if before == after else "green" if after < before else "red",
@@ -92,7 +92,7 @@ def four_numbers(result: CompareResult) -> None:
     if result.cost:
         reference, candidate = result.cost.reference_time, result.cost.candidate_time
         speed.metric(
-            f"Time per run in {result.spec.dtype}",
+            "Time per run, simulated" if result.execution.label == "simulated" else "Time per run",
             seconds_text(candidate.median_s),
             delta=f"{compare_speed(result.cost).text} {seconds_text(reference.median_s)}",
             delta_color="off",

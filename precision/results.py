@@ -367,3 +367,8 @@ class CompareResult(Result):
     failure: Failure | None
     warnings: tuple[str, ...]
     elapsed_s: float
+
+    @property
+    def candidate_name(self) -> str:
+        """The candidate's format, with the word that its times need where its arithmetic is not real."""
+        return f"{self.spec.dtype} (simulated)" if self.execution.label == "simulated" else self.spec.dtype

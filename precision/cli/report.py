@@ -71,7 +71,7 @@ def _numbers(result: CompareResult) -> list[list[str]]:
     if result.audit is not None:
         rows.append(["Stored", _bytes(result.audit.bytes_before, result.audit.bytes_after), ""])
     if result.cost is not None:
-        rows.append(["Time per run", *_time(result.cost, result.spec.dtype)])
+        rows.append(["Time per run", *_time(result.cost, result.candidate_name)])
     return rows
 
 
@@ -79,10 +79,10 @@ def _floor(value: float | None) -> str:
     return "" if value is None else f"rounding the outputs alone: {number_text(value)}"
 
 
-def _time(cost: Cost, dtype: str) -> tuple[str, str]:
+def _time(cost: Cost, candidate: str) -> tuple[str, str]:
     before, after = cost.reference_time, cost.candidate_time
     times = f"{seconds_text(before.median_s)} → {seconds_text(after.median_s)}"
-    return times, f"{dtype} is {compare_speed(cost).text} the reference here"
+    return times, f"{candidate} is {compare_speed(cost).text} the reference here"
 
 
 def _bytes(before: int, after: int) -> str:

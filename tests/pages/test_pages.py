@@ -46,7 +46,7 @@ def test_overview_opens_with_the_articles_result() -> None:
     values = {metric.label: metric.value for metric in app.metric}
     assert values["Mean absolute error"].startswith("2.04")
     assert values["Max absolute error"] == "2.259e-4"
-    assert values["Bytes in float16"] == "60 B"
+    assert values["Stored bytes"] == "60 B"
     assert "TinyNet in float16" in app.title[0].value
     assert "Random weights" in app.warning[0].value
 
@@ -121,3 +121,9 @@ def test_a_cancelled_run_is_said_kept_and_can_be_run_again(running_engine: Engin
     app.run()
     assert "cancelled" in app.info[0].value
     assert [button.label for button in app.button] == ["Run again"]
+
+
+def test_a_simulated_time_is_called_so() -> None:
+    app = opened(link={"dtype": "float8_e4m3fn"})
+    assert "Time per run, simulated" in [metric.label for metric in app.metric]
+    assert any("arithmetic **simulated**" in caption.value for caption in app.caption)
