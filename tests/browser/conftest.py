@@ -40,8 +40,9 @@ def measured(pytestconfig: pytest.Config) -> Callable[[str, float], None]:
     return note
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for each file: while Playwright runs, no other test of this process can run an event loop."""
     executable = shutil.which("chromium")
     if executable is None:
         pytest.fail("Chromium is needed: `make chromium`, or leave these tests out with -m 'not browser'.")

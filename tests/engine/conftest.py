@@ -11,6 +11,8 @@ import pytest
 from precision.engine import Engine, EngineConfig, Job
 from precision.spec import RunSpec
 
+collect_ignore = ["two_devices.py"]
+"""It changes the process that imports it, which must be a worker."""
 TASK = "tests.engine.tasks:run"
 LIMIT_BYTES = 1 << 30
 
