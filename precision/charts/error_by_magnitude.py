@@ -113,10 +113,18 @@ def _finding(pairs: Histogram2D) -> str:
     return "Errors grow more slowly than the values"
 
 
+_FEW = 0.01
+"""Share of the elements that the trend leaves out at each end of the magnitudes."""
+
+
 def _slope(pairs: Histogram2D) -> float | None:
     """Least-squares slope of log error over log magnitude, bins weighted by count; None within a factor of 4."""
     counts = np.asarray(pairs.counts, dtype=np.float64)
     x, y = _log_centres(pairs.x_edges), _log_centres(pairs.y_edges)
+    per_x = counts.sum(axis=0)
+    below = np.cumsum(per_x) / per_x.sum()
+    # A few elements many decades away from all others would decide the slope alone.
+    counts[:, (below < _FEW) | (below - per_x / per_x.sum() > 1 - _FEW)] = 0
     per_x = counts.sum(axis=0)
     total = per_x.sum()
     x_deviation = x - (per_x @ x) / total

@@ -81,7 +81,7 @@ _DIGITS = ModelDescription(
         "E. Alpaydin and C. Kaynak (1998), UCI Machine Learning Repository, CC BY 4.0, "
         "in the selection that scikit-learn (BSD-3-Clause) ships."
     ),
-    good_for="Seeing whether a format changes decisions: real images, true labels, a trained network.",
+    good_for="Errors of a really trained network: real images, true labels.",
     parameters=30_954,
     inputs=(
         InputChoice(
@@ -155,7 +155,7 @@ def _pretrained(model_id: str) -> ModelDescription:
         family="Pretrained",
         weights="trained",
         licence="The checkpoint's own: see its model card.",
-        good_for="Errors and decisions of this checkpoint on real sentences.",
+        good_for="Errors of this checkpoint on real sentences.",
         parameters=None,
         inputs=_TEXT_INPUTS,
     )
