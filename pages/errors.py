@@ -7,7 +7,13 @@ from pages.ui import downloads, frame
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
-from precision.charts import HistogramKind, plot_error_by_magnitude, plot_error_ecdf, plot_error_histogram
+from precision.charts import (
+    HistogramKind,
+    beside_each_other,
+    plot_error_by_magnitude,
+    plot_error_ecdf,
+    plot_error_histogram,
+)
 from precision.glossary import METRICS
 from precision.names import escape_markdown, for_markdown
 from precision.results import CompareResult, Comparison, OutputComparison
@@ -31,7 +37,7 @@ enter no mean.
 def main() -> None:
     """Draw the page."""
     enter_through_router()
-    result = current_result()
+    result = current_result(CompareResult)
     comparison = result.comparison
     if comparison is None or not comparison.outputs:
         frame.header("No outputs to compare", result)
@@ -39,7 +45,7 @@ def main() -> None:
         st.stop()
     overall = comparison.overall
     frame.header(
-        f"The outputs are off by {number_text(overall.mean_abs_error)} on average, "
+        f"{_whose(comparison)} off by {number_text(overall.mean_abs_error)} on average, "
         f"{number_text(overall.max_abs_error)} at most",
         result,
     )
@@ -50,6 +56,11 @@ def main() -> None:
     worst(output, result)
     all_metrics(output, comparison, result)
     frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def _whose(comparison: Comparison) -> str:
+    several = len(comparison.outputs)
+    return f"All {several} outputs together are" if several > 1 else "The outputs are"
 
 
 def distributions(output: OutputComparison, comparison: Comparison, result: CompareResult) -> None:
@@ -72,11 +83,14 @@ def distributions(output: OutputComparison, comparison: Comparison, result: Comp
         horizontal=True,
         help="Signed, absolute, or in units in the last place of the format.",
     )
+    histogram, ecdf = beside_each_other(
+        plot_error_histogram(output, dtype, kind=kind), plot_error_ecdf(output, dtype, rounding_floor=floor)
+    )
     left, right = st.columns(2)
     with left:
-        show(plot_error_histogram(output, dtype, kind=kind), key=f"{kind}-error")
+        show(histogram, key=f"{kind}-error")
     with right:
-        show(plot_error_ecdf(output, dtype, rounding_floor=floor), key="error-ecdf")
+        show(ecdf, key="error-ecdf")
     show(plot_error_by_magnitude(output, dtype), key="error-by-magnitude")
 
 
@@ -84,20 +98,21 @@ def worst(output: OutputComparison, result: CompareResult) -> None:
     """The elements with the largest errors."""
     st.header("Worst elements", anchor=False)
     st.caption(f"Of {for_markdown(output.path)}, with their place in the tensor; one-sided infinities and NaN first.")
+    elements = pd.DataFrame(
+        {
+            "index": [str(list(pair.index)) for pair in output.worst],
+            "reference": [pair.reference for pair in output.worst],
+            "candidate": [pair.candidate for pair in output.worst],
+            "absolute error": [pair.abs_error for pair in output.worst],
+            "ULP error": [pair.ulp_error for pair in output.worst],
+        }
+    )
     downloads.table(
-        pd.DataFrame(
-            {
-                "index": [str(list(pair.index)) for pair in output.worst],
-                "reference": [pair.reference for pair in output.worst],
-                "candidate": [pair.candidate for pair in output.worst],
-                "absolute error": [pair.abs_error for pair in output.worst],
-                "ULP error": [pair.ulp_error for pair in output.worst],
-            }
-        ),
+        elements,
         name=f"{downloads.file_stem(result)}-worst",
         key="worst",
         alt="The elements with the largest absolute error",
-        column_config=downloads.NUMBERS,
+        column_config=downloads.numbers(elements),
     )
 
 
@@ -122,6 +137,11 @@ def all_metrics(output: OutputComparison, comparison: Comparison, result: Compar
         name=f"{downloads.file_stem(result)}-metrics",
         key="metrics",
         alt="Every metric with its definition",
+        column_config={
+            "metric": st.column_config.TextColumn(pinned=True),
+            "definition": st.column_config.TextColumn(width="large"),
+        }
+        | {title: st.column_config.TextColumn(alignment="right") for title in columns},
     )
 
 

@@ -9,7 +9,7 @@ from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
 from precision.charts import plot_module_tree, plot_stored_values
 from precision.names import escape_markdown
-from precision.results import CastAudit, TensorAudit
+from precision.results import CastAudit, CompareResult, TensorAudit
 from precision.units import bytes_text
 
 HOW_TO_READ = """\
@@ -21,7 +21,7 @@ A cast can ruin a model by itself: *became ±inf or NaN*, *saturated* and *becam
 fine before. *Relative error* is that of rounding the stored values; half the format's epsilon is the most it can be
 where the values are in the format's normal range.
 
-In the tree, area is bytes and colour is dtype; the two sides share one scale, so what shrinks is what is saved.
+In the tree, height is bytes and colour is dtype; the two sides share one scale, so what shrinks is what is saved.
 """
 
 FILTERS = ("all", "changed", "unchanged", "damaged values")
@@ -30,7 +30,7 @@ FILTERS = ("all", "changed", "unchanged", "damaged values")
 def main() -> None:
     """Draw the page."""
     enter_through_router()
-    result = current_result()
+    result = current_result(CompareResult)
     audit = result.audit
     if audit is None:
         frame.header("No cast to show", result)

@@ -7,7 +7,13 @@ from pages.ui import downloads, frame
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
-from precision.charts import plot_error_histogram, plot_side_by_side, plot_stored_bytes, plot_timing
+from precision.charts import (
+    beside_each_other,
+    plot_error_histogram,
+    plot_side_by_side,
+    plot_stored_bytes,
+    plot_timing,
+)
 from precision.names import escape_markdown, for_markdown
 from precision.results import CastAudit, CompareResult, OutputComparison
 from precision.speed import compare_speed
@@ -16,6 +22,8 @@ from precision.verdict import Verdict, judge
 
 SHORT_TABLE = 15
 """A table of up to this many rows is shown whole."""
+MOST_WARNINGS = 3
+"""Warnings of the cast that are shown here."""
 
 HOW_TO_READ = """\
 The same input goes through the model twice: in the **reference** precision and in the **candidate** format.
@@ -31,7 +39,7 @@ in turns in one run on the device above; on another device they differ, sometime
 def main() -> None:
     """Draw the page."""
     enter_through_router()
-    result = current_result()
+    result = current_result(CompareResult)
     verdict = judge(result)
     frame.header(f"{frame.model_name(result)} in {result.spec.dtype}: {verdict.word}", result)
     if result.comparison:
@@ -39,11 +47,14 @@ def main() -> None:
     four_numbers(result)
     if result.comparison and result.comparison.outputs:
         output = frame.pick_output(result.comparison.outputs)
+        values, errors = beside_each_other(
+            plot_side_by_side(output, result.spec.dtype), plot_error_histogram(output, result.spec.dtype)
+        )
         left, right = st.columns(2)
         with left:
-            show(plot_side_by_side(output, result.spec.dtype), key="side-by-side")
+            show(values, key="side-by-side")
         with right:
-            show(plot_error_histogram(output, result.spec.dtype), key="absolute-error")
+            show(errors, key="absolute-error")
         side_by_side(output, result)
         for note in result.comparison.notes:
             st.caption(escape_markdown(note))
@@ -53,7 +64,9 @@ def main() -> None:
             show(plot_stored_bytes(result.audit), key="stored-bytes")
     with right:
         show(plot_timing(result.cost, reference=result.spec.reference, candidate=result.candidate_name), key="timing")
+        timing_warnings(result)
     if result.audit:
+        cast_warnings(result.audit)
         dtypes(result.audit)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
@@ -100,9 +113,16 @@ def four_numbers(result: CompareResult) -> None:
             help=f"Measured: median of {candidate.runs:,} runs by torch.utils.benchmark, in turns with "
             f"{reference.runs:,} of the reference on {candidate.threads} threads.",
         )
-        for name, timing in ((result.spec.reference, reference), (result.spec.dtype, candidate)):
-            for warning in timing.warnings:
-                st.caption(f"Time of {name}: {warning}")
+
+
+def timing_warnings(result: CompareResult) -> None:
+    """What the benchmark said of its own measurements."""
+    if result.cost is None:
+        return
+    sides = ((result.spec.reference, result.cost.reference_time), (result.candidate_name, result.cost.candidate_time))
+    said = [f"{name}: {warning}" for name, timing in sides for warning in timing.warnings]
+    if said:
+        st.caption(escape_markdown(f"Take the times with care. {' '.join(said)}"))
 
 
 def side_by_side(output: OutputComparison, result: CompareResult) -> None:
@@ -119,15 +139,28 @@ def side_by_side(output: OutputComparison, result: CompareResult) -> None:
     shown = "all" if output.metrics.elements == len(output.preview) else f"the first {len(output.preview)}"
     st.caption(
         f"{for_markdown(output.path)}, shape {list(output.shape)}, {output.reference_dtype} against "
-        f"{output.candidate_dtype}: {shown} of {output.metrics.elements:,} elements."
+        f"{output.candidate_dtype}{_holding(result)}: {shown} of {output.metrics.elements:,} elements."
     )
     downloads.table(
         frame_of_pairs,
         name=f"{downloads.file_stem(result)}-outputs",
         key="outputs",
         alt="Reference and candidate outputs, element by element",
-        column_config=downloads.NUMBERS,
+        column_config=downloads.numbers(frame_of_pairs),
     )
+
+
+def _holding(result: CompareResult) -> str:
+    return f" holding {result.spec.dtype} values" if result.execution.label == "simulated" else ""
+
+
+def cast_warnings(audit: CastAudit) -> None:
+    """The gravest of what the cast did to the stored values; the page Layers has all."""
+    if not audit.warnings:
+        return
+    more = len(audit.warnings) - MOST_WARNINGS
+    said = [*audit.warnings[:MOST_WARNINGS], *([f"{more} more warnings are on the page Layers."] if more > 0 else [])]
+    st.warning("  \n".join(map(escape_markdown, said)), icon=":material/report:")
 
 
 def dtypes(audit: CastAudit) -> None:
@@ -138,9 +171,9 @@ def dtypes(audit: CastAudit) -> None:
         pd.DataFrame(
             {
                 "tensor": [tensor.fqn for tensor in audit.tensors],
-                "kind": [tensor.kind for tensor in audit.tensors],
                 "before": [tensor.dtype_before for tensor in audit.tensors],
                 "after": [tensor.dtype_after for tensor in audit.tensors],
+                "kind": [tensor.kind for tensor in audit.tensors],
             }
         ),
         hide_index=True,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from precision.errors import InputError
 from precision.formats import NumericFormat, format_named
@@ -15,6 +15,17 @@ from precision.formats import NumericFormat, format_named
 MAX_BATCH = 4096
 MAX_LENGTH = 8192
 MAX_TEXT_CHARACTERS = 20_000
+
+
+class Analysis(StrEnum):
+    """What is measured of a model."""
+
+    COMPARE = "compare"
+    """Outputs of both models, the cast, the cost."""
+    LAYERS = "layers"
+    """Both models layer by layer, in lockstep."""
+    RANGES = "ranges"
+    """The values of one reference pass, by exponent."""
 
 
 class CastMethod(StrEnum):
@@ -70,6 +81,9 @@ class RunSpec(BaseModel):
     text: str | None = None
     """Sentences, one a line, for models with a tokenizer."""
     reference: Literal["float32", "float64"] = "float32"
+    keep: tuple[str, ...] = ()
+    """fqns of modules that the candidate keeps in the reference's precision."""
+    analysis: Analysis = Analysis.COMPARE
 
     @model_validator(mode="before")
     @classmethod
@@ -77,6 +91,11 @@ class RunSpec(BaseModel):
         if isinstance(data, Mapping) and isinstance(data.get("dtype"), str):
             return {**data, "dtype": format_named(data["dtype"]).name}
         return data
+
+    @field_validator("keep", mode="before")
+    @classmethod
+    def _keep_as_listed(cls, value: object) -> object:
+        return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _method_fits_format(self) -> Self:
@@ -116,6 +135,6 @@ class RunSpec(BaseModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def to_query(self) -> dict[str, str]:
-        """The settings that differ from the defaults, as strings for a link."""
-        changed = self.model_dump(mode="json", exclude_defaults=True)
-        return {name: str(value) for name, value in changed.items()}
+        """The settings that differ from the defaults, as strings for a link; the page says which analysis."""
+        changed = self.model_dump(mode="json", exclude_defaults=True, exclude={"analysis"})
+        return {name: ",".join(value) if name == "keep" else str(value) for name, value in changed.items()}

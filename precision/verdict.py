@@ -176,9 +176,11 @@ def _against_floors(comparison: Comparison, limits: Yardsticks, dtype: str) -> V
         size = f"The error is {rmse / rounding:.2f} × that of merely rounding the outputs to {dtype}"
     else:
         size = f"The outputs would round to {dtype} without error, yet differ (RMSE {rmse:.2e})"
+    sqnr = comparison.overall.sqnr_db
+    quality = f" (SQNR {sqnr:.1f} dB)" if sqnr is not None else ""
     return Verdict(
         word="amplified",
-        sentence=f"{size}: the model's layers add to it.",
+        sentence=f"{size}{quality}: the model's layers add to it.",
         rule=f"Amplified: RMSE > {limits.rounding_multiple:g} × rounding floor, outputs finite, "
         f"SQNR ≥ {limits.broken_below_db:g} dB.",
     )

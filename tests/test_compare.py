@@ -13,7 +13,7 @@ from precision.compare import audit_cast, compare
 from precision.devices import describe_device
 from precision.errors import JobCancelledError, UnsupportedError
 from precision.models.loading import LoadedModel, load
-from precision.results import CompareResult
+from precision.results import CompareResult, RunResult
 from precision.spec import CastMethod, RunSpec
 
 ARTICLE_MAX = 0.00022590160369873047
@@ -35,7 +35,8 @@ class Recorder:
         if self._stop_at is not None and stage.startswith(self._stop_at):
             raise JobCancelledError("enough")
 
-    def partial(self, result: CompareResult) -> None:
+    def partial(self, result: RunResult) -> None:
+        assert isinstance(result, CompareResult)
         self.partials.append(result)
 
 

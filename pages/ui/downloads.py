@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
+from pandas.api.types import is_integer_dtype
 
-from precision.results import CompareResult
+from precision.results import RunResult
 
-NUMBERS = {
-    "reference": st.column_config.NumberColumn(format="%.7g"),
-    "candidate": st.column_config.NumberColumn(format="%.7g"),
-    "absolute error": st.column_config.NumberColumn(format="%.3e"),
-    "ULP error": st.column_config.NumberColumn(format="%.3f"),
-}
-"""How the columns of element tables are written; sorting and CSV keep the full numbers."""
+_SIGNIFICANT = {"reference": "%.7g", "candidate": "%.7g", "absolute error": "%.4g", "ULP error": "%.4g"}
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -33,8 +28,17 @@ def table(frame: pd.DataFrame, *, name: str, key: str, alt: str, **options: obje
     )
 
 
-def result_json(result: CompareResult) -> None:
-    """The whole result as JSON, the same that `python -m precision compare --json` prints."""
+def numbers(elements: pd.DataFrame) -> dict[str, object]:
+    """How the columns of an element table are written; integers whole. Sorting and CSV keep the full numbers."""
+    return {
+        name: st.column_config.NumberColumn(format="localized" if is_integer_dtype(elements[name]) else significant)
+        for name, significant in _SIGNIFICANT.items()
+        if name in elements
+    }
+
+
+def result_json(result: RunResult) -> None:
+    """The whole result as JSON, the same that the command line prints with `--json`."""
     st.download_button(
         "Result as JSON",
         result.model_dump_json(indent=2),
@@ -47,7 +51,7 @@ def result_json(result: CompareResult) -> None:
     )
 
 
-def file_stem(result: CompareResult) -> str:
+def file_stem(result: RunResult) -> str:
     """A file name that says what the file is of."""
     model = "".join(character if character.isalnum() else "-" for character in result.spec.model)[-40:].strip("-")
     return f"{model}-{result.spec.dtype}-{result.spec.method.value}"

@@ -10,11 +10,11 @@ from pages.ui import downloads
 from pages.ui.job import run_again, say_failure
 from precision.glossary import metric_named, term_named
 from precision.names import escape_markdown
-from precision.results import CompareResult, OutputComparison
+from precision.results import OutputComparison, RunResult
 from precision.spec import RunSpec
 
 
-def header(finding: str, result: CompareResult) -> None:
+def header(finding: str, result: RunResult) -> None:
     """The page's one message, what it is about, and what to keep in mind."""
     st.title(finding, anchor=False)
     spec = result.spec
@@ -26,17 +26,17 @@ def header(finding: str, result: CompareResult) -> None:
         help=f"{escape_markdown(result.execution.explanation)}\n\n{term_named(result.execution.label).definition}",
     )
     if result.failure:
-        say_failure(result.failure, kept="\n\nWhat was measured before is shown.")
+        say_failure(result.failure, result.spec, kept="\n\nWhat was measured before is shown.")
     if result.warnings:
         st.warning("  \n".join(escape_markdown(warning) for warning in result.warnings), icon=":material/warning:")
 
 
-def model_name(result: CompareResult) -> str:
+def model_name(result: RunResult) -> str:
     """The model's title without what the warnings say anyway, safe in a heading."""
     return escape_markdown(result.model.title.removesuffix(" (random weights)"))
 
 
-def input_text(result: CompareResult) -> str:
+def input_text(result: RunResult) -> str:
     """The input in a few words."""
     if result.input is None:
         return "no input"
@@ -44,7 +44,7 @@ def input_text(result: CompareResult) -> str:
     return escape_markdown(f"input {result.input.name}: {shapes}")
 
 
-def footer(result: CompareResult, *, how_to_read: str) -> None:
+def footer(result: RunResult, *, how_to_read: str) -> None:
     """How to read the page, how to get the same again, and where the numbers come from."""
     with st.expander("How to read this", icon=":material/help:"):
         st.markdown(how_to_read)
@@ -64,6 +64,7 @@ def footer(result: CompareResult, *, how_to_read: str) -> None:
                 "Measure again",
                 icon=":material/refresh:",
                 on_click=run_again,
+                args=(result.spec,),
                 help="Runs the comparison anew instead of showing the stored result; times will differ a little.",
             )
 
@@ -72,7 +73,7 @@ def command_line(spec: RunSpec) -> str:
     """The command that prints this comparison."""
     options = {"model": spec.model, "dtype": spec.dtype} | spec.to_query()
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
-    return shlex.join(["python", "-m", "precision", "compare", *words])
+    return shlex.join(["python", "-m", "precision", spec.analysis.value, *words])
 
 
 def metric_help(name: str) -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import NoReturn
+from typing import TypeVar
 
 import streamlit as st
 
 from pages.ui import state
 from pages.ui.sessions import watch_sessions
+from precision.analyses import RESULTS
 from precision.engine import Engine, EngineConfig, Job
-from precision.errors import PrecisionError
+from precision.errors import InputError, PrecisionError
 from precision.names import escape_markdown, for_markdown, plain
-from precision.results import CompareResult, Failure
-from precision.spec import RunSpec
+from precision.results import Failure, RunResult
+from precision.spec import Analysis, RunSpec
 from precision.units import seconds_text
 
 _QUICK_S = 0.9
@@ -27,27 +28,45 @@ log = logging.getLogger("precision.pages")
 
 @st.cache_resource(show_spinner=False)
 def engine() -> Engine:
-    """The server's one engine; starting it returns at once."""
-    started = Engine(EngineConfig.from_environment())
-    started.start()
-    watch_sessions(started)
-    return started
+    """The server's one engine; the frame starts it."""
+    made = Engine(EngineConfig.from_environment())
+    watch_sessions(made)
+    return made
 
 
-def current_result() -> CompareResult:
+R = TypeVar("R", bound=RunResult)
+
+
+def current_result(kind: type[R]) -> R:
     """The result of what the sidebar asks for; draws progress and stops the page while there is none.
 
     A run that ended early gives what it measured, with the reason in its `failure`.
+
+    Args:
+        kind: type of the result, which says what to measure.
     """
+    analysis = next(analysis for analysis, result in RESULTS.items() if result is kind)
+    result = _result(analysis)
+    if not isinstance(result, kind):
+        raise TypeError(f"{analysis} gave a {type(result).__name__}")
+    return result
+
+
+def _result(analysis: Analysis) -> RunResult:
     if error := state.link_error():
         st.error(f"This link cannot be followed. {escape_markdown(error)}", icon=":material/link_off:")
-        st.button("Show the default instead", on_click=state.choice_changed)
+        _offer_default()
         st.stop()
     try:
-        spec = state.spec()
+        spec = state.spec(analysis)
         job = _job_for(spec)
     except PrecisionError as error:
-        _stop_with(str(error))
+        st.error(escape_markdown(str(error)), icon=":material/error:")
+        if isinstance(error, InputError):
+            _offer_default()
+        else:
+            st.button("Try again")  # as every button, it runs the page anew
+        st.stop()
     state.mirror_in_link(spec)
     if job.status in ("queued", "running"):
         job = engine().wait(job.id, timeout_s=_QUICK_S)
@@ -59,23 +78,28 @@ def current_result() -> CompareResult:
     return _ended_early(job)
 
 
-def run_again() -> None:
-    """Measure the current choice anew instead of showing the stored result."""
+def run_again(spec: RunSpec) -> None:
+    """Measure anew instead of showing the stored result."""
     try:
-        state.follow_job(engine().submit(state.spec(), session=state.session_id(), fresh=True).id)
+        state.follow_job(spec.analysis, engine().submit(spec, session=state.session_id(), fresh=True).id)
     except PrecisionError as error:
         st.toast(plain(str(error)), icon=":material/error:")
 
 
 def _job_for(spec: RunSpec) -> Job:
     """The job that this session looks at, if it is this spec's; else a new one."""
-    known = state.job_id()
-    if known is None:
+    known = state.job_id(spec.analysis)
+    if not state.follows_jobs():
         engine().release(state.session_id())
-    elif (job := _known(known)) and job.spec == spec and (job.stopping or job.status in ("failed", "cancelled")):
+    elif (
+        known
+        and (job := _known(known))
+        and job.spec == spec
+        and (job.stopping or job.status in ("failed", "cancelled"))
+    ):
         return job  # explained, not silently run again
     job = engine().submit(spec, session=state.session_id())
-    state.follow_job(job.id)
+    state.follow_job(spec.analysis, job.id)
     return job
 
 
@@ -121,28 +145,27 @@ def _progress_text(job: Job) -> str:
     return f"{job.stage}{detail} · {seconds_text(job.elapsed_s)}{left}"
 
 
-def _ended_early(job: Job) -> CompareResult:
+def _ended_early(job: Job) -> RunResult:
     """What was measured before the end, with the reason; without anything measured, the reason alone."""
     if job.status == "cancelled":
         failure = Failure(stage=CANCELLED, where=None, message="The run was cancelled. Nothing is computing.")
     else:
         failure = Failure(stage=job.stage, where=None, message=job.error or "The run ended without a result.")
     if job.partial is None:
-        say_failure(failure)
+        say_failure(failure, job.spec)
         st.stop()
     return job.partial.model_copy(update={"failure": failure})
 
 
-def say_failure(failure: Failure, *, kept: str = "") -> None:
+def say_failure(failure: Failure, spec: RunSpec, *, kept: str = "") -> None:
     """Why a run stopped, and the way to start it again."""
     if failure.stage == CANCELLED:
         st.info(f"{escape_markdown(failure.message)}{kept}", icon=":material/stop_circle:")
     else:
         where = f"**Stopped in {for_markdown(failure.where)}.** " if failure.where else ""
         st.error(f"{where}{escape_markdown(failure.message)}{kept}", icon=":material/error:")
-    st.button("Run again", on_click=run_again, type="primary")
+    st.button("Run again", on_click=run_again, args=(spec,), type="primary")
 
 
-def _stop_with(message: str) -> NoReturn:
-    st.error(escape_markdown(message), icon=":material/error:")
-    st.stop()
+def _offer_default() -> None:
+    st.button("Show the default instead", on_click=state.show_default)

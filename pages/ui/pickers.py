@@ -31,7 +31,7 @@ def sidebar(devices: tuple[DeviceInfo, ...] | None) -> None:
 
 
 def _model() -> None:
-    titles = {model.id: f"{model.title}" for model in CATALOGUE} | {
+    titles = {model.id: model.title.replace("(random weights)", "· random") for model in CATALOGUE} | {
         state.PRETRAINED: "From Hugging Face, or a folder …"
     }
     st.selectbox(
@@ -94,7 +94,7 @@ def _format_label(name: str) -> str:
 
 
 def _device(devices: tuple[DeviceInfo, ...] | None) -> None:
-    named = {device.id: _device_label(device) for device in devices or ()}
+    named = {device.id: f"{device.id} · {device.name}" for device in devices or ()}
     if named and state.choice("device") == RunSpec().device:
         state.keep_among("device", list(named))  # a cluster's devices have other names than this machine's
     chosen = state.choice("device")
@@ -106,13 +106,15 @@ def _device(devices: tuple[DeviceInfo, ...] | None) -> None:
         key="device",
         format_func=named.__getitem__,
         on_change=state.choice_changed,
-        help="Where both models run and are timed. The server lists the devices that it has.",
+        help="Where both models run and are timed. This server has "
+        + (escape_markdown("; ".join(map(_device_text, devices))) if devices else "not said yet what it has")
+        + ".",
     )
 
 
-def _device_label(device: DeviceInfo) -> str:
-    memory = f", {bytes_text(device.memory_bytes)}" if device.memory_bytes else ""
-    return f"{device.id} · {device.name}{memory}"
+def _device_text(device: DeviceInfo) -> str:
+    memory = f" with {bytes_text(device.memory_bytes)} of memory" if device.memory_bytes else ""
+    return f"{device.id}: {device.name}{memory}"
 
 
 def _input() -> None:

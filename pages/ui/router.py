@@ -27,7 +27,9 @@ def route() -> None:
             st.Page("pages/errors.py", title="Errors", icon=":material/bar_chart:"),
         ]
     )
-    pickers.sidebar(engine().devices())
+    devices = engine().devices()
+    pickers.sidebar(devices)
+    engine().start()  # only now, since it keeps both the process and the machine busy for seconds
     try:
         page.run()
     except Exception:
@@ -38,3 +40,5 @@ def route() -> None:
             "the rest of the dashboard still works.",
             icon=":material/bug_report:",
         )
+    if devices is None and engine().devices() is not None:
+        st.rerun()  # the worker has said only now which devices there are

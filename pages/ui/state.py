@@ -12,7 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from precision.errors import InputError
 from precision.models.catalogue import CATALOGUE, describe
 from precision.results import ModelDescription
-from precision.spec import RunSpec
+from precision.spec import Analysis, RunSpec
 
 PRETRAINED = "hf:"
 """The picker's entry for a Hugging Face id or folder."""
@@ -38,7 +38,8 @@ def open_link() -> None:
         spec = _DEFAULT
         st.session_state["link_error"] = str(error)
     _set_widgets(spec)
-    st.session_state["job"] = st.query_params.get("job")
+    st.session_state["jobs"] = {}
+    st.session_state["linked_job"] = st.query_params.get("job")
 
 
 def _set_widgets(spec: RunSpec) -> None:
@@ -55,6 +56,7 @@ def _set_widgets(spec: RunSpec) -> None:
     state["batch"] = spec.batch
     state["length"] = spec.length
     state["text"] = spec.text or ""
+    state["keep"] = spec.keep
 
 
 def link_error() -> str | None:
@@ -63,16 +65,30 @@ def link_error() -> str | None:
     return error
 
 
+def show_default() -> None:
+    """Set every picker to what a link without settings shows."""
+    _set_widgets(_DEFAULT)
+    choice_changed()
+
+
 def choice_changed() -> None:
     """A picker moved: an unusable link is forgotten, and the job that it belonged to."""
     st.session_state["link_error"] = None
-    st.session_state["job"] = None
+    st.session_state["jobs"] = {}
+    st.session_state["linked_job"] = None
 
 
 def model_changed() -> None:
     """Another model was picked: its input choices are its own."""
     for name in _SIZES:
         st.session_state[name] = {"text": "", "input": "default"}.get(name)
+    st.session_state["keep"] = ()
+    choice_changed()
+
+
+def keep_module(fqn: str) -> None:
+    """Have the candidate keep one more module in the reference's precision."""
+    st.session_state["keep"] = (*st.session_state["keep"], fqn)
     choice_changed()
 
 
@@ -100,8 +116,11 @@ def _model_id() -> str:
     return PRETRAINED + state["checkpoint"].strip() if picked == PRETRAINED else picked
 
 
-def spec() -> RunSpec:
+def spec(analysis: Analysis) -> RunSpec:
     """What the sidebar asks for.
+
+    Args:
+        analysis: what the page shows of it.
 
     Raises:
         InputError: the choice is not complete or not valid; the message says what to do.
@@ -123,19 +142,27 @@ def spec() -> RunSpec:
             "batch": state["batch"],
             "length": state["length"],
             "text": state["text"].strip() or None,
+            "keep": state["keep"],
+            "analysis": analysis,
         }
     )
 
 
-def job_id() -> str | None:
-    """The job this session is looking at."""
-    job: str | None = st.session_state.get("job")
+def job_id(analysis: Analysis) -> str | None:
+    """The job of this analysis that the session is looking at; at first, that of the link."""
+    job: str | None = st.session_state["jobs"].get(analysis) or st.session_state["linked_job"]
     return job
 
 
-def follow_job(job: str) -> None:
-    """Look at this job from now on."""
-    st.session_state["job"] = job
+def follows_jobs() -> bool:
+    """Whether the session is looking at any job of the choice that the sidebar shows."""
+    return bool(st.session_state["jobs"] or st.session_state["linked_job"])
+
+
+def follow_job(analysis: Analysis, job: str) -> None:
+    """Look at this job of the analysis from now on."""
+    st.session_state["jobs"][analysis] = job
+    st.session_state["linked_job"] = None
 
 
 _VIEW = ("output", "chart", "find", "show")
@@ -144,7 +171,7 @@ _VIEW = ("output", "chart", "find", "show")
 
 def mirror_in_link(chosen: RunSpec) -> None:
     """Make the address bar's link reproduce what is shown, and re-attach to its job."""
-    wanted = chosen.to_query() | ({"job": job} if (job := job_id()) else {})
+    wanted = chosen.to_query() | ({"job": job} if (job := job_id(chosen.analysis)) else {})
     wanted |= {name: value for name in _VIEW if (value := st.query_params.get(name)) is not None}
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)

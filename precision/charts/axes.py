@@ -26,11 +26,12 @@ def log_axis(low: float, high: float, *, base: int = 10, margin_decades: float =
     # In decades, because a margin around the smallest or largest float would not be a float.
     first, last = math.log10(low) - margin_decades, math.log10(high) + margin_decades
     ticks = _powers_of_two(first, last) if base == 2 else _round_numbers(first, last)
+    as_powers = not all(1e-2 <= tick < 1e4 for tick in ticks)
     return {
         "type": "log",
         "range": [first, last],
         "tickvals": ticks,
-        "ticktext": [_tick_text(tick, base) for tick in ticks],
+        "ticktext": [_tick_text(tick, base, as_powers=as_powers) for tick in ticks],
     }
 
 
@@ -75,11 +76,11 @@ def _powers_of_two(first: float, last: float) -> list[float]:
     return [math.ldexp(1.0, power) for power in drawable] or _round_numbers(first, last)
 
 
-def _tick_text(value: float, base: int) -> str:
+def _tick_text(value: float, base: int, *, as_powers: bool) -> str:
     mantissa, exponent = math.frexp(value)
     if base == 2 and mantissa == 0.5 and not 0 < exponent <= 10:
         return f"2<sup>{_signed(exponent - 1)}</sup>"
-    if 1e-2 <= value < 1e4:
+    if not as_powers or 1 <= value < (1e4 if base == 2 else 100):
         return f"{value:.4g}"
     digits, power = f"{value:.3e}".split("e")
     shown = f"{float(digits):g}"

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.error_histogram import left_out, no_errors_because
+from precision.charts.error_histogram import below_text, left_out, no_errors_because
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import GROUND, ON_GROUND, SEQUENTIAL
 from precision.formats import NumericFormat, format_named
@@ -75,24 +75,29 @@ def _magnitude_info(output: OutputComparison, dtype: str) -> MagnitudeInfo:
         if pairs is not None and pairs.zero_reference:
             reason = "Every reference is zero, which a logarithmic axis cannot show."
         return MagnitudeInfo((), (), (), (), (), f"{plain(output.path)}: no magnitudes to compare", "", reason)
+    guides = _guides(pairs, dtype)
     return MagnitudeInfo(
         x_edges=pairs.x_edges,
         y_edges=pairs.y_edges,
         counts=pairs.counts,
         zero_error=pairs.zero_error,
-        guides=_guides(pairs, dtype),
+        guides=guides,
         title=_finding(pairs),
-        detail=_detail(output, pairs, dtype),
+        detail=_detail(output, pairs, guides, dtype),
         empty=None,
     )
 
 
-def _detail(output: OutputComparison, pairs: Histogram2D, dtype: str) -> str:
+def _detail(output: OutputComparison, pairs: Histogram2D, guides: tuple[Guide, ...], dtype: str) -> str:
     parts = [left_out(output.metrics)]
+    if pairs.below:
+        parts.append(below_text(pairs.below))
     if pairs.zero_reference:
         parts.append(f"{pairs.zero_reference:,} with a reference of zero not drawn")
-    if any(map(any, pairs.counts)):
-        parts.append(f"dashed: equal relative error; dotted: 1 ULP of {plain(dtype)}")
+    if any(not guide.stepped for guide in guides):
+        parts.append("dashed: equal relative error")
+    if any(guide.stepped for guide in guides):
+        parts.append(f"dotted: 1 ULP of {plain(dtype)}")
     parts.append("colour: elements per cell")
     return "; ".join(parts)
 

@@ -21,6 +21,10 @@ _KIND = "Cumulative distribution of the absolute error, logarithmic axis"
 _DASHES = ("dash", "dot")
 _MARGIN_FACTOR = 1.3
 """Free space left and right of all that is drawn."""
+_TAIL = 0.001
+"""Share of the elements with the smallest errors that need not be on the axis …"""
+_LONG_TAIL_FACTOR = 1000.0
+"""… where the next error is larger by this."""
 _ENOUGH_FOR_P99 = 100
 """Elements, below which the 99th percentile lies between the largest two errors and says nothing of its own."""
 
@@ -68,12 +72,13 @@ def _ecdf_info(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMet
     if rounding_floor and rounding_floor.finite_pairs != metrics.finite_pairs:
         rounding_floor = None
     floors = _floors(rounding_floor)
-    drawn = [*shares, *(value for _, value in floors)]
+    tail_share, curve = _without_tail(shares)
+    drawn = [*curve, *(value for _, value in floors)]
     left, right = min(drawn) / _MARGIN_FACTOR or min(drawn), min(max(drawn) * _MARGIN_FACTOR, sys.float_info.max)
     return EcdfInfo(
         dtype=dtype,
-        values=(left, *shares, right),
-        probabilities=(exact_share, *shares.values(), max(shares.values())),
+        values=(left, *curve, right),
+        probabilities=(max(exact_share, tail_share), *curve.values(), max(shares.values())),
         floors=floors,
         title=_finding(metrics, {0.0: exact_share, **shares}),
         detail=_detail(metrics, exact_share, rounding_floor),
@@ -95,6 +100,14 @@ def _shares(ecdf: Ecdf, metrics: ErrorMetrics, exact_share: float) -> dict[float
         if 0 < value < math.inf
     }
     return shares if largest is None or math.isinf(largest) else {**shares, largest: 1.0}
+
+
+def _without_tail(shares: dict[float, float]) -> tuple[float, dict[float, float]]:
+    """The share of a few smallest errors that would make the axis many decades longer, and the rest of the curve."""
+    rest = {value: share for value, share in shares.items() if share > _TAIL}
+    if not rest or min(rest) < _LONG_TAIL_FACTOR * min(shares):
+        return 0.0, shares
+    return max((share for value, share in shares.items() if value not in rest), default=0.0), rest
 
 
 def _finding(metrics: ErrorMetrics, shares: dict[float, float]) -> str:

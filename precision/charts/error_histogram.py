@@ -87,9 +87,14 @@ def _histogram_info(output: OutputComparison, dtype: str, *, kind: HistogramKind
         log=histogram.log,
         log_counts=kind == "signed" and _is_a_spike(histogram.counts),
         title=_finding(output, kind),
-        detail=left_out(output.metrics),
+        detail="; ".join(filter(None, (left_out(output.metrics), below_text(histogram.below)))),
         empty=None,
     )
+
+
+def below_text(below: int) -> str:
+    """How many elements lie under a logarithmic axis; empty for none."""
+    return f"{below:,} smaller ones, many decades below, not drawn" if below else ""
 
 
 def _is_a_spike(counts: tuple[int, ...]) -> bool:

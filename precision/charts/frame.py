@@ -100,6 +100,15 @@ def empty_figure(*, kind: str, title: str, reason: str) -> go.Figure:
     return figure
 
 
+def beside_each_other(*figures: go.Figure) -> tuple[go.Figure, ...]:
+    """`figures`, changed so that all drawings begin at the same height, however long their titles are."""
+    top = max(figure.layout.margin.t for figure in figures)
+    for figure in figures:
+        figure.layout.height += top - figure.layout.margin.t
+        figure.layout.margin.t = top
+    return figures
+
+
 def _sentence(kind: str, title: str, detail: str) -> str:
     parts = (kind + ":", title.rstrip(".") + ".", detail.rstrip(".") + "." if detail else "")
     return " ".join(part for part in parts if part)

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from precision.names import plain
 from precision.progress import Progress, Silent
-from precision.results import CompareResult
+from precision.results import RunResult
 
 _START_OF_LINE, _CLEAR_TO_END = "\r", "\x1b[K"
 
@@ -25,7 +25,7 @@ class TerminalProgress:
         text = f"{fraction:4.0%}  {stage}" + (f"  {plain(detail)}" if detail else "")
         self._write(text[: shutil.get_terminal_size().columns - 1])
 
-    def partial(self, result: CompareResult) -> None:
+    def partial(self, result: RunResult) -> None:
         """Do nothing: the whole result follows."""
 
     def clear(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from precision.engine.job import Job, JobStatus, Record
 from precision.errors import InputError, JobError, PrecisionError
-from precision.results import CompareResult, DeviceInfo
+from precision.results import DeviceInfo, RunResult
 from precision.spec import RunSpec
 
 FINISHED_KEPT = 200
@@ -146,16 +146,17 @@ class JobBook:
             record = self._unfinished.get(job_id)
             if record is not None and record.status == "running" and not record.stopping:
                 record.stage, record.detail = stage, detail
-                record.fraction = min(1.0, max(record.fraction, fraction))
+                if fraction > record.fraction:
+                    record.fraction, record.fraction_at = min(1.0, fraction), time.monotonic()
 
-    def partial(self, job_id: str, result: CompareResult) -> None:
+    def partial(self, job_id: str, result: RunResult) -> None:
         """Keep what a running job has measured so far; ignored for any other."""
         with self._changed:
             record = self._unfinished.get(job_id)
             if record is not None and record.status == "running":
                 record.partial = result
 
-    def done(self, job_id: str, result: CompareResult) -> None:
+    def done(self, job_id: str, result: RunResult) -> None:
         """End a running job with its result."""
         with self._changed:
             if record := self._unfinished.get(job_id):

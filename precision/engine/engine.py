@@ -22,20 +22,20 @@ from precision.spec import RunSpec
 if TYPE_CHECKING:
     from precision.engine.service import Service
 
-_TASK = "precision.compare:compare"
+_TASK = "precision.analyses:run"
 _CLOSE_WITHIN_S = 3.0
 
 _log = logging.getLogger("precision.engine")
 
 
 class Engine:
-    """Runs comparisons in worker processes, one at a time per device; every method may be called from any thread.
+    """Runs analyses in worker processes, one at a time per device; every method may be called from any thread.
 
     Nothing here imports torch. A job that crashes, or needs too much memory or time, takes only its worker.
 
     Args:
         config: limits and place.
-        task: `module:function` that takes a `RunSpec` and a `Progress` and returns a `CompareResult`.
+        task: `module:function` that takes a `RunSpec` and a `Progress` and returns the `RunResult` of that analysis.
     """
 
     def __init__(self, config: EngineConfig | None = None, *, task: str = _TASK) -> None:
@@ -45,6 +45,7 @@ class Engine:
         self._thread = threading.Thread(target=self._run, name="precision engine", daemon=True)
         self._lock = threading.Lock()
         self._state: tuple[EngineState, str | None] = ("starting", None)
+        self._started = False
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -61,9 +62,15 @@ class Engine:
         return self._state[1]
 
     def start(self) -> None:
-        """Bring the workers up in the background; returns at once. Jobs may be submitted already."""
-        self._thread.start()
-        atexit.register(self.close)
+        """Bring the workers up in the background; returns at once, and does nothing the second time.
+
+        Jobs may be submitted before.
+        """
+        with self._lock:
+            first, self._started = not (self._started or self._closing), True
+        if first:
+            self._thread.start()
+            atexit.register(self.close)
 
     def devices(self) -> tuple[DeviceInfo, ...] | None:
         """Devices that a spec may name; None while they are not known yet."""

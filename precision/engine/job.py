@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from precision.results import CompareResult
+from precision.results import RunResult
 from precision.spec import RunSpec
 
 EngineState = Literal["starting", "ready", "failed", "closed"]
@@ -34,8 +34,8 @@ class Job:
     """Since it began to run; 0 while queued."""
     remaining_s: float | None
     """Estimated; None where it cannot be told."""
-    result: CompareResult | None
-    partial: CompareResult | None
+    result: RunResult | None
+    partial: RunResult | None
     """What was measured before the end, while there is no result."""
     error: str | None
     error_kind: str | None
@@ -60,12 +60,13 @@ class Record:
     status: JobStatus = "queued"
     stage: str = "waiting"
     fraction: float = 0.0
+    fraction_at: float | None = None
+    """When `fraction` last grew, by the monotonic clock, as `started` and `ended`."""
     detail: str = ""
     started: float | None = None
-    """By the monotonic clock, as `ended`."""
     ended: float | None = None
-    result: CompareResult | None = None
-    partial: CompareResult | None = None
+    result: RunResult | None = None
+    partial: RunResult | None = None
     error: str | None = None
     error_kind: str | None = None
     stop: Callable[[], object] | None = field(default=None, repr=False)
@@ -86,13 +87,17 @@ class Record:
 
     @property
     def remaining_s(self) -> float | None:
-        """Estimated from the time the run took so far; None where that tells nothing."""
-        elapsed = self.elapsed_s
-        if self.status != "running" or self.stopping:
+        """Estimated from the time that the run took to its last step forward, and counted down from there.
+
+        None where that tells nothing: at the beginning, and once the estimate has run out.
+        """
+        if self.status != "running" or self.stopping or self.started is None or self.fraction_at is None:
             return None
-        if elapsed < _ESTIMATE_FROM_S or self.fraction < _ESTIMATE_FROM_FRACTION:
+        if self.elapsed_s < _ESTIMATE_FROM_S or self.fraction < _ESTIMATE_FROM_FRACTION:
             return None
-        return elapsed * (1 - self.fraction) / self.fraction
+        since = time.monotonic() - self.fraction_at
+        left = (self.fraction_at - self.started) * (1 - self.fraction) / self.fraction - since
+        return left if left > 0 else None
 
     def snapshot(self, position: int | None) -> Job:
         """The job as it is now, at `position` of its queue."""

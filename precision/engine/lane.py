@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from precision.analyses import RESULTS
 from precision.engine.book import JobBook
 from precision.engine.cluster import Cluster
 from precision.engine.config import EngineConfig
@@ -21,7 +22,7 @@ from precision.engine.hosts import Host
 from precision.engine.job import Job
 from precision.engine.worker import Outcome, import_ahead, list_devices_and_warm_up, request_stop, run_job
 from precision.errors import JobError
-from precision.results import CompareResult, DeviceInfo
+from precision.results import DeviceInfo
 
 _T = TypeVar("_T")
 
@@ -203,7 +204,7 @@ class Lane:
 
     def _keep(self, job: Job, text: str) -> None:
         try:
-            result = CompareResult.model_validate_json(text)
+            result = RESULTS[job.spec.analysis].model_validate_json(text)
         except ValidationError as error:
             self._fail_for_bug(job, str(error))
             return

@@ -8,6 +8,8 @@ import sys
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
 
+from precision.engine.worker import modules_of
+
 _TRIM_BYTES = "65536"
 """What a job freed goes back to the system, so that it does not count against the next job's memory limit."""
 ProcessContext = ForkServerContext | SpawnContext
@@ -29,6 +31,6 @@ def worker_processes(threads: int, task: str) -> ProcessContext:
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "precision.engine.worker", task.partition(":")[0]])
+    context.set_forkserver_preload(["torch", "precision.engine.worker", *modules_of(task)])
     forkserver.ensure_running()
     return context

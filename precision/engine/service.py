@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from precision.analyses import RESULTS
 from precision.engine.book import JobBook
 from precision.engine.cluster import Cluster
 from precision.engine.config import EngineConfig
@@ -17,7 +18,7 @@ from precision.engine.job import EngineState
 from precision.engine.lane import Lane
 from precision.engine.processes import ProcessContext
 from precision.errors import JobError
-from precision.results import CompareResult, DeviceInfo
+from precision.results import DeviceInfo
 
 _log = logging.getLogger("precision.engine")
 
@@ -161,7 +162,8 @@ class Service:
     def _hear(self, message: Mapping[str, Any]) -> None:
         job_id = str(message["job"])
         if "partial" in message:
-            self._book.partial(job_id, CompareResult.model_validate_json(message["partial"]))
+            analysis = self._book.job(job_id).spec.analysis
+            self._book.partial(job_id, RESULTS[analysis].model_validate_json(message["partial"]))
         else:
             stage, detail = str(message["stage"]), str(message["detail"])
             self._book.progress(job_id, stage, fraction=float(message["fraction"]), detail=detail)

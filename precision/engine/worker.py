@@ -23,13 +23,14 @@ from typing import Any, Literal, NamedTuple
 import dask
 from distributed import Worker, get_worker
 
+from precision import analyses
 from precision.engine.faults import SMALLER
 from precision.errors import JobCancelledError, JobError, PrecisionError
 from precision.progress import Progress
-from precision.results import CompareResult
+from precision.results import RunResult
 from precision.spec import RunSpec
 
-Task = Callable[[RunSpec, Progress], CompareResult]
+Task = Callable[[RunSpec, Progress], RunResult]
 
 _REPORT_EVERY_S = 0.1
 _STOPPED_JOBS = "precision-stopped-jobs"
@@ -90,11 +91,20 @@ def _end_with_parent() -> None:
 
 def list_devices_and_warm_up(task: str) -> str:
     """Import what jobs need, and return this worker's devices as a JSON list."""
-    _task_named(task)
+    for module in modules_of(task):
+        import_module(module)
     from precision.devices import list_devices
 
     _forget_garbage()
     return json.dumps([device.model_dump(mode="json") for device in list_devices()])
+
+
+def modules_of(task: str) -> list[str]:
+    """What a task needs imported; the task of all analyses, the modules of each."""
+    module = task.partition(":")[0]
+    if module != analyses.__name__:
+        return [module]
+    return [function.partition(":")[0] for function in analyses.FUNCTIONS.values()]
 
 
 def import_ahead(module: str) -> None:
@@ -192,7 +202,7 @@ class _Published:
                 self._flush_due = True
                 self._worker.loop.add_callback(self._worker.loop.call_later, wait, self._flush)
 
-    def partial(self, result: CompareResult) -> None:
+    def partial(self, result: RunResult) -> None:
         """Publish what is measured so far."""
         self._publish(partial=result.model_dump_json())
 

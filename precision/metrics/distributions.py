@@ -35,7 +35,8 @@ def distributions(
     """Histograms of the signed, absolute and ULP error, its ECDF, and error against magnitude; None if empty.
 
     Only pairs that are finite on both sides; without any, None. Bins contain their lower edge; the last one of the
-    signed histogram its upper edge too. Exact zeros have no place on a log axis and are counted apart.
+    signed histogram its upper edge too. Exact zeros have no place on a log axis and are counted apart, and so is a
+    thousandth of the elements where a log axis would have to reach many octaves further down for them.
 
     Args:
         reference: Real tensor of any shape.
@@ -101,10 +102,16 @@ class _MagnitudeMap:
     def __init__(self, *, x: LogAxis, y: LogAxis) -> None:
         self._x, self._y = x, y
         self._counts: npt.NDArray[np.int64] = np.zeros((y.bins + 1, x.bins + 1), dtype=np.int64)
+        self._below = 0
 
     def add(self, chunk: PairChunk) -> None:
         columns = self._x.places(chunk.reference.abs())
-        cells = self._y.places(chunk.abs_error).mul_(self._x.bins + 1).add_(columns)
+        rows = self._y.places(chunk.abs_error)
+        under = (columns < 0) | ((rows < 0) & (columns > 0))
+        cells = rows.clamp_(min=0).mul_(self._x.bins + 1).add_(columns)
+        if below := int(under.sum()):
+            self._below += below
+            cells = cells[~under]
         self._counts += torch.bincount(cells, minlength=self._counts.size).numpy().reshape(self._counts.shape)
 
     def histogram(self) -> Histogram2D:
@@ -114,6 +121,7 @@ class _MagnitudeMap:
             counts=tuple(tuple(row) for row in self._counts[1:, 1:].tolist()),
             zero_error=tuple(self._counts[0, 1:].tolist()),
             zero_reference=int(self._counts[:, 0].sum()),
+            below=self._below,
         )
 
 

@@ -19,6 +19,9 @@ _SHIFT = 52 - _SUB_BITS
 _OCTAVE = 1 << _SUB_BITS
 _FINE_BINS = 2047 << _SUB_BITS
 _BINS_PER_OCTAVE = (8, 4, 2, 1)
+_TAIL = 0.001
+"""Share of the smallest magnitudes that may lie under an axis, where they would make it much longer."""
+_LONG_TAIL_OCTAVES = 10
 
 
 def fine_bins(magnitudes: Tensor) -> Tensor:
@@ -52,9 +55,16 @@ class MagnitudeCounts:
             self._counts[first : first + counts.size] += counts
 
     def axis(self, max_bins: int) -> LogAxis:
-        """An axis of at most `max_bins` bins over all that was counted but the zeros."""
+        """An axis of at most `max_bins` bins over all that was counted but the zeros and a long thin tail to them."""
         occupied = np.flatnonzero(self._counts)
-        return LogAxis(occupied[:1].tolist() + occupied[-1:].tolist(), max_bins)
+        if not occupied.size:
+            return LogAxis((), max_bins)
+        first, last = int(occupied[0]), int(occupied[-1])
+        up_to = np.cumsum(self._counts[occupied])
+        after_tail = int(occupied[np.searchsorted(up_to, _TAIL * up_to[-1], side="right")])
+        if after_tail - first > _LONG_TAIL_OCTAVES * _OCTAVE:
+            first = after_tail
+        return LogAxis((first, last), max_bins)
 
     def histogram(self, max_bins: int) -> Histogram:
         """The counts, gathered into at most `max_bins` bins of nearly equal width on a log axis."""
@@ -62,7 +72,13 @@ class MagnitudeCounts:
         if not axis.bins:
             return Histogram(edges=(), counts=(), zeros=self.zeros, log=True)
         gathered = np.add.reduceat(self._counts[: axis.starts[-1]], axis.starts[:-1])
-        return Histogram(edges=axis.edges, counts=tuple(gathered.tolist()), zeros=self.zeros, log=True)
+        return Histogram(
+            edges=axis.edges,
+            counts=tuple(gathered.tolist()),
+            zeros=self.zeros,
+            log=True,
+            below=int(self._counts[: axis.starts[0]].sum()),
+        )
 
 
 class LogAxis:
@@ -94,11 +110,12 @@ class LogAxis:
         return tuple(_value(start) for start in self.starts.tolist())
 
     def places(self, magnitudes: Tensor) -> Tensor:
-        """1 + the bin of each magnitude (int64), 0 for zeros. All others must be within the axis."""
+        """1 + the bin of each magnitude (int64), 0 for zeros, -1 under the axis. None may be above it."""
         first = int(self.starts[0]) if self.bins else 0
-        within = fine_bins(magnitudes).sub_(first).clamp_(min=0, max=self._places.numel() - 1)
-        nonzero = magnitudes.sign().to(torch.int64)
-        return self._places.index_select(0, within).add_(1).mul_(nonzero)
+        within = fine_bins(magnitudes).sub_(first)
+        under = within < 0
+        places = self._places.index_select(0, within.clamp_(min=0, max=self._places.numel() - 1)).add_(1)
+        return places.masked_fill_(under, -1).masked_fill_(magnitudes == 0, 0)
 
 
 def _candidates(first: int, last: int) -> Iterator[npt.NDArray[np.int64]]:

@@ -118,7 +118,7 @@ def test_the_share_in_the_title_of_the_curve_is_true(elements: int, ties: int) -
     else:
         share = sum(error <= p99 for error in errors) / elements
         # Between two of the 201 quantiles of a larger output, equal errors cannot be counted.
-        unseen = 0.0 if elements <= 201 or ties == 1 else 1 / 200
+        unseen = 0.0 if elements <= 201 or ties == 1 else 1 / 200 + 1 / elements
         said, rest = title.split(" % ")
         assert share - unseen - 0.0005 <= float(said) / 100 <= share + 0.0005
         assert rest == f"of the errors are at most {number_text(p99)}"
@@ -152,6 +152,26 @@ def test_the_trend_has_a_lower_and_an_upper_bound(power: float, said: str) -> No
     magnitudes = [10 ** (n / 500 - 3) for n in range(2000)]
     drawn = output(magnitudes, [1e-3 * magnitude**power for magnitude in magnitudes])
     assert said in _magnitude_info(drawn, "float16").title
+
+
+def test_a_few_elements_far_below_do_not_turn_the_trend() -> None:
+    magnitudes = [10 ** (n / 500 - 3) for n in range(2000)]
+    errors = [1e-3 * magnitude for magnitude in magnitudes]
+    drawn = output([*magnitudes, 1e-5, 1e-5, 1e-5], [*errors, 1e-3, 1e-3, 1e-3])
+    assert "a steady relative error" in _magnitude_info(drawn, "float16").title
+
+
+def test_a_long_thin_tail_is_counted_and_not_drawn() -> None:
+    errors = [2.0 ** (n / 500) for n in range(5000)] + [1e-30, 1e-28]
+    drawn = output([0.0] * 5000 + [1e-30, 1e-28], errors)
+    histogram, curve = (
+        _histogram_info(drawn, "float16", kind="absolute"),
+        _ecdf_info(drawn, "float16", rounding_floor=None),
+    )
+    assert histogram.edges[0] == 1.0
+    assert "2 smaller ones" in histogram.detail
+    assert curve.values[0] > 0.5
+    assert curve.probabilities[0] == pytest.approx(1 / 5002)
 
 
 @settings(deadline=None, max_examples=40)
@@ -299,6 +319,11 @@ def test_log_axes_hold_both_ends_and_label_every_tick(one: float, other: float, 
     assert first < last
     assert all(first - 1e-9 <= math.log10(tick) <= last + 1e-9 for tick in axis["tickvals"])
     assert len(set(axis["ticktext"])) == len(axis["tickvals"]) <= 12
+
+
+def test_ticks_of_an_axis_are_written_alike() -> None:
+    powers = log_axis(1e-6, 10)["ticktext"]
+    assert all("10<sup>" in text or text in ("1", "10") for text in powers)
 
 
 @given(st.integers(min_value=0, max_value=2**60))

@@ -232,6 +232,20 @@ def test_the_time_left_is_not_told_too_early() -> None:
     assert book.job(job.id).remaining_s is None
 
 
+def test_the_time_left_counts_down_while_a_stage_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("precision.engine.book.time.monotonic", lambda: now[0])
+    book = _book()
+    job = book.submit(RunSpec(), "ada", fresh=False)
+    _start(book)
+    left = []
+    for seconds, fraction in ((4.0, 0.25), (6.0, 0.25), (10.0, 0.25), (20.0, 0.25), (20.0, 0.5)):
+        now[0] = 100.0 + seconds
+        book.progress(job.id, "Middle", fraction=fraction, detail="")
+        left.append(book.job(job.id).remaining_s)
+    assert left == [12.0, 10.0, 6.0, None, 20.0]
+
+
 def test_a_failed_job_keeps_what_it_measured() -> None:
     book = _book()
     job = book.submit(RunSpec(), "ada", fresh=False)

@@ -155,3 +155,17 @@ def test_the_result_is_small_whatever_is_in_it() -> None:
     assert len(found.model_dump_json()) < 60_000
     assert len(found.error_by_magnitude.x_edges) <= MAX_MAP_BINS + 1
     assert ErrorDistributions.model_validate_json(found.model_dump_json()) == found
+
+
+def test_pairs_far_under_both_axes_are_counted_apart() -> None:
+    crowd = torch.linspace(1, 8, 6000, dtype=torch.float64)
+    reference = torch.cat([crowd, torch.tensor([1e-30, 1e-28, 2.0, 0.0], dtype=torch.float64)])
+    error = torch.cat([crowd * 1e-3, torch.tensor([1e-33, 0.0, 1e-40, 1e-40], dtype=torch.float64)])
+    found = measured(torch.cat([reference, torch.zeros(6006)]), torch.cat([reference + error, torch.zeros(6006)]))
+    by_magnitude = found.error_by_magnitude
+    assert by_magnitude.x_edges[0] > 0.5
+    assert by_magnitude.y_edges[0] > 1e-4
+    assert sum(map(sum, by_magnitude.counts)) == 6000
+    assert by_magnitude.zero_reference == 6007
+    assert by_magnitude.below == 2  # both tiny references
+    assert sum(by_magnitude.zero_error) == 1  # 2 + 1e-40 is 2

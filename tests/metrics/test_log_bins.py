@@ -77,3 +77,22 @@ def test_nothing_and_zeros_only() -> None:
         assert (histogram.edges, histogram.counts, histogram.zeros) == ((), (), len(values))
     assert LogAxis((), 5).edges == ()
     assert LogAxis((), 5).places(torch.zeros(2, dtype=torch.float64)).tolist() == [0, 0]
+
+
+def test_a_long_thin_tail_is_counted_under_the_axis() -> None:
+    values = [2.0 ** (k / 500) for k in range(5000)] + [1e-30, 1e-25, 1e-20]
+    counts = counted([*values, 0.0])
+    histogram = counts.histogram(200)
+    assert (histogram.below, histogram.zeros) == (3, 1)
+    assert histogram.edges[0] == 1.0
+    assert sum(histogram.counts) == 5000
+    axis = counts.axis(200)
+    assert axis.places(torch.tensor([1e-30, 0.0, 1.0, 1023.0], dtype=torch.float64)).tolist() == [-1, 0, 1, axis.bins]
+
+
+def test_a_tail_stays_on_the_axis_where_it_is_short_or_thick() -> None:
+    crowd = [2.0 ** (k / 500) for k in range(5000)]
+    for tail in ([2.0**-9, 2.0**-8], [1e-30] * 6):
+        histogram = counted([*crowd, *tail]).histogram(200)
+        assert histogram.below == 0
+        assert histogram.edges[0] <= min(tail)

@@ -36,8 +36,7 @@ def opened(page: str = "pages/overview.py", link: dict[str, str] | None = None, 
 
 def settled(app: AppTest) -> AppTest:
     """The page once its job has ended; AppTest has no browser that would ask again."""
-    job = app.session_state["job"]
-    if job:
+    for job in app.session_state["jobs"].values():
         engine().wait(job, timeout_s=PATIENCE_S)
         app.run()
     return app

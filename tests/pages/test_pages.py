@@ -57,7 +57,7 @@ def test_the_link_reproduces_the_choice_and_its_job() -> None:
     assert link["dtype"] == "bfloat16"
     assert link["seed"] == "5"
     second = opened(link=link)
-    assert second.session_state["job"] == first.session_state["job"] == link["job"]
+    assert second.session_state["jobs"]["compare"] == first.session_state["jobs"]["compare"] == link["job"]
     assert second.selectbox(key="dtype").value == "bfloat16"
 
 
@@ -105,6 +105,9 @@ def test_a_device_that_is_not_here_is_named_with_those_that_are() -> None:
     app = opened(link={"device": "cuda:7"})
     assert "cuda:7" in app.error[0].value.replace("\\", "")
     assert not app.metric
+    settled(app.button[0].click().run())
+    assert not app.error
+    assert app.sidebar.selectbox(key="device").value == "cpu"
 
 
 def test_a_job_of_another_server_is_simply_run_again() -> None:
@@ -115,7 +118,7 @@ def test_a_job_of_another_server_is_simply_run_again() -> None:
 
 def test_a_cancelled_run_is_said_kept_and_can_be_run_again(running_engine: Engine) -> None:
     app = opened(link={"model": "bert-base"}, settle=False)
-    job = app.session_state["job"]
+    job = app.session_state["jobs"]["compare"]
     app.button[0].click().run()
     assert running_engine.wait(job, timeout_s=30).status == "cancelled"
     app.run()

@@ -1,0 +1,32 @@
+"""Which function measures each analysis, and which type its result has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from precision.progress import Progress
+from precision.results import CompareResult, RunResult
+from precision.spec import Analysis, RunSpec
+
+__all__ = ["FUNCTIONS", "RESULTS", "Analysis", "run"]
+
+FUNCTIONS: Mapping[Analysis, str] = {
+    Analysis.COMPARE: "precision.compare:compare",
+}
+"""`module:function`, each of a `RunSpec` and a `Progress`. By name, since all of these modules import torch."""
+RESULTS: Mapping[Analysis, type[RunResult]] = {
+    Analysis.COMPARE: CompareResult,
+}
+
+
+def run(spec: RunSpec, progress: Progress) -> RunResult:
+    """Measure what `spec.analysis` says.
+
+    Raises:
+        InputError: the spec asks for something that this machine or this model does not have.
+        JobCancelledError: from `progress`.
+    """
+    module, _, function = FUNCTIONS[spec.analysis].partition(":")
+    result: RunResult = getattr(import_module(module), function)(spec, progress)
+    return result

@@ -1,0 +1,149 @@
+"""Reference against candidate: errors of outputs."""
+
+from __future__ import annotations
+
+from precision.results.base import Result
+
+
+class ErrorMetrics(Result):
+    """Errors of a candidate y against a reference r over n finite pairs; see `glossary` for definitions."""
+
+    elements: int
+    finite_pairs: int
+    ref_nonfinite: int
+    cand_nonfinite: int
+    ref_only_nonfinite: int
+    cand_only_nonfinite: int
+    both_nonfinite: int
+    nonfinite_agree: int
+    """Both NaN, or the same infinity."""
+    mean_abs_error: float | None
+    median_abs_error: float | None
+    p99_abs_error: float | None
+    max_abs_error: float | None
+    max_abs_error_index: tuple[int, ...] | None
+    quantile_elements: int
+    """How many elements the median and the 99th percentile were taken from."""
+    rmse: float | None
+    normalized_l2: float | None
+    sqnr_db: float | None
+    cosine_similarity: float | None
+    mean_relative_error: float | None
+    max_relative_error: float | None
+    small_value_share: float | None
+    """Share of the finite pairs with |r| below the format's smallest normal."""
+    small_value_mean_abs_error: float | None
+    small_value_max_abs_error: float | None
+    mean_ulp_error: float | None
+    max_ulp_error: float | None
+    error_balance: float | None
+    exact_share: float | None
+    """Of all elements; equal non-finite values count as equal."""
+    within_tolerance_share: float | None
+    """Of all elements; equal non-finite values count as within."""
+    relative_tolerance: float | None
+    absolute_tolerance: float | None
+
+    @property
+    def nonfinite_differ(self) -> int:
+        """Pairs with a NaN or an infinity that are not the same on both sides: no error of theirs is in any metric."""
+        return self.ref_only_nonfinite + self.cand_only_nonfinite + self.both_nonfinite - self.nonfinite_agree
+
+
+class Histogram(Result):
+    """Counts of values between edges."""
+
+    edges: tuple[float, ...]
+    """Ascending, one more than the counts; empty where there is nothing to count."""
+    counts: tuple[int, ...]
+    zeros: int = 0
+    """Exact zeros, which a log axis cannot show; counted apart on log histograms, 0 on linear ones."""
+    log: bool = False
+    below: int = 0
+    """Elements under the first edge that are not zero: a thousandth at most, many octaves under all others."""
+
+
+class Histogram2D(Result):
+    """Counts of (|reference|, |error|) pairs on two log axes."""
+
+    x_edges: tuple[float, ...]
+    y_edges: tuple[float, ...]
+    counts: tuple[tuple[int, ...], ...]
+    """Row per y bin, column per x bin."""
+    zero_error: tuple[int, ...]
+    """Per x bin: pairs whose error is exactly zero."""
+    zero_reference: int
+    """Pairs whose reference is zero."""
+    below: int = 0
+    """Other pairs left of the first x edge, or whose error is under the first y edge and not zero."""
+
+
+class Ecdf(Result):
+    """Empirical distribution of the absolute error: `values[i]` is the quantile at `probabilities[i]`."""
+
+    probabilities: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+class ErrorDistributions(Result):
+    """Binned where computed; a few kB whatever the size of the output."""
+
+    signed: Histogram
+    absolute: Histogram
+    ulp: Histogram
+    ecdf: Ecdf
+    error_by_magnitude: Histogram2D
+
+
+class ElementPair(Result):
+    """One element of both outputs."""
+
+    output: str
+    index: tuple[int, ...]
+    reference: int | float
+    """Exact: an integer or boolean output's as an integer, any other's as a float."""
+    candidate: int | float
+    abs_error: float | None
+    """None where either side is not finite, and for integers and booleans."""
+    ulp_error: float | None
+
+
+class OutputComparison(Result):
+    """One tensor of the output structure."""
+
+    path: str
+    """Its place, such as `logits`, `[0]` or `hidden_states[3]`."""
+    shape: tuple[int, ...]
+    reference_dtype: str
+    candidate_dtype: str
+    metrics: ErrorMetrics
+    distributions: ErrorDistributions | None
+    """None for integer and empty tensors."""
+    worst: tuple[ElementPair, ...]
+    """Largest absolute error first; pairs that are not both finite, and not the same, come before all. Pairs
+    without error are left out. Of integers, the first that differ."""
+    preview: tuple[ElementPair, ...]
+    """The first elements, in order."""
+
+    @property
+    def differs_as_integer(self) -> int:
+        """Elements of an integer or boolean output that differ; 0 for any other."""
+        if not self.reference_dtype.startswith(("int", "uint", "bool")) or self.metrics.exact_share is None:
+            return 0
+        return self.metrics.elements - round(self.metrics.exact_share * self.metrics.elements)
+
+
+class Comparison(Result):
+    """Reference against candidate, every output tensor."""
+
+    outputs: tuple[OutputComparison, ...]
+    overall: ErrorMetrics
+    """Over all floating-point outputs together (all outputs, where none is floating)."""
+    rounding_floor: ErrorMetrics
+    """Of merely rounding the reference's output to the candidate's format."""
+    repeat_floor: ErrorMetrics
+    """Between two runs of the reference."""
+    uncompared: tuple[str, ...]
+    """Outputs of which the candidate has another shape or kind, or that one side lacks, with the reason."""
+    notes: tuple[str, ...]
+    """What else is to be known of the outputs' structure; `uncompared` among it."""

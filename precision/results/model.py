@@ -1,0 +1,53 @@
+"""The model and its input."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from precision.results.base import Result
+
+Provenance = Literal["trained", "random"]
+
+
+class InputChoice(Result):
+    """A named input that a model offers."""
+
+    name: str
+    description: str
+    real: bool
+    """False for random values: errors are then indicative only."""
+    takes_batch: bool = True
+    takes_length: bool = False
+    takes_text: bool = False
+    default_batch: int | None = None
+    default_length: int | None = None
+    max_batch: int | None = None
+    max_length: int | None = None
+
+
+class ModelDescription(Result):
+    """What a person should know of a model before reading its numbers."""
+
+    id: str
+    title: str
+    family: str
+    """Group in the picker: `Article`, `Trained`, `Hugging Face, small`, `Hugging Face, full size`, `Pretrained`."""
+    weights: Provenance
+    licence: str
+    good_for: str
+    """One sentence."""
+    parameters: int | None
+    """Number of parameter elements, ties once; None until loaded."""
+    inputs: tuple[InputChoice, ...]
+    """The first is the default."""
+    accuracy: str | None = None
+    """Of a trained model, with the data it was measured on."""
+
+
+class InputDescription(Result):
+    """The input of one run, in words and shapes."""
+
+    name: str
+    real: bool
+    tensors: tuple[tuple[str, str, tuple[int, ...]], ...]
+    """(name, dtype, shape) of each input tensor."""

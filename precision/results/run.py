@@ -1,0 +1,58 @@
+"""One analysis from start to end: what every result of one says, and the comparison's."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from precision.results.base import Result
+from precision.results.cast import CastAudit
+from precision.results.comparison import Comparison
+from precision.results.cost import Cost
+from precision.results.model import InputDescription, ModelDescription
+from precision.results.place import DeviceInfo, Environment
+from precision.spec import RunSpec
+
+ExecutionLabel = Literal["native", "upcast", "simulated", "unsupported"]
+
+
+class Execution(Result):
+    """How the candidate really computed."""
+
+    label: ExecutionLabel
+    explanation: str
+
+
+class Failure(Result):
+    """Why a run stopped; what was measured before it is in the same result."""
+
+    stage: str
+    where: str | None
+    """fqn of the module."""
+    message: str
+
+
+class RunResult(Result):
+    """What every analysis says of its run; what it measured is None where it stopped early (see `failure`)."""
+
+    spec: RunSpec
+    model: ModelDescription
+    input: InputDescription | None
+    device: DeviceInfo
+    environment: Environment
+    execution: Execution
+    failure: Failure | None
+    warnings: tuple[str, ...]
+    elapsed_s: float
+
+
+class CompareResult(RunResult):
+    """Everything one comparison measured."""
+
+    audit: CastAudit | None
+    comparison: Comparison | None
+    cost: Cost | None
+
+    @property
+    def candidate_name(self) -> str:
+        """The candidate's format, with the word that its times need where its arithmetic is not real."""
+        return f"{self.spec.dtype} (simulated)" if self.execution.label == "simulated" else self.spec.dtype
