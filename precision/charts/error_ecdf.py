@@ -21,7 +21,7 @@ _KIND = "Cumulative distribution of the absolute error, logarithmic axis"
 _DASHES = ("dash", "dot")
 _MARGIN_FACTOR = 1.3
 """Free space left and right of all that is drawn."""
-_TAIL = 0.005
+_TAIL = 0.01
 """Share of the elements with the smallest errors that need not be on the axis …"""
 _LONG_TAIL_FACTOR = 1000.0
 """… where the next error is larger by this."""

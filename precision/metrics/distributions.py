@@ -35,7 +35,7 @@ def distributions(
     """Histograms of the signed, absolute and ULP error, its ECDF, and error against magnitude; None if empty.
 
     Only pairs that are finite on both sides; without any, None. Bins contain their lower edge; the last one of the
-    signed histogram its upper edge too. Exact zeros have no place on a log axis and are counted apart, and so are half a
+    signed histogram its upper edge too. Exact zeros have no place on a log axis and are counted apart, and so is one
     percent of the elements where a log axis would have to reach many octaves further down for them.
 
     Args:

@@ -19,7 +19,7 @@ _SHIFT = 52 - _SUB_BITS
 _OCTAVE = 1 << _SUB_BITS
 _FINE_BINS = 2047 << _SUB_BITS
 _BINS_PER_OCTAVE = (8, 4, 2, 1)
-_TAIL = 0.005
+_TAIL = 0.01
 """Share of the smallest magnitudes that may lie under an axis, where they would make it much longer."""
 _LONG_TAIL_OCTAVES = 10
 

@@ -60,7 +60,7 @@ class Histogram(Result):
     """Exact zeros, which a log axis cannot show; counted apart on log histograms, 0 on linear ones."""
     log: bool = False
     below: int = 0
-    """Elements under the first edge that are not zero: half a percent at most, many octaves under all others."""
+    """Elements under the first edge that are not zero: a hundredth at most, many octaves under all others."""
 
 
 class Histogram2D(Result):
