@@ -94,12 +94,17 @@ def _format_label(name: str) -> str:
 
 
 def _device(devices: tuple[DeviceInfo, ...] | None) -> None:
-    named = {device.id: f"{device.id} · {device.name}" for device in devices or ()}
+    if devices is None:
+        # Under a key of its own: the browser keeps the label of a picker whose options change.
+        asked = f"{plain(state.choice('device'))} · looking it up"
+        st.selectbox("Device", [asked], key="device-asked", disabled=True, help="The worker is starting.")
+        return
+    named = {device.id: f"{device.id} · {device.name}" for device in devices}
     if named and state.choice("device") == RunSpec().device:
         state.keep_among("device", list(named))  # a cluster's devices have other names than this machine's
     chosen = state.choice("device")
     if chosen not in named:
-        named[chosen] = plain(chosen) + (" · not on this machine" if devices else "")
+        named[chosen] = plain(chosen) + " · not on this machine"
     st.selectbox(
         "Device",
         list(named),
@@ -107,8 +112,7 @@ def _device(devices: tuple[DeviceInfo, ...] | None) -> None:
         format_func=named.__getitem__,
         on_change=state.choice_changed,
         help="Where both models run and are timed. This server has "
-        + (escape_markdown("; ".join(map(_device_text, devices))) if devices else "not said yet what it has")
-        + ".",
+        f"{escape_markdown('; '.join(map(_device_text, devices)))}.",
     )
 
 

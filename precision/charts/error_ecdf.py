@@ -23,7 +23,7 @@ _MARGIN_FACTOR = 1.3
 """Free space left and right of all that is drawn."""
 _TAIL = 0.01
 """Share of the elements with the smallest errors that need not be on the axis …"""
-_LONG_TAIL_FACTOR = 1000.0
+_GAP_FACTOR = 1000.0
 """… where the next error is larger by this."""
 _ENOUGH_FOR_P99 = 100
 """Elements, below which the 99th percentile lies between the largest two errors and says nothing of its own."""
@@ -103,11 +103,11 @@ def _shares(ecdf: Ecdf, metrics: ErrorMetrics, exact_share: float) -> dict[float
 
 
 def _without_tail(shares: dict[float, float]) -> tuple[float, dict[float, float]]:
-    """The share of a few smallest errors that would make the axis many decades longer, and the rest of the curve."""
-    rest = {value: share for value, share in shares.items() if share > _TAIL}
-    if not rest or min(rest) < _LONG_TAIL_FACTOR * min(shares):
-        return 0.0, shares
-    return max((share for value, share in shares.items() if value not in rest), default=0.0), rest
+    """The share of a few smallest errors, many decades below all others, and the rest of the curve."""
+    values = list(shares)
+    gaps = [at for at in range(1, len(values)) if values[at] > _GAP_FACTOR * values[at - 1]]
+    begin = max((at for at in gaps if shares[values[at - 1]] <= _TAIL), default=0)
+    return (shares[values[begin - 1]] if begin else 0.0), {value: shares[value] for value in values[begin:]}
 
 
 def _finding(metrics: ErrorMetrics, shares: dict[float, float]) -> str:

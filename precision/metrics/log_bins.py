@@ -20,8 +20,9 @@ _OCTAVE = 1 << _SUB_BITS
 _FINE_BINS = 2047 << _SUB_BITS
 _BINS_PER_OCTAVE = (8, 4, 2, 1)
 _TAIL = 0.01
-"""Share of the smallest magnitudes that may lie under an axis, where they would make it much longer."""
-_LONG_TAIL_OCTAVES = 10
+"""Share of the smallest magnitudes that may lie under an axis …"""
+_GAP_OCTAVES = 10
+"""… where so wide a gap is between them and all others."""
 
 
 def fine_bins(magnitudes: Tensor) -> Tensor:
@@ -59,12 +60,10 @@ class MagnitudeCounts:
         occupied = np.flatnonzero(self._counts)
         if not occupied.size:
             return LogAxis((), max_bins)
-        first, last = int(occupied[0]), int(occupied[-1])
         up_to = np.cumsum(self._counts[occupied])
-        after_tail = int(occupied[np.searchsorted(up_to, _TAIL * up_to[-1], side="right")])
-        if after_tail - first > _LONG_TAIL_OCTAVES * _OCTAVE:
-            first = after_tail
-        return LogAxis((first, last), max_bins)
+        tail = occupied[: np.searchsorted(up_to, _TAIL * up_to[-1], side="right") + 1]
+        after_gaps = tail[1:][np.diff(tail) > _GAP_OCTAVES * _OCTAVE]
+        return LogAxis((int(after_gaps[-1] if after_gaps.size else occupied[0]), int(occupied[-1])), max_bins)
 
     def histogram(self, max_bins: int) -> Histogram:
         """The counts, gathered into at most `max_bins` bins of nearly equal width on a log axis."""
