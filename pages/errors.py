@@ -76,7 +76,7 @@ def distributions(output: OutputComparison, comparison: Comparison, result: Comp
     floating = [each for each in comparison.outputs if each.distributions]
     floor = comparison.rounding_floor if len(floating) == 1 else None  # it is the floor of all outputs together
     kind = st.radio(
-        "Error",
+        "Histogram of the error",
         KINDS,
         key="chart",
         bind="query-params",
@@ -122,8 +122,8 @@ def all_metrics(output: OutputComparison, comparison: Comparison, result: Compar
     columns = {
         "this output": output.metrics,
         "all outputs": comparison.overall,
-        "rounding floor": comparison.rounding_floor,
-        "repeat floor": comparison.repeat_floor,
+        "rounding floor, all outputs": comparison.rounding_floor,
+        "repeat floor, all outputs": comparison.repeat_floor,
     }
     downloads.table(
         pd.DataFrame(

@@ -1,15 +1,15 @@
-"""Layers: which dtype has every stored tensor, before and after?"""
+"""Layers: which dtype has every stored tensor, activation and operator, before and after?"""
 
 import pandas as pd
 import streamlit as st
 
-from pages.ui import downloads, frame
+from pages.ui import downloads, frame, layer_rows
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
 from precision.charts import plot_module_tree, plot_stored_values
 from precision.names import escape_markdown
-from precision.results import CastAudit, CompareResult, TensorAudit
+from precision.results import CastAudit, CompareResult, LayersResult, TensorAudit
 from precision.units import bytes_text
 
 HOW_TO_READ = """\
@@ -25,11 +25,73 @@ In the tree, height is bytes and colour is dtype; the two sides share one scale,
 """
 
 FILTERS = ("all", "changed", "unchanged", "damaged values")
+PARTS = ("stored tensors", "activations", "operators")
+
+
+HOW_TO_READ_FLOW = """\
+Both models run side by side. A module's row has the dtypes of its floating-point and other tensors, as it was given
+them and as it returned them. An operator's row says what its kernels computed in: autocast and silent promotion (a
+float16 tensor meeting a float32 one is widened) show here, whatever the stored dtypes say. *Only the candidate does
+this* marks operators that the other model lacks, such as casts.
+"""
 
 
 def main() -> None:
     """Draw the page."""
     enter_through_router()
+    part = st.radio(
+        "Of each layer",
+        PARTS,
+        key="part",
+        bind="query-params",
+        horizontal=True,
+        help="What it stores, what it is given and returns, or what runs inside it.",
+    )
+    if part == "stored tensors":
+        stored_tensors()
+    else:
+        dtype_flow(part)
+
+
+def dtype_flow(part: str) -> None:
+    """The dtypes that flow through modules or operators, on both sides."""
+    result = current_result(LayersResult)
+    report = result.report
+    if report is None or not report.rows:
+        frame.header("No layer to show", result)
+        frame.footer(result, how_to_read=HOW_TO_READ_FLOW)
+        st.stop()
+    promoted = sum(flow.is_promoted for _, flow in layer_rows.flows(report))
+    if part == "operators":
+        one_sided = sum(operator.only is not None for operator in report.operators)
+        finding = f"{len(report.operators):,} operators: {promoted:,} promote silently, {one_sided:,} in one model only"
+    else:
+        low = sum(layer_rows.returns_other_dtype(row) for row in report.rows)
+        finding = f"{low:,} of {len(report.rows):,} module calls return another dtype than the reference's"
+    frame.header(finding, result)
+    find = st.text_input(
+        "Find a layer",
+        key="find",
+        bind="query-params",
+        placeholder="part of its name or type",
+        help="Shows the rows that contain these letters.",
+    )
+    table = (
+        layer_rows.operators(report, find=find) if part == "operators" else layer_rows.activations(report, find=find)
+    )
+    st.caption(f"{len(table):,} rows.")
+    downloads.table(
+        table,
+        name=f"{downloads.file_stem(result)}-{part}",
+        key=part,
+        alt=f"Dtypes of {part}, reference and candidate",
+        column_config=layer_rows.NUMBERS,
+    )
+    frame.footer(result, how_to_read=HOW_TO_READ_FLOW)
+
+
+def stored_tensors() -> None:
+    """What the cast did to every stored tensor."""
     result = current_result(CompareResult)
     audit = result.audit
     if audit is None:

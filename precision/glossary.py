@@ -52,7 +52,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "Median absolute error",
         unit=_OUTPUT,
         definition="Half of all |e| are at most this. With an even number of elements, the mean of the middle two. "
-        "Taken from every element up to 16,777,216, beyond that from every k-th; see quantile elements.",
+        "Taken from every element up to 4,194,304, beyond that from every k-th; see quantile elements.",
     ),
     _metric(
         "p99_abs_error",
@@ -235,7 +235,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "Quantile elements",
         unit="elements",
         definition="Number of elements that the median and the 99th percentile were taken from: all finite pairs, or "
-        "of an output with more than 16,777,216 elements those among every k-th element.",
+        "of an output with more than 4,194,304 elements those among every k-th element.",
         higher_is_better=None,
     ),
 )
@@ -321,6 +321,40 @@ TERMS: tuple[Term, ...] = (
         word="small-value domain",
         definition="The elements whose reference is below the smallest normal value of the candidate's format. A "
         "relative error has no meaning there, so their absolute error is reported instead.",
+    ),
+    Term(
+        word="exponent histogram",
+        definition="The values of a tensor counted by power of two: how many lie from 2^e up to 2^(e+1). Zeros, "
+        "infinities and NaNs are counted apart. It tells how the values fit any number format.",
+    ),
+    Term(
+        word="headroom",
+        definition="log2(largest value of the format / largest magnitude of the values): how many times they may "
+        "double before they overflow. Negative means beyond the range.",
+    ),
+    Term(
+        word="overflow fraction",
+        definition="Share of the finite non-zero values that round to beyond the format's largest value.",
+    ),
+    Term(
+        word="underflow fraction",
+        definition="Share of the finite non-zero values that become zero. Values that were zero before do not count.",
+    ),
+    Term(
+        word="subnormal fraction",
+        definition="Share of the finite non-zero values that lie below the format's smallest normal value and do not "
+        "become zero.",
+    ),
+    Term(
+        word="predicted SQNR",
+        definition="Signal to noise ratio of rounding values once, told from their exponent histogram: in each power "
+        "of two the squared error is taken as a twelfth of the squared spacing of the format there. Measured, it is "
+        "never more than 4.8 dB lower.",
+    ),
+    Term(
+        word="lowest safe format",
+        definition="Of the formats in which all values of a tensor or module fit, without overflow, with little "
+        "underflow, few subnormal values and a predicted SQNR above the limit, the one of fewest bits.",
     ),
     Term(
         word="real input",

@@ -8,9 +8,10 @@ from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from precision.errors import InputError
-from precision.formats import NumericFormat, format_named
+from precision.formats import AnyFormat, ScaledFormat, any_format_named
 
 MAX_BATCH = 4096
 MAX_LENGTH = 8192
@@ -36,13 +37,18 @@ class CastMethod(StrEnum):
     BFLOAT16 = "bfloat16"
     AUTOCAST = "autocast"
     WEIGHTS_ONLY = "weights-only"
+    DYNAMIC = "dynamic"
 
     @property
     def label(self) -> str:
         """How it is written in code, or called."""
-        return {"to": ".to(dtype)", "half": ".half()", "bfloat16": ".bfloat16()", "weights-only": "weights only"}.get(
-            self.value, self.value
-        )
+        return {
+            "to": ".to(dtype)",
+            "half": ".half()",
+            "bfloat16": ".bfloat16()",
+            "weights-only": "weights only",
+            "dynamic": "weights and inputs (dynamic)",
+        }.get(self.value, self.value)
 
 
 _ONLY_FORMAT = {CastMethod.HALF: "float16", CastMethod.BFLOAT16: "bfloat16"}
@@ -55,7 +61,32 @@ def formats_of(method: CastMethod, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name in names if name == _ONLY_FORMAT[method])
     if method is CastMethod.AUTOCAST:
         return tuple(name for name in names if name in _AUTOCAST_FORMATS)
-    return names
+    if method is CastMethod.WEIGHTS_ONLY:
+        return names
+    scaled = method is CastMethod.DYNAMIC
+    return tuple(name for name in names if isinstance(any_format_named(name), ScaledFormat) is scaled)
+
+
+def _given_by(method: CastMethod) -> str:
+    if method in _ONLY_FORMAT:
+        return _ONLY_FORMAT[method]
+    if method is CastMethod.AUTOCAST:
+        return " or ".join(_AUTOCAST_FORMATS)
+    return "a scaled format, such as int8 or mxfp4" if method is CastMethod.DYNAMIC else "a format without scales"
+
+
+def _reason(error: ErrorDetails) -> str:
+    """What is wrong with a value, in a reader's words."""
+    limits = error.get("ctx", {})
+    reasons = {
+        "int_parsing": "not a whole number",
+        "int_from_float": "not a whole number",
+        "greater_than_equal": f"at least {limits.get('ge')} is needed",
+        "less_than_equal": f"at most {limits.get('le')} is allowed",
+        "less_than": f"it must be less than {limits.get('lt')}",
+        "string_too_long": f"at most {limits.get('max_length')} characters are allowed",
+    }
+    return reasons.get(error["type"], str(error["msg"]))
 
 
 class RunSpec(BaseModel):
@@ -89,7 +120,7 @@ class RunSpec(BaseModel):
     @classmethod
     def _canonical_format(cls, data: object) -> object:
         if isinstance(data, Mapping) and isinstance(data.get("dtype"), str):
-            return {**data, "dtype": format_named(data["dtype"]).name}
+            return {**data, "dtype": any_format_named(data["dtype"]).name}
         return data
 
     @field_validator("keep", mode="before")
@@ -101,16 +132,17 @@ class RunSpec(BaseModel):
     def _method_fits_format(self) -> Self:
         allowed = formats_of(self.method, (self.dtype,))
         if not allowed:
-            only = " or ".join([_ONLY_FORMAT[self.method]] if self.method in _ONLY_FORMAT else _AUTOCAST_FORMATS)
+            others = ", ".join(repr(method.value) for method in CastMethod if formats_of(method, (self.dtype,)))
             raise InputError(
-                f"Cast method {self.method.value!r} gives {only}, not {self.dtype}. Choose that format, or method 'to'."
+                f"Cast method {self.method.value!r} gives {_given_by(self.method)}, not {self.dtype}. "
+                f"Choose that, or method {others}."
             )
         return self
 
     @property
-    def format(self) -> NumericFormat:
+    def format(self) -> AnyFormat:
         """The candidate's format."""
-        return format_named(self.dtype)
+        return any_format_named(self.dtype)
 
     @classmethod
     def parse(cls, values: Mapping[str, object]) -> Self:
@@ -128,7 +160,18 @@ class RunSpec(BaseModel):
                 known = ", ".join(cls.model_fields)
                 raise InputError(f"Unknown setting {field!r}. Known: {known}.") from error
             given = str(first["input"])[:80]
-            raise InputError(f"{field} = {given!r}: {first['msg']}.") from error
+            raise InputError(f"{field} = {given!r}: {_reason(first)}.") from error
+
+    @property
+    def measured(self) -> Self:
+        """The spec of which the numbers are: what the analysis does not read is at its default.
+
+        One pass of the reference answers for every format, so that another one needs no run.
+        """
+        if self.analysis is not Analysis.RANGES:
+            return self
+        default = type(self)()
+        return self.model_copy(update={"dtype": default.dtype, "method": default.method, "keep": default.keep})
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hex."""

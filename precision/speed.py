@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from precision.results import Cost
 
+_DISTURBED = 0.25
+"""Interquartile range over median, above which `torch.utils.benchmark` suspects its surroundings, and so do we."""
+
 
 class Speed(NamedTuple):
     """The candidate's speed against the reference's."""
@@ -21,11 +24,14 @@ def compare_speed(cost: Cost) -> Speed:
     """The ratio of the median times, and its words.
 
     Times no further apart than half the sum of their interquartile ranges are not told apart: the spread alone may
-    have put them in this order. Nor are they where a median is zero, too short for the clock.
+    have put them in this order. Nor are they where either spread is so wide that the machine was busy with something
+    else, or where a median is zero, too short for the clock.
     """
     reference, candidate = cost.reference_time, cost.candidate_time
     spread = (reference.iqr_s + candidate.iqr_s) / 2
-    if not (reference.median_s and candidate.median_s) or abs(reference.median_s - candidate.median_s) <= spread:
+    too_short = not (reference.median_s and candidate.median_s)
+    disturbed = any(time.iqr_s > _DISTURBED * time.median_s for time in (reference, candidate))
+    if too_short or disturbed or abs(reference.median_s - candidate.median_s) <= spread:
         return Speed(None, "not told apart from")
     return Speed(reference.median_s / candidate.median_s, _speed_text(reference.median_s, candidate.median_s))
 

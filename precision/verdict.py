@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from precision.formats import NumericFormat, format_named
+from precision.formats import AnyFormat, format_named, ulp_format
 from precision.results import CompareResult, Comparison, ErrorMetrics
 
 Word = Literal[
@@ -133,7 +133,8 @@ def _exact(metrics: ErrorMetrics) -> Verdict | None:
 
 
 def _finer(result: CompareResult, metrics: ErrorMetrics) -> Verdict | None:
-    if result.spec.format.mantissa_bits <= format_named(result.spec.reference).mantissa_bits:
+    fmt = ulp_format(result.spec.format)
+    if fmt is None or fmt.mantissa_bits <= format_named(result.spec.reference).mantissa_bits:
         return None
     return Verdict(
         word="finer than the reference",
@@ -143,9 +144,9 @@ def _finer(result: CompareResult, metrics: ErrorMetrics) -> Verdict | None:
     )
 
 
-def _beyond_range(comparison: Comparison, fmt: NumericFormat) -> Verdict | None:
-    beyond = comparison.overall.finite_pairs - comparison.rounding_floor.finite_pairs
-    if beyond <= 0:
+def _beyond_range(comparison: Comparison, target: AnyFormat) -> Verdict | None:
+    beyond, fmt = comparison.overall.finite_pairs - comparison.rounding_floor.finite_pairs, ulp_format(target)
+    if beyond <= 0 or fmt is None:
         return None
     return Verdict(
         word="amplified",

@@ -12,7 +12,7 @@ import pytest
 
 from precision.cli.main import main
 from precision.cli.report import compare_text
-from precision.formats import FORMATS
+from precision.formats import ALL_FORMATS
 from precision.models.catalogue import CATALOGUE
 from precision.results import CompareResult, Failure
 from precision.spec import RunSpec
@@ -122,8 +122,9 @@ def test_formats_are_those_of_the_table(capsys: Captured) -> None:
     text = capsys.readouterr().out
     assert main(["formats", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert list(rows) == [row.name for row in FORMATS]
+    assert list(rows) == [row.name for row in ALL_FORMATS]
     assert rows["float16"]["max"] == 65504
+    assert (rows["mxfp4_e2m1"]["bits_per_value"], rows["mxfp4_e2m1"]["max"]) == (4.25, None)
     assert all(f"\n{name} " in text for name in rows)
 
 

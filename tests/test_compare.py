@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from precision import compare as compare_module
+from precision import preparation
 from precision.compare import audit_cast, compare
 from precision.devices import describe_device
 from precision.errors import JobCancelledError, UnsupportedError
@@ -47,7 +47,7 @@ def with_model(monkeypatch: pytest.MonkeyPatch, module: nn.Module, *args: Tensor
         usual = load(RunSpec())
         return LoadedModel(module.eval(), args, {}, usual.description, usual.input, None)
 
-    monkeypatch.setattr(compare_module, "load", loaded)
+    monkeypatch.setattr(preparation, "load", loaded)
 
 
 def test_the_first_articles_numbers() -> None:
@@ -187,7 +187,7 @@ def test_out_of_memory_is_a_failure_with_advice(
 def test_a_format_that_the_device_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = describe_device(torch.device("cpu"))
     lacking = usual.model_copy(update={"native_formats": ("float32",)})
-    monkeypatch.setattr(compare_module, "describe_device", lambda device: lacking)
+    monkeypatch.setattr(preparation, "describe_device", lambda device: lacking)
     with pytest.raises(UnsupportedError, match=r"has no kernels for float16. It computes in: float32"):
         compare(RunSpec())
 

@@ -44,9 +44,9 @@ def test_defaults_make_an_empty_link() -> None:
     ("values", "message"),
     [
         ({"dtype": "float13"}, r"Unknown format 'float13'"),
-        ({"batch": "100000"}, r"batch = '100000': .*less than or equal to 4096"),
-        ({"batch": "0"}, r"batch = '0': .*greater than or equal to 1"),
-        ({"batch": "many"}, r"batch = 'many': .*integer"),
+        ({"batch": "100000"}, r"batch = '100000': .*at most 4096 is allowed"),
+        ({"batch": "0"}, r"batch = '0': .*at least 1 is needed"),
+        ({"batch": "many"}, r"batch = 'many': .*not a whole number"),
         ({"seed": "-1"}, r"seed = '-1'"),
         ({"colour": "red"}, r"Unknown setting 'colour'. Known: model, dtype"),
         ({"method": "magic"}, r"method = 'magic'"),
@@ -67,3 +67,4 @@ def test_formats_of_each_method() -> None:
     assert formats_of(CastMethod.BFLOAT16, names) == ("bfloat16",)
     assert formats_of(CastMethod.AUTOCAST, names) == ("bfloat16", "float16")
     assert formats_of(CastMethod.TO, names) == formats_of(CastMethod.WEIGHTS_ONLY, names) == names
+    assert formats_of(CastMethod.DYNAMIC, (*names, "int8", "mxfp4_e2m1")) == ("int8", "mxfp4_e2m1")

@@ -16,7 +16,7 @@ def cost(reference: tuple[float, float], candidate: tuple[float, float]) -> Cost
 @pytest.mark.parametrize(
     ("reference", "candidate", "ratio", "text"),
     [
-        ((2.0, 0.5), (1.0, 0.5), 2.0, "2.0 × faster than"),
+        ((2.0, 0.5), (1.0, 0.25), 2.0, "2.0 × faster than"),
         ((1.0, 0.0), (19.0, 0.0), 1 / 19, "19 × slower than"),
         ((1.0, 0.01), (1.05, 0.01), 1 / 1.05, "1.05 × slower than"),
         ((1.0, 0.0), (1.001, 0.0), 1 / 1.001, "< 1.01 × slower than"),
@@ -37,10 +37,20 @@ def test_times_further_apart_than_their_spread_have_a_ratio(
         ((1.0, 0.125), (1.0625, 0.125)),
         ((1.0, 0.0), (1.25, 0.5)),
         ((1.0, 0.0), (1.0, 0.0)),
+        ((1.0, 0.0), (19.0, 4.8)),
+        ((1.0, 0.26), (9.0, 0.0)),
         ((0.0, 0.0), (1e-9, 0.0)),
         ((1e-9, 0.0), (0.0, 0.0)),
     ],
-    ids=["spreads overlap", "as far apart as half the spread", "equal", "no reference time", "no candidate time"],
+    ids=[
+        "spreads overlap",
+        "as far apart as half the spread",
+        "equal",
+        "candidate disturbed",
+        "reference disturbed",
+        "no reference time",
+        "no candidate time",
+    ],
 )
 def test_other_times_are_not_told_apart(reference: tuple[float, float], candidate: tuple[float, float]) -> None:
     assert compare_speed(cost(reference, candidate)) == (None, "not told apart from")

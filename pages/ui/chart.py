@@ -1,11 +1,33 @@
 """One way to put a figure on a page."""
 
+from __future__ import annotations
+
 import plotly.graph_objects as go
 import streamlit as st
 
+from pages.ui import state
 from precision.charts.frame import alt_text, config
 
 
 def show(figure: go.Figure, *, key: str) -> None:
-    """Draw a figure of `precision.charts`, with its description and its PNG export named after `key`."""
-    st.plotly_chart(figure, key=f"chart-{key}", config=config(f"precision-explorer-{key}"), alt=alt_text(figure))
+    """Draw a figure of `precision.charts`, with its description; a PNG of it is named after model, format and `key`."""
+    st.plotly_chart(figure, key=f"chart-{key}", config=_config(key), alt=alt_text(figure))
+
+
+def show_and_pick(figure: go.Figure, *, key: str) -> int | None:
+    """Draw a figure whose points can be clicked; the first number of the clicked point's `customdata`, or None."""
+    event = st.plotly_chart(
+        figure,
+        key=f"chart-{key}",
+        config=_config(key),
+        alt=alt_text(figure),
+        on_select="rerun",
+        selection_mode="points",
+    )
+    points = event["selection"]["points"]
+    return int(points[0]["customdata"][0]) if points and points[0].get("customdata") else None
+
+
+def _config(key: str) -> dict[str, object]:
+    model = state.choice("model").strip(":")
+    return config(f"{model}-{state.choice('dtype')}-{key}")

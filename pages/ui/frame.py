@@ -9,9 +9,9 @@ import streamlit as st
 from pages.ui import downloads
 from pages.ui.job import run_again, say_failure
 from precision.glossary import metric_named, term_named
-from precision.names import escape_markdown
+from precision.names import escape_markdown, for_markdown
 from precision.results import OutputComparison, RunResult
-from precision.spec import RunSpec
+from precision.spec import Analysis, RunSpec
 
 
 def header(finding: str, result: RunResult) -> None:
@@ -19,9 +19,9 @@ def header(finding: str, result: RunResult) -> None:
     st.title(finding, anchor=False)
     spec = result.spec
     st.caption(
-        f"**{model_name(result)}** · **{spec.dtype}** against {spec.reference} · "
-        f"{escape_markdown(spec.method.label)} · "
+        f"**{model_name(result)}** · {_subject(spec)} · "
         f"{escape_markdown(result.device.id)}, {escape_markdown(result.device.name)} · {input_text(result)} · "
+        f"{_kept_text(spec)}"
         f"arithmetic **{result.execution.label}**",
         help=f"{escape_markdown(result.execution.explanation)}\n\n{term_named(result.execution.label).definition}",
     )
@@ -29,6 +29,16 @@ def header(finding: str, result: RunResult) -> None:
         say_failure(result.failure, result.spec, kept="\n\nWhat was measured before is shown.")
     if result.warnings:
         st.warning("  \n".join(escape_markdown(warning) for warning in result.warnings), icon=":material/warning:")
+
+
+def _subject(spec: RunSpec) -> str:
+    if spec.analysis is Analysis.RANGES:  # of which the format is no part
+        return f"values of the {spec.reference} reference"
+    return f"**{spec.dtype}** against {spec.reference} · {escape_markdown(spec.method.label)}"
+
+
+def _kept_text(spec: RunSpec) -> str:
+    return f"kept in {spec.reference}: {', '.join(map(for_markdown, spec.keep))} · " if spec.keep else ""
 
 
 def model_name(result: RunResult) -> str:

@@ -52,14 +52,22 @@ def current_result(kind: type[R]) -> R:
     return result
 
 
-def _result(analysis: Analysis) -> RunResult:
+def explain_link_error() -> None:
+    """Stop the page with the reason, and a way out, where the link that opened the session cannot be followed."""
     if error := state.link_error():
         st.error(f"This link cannot be followed. {escape_markdown(error)}", icon=":material/link_off:")
         _offer_default()
         st.stop()
+
+
+def _result(analysis: Analysis) -> RunResult:
+    explain_link_error()
+    if state.awaits_checkpoint():
+        st.info("Name a Hugging Face model, or a folder on the server, in the sidebar.", icon=":material/edit:")
+        st.stop()
     try:
         spec = state.spec(analysis)
-        job = _job_for(spec)
+        job = _job_for(spec.measured)
     except PrecisionError as error:
         st.error(escape_markdown(str(error)), icon=":material/error:")
         if isinstance(error, InputError):
@@ -91,12 +99,10 @@ def _job_for(spec: RunSpec) -> Job:
     known = state.job_id(spec.analysis)
     if not state.follows_jobs():
         engine().release(state.session_id())
-    elif (
-        known
-        and (job := _known(known))
-        and job.spec == spec
-        and (job.stopping or job.status in ("failed", "cancelled"))
-    ):
+    job = _known(known) if known else None
+    if known and job is None:
+        st.toast("The run that this link names is not here any more; it runs afresh.", icon=":material/refresh:")
+    if job and job.spec == spec and (job.stopping or job.status in ("failed", "cancelled")):
         return job  # explained, not silently run again
     job = engine().submit(spec, session=state.session_id())
     state.follow_job(spec.analysis, job.id)
@@ -152,7 +158,11 @@ def _ended_early(job: Job) -> RunResult:
     else:
         failure = Failure(stage=job.stage, where=None, message=job.error or "The run ended without a result.")
     if job.partial is None:
-        say_failure(failure, job.spec)
+        if job.error_kind == InputError.__name__:
+            st.error(escape_markdown(failure.message), icon=":material/error:")
+            _offer_default()
+        else:
+            say_failure(failure, job.spec)
         st.stop()
     return job.partial.model_copy(update={"failure": failure})
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui import state
 from precision.errors import InputError
-from precision.formats import FORMATS, format_named
+from precision.formats import ALL_FORMATS, ScaledFormat, any_format_named
 from precision.models.catalogue import CATALOGUE
 from precision.names import escape_markdown, plain
 from precision.results import DeviceInfo, InputChoice, ModelDescription
@@ -18,7 +18,8 @@ _METHOD_HELP = """How the model is brought into the format.
 - **.to(dtype)** casts every floating tensor, and runs in it.
 - **.half()**, **.bfloat16()** are the shorthands; they differ from `.to` for complex buffers.
 - **autocast** keeps the weights in float32; each operator chooses its own precision.
-- **weights only** stores the weights in the format and computes in float32."""
+- **weights only** stores the weights in the format and computes in float32.
+- **dynamic**, for formats with scales, also rounds the inputs of every layer that has weights."""
 
 
 def sidebar(devices: tuple[DeviceInfo, ...] | None) -> None:
@@ -26,6 +27,7 @@ def sidebar(devices: tuple[DeviceInfo, ...] | None) -> None:
     with st.sidebar:
         _model()
         _format_and_method()
+        _kept()
         _device(devices)
         _input()
 
@@ -68,9 +70,12 @@ def _chosen() -> ModelDescription | None:
 
 
 def _format_and_method() -> None:
+    names = [row.name for row in ALL_FORMATS]
+    if (typed := state.choice("dtype")) not in names:
+        names.append(typed)  # by a link
     st.selectbox(
         "Format",
-        [row.name for row in FORMATS],
+        names,
         key="dtype",
         format_func=_format_label,
         on_change=state.choice_changed,
@@ -88,9 +93,23 @@ def _format_and_method() -> None:
     )
 
 
+def _kept() -> None:
+    """The modules kept out of the cast; pages add them, here they are taken back."""
+    kept = state.kept_modules()
+    if kept:
+        st.multiselect(
+            f"Kept in {state.choice('reference')}",
+            kept,
+            key="keep",
+            on_change=state.choice_changed,
+            help="Modules that the candidate does not cast. Remove one to cast it again.",
+        )
+
+
 def _format_label(name: str) -> str:
-    row = format_named(name)
-    return f"{name} · {row.bits} bits" + ("" if row.computes else ", simulated")
+    row = any_format_named(name)
+    bits = row.bits_per_value if isinstance(row, ScaledFormat) else row.stored_bits or row.bits
+    return f"{name} · {bits:g} bits" + ("" if row.computes else ", simulated")
 
 
 def _device(devices: tuple[DeviceInfo, ...] | None) -> None:

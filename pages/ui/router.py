@@ -25,6 +25,9 @@ def route() -> None:
             st.Page("pages/overview.py", title="Overview", icon=":material/speed:", default=True),
             st.Page("pages/layers.py", title="Layers", icon=":material/account_tree:"),
             st.Page("pages/errors.py", title="Errors", icon=":material/bar_chart:"),
+            st.Page("pages/propagation.py", title="Propagation", icon=":material/trending_up:"),
+            st.Page("pages/ranges.py", title="Ranges", icon=":material/straighten:"),
+            st.Page("pages/number_formats.py", title="Number formats", icon=":material/pin:"),
         ]
     )
     devices = engine().devices()

@@ -11,6 +11,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from precision.errors import InputError
 from precision.models.catalogue import CATALOGUE, describe
+from precision.models.request import request_input
 from precision.results import ModelDescription
 from precision.spec import Analysis, RunSpec
 
@@ -33,7 +34,7 @@ def open_link() -> None:
     query = {name: value for name, value in st.query_params.to_dict().items() if name not in ("job", *_VIEW)}
     try:
         spec = RunSpec.parse(query)
-        describe(spec.model)
+        request_input(describe(spec.model), spec)
     except InputError as error:
         spec = _DEFAULT
         st.session_state["link_error"] = str(error)
@@ -56,7 +57,7 @@ def _set_widgets(spec: RunSpec) -> None:
     state["batch"] = spec.batch
     state["length"] = spec.length
     state["text"] = spec.text or ""
-    state["keep"] = spec.keep
+    state["keep"] = list(spec.keep)
 
 
 def link_error() -> str | None:
@@ -82,13 +83,26 @@ def model_changed() -> None:
     """Another model was picked: its input choices are its own."""
     for name in _SIZES:
         st.session_state[name] = {"text": "", "input": "default"}.get(name)
-    st.session_state["keep"] = ()
+    st.session_state["keep"] = []
     choice_changed()
+
+
+def open_layer(label: str) -> None:
+    """Have the page Propagation show this layer call; once a click, so that its picker can still be changed."""
+    if st.session_state.get("clicked_layer") != label:
+        st.session_state["clicked_layer"] = label
+        st.session_state["layer"] = label
+
+
+def kept_modules() -> list[str]:
+    """fqns of the modules that the candidate does not cast."""
+    kept: list[str] = st.session_state["keep"]
+    return kept
 
 
 def keep_module(fqn: str) -> None:
     """Have the candidate keep one more module in the reference's precision."""
-    st.session_state["keep"] = (*st.session_state["keep"], fqn)
+    st.session_state["keep"] = [*dict.fromkeys([*kept_modules(), fqn])]
     choice_changed()
 
 
@@ -102,6 +116,11 @@ def keep_among(name: str, options: list[str]) -> None:
     """Give way to the first option where a picker holds one that is no longer offered."""
     if st.session_state[name] not in options:
         st.session_state[name] = options[0]
+
+
+def awaits_checkpoint() -> bool:
+    """Whether a checkpoint is to be loaded whose name has yet to be typed."""
+    return _model_id() == PRETRAINED
 
 
 def chosen_model() -> ModelDescription | None:
@@ -165,13 +184,48 @@ def follow_job(analysis: Analysis, job: str) -> None:
     st.session_state["linked_job"] = None
 
 
-_VIEW = ("output", "chart", "find", "show")
+_VIEW = (
+    *("output", "chart", "find", "show", "part", "layer", "limit", "format", "values"),
+    *("number", "number_format", "largest", "overflow", "axis"),
+)
 """Settings of a page's own view that its link carries."""
 
 
 def mirror_in_link(chosen: RunSpec) -> None:
     """Make the address bar's link reproduce what is shown, and re-attach to its job."""
-    wanted = chosen.to_query() | ({"job": job} if (job := job_id(chosen.analysis)) else {})
-    wanted |= {name: value for name in _VIEW if (value := st.query_params.get(name)) is not None}
-    if st.query_params.to_dict() != wanted:
-        st.query_params.from_dict(wanted)
+    # Model and format always, whatever the defaults of a later version are.
+    wanted = {"model": chosen.model, "dtype": chosen.dtype} | chosen.to_query()
+    if job := job_id(chosen.analysis):
+        wanted["job"] = job
+    shown = st.query_params.to_dict()
+    # One by one, and only what differs: a parameter that a widget is bound to may not be set from here.
+    for name in shown.keys() - wanted.keys() - set(_VIEW):
+        del st.query_params[name]
+    for name, value in wanted.items():
+        if shown.get(name) != value:
+            st.query_params[name] = value
+
+
+def mirror_choice_in_link() -> None:
+    """As `mirror_in_link`, on a page that shows no run: what cannot be run is no reason to leave the link as it is."""
+    try:
+        chosen = spec(Analysis.COMPARE)
+    except InputError:
+        return
+    mirror_in_link(chosen)
+
+
+def seed(name: str, value: str) -> None:
+    """Fill in one of a page's own fields at first, unless the link does. (A widget's default cannot be set later.)"""
+    if name not in st.session_state and name not in st.query_params:
+        st.session_state[name] = value
+
+
+def put(name: str, value: str | bool) -> None:
+    """Set one of a page's own widgets: before it is drawn, or in a callback."""
+    st.session_state[name] = value
+
+
+def is_ticked(name: str) -> bool:
+    """Whether one of a page's own boxes is ticked."""
+    return bool(st.session_state.get(name))

@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from precision.casting.audit_warnings import audit_warnings, call
+from precision.casting.held_weights import estimated_bytes, is_held
+from precision.casting.kept import Kept, inside_kept
 from precision.casting.memory_spans import MemorySpans
 from precision.casting.stored_tensors import StoredTensor, stored_tensors
 from precision.casting.stored_values import stored_values
 from precision.errors import InputError
-from precision.formats import NumericFormat
+from precision.formats import AnyFormat, ScaledFormat
 from precision.results import CastAudit, ModuleNode, StoredValues, TensorAudit
 from precision.rounding import dtype_name
 from precision.spec import CastMethod
+from precision.units import bytes_text
 
 
-def audit(before: nn.Module, after: nn.Module, *, fmt: NumericFormat, method: CastMethod) -> CastAudit:
+def audit(before: nn.Module, after: nn.Module, *, fmt: AnyFormat, method: CastMethod) -> CastAudit:
     """Compare every tensor that `before` stores with the one that its cast copy `after` stores.
 
     Every byte of memory counts once, under the first tensor that covers it: ties and views add nothing to the
@@ -37,6 +40,8 @@ def audit(before: nn.Module, after: nn.Module, *, fmt: NumericFormat, method: Ca
     if missing := [name for name in old if name not in new]:
         raise InputError(f"{missing[0]} is missing after the cast: audit a model and a cast copy of that same model.")
     pairs = _Pairs(
+        owners=dict(after.named_modules(remove_duplicate=False)),
+        kept=inside_kept(after) | {id(module) for module in after.modules() if isinstance(module, Kept)},
         old=old,
         new=new,
         spans_before=MemorySpans((name, held.tensor) for name, held in old.items()),
@@ -50,6 +55,7 @@ def audit(before: nn.Module, after: nn.Module, *, fmt: NumericFormat, method: Ca
         modules=pairs.modules(before),
         bytes_before=pairs.spans_before.total,
         bytes_after=pairs.spans_after.total,
+        estimated_bytes_after=pairs.estimated_total(rows),
         warnings=audit_warnings(rows, fmt=fmt, method=method),
     )
 
@@ -60,11 +66,15 @@ def _by_name(module: nn.Module) -> dict[str, StoredTensor]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Pairs:
+    owners: dict[str, nn.Module]
+    """The modules of the cast copy."""
+    kept: frozenset[int]
+    """`id` of those that stay in the reference's precision."""
     old: dict[str, StoredTensor]
     new: dict[str, StoredTensor]
     spans_before: MemorySpans
     spans_after: MemorySpans
-    fmt: NumericFormat
+    fmt: AnyFormat
     method: CastMethod
 
     def rows(self) -> tuple[TensorAudit, ...]:
@@ -74,10 +84,13 @@ class _Pairs:
     def _row(self, name: str, compared: dict[tuple[int, int], StoredValues]) -> TensorAudit:
         old, new = self.old[name].tensor, self.new[name].tensor
         tied_to = self.spans_before.tied_to(name)
-        changed = old.dtype != new.dtype
+        owner = self.owners[self.old[name].module]
+        held = id(owner) not in self.kept and is_held(self.old[name], self.fmt, self.method)
+        estimate = estimated_bytes(new, self.fmt, owner) if held else None
+        changed = held or old.dtype != new.dtype
         same = (id(old), id(new))
         if changed and same not in compared:
-            compared[same] = stored_values(old, new)
+            compared[same] = stored_values(old, new, fmt=self.fmt if held else None)
         return TensorAudit(
             fqn=name,
             kind=self.old[name].kind,
@@ -91,11 +104,31 @@ class _Pairs:
             tied_to=tied_to,
             tie_kept=self.spans_after.overlap(name, tied_to) if tied_to is not None else None,
             changed=changed,
-            reason=self._why_changed(old) if changed else self._why_not(self.old[name], new),
+            reason=self._why_changed(old, new, estimate) if changed else self._why_not(self.old[name], new),
             stored=compared[same] if changed else None,
+            rounded_to=self.fmt.name if held else None,
+            estimated_bytes_after=estimate,
         )
 
-    def _why_changed(self, old: Tensor) -> str:
+    def estimated_total(self, rows: tuple[TensorAudit, ...]) -> int | None:
+        """Bytes of the copy if every held tensor were stored in the format, what two tensors share once."""
+        if self.fmt.has_dtype:
+            return None
+        saved = sum(
+            row.counted_bytes_after - round(row.estimated_bytes_after * row.counted_bytes_after / row.bytes_after)
+            for row in rows
+            if row.estimated_bytes_after is not None and row.bytes_after
+        )
+        return self.spans_after.total - saved
+
+    def _why_changed(self, old: Tensor, new: Tensor, estimate: int | None) -> str:
+        if estimate is not None:
+            return (
+                f"rounded to {self.fmt.name} and held in {dtype_name(new.dtype)}; stored in the format it would take "
+                f"{bytes_text(estimate)} (estimated)"
+            )
+        if not self.fmt.has_dtype:
+            return f"brought to {dtype_name(new.dtype)}, in which all computes"
         if self.method is CastMethod.AUTOCAST:
             return "brought to float32, from which autocast casts inside operators"
         lost = ", which casts complex tensors too and drops their imaginary part" if old.is_complex() else ""
@@ -109,6 +142,10 @@ class _Pairs:
             return f"complex: {casting} leaves it as it is"
         if not new.dtype.is_floating_point:
             return f"{dtype_name(new.dtype)}: only floating-point tensors are cast"
+        if id(self.owners[held.module]) in self.kept:
+            return f"kept in {dtype_name(new.dtype)}, as asked for"
+        if isinstance(self.fmt, ScaledFormat):
+            return f"{self.fmt.name} takes weight matrices only"
         if self.method is CastMethod.AUTOCAST:
             return "autocast leaves stored tensors in float32 and casts inside operators"
         if dtype_name(new.dtype) == self.fmt.name:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from precision.formats import NumericFormat, format_named
+from precision.formats import AnyFormat, NumericFormat, any_format_named, ulp_format
 from precision.names import plain
 from precision.results import StoredValues, TensorAudit
 from precision.spec import CastMethod
@@ -13,18 +13,21 @@ MOST_NAMED = 8
 """Tensors that one kind of warning names before it sums up the rest."""
 
 
-def call(method: CastMethod, fmt: NumericFormat) -> str:
-    """How the cast is written in code."""
+def call(method: CastMethod, fmt: AnyFormat) -> str:
+    """How the cast is written in code, or called where there is no code for it."""
+    if method is CastMethod.TO and not fmt.has_dtype:
+        return f"simulated {fmt.name}"
     return {
         CastMethod.TO: f".to(torch.{fmt.name})",
         CastMethod.HALF: ".half()",
         CastMethod.BFLOAT16: ".bfloat16()",
         CastMethod.AUTOCAST: "autocast",
         CastMethod.WEIGHTS_ONLY: "weights-only storage",
+        CastMethod.DYNAMIC: "dynamic quantization",
     }[method]
 
 
-def audit_warnings(rows: Sequence[TensorAudit], *, fmt: NumericFormat, method: CastMethod) -> tuple[str, ...]:
+def audit_warnings(rows: Sequence[TensorAudit], *, fmt: AnyFormat, method: CastMethod) -> tuple[str, ...]:
     """The warnings of an audit, the gravest first: overflow, lost values, lost ties, and a cast that did nothing."""
     casting = call(method, fmt)
     return (
@@ -52,11 +55,17 @@ def _counted(row: TensorAudit) -> StoredValues | None:
     return None if row.tie_kept else row.stored
 
 
+def _format_of(row: TensorAudit) -> AnyFormat:
+    return any_format_named(row.rounded_to or row.dtype_after)
+
+
 def _became_nonfinite(row: TensorAudit) -> str | None:
     stored = _counted(row)
     if stored is None or not stored.became_nonfinite:
         return None
-    fmt = format_named(row.dtype_after)
+    fmt = ulp_format(_format_of(row))
+    if fmt is None:
+        return f"{_count(row, stored.became_nonfinite)} became infinite or NaN in {row.rounded_to}."
     became = "infinite" if fmt.has_infinities else "NaN"
     return (
         f"{_count(row, stored.became_nonfinite)} became {became} in {fmt.name} "
@@ -68,7 +77,9 @@ def _saturated(row: TensorAudit) -> str | None:
     stored = _counted(row)
     if stored is None or not stored.saturated:
         return None
-    fmt = format_named(row.dtype_after)
+    fmt = ulp_format(_format_of(row))
+    if fmt is None:
+        return None
     return (
         f"{_count(row, stored.saturated)} were beyond the range of {fmt.name} and are stored as ±{fmt.max:.6g} "
         f"(largest {_number(stored.max_absolute_value)})."
@@ -98,13 +109,17 @@ def _became_zero(rows: Sequence[TensorAudit]) -> list[str]:
         return []
     zeros = sum(stored.became_zero for _, stored in hit)
     elements = sum(stored.elements for row in rows if (stored := _counted(row)) is not None)
-    row, most = max(hit, key=lambda pair: pair[1].became_zero / pair[1].elements)
-    fmt = format_named(row.dtype_after)
+    row, most = max(hit, key=lambda pair: pair[1].became_zero)
+    fmt = _format_of(row)
+    smallest = (
+        f"the smallest that it holds is {fmt.smallest_subnormal:.3g}"
+        if isinstance(fmt, NumericFormat)
+        else ("below half the smallest step beside the largest value that shares their scale")
+    )
     where = "one tensor" if len(hit) == 1 else f"{len(hit)} tensors"
     return [
         f"{zeros:,} of {elements:,} stored values became zero in {fmt.name}, in {where}; "
-        f"the largest share in {_count(row, most.became_zero)} (the smallest that it holds is "
-        f"{fmt.smallest_subnormal:.3g})."
+        f"most in {_count(row, most.became_zero)} ({smallest})."
     ]
 
 
@@ -117,10 +132,10 @@ def _lost_tie(row: TensorAudit) -> str | None:
     )
 
 
-def _left_behind(row: TensorAudit, fmt: NumericFormat, method: CastMethod) -> str | None:
+def _left_behind(row: TensorAudit, fmt: AnyFormat, method: CastMethod) -> str | None:
     if row.kind != "attribute" or not row.dtype_after.startswith(("float", "bfloat")):
         return None
-    if row.dtype_after == fmt.name or method in {CastMethod.AUTOCAST, CastMethod.WEIGHTS_ONLY}:
+    if row.dtype_after == fmt.name or not fmt.has_dtype or method in {CastMethod.AUTOCAST, CastMethod.WEIGHTS_ONLY}:
         return None
     return (
         f"{plain(row.fqn, limit=None)} is a plain attribute and stays {row.dtype_after}: in forward it can raise a "

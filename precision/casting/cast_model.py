@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from precision.casting.forward import explained, full_float32, map_tensors, seeded, watched
+from precision.casting.held_weights import channel_axis
+from precision.casting.kept import Kept, inside_kept
 from precision.errors import PrecisionError
-from precision.formats import NumericFormat
+from precision.formats import AnyFormat, NumericFormat, ScaledFormat
 from precision.results import Execution
-from precision.rounding import round_to
+from precision.rounding import holding_dtype, round_to
 
 T = TypeVar("T")
 
@@ -42,6 +44,8 @@ class CastModel:
     """Whether parameters and floating buffers are widened to `input_dtype` at the start of every run."""
     rounded_to: NumericFormat | None
     """The format to which inputs and every module's outputs are rounded, where arithmetic is simulated."""
+    quantized_to: ScaledFormat | None
+    """The format to which the inputs of every module that holds a weight matrix are rounded."""
     autocast_dtype: torch.dtype | None
 
     def __call__(
@@ -99,9 +103,14 @@ class CastModel:
     def _fresh(self) -> nn.Module:
         """A copy of `stored` that shares its parameters and nothing else."""
         module = copy.deepcopy(self.stored, {id(parameter): parameter for parameter in self.stored.parameters()})
-        if self.rounded_to is not None:
-            for child in module.modules():
+        kept = inside_kept(module)
+        for child in module.modules():
+            if id(child) in kept:
+                continue
+            if self.rounded_to is not None:
                 child.register_forward_hook(lambda _module, _inputs, output: self._rounded(output))
+            if self.quantized_to is not None and _holds_matrix(child) and not isinstance(child, Kept):
+                child.register_forward_pre_hook(self._quantized, with_kwargs=True)
         return module
 
     def _inputs(
@@ -117,7 +126,32 @@ class CastModel:
         fmt = self.rounded_to
         if fmt is None:
             return structure
-        return map_tensors(structure, lambda tensor: round_to(tensor, fmt) if tensor.is_floating_point() else tensor)
+        return map_tensors(structure, lambda tensor: _rounded_in_place_of(tensor, fmt))
+
+    def _quantized(
+        self, module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> tuple[tuple[object, ...], dict[str, object]]:
+        """Inputs given by place; where there are none, those given by name. Masks are given by name."""
+        fmt = self.quantized_to
+        if fmt is None:
+            return args, kwargs
+
+        def rounded(tensor: Tensor) -> Tensor:
+            return _rounded_in_place_of(tensor, fmt, axis=channel_axis(tensor, module))
+
+        return (map_tensors(args, rounded), kwargs) if args else (args, map_tensors(kwargs, rounded))
+
+
+def _holds_matrix(module: nn.Module) -> bool:
+    return any(weight.dim() >= 2 for weight in module.parameters(recurse=False))
+
+
+def _rounded_in_place_of(tensor: Tensor, fmt: AnyFormat, *, axis: int = -1) -> Tensor:
+    """`tensor` rounded to `fmt` if it is a floating one, by way of a dtype that holds the format."""
+    if not tensor.is_floating_point():
+        return tensor
+    wide = tensor.to(torch.promote_types(tensor.dtype, holding_dtype(fmt)))
+    return round_to(wide, fmt, axis=axis).to(tensor.dtype)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

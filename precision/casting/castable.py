@@ -9,19 +9,20 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from precision.casting.stored_tensors import stored_tensors
 from precision.errors import UnsupportedError
-from precision.formats import NumericFormat
+from precision.formats import AnyFormat
 from precision.rounding import dtype_name
 from precision.spec import CastMethod, formats_of
 
 
-def require_method(method: CastMethod, fmt: NumericFormat) -> None:
+def require_method(method: CastMethod, fmt: AnyFormat) -> None:
     """Check that `method` can produce `fmt`.
 
     Raises:
         UnsupportedError: it cannot, such as autocast in float8.
     """
     if not formats_of(method, (fmt.name,)):
-        raise UnsupportedError(f"Cast method {method.value!r} cannot give {fmt.name}. Choose method 'to'.")
+        others = ", ".join(repr(other.value) for other in CastMethod if formats_of(other, (fmt.name,)))
+        raise UnsupportedError(f"Cast method {method.value!r} cannot give {fmt.name}. Choose method {others}.")
 
 
 def require_device(device: torch.device, dtype: torch.dtype) -> None:

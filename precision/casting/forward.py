@@ -115,16 +115,21 @@ def explained(
         again: an unused copy of that model.
         run_again: runs that copy.
     """
-    where = _raised_in(error, module)
+    where = raised_in(error, module)
     last = _last_to_finish(again, run_again)
-    message = _shortened(str(error)) or type(error).__name__
     kind = type(module.get_submodule(where)).__name__
     place = f"{plain(where)} ({kind})" if where else f"the model itself ({kind})"
     after = f"after {plain(last)} had run" if last else "before any other module had run"
-    return ForwardError(f"Forward failed in {place}, {after}: {message}{_hint(message)}", where=where)
+    return ForwardError(f"Forward failed in {place}, {after}: {error_text(error)}", where=where)
 
 
-def _raised_in(error: Exception, module: nn.Module) -> str:
+def error_text(error: Exception) -> str:
+    """What a forward raised, shortened, and what to do about it where that is known."""
+    message = _shortened(str(error)) or type(error).__name__
+    return f"{message}{_hint(message)}"
+
+
+def raised_in(error: Exception, module: nn.Module) -> str:
     """fqn of the innermost module on the way from the call to where it raised."""
     names = {id(child): name for name, child in module.named_modules()}
     where = ""

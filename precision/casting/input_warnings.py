@@ -10,8 +10,9 @@ from torch.utils import _pytree as pytree
 
 from precision.casting.cast_model import CastModel
 from precision.casting.stored_values import stored_values
+from precision.formats import NumericFormat, format_named
 from precision.names import plain
-from precision.rounding import storage_dtype
+from precision.rounding import dtype_name, round_to
 
 
 def input_warnings(model: CastModel, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[str, ...]:
@@ -26,29 +27,30 @@ def input_warnings(model: CastModel, args: tuple[object, ...], kwargs: Mapping[s
         kwargs: inputs by name, before the cast.
     """
     named = {**{f"[{index}]": value for index, value in enumerate(args)}, **kwargs}
-    target = model.input_dtype if model.rounded_to is None else storage_dtype(model.rounded_to)
+    target = model.rounded_to or format_named(dtype_name(model.input_dtype))
     leaves = [
         (name + pytree.keystr(path), leaf)
         for name, value in named.items()
         for path, leaf in pytree.tree_flatten_with_path(value)[0]
         if isinstance(leaf, Tensor) and leaf.is_floating_point()
     ]
-    sentences = (_beyond(name, tensor, target, saturates=model.rounded_to is not None) for name, tensor in leaves)
+    sentences = (_beyond(name, tensor, model, target) for name, tensor in leaves)
     return tuple(sentence for sentence in sentences if sentence is not None)
 
 
-def _beyond(name: str, tensor: Tensor, target: torch.dtype, *, saturates: bool) -> str | None:
-    largest = torch.finfo(target).max
-    if tensor.dtype == target or not tensor.numel():
+def _beyond(name: str, tensor: Tensor, model: CastModel, target: NumericFormat) -> str | None:
+    if dtype_name(tensor.dtype) == target.name or not tensor.numel():
         return None
-    cast = tensor.clamp(-largest, largest) if saturates else tensor
-    did = stored_values(tensor, cast.to(target))
-    beyond = did.became_nonfinite + did.saturated
+    cast = tensor.to(model.input_dtype)
+    if model.rounded_to is not None:
+        cast = round_to(tensor.to(torch.promote_types(tensor.dtype, model.input_dtype)), model.rounded_to)
+    did = stored_values(tensor, cast, fmt=target)
+    beyond = did.became_nonfinite + (did.saturated or 0)
     if not beyond:
         return None
-    became = f"±{largest:g}" if did.saturated else "infinite"
+    became = f"±{target.max:g}" if did.saturated else "infinite"
     seen = "" if did.max_absolute_value is None else f" (largest {did.max_absolute_value:.3g})"
     return (
         f"Input {plain(name, limit=None)}: {beyond:,} of {did.elements:,} values are beyond the range of "
-        f"{str(target).removeprefix('torch.')} and become {became}{seen}."
+        f"{target.name} and become {became}{seen}."
     )

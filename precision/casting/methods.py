@@ -12,17 +12,18 @@ from torch import nn
 
 from precision.casting import castable
 from precision.casting.cast_model import CastModel
+from precision.casting.held_weights import round_and_hold
 from precision.casting.stored_tensors import stored_tensors
 from precision.errors import UnsupportedError
-from precision.formats import NumericFormat
+from precision.formats import AnyFormat, NumericFormat, ScaledFormat
 from precision.results import Execution
-from precision.rounding import dtype_name, storage_dtype
+from precision.rounding import dtype_name, holding_dtype, storage_dtype
 from precision.spec import CastMethod
 
 __all__ = ["CastModel", "cast", "reference"]
 
 
-def cast(module: nn.Module, fmt: NumericFormat, *, method: CastMethod, device: torch.device) -> CastModel:
+def cast(module: nn.Module, fmt: AnyFormat, *, method: CastMethod, device: torch.device) -> CastModel:
     """A copy of `module` on `device`, cast to `fmt` by `method`, in eval mode.
 
     - `TO`, `HALF`, `BFLOAT16` call `.to(dtype)`, `.half()`, `.bfloat16()`. In a format without kernels,
@@ -33,30 +34,36 @@ def cast(module: nn.Module, fmt: NumericFormat, *, method: CastMethod, device: t
       format, and widens all to float32 (float64 where that is the format) at the start of every run. Non-persistent
       buffers are constants that the model makes for itself: they stay as they are, as do integer, boolean and
       complex tensors. Ties are kept.
+    - `DYNAMIC` rounds weight matrices to a scaled format, and the floating-point inputs of the modules that hold
+      them, at every run with scales of their own.
 
-    What becomes of stored values beyond the format's range is torch's cast's doing: `audit` counts them.
+    Where torch has no dtype for the format, its values are held in float32 (float64 for formats wider than that),
+    rounded, and saturated; complex tensors stay as they are. What becomes of values beyond the range of a format with
+    a dtype is torch's cast's doing: `audit` counts them.
 
     Raises:
         UnsupportedError: the method, the device or the model does not allow it; says what to choose instead.
     """
-    dtype = storage_dtype(fmt)
+    dtype = storage_dtype(fmt) if fmt.has_dtype else holding_dtype(fmt)
     castable.require_method(method, fmt)
     castable.require_device(device, dtype)
     castable.require_castable(module)
     simulated = not fmt.computes and method is CastMethod.TO
     if method is CastMethod.AUTOCAST:
         castable.require_autocast(device, dtype)
-    if method is CastMethod.WEIGHTS_ONLY or simulated:
+    if method in {CastMethod.WEIGHTS_ONLY, CastMethod.DYNAMIC} or simulated:
         castable.require_unscripted(module)
-    stored, said = _stored(module, dtype, bring=_BRING[method], device=device)
+    bring = _BRING[method] if fmt.has_dtype else lambda copied, _: round_and_hold(copied, fmt, method)
+    stored, said = _stored(module, dtype, bring=bring, device=device)
     return CastModel(
         stored=stored,
         execution=_execution(fmt, method, device),
         warnings=said,
         device=device,
         input_dtype=_computing_dtype(fmt, method),
-        widened=simulated or method is CastMethod.WEIGHTS_ONLY,
-        rounded_to=fmt if simulated else None,
+        widened=fmt.has_dtype and (simulated or method is CastMethod.WEIGHTS_ONLY),
+        rounded_to=fmt if simulated and isinstance(fmt, NumericFormat) else None,
+        quantized_to=fmt if method is CastMethod.DYNAMIC and isinstance(fmt, ScaledFormat) else None,
         autocast_dtype=dtype if method is CastMethod.AUTOCAST else None,
     )
 
@@ -84,6 +91,7 @@ def reference(module: nn.Module, fmt: NumericFormat, *, device: torch.device) ->
         input_dtype=dtype,
         widened=False,
         rounded_to=None,
+        quantized_to=None,
         autocast_dtype=None,
     )
 
@@ -154,16 +162,20 @@ _REFERENCE: Mapping[str, Callable[[nn.Module, torch.dtype], object]] = {
 }
 
 
-def _computing_dtype(fmt: NumericFormat, method: CastMethod) -> torch.dtype:
+def _computing_dtype(fmt: AnyFormat, method: CastMethod) -> torch.dtype:
     """The dtype of the tensors that the model's own code sees."""
-    if method is CastMethod.AUTOCAST or not fmt.computes:
+    if method is CastMethod.AUTOCAST:
         return torch.float32
+    if not fmt.computes:
+        return holding_dtype(fmt)
     dtype = storage_dtype(fmt)
     return torch.promote_types(dtype, torch.float32) if method is CastMethod.WEIGHTS_ONLY else dtype
 
 
-def _execution(fmt: NumericFormat, method: CastMethod, device: torch.device) -> Execution:
+def _execution(fmt: AnyFormat, method: CastMethod, device: torch.device) -> Execution:
     computing = dtype_name(_computing_dtype(fmt, method))
+    if isinstance(fmt, ScaledFormat) or not fmt.has_dtype:
+        return Execution(label="simulated", explanation=_simulation(fmt, method, computing))
     if method is CastMethod.AUTOCAST:
         return Execution(
             label="native",
@@ -187,6 +199,27 @@ def _execution(fmt: NumericFormat, method: CastMethod, device: torch.device) -> 
         label="native",
         explanation=f"Weights, floating-point inputs and operators in {fmt.name}, by the kernels of {device}; "
         "a kernel may accumulate in a wider format before it rounds its result.",
+    )
+
+
+def _simulation(fmt: AnyFormat, method: CastMethod, computing: str) -> str:
+    """How a format is simulated that torch cannot store."""
+    if isinstance(fmt, ScaledFormat):
+        inputs = (
+            ", and the floating-point inputs of the modules that hold them," if method is CastMethod.DYNAMIC else ""
+        )
+        return (
+            f"{fmt.name} is simulated: torch has no dtype for it. Weight matrices{inputs} are rounded to it, with "
+            f"scales from their own values, and held in {computing}, in which all arithmetic runs. "
+            "Biases, norms and buffers are not rounded."
+        )
+    weights = f"{fmt.name} is simulated: torch has no dtype for it. Weights are rounded to it and held in {computing}, "
+    beyond = f"Values beyond ±{fmt.max:g} become ±{fmt.max:g}."
+    if method is CastMethod.WEIGHTS_ONLY:
+        return f"{weights}in which all arithmetic runs. {beyond}"
+    return (
+        f"{weights}in which arithmetic runs; the floating-point inputs and the outputs of every module are rounded "
+        f"to {fmt.name}. {beyond}"
     )
 
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from precision.formats import NumericFormat, format_named
+from precision.formats import AnyFormat, NumericFormat, ScaledFormat, format_named
 from precision.results import StoredValues
 from precision.rounding import dtype_name
 
@@ -15,7 +15,7 @@ _BLOCK_ELEMENTS = 2**15
 """Compared at a time: the temporaries stay in the processor's cache, and no block is worth splitting over threads."""
 
 
-def stored_values(before: Tensor, after: Tensor) -> StoredValues:
+def stored_values(before: Tensor, after: Tensor, *, fmt: AnyFormat | None = None) -> StoredValues:
     """Compare the values of `before` with what a cast stored of them in `after`.
 
     Overflow is counted by the value before the cast, as a saturating cast leaves no trace of it, on both sides of
@@ -30,19 +30,23 @@ def stored_values(before: Tensor, after: Tensor) -> StoredValues:
     Args:
         before: floating-point or complex, any shape.
         after: floating-point or complex, the same shape.
+        fmt: the format that `after` was rounded to, where its dtype merely holds the values; a scaled one has no
+            range of its own, so that nothing saturates or becomes subnormal by rule: these counts are None.
     """
+    scaled = isinstance(fmt, ScaledFormat)
+    numeric = fmt if isinstance(fmt, NumericFormat) else format_named(dtype_name(after.dtype.to_real()))
     wide = _wide(before.dtype, after.dtype)
     source, target = before.detach().cpu().reshape(-1), after.detach().cpu().reshape(-1)
-    tally = _Tally(format_named(dtype_name(after.dtype.to_real())), torch.finfo(before.dtype).smallest_normal)
+    tally = _Tally(numeric, torch.finfo(before.dtype).smallest_normal)
     for start in range(0, source.numel(), _BLOCK_ELEMENTS):
         block = slice(start, start + _BLOCK_ELEMENTS)
         tally.add(source[block].to(wide), target[block].to(wide))
     return StoredValues(
         elements=source.numel(),
         became_nonfinite=tally.became_nonfinite,
-        saturated=tally.saturated,
+        saturated=None if scaled else tally.saturated,
         became_zero=tally.became_zero,
-        became_subnormal=tally.became_subnormal,
+        became_subnormal=None if scaled else tally.became_subnormal,
         nonfinite_before=tally.nonfinite_before,
         max_relative_error=tally.max_error if tally.errors else None,
         rms_relative_error=math.sqrt(tally.square_sum / tally.errors) if tally.errors else None,
@@ -87,8 +91,7 @@ class _Tally:
         self.became_nonfinite += _count(x_size.isfinite() & ~y_size.isfinite())
         half_a_unit_above = self.fmt.max + 2.0 ** (self.fmt.max_exponent - self.fmt.mantissa_bits - 1)
         # a tie goes to the even neighbour: beyond the range where the largest mantissa is all ones
-        ties_stay = self.fmt.specials == "nan_only"
-        beyond = x_size > half_a_unit_above if ties_stay else x_size >= half_a_unit_above
+        beyond = x_size > half_a_unit_above if self.fmt.max_is_even else x_size >= half_a_unit_above
         self.saturated += _count(beyond & (y_size == self.fmt.max))
 
     def _add_small(self, x_size: Tensor, y_size: Tensor, x_low: float) -> None:

@@ -12,7 +12,7 @@ from precision.charts.axes import log_axis
 from precision.charts.error_histogram import below_text, left_out, no_errors_because
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import GROUND, ON_GROUND, SEQUENTIAL
-from precision.formats import NumericFormat, format_named
+from precision.formats import NumericFormat, any_format_named, ulp_format
 from precision.names import plain
 from precision.results import Histogram2D, OutputComparison
 from precision.units import count_text
@@ -153,7 +153,8 @@ def _guides(pairs: Histogram2D, dtype: str) -> tuple[Guide, ...]:
     crossing = [r for r in _RELATIVE_ERRORS if r * high > inside[0] and r * low < inside[1]]
     step = max(1, math.ceil(len(crossing) / _MAX_GUIDES))
     lines = [_relative_guide(r, (low, high), inside) for r in crossing[::step]]
-    lines.append(_ulp_guide(format_named(dtype), (low, high), inside))
+    if fmt := ulp_format(any_format_named(dtype)):
+        lines.append(_ulp_guide(fmt, (low, high), inside))
     return tuple(line for line in lines if len(line.x) > 1)
 
 

@@ -58,7 +58,8 @@ def frame(
             "y": 1,
             "yanchor": "top",
             "yref": "container",
-            "pad": {"t": 10, "l": 2},
+            # Plotly centres the lines of a title on where the first should be.
+            "pad": {"t": 10 + _TITLE_LINE_PX * (len(title_lines) - 1) / 2, "l": 2},
         },
         height=header + plot_height + footer,
         margin={"t": header, "b": footer, "l": 8, "r": right, "pad": 0},

@@ -18,13 +18,47 @@ MIXED: Final = "#BDBDC3"
 OTHER: Final = "#9C9CA3"
 """Integers, bool, complex and formats without a colour of their own."""
 
+_PURPLE: Final = "#CC79A7"
+_BLUE: Final = "#0072B2"
+_GREEN: Final = "#009E73"
+_RED: Final = "#D55E00"
+_ORANGE: Final = "#E69F00"
+_SKY: Final = "#56B4E9"
+_YELLOW: Final = "#F0E442"
+
 _OF_FORMAT: Final = {
-    "float64": "#CC79A7",
-    "float32": "#0072B2",
-    "bfloat16": "#009E73",
-    "float16": "#D55E00",
-    "float8_e4m3fn": "#E69F00",
-    "float8_e5m2": "#56B4E9",
+    "float64": (_PURPLE, ""),
+    "float32": (_BLUE, ""),
+    "tf32": (_BLUE, "/"),
+    "bfloat16": (_GREEN, ""),
+    "float16": (_RED, ""),
+    "float8_e4m3fn": (_ORANGE, ""),
+    "float8_e4m3fnuz": (_ORANGE, "/"),
+    "mxfp8_e4m3": (_ORANGE, "x"),
+    "float8_e5m2": (_SKY, ""),
+    "float8_e5m2fnuz": (_SKY, "/"),
+    "mxfp8_e5m2": (_SKY, "x"),
+    "float6_e3m2fn": (_YELLOW, ""),
+    "mxfp6_e3m2": (_YELLOW, "x"),
+    "float6_e2m3fn": (_YELLOW, "/"),
+    "mxfp6_e2m3": (_YELLOW, "+"),
+    "float4_e2m1fn": (_PURPLE, "/"),
+    "mxfp4_e2m1": (_PURPLE, "x"),
+    "nvfp4": (_PURPLE, "+"),
+    "int8": (_GREEN, "/"),
+    "int8_per_channel": (_GREEN, "x"),
+    "int4": (_RED, "/"),
+    "int4_per_channel": (_RED, "x"),
+}
+"""Colour and hatching (plotly's name) of each; kin share the colour, a hatching tells them apart: "x" has scales."""
+
+_OF_FIT: Final = {
+    "fits": _GREEN,
+    "needs scaling": _SKY,
+    "too coarse": _PURPLE,
+    "subnormals lose precision": _YELLOW,
+    "underflows": _ORANGE,
+    "overflows": _RED,
 }
 
 SEQUENTIAL: Final = ("#666970", "#948E77", "#C8B866", "#FEE838")
@@ -33,20 +67,25 @@ GROUND: Final = "#00224E"
 """Cividis' dark end, under counts of zero: a panel of its own, which reads the same on both pages."""
 ON_GROUND: Final = "#FFFFFF"
 
-_PATTERNS: Final = (("bool", "x"), ("complex", "."), ("int", "/"), ("uint", "\\"), ("float", "|"))
+_PATTERNS: Final = (("bool", "x"), ("complex", "."), ("int", "/"), ("uint", "\\"), ("float", "|"), ("e", "+"))
 _DARK_TEXT: Final = "#101114"
 _LIGHT_TEXT: Final = "#FFFFFF"
 
 
 def colour_of(dtype: str) -> str:
     """The colour of a number format, by torch's name for it; `OTHER` where it has none of its own."""
-    return _OF_FORMAT.get(dtype, OTHER)
+    return _OF_FORMAT.get(dtype, (OTHER, ""))[0]
+
+
+def colour_of_fit(verdict: str) -> str:
+    """The colour of a verdict of `precision.fitness`; `MIXED` where there is nothing to judge."""
+    return _OF_FIT.get(verdict, MIXED)
 
 
 def pattern_of(dtype: str) -> str:
-    """A hatching (plotly's name) that tells apart the dtypes that share `OTHER`; empty for formats with a colour."""
+    """A hatching (plotly's name) that tells apart the dtypes that share a colour; empty for the plain ones."""
     if dtype in _OF_FORMAT:
-        return ""
+        return _OF_FORMAT[dtype][1]
     return next((pattern for start, pattern in _PATTERNS if dtype.startswith(start)), "-")
 
 

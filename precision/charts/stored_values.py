@@ -79,7 +79,7 @@ def _damage(tensor: TensorAudit) -> DamagedTensor | None:
     stored: StoredValues | None = tensor.stored
     if stored is None or tensor.tie_kept:
         return None
-    return DamagedTensor(tensor.fqn, stored.elements, tuple(getattr(stored, field) for _, _, field in DAMAGE))
+    return DamagedTensor(tensor.fqn, stored.elements, tuple(getattr(stored, field) or 0 for _, _, field in DAMAGE))
 
 
 def _finding(affected: list[DamagedTensor]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-from precision.formats import FORMATS
+from precision.formats import ALL_FORMATS
 from precision.spec import CastMethod, RunSpec
 
 PROGRAM = "python -m precision"
@@ -16,7 +16,7 @@ _EXIT_CODES = (
 )
 _SETTINGS = {
     "model": "a model of the catalogue, or hf:<hub id or local folder>",
-    "dtype": "the candidate's format: " + ", ".join(row.name for row in FORMATS),
+    "dtype": "the candidate's format: " + ", ".join(row.name for row in ALL_FORMATS) + "; or typed, such as e5m7",
     "method": "how to cast: " + ", ".join(CastMethod),
     "device": "where to compute",
     "input": "one of the model's inputs, by name",
@@ -24,6 +24,7 @@ _SETTINGS = {
     "batch": "samples in the input",
     "length": "tokens or steps of one sample",
     "reference": "the format to compare against: float32 or float64",
+    "keep": "modules to keep in the reference's precision, with commas between",
 }
 """Options of the same names as the fields of `RunSpec`, which checks their values."""
 
@@ -40,17 +41,20 @@ def parser() -> argparse.ArgumentParser:
     about = {
         "models": "list the models",
         "devices": "list the devices of this machine",
-        "formats": "list the number formats",
+        "formats": "list the number formats, or show what they make of a number",
         "audit": "cast a model and show every tensor before and after",
         "compare": "run a model in two formats and show what differs",
+        "layers": "run a model in two formats side by side and show what differs layer by layer",
+        "ranges": "run a model once and show which formats its values fit",
     }
     by_name = {
         name: commands.add_parser(name, help=text, description=text, epilog=_EXIT_CODES, allow_abbrev=False)
         for name, text in about.items()
     }
-    for name in ("audit", "compare"):
+    for name in ("audit", "compare", "layers", "ranges"):
         _add_settings(by_name[name])
     _add_limits(by_name["compare"])
+    _add_number(by_name["formats"])
     for command in by_name.values():
         command.add_argument("--json", action="store_true", help="print JSON")
     return whole
@@ -87,3 +91,13 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
         ("--fail-below", "exit 1 where this quality is lower, such as sqnr_db=40; may be repeated"),
     ):
         command.add_argument(option, action="append", default=[], metavar="METRIC=VALUE", help=text)
+
+
+def _add_number(command: argparse.ArgumentParser) -> None:
+    for option, metavar, text in (
+        ("--format", "FORMAT", "one format alone, by name or typed, such as e5m7"),
+        ("--value", "NUMBER", "show this number there or in all: 0.1, 1/3, 0x1.8p-3; if negative, as --value=-1e-8"),
+        ("--largest", "NUMBER", "of formats with scales: the largest magnitude that shares the number's scale"),
+    ):
+        command.add_argument(option, metavar=metavar, help=text)
+    command.add_argument("--saturate", action="store_true", help="overflow becomes the largest value")

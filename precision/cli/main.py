@@ -6,14 +6,16 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from precision.cli import tables
+from precision.cli import formats, tables
 from precision.cli.arguments import PROGRAM, parser, settings_of
+from precision.cli.layers import layers_text
+from precision.cli.ranges import ranges_text
 from precision.cli.report import audit_text, compare_text
 from precision.cli.terminal import on_terminal
 from precision.errors import PrecisionError
 from precision.models.catalogue import describe
 from precision.names import plain
-from precision.spec import RunSpec
+from precision.spec import Analysis, RunSpec
 from precision.thresholds import parse_threshold, violations
 
 _DONE, _VIOLATED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
@@ -37,7 +39,14 @@ def _models(arguments: argparse.Namespace) -> int:
 
 
 def _formats(arguments: argparse.Namespace) -> int:
-    print(tables.formats_json() if arguments.json else tables.formats_text())
+    name, value = arguments.format, arguments.value
+    if value is not None:
+        show = formats.number_json_in if arguments.json else formats.number_text_in
+        print(show(value, name, saturate=arguments.saturate, largest=arguments.largest))
+    elif name is not None:
+        print(formats.format_json(name) if arguments.json else formats.format_text(name))
+    else:
+        print(tables.formats_json() if arguments.json else tables.formats_text())
     return _DONE
 
 
@@ -78,8 +87,32 @@ def _compare(arguments: argparse.Namespace) -> int:
     return _VIOLATED if found else _DONE
 
 
-def _spec(arguments: argparse.Namespace) -> RunSpec:
-    spec = RunSpec.parse(settings_of(arguments))
+def _layers(arguments: argparse.Namespace) -> int:
+    spec = _spec(arguments, Analysis.LAYERS)
+    from precision.layers import compare_layers
+
+    with on_terminal(sys.stderr) as progress:
+        result = compare_layers(spec, progress)
+    print(result.model_dump_json(indent=2) if arguments.json else layers_text(result))
+    if result.failure:
+        return _refuse(result.failure.message)
+    return _DONE
+
+
+def _ranges(arguments: argparse.Namespace) -> int:
+    spec = _spec(arguments, Analysis.RANGES)
+    from precision.ranges.measure import measure_ranges
+
+    with on_terminal(sys.stderr) as progress:
+        result = measure_ranges(spec, progress)
+    print(result.model_dump_json(indent=2) if arguments.json else ranges_text(result))
+    if result.failure:
+        return _refuse(result.failure.message)
+    return _DONE
+
+
+def _spec(arguments: argparse.Namespace, analysis: Analysis = Analysis.COMPARE) -> RunSpec:
+    spec = RunSpec.parse(settings_of(arguments) | {"analysis": analysis})
     describe(spec.model)  # an unknown model is told at once, not after torch is loaded
     return spec
 
@@ -95,4 +128,6 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "formats": _formats,
     "audit": _audit,
     "compare": _compare,
+    "layers": _layers,
+    "ranges": _ranges,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from precision.cli.heading import heading, paragraphs, shape_text, warnings_text
 from precision.cli.tables import columns
 from precision.names import plain
 from precision.results import CastAudit, CompareResult, Cost, TensorAudit
@@ -13,8 +14,8 @@ from precision.verdict import judge
 def compare_text(result: CompareResult) -> str:
     """Warnings, verdict, errors, bytes, time and the dtype of every tensor; what was not measured says so."""
     verdict = judge(result)
-    return _paragraphs(
-        _heading(result),
+    return paragraphs(
+        heading(result),
         _warnings(result),
         f"Verdict: {verdict.word}\n  {plain(verdict.sentence, limit=None)}\n  {verdict.rule}",
         columns(_numbers(result)),
@@ -24,38 +25,19 @@ def compare_text(result: CompareResult) -> str:
 
 def audit_text(result: CompareResult) -> str:
     """What the cast damaged, then every stored tensor before and after."""
-    return _paragraphs(_heading(result), _warnings(result), _tensors(result.audit))
-
-
-def _paragraphs(*parts: str) -> str:
-    return "\n\n".join(part for part in parts if part)
+    return paragraphs(heading(result), _warnings(result), _tensors(result.audit))
 
 
 def _warnings(result: CompareResult) -> str:
     """Of the run, the cast, the comparison and the timing, each once."""
     cost = result.cost
     times = (cost.reference_time, cost.candidate_time) if cost else ()
-    warnings = (
+    return warnings_text(
         *result.warnings,
         *(result.audit.warnings if result.audit else ()),
         *(result.comparison.notes if result.comparison else ()),
         *(f"Timing: {warning}" for time in times if time for warning in time.warnings),
     )
-    return "\n".join(f"Warning: {plain(warning, limit=None)}" for warning in dict.fromkeys(warnings))
-
-
-def _heading(result: CompareResult) -> str:
-    spec = result.spec
-    tensors = result.input.tensors if result.input else ()
-    shapes = ", ".join(f"{plain(name)} {dtype} {_shape(shape)}" for name, dtype, shape in tensors)
-    rows = [
-        ["Model", plain(result.model.title, limit=None)],
-        ["Candidate", f"{spec.dtype} by {spec.method.value}; {result.execution.label}: {result.execution.explanation}"],
-        ["Reference", spec.reference],
-        ["Device", f"{spec.device} ({plain(result.device.name)}), torch {result.environment.torch}"],
-        ["Input", f"{result.input.name if result.input else spec.input}: {shapes}, seed {spec.seed}"],
-    ]
-    return columns(rows)
 
 
 def _numbers(result: CompareResult) -> list[list[str]]:
@@ -96,7 +78,7 @@ def _tensors(audit: CastAudit | None) -> str:
     changed = sum(tensor.changed for tensor in audit.tensors)
     stored = _bytes(audit.bytes_before, audit.bytes_after)
     summary = f"{changed} of {len(audit.tensors)} tensors changed, stored {stored}"
-    return _paragraphs(summary, columns([_tensor(tensor) for tensor in audit.tensors]))
+    return paragraphs(summary, columns([_tensor(tensor) for tensor in audit.tensors]))
 
 
 def _tensor(tensor: TensorAudit) -> list[str]:
@@ -104,8 +86,4 @@ def _tensor(tensor: TensorAudit) -> list[str]:
     remark = "" if tensor.changed else tensor.reason
     if tensor.tied_to:
         remark = f"tied to {plain(tensor.tied_to)}" + ("" if tensor.tie_kept else ", tie lost")
-    return [f"{plain(tensor.fqn, limit=None)}:", dtypes, _shape(tensor.shape), tensor.kind, remark]
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) if shape else "scalar"
+    return [f"{plain(tensor.fqn, limit=None)}:", dtypes, shape_text(tensor.shape), tensor.kind, remark]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
-from precision.formats import FORMATS, NumericFormat
+from precision.formats import ALL_FORMATS, FORMATS, SCALED_FORMATS, AnyFormat
+from precision.formats.constants import constants
 from precision.models.catalogue import CATALOGUE
 from precision.names import plain
 from precision.results import DeviceInfo
@@ -36,19 +38,26 @@ def models_json() -> str:
 
 
 def formats_text() -> str:
-    """One line a number format."""
+    """One line a number format; those whose values share scales in a table of their own."""
     rows = [["FORMAT", "BITS", "EXPONENT", "MANTISSA", "MAX", "SMALLEST NORMAL", "SMALLEST", "EPSILON", "ALSO"]]
     for row in FORMATS:
-        sizes = [str(row.bits), str(row.exponent_bits), str(row.mantissa_bits)]
+        sizes = [str(row.stored_bits or row.bits), str(row.exponent_bits), str(row.mantissa_bits)]
         limits = [f"{value:.6g}" for value in (row.max, row.smallest_normal, row.smallest_subnormal, row.epsilon)]
         rows.append([row.name, *sizes, *limits, " ".join(row.aliases)])
-    simulated = ", ".join(row.name for row in FORMATS if not row.computes)
-    return f"{columns(rows)}\n\nSimulated, because no kernel computes in them: {simulated}."
+    scaled = [["WITH SCALES", "BITS", "ELEMENT", "SCALE", "SHARED BY", "ALSO"]]
+    for fmt in SCALED_FORMATS:
+        shared = f"{fmt.block_size} values" if fmt.block_size else f"a {fmt.granularity}"
+        scaled.append([fmt.name, f"{fmt.bits_per_value:g}", fmt.element.name, fmt.scale, shared, " ".join(fmt.aliases)])
+    native = ", ".join(row.name for row in FORMATS if row.computes)
+    note = (
+        f"Arithmetic is real in {native}, and simulated in all others. Any eXmY can be typed, such as e5m7 or e3m4fn."
+    )
+    return f"{columns(rows)}\n\n{columns(scaled)}\n\n{note}"
 
 
 def formats_json() -> str:
-    """Every number format with its widths and limits."""
-    return _json([_format(row) for row in FORMATS])
+    """Every number format with its widths and limits; null where a format has none of its own."""
+    return _json([_format(row) for row in ALL_FORMATS])
 
 
 def devices_text(devices: Sequence[DeviceInfo]) -> str:
@@ -65,20 +74,8 @@ def devices_json(devices: Sequence[DeviceInfo]) -> str:
     return _json([device.model_dump(mode="json") for device in devices])
 
 
-def _format(row: NumericFormat) -> dict[str, object]:
-    return {
-        "name": row.name,
-        "aliases": row.aliases,
-        "bits": row.bits,
-        "exponent_bits": row.exponent_bits,
-        "mantissa_bits": row.mantissa_bits,
-        "max": row.max,
-        "smallest_normal": row.smallest_normal,
-        "smallest_subnormal": row.smallest_subnormal,
-        "epsilon": row.epsilon,
-        "has_infinities": row.has_infinities,
-        "computes": row.computes,
-    }
+def _format(row: AnyFormat) -> dict[str, object]:
+    return {**asdict(constants(row)), "aliases": row.aliases, "has_dtype": row.has_dtype, "computes": row.computes}
 
 
 def _json(value: object) -> str:

@@ -6,22 +6,23 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from precision.formats import NumericFormat
-from precision.metrics.chunks import one_thread, pair_chunks
+from precision.formats import AnyFormat, NumericFormat
+from precision.metrics.chunks import pair_chunks
 from precision.metrics.distributions import distributions
 from precision.metrics.elements import WorstElements, preview, worst_integers
 from precision.metrics.outputs import Flattened, Leaf, flatten
 from precision.metrics.statistics import ErrorStatistics, mismatch_metrics
 from precision.results import Comparison, ErrorMetrics, OutputComparison
+from precision.rounding import round_to
 
 NOTHING_COMPARED = "No output could be compared: there is nothing to judge."
 NOTHING_FLOATING = "No output is floating-point: what counts is the share of equal elements, not an error."
 
 
-@one_thread()
-def compare_outputs(*, reference: object, candidate: object, repeat: object | None, fmt: NumericFormat) -> Comparison:
+def compare_outputs(*, reference: object, candidate: object, repeat: object | None, fmt: AnyFormat) -> Comparison:
     """Every metric of every pair of output tensors, and of all floating-point ones together.
 
     Tensors are matched by their place in the output. A place that only one side has, or where shape or kind differ,
@@ -56,7 +57,7 @@ def compare_outputs(*, reference: object, candidate: object, repeat: object | No
     return Comparison(
         outputs=outputs,
         overall=overall,
-        rounding_floor=_statistics([(reference.tensor, fmt) for reference, _ in floating], fmt),
+        rounding_floor=_rounding_floor([reference.tensor for reference, _ in floating], fmt),
         repeat_floor=_repeat_floor(repeated, matched.pairs, fmt),
         uncompared=matched.notes,
         notes=tuple(dict.fromkeys(notes)),
@@ -104,7 +105,7 @@ def _magnitudes(pairs: Sequence[tuple[Leaf, Leaf]]) -> list[tuple[Leaf, Leaf]]:
 
 
 def _compare_all(
-    pairs: Sequence[tuple[Leaf, Leaf]], fmt: NumericFormat
+    pairs: Sequence[tuple[Leaf, Leaf]], fmt: AnyFormat
 ) -> tuple[ErrorMetrics, tuple[OutputComparison, ...]]:
     floating = _magnitudes(pairs)
     together = ErrorStatistics(fmt, sum(reference.tensor.numel() for reference, _ in floating))
@@ -125,7 +126,7 @@ def _compare_all(
 
 
 def _compare_floating(
-    reference: Leaf, candidate: Leaf, *, fmt: NumericFormat, total: ErrorStatistics | None
+    reference: Leaf, candidate: Leaf, *, fmt: AnyFormat, total: ErrorStatistics | None
 ) -> OutputComparison:
     shape = tuple(reference.tensor.shape)
     statistics = ErrorStatistics(fmt, math.prod(shape), shape=shape)
@@ -147,7 +148,7 @@ def _compare_floating(
     )
 
 
-def _compare_integers(reference: Leaf, candidate: Leaf, *, fmt: NumericFormat) -> OutputComparison:
+def _compare_integers(reference: Leaf, candidate: Leaf, *, fmt: AnyFormat) -> OutputComparison:
     return OutputComparison(
         path=reference.path,
         shape=tuple(reference.tensor.shape),
@@ -160,7 +161,7 @@ def _compare_integers(reference: Leaf, candidate: Leaf, *, fmt: NumericFormat) -
     )
 
 
-def _repeat_floor(repeated: _Matched | None, compared: Sequence[tuple[Leaf, Leaf]], fmt: NumericFormat) -> ErrorMetrics:
+def _repeat_floor(repeated: _Matched | None, compared: Sequence[tuple[Leaf, Leaf]], fmt: AnyFormat) -> ErrorMetrics:
     """Over the outputs that are compared with the candidate too, so that both speak of the same elements."""
     paths = {reference.path for reference, _ in compared}
     pairs = [pair for pair in (repeated.pairs if repeated else ()) if pair[0].path in paths]
@@ -170,9 +171,16 @@ def _repeat_floor(repeated: _Matched | None, compared: Sequence[tuple[Leaf, Leaf
     return _statistics([(reference.tensor, again.tensor) for reference, again in floating], fmt)
 
 
-def _statistics(pairs: Sequence[tuple[Tensor, Tensor | NumericFormat]], fmt: NumericFormat) -> ErrorMetrics:
+def _rounding_floor(tensors: Sequence[Tensor], fmt: AnyFormat) -> ErrorMetrics:
+    if isinstance(fmt, NumericFormat):
+        return _statistics([(tensor, fmt) for tensor in tensors], fmt)
+    # Scales depend on more than a chunk.
+    held = [tensor if tensor.dtype == torch.float64 else tensor.float() for tensor in tensors]
+    return _statistics([(tensor, round_to(tensor, fmt)) for tensor in held], fmt)
+
+
+def _statistics(pairs: Sequence[tuple[Tensor, Tensor | NumericFormat]], fmt: AnyFormat) -> ErrorMetrics:
     statistics = ErrorStatistics(fmt, sum(reference.numel() for reference, _ in pairs))
     for reference, candidate in pairs:
-        for chunk in pair_chunks(reference, candidate):
-            statistics.update(chunk)
+        statistics.add(reference, candidate)
     return statistics.result()

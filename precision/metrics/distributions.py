@@ -7,14 +7,14 @@ import sys
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
-from precision.formats import NumericFormat
-from precision.metrics.chunks import CHUNK_ELEMENTS, PairChunk, pair_chunks
-from precision.metrics.log_bins import LogAxis, MagnitudeCounts
+from precision.formats import AnyFormat, ulp_format
+from precision.metrics.chunks import PairChunk, pair_chunks
+from precision.metrics.log_bins import BINNED, UNDER, ZERO, LogAxis, MagnitudeCounts, Magnitudes
 from precision.metrics.quantiles import QuantileSample
-from precision.metrics.statistics import ulp_errors
+from precision.metrics.single import SMALLEST_NORMAL
+from precision.metrics.statistics import domain_of, scaled_errors
 from precision.results import Ecdf, ErrorDistributions, Histogram, Histogram2D
 
 SIGNED_BINS = 101
@@ -22,21 +22,23 @@ SIGNED_BINS = 101
 MAX_LOG_BINS = 200
 MAX_MAP_BINS = 64
 ECDF_POINTS = 201
+_SAFE_SINGLE = 1e-30
+"""Bins narrower than this are not told apart in float32."""
 
 
 def distributions(
     reference: Tensor,
     candidate: Tensor,
-    fmt: NumericFormat,
+    fmt: AnyFormat,
     *,
     sample: QuantileSample,
-    chunk_elements: int = CHUNK_ELEMENTS,
+    chunk_elements: int | None = None,
 ) -> ErrorDistributions | None:
     """Histograms of the signed, absolute and ULP error, its ECDF, and error against magnitude; None if empty.
 
     Only pairs that are finite on both sides; without any, None. Bins contain their lower edge; the last one of the
-    signed histogram its upper edge too. Exact zeros have no place on a log axis and are counted apart, and so is one
-    percent of the elements where a log axis would have to reach many octaves further down for them.
+    signed histogram its upper edge too. Exact zeros have no place on a log axis and are counted apart, and so is a
+    thousandth of the elements where a log axis would have to reach many octaves further down for them.
 
     Args:
         reference: Real tensor of any shape.
@@ -45,21 +47,23 @@ def distributions(
         sample: The absolute errors that the ECDF is taken from.
         chunk_elements: How many elements at a time; does not affect the result.
     """
+    smallest_normal = domain_of(fmt).smallest_normal
+    numeric = ulp_format(fmt)
     absolute, ulp, magnitude = MagnitudeCounts(), MagnitudeCounts(), MagnitudeCounts()
     largest = -math.inf
-    scratch = torch.empty(chunk_elements, dtype=torch.float64)
     for chunk in pair_chunks(reference, candidate, chunk_elements=chunk_elements):
-        part = scratch[: chunk.error.numel()]
-        absolute.add(chunk.abs_error)
-        ulp.add(ulp_errors(chunk, fmt, out=part))
-        magnitude.add(torch.abs(chunk.reference, out=part))
+        absolute.add(_array(chunk.abs_error))
+        magnitude.add(_array(chunk.reference.abs()))
+        if numeric is not None:
+            in_range = chunk.widened() if chunk.is_single and smallest_normal < SMALLEST_NORMAL else chunk
+            ulp.add(_array(scaled_errors(in_range, smallest_normal).mul_(2.0**numeric.mantissa_bits)))
         largest = max(largest, chunk.max_abs_error)
     if largest < 0:
         return None
     signed = _SignedCounts(largest, fmt)
     by_magnitude = _MagnitudeMap(x=magnitude.axis(MAX_MAP_BINS), y=absolute.axis(MAX_MAP_BINS))
     for chunk in pair_chunks(reference, candidate, chunk_elements=chunk_elements):
-        signed.add(chunk.error)
+        signed.add(_array(chunk.error))
         by_magnitude.add(chunk)
     return ErrorDistributions(
         signed=signed.histogram(),
@@ -70,58 +74,66 @@ def distributions(
     )
 
 
+def _array(x: Tensor) -> Magnitudes:
+    array: Magnitudes = x.cpu().numpy()
+    return array
+
+
 class _SignedCounts:
     """Equal bins from -largest to +largest; a single one where they would have no width."""
 
-    def __init__(self, largest: float, fmt: NumericFormat) -> None:
+    def __init__(self, largest: float, fmt: AnyFormat) -> None:
         largest = min(largest, sys.float_info.max)
-        bins = SIGNED_BINS if largest > SIGNED_BINS * sys.float_info.min else 1
-        half_width = largest or fmt.epsilon
-        self._edges = half_width * ((2 * torch.arange(bins + 1, dtype=torch.float64) - bins) / bins)
-        self._largest = half_width
-        self._counts = torch.zeros(bins, dtype=torch.int64)
+        numeric = ulp_format(fmt)
+        self._bins = SIGNED_BINS if largest > SIGNED_BINS * sys.float_info.min else 1
+        self._half_width = largest or (1.0 if numeric is None else numeric.epsilon)
+        self._edges = self._half_width * ((2 * np.arange(self._bins + 1, dtype=np.float64) - self._bins) / self._bins)
+        self._counts: npt.NDArray[np.int64] = np.zeros(self._bins, dtype=np.int64)
 
-    def add(self, error: Tensor) -> None:
-        bins = self._counts.numel()
-        if bins == 1:
-            self._counts += error.numel()
+    def add(self, error: Magnitudes) -> None:
+        if self._bins == 1:
+            self._counts += error.size
             return
-        guess = torch.div(error, self._largest).add_(1).mul_(bins / 2).clamp_(min=0, max=bins - 1).to(torch.int64)
-        # Arithmetic may be off by one at an edge; the edges themselves decide.
-        guess -= (error < self._edges[guess]).to(torch.int64)
-        guess += (error >= self._edges[guess + 1]).to(torch.int64)
-        self._counts += torch.bincount(guess.clamp_(min=0, max=bins - 1), minlength=bins)
+        if error.dtype == np.float64 or self._half_width < _SAFE_SINGLE:
+            error = np.clip(error, -self._half_width, self._half_width, dtype=np.float64)
+        # Arithmetic may be off by one at an edge; close to one, the edges themselves decide.
+        unsure = 1e-4 if error.dtype == np.float32 else 1e-9
+        guess = error / error.dtype.type(self._half_width)
+        guess += 1
+        guess *= error.dtype.type(self._bins / 2)
+        bins = guess.astype(np.int64)
+        guess -= np.rint(guess)
+        places = np.flatnonzero(np.abs(guess, out=guess) < unsure)
+        exact = np.searchsorted(self._edges, error[places].astype(np.float64), side="right") - 1
+        bins[places] = np.minimum(exact, self._bins - 1)
+        self._counts += np.bincount(bins, minlength=self._bins)
 
     def histogram(self) -> Histogram:
         return Histogram(edges=tuple(self._edges.tolist()), counts=tuple(self._counts.tolist()))
 
 
 class _MagnitudeMap:
-    """Counts by |r| and |e|; row 0 for errors of zero, column 0 for references of zero."""
+    """Counts by the places of |r| (columns) and |e| (rows) on their axes."""
 
     def __init__(self, *, x: LogAxis, y: LogAxis) -> None:
         self._x, self._y = x, y
-        self._counts: npt.NDArray[np.int64] = np.zeros((y.bins + 1, x.bins + 1), dtype=np.int64)
-        self._below = 0
+        self._counts: npt.NDArray[np.int64] = np.zeros((y.bins + BINNED, x.bins + BINNED), dtype=np.int64)
 
     def add(self, chunk: PairChunk) -> None:
-        columns = self._x.places(chunk.reference.abs())
-        rows = self._y.places(chunk.abs_error)
-        under = (columns < 0) | ((rows < 0) & (columns > 0))
-        cells = rows.clamp_(min=0).mul_(self._x.bins + 1).add_(columns)
-        if below := int(under.sum()):
-            self._below += below
-            cells = cells[~under]
-        self._counts += torch.bincount(cells, minlength=self._counts.size).numpy().reshape(self._counts.shape)
+        cells = self._y.places(_array(chunk.abs_error))
+        cells *= self._counts.shape[1]
+        cells += self._x.places(_array(chunk.reference.abs()))
+        self._counts += np.bincount(cells, minlength=self._counts.size).reshape(self._counts.shape)
 
     def histogram(self) -> Histogram2D:
+        counts = self._counts
         return Histogram2D(
             x_edges=self._x.edges,
             y_edges=self._y.edges,
-            counts=tuple(tuple(row) for row in self._counts[1:, 1:].tolist()),
-            zero_error=tuple(self._counts[0, 1:].tolist()),
-            zero_reference=int(self._counts[:, 0].sum()),
-            below=self._below,
+            counts=tuple(tuple(row) for row in counts[BINNED:, BINNED:].tolist()),
+            zero_error=tuple(counts[ZERO, BINNED:].tolist()),
+            zero_reference=int(counts[:, ZERO].sum()),
+            below=int(counts[:, UNDER].sum() + counts[UNDER, BINNED:].sum()),
         )
 
 

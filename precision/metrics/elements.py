@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from precision.formats import NumericFormat
+from precision.formats import AnyFormat, NumericFormat, ulp_format
 from precision.metrics.chunks import PairChunk
 from precision.metrics.outputs import Leaf
 from precision.metrics.statistics import integer_mismatches, nonfinite_agree, unravel
@@ -25,7 +26,7 @@ class WorstElements:
     are left out, so an exact output has none.
     """
 
-    def __init__(self, fmt: NumericFormat, reference: Leaf, *, limit: int = WORST_ELEMENTS) -> None:
+    def __init__(self, fmt: AnyFormat, reference: Leaf, *, limit: int = WORST_ELEMENTS) -> None:
         self._format = fmt
         self._leaf = reference
         self._limit = limit
@@ -43,21 +44,22 @@ class WorstElements:
                 self._nonfinite.append((place, float(pairs.reference[i]), float(pairs.candidate[i])))
         least = -self._finite[-1][0] if len(self._finite) == self._limit else 0.0
         if chunk.max_abs_error > least:
-            for i in self._largest(chunk.abs_error, above=least).tolist():
-                pair = float(chunk.reference[i]), float(chunk.candidate[i])
-                self._finite.append((-float(chunk.abs_error[i]), chunk.index_of(i), *pair))
+            places = self._largest(chunk.abs_error, above=least)
+            r, y = (x[places].double() for x in (chunk.reference, chunk.candidate))
+            columns = ((y - r).abs().neg().tolist(), places.tolist(), r.tolist(), y.tolist())
+            self._finite += [(e, chunk.index_of(i), *pair) for e, i, *pair in zip(*columns, strict=True)]
             self._finite = sorted(self._finite)[: self._limit]
 
     def _largest(self, abs_error: Tensor, *, above: float) -> Tensor:
-        """Places of the largest; among equal ones the first, which `topk` alone does not promise."""
-        places = (abs_error > above).nonzero().squeeze(1)
-        if places.numel() <= self._limit:
-            return places
-        errors = abs_error[places]
-        smallest_kept = errors.topk(self._limit).values[-1]
-        equal = (errors == smallest_kept).nonzero().squeeze(1)
-        larger = (errors > smallest_kept).nonzero().squeeze(1)
-        return places[torch.cat([larger, equal[: self._limit - larger.numel()]])]
+        """Places of the largest; among equal ones the first."""
+        values = abs_error.cpu().numpy()
+        places = np.flatnonzero(values > above)
+        if places.size > self._limit:
+            errors = values[places]
+            smallest_kept = np.partition(errors, -self._limit)[-self._limit]
+            larger, equal = np.flatnonzero(errors > smallest_kept), np.flatnonzero(errors == smallest_kept)
+            places = places[np.concatenate([larger, equal[: self._limit - larger.size]])]
+        return torch.from_numpy(places).to(abs_error.device)
 
     def result(self) -> tuple[ElementPair, ...]:
         """The worst pairs, worst first."""
@@ -65,7 +67,7 @@ class WorstElements:
         return tuple(_element(self._leaf, self._format, place=place, r=r, y=y) for place, r, y in worst)
 
 
-def worst_integers(reference: Leaf, candidate: Leaf, fmt: NumericFormat) -> tuple[ElementPair, ...]:
+def worst_integers(reference: Leaf, candidate: Leaf, fmt: AnyFormat) -> tuple[ElementPair, ...]:
     """The first pairs of integers that differ."""
     places = _first_mismatches(reference.tensor, candidate.tensor)
     return tuple(
@@ -74,7 +76,7 @@ def worst_integers(reference: Leaf, candidate: Leaf, fmt: NumericFormat) -> tupl
     )  # fmt: skip
 
 
-def preview(reference: Leaf, candidate: Leaf, fmt: NumericFormat) -> tuple[ElementPair, ...]:
+def preview(reference: Leaf, candidate: Leaf, fmt: AnyFormat) -> tuple[ElementPair, ...]:
     """The first pairs, in C order."""
     return tuple(_elements(reference, candidate, fmt, start=0, count=PREVIEW_ELEMENTS))
 
@@ -84,7 +86,7 @@ def _first_mismatches(reference: Tensor, candidate: Tensor) -> Iterator[int]:
         yield from (start + int(place) for place in different)
 
 
-def _elements(reference: Leaf, candidate: Leaf, fmt: NumericFormat, *, start: int, count: int) -> Iterator[ElementPair]:
+def _elements(reference: Leaf, candidate: Leaf, fmt: AnyFormat, *, start: int, count: int) -> Iterator[ElementPair]:
     part = slice(start, start + count)
     sides = (_values(leaf, part) for leaf in (reference, candidate))
     for place, (r, y) in enumerate(zip(*sides, strict=True), start):
@@ -99,18 +101,20 @@ def _values(leaf: Leaf, part: slice) -> list[int] | list[float]:
     return [int(value) for value in values.tolist()]
 
 
-def _element(leaf: Leaf, fmt: NumericFormat, *, place: int, r: int | float, y: int | float) -> ElementPair:
+def _element(leaf: Leaf, fmt: AnyFormat, *, place: int, r: int | float, y: int | float) -> ElementPair:
     has_magnitude = leaf.has_magnitudes and math.isfinite(r) and math.isfinite(y)
     abs_error = abs(y - r) if has_magnitude else None
+    numeric = ulp_format(fmt)
     return ElementPair(
         output=leaf.path,
         index=unravel(place, tuple(leaf.tensor.shape)),
         reference=r,
         candidate=y,
         abs_error=abs_error,
-        ulp_error=None if abs_error is None else abs_error / _binade(r, fmt) * 2.0**fmt.mantissa_bits,
+        ulp_error=None if abs_error is None or numeric is None else _ulps(abs_error, r, numeric),
     )
 
 
-def _binade(r: float, fmt: NumericFormat) -> float:
-    return max(math.ldexp(0.5, math.frexp(r)[1]), fmt.smallest_normal) if r else fmt.smallest_normal
+def _ulps(abs_error: float, r: float, fmt: NumericFormat) -> float:
+    power = math.ldexp(0.5, math.frexp(r)[1]) if r else 0.0
+    return abs_error / max(power, fmt.smallest_normal) * 2.0**fmt.mantissa_bits

@@ -5,65 +5,81 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from precision.results import Histogram
+
+Magnitudes = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 _SUB_BITS = 9
 """Leading mantissa bits in a fine bin: 512 to the octave."""
 _SHIFT = 52 - _SUB_BITS
+_SINGLE_OFFSET = (1023 - 127) << _SUB_BITS
+"""Between the exponent biases of float64 and float32."""
 _OCTAVE = 1 << _SUB_BITS
 _FINE_BINS = 2047 << _SUB_BITS
 _BINS_PER_OCTAVE = (8, 4, 2, 1)
-_TAIL = 0.01
-"""Share of the smallest magnitudes that may lie under an axis …"""
-_GAP_OCTAVES = 10
-"""… where so wide a gap is between them and all others."""
+UNDER, ZERO, BINNED = 0, 1, 2
+"""What a place on an axis means: under all bins, a zero, and the first of the bins."""
+_TAIL = 0.001
+"""Share of the smallest magnitudes that may lie under an axis, where they would make it much longer."""
+_LONG_TAIL_OCTAVES = 10
 
 
-def fine_bins(magnitudes: Tensor) -> Tensor:
-    """The leading bits of each magnitude: an int64 that grows with it, 512 values to an octave.
+def _leading_bits(magnitudes: Magnitudes) -> tuple[npt.NDArray[Any], int]:
+    """An integer that grows with each magnitude, 512 values to an octave, and what to add to it for its fine bin.
 
-    Zero is in bin 0 with the very smallest subnormals; infinity is in the bin of float64's largest value.
-
-    Args:
-        magnitudes: float64, non-negative, contiguous.
+    Right for all but float32's subnormals, which are below `_OCTAVE`.
     """
-    return torch.bitwise_right_shift(magnitudes.view(torch.int64), _SHIFT).clamp_(max=_FINE_BINS - 1)
+    if magnitudes.dtype == np.float32:
+        return np.right_shift(magnitudes.view(np.int32), 23 - _SUB_BITS), _SINGLE_OFFSET
+    return np.minimum(np.right_shift(magnitudes.view(np.int64), _SHIFT), _FINE_BINS - 1), 0
 
 
 class MagnitudeCounts:
-    """Counts of magnitudes by fine bin, zeros apart."""
+    """Counts of magnitudes by fine bin, zeros apart.
+
+    A fine bin holds the magnitudes whose leading bits as float64 are the same, 512 to an octave; infinity is in that
+    of float64's largest value.
+    """
 
     def __init__(self) -> None:
         self._counts = np.zeros(_FINE_BINS, dtype=np.int64)
         self.zeros = 0
 
-    def add(self, magnitudes: Tensor) -> None:
-        """Count non-negative float64 magnitudes."""
-        nonzero = magnitudes
-        if magnitudes.numel() and float(magnitudes.amin()) == 0:
-            nonzero = magnitudes[magnitudes != 0]
-            self.zeros += magnitudes.numel() - nonzero.numel()
-        if nonzero.numel():
-            bins = fine_bins(nonzero)
-            first = int(bins.amin())
-            counts = torch.bincount(bins.sub_(first)).numpy()
-            self._counts[first : first + counts.size] += counts
+    def add(self, magnitudes: Magnitudes) -> None:
+        """Count non-negative magnitudes, float32 or float64, contiguous."""
+        bits, offset = _leading_bits(magnitudes)
+        zeros = np.flatnonzero(magnitudes == 0)
+        if zeros.size == bits.size:
+            self.zeros += zeros.size
+            return
+        # Zeros are counted where there is something else: in their own bin they would stretch the range to it.
+        last = int(bits.max())
+        bits[zeros] = last
+        first = int(bits.min())
+        if offset and first < _OCTAVE:
+            self.add(magnitudes.astype(np.float64))
+            return
+        self.zeros += zeros.size
+        counts = np.bincount(np.subtract(bits, first, dtype=np.int64))
+        counts[last - first] -= zeros.size
+        self._counts[first + offset : first + offset + counts.size] += counts
 
     def axis(self, max_bins: int) -> LogAxis:
         """An axis of at most `max_bins` bins over all that was counted but the zeros and a long thin tail to them."""
         occupied = np.flatnonzero(self._counts)
         if not occupied.size:
             return LogAxis((), max_bins)
+        first, last = int(occupied[0]), int(occupied[-1])
         up_to = np.cumsum(self._counts[occupied])
-        tail = occupied[: np.searchsorted(up_to, _TAIL * up_to[-1], side="right") + 1]
-        after_gaps = tail[1:][np.diff(tail) > _GAP_OCTAVES * _OCTAVE]
-        return LogAxis((int(after_gaps[-1] if after_gaps.size else occupied[0]), int(occupied[-1])), max_bins)
+        after_tail = int(occupied[np.searchsorted(up_to, _TAIL * up_to[-1], side="right")])
+        if after_tail - first > _LONG_TAIL_OCTAVES * _OCTAVE:
+            first = after_tail
+        return LogAxis((first, last), max_bins)
 
     def histogram(self, max_bins: int) -> Histogram:
         """The counts, gathered into at most `max_bins` bins of nearly equal width on a log axis."""
@@ -95,8 +111,9 @@ class LogAxis:
         """Fine bins at which the bins begin, and the end of the last."""
         if ends:
             self.starts = next(starts for starts in _candidates(*ends) if starts.size <= max_bins + 1)
-        places = np.repeat(np.arange(self.bins), np.diff(self.starts))
-        self._places = torch.from_numpy(places) if self.bins else torch.zeros(1, dtype=torch.int64)
+        self._first = int(self.starts[0]) if self.bins else 0
+        places = np.repeat(np.arange(self.bins), np.diff(self.starts)) + BINNED
+        self._places = np.concatenate([np.array([UNDER]), places])
 
     @property
     def bins(self) -> int:
@@ -108,13 +125,15 @@ class LogAxis:
         """Values at which the bins begin, and the end of the last; positive and finite."""
         return tuple(_value(start) for start in self.starts.tolist())
 
-    def places(self, magnitudes: Tensor) -> Tensor:
-        """1 + the bin of each magnitude (int64), 0 for zeros, -1 under the axis. None may be above it."""
-        first = int(self.starts[0]) if self.bins else 0
-        within = fine_bins(magnitudes).sub_(first)
-        under = within < 0
-        places = self._places.index_select(0, within.clamp_(min=0, max=self._places.numel() - 1)).add_(1)
-        return places.masked_fill_(under, -1).masked_fill_(magnitudes == 0, 0)
+    def places(self, magnitudes: Magnitudes) -> npt.NDArray[np.intp]:
+        """`BINNED` + the bin of each magnitude, `ZERO` for zeros, `UNDER` under the axis. None may be above it."""
+        bits, offset = _leading_bits(magnitudes)
+        if offset and self._first < offset + _OCTAVE:
+            return self.places(magnitudes.astype(np.float64))
+        within = np.subtract(bits, self._first - 1 - offset, dtype=np.int64)
+        places: npt.NDArray[np.intp] = np.take(self._places, within, mode="clip")
+        places[np.flatnonzero(magnitudes == 0)] = ZERO
+        return places
 
 
 def _candidates(first: int, last: int) -> Iterator[npt.NDArray[np.int64]]:

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from precision.formats import NumericFormat
-from precision.metrics.chunks import CHUNK_ELEMENTS, NonfinitePairs, PairChunk
-from precision.metrics.exact_sum import ExactSum, log10_square_root, square_root
+from precision.formats import AnyFormat, NumericFormat, ulp_format
+from precision.metrics.chunks import CHUNK_ELEMENTS, NonfinitePairs, PairChunk, pair_chunks
 from precision.metrics.quantiles import QuantileSample
+from precision.metrics.scaled_sum import ScaledSum
+from precision.metrics.single import SMALLEST_NORMAL, Domain, SinglePrecision
 from precision.results import ErrorMetrics
 from precision.rounding import powers_of_two_below
 
@@ -24,62 +25,107 @@ class ErrorStatistics:
     """Every metric of `ErrorMetrics` over one or several pairs of real tensors, fed chunk by chunk.
 
     Non-finite elements are counted and reach no mean, sum or quantile. Nothing is divided by a padded denominator:
-    zero cases are those of the glossary. Sums over the chunks are exact, so results do not depend on chunk size or
-    order beyond the rounding inside one chunk (1e-12 relative). What exceeds float64's range is infinite.
+    zero cases are those of the glossary. However the tensors are cut, counts and the largest error are exact and the
+    rest agrees to 1e-6 (to 1e-12 for float64 tensors and chunks). What exceeds float64's range is infinite.
+
+    A format with scales has no ULP and no small-value domain: these are None, and relative errors are taken where
+    |r| is at least float32's smallest normal value.
 
     Args:
         fmt: The candidate's format: gives the ULP, the smallest normal and the tolerances.
-        elements: How many elements will be fed in all; decides the stride of the quantile sample.
+        elements: How many elements will be fed in all; decides the stride of the quantile sample. None for no
+            quantiles.
         shape: Of the one tensor that is fed, for the index of the maximum; None where there are several.
     """
 
-    def __init__(self, fmt: NumericFormat, elements: int, *, shape: tuple[int, ...] | None = None) -> None:
-        self.sample = QuantileSample(elements)
-        self._format = fmt
+    def __init__(self, fmt: AnyFormat, elements: int | None, *, shape: tuple[int, ...] | None = None) -> None:
+        self.sample = QuantileSample(elements or 0)
+        self._takes_quantiles = elements is not None
+        self._ulp_format = ulp_format(fmt)
+        self._domain = domain_of(fmt)
+        self._single = SinglePrecision(self._domain)
         self._shape = shape
         self._elements = 0
         self._finite_pairs = 0
         self._nonfinite = _NonfiniteCounts()
         self._max_error = -math.inf
         self._max_place = 0
-        self._abs, self._ee, self._rr, self._yy, self._ry = (ExactSum() for _ in range(5))
-        self._relative, self._small_abs, self._ulp = (ExactSum() for _ in range(3))
-        self._max_relative, self._max_small, self._max_ulp = 0.0, 0.0, 0.0
+        self._abs, self._ee, self._rr, self._yy, self._ry = (ScaledSum() for _ in range(5))
+        self._relative, self._small_abs, self._scaled = (ScaledSum() for _ in range(3))
+        self._max_relative, self._max_small, self._max_scaled = 0.0, 0.0, 0.0
         self._small = 0
-        self._above_minus_below = 0
-        self._different = 0
+        self._below = 0
+        self._equal = 0
         self._outside = 0
-        self._scratch, self._magnitude = torch.empty((2, CHUNK_ELEMENTS), dtype=torch.float64).unbind()
+
+    def add(self, reference: Tensor, candidate: Tensor | NumericFormat) -> None:
+        """Take in a pair of tensors of the same shape, or a tensor and its own rounding to a format."""
+        for chunk in pair_chunks(reference, candidate):
+            self.update(chunk)
 
     def update(self, chunk: PairChunk) -> None:
         """Take in one chunk."""
+        if self._takes_quantiles:
+            self.sample.add(chunk)
         if chunk.nonfinite is not None:
             self._nonfinite.add(chunk.nonfinite)
-        n = chunk.error.numel()
-        self.sample.add(chunk)
+        n = chunk.reference.numel()
         if n:
-            if n > self._scratch.numel():
-                self._scratch, self._magnitude = torch.empty((2, n), dtype=torch.float64).unbind()
-            scratch, magnitude = self._scratch[:n], self._magnitude[:n]
-            torch.abs(chunk.reference, out=magnitude)
-            self._add_maximum(chunk)
-            self._add_products(chunk, scratch)
-            self._add_signs(chunk, scratch)
-            self._add_tolerance(chunk, magnitude, scratch)
-            self._add_ulp(chunk, scratch)
-            self._add_relative(chunk, magnitude, scratch)
+            if not chunk.is_single:
+                self._add_double(chunk)
+            elif not (self._domain.fits_single and self._single.measure(chunk)):
+                self._add_double(chunk.widened())
         self._elements += chunk.elements
         self._finite_pairs += n
 
-    def _add_maximum(self, chunk: PairChunk) -> None:
-        if chunk.max_abs_error > self._max_error:
-            self._max_error = chunk.max_abs_error
-            self._max_place = chunk.index_of(int(chunk.abs_error.argmax()))
+    def _add_maximum(self, largest: float, place: int) -> None:
+        if largest > self._max_error:
+            self._max_error, self._max_place = largest, place
 
-    def _add_products(self, chunk: PairChunk, scratch: Tensor) -> None:
+    def _gather(self) -> None:
+        """Move what was measured in float32 into the totals."""
+        found = self._single.totals
+        self._single = SinglePrecision(self._domain)
+        if found.max_error == self._max_error:
+            self._max_place = min(self._max_place, found.max_place)
+        self._add_maximum(found.max_error, found.max_place)
+        for total, part in (
+            (self._rr, found.rr),
+            (self._ry, found.ry),
+            (self._yy, found.yy),
+            (self._ee, found.ee),
+            (self._abs, found.abs_error),
+            (self._relative, found.relative),
+            (self._small_abs, found.small_abs_error),
+            (self._scaled, found.scaled),
+        ):
+            total.add(part)
+        self._max_relative = max(self._max_relative, found.max_relative)
+        self._max_small = max(self._max_small, found.max_small)
+        self._max_scaled = max(self._max_scaled, found.max_scaled)
+        self._below += found.below
+        self._equal += found.equal
+        self._outside += found.outside
+        self._small += found.small
+
+    def _add_double(self, chunk: PairChunk) -> None:
+        self._add_maximum(chunk.max_abs_error, chunk.index_of(chunk.max_place))
+        self._add_products(chunk)
+        self._below += int((chunk.error < 0).sum())
+        self._equal += int((chunk.error == 0).sum())
+        magnitude = chunk.reference.abs()
+        rtol, atol = self._domain.relative_tolerance, self._domain.absolute_tolerance
+        if rtol is not None and atol is not None:
+            self._outside += int((chunk.abs_error > magnitude * rtol + atol).sum())
+        scaled = scaled_errors(chunk, self._domain.smallest_normal)
+        self._scaled.add(float(scaled.sum()))
+        self._max_scaled = max(self._max_scaled, float(scaled.amax()))
+        self._add_relative(chunk, magnitude)
+
+    def _add_products(self, chunk: PairChunk) -> None:
         r, y, e, a = chunk.reference, chunk.candidate, chunk.error, chunk.abs_error
         i = j = k = 0
-        squares = [_dot(x, x, scratch) for x in (r, y, e)]
+        squares = [_dot(x, x) for x in (r, y, e)]
         low, high = _SAFE_SQUARES
         if not all(low < square < high for square in squares):
             if math.isinf(chunk.max_abs_error):
@@ -87,49 +133,36 @@ class ErrorStatistics:
             (r, i), (y, j), (e, more) = _normalized(r), _normalized(y), _normalized(e)
             k += more
             a = e.abs()
-            squares = [_dot(x, x, scratch) for x in (r, y, e)]
+            squares = [_dot(x, x) for x in (r, y, e)]
         self._rr.add(squares[0], exponent=2 * i)
         self._yy.add(squares[1], exponent=2 * j)
         self._ee.add(squares[2], exponent=2 * k)
-        self._ry.add(_dot(r, y, scratch), exponent=i + j)
+        self._ry.add(_dot(r, y), exponent=i + j)
         self._abs.add(float(a.sum()), exponent=k)
 
-    def _add_signs(self, chunk: PairChunk, scratch: Tensor) -> None:
-        torch.sign(chunk.error, out=scratch)
-        self._above_minus_below += int(scratch.sum())
-        self._different += int(scratch.abs_().sum())
-
-    def _add_tolerance(self, chunk: PairChunk, magnitude: Tensor, scratch: Tensor) -> None:
-        rtol, atol = self._format.relative_tolerance, self._format.absolute_tolerance
-        if rtol is not None and atol is not None:
-            torch.mul(magnitude, rtol, out=scratch).add_(atol)
-            self._outside += int(scratch.lt_(chunk.abs_error).sum())
-
-    def _add_ulp(self, chunk: PairChunk, scratch: Tensor) -> None:
-        ulp_errors(chunk, self._format, out=scratch)
-        self._ulp.add(float(scratch.sum()))
-        self._max_ulp = max(self._max_ulp, float(scratch.amax()))
-
-    def _add_relative(self, chunk: PairChunk, magnitude: Tensor, scratch: Tensor) -> None:
-        normal = self._format.smallest_normal
-        if float(magnitude.amin()) < normal:
-            torch.lt(magnitude, normal, out=scratch)
-            self._small += int(scratch.sum())
+    def _add_relative(self, chunk: PairChunk, magnitude: Tensor) -> None:
+        normal = self._domain.smallest_normal
+        small = magnitude < normal
+        count = int(small.sum())
+        if count:
+            self._small += count
             # Selects exactly; a product would turn an infinite error into NaN.
-            small = chunk.abs_error[scratch.bool()]
-            self._small_abs.add(float(small.sum()))
-            self._max_small = max(self._max_small, float(small.amax()))
-            # x > the float before `normal` is x >= `normal`; an infinite denominator leaves nothing of the rest.
-            torch.nn.functional.threshold(magnitude, math.nextafter(normal, 0.0), math.inf, inplace=True)
-        torch.div(chunk.abs_error, magnitude, out=scratch)
-        self._relative.add(float(scratch.sum()))
-        self._max_relative = max(self._max_relative, float(scratch.amax()))
+            errors = chunk.abs_error[small]
+            self._small_abs.add(float(errors.sum()))
+            self._max_small = max(self._max_small, float(errors.amax()))
+            magnitude.masked_fill_(small, math.inf)
+        quotients = chunk.abs_error / magnitude
+        self._relative.add(float(quotients.sum()))
+        self._max_relative = max(self._max_relative, float(quotients.amax()))
 
     def result(self) -> ErrorMetrics:
         """The metrics of everything fed so far."""
+        self._gather()
         n, small = self._finite_pairs, self._small
         agree = self._nonfinite.agree
-        has_tolerance = self._format.relative_tolerance is not None and self._format.absolute_tolerance is not None
+        rtol, atol = self._domain.relative_tolerance, self._domain.absolute_tolerance
+        has_small = n and self._ulp_format is not None
+        per_ulp = None if self._ulp_format is None or not n else 2.0**self._ulp_format.mantissa_bits
         median, p99 = self.sample.quantiles((0.5, 0.99))
         return ErrorMetrics(
             elements=self._elements,
@@ -141,22 +174,22 @@ class ErrorStatistics:
             max_abs_error=self._max_error if n else None,
             max_abs_error_index=self._max_index(),
             quantile_elements=self.sample.size,
-            rmse=square_root(self._ee.value / n) if n else None,
+            rmse=self._ee.root_mean(n),
             normalized_l2=self._normalized_l2() if n else None,
             sqnr_db=self._sqnr_db() if n else None,
             cosine_similarity=self._cosine() if n else None,
             mean_relative_error=self._relative.mean(n - small),
             max_relative_error=self._max_relative if n > small else None,
-            small_value_share=_share(small, n),
-            small_value_mean_abs_error=self._small_abs.mean(small),
-            small_value_max_abs_error=self._max_small if small else None,
-            mean_ulp_error=self._ulp.mean(n),
-            max_ulp_error=self._max_ulp if n else None,
-            error_balance=_share(self._above_minus_below, n),
-            exact_share=_share(n - self._different + agree, self._elements),
-            within_tolerance_share=_share(n - self._outside + agree, self._elements) if has_tolerance else None,
-            relative_tolerance=self._format.relative_tolerance,
-            absolute_tolerance=self._format.absolute_tolerance,
+            small_value_share=_share(small, n) if has_small else None,
+            small_value_mean_abs_error=self._small_abs.mean(small) if has_small else None,
+            small_value_max_abs_error=self._max_small if has_small and small else None,
+            mean_ulp_error=None if per_ulp is None else self._scaled.mean(n, times=per_ulp),
+            max_ulp_error=None if per_ulp is None else self._max_scaled * per_ulp,
+            error_balance=_share(n - self._equal - 2 * self._below, n),
+            exact_share=_share(self._equal + agree, self._elements),
+            within_tolerance_share=None if rtol is None else _share(n - self._outside + agree, self._elements),
+            relative_tolerance=rtol,
+            absolute_tolerance=atol,
         )
 
     def _max_index(self) -> tuple[int, ...] | None:
@@ -165,23 +198,21 @@ class ErrorStatistics:
         return unravel(self._max_place, self._shape)
 
     def _normalized_l2(self) -> float:
-        if not self._rr.value:
-            return math.inf if self._ee.value else 0.0
-        return square_root(self._ee.value / self._rr.value)
+        if not self._rr:
+            return math.inf if self._ee else 0.0
+        return self._ee.root_of_ratio(self._rr)
 
     def _sqnr_db(self) -> float:
-        if not self._ee.value:
+        if not self._ee:
             return math.inf
-        if not self._rr.value:
+        if not self._rr:
             return -math.inf
-        return 20 * log10_square_root(self._rr.value / self._ee.value)
+        return 20 * self._rr.log10_of_ratio_root(self._ee)
 
     def _cosine(self) -> float:
-        rr, yy, ry = self._rr.value, self._yy.value, self._ry.value
-        if not rr or not yy:
-            return 1.0 if rr == yy else 0.0
-        size = min(1.0, square_root(ry * ry / (rr * yy)))
-        return size if ry >= 0 else -size
+        if not self._rr or not self._yy:
+            return 0.0 if self._rr or self._yy else 1.0
+        return self._ry.cosine(self._rr, self._yy)
 
 
 class _NonfiniteCounts:
@@ -258,10 +289,21 @@ def nonfinite_agree(reference: Tensor, candidate: Tensor) -> Tensor:
     return both_nan | (reference.isinf() & (reference == candidate))
 
 
-def ulp_errors(chunk: PairChunk, fmt: NumericFormat, *, out: Tensor) -> Tensor:
-    """|e| / ulp(r) with ulp(r) = 2^(max(floor(log2|r|), min_exponent) - mantissa_bits), into `out`."""
-    binade = powers_of_two_below(chunk.reference, smallest=fmt.smallest_normal)
-    return torch.div(chunk.abs_error, binade, out=out).mul_(2.0**fmt.mantissa_bits)
+def domain_of(fmt: AnyFormat) -> Domain:
+    """Where the errors of a candidate in `fmt` are relative ones, and which are within its tolerance."""
+    numeric = ulp_format(fmt)
+    if numeric is None:
+        return Domain(smallest_normal=SMALLEST_NORMAL, relative_tolerance=None, absolute_tolerance=None)
+    return Domain(
+        smallest_normal=numeric.smallest_normal,
+        relative_tolerance=numeric.relative_tolerance,
+        absolute_tolerance=numeric.absolute_tolerance,
+    )
+
+
+def scaled_errors(chunk: PairChunk, smallest_normal: float) -> Tensor:
+    """|e| / 2^max(floor(log2|r|), log2 smallest normal): times 2^mantissa_bits, the error in ULP."""
+    return torch.div(chunk.abs_error, powers_of_two_below(chunk.reference, smallest=smallest_normal))
 
 
 def unravel(place: int, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -269,9 +311,9 @@ def unravel(place: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(place, shape))
 
 
-def _dot(x: Tensor, y: Tensor, scratch: Tensor) -> float:
+def _dot(x: Tensor, y: Tensor) -> float:
     # Not torch.dot: whether its BLAS uses several threads, and so the last bits, would depend on the machine.
-    return float(torch.mul(x, y, out=scratch).sum())
+    return float((x * y).sum())
 
 
 def _normalized(x: Tensor) -> tuple[Tensor, int]:

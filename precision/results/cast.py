@@ -15,12 +15,12 @@ class StoredValues(Result):
     elements: int
     became_nonfinite: int
     """Finite before, infinite or NaN after (or saturated at the format's maximum: see `saturated`)."""
-    saturated: int
-    """Beyond the format's range before the cast, stored as its largest finite value."""
+    saturated: int | None
+    """Beyond the format's range before the cast, stored as its largest finite value. None in scaled formats."""
     became_zero: int
     """Non-zero before, zero after."""
-    became_subnormal: int
-    """Non-zero after, in the format's subnormal range, and normal in the format before."""
+    became_subnormal: int | None
+    """Non-zero after, in the format's subnormal range, and normal in the format before. None in scaled formats."""
     nonfinite_before: int
     max_relative_error: float | None
     """max |cast(x) - x| / |x| over elements finite and non-zero before, finite after."""
@@ -51,6 +51,10 @@ class TensorAudit(Result):
     """Why it changed, or why not."""
     stored: StoredValues | None
     """None where the values were not rounded."""
+    rounded_to: str | None = None
+    """The format that its values were rounded to, where `dtype_after` is a wider one that merely holds them."""
+    estimated_bytes_after: int | None = None
+    """What the tensor would take in that format, scales included; None where the format has a dtype."""
 
 
 class ModuleNode(Result):
@@ -71,4 +75,6 @@ class CastAudit(Result):
     bytes_before: int
     """Parameters and buffers, persistent or not, and plain attributes; each storage once."""
     bytes_after: int
+    estimated_bytes_after: int | None = None
+    """What the model would take if the format could be stored; None where it is stored."""
     warnings: tuple[str, ...]

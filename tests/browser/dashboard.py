@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("/", "/layers", "/errors")
+PAGES = ("/", "/layers", "/errors", "/propagation", "/ranges", "/number_formats")
 PATIENCE_S = 120.0
 """For what takes a second or a few on an idle machine."""
 PATIENCE_MS = PATIENCE_S * 1000

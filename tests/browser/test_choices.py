@@ -27,7 +27,7 @@ def test_the_address_reproduces_the_choice_and_its_result(
     visit.page.reload()
     visit.result("in bfloat16")
     assert visit.numbers() == in_bfloat16
-    assert visit.link() == {"dtype": "bfloat16", "job": job}
+    assert visit.link() == {"model": "tinynet", "dtype": "bfloat16", "job": job}
 
     colleague = visitors.visit(dashboard)
     colleague.page.goto(visit.page.url)

@@ -54,5 +54,5 @@ def test_a_chart_saves_as_png(dashboard: Dashboard, visitors: Visitors) -> None:
     chart = visit.page.get_by_test_id("stPlotlyChart").first
     chart.locator(".main-svg").first.hover()
     download = saved(visit, chart.locator(".modebar-btn[data-title*='png' i]"))
-    assert download.suggested_filename == "precision-explorer-absolute-error.png"
+    assert download.suggested_filename == "tinynet-float16-absolute-error.png"
     assert Path(download.path()).read_bytes().startswith(PNG)

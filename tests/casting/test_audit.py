@@ -189,7 +189,7 @@ def test_overflow_comes_first() -> None:
     result = audited(Buffers(tiny=[1e-9, 1.0], large=[1e6, -1.2e5, 1.0, 70000.0]), "float16")
     assert result.warnings == (
         "large: 3 of 4 values became infinite in float16 (largest 1e+06, format's maximum 65504).",
-        "1 of 6 stored values became zero in float16, in one tensor; the largest share in tiny: 1 of 2 values "
+        "1 of 6 stored values became zero in float16, in one tensor; most in tiny: 1 of 2 values "
         "(the smallest that it holds is 5.96e-08).",
     )
 

@@ -14,17 +14,23 @@ from precision.charts.palette import (
     pattern_of,
     text_on,
 )
-from precision.formats import FORMATS
+from precision.formats import ALL_FORMATS, FORMATS
 
 
-def test_every_format_has_a_colour_of_its_own() -> None:
-    colours = [colour_of(row.name) for row in FORMATS]
-    assert len({*colours, OTHER, MIXED}) == len(FORMATS) + 2
-    assert not any(pattern_of(row.name) for row in FORMATS)
+def test_every_format_has_a_look_of_its_own() -> None:
+    looks = {(colour_of(row.name), pattern_of(row.name)) for row in ALL_FORMATS}
+    assert len(looks) == len(ALL_FORMATS)
+    assert not {colour for colour, _ in looks} & {OTHER, MIXED}
+
+
+def test_the_usual_formats_have_a_colour_of_their_own() -> None:
+    usual = [row.name for row in FORMATS if row.has_dtype and row.specials != "fnuz"]
+    assert len({colour_of(name) for name in usual}) == len(usual) == 6
+    assert not any(pattern_of(name) for name in usual)
 
 
 def test_dtypes_that_share_a_colour_differ_in_pattern() -> None:
-    names = ("int64", "uint8", "bool", "complex64", "float128", "quint8")
+    names = ("int64", "uint8", "bool", "complex64", "float128", "quint8", "e5m7")
     assert {colour_of(name) for name in names} == {OTHER}
     assert len({pattern_of(name) for name in names}) == len(names)
 
@@ -39,7 +45,7 @@ def test_outlines_show_on_both_pages(page: str) -> None:
     assert contrast(OUTLINE, page) >= 3
 
 
-@pytest.mark.parametrize("colour", [*(colour_of(row.name) for row in FORMATS), OTHER, MIXED])
+@pytest.mark.parametrize("colour", [*(colour_of(row.name) for row in ALL_FORMATS), OTHER, MIXED])
 def test_text_on_every_fill_is_readable(colour: str) -> None:
     assert contrast(text_on(colour), colour) >= 4.5
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from precision.formats import format_named
-from precision.metrics.chunks import one_thread, pair_chunks
+from precision.metrics.chunks import pair_chunks
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e5m2])
@@ -55,19 +55,3 @@ def test_a_format_as_candidate_rounds_the_reference() -> None:
 
 def test_empty_tensors_give_no_chunk() -> None:
     assert list(pair_chunks(torch.empty(3, 0), torch.empty(3, 0))) == []
-
-
-def fail_in_one_thread() -> None:
-    with one_thread():
-        raise KeyError(torch.get_num_threads())
-
-
-def test_the_number_of_threads_is_restored_even_after_a_failure() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        with pytest.raises(KeyError, match="1"):
-            fail_in_one_thread()
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)

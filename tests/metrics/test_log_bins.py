@@ -2,11 +2,10 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from precision.metrics.log_bins import LogAxis, MagnitudeCounts
+from precision.metrics.log_bins import BINNED, UNDER, ZERO, LogAxis, MagnitudeCounts
 
 MAGNITUDE = st.one_of(
     st.floats(min_value=0, allow_nan=False), st.floats(1e-6, 10), st.sampled_from([0.0, 5e-324, 1.0, 2.0, math.inf])
@@ -16,7 +15,7 @@ MAGNITUDE = st.one_of(
 def counted(values: list[float]) -> MagnitudeCounts:
     counts = MagnitudeCounts()
     for start in range(0, len(values), 7):
-        counts.add(torch.tensor(values[start : start + 7], dtype=torch.float64))
+        counts.add(np.array(values[start : start + 7], dtype=np.float64))
     return counts
 
 
@@ -48,7 +47,7 @@ def test_counts_are_exact_and_all_are_counted(values: list[float], max_bins: int
 @given(st.lists(MAGNITUDE, min_size=1, max_size=40))
 def test_places_agree_with_the_edges(values: list[float]) -> None:
     axis = counted(values).axis(64)
-    places = axis.places(torch.tensor(values, dtype=torch.float64)).tolist()
+    places = (axis.places(np.array(values, dtype=np.float64)) - ZERO).tolist()
     for value, place in zip(values, places, strict=True):
         if value:
             assert axis.edges[place - 1] <= value
@@ -76,7 +75,7 @@ def test_nothing_and_zeros_only() -> None:
         histogram = counted(values).histogram(200)
         assert (histogram.edges, histogram.counts, histogram.zeros) == ((), (), len(values))
     assert LogAxis((), 5).edges == ()
-    assert LogAxis((), 5).places(torch.zeros(2, dtype=torch.float64)).tolist() == [0, 0]
+    assert LogAxis((), 5).places(np.zeros(2)).tolist() == [ZERO, ZERO]
 
 
 def test_a_long_thin_tail_is_counted_under_the_axis() -> None:
@@ -87,12 +86,13 @@ def test_a_long_thin_tail_is_counted_under_the_axis() -> None:
     assert histogram.edges[0] == 1.0
     assert sum(histogram.counts) == 5000
     axis = counts.axis(200)
-    assert axis.places(torch.tensor([1e-30, 0.0, 1.0, 1023.0], dtype=torch.float64)).tolist() == [-1, 0, 1, axis.bins]
+    places = axis.places(np.array([1e-30, 0.0, 1.0, 1023.0]))
+    assert places.tolist() == [UNDER, ZERO, BINNED, BINNED + axis.bins - 1]
 
 
 def test_a_tail_stays_on_the_axis_where_it_is_short_or_thick() -> None:
     crowd = [2.0 ** (k / 500) for k in range(5000)]
-    for tail in ([2.0**-9, 2.0**-8], [1e-30] * 60):
+    for tail in ([2.0**-9, 2.0**-8], [1e-30] * 6):
         histogram = counted([*crowd, *tail]).histogram(200)
         assert histogram.below == 0
         assert histogram.edges[0] <= min(tail)

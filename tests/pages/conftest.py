@@ -12,7 +12,14 @@ from pages.ui.job import engine
 from precision.engine import Engine
 
 APP = str(Path(__file__).parents[2] / "app.py")
-PAGES = ("pages/overview.py", "pages/layers.py", "pages/errors.py")
+PAGES = (
+    "pages/overview.py",
+    "pages/layers.py",
+    "pages/errors.py",
+    "pages/propagation.py",
+    "pages/ranges.py",
+    "pages/number_formats.py",
+)
 PATIENCE_S = 120
 
 

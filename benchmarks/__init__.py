@@ -1,0 +1,1 @@
+"""What things cost here, as ratios taken side by side in one run."""

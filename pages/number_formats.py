@@ -1,0 +1,234 @@
+"""Number formats: what can a format represent? Type a number, see its bits, its neighbours, its error."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.ui import downloads, state
+from pages.ui.bits import bit_row, code_input
+from pages.ui.chart import show
+from pages.ui.format_tables import SCIENTIFIC, constants_table, number_table
+from pages.ui.guard import enter_through_router
+from pages.ui.job import engine, explain_link_error
+from pages.ui.number_choice import choose
+from precision.charts import (
+    ValueScale,
+    beside_each_other,
+    plot_format_bits,
+    plot_format_density,
+    plot_format_errors,
+    plot_format_spacing,
+    plot_format_values,
+    plot_format_windows,
+    plot_number_line,
+)
+from precision.charts.format_values import MAX_BITS
+from precision.formats import ALL_FORMATS, FORMATS, AnyFormat, NumericFormat, ScaledFormat
+from precision.formats.anatomy import ExactNumber, NumberAnatomy
+from precision.glossary import term_named
+from precision.names import escape_markdown
+from precision.numbers.in_format import in_every_format, in_format, is_exact
+from precision.numbers.typed import code_text, dissect_typed, exact_text
+from precision.numbers.words import SCALE_RULES, error_text, finding, formula, scaled_finding
+from precision.units import number_text
+
+_NARROW_BITS = 32
+SCALES: tuple[ValueScale, ...] = ("logarithmic", "linear")
+HOW_TO_READ = """\
+A floating-point number is a **sign**, an **exponent** and a **mantissa**: (−1)^sign × 2^(exponent − bias) ×
+(1 + mantissa). Exponent bits buy range, mantissa bits buy precision.
+
+- **Spacing** (ULP): the distance between neighbours. It doubles at every power of two. Rounding to nearest is off by
+  half a spacing at most; halfway, the neighbour with an even mantissa wins.
+- **Subnormal** values, below the smallest normal one, have an exponent field of zeros and no hidden 1: they are evenly
+  spaced, so their relative error grows the smaller they are. Below half the smallest one, everything becomes 0.
+- **Overflow**: beyond the largest value, formats with infinities store ∞, others NaN, or the largest value itself
+  (*saturating*), as torch does for float8_e4m3fn on the CPU. Formats without both always saturate.
+- **Formats with scales** store narrow elements and, for a block of them, one scale: value = element × scale. What a
+  number becomes depends on the largest value beside it, so it has no bits and no range of its own here.
+
+Everything on this page is exact arithmetic on the number as typed; nothing is measured on a device.
+"""
+
+
+def main() -> None:
+    """Draw the page."""
+    enter_through_router()
+    explain_link_error()
+    heading = st.container()
+    number, fmt, saturate, largest = choose()
+    state.mirror_choice_in_link()
+    if number is None or fmt is None:
+        heading.title("What can a number format represent?", anchor=False)
+    elif isinstance(fmt, ScaledFormat):
+        scaled(number, fmt, largest, heading=heading)
+    else:
+        floating(number, fmt, saturate=saturate, heading=heading)
+    if number is not None:
+        side_by_side(number, saturate=saturate, largest=largest)
+    if isinstance(fmt, NumericFormat):
+        steps(fmt, number)
+    all_formats(fmt)
+    with st.expander("How to read this", icon=":material/help:"):
+        st.markdown(HOW_TO_READ)
+
+
+def floating(number: ExactNumber, fmt: NumericFormat, *, saturate: bool, heading: DeltaGenerator) -> None:
+    """The number in a format without scales: bits, value, errors, neighbours."""
+    anatomy = dissect_typed(number.text, fmt, saturate=saturate)
+    heading.title(escape_markdown(finding(number, anatomy, fmt)), anchor=False)
+    st.header("Bits", anchor=False)
+    if anatomy.code is None:
+        st.info(f"{fmt.name} has no code for NaN: there are no bits to show.", icon=":material/info:")
+    else:
+        st.caption("Tick or clear a box: the bit flips, and the number becomes what the bits say.")
+        bit_row(anatomy, fmt)
+        left, right = st.columns([2, 1])
+        with left:
+            st.caption("What the fields say")
+            st.code(formula(anatomy, fmt), language=None, wrap_lines=True)
+        with right:
+            code_input(code_text(anatomy.code, fmt), fmt)
+    st.header("Value and error", anchor=False)
+    errors(anatomy, exact=is_exact(number, anatomy.value))
+    st.caption("Stored, exactly")
+    st.code(exact_text(anatomy.value), language=None, wrap_lines=True)
+    details(anatomy, fmt)
+    show(plot_number_line(number, fmt, saturate=saturate), key="number-line")
+    if fmt.bits <= MAX_BITS:
+        scale = st.radio("Axis", SCALES, key="axis", bind="query-params", horizontal=True)
+        show(plot_format_values(fmt, number, anatomy, scale=scale or SCALES[0]), key="format-values")
+
+
+def errors(anatomy: NumberAnatomy, *, exact: bool) -> None:
+    """Four numbers: what is stored, and how far off it is."""
+    shown = partial(error_text, exact=exact)
+    stored, absolute, relative, ulp = st.columns(4)
+    stored.metric("Stored", number_text(anatomy.value), help="What the format stores of the number, shortened.")
+    absolute.metric("Absolute error", shown(anatomy.absolute_error), help="|stored - typed|")
+    relative.metric(
+        "Relative error",
+        shown(anatomy.relative_error),
+        help="|stored - typed| / |typed|; none for zero.",
+    )
+    ulp.metric("Error in ULP", shown(anatomy.ulp_error), help=term_named("ULP").definition)
+
+
+def details(anatomy: NumberAnatomy, fmt: NumericFormat) -> None:
+    """Exact values: what is stored, its neighbours and their distance."""
+    finite = math.isfinite(anatomy.value)
+    rows = {
+        "stored as a hexadecimal float": anatomy.value.hex() if finite else exact_text(anatomy.value),
+        "code": "none" if anatomy.code is None else code_text(anatomy.code, fmt),
+        "kind": anatomy.kind,
+        "next smaller value": _or_none(anatomy.below),
+        "next larger value": _or_none(anatomy.above),
+        "spacing (ULP)": _or_none(anatomy.spacing),
+        "overflowed": "yes" if anatomy.overflowed else "no",
+        "underflowed to 0": "yes" if anatomy.underflowed else "no",
+    }
+    downloads.table(
+        pd.DataFrame({"property": list(rows), "value": list(rows.values())}),
+        name=f"{fmt.name}-number",
+        key="anatomy",
+        alt=f"The number in {fmt.name}: exact value, code, neighbours, spacing",
+        column_config={"value": st.column_config.TextColumn(width="large")},
+    )
+
+
+def _or_none(value: float | None) -> str:
+    return "none" if value is None else exact_text(value)
+
+
+def scaled(number: ExactNumber, fmt: ScaledFormat, largest: float | None, *, heading: DeltaGenerator) -> None:
+    """The number in a format with scales: which scale it gets, and what becomes of it there."""
+    row = in_format(number, fmt, largest=largest)
+    heading.title(escape_markdown(scaled_finding(number, row)), anchor=False)
+    beside = "alone" if largest is None else f"beside a value of magnitude {number_text(largest)}"
+    st.caption(
+        f"A value is {fmt.element.name} × a scale that one {fmt.granularity}"
+        f"{f' of {fmt.block_size} values' if fmt.block_size else ''} shares; here the number is {beside}."
+    )
+    element, scale, relative, spacing = st.columns(4)
+    element.metric("Element", number_text(row.element), help=f"The {fmt.element.name} that is stored.")
+    scale.metric("Scale", number_text(row.scale), help=SCALE_RULES[fmt.scale])
+    relative.metric(
+        "Relative error", error_text(row.relative_error, exact=row.exact), help="|stored - typed| / |typed|"
+    )
+    spacing.metric(
+        "Spacing",
+        "none" if row.spacing is None else number_text(row.spacing),
+        help="Between neighbouring values at this scale.",
+    )
+    st.caption(escape_markdown(SCALE_RULES[fmt.scale]))
+    if row.element is not None and row.scale is not None:
+        product = f"{exact_text(row.element)} × {exact_text(row.scale)}\n= {exact_text(row.value)}"
+        st.code(product, language=None, wrap_lines=True)
+
+
+def side_by_side(number: ExactNumber, *, saturate: bool, largest: float | None) -> None:
+    """The number in every format."""
+    st.header("The same number in every format", anchor=False)
+    rows = in_every_format(number, saturate=saturate, largest=largest)
+    show(plot_format_errors(number, rows), key="format-errors")
+    table = number_table(rows)
+    downloads.table(
+        table,
+        name="number-in-every-format",
+        key="every-format",
+        alt="What every format stores of the number",
+        column_config=_scientific(table),
+        placeholder="",
+    )
+
+
+def steps(fmt: NumericFormat, number: ExactNumber | None) -> None:
+    """Where a format has its values."""
+    st.header(f"The values of {fmt.name}", anchor=False)
+    spacing, density = beside_each_other(plot_format_spacing(fmt, number), plot_format_density(fmt))
+    left, right = st.columns(2)
+    with left:
+        show(spacing, key="format-spacing")
+    with right:
+        show(density, key="format-density")
+
+
+def all_formats(fmt: AnyFormat | None) -> None:
+    """Every format's constants."""
+    st.header("All formats", anchor=False)
+    own = isinstance(fmt, NumericFormat) and fmt not in FORMATS
+    floats = (fmt, *FORMATS) if own and isinstance(fmt, NumericFormat) else FORMATS
+    chosen = fmt.name if isinstance(fmt, NumericFormat) else "float16"
+    # float64's range would leave the others no width.
+    narrow = [row for row in floats if row.name == chosen or row.bits <= _NARROW_BITS]
+    bits, windows = beside_each_other(plot_format_bits(floats), plot_format_windows(narrow, chosen=chosen))
+    left, right = st.columns(2)
+    with left:
+        show(bits, key="format-bits")
+    with right:
+        show(windows, key="format-windows")
+    rows = (fmt, *ALL_FORMATS) if own and fmt else ALL_FORMATS
+    table = constants_table(engine().devices(), rows)
+    downloads.table(
+        table,
+        name="number-formats",
+        key="constants",
+        alt="The constants of every number format",
+        column_config=_scientific(table),
+        placeholder="",
+    )
+
+
+def _scientific(table: pd.DataFrame) -> dict[str, object]:
+    columns: dict[str, object] = {
+        name: st.column_config.NumberColumn(format="scientific") for name in SCIENTIFIC if name in table
+    }
+    return columns | {"format": st.column_config.TextColumn(pinned=True)}
+
+
+main()

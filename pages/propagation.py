@@ -1,0 +1,232 @@
+"""Propagation: where is error born, where does it grow, where does the first NaN come from?"""
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import downloads, frame, layer_rows, state
+from pages.ui.chart import show, show_and_pick
+from pages.ui.guard import enter_through_router
+from pages.ui.job import current_result
+from precision.charts import (
+    beside_each_other,
+    plot_error_along_depth,
+    plot_error_tree,
+    plot_layer_corners,
+    plot_layer_errors,
+)
+from precision.names import escape_markdown, for_markdown
+from precision.results import LayerRow, LayersReport, LayersResult, NonfiniteOrigin
+from precision.units import number_text
+
+DEFAULT_LIMIT = 0.01
+
+HOW_TO_READ = """\
+Both models run side by side on the same input and meet after every module. With f and x the reference's layer and its
+input, f~ and x~ the candidate's:
+
+- **Propagated** error, f~(x~) − f(x): how far the candidate is off after this layer.
+- **Local** error, f~(x) − f(x): born in this layer, on the reference's own input.
+- **Inherited** error, f(x~) − f(x): what the exact layer makes of the input it is handed. **Interaction** is the rest.
+- **Gain**: how many times the layer amplifies the relative error of its input; below 1 it dampens it.
+
+All are relative: the norm of the error over the norm of the reference's output (normalized L2). 0.01 is an SQNR of
+40 dB. A line that climbs slowly is rounding adding up; a jump with a small local error is a layer that amplifies; a
+large local error is a layer that the format does not suit.
+"""
+
+
+def main() -> None:
+    """Draw the page."""
+    enter_through_router()
+    result = current_result(LayersResult)
+    report = result.report
+    if report is None or not report.rows:
+        frame.header("No layer to show", result)
+        frame.footer(result, how_to_read=HOW_TO_READ)
+        st.stop()
+    frame.header(finding(report), result)
+    remedy(report)
+    for origin in report.origins[:1]:
+        birth_of_nonfinite(origin)
+    limit = st.number_input(
+        "Limit on the relative error",
+        min_value=0.0,
+        value=DEFAULT_LIMIT,
+        format="%g",
+        key="limit",
+        bind="query-params",
+        help="Drawn as a line. 0.01 is an SQNR of 40 dB.",
+    )
+    picked = show_and_pick(
+        plot_error_along_depth(report, result.spec.dtype, limit=limit or None), key="error-along-depth"
+    )
+    if picked is not None:
+        state.open_layer(layer_rows.label(report, picked))
+    show(plot_error_tree(report), key="error-tree")
+    one_layer(result, report)
+    st.header("All layer calls", anchor=False)
+    calls(report, name=f"{downloads.file_stem(result)}-layers")
+    differences(report)
+    frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def finding(report: LayersReport) -> str:
+    """The page's message: where it breaks, or how far the error grows and where most is born."""
+    if report.origins:
+        origin = report.origins[0]
+        what = "infinity" if origin.kind == "overflow" else "NaN"
+        place = f"{origin.operator} in {origin.fqn or 'the model'}" if origin.operator else origin.fqn or "the model"
+        return f"The first {what} is born in {escape_markdown(place)}"
+    leaves = [row for row in report.rows if row.corners]
+    if not leaves:
+        return f"{len(report.rows)} module calls compared"
+    born = max(leaves, key=lambda row: row.corners.local.normalized_l2 if row.corners else 0.0)
+    if not born.corners or not born.corners.local.normalized_l2:
+        return "Every layer is exact"
+    return (
+        f"The largest error is born in {escape_markdown(born.fqn or born.type)}: "
+        f"{number_text(born.corners.local.normalized_l2)} of its output"
+    )
+
+
+def remedy(report: LayersReport) -> None:
+    """What stopped the run in its tracks, and the click that runs on."""
+    if report.stopped is None:
+        return
+    if report.stopped.mixed:
+        st.caption("Not in the dtype of the others: " + ", ".join(for_markdown(name) for name in report.stopped.mixed))
+    if report.stopped.keep is not None:
+        keep_button(report.stopped.keep, key="keep-stopped", kind="primary")
+
+
+def keep_button(fqn: str, *, key: str, kind: str = "secondary") -> None:
+    """One click that keeps a module in the reference's precision and runs again; nothing for the model itself."""
+    if not fqn or fqn in state.kept_modules():
+        return
+    st.button(
+        f"Keep {escape_markdown(fqn)} in the reference's precision, and run on",
+        key=key,
+        type="primary" if kind == "primary" else "secondary",
+        icon=":material/shield:",
+        on_click=state.keep_module,
+        args=(fqn,),
+        help="The module computes in the reference's format; its inputs are widened, its outputs rounded back.",
+    )
+
+
+def birth_of_nonfinite(origin: NonfiniteOrigin) -> None:
+    """The operator whose finite inputs gave the first infinity or NaN, and what to do about it."""
+    with st.container(border=True):
+        operator = f"operator {for_markdown(origin.operator)} in " if origin.operator else ""
+        numbers = [f"{origin.elements:,} elements became infinite or NaN in the candidate only"]
+        if origin.largest_input is not None:
+            numbers.append(f"largest input {number_text(origin.largest_input)}")
+        if origin.reference_max is not None:
+            numbers.append(f"largest output of the reference {number_text(origin.reference_max)}")
+        numbers.append(f"largest value of {origin.dtype}: {number_text(origin.format_max)}")
+        st.markdown(f"**Born in {operator}{for_markdown(origin.fqn or 'the model')}, call {origin.call}.**")
+        st.markdown(escape_markdown("; ".join(numbers) + "."))
+        for advice in origin.advice:
+            st.markdown(f"- {escape_markdown(advice)}")
+        keep_button(origin.fqn, key="keep-origin")
+
+
+def one_layer(result: LayersResult, report: LayersReport) -> None:
+    """Everything measured of one layer call: four corners, distribution, worst elements, operators."""
+    labels = layer_rows.labels(report)
+    st.header("One layer", anchor=False)
+    label = st.selectbox(
+        "Layer call",
+        labels,
+        index=layer_rows.worst(report),
+        key="layer",
+        bind="query-params",
+        help="Or click a point of the chart above.",
+    )
+    at = labels.index(label)
+    row, owner = report.rows[at], at
+    if row.same_as is not None:
+        owner = row.same_as
+        st.caption(f"Returns the very tensors of {for_markdown(labels[owner])}: the same numbers.")
+    numbers = report.rows[owner]
+    corners, errors = beside_each_other(
+        plot_layer_corners(row if row.corners else numbers, result.spec.dtype),
+        plot_layer_errors(numbers.octaves, result.spec.dtype),
+    )
+    left, right = st.columns(2)
+    with left:
+        show(corners, key="layer-corners")
+    with right:
+        show(errors, key="layer-errors")
+    for reason in row.uncompared:
+        st.caption(escape_markdown(reason))
+    keep_button(row.fqn, key="keep-layer")
+    worst_elements(numbers, name=f"{downloads.file_stem(result)}-worst")
+    operators = layer_rows.operators_in(report, at)
+    if len(operators):
+        st.subheader("Operators in this call", anchor=False)
+        downloads.table(
+            operators,
+            name=f"{downloads.file_stem(result)}-operators",
+            key="operators",
+            alt="Every operator that ran directly in this call, with its error and dtypes",
+            column_config=layer_rows.NUMBERS,
+        )
+
+
+def worst_elements(row: LayerRow, *, name: str) -> None:
+    """The elements with the largest errors of one call."""
+    if not row.worst:
+        return
+    elements = pd.DataFrame(
+        {
+            "tensor": [element.path for element in row.worst],
+            "index": [str(list(element.index)) for element in row.worst],
+            "reference": [element.reference for element in row.worst],
+            "candidate": [element.candidate for element in row.worst],
+            "absolute error": [element.abs_error for element in row.worst],
+        }
+    )
+    st.subheader("Worst elements", anchor=False)
+    downloads.table(
+        elements,
+        name=name,
+        key="worst",
+        alt="The elements of this layer with the largest absolute error",
+        column_config=downloads.numbers(elements),
+    )
+
+
+def calls(report: LayersReport, *, name: str) -> None:
+    """Every module call as a sortable table."""
+    find = st.text_input(
+        "Find a layer",
+        key="find",
+        bind="query-params",
+        placeholder="part of its name or type",
+        help="Shows the rows that contain these letters.",
+    )
+    table = layer_rows.table(report, find=find)
+    st.caption(f"{len(table):,} of {report.calls:,} module calls.")
+    downloads.table(table, name=name, key="layers", alt="Errors of every module call", column_config=layer_rows.NUMBERS)
+
+
+def differences(report: LayersReport) -> None:
+    """Where the two models did not do the same, what was not called, and whether observing changed anything."""
+    for divergence in report.divergences:
+        st.info(escape_markdown(layer_rows.divergence_text(divergence)), icon=":material/call_split:")
+    with st.expander("What else the run noticed", icon=":material/info:"):
+        if report.observer is not None and not report.observer.changed:
+            st.markdown("Runs without any observer give the same outputs, bit for bit.")
+        if report.not_called:
+            names = ", ".join(for_markdown(name) for name in report.not_called)
+            st.markdown(f"Not called: {names}. Unused, or done by a fused kernel.")
+        for note in report.notes:
+            st.markdown(escape_markdown(note))
+        st.markdown(
+            f"{report.calls:,} module calls and {report.operator_calls:,} operators; "
+            f"{report.compared_elements:,} elements compared."
+        )
+
+
+main()

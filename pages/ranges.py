@@ -1,0 +1,197 @@
+"""Ranges: do the values fit the format, and which format is the lowest that is safe?"""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import downloads, frame, state
+from pages.ui.chart import show
+from pages.ui.guard import enter_through_router
+from pages.ui.job import current_result
+from precision.charts import plot_exponent_heatmap, plot_fit_matrix, plot_headroom
+from precision.fit_table import FitTable, fit_table
+from precision.fitness import JUDGED_FORMATS, Fit, FitLimits, Fitness, can_be_judged, share_between
+from precision.formats import AnyFormat, any_format_named, format_named
+from precision.predicted_rounding import Share
+from precision.results.ranges import WEIGHT_KINDS, Ranges, RangesResult, TensorRange, by_module
+from precision.units import number_text, share_text
+
+HOW_TO_READ = """\
+One pass of the reference counts every weight and every module's inputs and outputs by power of two. Those counts
+answer for every format: choosing another one here runs nothing.
+
+- **Exponent histograms**: a row is a tensor, a column a power of two, the colour its share of the tensor's non-zero
+  values. The frame is the format's normal range; hatched to its left lie the subnormal values, and then those that
+  become zero; to its right, those that overflow. Values outside the frame are what to look for.
+- **Headroom**: how many times the largest value may double before it overflows.
+- **Verdicts**: *fits* has no overflow, little underflow, few subnormal values, and enough precision. *Needs scaling*
+  fits once the tensor is multiplied by one power of two. *Too coarse* does not, at whatever scale.
+- **Predicted SQNR** is that of rounding these values once, if the mantissas are spread evenly; what later layers make
+  of the error is the Propagation page's subject. A measured one is never more than 4.8 dB lower.
+- **Lowest safe format**: of the formats in which everything fits as it is, the one of fewest bits; *with scaling*, each
+  tensor may have one scale, so that the integer formats are a choice too.
+
+Zeros fit every format; NaNs fit none. Formats with a scale for each block or channel are not judged: a histogram does
+not know which values share one.
+"""
+
+SIDEBAR = "as in the sidebar"
+WHICH = ("all", "weights", "activations", "not fitting")
+
+
+def main() -> None:
+    """Draw the page."""
+    enter_through_router()
+    result = current_result(RangesResult)
+    if result.ranges is None or not result.ranges.tensors:
+        frame.header("No values to judge", result)
+        frame.footer(result, how_to_read=HOW_TO_READ)
+        st.stop()
+    top = st.container()
+    fmt, limits = pick_format(), pick_limits()
+    table = judged(f"{result.spec.digest()} {result.elapsed_s}", fmt.name, limits, _ranges=result.ranges)
+    with top:
+        frame.header(_finding(result.ranges, table, fmt), result)
+    tensors = pick_tensors(result.ranges, table, fmt)
+    show(plot_exponent_heatmap(result.ranges, tensors, fmt), key="exponents")
+    show(plot_fit_matrix(table, by_module(tensors), fmt.name), key="fit")
+    show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
+    value_table(result, tensors, table, fmt)
+    frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def judged(run: str, name: str, limits: FitLimits, *, _ranges: Ranges) -> FitTable:
+    """Every value of the run in every format that can be judged, `name` among them."""
+    del run  # tells one run from another; the ranges themselves are too large for a key
+    formats = (
+        JUDGED_FORMATS if any(fmt.name == name for fmt in JUDGED_FORMATS) else (any_format_named(name), *JUDGED_FORMATS)
+    )
+    return fit_table(_ranges, formats, limits=limits)
+
+
+def pick_format() -> AnyFormat:
+    """The format to judge: the sidebar's, or another."""
+    left, _ = st.columns([2, 3])
+    sidebar = state.choice("dtype")
+    name = left.selectbox(
+        "Judge by",
+        [SIDEBAR, *(fmt.name for fmt in JUDGED_FORMATS)],
+        key="format",
+        bind="query-params",
+        format_func=lambda name: f"{sidebar}, {SIDEBAR}" if name == SIDEBAR else name,
+        help="Another format runs nothing: only the window and the verdicts change.",
+    )
+    fmt = any_format_named(sidebar if name == SIDEBAR else name)
+    if not can_be_judged(fmt):
+        st.info(
+            f"{fmt.name} has scales for parts of a tensor, and a histogram does not tell which values share one. "
+            "Judged by float16 instead.",
+            icon=":material/info:",
+        )
+        return format_named("float16")
+    return fmt
+
+
+def pick_limits() -> FitLimits:
+    """How much may be lost."""
+    default = FitLimits()
+    with st.expander("Limits"):
+        columns = st.columns(3)
+        sqnr_db = columns[0].number_input("Least predicted SQNR (dB)", 0.0, 150.0, default.sqnr_db, 5.0, key="sqnr")
+        underflow = columns[1].number_input(
+            "Most underflow (%)", 0.0, 100.0, 100 * default.underflow_fraction, 1.0, key="underflow"
+        )
+        subnormal = columns[2].number_input(
+            "Most subnormal (%)", 0.0, 100.0, 100 * default.subnormal_fraction, 1.0, key="subnormal"
+        )
+    return FitLimits(underflow_fraction=underflow / 100, subnormal_fraction=subnormal / 100, sqnr_db=sqnr_db)
+
+
+def pick_tensors(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> list[TensorRange]:
+    """The rows to show."""
+    left, right = st.columns([2, 3])
+    find = left.text_input(
+        "Find a tensor",
+        key="find",
+        bind="query-params",
+        placeholder="part of its name or module type",
+        help="Shows the rows that contain these letters.",
+    )
+    which = right.radio("Show", WHICH, key="values", bind="query-params", horizontal=True)
+    found = [
+        tensor
+        for tensor in ranges.tensors
+        if find.casefold() in f"{tensor.label} {tensor.module_type} {tensor.kind}".casefold()
+        and _is(which, tensor, table.fit(tensor, fmt.name))
+    ]
+    st.caption(f"{len(found):,} of {len(ranges.tensors):,} tensors.")
+    return found
+
+
+def _is(which: str, tensor: TensorRange, fit: Fitness) -> bool:
+    if which == "not fitting":
+        return fit.verdict not in (Fit.FITS, Fit.NOTHING)
+    return which == "all" or (which == "weights") == (tensor.kind in WEIGHT_KINDS)
+
+
+def value_table(result: RangesResult, tensors: list[TensorRange], table: FitTable, fmt: AnyFormat) -> None:
+    """Every number of the rows shown."""
+    st.header("All numbers", anchor=False)
+    if result.ranges is None:
+        return
+    histograms = result.ranges.histograms_of(tensors)
+    fits = [table.fit(tensor, fmt.name) for tensor in tensors]
+    rows = pd.DataFrame(
+        {
+            "tensor": [tensor.label for tensor in tensors],
+            "kind": [tensor.kind for tensor in tensors],
+            "module": [tensor.module_type for tensor in tensors],
+            "verdict": [fit.verdict.value for fit in fits],
+            "why": [fit.reason for fit in fits],
+            "lowest safe": [table.lowest_safe([tensor]) or "none" for tensor in tensors],
+            "with scaling": [table.lowest_safe([tensor], scaled=True) or "none" for tensor in tensors],
+            "headroom (bits)": [fit.headroom_bits for fit in fits],
+            "overflow": [_share(fit.overflow) for fit in fits],
+            "underflow": [_share(fit.underflow) for fit in fits],
+            "subnormal": [_share(fit.subnormal) for fit in fits],
+            "predicted SQNR (dB)": [fit.sqnr_db for fit in fits],
+            "largest": [number_text(each.largest) for each in histograms],
+            "smallest": [number_text(each.smallest) for each in histograms],
+            "elements": [each.elements for each in histograms],
+            "zeros": [share_text(each.zeros / each.elements) if each.elements else "" for each in histograms],
+            "infinite or NaN": [each.infinite + each.nan for each in histograms],
+            "calls": [tensor.calls or None for tensor in tensors],
+            "dtype": [tensor.dtype for tensor in tensors],
+        }
+    )
+    downloads.table(
+        rows,
+        name=f"{downloads.file_stem(result)}-ranges-{fmt.name}",
+        key="ranges",
+        alt=f"Every tensor's range and how it fits {fmt.name}",
+        column_config={
+            "tensor": st.column_config.TextColumn(pinned=True),
+            "headroom (bits)": st.column_config.NumberColumn(format="%.2f"),
+            "predicted SQNR (dB)": st.column_config.NumberColumn(format="%.1f"),
+            "elements": st.column_config.NumberColumn(format="localized"),
+        },
+    )
+
+
+def _share(share: Share | None) -> str:
+    return "" if share is None else share_between(share)
+
+
+def _finding(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> str:
+    fits = [fit for tensor in ranges.tensors if (fit := table.fit(tensor, fmt.name)).verdict is not Fit.NOTHING]
+    fitting = sum(fit.verdict is Fit.FITS for fit in fits)
+    lowest = table.lowest_safe(ranges.tensors)
+    whole = f"; the lowest that is safe for all is {lowest}" if lowest and lowest != fmt.name else ""
+    if fits and fitting == len(fits):
+        return f"All {len(fits):,} tensors fit {fmt.name}{whole}"
+    return f"{fitting:,} of {len(fits):,} tensors fit {fmt.name}{whole}"
+
+
+main()

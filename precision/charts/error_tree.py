@@ -1,0 +1,210 @@
+"""The tree of modules, each coloured by the relative error of what it returns."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from precision.charts.frame import empty_figure, frame
+from precision.charts.palette import GROUND, OTHER, OUTLINE, SEQUENTIAL, text_on
+from precision.names import for_plotly, plain
+from precision.results import LayersReport
+from precision.units import count_text, number_text
+
+MAX_NODES = 240
+"""More boxes could neither be read nor sent."""
+_KIND = "Icicle of modules, coloured by the relative error of their outputs"
+_LEVELS = 4
+_LABEL_CHARACTERS = 28
+_LEAST_DECADES = 1.0
+_BROKEN = "#D55E00"
+
+
+@dataclass(eq=False)
+class _Module:
+    """A module with the worst of its calls."""
+
+    fqn: str
+    type: str
+    error: float | None = None
+    broken: bool = False
+    leaves: int = 0
+    children: list[_Module] = field(default_factory=list)
+
+    @property
+    def rank(self) -> float:
+        """The worse, the smaller, for a heap."""
+        return -math.inf if self.broken else -(self.error or 0.0)
+
+
+class ErrorNode(NamedTuple):
+    """One box. `error` is the normalized L2 of the worst call; None where nothing could be compared."""
+
+    parent: int | None
+    label: str
+    what: str
+    leaves: int
+    error: float | None
+    broken: bool
+
+
+class ErrorTreeInfo(NamedTuple):
+    """The numbers drawn, the model first. `empty` says why there are none."""
+
+    nodes: tuple[ErrorNode, ...]
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_error_tree(report: LayersReport) -> go.Figure:
+    """Where in the model's structure the error is: every module, by the worst of its calls.
+
+    A box is as high as the layers in it are many. In a large model the boxes with the largest errors are opened first,
+    so that at most `MAX_NODES` are drawn. Infinities and NaNs have a colour of their own and say so.
+    """
+    return _tree_figure(_tree_info(report))
+
+
+def _tree_info(report: LayersReport) -> ErrorTreeInfo:
+    modules = _modules(report)
+    if "" not in modules or not modules[""].leaves:
+        return ErrorTreeInfo((), "No module to show", "", "No module returned before the run ended.")
+    nodes = _visible(modules[""])
+    detail = f"{count_text(len(modules), 'module')}; height: layers in it; click a box to open it"
+    if len(nodes) < len(modules):
+        detail = f"the {len(nodes):,} with the largest errors of {detail}"
+    return ErrorTreeInfo(tuple(nodes), _finding(modules), detail, None)
+
+
+def _modules(report: LayersReport) -> dict[str, _Module]:
+    """By fqn; a module hangs on the nearest one around it that was called, by name."""
+    modules: dict[str, _Module] = {"": _Module("", "model")}
+    for at, row in enumerate(report.rows):
+        module = modules.setdefault(row.fqn, _Module(row.fqn, row.type))
+        module.type = row.type
+        errors = report.errors_of(at)
+        if errors is not None:
+            module.broken |= bool(errors.cand_only_nonfinite)
+            if errors.normalized_l2 is not None:
+                module.error = max(module.error or 0.0, errors.normalized_l2)
+    for fqn in sorted(filter(None, modules), key=lambda name: name.count(".")):
+        _parent(fqn, modules).children.append(modules[fqn])
+    for fqn in sorted(modules, key=lambda name: (-name.count("."), not name)):
+        module = modules[fqn]
+        module.leaves = module.leaves or 1
+        if fqn:
+            _parent(fqn, modules).leaves += module.leaves
+    return modules
+
+
+def _parent(fqn: str, modules: dict[str, _Module]) -> _Module:
+    while "." in fqn:
+        fqn = fqn.rpartition(".")[0]
+        if fqn in modules:
+            return modules[fqn]
+    return modules[""]
+
+
+def _visible(root: _Module) -> list[ErrorNode]:
+    nodes = [_node(root, None)]
+    closed = [(root.rank, 0, root)]
+    while closed:
+        _, parent, module = heappop(closed)
+        if len(nodes) + len(module.children) > MAX_NODES:
+            continue
+        for child in module.children:
+            heappush(closed, (child.rank, len(nodes), child))
+            nodes.append(_node(child, parent, within=module.fqn))
+    return nodes
+
+
+def _node(module: _Module, parent: int | None, *, within: str = "") -> ErrorNode:
+    label = module.fqn.removeprefix(f"{within}.") or "model"
+    what = f"{module.fqn or 'the model'} ({module.type})"
+    return ErrorNode(parent, label, what, module.leaves, module.error, module.broken)
+
+
+def _finding(modules: dict[str, _Module]) -> str:
+    leaves = [module for module in modules.values() if not module.children]
+    broken = next((module for module in leaves if module.broken), None)
+    if broken:
+        return f"{plain(broken.fqn or broken.type)} returns infinities or NaNs"
+    measured = [module for module in leaves if module.error is not None]
+    if not measured:
+        return "No error could be measured"
+    worst = max(measured, key=lambda module: module.error or 0.0)
+    if not worst.error:
+        return "Every module is exact"
+    return f"Largest relative error in {plain(worst.fqn or worst.type)}: {number_text(worst.error)}"
+
+
+def _tree_figure(info: ErrorTreeInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    low, high = _decades(info)
+    colours = [_colour(node, low, high) for node in info.nodes]
+    figure = go.Figure(
+        go.Icicle(
+            ids=[str(at) for at in range(len(info.nodes))],
+            parents=["" if node.parent is None else str(node.parent) for node in info.nodes],
+            labels=[for_plotly(node.label, limit=_LABEL_CHARACTERS) for node in info.nodes],
+            values=[node.leaves for node in info.nodes],
+            text=[_caption(node) for node in info.nodes],
+            hovertext=[for_plotly(node.what) for node in info.nodes],
+            hovertemplate="%{hovertext}<br>%{text}<extra></extra>",
+            textinfo="label+text",
+            textfont={"color": [text_on(colour) for colour in colours], "size": 12},
+            marker={"colors": colours, "line": {"color": OUTLINE, "width": 0.5}},
+            leaf={"opacity": 1},
+            branchvalues="total",
+            sort=False,
+            maxdepth=_LEVELS,
+            tiling={"orientation": "h", "pad": 0},
+            pathbar={"visible": False},
+            domain={"x": [0, 1], "y": [0, 1]},
+        )
+    )
+    figure.update_layout(uniformtext={"minsize": 9, "mode": "hide"})
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=420, footer=16)
+
+
+def _decades(info: ErrorTreeInfo) -> tuple[float, float]:
+    logs = [math.log10(node.error) for node in info.nodes if node.error and math.isfinite(node.error)]
+    low, high = (min(logs), max(logs)) if logs else (0.0, 0.0)
+    return low, max(high, low + _LEAST_DECADES)
+
+
+def _colour(node: ErrorNode, low: float, high: float) -> str:
+    if node.broken:
+        return _BROKEN
+    if node.error is None:
+        return OTHER
+    if not node.error:
+        return GROUND
+    at = (math.log10(min(node.error, 10**high)) - low) / (high - low)
+    scale = (GROUND, *SEQUENTIAL)
+    place = 1 + at * (len(scale) - 2)
+    first = min(int(place), len(scale) - 2)
+    return _between(scale[first], scale[first + 1], place - first)
+
+
+def _between(first: str, second: str, share: float) -> str:
+    channels = (
+        round(int(first[at : at + 2], 16) * (1 - share) + int(second[at : at + 2], 16) * share) for at in (1, 3, 5)
+    )
+    return "#" + "".join(f"{channel:02X}" for channel in channels)
+
+
+def _caption(node: ErrorNode) -> str:
+    if node.broken:
+        return "infinite or NaN"
+    if node.error is None:
+        return "not compared"
+    return "exact" if not node.error else f"relative error {number_text(node.error)}"

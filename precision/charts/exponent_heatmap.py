@@ -1,0 +1,253 @@
+"""Where the values of every tensor lie, by power of two, with a format's window drawn over them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from precision.charts.frame import empty_figure, frame
+from precision.charts.palette import GROUND, ON_GROUND, SEQUENTIAL
+from precision.charts.row_groups import group_label, neighbours
+from precision.formats import AnyFormat, NumericFormat
+from precision.names import for_plotly, plain
+from precision.predicted_rounding import window_of
+from precision.results.ranges import Ranges, TensorRange
+from precision.units import count_text, share_text
+
+MAX_ROWS = 60
+MAX_COLUMNS = 160
+
+_KIND = "Heatmap of the values of each tensor by power of two, logarithmic colours"
+_ROW_PX = 14
+_NEARBY = 12
+"""Powers of two beyond the data within which an end of the format's window is still drawn."""
+_LEAST_SHARE = 1e-6
+"""What is rarer has the colour of this share."""
+_LABELLED = 0.1
+"""Parts of the window narrower than this share of the width have no room for their name."""
+
+
+class HeatRow(NamedTuple):
+    """One row: a tensor, or neighbours drawn together."""
+
+    label: str
+    counts: tuple[int, ...]
+    """Values per column."""
+    nonzero: int
+    zeros: int
+
+
+class WindowPart(NamedTuple):
+    """A stretch of the axis with one fate, in powers of two."""
+
+    name: str
+    start: float
+    end: float
+
+
+class HeatmapInfo(NamedTuple):
+    """The numbers drawn. `empty` says why there are none."""
+
+    format: str
+    rows: tuple[HeatRow, ...]
+    edges: tuple[int, ...]
+    """Exponents at which the columns begin, and the end of the last."""
+    window: tuple[WindowPart, ...]
+    """From zero upwards; empty for formats whose window depends on the values."""
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_exponent_heatmap(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> go.Figure:
+    """Share of each tensor's non-zero values per power of two; zeros, infinities and NaNs have no place on it.
+
+    Another format moves only the window. More than `MAX_ROWS` tensors are drawn as runs of neighbours together.
+
+    Args:
+        ranges: of a run.
+        tensors: rows of it, in the order to draw.
+        fmt: whose window to draw.
+    """
+    return _heatmap_figure(_heatmap_info(ranges, tensors, fmt))
+
+
+def _heatmap_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> HeatmapInfo:
+    drawn = [tensor for tensor in tensors if ranges.histogram_of(tensor).counts]
+    if not drawn:
+        reason = "None of the tensors has a finite value other than zero." if tensors else "No tensor to show."
+        return HeatmapInfo(fmt.name, (), (), (), "No values to place", "", reason)
+    histograms = ranges.histograms_of(drawn)
+    edges = _edges(min(each.first_exponent for each in histograms), max(each.last_exponent for each in histograms), fmt)
+    groups = neighbours(drawn, MAX_ROWS)
+    rows = tuple(_row(ranges, group, edges) for group in groups)
+    parts = [f"colour: share of a {'tensor' if len(groups) == len(drawn) else 'row'}'s non-zero values"]
+    if len(groups) < len(drawn):
+        parts.insert(0, f"{count_text(len(drawn), 'tensor')} in {len(groups)} rows of neighbours")
+    if len(drawn) < len(tensors):
+        parts.append(f"{count_text(len(tensors) - len(drawn), 'tensor')} of zeros or without elements not drawn")
+    return HeatmapInfo(
+        format=fmt.name,
+        rows=rows,
+        edges=edges,
+        window=_window(edges, fmt),
+        title=_finding(ranges, drawn, fmt),
+        detail="; ".join(parts),
+        empty=None,
+    )
+
+
+def _edges(first: int, last: int, fmt: AnyFormat) -> tuple[int, ...]:
+    low, high = first, last + 1
+    if isinstance(fmt, NumericFormat):
+        for end in (window_of(fmt).vanish_exponent - 1, fmt.max_exponent + 2):
+            if first - _NEARBY <= end <= last + _NEARBY:
+                low, high = min(low, end), max(high, end)
+    step = 1
+    while (high - low) / step > MAX_COLUMNS:
+        step *= 2
+    return tuple(range(low, low + step * math.ceil((high - low) / step) + 1, step))
+
+
+def _row(ranges: Ranges, group: Sequence[TensorRange], edges: tuple[int, ...]) -> HeatRow:
+    step = edges[1] - edges[0]
+    counts = [0] * (len(edges) - 1)
+    histograms = ranges.histograms_of(group)
+    for histogram in histograms:
+        for exponent, count in enumerate(histogram.counts, histogram.first_exponent):
+            counts[(exponent - edges[0]) // step] += count
+    return HeatRow(
+        group_label([tensor.label for tensor in group]), tuple(counts), sum(counts), sum(h.zeros for h in histograms)
+    )
+
+
+def _window(edges: tuple[int, ...], fmt: AnyFormat) -> tuple[WindowPart, ...]:
+    if not isinstance(fmt, NumericFormat):
+        return ()
+    window = window_of(fmt)
+    ends = (-math.inf, window.vanish_exponent, fmt.min_exponent, math.log2(fmt.max), math.inf)
+    names = ("becomes zero", "subnormal", "normal", "overflows")
+    parts = (
+        WindowPart(name, max(start, edges[0]), min(end, edges[-1]))
+        for name, start, end in zip(names, ends[:-1], ends[1:], strict=True)
+    )
+    return tuple(part for part in parts if part.start < part.end)
+
+
+def _finding(ranges: Ranges, drawn: Sequence[TensorRange], fmt: AnyFormat) -> str:
+    histograms = ranges.histograms_of(drawn)
+    if not isinstance(fmt, NumericFormat):
+        widest = max(len(each.counts) for each in histograms)
+        return f"The values of one tensor span up to {count_text(widest, 'power')} of two"
+    beyond = sum(window_of(fmt).overflows(each.largest or 0.0) for each in histograms)
+    below = sum((each.smallest or math.inf) < fmt.smallest_normal for each in histograms)
+    name, of = plain(fmt.name), f"of {count_text(len(drawn), 'tensor')}"
+    if beyond:
+        return f"{beyond:,} {of} reach beyond the range of {name}"
+    if below:
+        return f"None {of} overflows in {name}; {below:,} reach below its normal range"
+    return f"All values lie in the normal range of {name}"
+
+
+def _heatmap_figure(info: HeatmapInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    counts = np.asarray([row.counts for row in info.rows], dtype=np.float64)
+    shares = counts / np.asarray([[row.nonzero] for row in info.rows])
+    figure = go.Figure()
+    figure.add_heatmap(
+        x=np.asarray(info.edges, dtype=np.float32),
+        y=np.arange(len(info.rows)),
+        z=np.log10(np.where(counts > 0, np.maximum(shares, _LEAST_SHARE), np.nan)).astype(np.float32),
+        customdata=counts,
+        coloraxis="coloraxis",
+        hoverongaps=False,
+        hovertemplate="%{y}<br>about 2<sup>%{x:.1f}</sup>: %{customdata:,} values<extra></extra>",
+    )
+    bottom, top = len(info.rows) - 0.5, -0.5
+    for part in info.window:
+        _add_part(figure, part, (bottom, top), width=info.edges[-1] - info.edges[0])
+    figure.update_layout(
+        xaxis={"title": "Magnitude", **_axis(info.edges), "showgrid": False, "zeroline": False},
+        yaxis={
+            "tickvals": list(range(len(info.rows))),
+            "ticktext": [for_plotly(row.label, limit=28) for row in info.rows],
+            "tickfont": {"size": 9},
+            "range": [bottom, top],
+            "showgrid": False,
+            "zeroline": False,
+        },
+        plot_bgcolor=GROUND,
+        coloraxis=_colour_axis(),
+        showlegend=False,
+    )
+    height = max(_ROW_PX * len(info.rows), 60)
+    figure = frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height + 16, footer=96)
+    figure.update_layout(margin_t=figure.layout.margin.t + 16, height=figure.layout.height + 16)
+    return figure
+
+
+_HATCHING = {"subnormal": "/", "becomes zero": "x", "overflows": "x", "normal": ""}
+
+
+def _add_part(figure: go.Figure, part: WindowPart, rows: tuple[float, float], *, width: float) -> None:
+    bottom, top = rows
+    if _HATCHING[part.name]:
+        figure.add_scatter(
+            x=[part.start, part.end, part.end, part.start],
+            y=[bottom, bottom, top, top],
+            mode="none",
+            fill="toself",
+            fillcolor="rgba(255,255,255,0.08)",
+            fillpattern={
+                "shape": _HATCHING[part.name],
+                "fgcolor": ON_GROUND,
+                "fgopacity": 0.35,
+                "size": 7,
+                "solidity": 0.15,
+            },
+            hoverinfo="skip",
+        )
+    else:
+        figure.add_shape(
+            type="rect",
+            x0=part.start, x1=part.end, y0=bottom, y1=top,
+            line={"color": ON_GROUND, "width": 2},
+        )  # fmt: skip
+    if part.end - part.start >= _LABELLED * width:
+        figure.add_annotation(
+            text=part.name,
+            x=(part.start + part.end) / 2, y=1, yref="paper", yanchor="bottom", showarrow=False, font={"size": 11},
+        )  # fmt: skip
+
+
+def _axis(edges: tuple[int, ...]) -> dict[str, Any]:
+    step = max(1, math.ceil((edges[-1] - edges[0]) / 8))
+    ticks = [edge for edge in range(edges[0], edges[-1] + 1) if edge % step == 0]
+    texts = [f"2<sup>{'−' if tick < 0 else ''}{abs(tick)}</sup>" for tick in ticks]
+    return {"range": [edges[0], edges[-1]], "tickvals": ticks, "ticktext": texts}
+
+
+def _colour_axis() -> dict[str, Any]:
+    decades = math.log10(_LEAST_SHARE)
+    ticks = list(range(round(decades), 1, 2))
+    return {
+        "cmin": decades,
+        "cmax": 0,
+        "colorscale": [[at / (len(SEQUENTIAL) - 1), colour] for at, colour in enumerate(SEQUENTIAL)],
+        "colorbar": {
+            "orientation": "h",
+            "y": 0,
+            "yref": "container",
+            "yanchor": "bottom",
+            "len": 1,
+            "thickness": 10,
+            "outlinewidth": 0,
+            "tickvals": ticks,
+            "ticktext": [share_text(10.0**tick) if tick > -3 else f"{10.0 ** (tick + 2):g} %" for tick in ticks],
+        },
+    }

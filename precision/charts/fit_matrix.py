@@ -1,0 +1,180 @@
+"""Which module fits which format: a verdict in every cell, by colour and by sign."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from precision.charts.frame import empty_figure, frame
+from precision.charts.palette import colour_of_fit, text_on
+from precision.charts.row_groups import group_label, neighbours
+from precision.fit_table import FitTable
+from precision.fitness import Fit, Fitness, worst
+from precision.names import escape_plotly, for_plotly, plain
+from precision.results.ranges import ModuleRanges, TensorRange
+from precision.units import count_text
+
+MAX_ROWS = 60
+SIGNS = {
+    Fit.FITS: "✓",
+    Fit.NEEDS_SCALING: "×2ⁿ",
+    Fit.TOO_COARSE: "≈",
+    Fit.SUBNORMAL: "▿",
+    Fit.UNDERFLOWS: "▼",
+    Fit.OVERFLOWS: "▲",
+    Fit.NOTHING: "–",
+}
+"""What a cell says besides its colour."""
+
+_KIND = "Table of verdicts, modules down, formats across"
+_ROW_PX = 18
+
+
+class FitRow(NamedTuple):
+    """One module, or neighbours drawn together: the worst verdict of all their values per format."""
+
+    label: str
+    fits: tuple[Fitness, ...]
+
+
+class FitMatrixInfo(NamedTuple):
+    """What is drawn. `empty` says why there is nothing."""
+
+    formats: tuple[str, ...]
+    chosen: str
+    rows: tuple[FitRow, ...]
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_fit_matrix(table: FitTable, modules: Sequence[ModuleRanges], chosen: str) -> go.Figure:
+    """Per module and format the worst verdict of its weights, inputs and outputs.
+
+    More than `MAX_ROWS` modules are drawn as runs of neighbours together, with their worst verdict.
+
+    Args:
+        table: every histogram of the run judged.
+        modules: rows of the run, by module.
+        chosen: name of the format that the title is about; of those in `table`.
+    """
+    return _fit_matrix_figure(_fit_matrix_info(table, modules, chosen))
+
+
+def _fit_matrix_info(table: FitTable, modules: Sequence[ModuleRanges], chosen: str) -> FitMatrixInfo:
+    if not modules:
+        return FitMatrixInfo((), chosen, (), "No module to judge", "", "No tensor to show.")
+    fits = [FitRow(each.label, _fits(table, each.tensors)) for each in modules]
+    groups = neighbours(fits, MAX_ROWS)
+    rows = tuple(
+        FitRow(
+            group_label([row.label for row in group]),
+            tuple(worst([row.fits[at] for row in group]) for at in range(len(table.formats))),
+        )
+        for group in groups
+    )
+    met = {fit.verdict for row in rows for fit in row.fits}
+    legend = [f"{sign} {verdict.value}" for verdict, sign in SIGNS.items() if verdict in met]
+    together = f"{count_text(len(fits), 'module')} in {len(rows)} rows, worst shown; " if len(rows) < len(fits) else ""
+    return FitMatrixInfo(
+        formats=table.names,
+        chosen=chosen,
+        rows=rows,
+        title=_finding(fits, table.names, chosen),
+        detail=together + ", ".join(legend),
+        empty=None,
+    )
+
+
+def _fits(table: FitTable, tensors: Sequence[TensorRange]) -> tuple[Fitness, ...]:
+    return tuple(table.worst(tensors, name) for name in table.names)
+
+
+def _finding(rows: Sequence[FitRow], names: Sequence[str], chosen: str) -> str:
+    at = list(names).index(chosen)
+    judged = [row.fits[at].verdict for row in rows if row.fits[at].verdict is not Fit.NOTHING]
+    name, of = plain(chosen), f"of {count_text(len(judged), 'module')}"
+    tally = Counter(judged)
+    if not judged:
+        return "There is no finite value to judge"
+    if tally[Fit.FITS] == len(judged):
+        return f"{name} is safe for every module"
+    rest = [
+        f"{tally[verdict]:,} {words}"
+        for verdict, words in (
+            (Fit.OVERFLOWS, "overflow"),
+            (Fit.UNDERFLOWS, "underflow"),
+            (Fit.SUBNORMAL, "lose precision below the normal range"),
+            (Fit.TOO_COARSE, "need more mantissa bits"),
+            (Fit.NEEDS_SCALING, "need scaling"),
+        )
+        if tally[verdict]
+    ]
+    return f"{name} fits {tally[Fit.FITS]:,} {of}: {', '.join(rest)}"
+
+
+def _fit_matrix_figure(info: FitMatrixInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    verdicts = tuple(SIGNS)
+    places = [[verdicts.index(fit.verdict) for fit in row.fits] for row in info.rows]
+    names = [f"<b>{for_plotly(name)}</b>" if name == info.chosen else for_plotly(name) for name in info.formats]
+    figure = go.Figure()
+    figure.add_heatmap(
+        x=list(range(len(names))),
+        y=list(range(len(info.rows))),
+        z=np.asarray(places, dtype=np.uint8),
+        zmin=-0.5,
+        zmax=len(verdicts) - 0.5,
+        colorscale=_steps([colour_of_fit(verdict.value) for verdict in verdicts]),
+        showscale=False,
+        xgap=1,
+        ygap=1,
+        customdata=[
+            [f"{for_plotly(row.label)} in {for_plotly(fit.format)}: {_words(fit)}" for fit in row.fits]
+            for row in info.rows
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+    for verdict, sign in SIGNS.items():
+        cells = [(x, y) for y, row in enumerate(info.rows) for x, fit in enumerate(row.fits) if fit.verdict is verdict]
+        if cells:
+            figure.add_scatter(
+                x=[x for x, _ in cells],
+                y=[y for _, y in cells],
+                mode="text",
+                text=[sign] * len(cells),
+                textfont={"size": 11, "color": text_on(colour_of_fit(verdict.value))},
+                hoverinfo="skip",
+            )
+    figure.update_layout(
+        xaxis={
+            "tickvals": list(range(len(names))), "ticktext": names, "tickangle": -45, "side": "bottom",
+            "range": [-0.5, len(names) - 0.5], "showgrid": False, "zeroline": False,
+        },
+        yaxis={
+            "tickvals": list(range(len(info.rows))),
+            "ticktext": [for_plotly(row.label, limit=28) for row in info.rows],
+            "tickfont": {"size": 9},
+            "range": [len(info.rows) - 0.5, -0.5],
+            "showgrid": False,
+            "zeroline": False,
+        },
+        showlegend=False,
+    )  # fmt: skip
+    height = max(_ROW_PX * len(info.rows), 48)
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=110)
+
+
+def _steps(colours: Sequence[str]) -> list[list[object]]:
+    """A colour scale of equal steps without transitions."""
+    size = len(colours)
+    return [[(at + end) / size, colour] for at, colour in enumerate(colours) for end in (0, 1)]
+
+
+def _words(fit: Fitness) -> str:
+    return escape_plotly(f"{fit.verdict.value}. {fit.reason}")

@@ -1,0 +1,131 @@
+"""One number in every format: how far off each of them stores it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import plotly.graph_objects as go
+
+from precision.charts.axes import log_axis
+from precision.charts.frame import empty_figure, frame
+from precision.charts.palette import OUTLINE, colour_of
+from precision.formats.anatomy import ExactNumber
+from precision.names import escape_plotly, for_plotly
+from precision.numbers.in_format import NumberInFormat
+from precision.numbers.words import error_text, fate_text, typed_text
+from precision.units import number_text
+
+Group = Literal["exact", "rounded", "lost"]
+
+_KIND = "Dots of the relative error of one number in every format, logarithmic axis"
+_ROW_PX = 22
+_BEYOND_DECADES = 0.8
+"""How far outside the errors the exact and the lost ones are drawn."""
+_LOOKS: dict[Group, tuple[str, str]] = {
+    "exact": ("exact", "star"),
+    "rounded": ("rounded", "circle"),
+    "lost": ("not finite, or zero", "x"),
+}
+"""(name, plotly's symbol)."""
+
+
+class ErrorDot(NamedTuple):
+    """One row."""
+
+    format: str
+    group: Group
+    relative_error: float | None
+    """None unless `rounded`."""
+    remark: str
+
+
+class FormatErrorsInfo(NamedTuple):
+    """The numbers drawn. `empty` says why there are none."""
+
+    dots: tuple[ErrorDot, ...]
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_format_errors(number: ExactNumber, rows: Sequence[NumberInFormat]) -> go.Figure:
+    """|stored - typed| / |typed| by format; exact ones at the left end, what became 0, infinite or NaN at the right.
+
+    Zero, infinities and NaN have no relative error: an empty figure says so.
+
+    Args:
+        number: what was typed.
+        rows: that number in the formats to draw, the first on top.
+    """
+    return _format_errors_figure(_format_errors_info(number, rows))
+
+
+def _format_errors_info(number: ExactNumber, rows: Sequence[NumberInFormat]) -> FormatErrorsInfo:
+    typed = typed_text(number)
+    if not number.fraction or not rows:
+        reason = "Relative to zero, to an infinity or to NaN there is no error." if rows else "No format to compare."
+        return FormatErrorsInfo((), f"{typed} has no relative error", "", reason)
+    dots = tuple(map(_dot, rows))
+    counts = {group: sum(dot.group == group for dot in dots) for group in _LOOKS}
+    said = [f"exact in {counts['exact']}", f"rounded in {counts['rounded']}", f"lost in {counts['lost']}"]
+    shown = [text for text, group in zip(said, _LOOKS, strict=True) if counts[group]]
+    return FormatErrorsInfo(dots, f"{typed} is {', '.join(shown)} of {len(dots)} formats", "", None)
+
+
+def _dot(row: NumberInFormat) -> ErrorDot:
+    stored = f"stored as {number_text(row.value)}"
+    if row.exact:
+        return ErrorDot(row.format, "exact", None, f"{stored}, exactly")
+    if row.relative_error is None or not row.value:
+        return ErrorDot(row.format, "lost", None, f"{stored}: {fate_text(row.fate)}")
+    return ErrorDot(
+        row.format,
+        "rounded",
+        max(row.relative_error, sys.float_info.min),  # the least that a log axis can show
+        f"{stored}, off by {error_text(row.relative_error, exact=False)} of it",
+    )
+
+
+def _format_errors_figure(info: FormatErrorsInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    errors = [dot.relative_error for dot in info.dots if dot.relative_error] or [1e-3]
+    low, high = min(errors), max(errors)
+    places: dict[Group, float] = {"exact": low / 10**_BEYOND_DECADES, "lost": high * 10**_BEYOND_DECADES}
+    figure = go.Figure()
+    for group, (name, symbol) in _LOOKS.items():
+        rows = [(at, dot) for at, dot in enumerate(info.dots) if dot.group == group]
+        if not rows:
+            continue
+        figure.add_scatter(
+            x=[places.get(group) or dot.relative_error for _, dot in rows],
+            y=[at for at, _ in rows],
+            mode="markers",
+            name=name,
+            marker={
+                "symbol": symbol,
+                "size": 12,
+                "color": [colour_of(dot.format) for _, dot in rows],
+                "line": {"color": OUTLINE, "width": 1.5},
+            },
+            customdata=[escape_plotly(dot.remark) for _, dot in rows],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    figure.update_layout(
+        showlegend=True,
+        xaxis={
+            **log_axis(low, high, margin_decades=2 * _BEYOND_DECADES),
+            "title": "Relative error (exact: left end; lost: right end)",
+        },
+        yaxis={
+            "tickvals": list(range(len(info.dots))),
+            "ticktext": [for_plotly(dot.format) for dot in info.dots],
+            "tickfont": {"size": 11},
+            "range": [len(info.dots) - 0.5, -0.5],
+            "zeroline": False,
+        },
+    )
+    height = max(_ROW_PX * len(info.dots), 60)
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=90)

@@ -1,0 +1,139 @@
+"""How far each tensor's largest value is from the largest of a format."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from precision.charts.axes import evenly_spaced
+from precision.charts.frame import empty_figure, frame
+from precision.charts.palette import OUTLINE, colour_of, pattern_of, text_on
+from precision.formats import AnyFormat, NumericFormat
+from precision.names import for_plotly, plain
+from precision.predicted_rounding import window_of
+from precision.results.ranges import Ranges, TensorRange
+from precision.units import count_text, number_text
+
+MAX_TENSORS = 20
+
+_KIND = "Bars of the headroom of tensors, in powers of two"
+_ROW_PX = 22
+
+
+class HeadroomRow(NamedTuple):
+    """One bar."""
+
+    label: str
+    headroom_bits: float
+    largest: float
+    overflows: bool
+
+
+class HeadroomInfo(NamedTuple):
+    """The numbers drawn, least headroom first. `empty` says why there are none."""
+
+    format: str
+    rows: tuple[HeadroomRow, ...]
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_headroom(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> go.Figure:
+    """log2(format's largest value / tensor's largest) of the `MAX_TENSORS` tensors with the least of it.
+
+    Tensors without finite non-zero values have none and are left out, and so is a tensor whose values are another's.
+
+    Args:
+        ranges: of a run.
+        tensors: rows of it.
+        fmt: the format; of one with scales there is nothing to draw.
+    """
+    return _headroom_figure(_headroom_info(ranges, tensors, fmt))
+
+
+def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> HeadroomInfo:
+    if not isinstance(fmt, NumericFormat):
+        reason = f"{fmt.name} scales its values to its range: there is always just enough."
+        return HeadroomInfo(fmt.name, (), "No headroom to measure", "", reason)
+    first_of = {tensor.histogram: tensor for tensor in reversed(tensors)}
+    window = window_of(fmt)
+    rows = [
+        HeadroomRow(tensor.label, _headroom(fmt, largest), largest, window.overflows(largest))
+        for tensor in first_of.values()
+        if (largest := ranges.histogram_of(tensor).largest)
+    ]
+    rows.sort(key=lambda row: row.headroom_bits)
+    if not rows:
+        reason = "None of the tensors has a finite value other than zero." if tensors else "No tensor to show."
+        return HeadroomInfo(fmt.name, (), "No headroom to measure", "", reason)
+    shown = tuple(rows[:MAX_TENSORS])
+    beyond = sum(row.overflows for row in rows)
+    least = rows[0]
+    if beyond:
+        title = f"{count_text(beyond, 'tensor')} of {len(rows):,} exceed {plain(fmt.name)}, {_name(least)} by most"
+    else:
+        title = f"{_name(least)} has the least headroom in {plain(fmt.name)}: {least.headroom_bits:.1f} powers of two"
+    detail = f"the {len(shown)} with the least of {count_text(len(rows), 'tensor')}" if len(shown) < len(rows) else ""
+    return HeadroomInfo(fmt.name, shown, title, detail, None)
+
+
+def _headroom(fmt: NumericFormat, largest: float) -> float:
+    return math.log2(fmt.max) - math.log2(largest)
+
+
+def _name(row: HeadroomRow) -> str:
+    return plain(row.label, limit=40)
+
+
+def _headroom_figure(info: HeadroomInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    figure = go.Figure()
+    colour = colour_of(info.format)
+    figure.add_bar(
+        orientation="h",
+        y=list(range(len(info.rows))),
+        x=[row.headroom_bits for row in info.rows],
+        text=["overflow" if row.overflows else "" for row in info.rows],
+        textposition="auto",
+        marker={
+            "color": colour,
+            "line": {"color": OUTLINE, "width": 1},
+            "pattern": {
+                "shape": ["x" if row.overflows else pattern_of(info.format) for row in info.rows],
+                "fgcolor": text_on(colour),
+                "bgcolor": colour,
+                "size": 5,
+            },
+        },
+        customdata=[(for_plotly(row.label), number_text(row.largest)) for row in info.rows],
+        hovertemplate="%{customdata[0]}<br>largest value %{customdata[1]}, "
+        "headroom %{x:.2f} powers of two<extra></extra>",
+    )
+    low = min(0.0, info.rows[0].headroom_bits)
+    high = max(0.0, info.rows[-1].headroom_bits)
+    spread = high - low or 1.0
+    figure.add_vline(x=0, line={"color": OUTLINE, "width": 2})
+    figure.update_layout(
+        bargap=0.3,
+        showlegend=False,
+        xaxis={
+            "title": f"Headroom in {for_plotly(info.format)} (powers of two)",
+            "range": [low - 0.05 * spread, high + 0.05 * spread],
+            "tickvals": evenly_spaced(low, low + spread),
+            "zeroline": False,
+        },
+        yaxis={
+            "tickvals": list(range(len(info.rows))),
+            "ticktext": [for_plotly(row.label, limit=28) for row in info.rows],
+            "tickfont": {"size": 10},
+            "range": [len(info.rows) - 0.5, -0.5],
+            "zeroline": False,
+        },
+    )
+    height = max(_ROW_PX * len(info.rows), 48)
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=56)

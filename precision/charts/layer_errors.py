@@ -1,0 +1,85 @@
+"""How the absolute errors of one layer's output are distributed, by octave."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from precision.charts.axes import log_axis
+from precision.charts.frame import empty_figure, frame
+from precision.charts.palette import OUTLINE, colour_of
+from precision.results import ErrorOctaves
+from precision.units import count_text, share_text
+
+_KIND = "Histogram of one layer's absolute error, an octave a bar, logarithmic axis"
+
+
+class OctavesInfo(NamedTuple):
+    """The numbers drawn. `empty` says why there are none."""
+
+    dtype: str
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_layer_errors(octaves: ErrorOctaves | None, dtype: str) -> go.Figure:
+    """Absolute errors of one layer's output; exact elements are counted above the bars.
+
+    Args:
+        octaves: of a row of a lockstep run; None where it had no errors to count.
+        dtype: the candidate's format, which gives the colour.
+    """
+    return _octaves_figure(_octaves_info(octaves, dtype))
+
+
+def _octaves_info(octaves: ErrorOctaves | None, dtype: str) -> OctavesInfo:
+    if octaves is None:
+        return OctavesInfo(dtype, (), (), "No errors to count", "", "No finite floating-point output was compared.")
+    if not any(octaves.counts):
+        reason = f"All {octaves.zeros:,} errors are zero." if octaves.zeros else "No element is finite on both sides."
+        return OctavesInfo(dtype, (), (), "Exact" if octaves.zeros else "No errors to count", "", reason)
+    total = octaves.zeros + octaves.below + sum(octaves.counts)
+    fullest = max(range(len(octaves.counts)), key=octaves.counts.__getitem__)
+    parts = [count_text(total, "element")]
+    if octaves.zeros:
+        parts.append(f"{share_text(octaves.zeros / total)} exact, not drawn")
+    if octaves.below:
+        parts.append(f"{octaves.below:,} smaller ones not drawn")
+    low = octaves.edges[fullest]
+    return OctavesInfo(
+        dtype=dtype,
+        edges=octaves.edges,
+        counts=octaves.counts,
+        title=f"Most errors are between {low:.2g} and {2 * low:.2g}",
+        detail="; ".join(parts),
+        empty=None,
+    )
+
+
+def _octaves_figure(info: OctavesInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    low, high = info.edges[0], min(info.edges[-1], 1.7e308)
+    widths = [min(right, 1.7e308) - left for left, right in zip(info.edges, info.edges[1:], strict=False)]
+    figure = go.Figure(
+        go.Bar(
+            x=list(info.edges[:-1]),
+            width=widths,
+            offset=0,
+            y=list(info.counts),
+            marker={"color": colour_of(info.dtype), "line": {"color": OUTLINE, "width": 1}},
+            customdata=[(f"{left:.3g}", f"{2 * left:.3g}" if left < math.inf else "∞") for left in info.edges[:-1]],
+            hovertemplate="%{customdata[0]} to %{customdata[1]}: %{y:,} elements<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        showlegend=False,
+        xaxis={**log_axis(low, high), "title": "Absolute error (output units)"},
+        yaxis={"title": "Number of elements", "rangemode": "tozero"},
+    )
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=220)

@@ -1,0 +1,151 @@
+"""One number format, one number in it, and one number in every format, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+
+from precision.cli.heading import paragraphs
+from precision.cli.tables import columns
+from precision.errors import InputError
+from precision.formats import AnyFormat, NumericFormat, ScaledFormat, any_format_named
+from precision.formats.anatomy import NumberAnatomy
+from precision.formats.constants import constants
+from precision.numbers.in_format import NumberInFormat, in_every_format, in_format, is_exact
+from precision.numbers.typed import code_text, dissect_typed, exact_text, read_number
+from precision.numbers.words import SCALE_RULES, error_text, fate_text, finding, formula, scaled_finding
+from precision.units import number_text
+
+
+def format_text(name: str) -> str:
+    """The constants of one number format, one a line.
+
+    Raises:
+        InputError: unknown format.
+    """
+    fmt = any_format_named(name)
+    known = {label: value for label, value in asdict(constants(fmt)).items() if value is not None}
+    rows = [[label.replace("_", " "), _plain(value)] for label, value in known.items()]
+    return columns([*rows, ["dtype in torch", _plain(fmt.has_dtype)], ["arithmetic", _arithmetic(fmt)]])
+
+
+def format_json(name: str) -> str:
+    """The same as JSON; null where a format has no such constant of its own.
+
+    Raises:
+        InputError: unknown format.
+    """
+    fmt = any_format_named(name)
+    whole = {"aliases": fmt.aliases, "has_dtype": fmt.has_dtype, "computes": fmt.computes}
+    return _json({**asdict(constants(fmt)), **whole})
+
+
+def number_text_in(value: str, name: str | None, *, saturate: bool, largest: str | None) -> str:
+    """The number `value` in every format, or everything about it in the one of that name.
+
+    Raises:
+        InputError: unknown format; `value` or `largest` is no number, or `largest` is not finite.
+    """
+    number, beside = read_number(value), _magnitude(largest)
+    if name is None:
+        head = ["FORMAT", "STORED", "RELATIVE ERROR", "SPACING", "SCALE", "IN RANGE?"]
+        return columns([head, *map(_number_row, in_every_format(number, saturate=saturate, largest=beside))])
+    fmt = any_format_named(name)
+    if isinstance(fmt, ScaledFormat):
+        row = in_format(number, fmt, largest=beside)
+        return paragraphs(scaled_finding(number, row), columns(_scaled_rows(row)), SCALE_RULES[fmt.scale])
+    anatomy = dissect_typed(value, fmt, saturate=saturate)
+    rows = _anatomy_rows(anatomy, fmt, exact=is_exact(number, anatomy.value))
+    return paragraphs(finding(number, anatomy, fmt), columns(rows))
+
+
+def number_json_in(value: str, name: str | None, *, saturate: bool, largest: str | None) -> str:
+    """The same numbers as JSON; infinities and NaN are the strings Infinity, -Infinity and NaN.
+
+    Raises:
+        InputError: as `number_text_in`.
+    """
+    number, beside = read_number(value), _magnitude(largest)
+    if name is None:
+        rows = [asdict(row) for row in in_every_format(number, saturate=saturate, largest=beside)]
+        return _json({"typed": value, "formats": rows})
+    fmt = any_format_named(name)
+    found = asdict(in_format(number, fmt, saturate=saturate, largest=beside))
+    if isinstance(fmt, NumericFormat):
+        found |= asdict(dissect_typed(value, fmt, saturate=saturate))
+    return _json({"typed": value, **found})
+
+
+def _magnitude(largest: str | None) -> float | None:
+    if largest is None:
+        return None
+    fraction = read_number(largest).fraction
+    if fraction is None or abs(fraction) >= 2**1023:
+        raise InputError(f"--largest {largest[:40]!r}: choose a finite number below 2^1023.")
+    return float(abs(fraction))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.17g}" if isinstance(value, float) else str(value)
+
+
+def _arithmetic(fmt: AnyFormat) -> str:
+    return "real" if fmt.computes else "simulated"
+
+
+def _number_row(row: NumberInFormat) -> list[str]:
+    scale = "-" if row.scale is None else number_text(row.scale)
+    spacing = "-" if row.spacing is None else number_text(row.spacing)
+    relative = error_text(row.relative_error, exact=row.exact)
+    return [row.format, _digits(row.value), relative, spacing, scale, fate_text(row.fate)]
+
+
+def _digits(value: float) -> str:
+    return repr(value).removesuffix(".0") if math.isfinite(value) else number_text(value)
+
+
+def _scaled_rows(row: NumberInFormat) -> list[list[str]]:
+    return [
+        ["Stored", exact_text(row.value)],
+        ["Element", "none" if row.element is None else exact_text(row.element)],
+        ["Scale", "none" if row.scale is None else exact_text(row.scale)],
+        ["Spacing", "none" if row.spacing is None else exact_text(row.spacing)],
+        ["Absolute error", error_text(row.absolute_error, exact=row.exact)],
+        ["Relative error", error_text(row.relative_error, exact=row.exact)],
+    ]
+
+
+def _anatomy_rows(anatomy: NumberAnatomy, fmt: NumericFormat, *, exact: bool) -> list[list[str]]:
+    bits = anatomy.fields
+    return [
+        ["Stored", exact_text(anatomy.value)],
+        ["Hexadecimal", anatomy.value.hex()],
+        ["Code", "none" if anatomy.code is None else code_text(anatomy.code, fmt)],
+        ["Bits", "none" if bits is None else f"{bits.sign} {bits.exponent} {bits.mantissa}".strip()],
+        ["Fields", formula(anatomy, fmt)],
+        ["Kind", anatomy.kind],
+        ["Next smaller", "none" if anatomy.below is None else exact_text(anatomy.below)],
+        ["Next larger", "none" if anatomy.above is None else exact_text(anatomy.above)],
+        ["Spacing (ULP)", "none" if anatomy.spacing is None else exact_text(anatomy.spacing)],
+        ["Absolute error", error_text(anatomy.absolute_error, exact=exact)],
+        ["Relative error", error_text(anatomy.relative_error, exact=exact)],
+        ["Error in ULP", error_text(anatomy.ulp_error, exact=exact)],
+    ]
+
+
+def _json(value: object) -> str:
+    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    """Infinities and NaN as the strings that results have for them."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value

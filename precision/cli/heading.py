@@ -1,0 +1,40 @@
+"""What every analysis says first on a terminal."""
+
+from __future__ import annotations
+
+from precision.cli.tables import columns
+from precision.names import plain
+from precision.results import RunResult
+from precision.spec import Analysis
+
+
+def paragraphs(*parts: str) -> str:
+    """The parts that are not empty, an empty line between."""
+    return "\n\n".join(part for part in parts if part)
+
+
+def heading(result: RunResult) -> str:
+    """Model, formats, device and input."""
+    spec = result.spec
+    tensors = result.input.tensors if result.input else ()
+    shapes = ", ".join(f"{plain(name)} {dtype} {shape_text(shape)}" for name, dtype, shape in tensors)
+    candidate = f"{spec.dtype} by {spec.method.value}; {result.execution.label}: {result.execution.explanation}"
+    rows = [
+        ["Model", plain(result.model.title, limit=None)],
+        *([] if spec.analysis is Analysis.RANGES else [["Candidate", candidate]]),
+        *([["Kept", f"{', '.join(map(plain, spec.keep))} in {spec.reference}"]] if spec.keep else []),
+        ["Reference", spec.reference],
+        ["Device", f"{spec.device} ({plain(result.device.name)}), torch {result.environment.torch}"],
+        ["Input", f"{result.input.name if result.input else spec.input}: {shapes}, seed {spec.seed}"],
+    ]
+    return columns(rows)
+
+
+def warnings_text(*warnings: str) -> str:
+    """Each warning once, on a line of its own."""
+    return "\n".join(f"Warning: {plain(warning, limit=None)}" for warning in dict.fromkeys(warnings))
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """A tensor's shape."""
+    return "×".join(map(str, shape)) if shape else "scalar"

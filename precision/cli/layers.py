@@ -1,0 +1,84 @@
+"""A comparison layer by layer as text for a terminal."""
+
+from __future__ import annotations
+
+from precision.cli.heading import heading, paragraphs, warnings_text
+from precision.cli.tables import columns
+from precision.names import plain
+from precision.results import LayersReport, LayersResult, NonfiniteOrigin
+from precision.units import number_text
+
+_COLUMNS = [
+    "LAYER",
+    "TYPE",
+    "RELATIVE ERROR",
+    "LOCAL",
+    "INHERITED",
+    "GAIN",
+    "SQNR DB",
+    "MAX ABS",
+    "NEW NAN/INF",
+    "OUTPUT",
+]
+
+
+def layers_text(result: LayersResult) -> str:
+    """Warnings, where the first infinity or NaN is born, and a line for every module call."""
+    report = result.report
+    if report is None:
+        return paragraphs(heading(result), warnings_text(*result.warnings), "No layer was compared.")
+    return paragraphs(
+        heading(result),
+        warnings_text(*result.warnings),
+        *(_origin(origin) for origin in report.origins),
+        _stopped(report),
+        columns(_rows(report)),
+        "\n".join(plain(note, limit=None) for note in report.notes),
+    )
+
+
+def _origin(origin: NonfiniteOrigin) -> str:
+    place = f"{plain(origin.fqn) if origin.fqn else 'the model'}, call {origin.call}"
+    operator = f"operator {plain(origin.operator)} in " if origin.operator else ""
+    lines = [
+        f"First non-finite value: {operator}{place}: {origin.elements:,} elements; largest input "
+        f"{number_text(origin.largest_input)}; {origin.dtype} ends at {number_text(origin.format_max)}",
+        *(f"  {advice}" for advice in origin.advice),
+    ]
+    return "\n".join(lines)
+
+
+def _stopped(report: LayersReport) -> str:
+    if report.stopped is None:
+        return ""
+    mixed = f" Not in the dtype of the others: {', '.join(report.stopped.mixed)}." if report.stopped.mixed else ""
+    keep = f" Try --keep {report.stopped.keep}" if report.stopped.keep else ""
+    return f"Stopped: {plain(report.stopped.message, limit=None)}{mixed}{keep}"
+
+
+def _rows(report: LayersReport) -> list[list[str]]:
+    rows = [_COLUMNS]
+    for at, row in enumerate(report.rows):
+        errors, corners = report.errors_of(at), row.corners
+        name = ("  " * row.depth) + (plain(row.fqn, limit=None) if row.fqn else "(model)")
+        if row.call > 1:
+            name += f" #{row.call}"
+        rows.append(
+            [
+                name,
+                plain(row.type),
+                _number(errors.normalized_l2 if errors else None),
+                _number(corners.local.normalized_l2 if corners else None),
+                _number(corners.inherited.normalized_l2 if corners else None),
+                _number(corners.gain if corners else None),
+                _number(errors.sqnr_db if errors else None),
+                _number(errors.max_abs_error if errors else None),
+                str(errors.cand_only_nonfinite) if errors and errors.cand_only_nonfinite else "",
+                ", ".join(dict.fromkeys(pair.candidate_dtype for pair in row.outputs)),
+            ]
+        )
+    return rows
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else number_text(value)

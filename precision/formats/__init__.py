@@ -1,0 +1,29 @@
+"""Number formats: the table, formats that are typed, formats with scales, and one number in a format."""
+
+from precision.formats.numeric import NumericFormat, Specials
+from precision.formats.scaled import Granularity, IntegerGrid, Scale, ScaledFormat
+from precision.formats.table import (
+    ALL_FORMATS,
+    FORMATS,
+    SCALED_FORMATS,
+    AnyFormat,
+    any_format_named,
+    format_named,
+    ulp_format,
+)
+
+__all__ = [
+    "ALL_FORMATS",
+    "FORMATS",
+    "SCALED_FORMATS",
+    "AnyFormat",
+    "Granularity",
+    "IntegerGrid",
+    "NumericFormat",
+    "Scale",
+    "ScaledFormat",
+    "Specials",
+    "any_format_named",
+    "format_named",
+    "ulp_format",
+]

@@ -1,0 +1,98 @@
+"""The constants of every format as the rows of one table."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from precision.formats.numeric import NumericFormat
+from precision.formats.scaled import ScaledFormat
+from precision.formats.table import AnyFormat
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormatConstants:
+    """One row. None where a format has no such constant: the range of a scaled format depends on the values."""
+
+    name: str
+    bits_per_value: float
+    """As stored, with its share of a block's scale."""
+    exponent_bits: int | None
+    mantissa_bits: int | None
+    bias: int | None
+    max: float | None
+    smallest_normal: float | None
+    smallest_subnormal: float | None
+    epsilon: float | None
+    range_binades: float | None
+    """log2(max / smallest positive value)."""
+    decimal_digits: int | None
+    """Decimals with so many digits, inside the normal range, come back unchanged: floor(mantissa bits · log10 2)."""
+    consecutive_integers: int | None
+    """All integers from 0 to this one are exact."""
+    finite_values: int | None
+    """How many different ones there are; zero counts once."""
+    infinities: bool | None
+    nan: bool | None
+    negative_zero: bool | None
+    element: str | None = None
+    """Of a scaled format, as are the next three."""
+    block_size: int | None = None
+    scale: str | None = None
+    granularity: str | None = None
+
+
+def constants(fmt: AnyFormat) -> FormatConstants:
+    """The constants of `fmt`.
+
+    >>> from precision.formats import format_named
+    >>> constants(format_named("float16")).consecutive_integers
+    2048
+    """
+    return _of_scaled(fmt) if isinstance(fmt, ScaledFormat) else _of_numeric(fmt)
+
+
+def _of_numeric(fmt: NumericFormat) -> FormatConstants:
+    return FormatConstants(
+        name=fmt.name,
+        bits_per_value=fmt.stored_bits or fmt.bits,
+        exponent_bits=fmt.exponent_bits,
+        mantissa_bits=fmt.mantissa_bits,
+        bias=fmt.bias,
+        max=fmt.max,
+        smallest_normal=fmt.smallest_normal,
+        smallest_subnormal=fmt.smallest_subnormal,
+        epsilon=fmt.epsilon,
+        range_binades=math.log2(fmt.max) - math.log2(fmt.smallest_subnormal),
+        decimal_digits=math.floor(fmt.mantissa_bits * math.log10(2)),
+        consecutive_integers=min(1 << (fmt.mantissa_bits + 1), math.floor(fmt.max)),
+        finite_values=2 * fmt.max_code + 1,
+        infinities=fmt.has_infinities,
+        nan=fmt.has_nan,
+        negative_zero=fmt.has_negative_zero,
+    )
+
+
+def _of_scaled(fmt: ScaledFormat) -> FormatConstants:
+    return FormatConstants(
+        name=fmt.name,
+        bits_per_value=fmt.bits_per_value,
+        exponent_bits=None,
+        mantissa_bits=None,
+        bias=None,
+        max=None,
+        smallest_normal=None,
+        smallest_subnormal=None,
+        epsilon=None,
+        range_binades=None,
+        decimal_digits=None,
+        consecutive_integers=None,
+        finite_values=None,
+        infinities=None,
+        nan=None,
+        negative_zero=None,
+        element=fmt.element.name,
+        block_size=fmt.block_size,
+        scale=fmt.scale,
+        granularity=fmt.granularity,
+    )

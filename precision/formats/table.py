@@ -1,0 +1,139 @@
+"""The table of number formats. A new format is a new row; nothing else names one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from precision.errors import InputError
+from precision.formats.custom import custom_format
+from precision.formats.numeric import NumericFormat
+from precision.formats.scaled import IntegerGrid, ScaledFormat
+
+FORMATS: tuple[NumericFormat, ...] = (
+    NumericFormat(
+        name="float64", exponent_bits=11, mantissa_bits=52, aliases=("fp64", "double"), has_dtype=True, computes=True,
+        relative_tolerance=1e-7, absolute_tolerance=1e-7,
+    ),
+    NumericFormat(
+        name="float32", exponent_bits=8, mantissa_bits=23, aliases=("fp32", "float"), has_dtype=True, computes=True,
+        relative_tolerance=1.3e-6, absolute_tolerance=1e-5,
+    ),
+    NumericFormat(name="tf32", exponent_bits=8, mantissa_bits=10, aliases=("tensorfloat32",), stored_bits=32),
+    NumericFormat(
+        name="bfloat16", exponent_bits=8, mantissa_bits=7, aliases=("bf16",), has_dtype=True, computes=True,
+        relative_tolerance=1.6e-2, absolute_tolerance=1e-5,
+    ),
+    NumericFormat(
+        name="float16", exponent_bits=5, mantissa_bits=10, aliases=("fp16", "half"), has_dtype=True, computes=True,
+        relative_tolerance=1e-3, absolute_tolerance=1e-5,
+    ),
+    NumericFormat(
+        name="float8_e4m3fn", exponent_bits=4, mantissa_bits=3, specials="nan_only",
+        aliases=("fp8_e4m3", "e4m3", "e4m3fn"), has_dtype=True,
+    ),
+    NumericFormat(
+        name="float8_e5m2", exponent_bits=5, mantissa_bits=2, aliases=("fp8_e5m2", "e5m2"), has_dtype=True,
+    ),
+    NumericFormat(
+        name="float8_e4m3fnuz", exponent_bits=4, mantissa_bits=3, specials="fnuz", aliases=("fp8_e4m3fnuz", "e4m3fnuz"),
+        has_dtype=True,
+    ),
+    NumericFormat(
+        name="float8_e5m2fnuz", exponent_bits=5, mantissa_bits=2, specials="fnuz", aliases=("fp8_e5m2fnuz", "e5m2fnuz"),
+        has_dtype=True,
+    ),
+    NumericFormat(
+        name="float6_e3m2fn", exponent_bits=3, mantissa_bits=2, specials="finite",
+        aliases=("fp6_e3m2", "e3m2", "e3m2fn"),
+    ),
+    NumericFormat(
+        name="float6_e2m3fn", exponent_bits=2, mantissa_bits=3, specials="finite",
+        aliases=("fp6_e2m3", "e2m3", "e2m3fn"),
+    ),
+    NumericFormat(
+        name="float4_e2m1fn", exponent_bits=2, mantissa_bits=1, specials="finite",
+        aliases=("fp4_e2m1", "fp4", "e2m1", "e2m1fn"),
+    ),
+)  # fmt: skip
+"""Floating-point formats without scales, the widest first."""
+
+_ROWS: dict[str, NumericFormat] = {name: row for row in FORMATS for name in (row.name, *row.aliases)}
+
+
+def _mx(name: str, element: str, *aliases: str) -> ScaledFormat:
+    return ScaledFormat(
+        name=name, element=_ROWS[element], scale="e8m0", granularity="block", block_size=32, aliases=aliases
+    )
+
+
+SCALED_FORMATS: tuple[ScaledFormat, ...] = (
+    _mx("mxfp8_e4m3", "float8_e4m3fn", "mxfp8"),
+    _mx("mxfp8_e5m2", "float8_e5m2"),
+    ScaledFormat(name="int8_per_channel", element=IntegerGrid(bits=8), scale="float32", granularity="channel"),
+    ScaledFormat(name="int8", element=IntegerGrid(bits=8), scale="float32", granularity="tensor"),
+    _mx("mxfp6_e3m2", "float6_e3m2fn"),
+    _mx("mxfp6_e2m3", "float6_e2m3fn", "mxfp6"),
+    ScaledFormat(
+        name="nvfp4", element=_ROWS["float4_e2m1fn"], scale="e4m3", granularity="block", block_size=16
+    ),
+    _mx("mxfp4_e2m1", "float4_e2m1fn", "mxfp4"),
+    ScaledFormat(name="int4_per_channel", element=IntegerGrid(bits=4), scale="float32", granularity="channel"),
+    ScaledFormat(name="int4", element=IntegerGrid(bits=4), scale="float32", granularity="tensor"),
+)  # fmt: skip
+"""Formats whose values share scales, the widest first."""
+
+AnyFormat = NumericFormat | ScaledFormat
+
+ALL_FORMATS: tuple[AnyFormat, ...] = (*FORMATS, *SCALED_FORMATS)
+
+_SCALED_ROWS: dict[str, ScaledFormat] = {name: row for row in SCALED_FORMATS for name in (row.name, *row.aliases)}
+
+
+def any_format_named(name: str) -> AnyFormat:
+    """The format of that name or alias, scaled ones and typed ones such as `e5m7` included; see `custom_format`.
+
+    A leading `torch.` and the case of letters are ignored. Names of the table come first: e4m3 is float8_e4m3fn.
+
+    >>> any_format_named("mxfp4").name
+    'mxfp4_e2m1'
+
+    Raises:
+        InputError: no such format; the message lists those there are.
+    """
+    bare = name.removeprefix("torch.").lower()
+    found = _ROWS.get(bare) or _SCALED_ROWS.get(bare) or _custom(bare)
+    if found is None:
+        known = ", ".join(row.name for row in ALL_FORMATS)
+        raise InputError(
+            f"Unknown format {name[:80]!r}. Choose one of: {known}; or type one, such as e5m7 or e3m4fnuz."
+        )
+    return found
+
+
+def _custom(name: str) -> NumericFormat | None:
+    found = custom_format(name)
+    # Its short name may be a row's alias, and must not find that row the next time.
+    return replace(found, name=f"{found.name}ieee") if found and found.name in _ROWS else found
+
+
+def format_named(name: str) -> NumericFormat:
+    """The floating-point format of that name or alias, typed ones such as `e5m7` included; no scaled format.
+
+    >>> format_named("e5m7").bits
+    13
+
+    Raises:
+        InputError: no such format; the message lists those there are.
+    """
+    found = any_format_named(name)
+    if isinstance(found, ScaledFormat):
+        raise InputError(
+            f"{found.name} has scales, which depend on the values: it has no range and no steps of its own. "
+            "Choose a format without scales here."
+        )
+    return found
+
+
+def ulp_format(fmt: AnyFormat) -> NumericFormat | None:
+    """The format in whose last places errors are counted; None for scaled formats, whose steps vary with the data."""
+    return fmt if isinstance(fmt, NumericFormat) else None

@@ -1,0 +1,1 @@
+"""Two models run side by side, meeting after every module call."""

@@ -1,0 +1,179 @@
+"""The tensors of two calls, matched and compared: what is kept of them is numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from precision.formats import AnyFormat
+from precision.metrics.chunks import pair_chunks
+from precision.metrics.elements import WorstElements
+from precision.metrics.octaves import OctaveCounts
+from precision.metrics.outputs import Leaf, flatten
+from precision.metrics.statistics import ErrorStatistics, mismatch_metrics
+from precision.results.layers import ErrorOctaves, LayerErrors, TensorPair, WorstElement
+
+MAX_TENSORS = 8
+"""Of one call's inputs, and of its outputs, so many are listed; all are compared."""
+MAX_WORST = 3
+DIGITS = 6
+"""Significant digits of what is kept: thousands of rows are stored and sent."""
+
+_SINGLE_DIGITS = 9
+"""Significant digits that tell every float32 from its neighbours."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Matched:
+    """The tensors that two structures have in the same places."""
+
+    pairs: tuple[tuple[Leaf, Leaf], ...]
+    unmatched: tuple[str, ...]
+    """Tensors that one side lacks, or has in another shape or kind."""
+    unread: tuple[str, ...]
+    """What is no tensor, or has no values that could be read."""
+
+    @property
+    def floating(self) -> tuple[tuple[Leaf, Leaf], ...]:
+        """Those with magnitudes."""
+        return tuple(pair for pair in self.pairs if pair[0].has_magnitudes)
+
+    @property
+    def listed(self) -> tuple[TensorPair, ...]:
+        """The first of them, in words."""
+        return tuple(
+            TensorPair(
+                path=reference.path,
+                shape=tuple(reference.tensor.shape),
+                reference_dtype=reference.dtype,
+                candidate_dtype=candidate.dtype,
+            )
+            for reference, candidate in self.pairs[:MAX_TENSORS]
+        )
+
+
+def matched(reference: object, candidate: object) -> Matched:
+    """The tensors of two structures of any kind, by their places; what differs in shape or kind is noted."""
+    flat, other = flatten(reference), flatten(candidate)
+    twins = {leaf.path: leaf for leaf in other.leaves}
+    pairs: list[tuple[Leaf, Leaf]] = []
+    notes: list[str] = []
+    for leaf in flat.leaves:
+        twin = twins.pop(leaf.path, None)
+        if twin is None:
+            notes.append(f"{leaf.path} is only in the reference's output.")
+        elif twin.kind != leaf.kind:
+            notes.append(f"{leaf.path} is {leaf.dtype} in the reference and {twin.dtype} in the candidate.")
+        elif twin.tensor.shape != leaf.tensor.shape:
+            shapes = f"{tuple(leaf.tensor.shape)} in the reference and {tuple(twin.tensor.shape)} in the candidate"
+            notes.append(f"{leaf.path} has shape {shapes}.")
+        else:
+            pairs.append((leaf, twin))
+    notes += [f"{path} is only in the candidate's output." for path in twins]
+    unread = [note for note in (*flat.notes, *other.notes) if note.endswith("not compared.")]
+    return Matched(pairs=tuple(pairs), unmatched=tuple(notes), unread=tuple(dict.fromkeys(unread)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairNumbers:
+    """All that is kept of one call's outputs."""
+
+    errors: LayerErrors | None
+    """None without floating-point tensors."""
+    octaves: ErrorOctaves | None
+    worst: tuple[WorstElement, ...]
+    integers_differ: int
+
+
+def numbers_of(pairs: Matched, fmt: AnyFormat, *, detailed: bool) -> PairNumbers:
+    """Errors over all floating-point tensors together; the histogram and the worst elements where `detailed`.
+
+    NaN and infinities are counted and in no mean; without elements every metric is None.
+    """
+    floating = pairs.floating
+    statistics = ErrorStatistics(fmt, None)
+    octaves = OctaveCounts()
+    worst: list[WorstElement] = []
+    for reference, candidate in floating:
+        largest = WorstElements(fmt, reference, limit=MAX_WORST)
+        for chunk in pair_chunks(reference.tensor, candidate.tensor):
+            statistics.update(chunk)
+            if detailed:
+                octaves.add(chunk)
+                largest.update(chunk)
+        worst += [
+            WorstElement(
+                path=element.output,
+                index=element.index,
+                reference=rounded(float(element.reference), _SINGLE_DIGITS),
+                candidate=rounded(float(element.candidate), _SINGLE_DIGITS),
+                abs_error=None if element.abs_error is None else rounded(element.abs_error),
+            )
+            for element in largest.result()
+        ]
+    metrics = statistics.result()
+    integers = [pair for pair in pairs.pairs if not pair[0].has_magnitudes]
+    return PairNumbers(
+        errors=_rounded_errors(LayerErrors.of(metrics)) if floating else None,
+        octaves=octaves.result() if detailed and metrics.finite_pairs else None,
+        worst=tuple(sorted(worst, key=_badness, reverse=True)[:MAX_WORST]),
+        integers_differ=_integers_differ([(reference.tensor, candidate.tensor) for reference, candidate in integers]),
+    )
+
+
+def rounded(value: float, digits: int = DIGITS) -> float:
+    """`value` to as many significant digits as are kept."""
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else value
+
+
+def _rounded_errors(errors: LayerErrors) -> LayerErrors:
+    return errors.model_copy(
+        update={
+            name: _rounded_share(value)
+            for name in LayerErrors.model_fields
+            if isinstance(value := getattr(errors, name), float)
+        }
+    )
+
+
+def _rounded_share(value: float) -> float:
+    # A share just below one is what tells an inexact output from an exact one.
+    return next((short for digits in (DIGITS, 9, 12) if (short := rounded(value, digits)) != 1), value)
+
+
+def _badness(element: WorstElement) -> float:
+    return math.inf if element.abs_error is None else element.abs_error
+
+
+def _integers_differ(pairs: Sequence[tuple[Tensor, Tensor]]) -> int:
+    metrics = mismatch_metrics(pairs)
+    return metrics.elements - round((metrics.exact_share or 0) * metrics.elements)
+
+
+_SINGLE_OFFSET = 1023 - 127
+"""Between the exponent fields of float64 and float32."""
+
+
+def _exponents(magnitudes: Tensor, bits: torch.dtype) -> npt.NDArray[np.int64]:
+    """How many have each value of the exponent field; no magnitude has a sign bit."""
+    fields, shift = (256, 23) if bits == torch.int32 else (2048, 52)
+    return np.bincount((magnitudes.view(bits) >> shift).cpu().numpy(), minlength=fields)
+
+
+def same_outputs(one: object, other: object) -> bool:
+    """Whether two structures hold the same tensors in the same places, bit for bit but for the kind of NaN."""
+    found = matched(one, other)
+    return not found.unmatched and all(same_values(a.tensor, b.tensor) for a, b in found.pairs)
+
+
+def same_values(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same dtype, shape and values, NaN being the same as NaN."""
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    return torch.equal(one, other) or bool(((one == other) | ((one != one) & (other != other))).all())

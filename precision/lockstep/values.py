@@ -1,0 +1,67 @@
+"""Tensors in structures, and what their values are like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+_MAX_DEPTH = 4
+"""How deep operators' arguments and outputs are searched for tensors."""
+
+
+def tensors_in(structure: object, depth: int = 0) -> Iterator[Tensor]:
+    """The tensors in tuples, lists and dicts, in order."""
+    if isinstance(structure, Tensor):
+        yield structure
+    elif isinstance(structure, (tuple, list)) and depth < _MAX_DEPTH:
+        for item in structure:
+            yield from tensors_in(item, depth + 1)
+    elif isinstance(structure, Mapping) and depth < _MAX_DEPTH:
+        for item in structure.values():
+            yield from tensors_in(item, depth + 1)
+
+
+def magnitudes(tensor: Tensor) -> tuple[bool, bool, float | None]:
+    """Whether there is a NaN, whether there is an infinity, and the largest finite magnitude (None without any)."""
+    with torch.no_grad():
+        values = torch.view_as_real(tensor.detach().resolve_conj()) if tensor.is_complex() else tensor.detach()
+        if not values.numel():
+            return False, False, None
+        if values.element_size() == 1:
+            values = values.float()
+        finite = torch.isfinite(values)
+        if bool(finite.all()):
+            return False, False, float(values.abs().amax())
+        has_nan = bool(values.isnan().any())
+        has_infinity = bool(values.isinf().any())
+        if not bool(finite.any()):
+            return has_nan, has_infinity, None
+        return has_nan, has_infinity, float(values.abs().masked_fill(~finite, 0).amax())
+
+
+def may_be_nonfinite(tensor: Tensor) -> bool:
+    """False only for finite floating-point tensors; costs one read."""
+    if not tensor.is_floating_point() or tensor.layout is not torch.strided or tensor.is_quantized:
+        return tensor.is_complex()
+    if tensor.device.type == "meta" or not tensor.numel():
+        return False
+    with torch.no_grad():
+        if tensor.element_size() == 1:
+            return not bool(tensor.float().isfinite().all())
+        total = tensor.detach().sum(dtype=torch.float64 if tensor.dtype == torch.float64 else torch.float32)
+        return not bool(total.isfinite())
+
+
+def version_of(tensor: Tensor) -> int | None:
+    """How often it was changed in place; None where that is not counted."""
+    return None if tensor.is_inference() else int(tensor._version)
+
+
+def storage_of(tensor: Tensor) -> int:
+    """Address of the tensor's memory; 0 where it has none of its own."""
+    try:
+        return int(tensor.untyped_storage().data_ptr())
+    except (RuntimeError, NotImplementedError):
+        return 0

@@ -1,0 +1,67 @@
+"""Absolute errors counted by octave: the histogram that is cheap enough for every layer of a model."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from precision.metrics.chunks import PairChunk
+from precision.results.layers import ErrorOctaves
+
+MAX_OCTAVES = 32
+"""Kept, from that of the largest error downwards."""
+_BIAS, _SINGLE_BIAS = 1023, 127
+
+
+class OctaveCounts:
+    """How many finite pairs have an absolute error in [2^k, 2^(k+1)), and how many have none.
+
+    A difference of finite values beyond float64's range counts as in its last octave.
+    """
+
+    def __init__(self) -> None:
+        self._counts: npt.NDArray[np.int64] = np.zeros(2048, dtype=np.int64)
+        """By float64's exponent field."""
+        self._zeros = 0
+
+    def add(self, chunk: PairChunk) -> None:
+        """Count one chunk."""
+        if not (chunk.is_single and self._add_single(chunk)):
+            errors = chunk.abs_error.cpu().numpy().astype(np.float64)
+            # Errors are not negative: no sign bit.
+            self._counts += np.bincount(np.right_shift(errors.view(np.int64), 52), minlength=self._counts.size)
+            zeros = int(np.count_nonzero(errors == 0))
+            self._counts[0] -= zeros
+            self._zeros += zeros
+
+    def _add_single(self, chunk: PairChunk) -> bool:
+        """Unless there are float32 subnormals, whose exponent field says nothing."""
+        from precision.metrics import kernels  # only where there is much to count: it takes a second to compile
+
+        counts = np.zeros((4, 256), dtype=np.int64)
+        zeros = kernels.count_octaves(chunk.reference.numpy(), chunk.candidate.numpy(), counts)
+        octaves = counts.sum(axis=0)
+        if octaves[0] != zeros:
+            return False
+        octaves[0] = 0
+        first = _BIAS - _SINGLE_BIAS
+        self._counts[first : first + octaves.size] += octaves
+        self._zeros += zeros
+        return True
+
+    def result(self) -> ErrorOctaves:
+        """The octaves from that of the largest error down to the smallest, or `MAX_OCTAVES` of them."""
+        counts = self._counts.copy()
+        counts[2046] += counts[2047]
+        counts[2047] = 0
+        occupied = np.flatnonzero(counts)
+        if not occupied.size:
+            return ErrorOctaves(first=0, counts=(), zeros=self._zeros)
+        last = int(occupied[-1])
+        first = max(int(occupied[0]), last + 1 - MAX_OCTAVES)
+        return ErrorOctaves(
+            first=first - _BIAS,
+            counts=tuple(counts[first : last + 1].tolist()),
+            zeros=self._zeros,
+            below=int(counts[:first].sum()),
+        )

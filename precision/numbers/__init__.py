@@ -1,0 +1,1 @@
+"""One number: as a person types it, as every format stores it, and in words."""

@@ -1,0 +1,116 @@
+"""What analyses that run both models begin with: the model, its two casts, and the head of the result."""
+
+from __future__ import annotations
+
+import platform
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import torch
+
+from precision.casting import methods as casting
+from precision.casting.input_warnings import input_warnings
+from precision.casting.kept import keep_in
+from precision.casting.methods import CastModel
+from precision.devices import describe_device, device_named
+from precision.errors import ForwardError, UnsupportedError
+from precision.formats import format_named
+from precision.models.loading import LoadedModel, load
+from precision.progress import Progress
+from precision.results import Environment, Failure, RunResult
+from precision.spec import RunSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """Both models, cast and ready to run."""
+
+    spec: RunSpec
+    loaded: LoadedModel
+    reference: CastModel
+    candidate: CastModel
+    head: RunResult
+    """What every analysis says of its run, so far."""
+    progress: Progress
+
+
+def prepare(spec: RunSpec, progress: Progress) -> Prepared:
+    """Load the model and cast it to the reference's and the candidate's format.
+
+    Raises:
+        InputError: the spec asks for something that this machine or this model does not have.
+        JobCancelledError: from `progress`.
+    """
+    started = time.monotonic()
+    progress.step("Loading the model", 0.0)
+    device = device_named(spec.device)
+    device_info = describe_device(device)
+    if spec.format.computes and spec.dtype not in device_info.native_formats:
+        raise UnsupportedError(
+            f"{device_info.name} ({spec.device}) has no kernels for {spec.dtype}. "
+            f"It computes in: {', '.join(device_info.native_formats)}."
+        )
+    loaded = load(spec)
+    progress.step(f"Casting to {spec.dtype}", 0.15)
+    reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
+    candidate = casting.cast(loaded.module, spec.format, method=spec.method, device=device)
+    keep_in(
+        candidate.stored,
+        loaded.module,
+        fqns=spec.keep,
+        dtype=reference.input_dtype,
+        low_dtype=candidate.input_dtype,
+    )
+    head = RunResult(
+        spec=spec,
+        model=loaded.description,
+        input=loaded.input,
+        device=device_info,
+        environment=environment(),
+        execution=candidate.execution,
+        failure=None,
+        warnings=(
+            *random_warnings(loaded),
+            *loaded.warnings,
+            *candidate.warnings,
+            *input_warnings(candidate, loaded.args, loaded.kwargs),
+        ),
+        elapsed_s=time.monotonic() - started,
+    )
+    return Prepared(spec=spec, loaded=loaded, reference=reference, candidate=candidate, head=head, progress=progress)
+
+
+def failure_of(error: Exception, stage: str) -> Failure:
+    """Why a run stopped in `stage`: a forward that raised, or memory that ran out."""
+    if isinstance(error, ForwardError):
+        return Failure(stage=stage, where=error.where, message=str(error))
+    message = f"{stage}: out of memory. Choose a smaller batch, a shorter input or a smaller model. ({error})"
+    return Failure(stage=stage, where=None, message=message)
+
+
+def random_warnings(loaded: LoadedModel) -> tuple[str, ...]:
+    """What is to be said of random weights and random inputs; nothing where both are real."""
+    random = [
+        what
+        for what, is_random in (
+            ("weights", loaded.description.weights == "random"),
+            ("input", not loaded.input.real),
+        )
+        if is_random
+    ]
+    if not random:
+        return ()
+    return (f"Random {' and '.join(random)}: speed and memory are real, errors are indicative only.",)
+
+
+def environment() -> Environment:
+    """What the numbers depend on besides the spec."""
+    return Environment(
+        torch=torch.__version__,
+        transformers=version("transformers"),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        threads=torch.get_num_threads(),
+        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+    )

@@ -1,0 +1,1 @@
+"""One reference pass, every value of it counted by its exponent."""

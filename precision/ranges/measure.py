@@ -1,0 +1,197 @@
+"""One reference pass from start to end: load, count the weights, run, count what every module sees."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from precision.casting import methods as casting
+from precision.casting.cast_model import CastModel
+from precision.casting.stored_tensors import stored_tensors
+from precision.devices import describe_device, device_named
+from precision.errors import ForwardError
+from precision.formats import format_named
+from precision.models.loading import LoadedModel, load
+from precision.names import plain
+from precision.preparation import environment, failure_of, random_warnings
+from precision.progress import Progress, Silent
+from precision.ranges.exponents import exponent_histogram
+from precision.ranges.observer import RangeObserver
+from precision.results.ranges import (
+    WEIGHT_KINDS,
+    ExponentHistogram,
+    RangeKind,
+    Ranges,
+    RangesResult,
+    TensorRange,
+)
+from precision.rounding import dtype_name
+from precision.spec import RunSpec
+from precision.units import count_text
+
+_SILENT = Silent()
+_LOADED, _COUNTED = 0.15, 0.35
+"""Fractions of the whole at which the weights, and then the pass, begin."""
+
+
+def measure_ranges(spec: RunSpec, progress: Progress = _SILENT) -> RangesResult:
+    """Count every weight, input and output of one pass of the reference by its exponent.
+
+    The spec's format and cast method play no part: the result answers for all of them. A forward that raises does
+    not lose what was counted before it: the result then has a `failure`.
+
+    Args:
+        spec: what to run.
+        progress: told of each stage; may raise `JobCancelledError` to stop.
+
+    Raises:
+        InputError: the spec asks for something that this machine or this model does not have.
+        JobCancelledError: from `progress`.
+    """
+    started = time.monotonic()
+    progress.step("Loading the model", 0.0)
+    device = device_named(spec.device)
+    device_info = describe_device(device)
+    loaded = load(spec)
+    model = casting.reference(loaded.module, format_named(spec.reference), device=device)
+    result = RangesResult(
+        spec=spec,
+        model=loaded.description,
+        input=loaded.input,
+        device=device_info,
+        environment=environment(),
+        execution=model.execution,
+        failure=None,
+        warnings=(*random_warnings(loaded), *loaded.warnings, *model.warnings),
+        elapsed_s=time.monotonic() - started,
+        ranges=None,
+    )
+    result = _measure(loaded, model, result, progress)
+    return result.model_copy(update={"elapsed_s": time.monotonic() - started})
+
+
+def _measure(loaded: LoadedModel, model: CastModel, result: RangesResult, progress: Progress) -> RangesResult:
+    """The result with what was counted, and the failure that ended it, if one did."""
+    observer = RangeObserver()
+    weights: tuple[_Counted, ...] = ()
+    stage = "Counting the weights"
+    failure = None
+    try:
+        progress.step(stage, _LOADED)
+        weights = tuple(_weights(model.stored, progress, stage))
+        result = result.model_copy(update={"ranges": _ranges(weights, observer, has_run=False)})
+        progress.partial(result)
+        stage = f"Running the {result.spec.reference} reference"
+        _run(loaded, model, observer, progress, stage)
+    except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
+        failure = failure_of(error, stage)
+    ranges = _ranges(weights, observer, has_run=failure is None)
+    said = _caveats(ranges, result.spec.reference)
+    return result.model_copy(
+        update={"ranges": ranges, "failure": failure, "warnings": (*said, *result.warnings)},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Counted:
+    """A row of the result with its histogram still in it."""
+
+    module: str
+    module_type: str
+    kind: RangeKind
+    name: str
+    dtype: str
+    calls: int
+    histogram: ExponentHistogram
+
+
+def _weights(module: nn.Module, progress: Progress, stage: str) -> Iterator[_Counted]:
+    """Parameters and buffers with exponents, each tensor once, under its first name."""
+    types = {name: type(child).__name__ for name, child in module.named_modules(remove_duplicate=False)}
+    held = {id(each.tensor): each for each in reversed(stored_tensors(module)) if _has_exponents(each.tensor)}
+    total = sum(each.tensor.numel() for each in held.values()) or 1
+    done = 0
+    for each in reversed(held.values()):
+        if each.kind == "attribute":
+            continue
+        progress.step(stage, _LOADED + (_COUNTED - _LOADED) * done / total, each.fqn)
+        done += each.tensor.numel()
+        yield _Counted(
+            module=each.module,
+            module_type=types[each.module],
+            kind=each.kind,
+            name=each.fqn,
+            dtype=dtype_name(each.tensor.dtype),
+            calls=0,
+            histogram=exponent_histogram(each.tensor),
+        )
+
+
+def _has_exponents(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
+def _run(loaded: LoadedModel, model: CastModel, observer: RangeObserver, progress: Progress, stage: str) -> None:
+    progress.step(stage, _COUNTED)
+    total = sum(1 for module in model.stored.modules() if not any(True for _ in module.children())) or 1
+    calls = 0
+
+    def on_module(name: str) -> None:
+        nonlocal calls
+        calls += 1
+        progress.step(stage, _COUNTED + (1 - _COUNTED) * min(calls / total, 1.0), name)
+
+    with observer.observing():
+        model(loaded.args, loaded.kwargs, on_module=on_module)
+
+
+def _ranges(weights: Iterable[_Counted], observer: RangeObserver, *, has_run: bool) -> Ranges:
+    """All rows, with equal histograms kept once: most inputs are another module's output."""
+    seen = (
+        _Counted(
+            module=row.module,
+            module_type=row.module_type,
+            kind=row.kind,
+            name=row.name,
+            dtype=row.dtype,
+            calls=row.calls,
+            histogram=row.counts.result(),
+        )
+        for row in observer.rows
+    )
+    places: dict[ExponentHistogram, int] = {}
+    tensors = tuple(
+        TensorRange(
+            module=row.module,
+            module_type=row.module_type,
+            kind=row.kind,
+            name=row.name,
+            dtype=row.dtype,
+            calls=row.calls,
+            histogram=places.setdefault(row.histogram, len(places)),
+        )
+        for row in (*weights, *seen)
+    )
+    return Ranges(tensors=tensors, histograms=tuple(places), not_called=observer.not_called if has_run else ())
+
+
+def _caveats(ranges: Ranges, reference: str) -> tuple[str, ...]:
+    """What the counts themselves say against reading too much into them."""
+    caveats = []
+    first = next((row for row in ranges.tensors if ranges.histogram_of(row).nan), None)
+    if first is not None:
+        caveats.append(
+            f"{first.label} holds NaNs in the {reference} reference: values from there on are not a sound model's."
+        )
+    holders = {row.module for row in ranges.tensors if row.kind in WEIGHT_KINDS}
+    unseen = [module for module in ranges.not_called if module in holders]
+    if unseen:
+        caveats.append(
+            f"{count_text(len(unseen), 'module')} with weights never ran, {plain(unseen[0])} for one: not needed for "
+            "this input, or their work was done by a fused kernel, which nobody can look into."
+        )
+    return tuple(caveats)

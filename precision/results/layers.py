@@ -1,0 +1,334 @@
+"""Two models side by side: every module call, and every operator in it.
+
+Small however large the model: rows are arrays in JSON (`PackedResult`), floats have six significant digits, and
+what thousands of rows share is stored once.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from precision.results.base import Result
+from precision.results.packed import PackedResult
+from precision.results.run import RunResult
+
+Side = Literal["reference", "candidate"]
+
+
+class TensorPair(PackedResult):
+    """One tensor that a module was given or returned, on both sides."""
+
+    path: str
+    """Its place, such as `output`, `[0]` or `hidden_states[3]`."""
+    shape: tuple[int, ...]
+    reference_dtype: str
+    candidate_dtype: str
+
+
+class LayerErrors(PackedResult):
+    """The propagated error f~(x~) - f(x) of one call, over all its floating-point outputs together.
+
+    Fields are those of `ErrorMetrics`, defined in the glossary; medians can be read off the histogram.
+    """
+
+    elements: int
+    ref_only_nonfinite: int
+    cand_only_nonfinite: int
+    both_nonfinite: int
+    nonfinite_agree: int
+    """Both NaN, or the same infinity."""
+    exact_share: float | None
+    mean_abs_error: float | None = None
+    max_abs_error: float | None = None
+    rmse: float | None = None
+    normalized_l2: float | None = None
+    sqnr_db: float | None = None
+    cosine_similarity: float | None = None
+    mean_relative_error: float | None = None
+    max_relative_error: float | None = None
+    small_value_share: float | None = None
+    mean_ulp_error: float | None = None
+    max_ulp_error: float | None = None
+    error_balance: float | None = None
+    within_tolerance_share: float | None = None
+
+    @property
+    def finite_pairs(self) -> int:
+        """Elements that are finite on both sides: those that have an error."""
+        return self.elements - self.ref_only_nonfinite - self.cand_only_nonfinite - self.both_nonfinite
+
+    @property
+    def nonfinite_differ(self) -> int:
+        """Pairs with a NaN or an infinity that are not the same on both sides."""
+        return self.ref_only_nonfinite + self.cand_only_nonfinite + self.both_nonfinite - self.nonfinite_agree
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every element is the same on both sides; False for an output without elements."""
+        return self.exact_share == 1
+
+
+class ErrorOctaves(PackedResult):
+    """How many finite pairs have an absolute error in [2^k, 2^(k+1))."""
+
+    first: int
+    """k of the first count."""
+    counts: tuple[int, ...]
+    zeros: int
+    """Exact pairs."""
+    below: int = 0
+    """Errors smaller than the first octave shown, and not zero."""
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """Values between which the counts lie, one more than counts."""
+        return tuple(
+            2.0 ** (self.first + i) if self.first + i < 1024 else math.inf for i in range(len(self.counts) + 1)
+        )
+
+
+class WorstElement(PackedResult):
+    """An element with one of the largest absolute errors of its call; pairs not finite on both sides come first."""
+
+    path: str
+    """Of the output tensor it is in."""
+    index: tuple[int, ...]
+    reference: float
+    """To nine digits, which tell float32 values apart."""
+    candidate: float
+    abs_error: float | None
+    """None where either side is not finite."""
+
+
+class ErrorSize(PackedResult):
+    """How large one kind of error is, over the elements that are finite in every corner."""
+
+    rmse: float
+    normalized_l2: float
+    """Against the reference's output."""
+    max_abs_error: float
+
+
+class Corners(PackedResult):
+    """A layer's error taken apart: f and f~ are the layer on both sides, x and x~ what each side handed it.
+
+    propagated = local + inherited + interaction, element by element.
+    """
+
+    local: ErrorSize
+    """f~(x) - f(x): the layer in low precision on the reference's own input, cast as the candidate casts inputs."""
+    inherited: ErrorSize
+    """f(x~) - f(x): the exact layer on the candidate's input."""
+    interaction: ErrorSize
+    propagated: ErrorSize
+    gain: float | None
+    """How much the layer amplifies the relative error of its input; None where that is zero, or nothing floating."""
+    input_normalized_l2: float | None
+    """norm(x~ - x) / norm(x) over the floating-point inputs."""
+    excluded_elements: int
+    """Not finite in one of the corners, and in none of the numbers here."""
+    weights_only: ErrorSize | None = None
+    """The reference's arithmetic with the candidate's weights, on x. None without weights, or where it fails."""
+    activations_only: ErrorSize | None = None
+    """The reference's layer on x rounded to the dtype (or format) of the candidate's input."""
+
+
+class LayerRow(PackedResult):
+    """One call of one module, in both models. Rows are in the order in which the calls began."""
+
+    fqn: str
+    """Empty for the model itself."""
+    call: int
+    """1 for the first call of this module."""
+    type: str
+    depth: int
+    parent: int | None
+    """Row of the call it was made in."""
+    is_leaf: bool
+    """The module has no modules inside."""
+    finished: int | None
+    """Place in the order in which calls returned; None for a call that had not when the run stopped."""
+    inputs: tuple[TensorPair, ...] = ()
+    outputs: tuple[TensorPair, ...] = ()
+    errors: LayerErrors | None = None
+    """None where no floating-point output could be compared, and where `same_as` says whose they are."""
+    same_as: int | None = None
+    """Row that had returned these very tensors: they were not read again, its numbers hold for this call too."""
+    octaves: ErrorOctaves | None = None
+    worst: tuple[WorstElement, ...] = ()
+    corners: Corners | None = None
+    corners_missing: str = ""
+    """Why a decomposition was asked for and is not there."""
+    integers_differ: int = 0
+    """Elements of integer and boolean outputs that differ."""
+    uncompared: tuple[str, ...] = ()
+    """Outputs that could not be compared, with the reason."""
+
+    @property
+    def input_dtypes_differ(self) -> bool:
+        """Whether any floating-point input has another dtype in the candidate."""
+        return any(pair.reference_dtype != pair.candidate_dtype for pair in self.inputs)
+
+
+class OperatorDtypes(PackedResult):
+    """What one side's operator was given, computed in and returned."""
+
+    inputs: tuple[str, ...]
+    """dtypes of its tensor arguments, in order."""
+    computed: tuple[str, ...]
+    """Floating-point dtypes that its kernels computed in, promotion and autocast included; a kernel may
+    accumulate in a wider one. Empty where values were only moved, converted or made."""
+    output: str
+    """dtype of its first tensor output."""
+
+    @property
+    def is_promoted(self) -> bool:
+        """Whether floating-point inputs of several dtypes met, so that some were widened without the code asking."""
+        return len({name for name in self.inputs if "float" in name}) > 1 and bool(self.computed)
+
+
+class OperatorErrors(PackedResult):
+    """Errors of one operator's outputs, as in `LayerErrors`."""
+
+    elements: int
+    ref_only_nonfinite: int
+    cand_only_nonfinite: int
+    rmse: float | None
+    normalized_l2: float | None
+    max_abs_error: float | None
+    exact_share: float | None
+
+
+class OperatorRow(PackedResult):
+    """One operator call inside one module call; in the order in which they ran."""
+
+    row: int
+    """Row of the innermost module call that it ran in."""
+    name: str
+    """As the code calls it, such as `linear`, `softmax`, `add`."""
+    shape: tuple[int, ...]
+    """Of its first tensor output."""
+    reference_dtypes: int | None
+    """Place in `LayersReport.operator_dtypes`; None where only the candidate ran it."""
+    candidate_dtypes: int | None
+    """None where only the reference ran it."""
+    errors: OperatorErrors | None = None
+    """None for integers, for what only one side ran, and where values were gone before they could be compared."""
+
+    @property
+    def only(self) -> Side | None:
+        """The one side that ran it; None where both did."""
+        if self.reference_dtypes is None:
+            return "candidate"
+        return "reference" if self.candidate_dtypes is None else None
+
+
+class Divergence(Result):
+    """Where the two models went different ways."""
+
+    fqn: str
+    """Module call in which they parted."""
+    call: int
+    reference_next: str | None
+    """What the reference's code called or left next; None where it stopped."""
+    candidate_next: str | None
+    reference_skipped: tuple[str, ...]
+    """Modules that only the reference called there (the first few)."""
+    candidate_skipped: tuple[str, ...]
+    resumed: bool
+    """Whether both returned from that call, so that comparing went on after it."""
+
+
+class NonfiniteOrigin(Result):
+    """Where the candidate's first infinities or NaNs were born while the reference stayed finite."""
+
+    row: int
+    """Row of the innermost module call."""
+    fqn: str
+    call: int
+    operator: str | None
+    """None where operators were not watched."""
+    kind: Literal["overflow", "nan", "nan from infinities"]
+    """`overflow`: infinite from finite inputs. `nan`: NaN from finite inputs. `nan from infinities`: NaN where the
+    inputs held infinities, on purpose or not, but no NaN."""
+    elements: int
+    """Non-finite in the candidate only."""
+    largest_input: float | None
+    """Largest finite magnitude among the candidate's inputs of that operator or module."""
+    reference_max: float | None
+    """Largest finite magnitude of the reference's output: what would have to be stored."""
+    dtype: str
+    """Of the candidate's output."""
+    format_max: float
+    """Largest finite value of that dtype (of the simulated format, where arithmetic is simulated)."""
+    advice: tuple[str, ...]
+
+
+class Stopped(Result):
+    """Why one side could not go on; everything before it is in the report."""
+
+    side: Side | None
+    """None where the run as a whole ended."""
+    fqn: str | None
+    """Module that it happened in; None where no module had begun."""
+    operator: str | None
+    """Operator that raised, where it is known."""
+    message: str
+    mixed: tuple[str, ...] = ()
+    """The operator's tensors that are not in the dtype of the others, each with its place and dtype."""
+    keep: str | None = None
+    """Module that, kept in the reference's precision, would avoid it."""
+
+
+class ObserverCheck(Result):
+    """Whether a run without any hook gives, bit for bit, the outputs of the observed one."""
+
+    reference_equal: bool
+    candidate_equal: bool
+
+    @property
+    def changed(self) -> bool:
+        """Whether observing changed anything."""
+        return not (self.reference_equal and self.candidate_equal)
+
+
+class LayersReport(Result):
+    """Both models, call by call."""
+
+    rows: tuple[LayerRow, ...]
+    operators: tuple[OperatorRow, ...]
+    """Empty unless operators were watched."""
+    operator_dtypes: tuple[OperatorDtypes, ...]
+    origins: tuple[NonfiniteOrigin, ...]
+    """The first of them, in the order of the run; empty where the candidate is finite wherever the reference is."""
+    divergences: tuple[Divergence, ...]
+    not_called: tuple[str, ...]
+    """Modules that neither side called by name: unused, or used by a fused kernel that skips their forward."""
+    stopped: Stopped | None
+    observer: ObserverCheck | None
+    """None where it was not checked."""
+    watched_operators: bool
+    decomposed: bool
+    calls: int
+    """Module calls compared; more than rows where there are too many to keep."""
+    compared_elements: int
+    """Over all calls whose tensors were read; the sum of the rows' elements where all rows are kept."""
+    operator_calls: int
+    notes: tuple[str, ...]
+
+    def errors_of(self, row: int) -> LayerErrors | None:
+        """The errors of a row, or of the row whose tensors it handed on."""
+        found = self.rows[row]
+        return found.errors if found.same_as is None else self.rows[found.same_as].errors
+
+    def row_of(self, fqn: str, call: int = 1) -> int | None:
+        """Index of the row of a module's call; None where there is none."""
+        return next((i for i, row in enumerate(self.rows) if (row.fqn, row.call) == (fqn, call)), None)
+
+
+class LayersResult(RunResult):
+    """One comparison layer by layer."""
+
+    report: LayersReport | None
+    """None where the run stopped before both models ran."""

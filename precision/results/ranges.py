@@ -1,0 +1,119 @@
+"""Where the values of a model lie, by power of two; `precision.fitness` reads every format's fit off it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from precision.results.base import Result
+from precision.results.packed import PackedResult
+from precision.results.run import RunResult
+
+RangeKind = Literal["parameter", "buffer", "non-persistent buffer", "input", "output"]
+"""What holds the values. `input` and `output` are those of a module's calls; the root's are the model's own."""
+WEIGHT_KINDS: tuple[RangeKind, ...] = ("parameter", "buffer", "non-persistent buffer")
+
+
+class ExponentHistogram(PackedResult):
+    """Values counted by floor(log2|x|), the binade; zeros, infinities and NaNs apart.
+
+    Elements are zeros + infinite + nan + the sum of `counts`.
+    """
+
+    elements: int
+    zeros: int
+    infinite: int
+    nan: int
+    first_exponent: int
+    """floor(log2|x|) of the values in `counts[0]`; 0 where there are none."""
+    counts: tuple[int, ...]
+    """Of the finite non-zero values, one for each exponent from the first that occurs to the last."""
+    largest: float | None
+    """Largest finite magnitude; None where no value is finite and non-zero, as are the next two."""
+    smallest: float | None
+    """Smallest non-zero magnitude."""
+    norm: float | None
+    """Root of the sum of squares of the finite values."""
+    mantissa_bits: int
+    """Mantissa bits after the leading one that no value goes beyond: 0 where all are powers of two, 10 where
+    float16 rounds none of their mantissas."""
+
+    @property
+    def nonzero(self) -> int:
+        """How many values are finite and not zero."""
+        return sum(self.counts)
+
+    @property
+    def last_exponent(self) -> int:
+        """floor(log2|x|) of the largest values; one below the first where there are none."""
+        return self.first_exponent + len(self.counts) - 1
+
+
+class TensorRange(PackedResult):
+    """The values of one stored tensor, or of one input or output of a module over all of its calls."""
+
+    module: str
+    """fqn of the module; empty for the root."""
+    module_type: str
+    kind: RangeKind
+    name: str
+    """Of a stored tensor its fqn; of an input or output its place in it, such as `input[0]` or `output`."""
+    dtype: str
+    """In the reference run."""
+    calls: int
+    """How many calls of the module the values are from; 0 for a stored tensor."""
+    histogram: int
+    """Place in `Ranges.histograms`; equal histograms are kept once."""
+
+    @property
+    def label(self) -> str:
+        """What tells it from all others."""
+        if self.kind in WEIGHT_KINDS:
+            return self.name
+        return f"{self.module} {self.name}" if self.module else self.name
+
+
+class ModuleRanges(NamedTuple):
+    """The rows of one module: its own weights, its inputs and outputs."""
+
+    module: str
+    module_type: str
+    tensors: tuple[TensorRange, ...]
+
+    @property
+    def label(self) -> str:
+        """fqn of the module, or words for the root."""
+        return self.module or "the whole model"
+
+
+def by_module(tensors: Sequence[TensorRange]) -> tuple[ModuleRanges, ...]:
+    """`tensors` gathered by module; modules in the order of their first row."""
+    gathered: dict[str, list[TensorRange]] = {}
+    for tensor in tensors:
+        gathered.setdefault(tensor.module, []).append(tensor)
+    return tuple(ModuleRanges(module, rows[0].module_type, tuple(rows)) for module, rows in gathered.items())
+
+
+class Ranges(Result):
+    """Every weight, input and output of one reference pass."""
+
+    tensors: tuple[TensorRange, ...]
+    """Stored tensors as in `named_modules()`, then inputs and outputs in the order of the calls."""
+    histograms: tuple[ExponentHistogram, ...]
+    not_called: tuple[str, ...]
+    """fqns of modules without submodules whose forward never ran."""
+
+    def histogram_of(self, tensor: TensorRange) -> ExponentHistogram:
+        """The values of one row."""
+        return self.histograms[tensor.histogram]
+
+    def histograms_of(self, tensors: Sequence[TensorRange]) -> tuple[ExponentHistogram, ...]:
+        """The values of several rows."""
+        return tuple(self.histograms[tensor.histogram] for tensor in tensors)
+
+
+class RangesResult(RunResult):
+    """One reference pass, by exponent. Says nothing of the spec's format: any format is judged from it."""
+
+    ranges: Ranges | None
+    """None where not even the weights could be read."""

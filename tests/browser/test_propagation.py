@@ -1,0 +1,33 @@
+"""From a point of the chart to its layer, and from a layer that the format does not suit to one that is kept."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.browser.dashboard import PATIENCE_MS, Dashboard, Visitors
+
+
+def test_a_click_on_a_point_opens_its_layer(dashboard: Dashboard, visitors: Visitors) -> None:
+    visit = visitors.visit(dashboard, viewport={"width": 1280, "height": 1200}).open("/propagation")
+    assert "The largest error is born in linear_1" in visit.result()
+    chart = visit.page.get_by_test_id("stPlotlyChart").first
+    point = chart.locator(".scatterlayer .trace").first.locator(".point").first
+    expect(point).to_be_visible(timeout=PATIENCE_MS)
+    box = point.bounding_box()
+    assert box is not None
+    visit.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    visit.said_in_link("layer", "token_embedding")
+    visit.page.get_by_test_id("stMain").get_by_role("combobox", name="Layer call").click()
+    visit.page.get_by_role("option", name="head").click()
+    visit.said_in_link("layer", "head")
+
+
+def test_one_click_keeps_a_layer_and_a_link_reproduces_it(dashboard: Dashboard, visitors: Visitors) -> None:
+    visit = visitors.visit(dashboard, viewport={"width": 1280, "height": 1200}).open("/propagation", layer="linear_1")
+    visit.result()
+    visit.press("Keep linear_1 in the reference's precision, and run on")
+    visit.said_in_link("keep", "linear_1")
+    assert "kept in float32" in visit.page.get_by_test_id("stMain").inner_text()
+    again = visitors.visit(dashboard).open("/", keep="linear_1")
+    again.result()
+    expect(again.page.get_by_text("kept in float32: linear_1")).to_be_visible(timeout=PATIENCE_MS)

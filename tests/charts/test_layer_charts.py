@@ -1,0 +1,106 @@
+"""Charts of a lockstep run draw what was measured, from every odd report."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from precision import charts
+from precision.charts.error_along_depth import MAX_LAYERS, _depth_info
+from precision.charts.error_tree import MAX_NODES, _tree_info
+from precision.charts.layer_corners import _corners_info
+from precision.charts.layer_errors import _octaves_info
+from precision.errors import InputError
+from precision.results import ErrorOctaves, LayersReport
+from tests.charts.odd_reports import REPORTS, report, row
+
+MAX_JSON_BYTES = 500_000
+
+
+@pytest.mark.parametrize("of", REPORTS.values(), ids=REPORTS.keys())
+def test_every_chart_draws_every_report(of: LayersReport) -> None:
+    figures = [
+        charts.plot_error_along_depth(of, "float16", limit=0.01),
+        charts.plot_error_along_depth(of, "mxfp4_e2m1"),
+        charts.plot_error_tree(of),
+        *(charts.plot_layer_corners(each, "float16") for each in of.rows[:4]),
+        *(charts.plot_layer_errors(each.octaves, "float16") for each in of.rows[:4]),
+    ]
+    for figure in figures:
+        text = figure.to_json()
+        assert len(text.encode()) < MAX_JSON_BYTES
+        assert "<img" not in text
+        assert not re.search(r"\b(NaN|Infinity)\b", re.sub(r'"[^"]*"', "", text))
+        assert figure.layout.title.text
+        assert charts.alt_text(figure)
+
+
+def test_the_curve_has_the_measured_errors_in_the_order_of_the_run() -> None:
+    info = _depth_info(report([row("a", 1e-3, local=5e-4), row("b", 0.0), row("c", 2e-2)]), "float16", limit=1e-2)
+    assert [(point.name, point.propagated, point.local) for point in info.points] == [
+        ("a", 1e-3, 5e-4),
+        ("b", 0.0, None),
+        ("c", 2e-2, None),
+    ]
+    assert info.rounding == 2.0**-11
+    assert info.title == "The error first passes 0.01 in c"
+    assert "1 exact, not drawn" in info.detail
+
+
+def test_a_format_with_scales_has_no_line_of_its_rounding() -> None:
+    assert _depth_info(REPORTS["one"], "mxfp4_e2m1", limit=None).rounding is None
+
+
+def test_infinities_come_first() -> None:
+    assert _depth_info(REPORTS["broken"], "float16", limit=1e-9).title == "Infinite or NaN from b on"
+    assert _tree_info(REPORTS["broken"]).title == "b returns infinities or NaNs"
+
+
+def test_of_thousands_of_layers_the_worst_are_drawn_in_order() -> None:
+    info = _depth_info(REPORTS["thousands"], "float16", limit=None)
+    assert len(info.points) == MAX_LAYERS
+    assert [point.row for point in info.points] == sorted(point.row for point in info.points)
+    assert min(point.propagated or 0 for point in info.points) >= 5e-4
+    assert len(_tree_info(REPORTS["thousands"]).nodes) <= MAX_NODES
+
+
+def test_the_tree_hangs_every_module_on_the_nearest_around_it() -> None:
+    nodes = _tree_info(report([row("a.x", 1e-3), row("a.y", 3e-3), row("b", 2e-3), row("a", 3e-3)])).nodes
+    labels = {node.label: nodes[node.parent].label if node.parent is not None else None for node in nodes}
+    assert labels == {"model": None, "a": "model", "b": "model", "x": "a", "y": "a"}
+    assert {node.label: node.leaves for node in nodes} == {"model": 3, "a": 2, "b": 1, "x": 1, "y": 1}
+
+
+def test_a_module_called_twice_has_the_worse_error() -> None:
+    (_, node) = _tree_info(report([row("a", 1e-3), row("a", 4e-3, call=2)])).nodes
+    assert node.error == 4e-3
+
+
+@pytest.mark.parametrize(
+    ("local", "inherited", "said"),
+    [
+        (0.0, 0.0, "Exact"),
+        (1e-3, 0.0, "All of the error is born in this layer"),
+        (0.0, 1e-3, "All of the error is handed to this layer"),
+        (1e-3, 9e-4, "About as much"),
+        (1e-2, 1e-3, "Most is born here: local is 10 ×"),
+        (1e-3, 1e-2, "Most is handed in: inherited is 10 ×"),
+    ],
+)
+def test_the_corners_say_where_most_comes_from(local: float, inherited: float, said: str) -> None:
+    info = _corners_info(row("a", inherited, local=local), "float16")
+    assert info.title.startswith(said)
+    assert dict(info.parts)["local: f~(x) − f(x)"] == local
+
+
+def test_the_octaves_count_everything_once() -> None:
+    info = _octaves_info(ErrorOctaves(first=-3, counts=(1, 5, 2), zeros=4, below=3), "float16")
+    assert info.edges == (0.125, 0.25, 0.5, 1.0)
+    assert info.title == "Most errors are between 0.25 and 0.5"
+    assert info.detail == "15 elements; 26.7 % exact, not drawn; 3 smaller ones not drawn"
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(InputError, match="Unknown format"):
+        charts.plot_error_along_depth(REPORTS["one"], "float7")

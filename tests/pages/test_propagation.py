@@ -1,0 +1,85 @@
+"""Layer by layer: the pages Propagation and Layers with real runs."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from precision.engine import Engine
+from tests.pages.conftest import opened, settled
+
+pytestmark = pytest.mark.usefixtures("running_engine")
+PAGE = "pages/propagation.py"
+
+
+def selectbox(app: AppTest, label: str) -> str:
+    return str(next(box.value for box in app.selectbox if box.label == label))
+
+
+def local_error(app: AppTest, layer: str) -> float:
+    rows = app.dataframe[-1].value
+    return float(rows["local"][list(rows["layer"]).index(layer)])
+
+
+def test_opens_with_the_layer_in_which_most_error_is_born() -> None:
+    app = opened(PAGE)
+    assert not app.exception
+    assert app.title[0].value.startswith("The largest error is born in linear\\_1")
+    assert selectbox(app, "Layer call") == "linear_1"
+    assert list(app.dataframe[-1].value["layer"]) == [
+        "the model (TinyNet)",
+        "token_embedding",
+        "linear_1",
+        "layernorm_1",
+        "linear_2",
+        "layernorm_2",
+        "head",
+    ]
+
+
+def test_the_link_opens_the_layer_and_narrows_the_table() -> None:
+    app = opened(PAGE, {"layer": "head", "find": "NORM", "limit": "0.5"})
+    assert selectbox(app, "Layer call") == "head"
+    assert app.number_input(key="limit").value == 0.5
+    assert list(app.dataframe[-1].value["layer"]) == ["layernorm_1", "layernorm_2"]
+
+
+def test_a_click_keeps_a_module_in_float32_and_runs_on() -> None:
+    app = opened(PAGE, {"layer": "linear_1"})
+    born = local_error(app, "linear_1")
+    settled(next(button for button in app.button if "linear" in button.label).click().run())
+    assert not app.error
+    assert app.multiselect(key="keep").value == ["linear_1"]
+    assert app.query_params["keep"] == "linear_1"
+    assert local_error(app, "linear_1") < born  # now only its output is rounded
+    settled(app.multiselect(key="keep").set_value([]).run())
+    assert "keep" not in app.query_params
+
+
+def test_a_layer_of_another_model_gives_way() -> None:
+    app = opened(PAGE, {"layer": "head"})
+    settled(app.selectbox(key="model").set_value("linear-5-10").run())
+    assert not app.exception
+    assert selectbox(app, "Layer call") != "head"
+
+
+@pytest.mark.parametrize("part", ["activations", "operators"])
+def test_layers_shows_the_dtypes_that_flow(part: str) -> None:
+    app = opened("pages/layers.py", {"part": part, "method": "autocast"})
+    assert not app.exception
+    table = app.dataframe[-1].value
+    if part == "operators":
+        linear = table[table["operator"] == "linear"]
+        assert set(linear["computed in"]) == {"float16"}
+        assert set(table[table["operator"] == "layer_norm"]["computed in"]) == {"float32"}
+    else:
+        assert set(table["outputs, reference"]) == {"float32"}
+        assert table.set_index("layer").loc["head", "outputs, candidate"] == "float16"
+
+
+def test_both_analyses_of_one_choice_are_kept(running_engine: Engine) -> None:
+    app = opened("pages/overview.py")
+    settled(app.switch_page(PAGE).run())
+    jobs = app.session_state["jobs"]
+    assert set(jobs) == {"compare", "layers"}
+    assert all(running_engine.job(job).status == "done" for job in jobs.values())
