@@ -116,7 +116,7 @@ def _device(devices: tuple[DeviceInfo, ...] | None) -> None:
     if devices is None:
         # Under a key of its own: the browser keeps the label of a picker whose options change.
         asked = f"{plain(state.choice('device'))} · looking it up"
-        st.selectbox("Device", [asked], key="device-asked", disabled=True, help="The worker is starting.")
+        st.selectbox("Device", [asked], key="device-asked", help="The worker is starting.")
         return
     named = {device.id: f"{device.id} · {device.name}" for device in devices}
     if named and state.choice("device") == RunSpec().device:

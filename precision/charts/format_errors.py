@@ -46,7 +46,6 @@ class FormatErrorsInfo(NamedTuple):
 
     dots: tuple[ErrorDot, ...]
     title: str
-    detail: str
     empty: str | None
 
 
@@ -66,12 +65,12 @@ def _format_errors_info(number: ExactNumber, rows: Sequence[NumberInFormat]) -> 
     typed = typed_text(number)
     if not number.fraction or not rows:
         reason = "Relative to zero, to an infinity or to NaN there is no error." if rows else "No format to compare."
-        return FormatErrorsInfo((), f"{typed} has no relative error", "", reason)
+        return FormatErrorsInfo((), f"{typed} has no relative error", reason)
     dots = tuple(map(_dot, rows))
     counts = {group: sum(dot.group == group for dot in dots) for group in _LOOKS}
     said = [f"exact in {counts['exact']}", f"rounded in {counts['rounded']}", f"lost in {counts['lost']}"]
     shown = [text for text, group in zip(said, _LOOKS, strict=True) if counts[group]]
-    return FormatErrorsInfo(dots, f"{typed} is {', '.join(shown)} of {len(dots)} formats", "", None)
+    return FormatErrorsInfo(dots, f"{typed} is {', '.join(shown)} of {len(dots)} formats", None)
 
 
 def _dot(row: NumberInFormat) -> ErrorDot:
@@ -127,5 +126,4 @@ def _format_errors_figure(info: FormatErrorsInfo) -> go.Figure:
             "zeroline": False,
         },
     )
-    height = max(_ROW_PX * len(info.dots), 60)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=90)
+    return frame(figure, kind=_KIND, title=info.title, plot_height=max(_ROW_PX * len(info.dots), 60), footer=90)

@@ -155,6 +155,24 @@ def _format_values_figure(info: FormatValuesInfo) -> go.Figure:
             hovertemplate="%{customdata}" + f"<extra>{name}</extra>",
             showlegend=False,
         )
+    _add_marks(figure, info)
+    linear = info.scale == "linear"
+    figure.update_layout(
+        showlegend=True,
+        xaxis={
+            "title": "Value" if linear else "Value (logarithmic; linear between the short ticks)",
+            "range": [-1.08 * info.end, 1.08 * info.end],
+            "tickvals": [at for at, _ in info.ticks],
+            "ticktext": [text for _, text in info.ticks],
+            "showgrid": False,
+            "zeroline": False,
+        },
+        yaxis={"visible": False, "range": [-0.9, 0.9]},
+    )
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=120, footer=110)
+
+
+def _add_marks(figure: go.Figure, info: FormatValuesInfo) -> None:
     for mark in info.marks:
         height = {"diamond": 0, "circle-open": -0.55}.get(mark.symbol, 0.55)
         colour = OUTLINE if mark.symbol != "diamond" else colour_of(info.format)
@@ -171,17 +189,3 @@ def _format_values_figure(info: FormatValuesInfo) -> go.Figure:
             },
             hovertemplate=escape_plotly(mark.label) + "<extra></extra>",
         )
-    linear = info.scale == "linear"
-    figure.update_layout(
-        showlegend=True,
-        xaxis={
-            "title": "Value" if linear else "Value (logarithmic; linear between the short ticks)",
-            "range": [-1.08 * info.end, 1.08 * info.end],
-            "tickvals": [at for at, _ in info.ticks],
-            "ticktext": [text for _, text in info.ticks],
-            "showgrid": False,
-            "zeroline": False,
-        },
-        yaxis={"visible": False, "range": [-0.9, 0.9]},
-    )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=120, footer=110)

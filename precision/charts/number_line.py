@@ -111,18 +111,7 @@ def _number_line_figure(info: NumberLineInfo) -> go.Figure:
         return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
     figure = go.Figure()
     if info.basin:
-        left, right = info.basin
-        figure.add_scatter(
-            x=[left, right, right, left, left],
-            y=[-0.5, -0.5, 0.5, 0.5, -0.5],
-            mode="lines",
-            fill="toself",
-            fillcolor=colour_of(info.format),
-            opacity=0.55,
-            line={"color": OUTLINE, "width": 1},
-            name="all that rounds to the stored value",
-            hoverinfo="skip",
-        )
+        _add_band(figure, info.basin, colour_of(info.format))
     figure.add_scatter(
         x=list(info.positions),
         y=[0] * len(info.positions),
@@ -154,3 +143,18 @@ def _number_line_figure(info: NumberLineInfo) -> go.Figure:
         yaxis={"visible": False, "range": [-0.7, 0.95]},
     )
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=120, footer=110)
+
+
+def _add_band(figure: go.Figure, basin: tuple[float, float], colour: str) -> None:
+    left, right = basin
+    figure.add_scatter(
+        x=[left, right, right, left, left],
+        y=[-0.5, -0.5, 0.5, 0.5, -0.5],
+        mode="lines",
+        fill="toself",
+        fillcolor=colour,
+        opacity=0.55,
+        line={"color": OUTLINE, "width": 1},
+        name="all that rounds to the stored value",
+        hoverinfo="skip",
+    )

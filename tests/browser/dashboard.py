@@ -29,7 +29,7 @@ MINUTES_OF_WORK = {"model": "bert-base", "dtype": "bfloat16", "batch": "64", "le
 _NOWHERE = "http://127.0.0.1:9"
 _ENDS_WITHIN_S = 15.0
 _ADDRESS_WITHIN_MS = 20_000.0
-_OWN_PROBE = re.compile(r"/(layers|errors)/_stcore/(health|host-config)$")
+_OWN_PROBE = re.compile(r"/(layers|errors|propagation|ranges|number_formats)/_stcore/(health|host-config)$")
 """Where Streamlit's page asks first when it was opened by a deep link; the 404 tells it where the server's root is."""
 
 

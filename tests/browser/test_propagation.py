@@ -27,7 +27,7 @@ def test_one_click_keeps_a_layer_and_a_link_reproduces_it(dashboard: Dashboard, 
     visit.result()
     visit.press("Keep linear_1 in the reference's precision, and run on")
     visit.said_in_link("keep", "linear_1")
-    assert "kept in float32" in visit.page.get_by_test_id("stMain").inner_text()
+    expect(visit.page.get_by_text("kept in float32: linear_1")).to_be_visible(timeout=PATIENCE_MS)
     again = visitors.visit(dashboard).open("/", keep="linear_1")
     again.result()
     expect(again.page.get_by_text("kept in float32: linear_1")).to_be_visible(timeout=PATIENCE_MS)
