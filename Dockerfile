@@ -43,6 +43,7 @@ ENV HOME=/app \
     PRECISION_DATA=/data \
     HF_HOME=/data/huggingface \
     TORCHINDUCTOR_CACHE_DIR=/tmp/torchinductor \
+    NUMBA_CACHE_DIR=/tmp/numba \
     STREAMLIT_SERVER_ADDRESS=0.0.0.0
 VOLUME /data
 USER 10001:10001

@@ -79,12 +79,12 @@ def finding(report: LayersReport) -> str:
         return f"The first {what} is born in {escape_markdown(place)}"
     leaves = [row for row in report.rows if row.corners]
     if not leaves:
-        return f"{len(report.rows)} module calls compared"
+        return f"{report.calls} module calls compared"
     born = max(leaves, key=lambda row: row.corners.local.normalized_l2 if row.corners else 0.0)
     if not born.corners or not born.corners.local.normalized_l2:
-        return "Every layer is exact"
+        return "Every layer is exact" if report.is_exact else "No layer taken apart adds an error of its own"
     return (
-        f"The largest error is born in {escape_markdown(born.fqn or born.type)}: "
+        f"Of the layers taken apart, most error is born in {escape_markdown(born.fqn or born.type)}: "
         f"{number_text(born.corners.local.normalized_l2)} of its output"
     )
 
@@ -147,11 +147,10 @@ def one_layer(result: LayersResult, report: LayersReport) -> None:
     row, owner = report.rows[at], at
     if row.same_as is not None:
         owner = row.same_as
-        st.caption(f"Returns the very tensors of {for_markdown(labels[owner])}: the same numbers.")
+        st.caption(f"Returns the very tensors of {for_markdown(labels[owner])}: its propagated error.")
     numbers = report.rows[owner]
     corners, errors = beside_each_other(
-        plot_layer_corners(row if row.corners else numbers, result.spec.dtype),
-        plot_layer_errors(numbers.octaves, result.spec.dtype),
+        plot_layer_corners(row, result.spec.dtype), plot_layer_errors(numbers, result.spec.dtype)
     )
     left, right = st.columns(2)
     with left:
@@ -207,7 +206,7 @@ def calls(report: LayersReport, *, name: str) -> None:
         help="Shows the rows that contain these letters.",
     )
     table = layer_rows.table(report, find=find)
-    st.caption(f"{len(table):,} of {report.calls:,} module calls.")
+    st.caption(f"{len(table):,} of {len(report.rows):,} module calls.")
     downloads.table(table, name=name, key="layers", alt="Errors of every module call", column_config=layer_rows.NUMBERS)
 
 

@@ -52,7 +52,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "Median absolute error",
         unit=_OUTPUT,
         definition="Half of all |e| are at most this. With an even number of elements, the mean of the middle two. "
-        "Taken from every element up to 4,194,304, beyond that from every k-th; see quantile elements.",
+        "Taken from every element up to 1,048,576, beyond that from every k-th; see quantile elements.",
     ),
     _metric(
         "p99_abs_error",
@@ -235,7 +235,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "Quantile elements",
         unit="elements",
         definition="Number of elements that the median and the 99th percentile were taken from: all finite pairs, or "
-        "of an output with more than 4,194,304 elements those among every k-th element.",
+        "of an output with more than 1,048,576 elements those among every k-th element.",
         higher_is_better=None,
     ),
 )

@@ -172,7 +172,7 @@ def divergence_text(divergence: Divergence) -> str:
     ahead = f"the reference goes on with {divergence.reference_next or 'nothing'}"
     text = f"In {where} the models part: {ahead}, the candidate with {divergence.candidate_next or 'nothing'}."
     skipped = [
-        f"only the {side} calls {', '.join(names)}"
+        f"from there the {side} calls {', '.join(names)}"
         for side, names in (("reference", divergence.reference_skipped), ("candidate", divergence.candidate_skipped))
         if names
     ]

@@ -1,4 +1,4 @@
-"""How large the error is after each layer, from the input to the output: passed on, and born there."""
+"""How large the error is after each module, from the input to the output: passed on, and born there."""
 
 from __future__ import annotations
 
@@ -47,10 +47,12 @@ class DepthInfo(NamedTuple):
 
 
 def plot_error_along_depth(report: LayersReport, dtype: str, *, limit: float | None = None) -> go.Figure:
-    """The propagated and the local error of each layer call, in the order of the run.
+    """The propagated and the local error of each module that computes something itself, in the order of the run.
 
-    Layers are the modules without modules inside. A point's `customdata` is its row in the report. Exact layers have
-    no place on the logarithmic axis and are counted; calls with new infinities or NaNs are marked at the top.
+    Those are the modules without modules inside, and those that return other tensors than the last inside them did:
+    what a residual add or an attention's own products do to the error is theirs. A point's `customdata` is its row in
+    the report. Exact layers have no place on the logarithmic axis and are counted; calls with new infinities or NaNs
+    are marked at the top.
 
     Args:
         report: of a lockstep run.
@@ -64,13 +66,14 @@ def plot_error_along_depth(report: LayersReport, dtype: str, *, limit: float | N
 
 
 def layer_points(report: LayersReport) -> tuple[LayerPoint, ...]:
-    """Every call of a module without modules inside, in the order of the run."""
+    """Every call that computed its output itself, in the order in which they returned."""
     points = []
-    for at, row in enumerate(report.rows):
-        errors = report.errors_of(at)
-        if not row.is_leaf or row.finished is None:
+    returned = [(row.finished, at) for at, row in enumerate(report.rows) if row.finished is not None]
+    for _, at in sorted(returned):
+        row, errors = report.rows[at], report.errors_of(at)
+        if not row.is_leaf and (row.same_as is not None or errors is None):
             continue
-        name = row.fqn or row.type
+        name = row.fqn or "the model's output"
         points.append(
             LayerPoint(
                 row=at,
@@ -91,8 +94,11 @@ def _depth_info(report: LayersReport, dtype: str, *, limit: float | None) -> Dep
     drawn = _largest(points)
     values = [error for point in points for error in (point.propagated, point.local) if error]
     if not any(map(math.isfinite, values)) and not any(point.broken for point in points):
-        reason = "Every layer's output is exactly the reference's." if not values else "No error is finite."
-        return DepthInfo(dtype, (), None, None, f"All {count_text(len(points), 'layer')} shown", "", reason)
+        if report.is_exact:
+            reason = "Every layer's output is exactly the reference's."
+            return DepthInfo(dtype, (), None, None, f"All {count_text(len(points), 'layer call')} exact", "", reason)
+        reason = "No layer has a finite error that is not zero."
+        return DepthInfo(dtype, (), None, None, "No error to draw", "", reason)
     return DepthInfo(
         dtype=dtype,
         points=drawn,
@@ -114,9 +120,10 @@ def _largest(points: tuple[LayerPoint, ...]) -> tuple[LayerPoint, ...]:
 
 
 def _finding(points: tuple[LayerPoint, ...], limit: float | None) -> str:
-    broken = next((point for point in points if point.broken), None)
+    broken = [point for point in points if point.broken]
     if broken:
-        return f"Infinite or NaN from {plain(broken.name)} on"
+        more = f" and {count_text(len(broken) - 1, 'later layer call')}" if len(broken) > 1 else ""
+        return f"Infinite or NaN in {plain(broken[0].name)}{more}"
     over = [point for point in points if limit is not None and (point.propagated or 0) > limit]
     if over and limit is not None:
         return f"The error first passes {number_text(limit)} in {plain(over[0].name)}"
@@ -180,6 +187,8 @@ def _axis(info: DepthInfo) -> tuple[float, dict[str, object]]:
     errors = [error for point in info.points for error in (point.propagated, point.local) if error]
     lines = [line for line in (info.limit, info.rounding) if line]
     drawn = [value for value in (*errors, *lines) if 0 < value < math.inf]
+    if not drawn:
+        return 1.0, log_axis(0.1, 1.0, margin_decades=_MARGIN_DECADES)
     top = max(drawn) * (2 if any(point.broken for point in info.points) else 1)
     return top, log_axis(min(drawn), top, margin_decades=_MARGIN_DECADES)
 

@@ -78,7 +78,7 @@ def _tree_info(report: LayersReport) -> ErrorTreeInfo:
     detail = f"{count_text(len(modules), 'module')}; height: layers in it; click a box to open it"
     if len(nodes) < len(modules):
         detail = f"the {len(nodes):,} with the largest errors of {detail}"
-    return ErrorTreeInfo(tuple(nodes), _finding(modules), detail, None)
+    return ErrorTreeInfo(tuple(nodes), _finding(modules, exact=report.is_exact), detail, None)
 
 
 def _modules(report: LayersReport) -> dict[str, _Module]:
@@ -129,17 +129,17 @@ def _node(module: _Module, parent: int | None, *, within: str = "") -> ErrorNode
     return ErrorNode(parent, label, what, module.leaves, module.error, module.broken)
 
 
-def _finding(modules: dict[str, _Module]) -> str:
-    leaves = [module for module in modules.values() if not module.children]
-    broken = next((module for module in leaves if module.broken), None)
+def _finding(modules: dict[str, _Module], *, exact: bool) -> str:
+    broken = [module for module in modules.values() if module.broken]
     if broken:
-        return f"{plain(broken.fqn or broken.type)} returns infinities or NaNs"
-    measured = [module for module in leaves if module.error is not None]
+        innermost = max(broken, key=lambda module: module.fqn.count(".") if module.fqn else -1)
+        return f"{plain(innermost.fqn or innermost.type)} returns infinities or NaNs"
+    measured = [module for module in modules.values() if module.error is not None]
     if not measured:
         return "No error could be measured"
-    worst = max(measured, key=lambda module: module.error or 0.0)
+    worst = max(measured, key=lambda module: (module.error or 0.0, module.fqn.count(".") if module.fqn else -1))
     if not worst.error:
-        return "Every module is exact"
+        return "Every module is exact" if exact else "No finite error is other than zero"
     return f"Largest relative error in {plain(worst.fqn or worst.type)}: {number_text(worst.error)}"
 
 

@@ -89,7 +89,7 @@ def _heatmap_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat
     if len(groups) < len(drawn):
         parts.insert(0, f"{count_text(len(drawn), 'tensor')} in {len(groups)} rows of neighbours")
     if len(drawn) < len(tensors):
-        parts.append(f"{count_text(len(tensors) - len(drawn), 'tensor')} of zeros or without elements not drawn")
+        parts.append(f"{count_text(len(tensors) - len(drawn), 'tensor')} without a finite value but zero not drawn")
     return HeatmapInfo(
         format=fmt.name,
         rows=rows,
@@ -150,6 +150,8 @@ def _finding(ranges: Ranges, drawn: Sequence[TensorRange], fmt: AnyFormat) -> st
         return f"{beyond:,} {of} reach beyond the range of {name}"
     if below:
         return f"None {of} overflows in {name}; {below:,} reach below its normal range"
+    if any(each.infinite or each.nan for each in histograms):
+        return f"All finite values lie in the normal range of {name}; there are infinities or NaNs"
     return f"All values lie in the normal range of {name}"
 
 

@@ -72,12 +72,12 @@ def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyForma
         return HeadroomInfo(fmt.name, (), "No headroom to measure", "", reason)
     shown = tuple(rows[:MAX_TENSORS])
     beyond = sum(row.overflows for row in rows)
-    least = rows[0]
+    least, distinct = rows[0], count_text(len(rows), "distinct tensor")
     if beyond:
-        title = f"{count_text(beyond, 'tensor')} of {len(rows):,} exceed {plain(fmt.name)}, {_name(least)} by most"
+        title = f"{beyond:,} of {distinct} exceed {plain(fmt.name)}, {_name(least)} by most"
     else:
         title = f"{_name(least)} has the least headroom in {plain(fmt.name)}: {least.headroom_bits:.1f} powers of two"
-    detail = f"the {len(shown)} with the least of {count_text(len(rows), 'tensor')}" if len(shown) < len(rows) else ""
+    detail = f"the {len(shown)} with the least of {distinct}" if len(shown) < len(rows) else ""
     return HeadroomInfo(fmt.name, shown, title, detail, None)
 
 

@@ -66,6 +66,8 @@ def _finding(row: LayerRow) -> str:
         return ""
     local, inherited = row.corners.local.rmse, row.corners.inherited.rmse
     if not local and not inherited:
+        if row.corners.excluded_elements:
+            return "No error among the elements that stay finite"
         return "Exact: nothing is born here and nothing handed on"
     if not inherited:
         return "All of the error is born in this layer"

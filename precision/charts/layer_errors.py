@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from precision.charts.axes import log_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
-from precision.results import ErrorOctaves
+from precision.results import LayerRow
 from precision.units import count_text, share_text
 
 _KIND = "Histogram of one layer's absolute error, an octave a bar, logarithmic axis"
@@ -27,22 +27,26 @@ class OctavesInfo(NamedTuple):
     empty: str | None
 
 
-def plot_layer_errors(octaves: ErrorOctaves | None, dtype: str) -> go.Figure:
+def plot_layer_errors(row: LayerRow, dtype: str) -> go.Figure:
     """Absolute errors of one layer's output; exact elements are counted above the bars.
 
     Args:
-        octaves: of a row of a lockstep run; None where it had no errors to count.
+        row: one call of a lockstep run.
         dtype: the candidate's format, which gives the colour.
     """
-    return _octaves_figure(_octaves_info(octaves, dtype))
+    return _octaves_figure(_octaves_info(row, dtype))
 
 
-def _octaves_info(octaves: ErrorOctaves | None, dtype: str) -> OctavesInfo:
+def _octaves_info(row: LayerRow, dtype: str) -> OctavesInfo:
+    octaves = row.octaves
+    lost = row.errors.nonfinite_differ if row.errors else 0
     if octaves is None:
         return OctavesInfo(dtype, (), (), "No errors to count", "", "No finite floating-point output was compared.")
     if not any(octaves.counts):
         reason = f"All {octaves.zeros:,} errors are zero." if octaves.zeros else "No element is finite on both sides."
-        return OctavesInfo(dtype, (), (), "Exact" if octaves.zeros else "No errors to count", "", reason)
+        if lost:
+            reason += f" {count_text(lost, 'element')} became infinite or NaN."
+        return OctavesInfo(dtype, (), (), "Exact" if octaves.zeros and not lost else "No errors to count", "", reason)
     total = octaves.zeros + octaves.below + sum(octaves.counts)
     fullest = max(range(len(octaves.counts)), key=octaves.counts.__getitem__)
     parts = [count_text(total, "element")]
@@ -50,12 +54,14 @@ def _octaves_info(octaves: ErrorOctaves | None, dtype: str) -> OctavesInfo:
         parts.append(f"{share_text(octaves.zeros / total)} exact, not drawn")
     if octaves.below:
         parts.append(f"{octaves.below:,} smaller ones not drawn")
+    if lost:
+        parts.append(f"{lost:,} infinite or NaN left out")
     low = octaves.edges[fullest]
     return OctavesInfo(
         dtype=dtype,
         edges=octaves.edges,
         counts=octaves.counts,
-        title=f"Most errors are between {low:.2g} and {2 * low:.2g}",
+        title=f"Errors are most often between {low:.2g} and {2 * low:.2g}",
         detail="; ".join(parts),
         empty=None,
     )

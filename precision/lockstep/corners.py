@@ -101,7 +101,8 @@ class Decomposition:
     def _evaluator(self, actor: Actor, returned: Returned, x: Inputs) -> Callable[[Inputs], object]:
         """The side's layer as a function of its inputs; checked against what it returned, where that is not certain."""
         module = returned.frame.module
-        certain = is_certain(module, actor.model)
+        # What was passed by name was not kept from before the call: the module itself may have changed it.
+        certain = is_certain(module, actor.model) and (leaves_inputs_alone(module) or not returned.kwargs)
         if not certain:
             require_plain(x)
             module = copy_of(module, actor.model)

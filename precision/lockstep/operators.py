@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from precision.lockstep.kernels import computed, operator_name, written
 from precision.lockstep.values import magnitudes, may_be_nonfinite, storage_of, tensors_in, version_of
+from precision.results.layers import SCALAR
 from precision.rounding import dtype_name
 
 _MANY = 4096
@@ -52,7 +53,7 @@ class OperatorCall:
 
     name: str
     inputs: tuple[str, ...]
-    """dtypes of its tensor arguments."""
+    """dtypes of its tensor arguments; those without dimensions, which promote no others, say so."""
     computed: tuple[str, ...]
     outputs: tuple[KeptOutput, ...]
     birth: Birth | None
@@ -187,7 +188,7 @@ class OperatorRecorder:
         self.into.append(
             OperatorCall(
                 name=name,
-                inputs=tuple(dtype_name(tensor.dtype) for tensor in inputs),
+                inputs=tuple(dtype_name(tensor.dtype) + ("" if tensor.dim() else SCALAR) for tensor in inputs),
                 computed=tuple(current.computed),
                 outputs=tuple(self._keep(tensor) for tensor in outputs),
                 birth=_birth(inputs, outputs, current) if self._finds_births else None,

@@ -20,6 +20,8 @@ SINGLE_MIN_ELEMENTS = 2**14
 CHUNK_ELEMENTS = 30 * ROW_ELEMENTS
 """120 KiB of float32: the handful of buffers a chunk needs stay in the second-level cache, and torch hands most work
 only of 2^15 elements and more to several threads."""
+SINGLE_CHUNK_ELEMENTS = 4 * CHUNK_ELEMENTS
+"""Of float32 chunks that are read once, from two buffers."""
 ACCELERATOR_CHUNK_ELEMENTS = 2**21
 """Large enough that starting a kernel costs little beside it, and small beside an accelerator's memory."""
 
@@ -104,19 +106,25 @@ def pair_chunks(
     flat_reference = reference.detach().reshape(-1)
     flat_candidate = candidate if isinstance(candidate, NumericFormat) else candidate.detach().reshape(-1)
     device = _device(reference, candidate)
+    single_elements = chunk_elements or SINGLE_CHUNK_ELEMENTS
     if chunk_elements is None:
         chunk_elements = CHUNK_ELEMENTS if device.type == "cpu" else ACCELERATOR_CHUNK_ELEMENTS
-    buffers = _Buffers(min(chunk_elements, flat_reference.numel()), device)
+    buffers = _Buffers(device)
     dtypes = {x.dtype for x in (reference, candidate) if isinstance(x, Tensor)}
     single = device.type == "cpu" and torch.float64 not in dtypes and flat_reference.numel() >= SINGLE_MIN_ELEMENTS
     start, total = 0, flat_reference.numel()
     while start < total:
-        elements = min(chunk_elements, total - start)
-        rows = elements - elements % ROW_ELEMENTS if single else 0
-        size = rows or elements
+        size = min(single_elements, total - start) // ROW_ELEMENTS * ROW_ELEMENTS if single else 0
         pair = flat_reference[start : start + size], _part(flat_candidate, start, size)
-        chunk = buffers.single_chunk(start, *pair) if rows else None
-        yield chunk or buffers.double_chunk(start, *pair)
+        chunk = buffers.single_chunk(start, *pair) if size else None
+        if chunk is not None:
+            yield chunk
+        else:
+            size = size or total - start
+            for first in range(start, start + size, chunk_elements):
+                elements = min(chunk_elements, start + size - first)
+                part = flat_reference[first : first + elements], _part(flat_candidate, first, elements)
+                yield buffers.double_chunk(first, *part)
         start += size
 
 
@@ -133,8 +141,7 @@ def _device(reference: Tensor, candidate: Tensor | NumericFormat) -> torch.devic
 class _Buffers:
     """Memory for one chunk, used again for the next."""
 
-    def __init__(self, size: int, device: torch.device) -> None:
-        self._size = size
+    def __init__(self, device: torch.device) -> None:
         self._device = device
         self._tensors: dict[torch.dtype, tuple[Tensor, Tensor]] = {}
 
@@ -161,15 +168,20 @@ class _Buffers:
         return _double_chunk(start, r, y)
 
     def _of(self, dtype: torch.dtype, size: int) -> tuple[Tensor, Tensor]:
+        """The first use is of the largest size."""
         if dtype not in self._tensors:
-            both = torch.empty(2, self._size + _APART, dtype=dtype, device=self._device)
+            both = torch.empty(2, size + _APART, dtype=dtype, device=self._device)
             self._tensors[dtype] = both[0], both[1]
         r, y = self._tensors[dtype]
         return r[:size], y[:size]
 
 
 def _as_single(x: Tensor, out: Tensor) -> Tensor:
-    return x if x.dtype == torch.float32 and x.device == out.device else out.copy_(x)
+    if x.dtype == torch.float32 and x.device == out.device:
+        return x.resolve_neg()  # as the imaginary part of a conjugate has it, which NumPy does not know
+    for start in range(0, x.numel(), CHUNK_ELEMENTS):  # in parts that torch does not share among threads
+        out[start : start + CHUNK_ELEMENTS].copy_(x[start : start + CHUNK_ELEMENTS])
+    return out
 
 
 def _widen(x: Tensor, *, out: Tensor) -> None:

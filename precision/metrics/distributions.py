@@ -10,7 +10,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from precision.formats import AnyFormat, ulp_format
-from precision.metrics.chunks import PairChunk, pair_chunks
+from precision.metrics.chunks import CHUNK_ELEMENTS, PairChunk, pair_chunks
 from precision.metrics.log_bins import BINNED, UNDER, ZERO, LogAxis, MagnitudeCounts, Magnitudes
 from precision.metrics.quantiles import QuantileSample
 from precision.metrics.single import SMALLEST_NORMAL
@@ -32,7 +32,7 @@ def distributions(
     fmt: AnyFormat,
     *,
     sample: QuantileSample,
-    chunk_elements: int | None = None,
+    chunk_elements: int = CHUNK_ELEMENTS,
 ) -> ErrorDistributions | None:
     """Histograms of the signed, absolute and ULP error, its ECDF, and error against magnitude; None if empty.
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -44,27 +45,46 @@ class WorstElements:
                 self._nonfinite.append((place, float(pairs.reference[i]), float(pairs.candidate[i])))
         least = -self._finite[-1][0] if len(self._finite) == self._limit else 0.0
         if chunk.max_abs_error > least:
-            places = self._largest(chunk.abs_error, above=least)
-            r, y = (x[places].double() for x in (chunk.reference, chunk.candidate))
-            columns = ((y - r).abs().neg().tolist(), places.tolist(), r.tolist(), y.tolist())
+            places = _places_above(chunk, least, limit=self._limit)
+            r, y = (_at(places, x) for x in (chunk.reference, chunk.candidate))
+            errors = np.abs(y - r)
+            kept = self._largest(errors)
+            columns = (x[kept].tolist() for x in (-errors, places, r, y))
             self._finite += [(e, chunk.index_of(i), *pair) for e, i, *pair in zip(*columns, strict=True)]
             self._finite = sorted(self._finite)[: self._limit]
 
-    def _largest(self, abs_error: Tensor, *, above: float) -> Tensor:
+    def _largest(self, errors: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
         """Places of the largest; among equal ones the first."""
-        values = abs_error.cpu().numpy()
-        places = np.flatnonzero(values > above)
-        if places.size > self._limit:
-            errors = values[places]
-            smallest_kept = np.partition(errors, -self._limit)[-self._limit]
-            larger, equal = np.flatnonzero(errors > smallest_kept), np.flatnonzero(errors == smallest_kept)
-            places = places[np.concatenate([larger, equal[: self._limit - larger.size]])]
-        return torch.from_numpy(places).to(abs_error.device)
+        if errors.size <= self._limit:
+            return np.arange(errors.size)
+        smallest_kept = np.partition(errors, -self._limit)[-self._limit]
+        larger, equal = np.flatnonzero(errors > smallest_kept), np.flatnonzero(errors == smallest_kept)
+        return np.concatenate([larger, equal[: self._limit - larger.size]])
 
     def result(self) -> tuple[ElementPair, ...]:
         """The worst pairs, worst first."""
         worst = [*self._nonfinite, *((place, r, y) for _, place, r, y in self._finite)][: self._limit]
         return tuple(_element(self._leaf, self._format, place=place, r=r, y=y) for place, r, y in worst)
+
+
+def _places_above(chunk: PairChunk, least: float, *, limit: int) -> npt.NDArray[np.intp]:
+    """Places of all errors above `least`, without some that cannot be among the `limit` largest of them."""
+    if not chunk.is_single:
+        return np.flatnonzero(chunk.abs_error.cpu().numpy() > least)
+    from precision.metrics import kernels  # only where there is much to compare: it takes a second to compile
+
+    r, y = chunk.reference.numpy(), chunk.candidate.numpy()
+    maxima = np.empty(-(-r.size // kernels.BLOCK), dtype=np.float32)
+    kernels.block_maxima(r, y, maxima)
+    # So many blocks have an error of at least this.
+    enough = float(np.partition(maxima, -limit)[-limit]) if maxima.size >= limit else 0.0
+    places = np.empty(r.size, dtype=np.int64)
+    return places[: kernels.places_above(r, y, maxima, (least, enough), places)]
+
+
+def _at(places: npt.NDArray[np.intp], x: Tensor) -> npt.NDArray[np.float64]:
+    chosen = x.numpy()[places] if x.device.type == "cpu" else x[torch.from_numpy(places).to(x.device)].cpu().numpy()
+    return chosen.astype(np.float64)
 
 
 def worst_integers(reference: Leaf, candidate: Leaf, fmt: AnyFormat) -> tuple[ElementPair, ...]:

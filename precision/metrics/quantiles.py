@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from precision.metrics.chunks import PairChunk
 
-SAMPLE_ELEMENTS = 2**22
-"""32 MiB of float64; sorted in a fraction of a second."""
+SAMPLE_ELEMENTS = 2**20
+"""8 MiB of float64, sorted in a tenth of a second; the rank of its 99th percentile is off by 0.01 % (one sigma)."""
 _FEW = 4
 """Quantiles for which looking for each is cheaper than sorting all."""
 

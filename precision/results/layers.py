@@ -171,11 +171,16 @@ class LayerRow(PackedResult):
         return any(pair.reference_dtype != pair.candidate_dtype for pair in self.inputs)
 
 
+SCALAR = " scalar"
+"""Marks a tensor without dimensions, which promotes no other."""
+FLOAT_BITS = {"bfloat16": 16, "float16": 16, "float32": 32, "float64": 64}
+
+
 class OperatorDtypes(PackedResult):
     """What one side's operator was given, computed in and returned."""
 
     inputs: tuple[str, ...]
-    """dtypes of its tensor arguments, in order."""
+    """dtypes of its tensor arguments, in order; a tensor without dimensions has `SCALAR` after its dtype."""
     computed: tuple[str, ...]
     """Floating-point dtypes that its kernels computed in, promotion and autocast included; a kernel may
     accumulate in a wider one. Empty where values were only moved, converted or made."""
@@ -184,8 +189,9 @@ class OperatorDtypes(PackedResult):
 
     @property
     def is_promoted(self) -> bool:
-        """Whether floating-point inputs of several dtypes met, so that some were widened without the code asking."""
-        return len({name for name in self.inputs if "float" in name}) > 1 and bool(self.computed)
+        """Whether an input was widened without the code asking, because a wider one met it, or by autocast."""
+        widest = max((FLOAT_BITS.get(name, 0) for name in self.computed), default=0)
+        return any(0 < FLOAT_BITS.get(name, 0) < widest for name in self.inputs)
 
 
 class OperatorErrors(PackedResult):
@@ -234,7 +240,7 @@ class Divergence(Result):
     """What the reference's code called or left next; None where it stopped."""
     candidate_next: str | None
     reference_skipped: tuple[str, ...]
-    """Modules that only the reference called there (the first few)."""
+    """Modules that the reference called from there on (the first few)."""
     candidate_skipped: tuple[str, ...]
     resumed: bool
     """Whether both returned from that call, so that comparing went on after it."""
@@ -321,6 +327,17 @@ class LayersReport(Result):
         """The errors of a row, or of the row whose tensors it handed on."""
         found = self.rows[row]
         return found.errors if found.same_as is None else self.rows[found.same_as].errors
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether everything was compared, and every element is the same on both sides."""
+        compared = [self.errors_of(at) for at, row in enumerate(self.rows) if row.outputs]
+        return (
+            self.stopped is None
+            and bool(compared)
+            and all(errors is not None and errors.is_exact for errors in compared)
+            and not any(row.integers_differ or row.uncompared for row in self.rows)
+        )
 
     def row_of(self, fqn: str, call: int = 1) -> int | None:
         """Index of the row of a module's call; None where there is none."""

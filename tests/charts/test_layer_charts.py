@@ -12,8 +12,8 @@ from precision.charts.error_tree import MAX_NODES, _tree_info
 from precision.charts.layer_corners import _corners_info
 from precision.charts.layer_errors import _octaves_info
 from precision.errors import InputError
-from precision.results import ErrorOctaves, LayersReport
-from tests.charts.odd_reports import REPORTS, report, row
+from precision.results import ErrorOctaves, LayerRow, LayersReport
+from tests.charts.odd_reports import REPORTS, corners, report, row
 
 MAX_JSON_BYTES = 500_000
 
@@ -25,7 +25,7 @@ def test_every_chart_draws_every_report(of: LayersReport) -> None:
         charts.plot_error_along_depth(of, "mxfp4_e2m1"),
         charts.plot_error_tree(of),
         *(charts.plot_layer_corners(each, "float16") for each in of.rows[:4]),
-        *(charts.plot_layer_errors(each.octaves, "float16") for each in of.rows[:4]),
+        *(charts.plot_layer_errors(each, "float16") for each in of.rows[:4]),
     ]
     for figure in figures:
         text = figure.to_json()
@@ -53,8 +53,38 @@ def test_a_format_with_scales_has_no_line_of_its_rounding() -> None:
 
 
 def test_infinities_come_first() -> None:
-    assert _depth_info(REPORTS["broken"], "float16", limit=1e-9).title == "Infinite or NaN from b on"
+    assert _depth_info(REPORTS["broken"], "float16", limit=1e-9).title == "Infinite or NaN in b and 1 later layer call"
     assert _tree_info(REPORTS["broken"]).title == "b returns infinities or NaNs"
+
+
+def test_what_a_module_itself_does_to_the_error_is_a_point_of_its_own() -> None:
+    leaf = row("attention.v", 1e-3, local=1e-3)
+    around = row("attention", 2e-2).model_copy(update={"is_leaf": False, "finished": 1})
+    same = LayerRow(
+        fqn="", call=1, type="Model", depth=0, parent=None, is_leaf=False, finished=2, same_as=1, octaves=None
+    )
+    both = report([leaf, around, same])
+    info = _depth_info(both, "bfloat16", limit=1e-2)
+    assert [point.name for point in info.points] == ["attention.v", "attention"]
+    assert info.title == "The error first passes 0.01 in attention"
+    assert _tree_info(both).title == "Largest relative error in attention: 0.02"
+
+
+def test_exact_is_only_said_where_everything_was_compared() -> None:
+    lost = row("a", 0.0, local=0.0, broken=1)
+    unknown = row("a", None)
+    for one in (lost, unknown):
+        assert "xact" not in _depth_info(report([one]), "float16", limit=None).title
+        assert "xact" not in _tree_info(report([one])).title
+    excluded = lost.model_copy(update={"corners": corners(0.0, 0.0).model_copy(update={"excluded_elements": 1})})
+    assert "xact" not in _corners_info(excluded, "float16").title
+    emptied = lost.model_copy(update={"octaves": ErrorOctaves(first=0, counts=(), zeros=7)})
+    assert "xact" not in _octaves_info(emptied, "float16").title
+
+
+def test_a_chart_with_nothing_but_infinities_draws() -> None:
+    figure = charts.plot_error_along_depth(report([row("a", None, broken=8)]), "int8", limit=None)
+    assert "Infinite or NaN in a" in figure.layout.title.text
 
 
 def test_of_thousands_of_layers_the_worst_are_drawn_in_order() -> None:
@@ -95,10 +125,11 @@ def test_the_corners_say_where_most_comes_from(local: float, inherited: float, s
 
 
 def test_the_octaves_count_everything_once() -> None:
-    info = _octaves_info(ErrorOctaves(first=-3, counts=(1, 5, 2), zeros=4, below=3), "float16")
+    octaves = ErrorOctaves(first=-3, counts=(1, 5, 2), zeros=4, below=3)
+    info = _octaves_info(row("a", 1e-3, broken=2).model_copy(update={"octaves": octaves}), "float16")
     assert info.edges == (0.125, 0.25, 0.5, 1.0)
-    assert info.title == "Most errors are between 0.25 and 0.5"
-    assert info.detail == "15 elements; 26.7 % exact, not drawn; 3 smaller ones not drawn"
+    assert info.title == "Errors are most often between 0.25 and 0.5"
+    assert info.detail == "15 elements; 26.7 % exact, not drawn; 3 smaller ones not drawn; 2 infinite or NaN left out"
 
 
 def test_an_unknown_format_is_refused() -> None:

@@ -222,7 +222,7 @@ def test_headroom_is_of_the_largest_value_least_first() -> None:
     assert [row.label for row in info.rows] == [f"layers.{at} output" for at in (4, 3, 2, 1, 0)]
     assert info.rows[1].headroom_bits == pytest.approx(math.log2(65504 / (1.5 * 2.0**17)))
     assert [row.overflows for row in info.rows] == [True, True, False, False, False]
-    assert info.title == "2 tensors of 5 exceed float16, layers.4 output by most"
+    assert info.title == "2 of 5 distinct tensors exceed float16, layers.4 output by most"
     assert window_of(format_named("float16")).overflows(info.rows[1].largest)
 
 
@@ -233,7 +233,7 @@ def test_headroom_draws_the_tensors_with_the_least() -> None:
     assert info.rows[0].headroom_bits == min(
         math.log2(format_named("bfloat16").max) - math.log2(each.largest or 1) for each in ranges.histograms
     )
-    assert "the 20 with the least of 50 tensors" in info.detail
+    assert "the 20 with the least of 50 distinct tensors" in info.detail
 
 
 def test_scaled_formats_have_no_headroom() -> None:

@@ -261,3 +261,21 @@ def test_formats_without_a_dtype_compare_and_come_apart(name: str, method: CastM
     assert first.corners.propagated.rmse == pytest.approx(first.errors.rmse, rel=1e-5)
     assert first.corners.activations_only is not None
     assert (first.corners.activations_only.rmse > 0) == (method is not CastMethod.WEIGHTS_ONLY)
+
+
+def test_a_module_that_changes_what_it_is_passed_by_name_is_not_taken_apart_wrongly() -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Linear(16, 16)
+            self.h = nn.LeakyReLU(0.01, inplace=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            activated: Tensor = self.h(input=self.a(x))
+            return activated
+
+    torch.manual_seed(0)
+    report = lockstep(Named(), torch.randn(64, 16), name="bfloat16", decompose=True)
+    row = row_named(report, "h")
+    assert row.corners is None
+    assert "changes its input" in row.corners_missing

@@ -271,3 +271,33 @@ def test_the_recorder_clears_away_what_is_gone() -> None:
             torch.ones(1).add(1)
             recorder.into.clear()
     assert len(recorder._makers) + len(recorder._kept) < 5000
+
+
+def promoted(report: LayersReport) -> set[str]:
+    """Operators of the candidate that widened an input."""
+    return {
+        operator.name
+        for operator in report.operators
+        if operator.candidate_dtypes is not None and report.operator_dtypes[operator.candidate_dtypes].is_promoted
+    }
+
+
+def test_only_what_is_widened_counts_as_promoted() -> None:
+    class Mixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(8, 8)
+            self.table = torch.ones(8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            scaled = self.linear(x) / torch.tensor(2.5)
+            return torch.where(scaled > 0, scaled, torch.tensor(-1.0)) + self.table
+
+    report = lockstep(Mixed(), torch.randn(4, 8), name="bfloat16", operators=True)
+    assert promoted(report) == {"add"}
+
+
+def test_autocast_that_narrows_is_no_promotion() -> None:
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8), nn.LayerNorm(8))
+    report = lockstep(model, torch.randn(4, 8), name="bfloat16", method=CastMethod.AUTOCAST, operators=True)
+    assert promoted(report) == {"layer_norm"}

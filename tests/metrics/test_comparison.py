@@ -187,3 +187,12 @@ def test_an_output_longer_than_a_chunk() -> None:
     assert result.outputs[0].metrics.max_abs_error_index == (int(error.argmax()),)
     assert result.outputs[0].worst[0].abs_error == metrics.max_abs_error
     assert metrics == result.rounding_floor
+
+
+def test_a_large_output_with_torchs_negative_bit_is_compared() -> None:
+    spectrum = torch.fft.rfft(torch.randn(40_000, generator=torch.Generator().manual_seed(0)))
+    output = spectrum.conj().imag
+    assert output.is_neg()
+    found = compare_outputs(reference=output, candidate=output.half(), repeat=output, fmt=format_named("float16"))
+    assert found.overall.rmse == found.rounding_floor.rmse
+    assert found.repeat_floor.exact_share == 1

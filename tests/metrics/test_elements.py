@@ -131,3 +131,24 @@ def test_the_ulp_is_that_of_the_format_at_the_reference(r: float, quantum: int) 
     reference = torch.tensor([r], dtype=torch.float64)
     (pair,) = preview(leaf(reference), leaf(reference + 3 * 2.0**quantum), FLOAT16)
     assert pair.ulp_error == pytest.approx(3.0, rel=1e-9)
+
+
+@pytest.mark.parametrize("limit", [3, 20])
+@pytest.mark.parametrize("kind", ["noise", "grid", "constant", "one", "rising"])
+def test_the_worst_of_a_large_output_agree_with_a_plain_sort(kind: str, limit: int) -> None:
+    reference = torch.randn(300_001, generator=torch.Generator().manual_seed(0))
+    candidate = {
+        "noise": reference.half(),
+        "grid": (reference * 8).round() / 8,
+        "constant": reference * 0,
+        "one": reference.index_fill(0, torch.tensor([200_000]), 7.0),
+        "rising": reference + torch.linspace(0, 1, 300_001),
+    }[kind]
+    if kind == "constant":
+        reference = torch.ones_like(reference)
+    found = WorstElements(FLOAT16, leaf(reference), limit=limit)
+    for chunk in pair_chunks(reference, candidate):
+        found.update(chunk)
+    error = (candidate.double() - reference.double()).abs()
+    order = torch.argsort(error, descending=True, stable=True)[:limit].tolist()
+    assert [pair.index for pair in found.result()] == [(i,) for i in order if error[i] > 0]
