@@ -74,11 +74,11 @@ def _number(label: str, *, key: str, default: str, help_text: str) -> ExactNumbe
 
 
 def _format() -> AnyFormat | None:
-    names = [fmt.name for fmt in ALL_FORMATS]
+    names, sidebar = [fmt.name for fmt in ALL_FORMATS], state.choice("dtype")
     chosen = st.selectbox(
         "Number format",
         names,
-        index=names.index("float16"),
+        index=names.index(sidebar if sidebar in names else "float16"),
         key="number_format",
         bind="query-params",
         accept_new_options=True,

@@ -72,7 +72,7 @@ def settings_of(arguments: argparse.Namespace) -> dict[str, object]:
 def _add_settings(command: argparse.ArgumentParser) -> None:
     for name, text in _SETTINGS.items():
         default = RunSpec.model_fields[name].default
-        shown = "the model's own" if default is None else default
+        shown = "the model's own" if default is None else default or "none"
         command.add_argument(
             f"--{name}", default=argparse.SUPPRESS, metavar=name.upper(), help=f"{text} (default: {shown})"
         )

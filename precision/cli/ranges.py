@@ -25,7 +25,8 @@ def ranges_text(result: RangesResult) -> str:
         [*_values(ranges, table, tensor), *([_fit(table, tensor, judged)] if judged else [])]
         for tensor in ranges.tensors
     ]
-    return paragraphs(heading(result), warnings_text(*result.warnings), columns([header, *rows]))
+    note = "" if judged else f"{result.spec.dtype} has scales for parts of a tensor: a histogram cannot judge it."
+    return paragraphs(heading(result), warnings_text(*result.warnings), columns([header, *rows]), note)
 
 
 def _values(ranges: Ranges, table: FitTable, tensor: TensorRange) -> list[str]:

@@ -26,7 +26,7 @@ def test_a_deep_link_may_be_the_very_first_request(
         measured("from the start of the server until its first result", time.monotonic() - fresh.started_at)
         for path, finding in (("/layers", "tensors change"), ("/", "TinyNet in float16"), ("/errors", "off by")):
             assert finding in visit.open(path).result()
-            expect(visit.picker("Model")).to_be_visible()
+            expect(visit.picker("Model")).to_be_visible(timeout=PATIENCE_MS)
             expect(visit.page.get_by_test_id("stSidebarNavLink")).to_contain_text(NAVIGATION)
             assert "page not found" not in visit.page.locator("body").inner_text().casefold()
         assert visit.complaints == []

@@ -15,15 +15,14 @@ def shows_no_trace(visit: Visit) -> bool:
     return "Traceback" not in text and "Error:" not in text
 
 
-@pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize(
-    ("link", "message"),
+    ("path", "link", "message"),
     [
-        ({"dtype": "float13"}, "Unknown format 'float13'"),
-        ({"model": "nope"}, "Unknown model 'nope'"),
-        ({"batch": "99999"}, "4096"),
+        *((path, {"dtype": "float13"}, "Unknown format 'float13'") for path in PAGES),
+        ("/", {"model": "nope"}, "Unknown model 'nope'"),
+        ("/", {"batch": "99999"}, "4096"),
     ],
-    ids=["dtype", "model", "batch"],
+    ids=[*PAGES, "model", "batch"],
 )
 def test_a_malformed_link_is_explained_and_one_click_leads_on(
     path: str, link: dict[str, str], message: str, dashboard: Dashboard, visitors: Visitors

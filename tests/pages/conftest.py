@@ -12,14 +12,8 @@ from pages.ui.job import engine
 from precision.engine import Engine
 
 APP = str(Path(__file__).parents[2] / "app.py")
-PAGES = (
-    "pages/overview.py",
-    "pages/layers.py",
-    "pages/errors.py",
-    "pages/propagation.py",
-    "pages/ranges.py",
-    "pages/number_formats.py",
-)
+COMPARISON_PAGES = ("pages/overview.py", "pages/layers.py", "pages/errors.py")
+PAGES = (*COMPARISON_PAGES, "pages/propagation.py", "pages/ranges.py", "pages/number_formats.py")
 PATIENCE_S = 120
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from precision.engine import Engine
-from tests.pages.conftest import PAGES, opened, settled
+from tests.pages.conftest import COMPARISON_PAGES, PAGES, opened, settled
 
 pytestmark = pytest.mark.usefixtures("running_engine")
 
@@ -19,7 +19,7 @@ def test_opens_cold_with_the_sidebar_and_a_result(page: str) -> None:
     assert not app.error
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", COMPARISON_PAGES)
 @pytest.mark.parametrize(
     "link",
     [
@@ -88,7 +88,7 @@ def test_a_method_that_cannot_give_the_format_gives_way() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(value.values()),
 )
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", COMPARISON_PAGES)
 def test_a_malformed_link_is_explained_and_never_followed_silently(
     page: str, link: dict[str, str], message: str
 ) -> None:

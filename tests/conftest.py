@@ -1,0 +1,15 @@
+"""What `make fast` leaves out beside the browser."""
+
+from __future__ import annotations
+
+import pytest
+
+PATIENT = ("tests/engine/", "tests/pages/", "tests/lockstep/test_zoo.py", "tests/test_cli")
+"""Tests that start processes, run whole pages, or every exhibit of the zoo."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow whatever lies in a place that takes patience."""
+    for item in items:
+        if item.nodeid.startswith(PATIENT):
+            item.add_marker(pytest.mark.slow)
