@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-PATIENT = ("tests/engine/", "tests/pages/", "tests/lockstep/test_zoo.py", "tests/test_cli")
-"""Tests that start processes, run whole pages, or every exhibit of the zoo."""
+PATIENT = (
+    *("tests/engine/", "tests/pages/", "tests/test_cli", "tests/test_imports.py"),
+    *("tests/lockstep/test_zoo.py", "tests/lockstep/test_modules.py", "tests/models/test_huggingface.py"),
+)
+"""Tests that start processes, run whole pages, or whole models by the dozen."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
