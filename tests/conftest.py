@@ -7,8 +7,9 @@ import pytest
 PATIENT = (
     *("tests/engine/", "tests/pages/", "tests/test_cli", "tests/test_imports.py"),
     *("tests/lockstep/test_zoo.py", "tests/lockstep/test_modules.py", "tests/models/test_huggingface.py"),
+    *("tests/test_rounding.py", "tests/test_scaled_rounding.py"),
 )
-"""Tests that start processes, run whole pages, or whole models by the dozen."""
+"""Tests that start processes, run whole pages or models by the dozen, or round millions of values."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
