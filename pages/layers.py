@@ -64,18 +64,15 @@ def dtype_flow(part: str) -> None:
     promoted = sum(flow.is_promoted for _, flow in layer_rows.flows(report))
     if part == "operators":
         one_sided = sum(operator.only is not None for operator in report.operators)
-        finding = f"{len(report.operators):,} operators: {promoted:,} promote silently, {one_sided:,} in one model only"
+        found = [f"{promoted:,} promote silently", f"{one_sided:,} in one model only"]
+        if lowered := sum(flow.is_lowered for _, flow in layer_rows.flows(report)):
+            found.insert(0, f"{lowered:,} lowered by autocast")
+        finding = f"{len(report.operators):,} operators: {', '.join(found)}"
     else:
         low = sum(layer_rows.returns_other_dtype(row) for row in report.rows)
         finding = f"{low:,} of {len(report.rows):,} module calls return another dtype than the reference's"
     frame.header(finding, result)
-    find = st.text_input(
-        "Find a layer",
-        key="find",
-        bind="query-params",
-        placeholder="part of its name or type",
-        help="Shows the rows that contain these letters.",
-    )
+    find = frame.find_box("layer", in_what="name or type")
     table = (
         layer_rows.operators(report, find=find) if part == "operators" else layer_rows.activations(report, find=find)
     )
@@ -114,13 +111,7 @@ def stored_tensors() -> None:
 def tensor_table(audit: CastAudit, *, name: str) -> None:
     """The audit as a sortable table, narrowed by name and by what happened."""
     left, right = st.columns([2, 3])
-    find = left.text_input(
-        "Find a tensor",
-        key="find",
-        bind="query-params",
-        placeholder="part of its name, kind or dtype",
-        help="Shows the rows that contain these letters.",
-    )
+    find = frame.find_box("tensor", in_what="name, kind or dtype", place=left)
     which = right.radio("Show", FILTERS, key="show", bind="query-params", horizontal=True)
     rows = [tensor for tensor in audit.tensors if _matches(tensor, find) and _is(which, tensor)]
     st.caption(f"{len(rows)} of {len(audit.tensors)} tensors.")

@@ -15,10 +15,10 @@ from precision.charts import (
     plot_timing,
 )
 from precision.names import escape_markdown, for_markdown
-from precision.results import CastAudit, CompareResult, OutputComparison
+from precision.results import CastAudit, CompareResult, OutputComparison, Verdict
 from precision.speed import compare_speed
 from precision.units import bytes_text, change_text, number_text, seconds_text
-from precision.verdict import Verdict, judge
+from precision.verdict import judge
 
 SHORT_TABLE = 15
 """A table of up to this many rows is shown whole."""

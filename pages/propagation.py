@@ -198,13 +198,7 @@ def worst_elements(row: LayerRow, *, name: str) -> None:
 
 def calls(report: LayersReport, *, name: str) -> None:
     """Every module call as a sortable table."""
-    find = st.text_input(
-        "Find a layer",
-        key="find",
-        bind="query-params",
-        placeholder="part of its name or type",
-        help="Shows the rows that contain these letters.",
-    )
+    find = frame.find_box("layer", in_what="name or type")
     table = layer_rows.table(report, find=find)
     st.caption(f"{len(table):,} of {len(report.rows):,} module calls.")
     downloads.table(table, name=name, key="layers", alt="Errors of every module call", column_config=layer_rows.NUMBERS)

@@ -112,13 +112,7 @@ def pick_limits() -> FitLimits:
 def pick_tensors(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> list[TensorRange]:
     """The rows to show."""
     left, right = st.columns([2, 3])
-    find = left.text_input(
-        "Find a tensor",
-        key="find",
-        bind="query-params",
-        placeholder="part of its name or module type",
-        help="Shows the rows that contain these letters.",
-    )
+    find = frame.find_box("tensor", in_what="name or module type", place=left)
     which = right.radio("Show", WHICH, key="values", bind="query-params", horizontal=True)
     found = [
         tensor

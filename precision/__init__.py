@@ -6,9 +6,9 @@
 
 from precision.errors import ForwardError, InputError, PrecisionError, UnsupportedError
 from precision.formats import FORMATS, NumericFormat, format_named
-from precision.results import CompareResult
+from precision.results import CompareResult, Verdict
 from precision.spec import CastMethod, RunSpec
-from precision.verdict import Verdict, judge
+from precision.verdict import judge
 
 __all__ = [
     "FORMATS",

@@ -12,10 +12,11 @@ from precision.casting.methods import CastModel
 from precision.cost import time_side_by_side
 from precision.errors import ForwardError
 from precision.metrics.comparison import compare_outputs
-from precision.preparation import Prepared, failure_of, prepare
+from precision.preparation import Prepared, failure_of, module_progress, prepare
 from precision.progress import Progress, Silent
 from precision.results import CompareResult, Comparison, Cost
 from precision.spec import RunSpec
+from precision.verdict import judge
 
 _SILENT = Silent()
 
@@ -37,7 +38,7 @@ def compare(spec: RunSpec, progress: Progress = _SILENT) -> CompareResult:
     started = time.monotonic()
     run, result = _audited(spec, progress)
     result = _measure(run, result)
-    return result.model_copy(update={"elapsed_s": time.monotonic() - started})
+    return result.model_copy(update={"verdict": judge(result), "elapsed_s": time.monotonic() - started})
 
 
 def audit_cast(spec: RunSpec, progress: Progress = _SILENT) -> CompareResult:
@@ -97,14 +98,7 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
 def _forward(run: Prepared, model: CastModel, stage: str, start: float, end: float) -> tuple[object, float]:
     """Output and seconds of one pass, reporting progress at every module call."""
     run.progress.step(stage, start)
-    total = sum(1 for module in model.stored.modules() if not any(True for _ in module.children())) or 1
-    calls = 0
-
-    def on_module(name: str) -> None:
-        nonlocal calls
-        calls += 1
-        run.progress.step(stage, start + (end - start) * min(calls / total, 1.0), name)
-
+    on_module = module_progress(run.progress, model, stage=stage, start=start, end=end)
     began = time.monotonic()
     output = model(run.loaded.args, run.loaded.kwargs, on_module=on_module)
     return output, time.monotonic() - began

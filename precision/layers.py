@@ -22,11 +22,12 @@ def compare_layers(spec: RunSpec, progress: Progress = _SILENT) -> LayersResult:
     """Run both models side by side, and measure what differs after every module and every operator.
 
     A forward that raises does not lose what was measured before it: the result then has a `failure`, and its report
-    what was compared until then.
+    what was compared until then. What is compared so far is handed to `progress` now and then, for runs that end
+    otherwise.
 
     Args:
         spec: what to run.
-        progress: told of each module; may raise `JobCancelledError` to stop.
+        progress: told of each module, handed partial results; may raise `JobCancelledError` to stop.
 
     Raises:
         InputError: the spec asks for something that this machine or this model does not have.
@@ -40,7 +41,14 @@ def compare_layers(spec: RunSpec, progress: Progress = _SILENT) -> LayersResult:
     def on_call(name: str, fraction: float) -> None:
         progress.step(stage, _CAST + (1 - _CAST) * fraction, name)
 
-    report, failure = None, None
+    report: LayersReport | None = None
+    failure = None
+
+    def on_partial(partial: LayersReport) -> None:
+        nonlocal report
+        report = partial
+        progress.partial(LayersResult(**dict(run.head), report=partial))
+
     try:
         report = run_lockstep(
             run.reference,
@@ -52,6 +60,7 @@ def compare_layers(spec: RunSpec, progress: Progress = _SILENT) -> LayersResult:
             decompose=True,
             verify=True,
             on_call=on_call,
+            on_partial=on_partial,
         )
         failure = _failure(report, stage)
     except (MemoryError, torch.OutOfMemoryError) as error:

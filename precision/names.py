@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Container
 
 NAME_CHARACTERS = 60
 """Longest name in a chart or a sentence; tables show names whole (`plain(name, limit=None)`)."""
@@ -45,6 +46,21 @@ def _shown(character: str) -> str:
     if category in _SPACES or character in "\t\n\r":
         return " "
     return "" if category in _INVISIBLE else character
+
+
+def enclosing(fqn: str, known: Container[str]) -> str:
+    """The innermost of the `known` modules that `fqn` lies in; the model itself, "", where none is named.
+
+    >>> enclosing("encoder.layers.0.weight", {"encoder", "encoder.layers.0"})
+    'encoder.layers.0'
+    >>> enclosing("weight", {"encoder"})
+    ''
+    """
+    while "." in fqn:
+        fqn = fqn.rpartition(".")[0]
+        if fqn in known:
+            return fqn
+    return ""
 
 
 def for_plotly(name: str, *, limit: int | None = NAME_CHARACTERS) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -18,7 +19,7 @@ from precision.errors import ForwardError, UnsupportedError
 from precision.formats import format_named
 from precision.models.loading import LoadedModel, load
 from precision.progress import Progress
-from precision.results import Environment, Failure, RunResult
+from precision.results import DeviceInfo, Environment, Failure, RunResult
 from precision.spec import RunSpec
 
 
@@ -62,23 +63,55 @@ def prepare(spec: RunSpec, progress: Progress) -> Prepared:
         dtype=reference.input_dtype,
         low_dtype=candidate.input_dtype,
     )
-    head = RunResult(
+    head = head_of(spec, loaded, candidate, device_info)
+    head = head.model_copy(
+        update={
+            "warnings": (*head.warnings, *input_warnings(candidate, loaded.args, loaded.kwargs)),
+            "elapsed_s": time.monotonic() - started,
+        }
+    )
+    return Prepared(spec=spec, loaded=loaded, reference=reference, candidate=candidate, head=head, progress=progress)
+
+
+def head_of(spec: RunSpec, loaded: LoadedModel, model: CastModel, device: DeviceInfo) -> RunResult:
+    """What every analysis says of its run before it ran; no time has passed yet.
+
+    Args:
+        spec: what is run.
+        loaded: the model as it was loaded.
+        model: its cast whose arithmetic and warnings count.
+        device: where it runs.
+    """
+    return RunResult(
         spec=spec,
         model=loaded.description,
         input=loaded.input,
-        device=device_info,
+        device=device,
         environment=environment(),
-        execution=candidate.execution,
+        execution=model.execution,
         failure=None,
-        warnings=(
-            *random_warnings(loaded),
-            *loaded.warnings,
-            *candidate.warnings,
-            *input_warnings(candidate, loaded.args, loaded.kwargs),
-        ),
-        elapsed_s=time.monotonic() - started,
+        warnings=(*random_warnings(loaded), *loaded.warnings, *model.warnings),
+        elapsed_s=0.0,
     )
-    return Prepared(spec=spec, loaded=loaded, reference=reference, candidate=candidate, head=head, progress=progress)
+
+
+def module_progress(
+    progress: Progress, model: CastModel, *, stage: str, start: float, end: float
+) -> Callable[[str], None]:
+    """Reports the calls of the modules of `model` as a stage that goes from `start` to `end` of the whole.
+
+    Returns:
+        What to call with each module's fqn; raises `JobCancelledError` where `progress` does.
+    """
+    total = sum(1 for module in model.stored.modules() if not any(True for _ in module.children())) or 1
+    calls = 0
+
+    def on_module(fqn: str) -> None:
+        nonlocal calls
+        calls += 1
+        progress.step(stage, start + (end - start) * min(calls / total, 1.0), fqn)
+
+    return on_module
 
 
 def failure_of(error: Exception, stage: str) -> Failure:

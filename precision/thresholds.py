@@ -60,6 +60,10 @@ def violations(comparison: Comparison, thresholds: Sequence[Threshold]) -> tuple
     return (*uncovered, *(found for each in thresholds if (found := each.violation(metrics))))
 
 
+_SETTINGS = ("relative_tolerance", "absolute_tolerance", "quantile_elements")
+"""Metrics that depend on the format and the size of the output alone."""
+
+
 def parse_threshold(text: str, *, higher_is_better: bool) -> Threshold:
     """A threshold from `metric=value`.
 
@@ -74,6 +78,8 @@ def parse_threshold(text: str, *, higher_is_better: bool) -> Threshold:
     if not separator:
         raise InputError(f"{text!r} is no limit. Write metric=value, such as mean_abs_error=1e-3.")
     metric = metric_named(name)
+    if name in _SETTINGS:
+        raise InputError(f"{name} is how the comparison was made, not what it found. Limit an error, such as rmse.")
     if metric.higher_is_better is not None and metric.higher_is_better != higher_is_better:
         better, option = ("higher", "--fail-below") if metric.higher_is_better else ("lower", "--fail-above")
         raise InputError(f"{name}: {better} is better, so its limit is set by {option}.")

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from precision.formats import AnyFormat, format_named, ulp_format
-from precision.results import CompareResult, Comparison, ErrorMetrics
-
-Word = Literal[
-    "exact",
-    "below noise",
-    "rounding only",
-    "amplified",
-    "decisions changed",
-    "broken",
-    "finer than the reference",
-    "not measured",
-]
+from precision.results import CompareResult, Comparison, ErrorMetrics, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,15 +17,6 @@ class Yardsticks:
     """Errors up to this many rounding floors are called rounding only."""
     broken_below_db: float = 10.0
     """Below this signal-to-noise ratio an output is called broken."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """One word, the sentence that says it of this run, and the rule that gave it."""
-
-    word: Word
-    sentence: str
-    rule: str
 
 
 def judge(result: CompareResult, limits: Yardsticks | None = None) -> Verdict:

@@ -17,6 +17,7 @@ from precision.models.catalogue import CATALOGUE
 from precision.results import CompareResult, Failure
 from precision.spec import RunSpec
 from precision.units import number_text
+from precision.verdict import judge
 
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "precision"]
@@ -58,6 +59,11 @@ def test_compare_gives_the_numbers_of_the_article(tinynet: CompareResult) -> Non
     errors = tinynet.comparison.overall
     assert errors.max_abs_error == TINYNET_MAX_ABS_ERROR
     assert errors.mean_abs_error == pytest.approx(TINYNET_MEAN_ABS_ERROR, rel=1e-3)
+
+
+def test_compare_prints_the_verdict_as_json_too(tinynet: CompareResult) -> None:
+    assert tinynet.verdict == judge(tinynet)
+    assert tinynet.verdict.word == "rounding only"
 
 
 def test_compare_lists_every_parameter_before_and_after(tinynet: CompareResult) -> None:

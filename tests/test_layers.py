@@ -6,41 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from precision import layers, preparation
+from precision import layers
 from precision.errors import InputError, JobCancelledError
 from precision.layers import compare_layers
-from precision.models.loading import LoadedModel, load
+from precision.lockstep import director
 from precision.results import RunResult
 from precision.results.layers import LayersResult
 from precision.spec import RunSpec
 from tests.awkward_models import Float32Mask
+from tests.runs import Recorder, with_model
 from tests.zoo import Masked
-
-
-class Recorder:
-    """Progress that remembers, and stops where it is told to."""
-
-    def __init__(self, stop_at: str | None = None) -> None:
-        self.steps: list[tuple[str, float, str]] = []
-        self._stop_at = stop_at
-
-    def step(self, stage: str, fraction: float, detail: str = "") -> None:
-        self.steps.append((stage, fraction, detail))
-        if self._stop_at is not None and self._stop_at in (stage, detail):
-            raise JobCancelledError("enough")
-
-    def partial(self, result: RunResult) -> None:
-        """Keep nothing."""
-
-
-def with_model(monkeypatch: pytest.MonkeyPatch, module: nn.Module, *args: torch.Tensor) -> None:
-    """Have `compare_layers` load this module instead of the spec's."""
-
-    def loaded(spec: RunSpec) -> LoadedModel:
-        usual = load(RunSpec())
-        return LoadedModel(module.eval(), args, {}, usual.description, usual.input, None)
-
-    monkeypatch.setattr(preparation, "load", loaded)
 
 
 def test_tinynet_layer_by_layer() -> None:
@@ -63,9 +38,9 @@ def test_tinynet_layer_by_layer() -> None:
     assert all(row.corners is not None for row in report.rows if row.is_leaf)
     assert report.observer is not None
     assert not report.observer.changed
-    fractions = [fraction for _, fraction, _ in progress.steps]
+    fractions = progress.fractions
     assert fractions == sorted(fractions)
-    assert next(detail for _, _, detail in progress.steps if detail) == "token_embedding"
+    assert next(filter(None, progress.details)) == "token_embedding"
     assert LayersResult.model_validate_json(result.model_dump_json()) == result
 
 
@@ -73,6 +48,49 @@ def test_tinynet_layer_by_layer() -> None:
 def test_cancelling_ends_it(stage: str) -> None:
     with pytest.raises(JobCancelledError, match="enough"):
         compare_layers(RunSpec(), Recorder(stop_at=stage))
+
+
+def test_what_ends_a_run_leaves_the_rows_compared_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(director, "FIRST_PARTIAL_S", 0.0)
+    monkeypatch.setattr(director, "PARTIAL_GROWTH", 0.0)
+    whole = compare_layers(RunSpec()).report
+    progress = Recorder(stop_at="layernorm_2")
+    with pytest.raises(JobCancelledError, match="enough"):
+        compare_layers(RunSpec(), progress)
+    partial = progress.partials[-1]
+    assert isinstance(partial, LayersResult)
+    assert whole is not None
+    assert partial.report is not None
+    kept = [row.fqn for row in partial.report.rows if row.finished is not None]
+    assert kept == ["token_embedding", "linear_1", "layernorm_1", "linear_2"]
+    for fqn in kept:
+        row, same = partial.report.row_of(fqn), whole.row_of(fqn)
+        assert row is not None
+        assert row == same
+    assert LayersResult.model_validate_json(partial.model_dump_json()) == partial
+
+
+def test_memory_that_runs_out_late_keeps_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(Recorder):
+        def partial(self, result: RunResult) -> None:
+            super().partial(result)
+            if len(self.partials) == 3:
+                raise MemoryError("full")
+
+    monkeypatch.setattr(director, "FIRST_PARTIAL_S", 0.0)
+    monkeypatch.setattr(director, "PARTIAL_GROWTH", 0.0)
+    result = compare_layers(RunSpec(), Full())
+    assert result.failure is not None
+    assert result.report is not None
+    assert sum(row.finished is not None for row in result.report.rows) == 3
+
+
+def test_partial_results_come_at_growing_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(director, "FIRST_PARTIAL_S", 0.0)
+    monkeypatch.setattr(director, "PARTIAL_GROWTH", 1e9)
+    progress = Recorder()
+    compare_layers(RunSpec(), progress)
+    assert len(progress.partials) == 1
 
 
 def test_a_failure_keeps_what_was_compared_and_the_remedy_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:

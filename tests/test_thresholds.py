@@ -97,6 +97,7 @@ def test_equal_infinities_pass() -> None:
         ("mean_abs_error=nan", False, "the limit must be a number"),
         ("mean_abs_error=", False, "the limit must be a number"),
         ("sqnr_db=40", False, "higher is better, so its limit is set by --fail-below"),
+        ("relative_tolerance=1", False, "not what it found"),
         ("mean_abs_error=1", True, "lower is better, so its limit is set by --fail-above"),
     ],
 )

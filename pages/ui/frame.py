@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import downloads
 from pages.ui.job import run_again, say_failure
@@ -90,6 +91,23 @@ def metric_help(name: str) -> str:
     """The definition of a metric, for a hover text."""
     definition = metric_named(name)
     return escape_markdown(definition.definition)
+
+
+def find_box(what: str, *, in_what: str, place: DeltaGenerator | None = None) -> str:
+    """What to narrow a table to: letters that a row contains, in the page's link.
+
+    Args:
+        what: is looked for, such as "layer".
+        in_what: the parts of a row that are searched.
+        place: where to put the box, if not next on the page.
+    """
+    return (place or st).text_input(
+        f"Find a {what}",
+        key="find",
+        bind="query-params",
+        placeholder=f"part of its {in_what}",
+        help="Shows the rows that contain these letters.",
+    )
 
 
 def pick_output(outputs: tuple[OutputComparison, ...]) -> OutputComparison:

@@ -52,8 +52,8 @@ def worst(report: LayersReport) -> int:
 
 def table(report: LayersReport, *, find: str) -> pd.DataFrame:
     """One row a module call, narrowed to those whose name or type contains `find`."""
-    rows = []
-    for at, (row, name) in enumerate(zip(report.rows, labels(report), strict=True)):
+    rows, names = [], labels(report)
+    for at, (row, name) in enumerate(zip(report.rows, names, strict=True)):
         if find.casefold() not in f"{name} {row.type}".casefold():
             continue
         errors, corners = report.errors_of(at), row.corners
@@ -71,18 +71,17 @@ def table(report: LayersReport, *, find: str) -> pd.DataFrame:
                 "exact share": errors and errors.exact_share,
                 "new NaN or ±inf": errors and errors.cand_only_nonfinite,
                 "elements": errors and errors.elements,
-                "remark": _remark(report, at),
+                "remark": _remark(row, names),
             }
         )
     return pd.DataFrame(rows, columns=None if rows else ["layer"])
 
 
-def _remark(report: LayersReport, at: int) -> str:
-    row = report.rows[at]
+def _remark(row: LayerRow, names: list[str]) -> str:
     if row.finished is None:
         return "had not returned when the run stopped"
     if row.same_as is not None:
-        return f"the tensors of {label(report, row.same_as)}"
+        return f"the tensors of {names[row.same_as]}"
     return "; ".join(filter(None, (*row.uncompared, row.corners_missing if row.is_leaf else "")))
 
 
@@ -146,7 +145,7 @@ def operators(report: LayersReport, *, find: str, rows: set[int] | None = None) 
             "max absolute error": operator.errors and operator.errors.max_abs_error,
             "new NaN or ±inf": operator.errors and operator.errors.cand_only_nonfinite,
             "shape": " × ".join(map(str, operator.shape)) or "scalar",
-            "remark": f"only the {operator.only} does this" if operator.only else "",
+            "remark": operator.only_text,
         }
         for operator in wanted
     ]
@@ -156,13 +155,13 @@ def operators(report: LayersReport, *, find: str, rows: set[int] | None = None) 
 def _flow(report: LayersReport, operator: OperatorRow) -> dict[str, str]:
     place = operator.candidate_dtypes if operator.candidate_dtypes is not None else operator.reference_dtypes
     if place is None:
-        return {"inputs": "", "computed in": "", "output": "", "promoted": ""}
+        return {"inputs": "", "computed in": "", "output": "", "converted": ""}
     flow: OperatorDtypes = report.operator_dtypes[place]
     return {
         "inputs": ", ".join(dict.fromkeys(flow.inputs)),
-        "computed in": ", ".join(flow.computed) or "only moves values",
+        "computed in": flow.computed_text,
         "output": flow.output,
-        "promoted": "silently promoted" if flow.is_promoted else "",
+        "converted": flow.converted_text,
     }
 
 

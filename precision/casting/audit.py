@@ -82,10 +82,11 @@ class _Pairs:
         return tuple(self._row(name, compared) for name in self.old)
 
     def _row(self, name: str, compared: dict[tuple[int, int], StoredValues]) -> TensorAudit:
-        old, new = self.old[name].tensor, self.new[name].tensor
+        before = self.old[name]
+        old, new = before.tensor, self.new[name].tensor
         tied_to = self.spans_before.tied_to(name)
-        owner = self.owners[self.old[name].module]
-        held = id(owner) not in self.kept and is_held(self.old[name], self.fmt, self.method)
+        owner = self.owners[before.module]
+        held = id(owner) not in self.kept and is_held(old, before.kind, self.fmt, self.method)
         estimate = estimated_bytes(new, self.fmt, owner) if held else None
         changed = held or old.dtype != new.dtype
         same = (id(old), id(new))

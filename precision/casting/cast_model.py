@@ -108,9 +108,9 @@ class CastModel:
             if id(child) in kept:
                 continue
             if self.rounded_to is not None:
-                child.register_forward_hook(lambda _module, _inputs, output: self._rounded(output))
+                child.register_forward_hook(lambda _module, _inputs, output: self.rounded(output))
             if self.quantized_to is not None and _holds_matrix(child) and not isinstance(child, Kept):
-                child.register_forward_pre_hook(self._quantized, with_kwargs=True)
+                child.register_forward_pre_hook(self.quantized, with_kwargs=True)
         return module
 
     def _inputs(
@@ -120,18 +120,22 @@ class CastModel:
             dtype = self.input_dtype if tensor.is_floating_point() else tensor.dtype
             return tensor.detach().to(device=self.device, dtype=dtype, copy=True)
 
-        return self._rounded(map_tensors((tuple(args), dict(kwargs)), moved))
+        return self.rounded(map_tensors((tuple(args), dict(kwargs)), moved))
 
-    def _rounded(self, structure: T) -> T:
+    def rounded(self, structure: T) -> T:
+        """A copy of a structure whose floating-point tensors are rounded to `rounded_to`; itself without one."""
         fmt = self.rounded_to
         if fmt is None:
             return structure
         return map_tensors(structure, lambda tensor: _rounded_in_place_of(tensor, fmt))
 
-    def _quantized(
+    def quantized(
         self, module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]
     ) -> tuple[tuple[object, ...], dict[str, object]]:
-        """Inputs given by place; where there are none, those given by name. Masks are given by name."""
+        """A call's inputs rounded to `quantized_to`.
+
+        Those given by place; where there are none, those given by name. Masks are given by name.
+        """
         fmt = self.quantized_to
         if fmt is None:
             return args, kwargs

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from precision.casting.stored_tensors import StoredTensor
 from precision.formats import AnyFormat, ScaledFormat
 from precision.results import TensorKind
 from precision.rounding import holding_dtype, round_to
@@ -16,18 +15,18 @@ _CHECKPOINT: tuple[TensorKind, ...] = ("parameter", "buffer")
 _ALL_REGISTERED: tuple[TensorKind, ...] = (*_CHECKPOINT, "non-persistent buffer")
 
 
-def is_held(held: StoredTensor, fmt: AnyFormat, method: CastMethod) -> bool:
+def is_held(tensor: Tensor, kind: TensorKind, fmt: AnyFormat, method: CastMethod) -> bool:
     """Whether a cast by `method` rounds this tensor to `fmt` and holds it in a wider dtype.
 
     That is what becomes of floating-point tensors in formats without a dtype: by `TO` of parameters and buffers,
     weights-only of what a checkpoint holds. Scaled formats take parameters of two dimensions and more, as kernels
     for them do: biases, norms and buffers stay as they are.
     """
-    if fmt.has_dtype or not held.tensor.is_floating_point():
+    if fmt.has_dtype or not tensor.is_floating_point():
         return False
     if isinstance(fmt, ScaledFormat):
-        return held.kind == "parameter" and held.tensor.dim() >= 2
-    return held.kind in (_ALL_REGISTERED if method is CastMethod.TO else _CHECKPOINT)
+        return kind == "parameter" and tensor.dim() >= 2
+    return kind in (_ALL_REGISTERED if method is CastMethod.TO else _CHECKPOINT)
 
 
 def round_and_hold(module: nn.Module, fmt: AnyFormat, method: CastMethod) -> None:
@@ -40,13 +39,12 @@ def round_and_hold(module: nn.Module, fmt: AnyFormat, method: CastMethod) -> Non
     low: dict[int, Tensor] = {}
     for child in module.modules():
         for parameter in child.parameters(recurse=False):
-            held = StoredTensor(fqn="", module="", kind="parameter", tensor=parameter)
-            if id(parameter) not in done and is_held(held, fmt, method):
+            if id(parameter) not in done and is_held(parameter, "parameter", fmt, method):
                 done.add(id(parameter))
                 parameter.data = rounded_weight(parameter.data, fmt, child)
         for name, buffer in list(child.named_buffers(recurse=False, remove_duplicate=False)):
             kind: TensorKind = "non-persistent buffer" if name in child._non_persistent_buffers_set else "buffer"
-            if is_held(StoredTensor(fqn="", module="", kind=kind, tensor=buffer), fmt, method):
+            if is_held(buffer, kind, fmt, method):
                 if id(buffer) not in low:
                     low[id(buffer)] = rounded_weight(buffer, fmt, child)
                 setattr(child, name, low[id(buffer)])

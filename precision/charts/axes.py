@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
+
+from precision.charts.palette import SEQUENTIAL
 
 MAX_TICKS: Final = 7
 _NARROW_DECADES: Final = 0.75
@@ -68,6 +71,42 @@ def bytes_axis(largest: int) -> dict[str, Any]:
     }
 
 
+def colour_axis(low: float, high: float, *, ticks: Sequence[float], texts: Sequence[str]) -> dict[str, Any]:
+    """A plotly colour axis of the sequential palette, its bar lying along the bottom of the figure.
+
+    Args:
+        low: value of the darkest colour.
+        high: value of the lightest.
+        ticks: values that the bar names.
+        texts: their names.
+    """
+    return {
+        "cmin": low,
+        "cmax": high,
+        "colorscale": [[at / (len(SEQUENTIAL) - 1), colour] for at, colour in enumerate(SEQUENTIAL)],
+        "colorbar": {
+            "orientation": "h",
+            "y": 0,
+            "yref": "container",
+            "yanchor": "bottom",
+            "len": 1,
+            "thickness": 10,
+            "outlinewidth": 0,
+            "tickvals": list(ticks),
+            "ticktext": list(texts),
+        },
+    }
+
+
+def power_text(base: int, exponent: int) -> str:
+    """A power as plotly writes it.
+
+    >>> power_text(2, -24)
+    '2<sup>−24</sup>'
+    """
+    return f"{base}<sup>{'−' if exponent < 0 else ''}{abs(exponent)}</sup>"
+
+
 def _powers_of_two(first: float, last: float) -> list[float]:
     octave = math.log10(2)
     powers = range(math.ceil(first / octave), math.floor(last / octave) + 1)
@@ -79,13 +118,9 @@ def _powers_of_two(first: float, last: float) -> list[float]:
 def _tick_text(value: float, base: int, *, as_powers: bool) -> str:
     mantissa, exponent = math.frexp(value)
     if base == 2 and mantissa == 0.5 and not 0 < exponent <= 10:
-        return f"2<sup>{_signed(exponent - 1)}</sup>"
+        return power_text(2, exponent - 1)
     if not as_powers or 1 <= value < (1e4 if base == 2 else 100):
         return f"{value:.4g}"
     digits, power = f"{value:.3e}".split("e")
     shown = f"{float(digits):g}"
-    return f"{'' if shown == '1' else shown + '·'}10<sup>{_signed(int(power))}</sup>"
-
-
-def _signed(exponent: int) -> str:
-    return f"−{-exponent}" if exponent < 0 else str(exponent)
+    return f"{'' if shown == '1' else shown + '·'}{power_text(10, int(power))}"

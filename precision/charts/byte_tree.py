@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from precision.charts.stored_bytes import SIDES, Side, counted_bytes, dtype_on
+from precision.names import enclosing
 from precision.results import CastAudit, TensorAudit
 
 
@@ -50,19 +51,11 @@ def byte_tree(audit: CastAudit) -> Branch:
         if not module.fqn:
             modules[""].type = module.type
         elif module.fqn not in modules:
-            owner = _owner(module.fqn, modules)
+            owner = modules[enclosing(module.fqn, modules)]
             modules[module.fqn] = Branch(label=_within(module.fqn, owner), fqn=module.fqn, type=module.type)
             owner.children.append(modules[module.fqn])
     for tensor in audit.tensors:
         _hang(tensor, modules)
-    return modules[""]
-
-
-def _owner(fqn: str, modules: dict[str, Branch]) -> Branch:
-    while "." in fqn:
-        fqn = fqn.rpartition(".")[0]
-        if fqn in modules:
-            return modules[fqn]
     return modules[""]
 
 
@@ -71,7 +64,7 @@ def _within(fqn: str, owner: Branch) -> str:
 
 
 def _hang(tensor: TensorAudit, modules: dict[str, Branch]) -> None:
-    owner = _owner(tensor.fqn, modules)
+    owner = modules[enclosing(tensor.fqn, modules)]
     leaf = Branch(label=_within(tensor.fqn, owner), fqn=tensor.fqn, type=f"{tensor.kind} {list(tensor.shape)}")
     for side in SIDES:
         if size := counted_bytes(tensor, side):
@@ -82,4 +75,4 @@ def _hang(tensor: TensorAudit, modules: dict[str, Branch]) -> None:
         branch.add_sizes(leaf)
         if not branch.fqn:
             return
-        branch = _owner(branch.fqn, modules)
+        branch = modules[enclosing(branch.fqn, modules)]

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.axes import log_axis
+from precision.charts.axes import colour_axis, log_axis, power_text
 from precision.charts.error_histogram import below_text, left_out, no_errors_because
 from precision.charts.frame import empty_figure, frame
-from precision.charts.palette import GROUND, ON_GROUND, SEQUENTIAL
+from precision.charts.palette import GROUND, ON_GROUND
 from precision.formats import NumericFormat, any_format_named, ulp_format
 from precision.names import plain
 from precision.results import Histogram2D, OutputComparison
@@ -281,19 +281,6 @@ def _colour_axis(info: MagnitudeInfo) -> dict[str, Any]:
     largest = max(max(row, default=0) for row in (*info.counts, info.zero_error))
     decades = max(math.log10(largest), 1)
     ticks = range(0, math.floor(decades) + 1, math.ceil(decades / 6))
-    return {
-        "cmin": 0,
-        "cmax": decades,
-        "colorscale": [[at / (len(SEQUENTIAL) - 1), colour] for at, colour in enumerate(SEQUENTIAL)],
-        "colorbar": {
-            "orientation": "h",
-            "y": 0,
-            "yref": "container",
-            "yanchor": "bottom",
-            "len": 1,
-            "thickness": 10,
-            "outlinewidth": 0,
-            "tickvals": list(ticks),
-            "ticktext": [f"{10**tick:,}" if tick < 4 else f"10<sup>{tick}</sup>" for tick in ticks],
-        },
-    }
+    return colour_axis(
+        0, decades, ticks=ticks, texts=[f"{10**tick:,}" if tick < 4 else power_text(10, tick) for tick in ticks]
+    )

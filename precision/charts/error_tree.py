@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import GROUND, OTHER, OUTLINE, SEQUENTIAL, text_on
-from precision.names import for_plotly, plain
+from precision.names import enclosing, for_plotly, plain
 from precision.results import LayersReport
 from precision.units import count_text, number_text
 
@@ -93,21 +93,13 @@ def _modules(report: LayersReport) -> dict[str, _Module]:
             if errors.normalized_l2 is not None:
                 module.error = max(module.error or 0.0, errors.normalized_l2)
     for fqn in sorted(filter(None, modules), key=lambda name: name.count(".")):
-        _parent(fqn, modules).children.append(modules[fqn])
+        modules[enclosing(fqn, modules)].children.append(modules[fqn])
     for fqn in sorted(modules, key=lambda name: (-name.count("."), not name)):
         module = modules[fqn]
         module.leaves = module.leaves or 1
         if fqn:
-            _parent(fqn, modules).leaves += module.leaves
+            modules[enclosing(fqn, modules)].leaves += module.leaves
     return modules
-
-
-def _parent(fqn: str, modules: dict[str, _Module]) -> _Module:
-    while "." in fqn:
-        fqn = fqn.rpartition(".")[0]
-        if fqn in modules:
-            return modules[fqn]
-    return modules[""]
 
 
 def _visible(root: _Module) -> list[ErrorNode]:

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from precision.charts.axes import colour_axis, power_text
 from precision.charts.frame import empty_figure, frame
-from precision.charts.palette import GROUND, ON_GROUND, SEQUENTIAL
+from precision.charts.palette import GROUND, ON_GROUND
 from precision.charts.row_groups import group_label, neighbours
 from precision.formats import AnyFormat, NumericFormat
 from precision.names import for_plotly, plain
@@ -230,26 +231,15 @@ def _add_part(figure: go.Figure, part: WindowPart, rows: tuple[float, float], *,
 def _axis(edges: tuple[int, ...]) -> dict[str, Any]:
     step = max(1, math.ceil((edges[-1] - edges[0]) / 8))
     ticks = [edge for edge in range(edges[0], edges[-1] + 1) if edge % step == 0]
-    texts = [f"2<sup>{'−' if tick < 0 else ''}{abs(tick)}</sup>" for tick in ticks]
-    return {"range": [edges[0], edges[-1]], "tickvals": ticks, "ticktext": texts}
+    return {
+        "range": [edges[0], edges[-1]],
+        "tickvals": ticks,
+        "ticktext": [power_text(2, tick) for tick in ticks],
+    }
 
 
 def _colour_axis() -> dict[str, Any]:
     decades = math.log10(_LEAST_SHARE)
-    ticks = list(range(round(decades), 1, 2))
-    return {
-        "cmin": decades,
-        "cmax": 0,
-        "colorscale": [[at / (len(SEQUENTIAL) - 1), colour] for at, colour in enumerate(SEQUENTIAL)],
-        "colorbar": {
-            "orientation": "h",
-            "y": 0,
-            "yref": "container",
-            "yanchor": "bottom",
-            "len": 1,
-            "thickness": 10,
-            "outlinewidth": 0,
-            "tickvals": ticks,
-            "ticktext": [share_text(10.0**tick) if tick > -3 else f"{10.0 ** (tick + 2):g} %" for tick in ticks],
-        },
-    }
+    ticks = range(round(decades), 1, 2)
+    texts = [share_text(10.0**tick) if tick > -3 else f"{10.0 ** (tick + 2):g} %" for tick in ticks]
+    return colour_axis(decades, 0, ticks=ticks, texts=texts)

@@ -54,6 +54,9 @@ def parser() -> argparse.ArgumentParser:
     for name in ("audit", "compare", "layers", "ranges"):
         _add_settings(by_name[name])
     _add_limits(by_name["compare"])
+    by_name["layers"].add_argument(
+        "--operators", action="store_true", help="also list every operator (JSON always does)"
+    )
     _add_number(by_name["formats"])
     for command in by_name.values():
         command.add_argument("--json", action="store_true", help="print JSON")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from precision.cli.heading import heading, paragraphs, warnings_text
 from precision.cli.tables import columns
 from precision.names import plain
-from precision.results import LayersReport, LayersResult, NonfiniteOrigin
+from precision.results import LayerRow, LayersReport, LayersResult, NonfiniteOrigin
 from precision.units import number_text
 
 _COLUMNS = [
@@ -22,8 +22,18 @@ _COLUMNS = [
 ]
 
 
-def layers_text(result: LayersResult) -> str:
-    """Warnings, where the first infinity or NaN is born, and a line for every module call."""
+_OPERATOR_COLUMNS = [
+    *("LAYER", "OPERATOR", "INPUTS", "COMPUTED IN", "OUTPUT", "RELATIVE ERROR", "MAX ABS", "NEW NAN/INF", "REMARK"),
+]
+
+
+def layers_text(result: LayersResult, *, operators: bool = False) -> str:
+    """Warnings, where the first infinity or NaN is born, and a line for every module call.
+
+    Args:
+        result: of a run.
+        operators: whether a line for every operator follows.
+    """
     report = result.report
     if report is None:
         return paragraphs(heading(result), warnings_text(*result.warnings), "No layer was compared.")
@@ -33,6 +43,7 @@ def layers_text(result: LayersResult) -> str:
         *(_origin(origin) for origin in report.origins),
         _stopped(report),
         columns(_rows(report)),
+        columns(_operator_rows(report)) if operators else "",
         "\n".join(plain(note, limit=None) for note in report.notes),
     )
 
@@ -60,12 +71,9 @@ def _rows(report: LayersReport) -> list[list[str]]:
     rows = [_COLUMNS]
     for at, row in enumerate(report.rows):
         errors, corners = report.errors_of(at), row.corners
-        name = ("  " * row.depth) + (plain(row.fqn, limit=None) if row.fqn else "(model)")
-        if row.call > 1:
-            name += f" #{row.call}"
         rows.append(
             [
-                name,
+                "  " * row.depth + _name(row),
                 plain(row.type),
                 _number(errors.normalized_l2 if errors else None),
                 _number(corners.local.normalized_l2 if corners else None),
@@ -78,6 +86,33 @@ def _rows(report: LayersReport) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def _operator_rows(report: LayersReport) -> list[list[str]]:
+    rows = [_OPERATOR_COLUMNS]
+    for each in report.operators:
+        row, errors = report.rows[each.row], each.errors
+        place = each.reference_dtypes if each.candidate_dtypes is None else each.candidate_dtypes
+        flow = None if place is None else report.operator_dtypes[place]
+        rows.append(
+            [
+                _name(row),
+                plain(each.name),
+                ", ".join(dict.fromkeys(flow.inputs)) if flow else "",
+                flow.computed_text if flow else "",
+                flow.output if flow else "",
+                _number(errors.normalized_l2 if errors else None),
+                _number(errors.max_abs_error if errors else None),
+                str(errors.cand_only_nonfinite) if errors and errors.cand_only_nonfinite else "",
+                "; ".join(filter(None, (flow.converted_text if flow else "", each.only_text))),
+            ]
+        )
+    return rows
+
+
+def _name(row: LayerRow) -> str:
+    name = plain(row.fqn, limit=None) if row.fqn else "(model)"
+    return f"{name} #{row.call}" if row.call > 1 else name
 
 
 def _number(value: float | None) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from precision.cli import formats, tables
 from precision.cli.arguments import PROGRAM, parser, settings_of
@@ -88,27 +90,21 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _layers(arguments: argparse.Namespace) -> int:
-    spec = _spec(arguments, Analysis.LAYERS)
-    from precision.layers import compare_layers
-
-    with on_terminal(sys.stderr) as progress:
-        result = compare_layers(spec, progress)
-    print(result.model_dump_json(indent=2) if arguments.json else layers_text(result))
-    if result.failure:
-        return _refuse(result.failure.message)
-    return _DONE
+    return _measure(arguments, Analysis.LAYERS, partial(layers_text, operators=arguments.operators))
 
 
 def _ranges(arguments: argparse.Namespace) -> int:
-    spec = _spec(arguments, Analysis.RANGES)
-    from precision.ranges.measure import measure_ranges
+    return _measure(arguments, Analysis.RANGES, ranges_text)
+
+
+def _measure(arguments: argparse.Namespace, analysis: Analysis, text_of: Callable[[Any], str]) -> int:
+    spec = _spec(arguments, analysis)
+    from precision import analyses
 
     with on_terminal(sys.stderr) as progress:
-        result = measure_ranges(spec, progress)
-    print(result.model_dump_json(indent=2) if arguments.json else ranges_text(result))
-    if result.failure:
-        return _refuse(result.failure.message)
-    return _DONE
+        result = analyses.run(spec, progress)
+    print(result.model_dump_json(indent=2) if arguments.json else text_of(result))
+    return _refuse(result.failure.message) if result.failure else _DONE
 
 
 def _spec(arguments: argparse.Namespace, analysis: Analysis = Analysis.COMPARE) -> RunSpec:

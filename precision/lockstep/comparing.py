@@ -74,7 +74,7 @@ class Comparer:
         draft = self._draft(reference.frame)
         found = matched(reference.output, candidate.output)
         draft.inputs = matched((reference.args, reference.kwargs), (candidate.args, candidate.kwargs)).listed
-        draft.outputs, draft.uncompared = found.listed, (*found.unmatched, *found.unread)
+        draft.outputs, draft.uncompared = found.listed, found.uncompared
         self._ledger.finish(draft)
         tensors = _live_tensors(reference.output, candidate.output)
         if self._are_the_last(tensors, found):

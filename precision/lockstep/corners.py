@@ -139,14 +139,14 @@ class Decomposition:
 
     def _lowered(self, x: Inputs, like: Inputs) -> Inputs:
         """The reference's inputs as the candidate would get them: in its dtypes, rounded where it rounds."""
-        return self.candidate.model._rounded(with_dtypes(x, like))
+        return self.candidate.model.rounded(with_dtypes(x, like))
 
     def _activations(self, candidate: Returned, lowered: Inputs) -> Inputs:
         """What the candidate's layer computes with when it is given `lowered`: quantized, where it quantizes."""
         module = candidate.frame.module
         if self.candidate.model.quantized_to is None or not module._forward_pre_hooks:
             return lowered
-        return self.candidate.model._quantized(module, *lowered)
+        return self.candidate.model.quantized(module, *lowered)
 
     def _weights_only(self, reference: Returned, candidate: Returned, x: Inputs) -> ErrorSize | None:
         if self.candidate.model.autocast_dtype is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ _CONTAINERS = (nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
 MAX_DIVERGENCES = 50
 """So many are kept; each is a few lines."""
 MAX_NOT_CALLED = 200
+FIRST_PARTIAL_S, PARTIAL_GROWTH = 3.0, 1.5
+"""What is compared so far is handed over when this much time has passed, and again after so many times as much."""
 
 T = TypeVar("T")
 Inputs = tuple[tuple[object, ...], dict[str, object]]
@@ -61,6 +64,7 @@ class Director:
         inputs: of both.
         options: what is asked for.
         on_call: progress, and the place to cancel from.
+        on_partial: handed what is compared so far, now and then.
     """
 
     def __init__(
@@ -71,10 +75,14 @@ class Director:
         *,
         options: Options,
         on_call: Callable[[str, float], None] | None,
+        on_partial: Callable[[LayersReport], None] | None,
     ) -> None:
         self._inputs = inputs
         self._options = options
         self._on_call = on_call
+        self._on_partial = on_partial
+        self._began = time.monotonic()
+        self._next_partial_s = FIRST_PARTIAL_S
         self._random = RandomState(reference.device)
         self._reference = self._player("reference", reference)
         self._candidate = self._player("candidate", candidate)
@@ -94,7 +102,7 @@ class Director:
         """Run both, and report."""
         with self._running():
             end = self._ended()
-        return self._written(end)
+        return self._written(end, self._observer_check() if self._options.verify and end is None else None)
 
     def _player(self, name: SideName, model: CastModel) -> _Player:
         prepared = model.prepared(*self._inputs)
@@ -182,6 +190,7 @@ class Director:
         self._comparer.compare(reference, candidate)
         self._last = reference.frame.fqn
         self._tell()
+        self._hand_over()
         if self._comparer.calls >= self._options.max_calls:
             self._notes.append(f"Only the first {self._options.max_calls:,} module calls were compared.")
             for player in (self._reference, self._candidate):
@@ -190,6 +199,13 @@ class Director:
     def _tell(self) -> None:
         if self._on_call is not None:
             self._on_call(self._last, min(1.0, self._comparer.calls / self._expected))
+
+    def _hand_over(self) -> None:
+        """What is compared so far, at growing intervals: whatever ends the run, most of its rows are kept."""
+        elapsed_s = time.monotonic() - self._began
+        if self._on_partial is not None and elapsed_s >= self._next_partial_s:
+            self._on_partial(self._written(None, None))
+            self._next_partial_s = PARTIAL_GROWTH * elapsed_s
 
     def _reunited(self, reference: Returned, candidate: Returned) -> tuple[Returned | Ended, Returned | Ended]:
         """Both at the return of the same call: where they are in different ones, they run on to the call around."""
@@ -255,8 +271,7 @@ class Director:
         self._comparer.leave_open(self._reference.observer.innermost, self._candidate.observer.innermost, failed.side)
         return stopped(failed, model=player.model, module=player.module, recorder=player.recorder, inputs=self._inputs)
 
-    def _written(self, end: Stopped | None) -> LayersReport:
-        observer = self._observer_check() if self._options.verify and end is None else None
+    def _written(self, end: Stopped | None, observer: ObserverCheck | None) -> LayersReport:
         called = self._reference.observer.called | self._candidate.observer.called
         not_called = [
             name
@@ -264,15 +279,16 @@ class Director:
             if name not in called and not isinstance(module, _CONTAINERS)
         ]
         kept = self._divergences[:MAX_DIVERGENCES]
+        notes = [*self._notes, *self._fused(called)]
         if len(kept) < len(self._divergences):
-            self._notes.append(f"The two parted {len(self._divergences):,} times: the first {len(kept)} are listed.")
+            notes.append(f"The two parted {len(self._divergences):,} times: the first {len(kept)} are listed.")
         return self._comparer.report(
             stopped=end,
             divergences=tuple(kept),
             not_called=tuple(not_called[:MAX_NOT_CALLED]),
             observer=observer,
             watched_operators=self._options.operators,
-            notes=(*self._notes, *self._fused(called)),
+            notes=notes,
         )
 
     def _fused(self, called: frozenset[str]) -> tuple[str, ...]:

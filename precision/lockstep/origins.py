@@ -149,7 +149,7 @@ def _module_birth(given: Sequence[Tensor], returned: Sequence[Tensor]) -> Birth 
 def _alone(call: OperatorCall) -> Matched:
     outputs = tuple(kept.tensor for kept in call.outputs)
     pairs = matched(outputs, outputs).pairs
-    return Matched(pairs=tuple((leaf, leaf) for leaf, _ in pairs), unmatched=(), unread=())
+    return Matched(pairs=tuple((leaf, leaf) for leaf, _ in pairs), differences=(), unread=())
 
 
 def _limit(dtype: torch.dtype, fmt: NumericFormat | None) -> float:

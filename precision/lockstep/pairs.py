@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -15,7 +13,7 @@ from precision.formats import AnyFormat
 from precision.metrics.chunks import pair_chunks
 from precision.metrics.elements import WorstElements
 from precision.metrics.octaves import OctaveCounts
-from precision.metrics.outputs import Leaf, flatten
+from precision.metrics.outputs import Paired, flatten, paired
 from precision.metrics.statistics import ErrorStatistics, mismatch_metrics
 from precision.results.layers import ErrorOctaves, LayerErrors, TensorPair, WorstElement
 
@@ -30,19 +28,16 @@ _SINGLE_DIGITS = 9
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Matched:
-    """The tensors that two structures have in the same places."""
+class Matched(Paired):
+    """The tensors that two structures have in the same places, and what is said of the rest."""
 
-    pairs: tuple[tuple[Leaf, Leaf], ...]
-    unmatched: tuple[str, ...]
-    """Tensors that one side lacks, or has in another shape or kind."""
     unread: tuple[str, ...]
     """What is no tensor, or has no values that could be read."""
 
     @property
-    def floating(self) -> tuple[tuple[Leaf, Leaf], ...]:
-        """Those with magnitudes."""
-        return tuple(pair for pair in self.pairs if pair[0].has_magnitudes)
+    def uncompared(self) -> tuple[str, ...]:
+        """What is left out, in sentences."""
+        return (*(f"{difference}." for difference in self.differences), *self.unread)
 
     @property
     def listed(self) -> tuple[TensorPair, ...]:
@@ -61,23 +56,9 @@ class Matched:
 def matched(reference: object, candidate: object) -> Matched:
     """The tensors of two structures of any kind, by their places; what differs in shape or kind is noted."""
     flat, other = flatten(reference), flatten(candidate)
-    twins = {leaf.path: leaf for leaf in other.leaves}
-    pairs: list[tuple[Leaf, Leaf]] = []
-    notes: list[str] = []
-    for leaf in flat.leaves:
-        twin = twins.pop(leaf.path, None)
-        if twin is None:
-            notes.append(f"{leaf.path} is only in the reference's output.")
-        elif twin.kind != leaf.kind:
-            notes.append(f"{leaf.path} is {leaf.dtype} in the reference and {twin.dtype} in the candidate.")
-        elif twin.tensor.shape != leaf.tensor.shape:
-            shapes = f"{tuple(leaf.tensor.shape)} in the reference and {tuple(twin.tensor.shape)} in the candidate"
-            notes.append(f"{leaf.path} has shape {shapes}.")
-        else:
-            pairs.append((leaf, twin))
-    notes += [f"{path} is only in the candidate's output." for path in twins]
+    found = paired(flat, other)
     unread = [note for note in (*flat.notes, *other.notes) if note.endswith("not compared.")]
-    return Matched(pairs=tuple(pairs), unmatched=tuple(notes), unread=tuple(dict.fromkeys(unread)))
+    return Matched(pairs=found.pairs, differences=found.differences, unread=tuple(dict.fromkeys(unread)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,20 +137,10 @@ def _integers_differ(pairs: Sequence[tuple[Tensor, Tensor]]) -> int:
     return metrics.elements - round((metrics.exact_share or 0) * metrics.elements)
 
 
-_SINGLE_OFFSET = 1023 - 127
-"""Between the exponent fields of float64 and float32."""
-
-
-def _exponents(magnitudes: Tensor, bits: torch.dtype) -> npt.NDArray[np.int64]:
-    """How many have each value of the exponent field; no magnitude has a sign bit."""
-    fields, shift = (256, 23) if bits == torch.int32 else (2048, 52)
-    return np.bincount((magnitudes.view(bits) >> shift).cpu().numpy(), minlength=fields)
-
-
 def same_outputs(one: object, other: object) -> bool:
     """Whether two structures hold the same tensors in the same places, bit for bit but for the kind of NaN."""
     found = matched(one, other)
-    return not found.unmatched and all(same_values(a.tensor, b.tensor) for a, b in found.pairs)
+    return not found.differences and all(same_values(a.tensor, b.tensor) for a, b in found.pairs)
 
 
 def same_values(one: Tensor, other: Tensor) -> bool:

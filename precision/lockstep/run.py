@@ -29,6 +29,7 @@ def run_lockstep(
     decompose: bool = False,
     verify: bool = False,
     on_call: Callable[[str, float], None] | None = None,
+    on_partial: Callable[[LayersReport], None] | None = None,
     rendezvous_timeout_s: float = RENDEZVOUS_TIMEOUT_S,
     max_calls: int = MAX_CALLS,
     max_operators: int = MAX_OPERATORS,
@@ -54,12 +55,13 @@ def run_lockstep(
         verify: also run both without observation, and say whether the outputs are the same bit for bit.
         on_call: told the fqn of each module that has returned, and a rough fraction of the whole; called about once
             a second meanwhile. What it raises ends the run and is passed on.
+        on_partial: handed a report of what is compared so far, after some seconds and then at growing intervals.
         rendezvous_timeout_s: how long one side may take to its next meeting before the run is given up.
         max_calls: so many module calls are compared; what follows runs unobserved.
         max_operators: so many operators are kept.
 
     Raises:
-        Exception: only what `on_call` raises.
+        Exception: only what `on_call` or `on_partial` raises.
     """
     options = Options(
         fmt=fmt,
@@ -72,5 +74,7 @@ def run_lockstep(
     )
     # Around both, so that the one that ends first does not switch TF32 back on for the other.
     with seeded(reference.device), full_float32(reference.device), torch.no_grad():
-        director = Director(reference, candidate, (args, dict(kwargs or {})), options=options, on_call=on_call)
+        director = Director(
+            reference, candidate, (args, dict(kwargs or {})), options=options, on_call=on_call, on_partial=on_partial
+        )
         return director.report()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,7 +12,7 @@ from precision.formats import AnyFormat, NumericFormat
 from precision.metrics.chunks import pair_chunks
 from precision.metrics.distributions import distributions
 from precision.metrics.elements import WorstElements, preview, worst_integers
-from precision.metrics.outputs import Flattened, Leaf, flatten
+from precision.metrics.outputs import Flattened, Leaf, Paired, flatten, paired
 from precision.metrics.statistics import ErrorStatistics, mismatch_metrics
 from precision.results import Comparison, ErrorMetrics, OutputComparison
 from precision.rounding import round_to
@@ -41,10 +40,11 @@ def compare_outputs(*, reference: object, candidate: object, repeat: object | No
         fmt: The candidate's format.
     """
     flat_reference, flat_candidate = flatten(reference), flatten(candidate)
-    matched = _match(flat_reference, flat_candidate, other="candidate")
-    notes = [*_merged_notes(flat_reference, flat_candidate), *matched.notes]
-    overall, outputs = _compare_all(matched.pairs, fmt)
-    floating = _magnitudes(matched.pairs)
+    matched = paired(flat_reference, flat_candidate)
+    uncompared = _uncompared(matched)
+    notes = [*_merged_notes(flat_reference, flat_candidate), *uncompared]
+    overall, outputs = _compare_all(matched, fmt)
+    floating = matched.floating
     if not outputs:
         notes.append(NOTHING_COMPARED)
     elif not floating:
@@ -52,42 +52,20 @@ def compare_outputs(*, reference: object, candidate: object, repeat: object | No
     notes += [f"{row.path} has no elements: nothing to compare." for row in outputs if not row.metrics.elements]
     repeated = None
     if repeat is not None:
-        repeated = _match(flat_reference, flatten(repeat), other="second run of the reference")
-        notes += repeated.notes
+        repeated = paired(flat_reference, flatten(repeat), other="second run of the reference")
+        notes += _uncompared(repeated)
     return Comparison(
         outputs=outputs,
         overall=overall,
         rounding_floor=_rounding_floor([reference.tensor for reference, _ in floating], fmt),
         repeat_floor=_repeat_floor(repeated, matched.pairs, fmt),
-        uncompared=matched.notes,
+        uncompared=uncompared,
         notes=tuple(dict.fromkeys(notes)),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Matched:
-    pairs: tuple[tuple[Leaf, Leaf], ...]
-    notes: tuple[str, ...]
-
-
-def _match(reference: Flattened, candidate: Flattened, *, other: str) -> _Matched:
-    """The leaves with the same path, shape and kind, in the reference's order, and what did not match."""
-    by_path = {leaf.path: leaf for leaf in candidate.leaves}
-    pairs: list[tuple[Leaf, Leaf]] = []
-    notes: list[str] = []
-    for leaf in reference.leaves:
-        twin = by_path.pop(leaf.path, None)
-        if twin is None:
-            notes.append(f"{leaf.path} is only in the reference's output: not compared with the {other}.")
-        elif twin.kind != leaf.kind:
-            notes.append(f"{leaf.path} is {leaf.dtype} in the reference and {twin.dtype} in the {other}: not compared.")
-        elif twin.tensor.shape != leaf.tensor.shape:
-            shapes = f"{tuple(leaf.tensor.shape)} in the reference and {tuple(twin.tensor.shape)} in the {other}"
-            notes.append(f"{leaf.path} has shape {shapes}: not compared.")
-        else:
-            pairs.append((leaf, twin))
-    notes += [f"{path} is only in the output of the {other}: not compared." for path in by_path]
-    return _Matched(pairs=tuple(pairs), notes=tuple(notes))
+def _uncompared(matched: Paired) -> tuple[str, ...]:
+    return tuple(f"{difference}: not compared." for difference in matched.differences)
 
 
 def _merged_notes(reference: Flattened, candidate: Flattened) -> list[str]:
@@ -100,14 +78,8 @@ def _merged_notes(reference: Flattened, candidate: Flattened) -> list[str]:
     ]
 
 
-def _magnitudes(pairs: Sequence[tuple[Leaf, Leaf]]) -> list[tuple[Leaf, Leaf]]:
-    return [pair for pair in pairs if pair[0].has_magnitudes]
-
-
-def _compare_all(
-    pairs: Sequence[tuple[Leaf, Leaf]], fmt: AnyFormat
-) -> tuple[ErrorMetrics, tuple[OutputComparison, ...]]:
-    floating = _magnitudes(pairs)
+def _compare_all(matched: Paired, fmt: AnyFormat) -> tuple[ErrorMetrics, tuple[OutputComparison, ...]]:
+    pairs, floating = matched.pairs, matched.floating
     together = ErrorStatistics(fmt, sum(reference.tensor.numel() for reference, _ in floating))
     outputs: list[OutputComparison] = []
     for reference, candidate in pairs:
@@ -161,11 +133,11 @@ def _compare_integers(reference: Leaf, candidate: Leaf, *, fmt: AnyFormat) -> Ou
     )
 
 
-def _repeat_floor(repeated: _Matched | None, compared: Sequence[tuple[Leaf, Leaf]], fmt: AnyFormat) -> ErrorMetrics:
+def _repeat_floor(repeated: Paired | None, compared: Sequence[tuple[Leaf, Leaf]], fmt: AnyFormat) -> ErrorMetrics:
     """Over the outputs that are compared with the candidate too, so that both speak of the same elements."""
     paths = {reference.path for reference, _ in compared}
     pairs = [pair for pair in (repeated.pairs if repeated else ()) if pair[0].path in paths]
-    floating = _magnitudes(pairs)
+    floating = [pair for pair in pairs if pair[0].has_magnitudes]
     if pairs and not floating:
         return mismatch_metrics((reference.tensor, again.tensor) for reference, again in pairs)
     return _statistics([(reference.tensor, again.tensor) for reference, again in floating], fmt)

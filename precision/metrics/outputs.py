@@ -58,6 +58,47 @@ class Flattened:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Paired:
+    """The tensors that two outputs have in the same places, and what the others lack."""
+
+    pairs: tuple[tuple[Leaf, Leaf], ...]
+    """Of the same path, shape and kind, in the reference's order."""
+    differences: tuple[str, ...]
+    """What is not in both, or has another shape or kind: clauses without an end."""
+
+    @property
+    def floating(self) -> tuple[tuple[Leaf, Leaf], ...]:
+        """Those with magnitudes."""
+        return tuple(pair for pair in self.pairs if pair[0].has_magnitudes)
+
+
+def paired(reference: Flattened, candidate: Flattened, *, other: str = "candidate") -> Paired:
+    """Match by path; nothing is broadcast.
+
+    Args:
+        reference: tensors of the trusted side.
+        candidate: tensors of the side under test.
+        other: what to call the candidate.
+    """
+    twins = {leaf.path: leaf for leaf in candidate.leaves}
+    pairs: list[tuple[Leaf, Leaf]] = []
+    differences: list[str] = []
+    for leaf in reference.leaves:
+        twin = twins.pop(leaf.path, None)
+        if twin is None:
+            differences.append(f"{leaf.path} is in the reference's output and not in that of the {other}")
+        elif twin.kind != leaf.kind:
+            differences.append(f"{leaf.path} is {leaf.dtype} in the reference and {twin.dtype} in the {other}")
+        elif twin.tensor.shape != leaf.tensor.shape:
+            shapes = f"{tuple(leaf.tensor.shape)} in the reference and {tuple(twin.tensor.shape)} in the {other}"
+            differences.append(f"{leaf.path} has shape {shapes}")
+        else:
+            pairs.append((leaf, twin))
+    differences += [f"{path} is only in the output of the {other}" for path in twins]
+    return Paired(pairs=tuple(pairs), differences=tuple(differences))
+
+
 def flatten(output: object) -> Flattened:
     """The tensors in `output`: itself, or those in its tuples, lists, mappings and dataclasses, in order.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +16,12 @@ from precision.errors import ForwardError
 from precision.formats import format_named
 from precision.models.loading import LoadedModel, load
 from precision.names import plain
-from precision.preparation import environment, failure_of, random_warnings
+from precision.preparation import failure_of, head_of, module_progress
 from precision.progress import Progress, Silent
-from precision.ranges.exponents import exponent_histogram
-from precision.ranges.observer import RangeObserver
+from precision.ranges.observer import Observed, RangeObserver
 from precision.results.ranges import (
     WEIGHT_KINDS,
     ExponentHistogram,
-    RangeKind,
     Ranges,
     RangesResult,
     TensorRange,
@@ -58,18 +55,7 @@ def measure_ranges(spec: RunSpec, progress: Progress = _SILENT) -> RangesResult:
     device_info = describe_device(device)
     loaded = load(spec)
     model = casting.reference(loaded.module, format_named(spec.reference), device=device)
-    result = RangesResult(
-        spec=spec,
-        model=loaded.description,
-        input=loaded.input,
-        device=device_info,
-        environment=environment(),
-        execution=model.execution,
-        failure=None,
-        warnings=(*random_warnings(loaded), *loaded.warnings, *model.warnings),
-        elapsed_s=time.monotonic() - started,
-        ranges=None,
-    )
+    result = RangesResult(**dict(head_of(spec, loaded, model, device_info)), ranges=None)
     result = _measure(loaded, model, result, progress)
     return result.model_copy(update={"elapsed_s": time.monotonic() - started})
 
@@ -77,7 +63,7 @@ def measure_ranges(spec: RunSpec, progress: Progress = _SILENT) -> RangesResult:
 def _measure(loaded: LoadedModel, model: CastModel, result: RangesResult, progress: Progress) -> RangesResult:
     """The result with what was counted, and the failure that ended it, if one did."""
     observer = RangeObserver()
-    weights: tuple[_Counted, ...] = ()
+    weights: tuple[Observed, ...] = ()
     stage = "Counting the weights"
     failure = None
     try:
@@ -96,20 +82,7 @@ def _measure(loaded: LoadedModel, model: CastModel, result: RangesResult, progre
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Counted:
-    """A row of the result with its histogram still in it."""
-
-    module: str
-    module_type: str
-    kind: RangeKind
-    name: str
-    dtype: str
-    calls: int
-    histogram: ExponentHistogram
-
-
-def _weights(module: nn.Module, progress: Progress, stage: str) -> Iterator[_Counted]:
+def _weights(module: nn.Module, progress: Progress, stage: str) -> Iterator[Observed]:
     """Parameters and buffers with exponents, each tensor once, under its first name."""
     types = {name: type(child).__name__ for name, child in module.named_modules(remove_duplicate=False)}
     held = {id(each.tensor): each for each in reversed(stored_tensors(module)) if _has_exponents(each.tensor)}
@@ -120,15 +93,15 @@ def _weights(module: nn.Module, progress: Progress, stage: str) -> Iterator[_Cou
             continue
         progress.step(stage, _LOADED + (_COUNTED - _LOADED) * done / total, each.fqn)
         done += each.tensor.numel()
-        yield _Counted(
+        row = Observed(
             module=each.module,
             module_type=types[each.module],
             kind=each.kind,
             name=each.fqn,
             dtype=dtype_name(each.tensor.dtype),
-            calls=0,
-            histogram=exponent_histogram(each.tensor),
         )
+        row.counts.add(each.tensor)
+        yield row
 
 
 def _has_exponents(tensor: Tensor) -> bool:
@@ -137,32 +110,13 @@ def _has_exponents(tensor: Tensor) -> bool:
 
 def _run(loaded: LoadedModel, model: CastModel, observer: RangeObserver, progress: Progress, stage: str) -> None:
     progress.step(stage, _COUNTED)
-    total = sum(1 for module in model.stored.modules() if not any(True for _ in module.children())) or 1
-    calls = 0
-
-    def on_module(name: str) -> None:
-        nonlocal calls
-        calls += 1
-        progress.step(stage, _COUNTED + (1 - _COUNTED) * min(calls / total, 1.0), name)
-
+    on_module = module_progress(progress, model, stage=stage, start=_COUNTED, end=1.0)
     with observer.observing():
         model(loaded.args, loaded.kwargs, on_module=on_module)
 
 
-def _ranges(weights: Iterable[_Counted], observer: RangeObserver, *, has_run: bool) -> Ranges:
+def _ranges(weights: Iterable[Observed], observer: RangeObserver, *, has_run: bool) -> Ranges:
     """All rows, with equal histograms kept once: most inputs are another module's output."""
-    seen = (
-        _Counted(
-            module=row.module,
-            module_type=row.module_type,
-            kind=row.kind,
-            name=row.name,
-            dtype=row.dtype,
-            calls=row.calls,
-            histogram=row.counts.result(),
-        )
-        for row in observer.rows
-    )
     places: dict[ExponentHistogram, int] = {}
     tensors = tuple(
         TensorRange(
@@ -172,9 +126,9 @@ def _ranges(weights: Iterable[_Counted], observer: RangeObserver, *, has_run: bo
             name=row.name,
             dtype=row.dtype,
             calls=row.calls,
-            histogram=places.setdefault(row.histogram, len(places)),
+            histogram=places.setdefault(row.counts.result(), len(places)),
         )
-        for row in (*weights, *seen)
+        for row in (*weights, *observer.rows)
     )
     return Ranges(tensors=tensors, histograms=tuple(places), not_called=observer.not_called if has_run else ())
 

@@ -20,7 +20,7 @@ _REMEMBERED_TENSORS = 64
 
 @dataclass(kw_only=True)
 class Observed:
-    """One input or output of a module, over the calls so far."""
+    """One weight, or one input or output of a module over the calls so far."""
 
     module: str
     module_type: str

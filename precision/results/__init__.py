@@ -15,6 +15,7 @@ from precision.results.comparison import (
     Histogram,
     Histogram2D,
     OutputComparison,
+    Verdict,
 )
 from precision.results.cost import Cost, Timing
 from precision.results.layers import (
@@ -101,6 +102,7 @@ __all__ = [
     "TensorPair",
     "TensorRange",
     "Timing",
+    "Verdict",
     "WorstElement",
     "by_module",
 ]

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from precision.results.base import Result
+
+Word = Literal[
+    "exact",
+    "below noise",
+    "rounding only",
+    "amplified",
+    "decisions changed",
+    "broken",
+    "finer than the reference",
+    "not measured",
+]
 
 
 class ErrorMetrics(Result):
@@ -147,3 +160,11 @@ class Comparison(Result):
     """Outputs of which the candidate has another shape or kind, or that one side lacks, with the reason."""
     notes: tuple[str, ...]
     """What else is to be known of the outputs' structure; `uncompared` among it."""
+
+
+class Verdict(Result):
+    """One word, the sentence that says it of this run, and the rule that gave it."""
+
+    word: Word
+    sentence: str
+    rule: str

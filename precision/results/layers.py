@@ -193,6 +193,22 @@ class OperatorDtypes(PackedResult):
         widest = max((FLOAT_BITS.get(name, 0) for name in self.computed), default=0)
         return any(0 < FLOAT_BITS.get(name, 0) < widest for name in self.inputs)
 
+    @property
+    def is_lowered(self) -> bool:
+        """Whether an input was narrowed to compute in fewer bits, which only autocast does."""
+        widest = max((FLOAT_BITS.get(name, 0) for name in self.computed), default=64)
+        return any(FLOAT_BITS.get(name, 0) > widest for name in self.inputs)
+
+    @property
+    def computed_text(self) -> str:
+        """What it computed in, in words."""
+        return ", ".join(self.computed) or "only moves values"
+
+    @property
+    def converted_text(self) -> str:
+        """How its inputs were converted without the code asking; empty where they were not."""
+        return "silently promoted" if self.is_promoted else "lowered by autocast" if self.is_lowered else ""
+
 
 class OperatorErrors(PackedResult):
     """Errors of one operator's outputs, as in `LayerErrors`."""
@@ -228,6 +244,11 @@ class OperatorRow(PackedResult):
         if self.reference_dtypes is None:
             return "candidate"
         return "reference" if self.candidate_dtypes is None else None
+
+    @property
+    def only_text(self) -> str:
+        """Which side alone ran it, in words; empty where both did."""
+        return f"only the {self.only} does this" if self.only else ""
 
 
 class Divergence(Result):

@@ -248,23 +248,34 @@ def test_a_deep_copy_that_is_the_same_object_runs_on_both_sides() -> None:
     assert len(report.rows) == 2
 
 
+class HangsLater(nn.Module):
+    """Returns at once from the calls of both models, and waits in those after; its copies share what it counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = threading.Event()
+        self.calls: list[int] = []
+
+    def __deepcopy__(self, memo: dict[int, object]) -> HangsLater:
+        other = HangsLater()
+        other.go_on, other.calls = self.go_on, self.calls
+        return other
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls.append(1)
+        if len(self.calls) > 2:
+            self.go_on.wait(30)
+        return x * 2
+
+
 def test_a_layer_that_hangs_when_it_is_evaluated_again_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "_LEAVE_S", 0.05)
-    go_on = threading.Event()
-    calls: list[int] = []
-
-    class HangsLater(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            calls.append(1)
-            if len(calls) > 2:
-                go_on.wait(30)
-            return x * 2
-
-    report = lockstep(nn.Sequential(nn.Linear(3, 3), HangsLater()), X, decompose=True, rendezvous_timeout_s=0.2)
+    later = HangsLater()
+    report = lockstep(nn.Sequential(nn.Linear(3, 3), later), X, decompose=True, rendezvous_timeout_s=0.2)
     assert report.stopped is not None
     assert "within 200 ms" in report.stopped.message
     assert row_named(report, "0").corners is not None
-    go_on.set()
+    later.go_on.set()
     for thread in threading.enumerate():
         if thread.name.startswith("lockstep"):
             thread.join(10)
@@ -274,23 +285,15 @@ def test_a_layer_that_hangs_when_it_is_evaluated_again_is_given_up(monkeypatch: 
 def test_cancelling_while_a_layer_is_evaluated_again_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "_POLL_S", 0.02)
     monkeypatch.setattr(turns, "_LEAVE_S", 0.05)
-    go_on = threading.Event()
-    calls: list[int] = []
-
-    class HangsLater(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            calls.append(1)
-            if len(calls) > 2:
-                go_on.wait(30)
-            return x * 2
+    later = HangsLater()
 
     def cancel(name: str, fraction: float) -> None:
-        if len(calls) > 2:
+        if len(later.calls) > 2:
             raise JobCancelledError("enough")
 
     with pytest.raises(JobCancelledError, match="enough"):
-        lockstep(HangsLater(), X, decompose=True, on_call=cancel)
-    go_on.set()
+        lockstep(later, X, decompose=True, on_call=cancel)
+    later.go_on.set()
     for thread in threading.enumerate():
         if thread.name.startswith("lockstep"):
             thread.join(10)

@@ -10,26 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from precision.errors import JobCancelledError
-from precision.models.loading import LoadedModel, load
-from precision.ranges import measure
 from precision.ranges.exponents import ExponentCounts, exponent_histogram
 from precision.ranges.measure import measure_ranges
-from precision.results import RunResult
 from precision.results.ranges import ExponentHistogram, Ranges, RangesResult
 from precision.spec import Analysis, CastMethod, RunSpec
 from tests.awkward_models import InPlace, Kinds, Rotary, TiedBuffers, TiedLanguageModel
+from tests.runs import Recorder, with_model
 
 
 def measured(
     monkeypatch: pytest.MonkeyPatch, module: nn.Module, *args: object, spec: RunSpec | None = None, **kwargs: object
 ) -> RangesResult:
     """The ranges of this module instead of the spec's."""
-
-    def loaded(spec: RunSpec) -> LoadedModel:
-        usual = load(RunSpec())
-        return LoadedModel(module.eval(), args, kwargs, usual.description, usual.input, None)
-
-    monkeypatch.setattr(measure, "load", loaded)
+    with_model(monkeypatch, module, *args, **kwargs)
     return measure_ranges(spec or RunSpec())
 
 
@@ -261,25 +254,6 @@ def test_a_failing_forward_keeps_what_was_counted(
     assert found["first output"].elements == 6  # counted once, although the forward runs again to be explained
     assert ranges_of(result).not_called == ()
     assert not nn.modules.module._global_forward_hooks
-
-
-class Recorder:
-    """Progress that remembers, and stops where it is told to."""
-
-    def __init__(self, stop_at: str | None = None) -> None:
-        self.fractions: list[float] = []
-        self.stages: list[str] = []
-        self.partials: list[RunResult] = []
-        self._stop_at = stop_at
-
-    def step(self, stage: str, fraction: float, detail: str = "") -> None:
-        self.fractions.append(fraction)
-        self.stages.append(stage)
-        if self._stop_at is not None and stage.startswith(self._stop_at):
-            raise JobCancelledError("enough")
-
-    def partial(self, result: RunResult) -> None:
-        self.partials.append(result)
 
 
 def test_progress_moves_forward_and_hands_over_the_weights() -> None:

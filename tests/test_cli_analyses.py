@@ -1,0 +1,109 @@
+"""The commands that look inside a model, `layers` and `ranges`: what they print is what the analyses measure."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from precision.cli.main import main
+from precision.layers import compare_layers
+from precision.ranges.measure import measure_ranges
+from precision.results import LayersResult, RangesResult
+from precision.spec import Analysis, RunSpec
+from precision.units import number_text
+from tests.awkward_models import Float32Mask
+from tests.runs import with_model
+
+Captured = pytest.CaptureFixture[str]
+
+
+def table(printed: str, first: str) -> list[list[str]]:
+    """The cells of the table that begins with this heading, by columns two spaces apart."""
+    lines = printed.splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith(first))
+    rows = []
+    for line in lines[start:]:
+        if not line:
+            break
+        rows.append([cell.strip() for cell in line.strip().split("  ") if cell.strip()])
+    return rows
+
+
+def test_layers_prints_the_numbers_of_the_analysis(capsys: Captured) -> None:
+    report = compare_layers(RunSpec(analysis=Analysis.LAYERS)).report
+    assert report is not None
+    assert main(["layers"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    rows = {cells[0]: cells for cells in table(printed.out, "LAYER ")[1:]}
+    assert list(rows) == ["(model)", *(row.fqn for row in report.rows if row.fqn)]
+    for row in report.rows:
+        if row.corners is not None and row.errors is not None:
+            assert rows[row.fqn][2:4] == [
+                number_text(row.errors.normalized_l2),
+                number_text(row.corners.local.normalized_l2),
+            ]
+
+
+def test_layers_lists_operators_where_asked(capsys: Captured) -> None:
+    assert main(["layers", "--method", "autocast", "--dtype", "bfloat16"]) == 0
+    assert "OPERATOR" not in capsys.readouterr().out
+    assert main(["layers", "--method", "autocast", "--dtype", "bfloat16", "--operators"]) == 0
+    rows = table(capsys.readouterr().out, "LAYER            OPERATOR")[1:]
+    assert [cells[1] for cells in rows] == ["embedding", "linear", "layer_norm", "linear", "layer_norm", "linear"]
+    remarks = [cells[-1] for cells in rows]
+    assert remarks.count("silently promoted") == 2
+    assert remarks[1] == "lowered by autocast"
+
+
+def test_layers_as_json_reads_back(capsys: Captured) -> None:
+    assert main(["layers", "--json"]) == 0
+    result = LayersResult.model_validate_json(capsys.readouterr().out)
+    assert result.report is not None
+    assert result.report.rows == getattr(compare_layers(RunSpec()).report, "rows", None)
+    assert result.report.operators
+
+
+def test_layers_that_stop_print_what_was_compared_and_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    with_model(monkeypatch, Float32Mask(), torch.ones(2, 3))
+    assert main(["layers"]) == 2
+    printed = capsys.readouterr()
+    assert "first" in [cells[0] for cells in table(printed.out, "LAYER ")]
+    assert "Stopped: " in printed.out
+    assert "Try --keep inner.1" in printed.out
+    (line,) = printed.err.splitlines()
+    assert line.startswith("python -m precision: error: ")
+    assert main(["layers", "--keep", "inner.1"]) == 0
+
+
+def test_ranges_prints_the_numbers_of_the_analysis(capsys: Captured) -> None:
+    ranges = measure_ranges(RunSpec(analysis=Analysis.RANGES)).ranges
+    assert ranges is not None
+    assert main(["ranges", "--dtype", "float8_e4m3fn"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    header, *rows = table(printed.out, "TENSOR ")
+    assert header[-1] == "IN FLOAT8_E4M3FN"
+    assert [cells[0] for cells in rows] == [tensor.label for tensor in ranges.tensors]
+    weight = ranges.histogram_of(next(tensor for tensor in ranges.tensors if tensor.name == "head.weight"))
+    assert number_text(weight.largest) in next(cells for cells in rows if cells[0] == "head.weight")
+
+
+def test_ranges_as_json_reads_back(capsys: Captured) -> None:
+    assert main(["ranges", "--json"]) == 0
+    printed = capsys.readouterr().out
+    assert RangesResult.model_validate_json(printed).ranges == measure_ranges(RunSpec()).ranges
+    assert json.loads(printed)["spec"]["analysis"] == "ranges"
+
+
+@pytest.mark.parametrize("command", ["layers", "ranges"])
+def test_bad_input_exits_2_with_one_line(command: str, capsys: Captured) -> None:
+    assert main([command, "--model", "tinynett"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert "tinynet" in line
