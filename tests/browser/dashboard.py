@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, TimeoutError, expect
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("/", "/layers", "/errors", "/propagation", "/ranges", "/number_formats")
@@ -29,6 +29,7 @@ MINUTES_OF_WORK = {"model": "bert-base", "dtype": "bfloat16", "batch": "64", "le
 _NOWHERE = "http://127.0.0.1:9"
 _ENDS_WITHIN_S = 15.0
 _ADDRESS_WITHIN_MS = 20_000.0
+_OPENS_WITHIN_MS, _TRIES = 10_000.0, 3
 _OWN_PROBE = re.compile(r"/(layers|errors|propagation|ranges|number_formats)/_stcore/(health|host-config)$")
 """Where Streamlit's page asks first when it was opened by a deep link; the 404 tells it where the server's root is."""
 
@@ -176,8 +177,19 @@ class Visit:
 
     def choose(self, picker: str, option: str) -> None:
         """Pick an option of one of the sidebar's lists."""
-        self.picker(picker).click()
-        self.page.get_by_role("option", name=option).click()
+        self.choose_from(self.picker(picker), option)
+
+    def choose_from(self, box: Locator, option: str) -> None:
+        """Pick an option of a list; it is opened again where the page was being drawn anew and closed it."""
+        choice = self.page.get_by_role("option", name=option)
+        for _ in range(_TRIES):
+            box.click()
+            try:
+                choice.wait_for(timeout=_OPENS_WITHIN_MS)
+            except TimeoutError:
+                continue
+            break
+        choice.click()
 
     def link(self) -> dict[str, str]:
         """What the address says."""

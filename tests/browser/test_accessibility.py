@@ -23,8 +23,7 @@ def opened(visit: Visit, path: str) -> None:
         expect(chart.locator(".main-svg").first).to_be_attached(timeout=PATIENCE_MS)
 
 
-@pytest.mark.parametrize("width", [DESK, PHONE])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), [("light", DESK), ("dark", PHONE)])
 def test_axe_finds_nothing_and_no_page_scrolls_sideways(
     scheme: Literal["light", "dark"], width: int, dashboard: Dashboard, visitors: Visitors
 ) -> None:

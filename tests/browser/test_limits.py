@@ -19,10 +19,10 @@ def test_a_run_past_the_memory_limit_names_it_and_takes_nothing_else(tmp_path: P
 
 
 def test_a_run_past_the_time_limit_names_it_and_keeps_what_it_measured(tmp_path: Path, visitors: Visitors) -> None:
-    hasty = Dashboard(tmp_path, PRECISION_TIME_LIMIT="30")
+    hasty = Dashboard(tmp_path, PRECISION_TIME_LIMIT="20")
     try:
         visit = visitors.visit(hasty).open("/layers", **MINUTES_OF_WORK)
-        visit.alert("Stopped at its limit of 30 s")
+        visit.alert("Stopped at its limit of 20 s")
         assert "tensors change" in visit.result()
         visit.choose("Model", "TinyNet")
         visit.result("11 of 11 tensors change")

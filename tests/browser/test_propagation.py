@@ -18,8 +18,7 @@ def test_a_click_on_a_point_opens_its_layer(dashboard: Dashboard, visitors: Visi
     visit.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     visit.said_in_link("layer", "token_embedding")
     visit.settled()
-    visit.page.get_by_test_id("stMain").get_by_role("combobox", name="Layer call").click()
-    visit.page.get_by_role("option", name="head").click()
+    visit.choose_from(visit.page.get_by_test_id("stMain").get_by_role("combobox", name="Layer call"), "head")
     visit.said_in_link("layer", "head")
 
 
