@@ -36,7 +36,7 @@ def metrics(reference: Tensor, candidate: Tensor, *, quantiles: bool = False, hi
     fmt = format_named(str(candidate.dtype))
     statistics = ErrorStatistics(fmt, reference.numel() if quantiles else None)
     octaves = OctaveCounts()
-    for chunk in pair_chunks(reference, candidate):
+    for chunk in pair_chunks(reference, candidate, domain=statistics.domain):
         statistics.update(chunk)
         if histogram:
             octaves.add(chunk)

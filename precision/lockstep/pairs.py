@@ -83,7 +83,7 @@ def numbers_of(pairs: Matched, fmt: AnyFormat, *, detailed: bool) -> PairNumbers
     worst: list[WorstElement] = []
     for reference, candidate in floating:
         largest = WorstElements(fmt, reference, limit=MAX_WORST)
-        for chunk in pair_chunks(reference.tensor, candidate.tensor):
+        for chunk in pair_chunks(reference.tensor, candidate.tensor, domain=statistics.domain):
             statistics.update(chunk)
             if detailed:
                 octaves.add(chunk)

@@ -11,22 +11,17 @@ import torch
 from torch import Tensor
 
 from precision.formats import NumericFormat
+from precision.metrics.single import Domain, Measures
+from precision.metrics.spans import ROW_ELEMENTS, SPAN_ELEMENTS, Part, Span, spans
 from precision.rounding import round_to
 
-ROW_ELEMENTS = 2**10
-"""float32 chunks are whole rows of so many elements: short enough that a float32 sum over one keeps 1e-6."""
 SINGLE_MIN_ELEMENTS = 2**14
 """Smaller tensors are measured in float64: that is as quick as compiling anything for them."""
-CHUNK_ELEMENTS = 30 * ROW_ELEMENTS
+CHUNK_ELEMENTS = 30 * 2**10
 """120 KiB of float32: the handful of buffers a chunk needs stay in the second-level cache, and torch hands most work
 only of 2^15 elements and more to several threads."""
-SINGLE_CHUNK_ELEMENTS = 4 * CHUNK_ELEMENTS
-"""Of float32 chunks that are read once, from two buffers."""
 ACCELERATOR_CHUNK_ELEMENTS = 2**21
 """Large enough that starting a kernel costs little beside it, and small beside an accelerator's memory."""
-
-_APART = 80
-"""Elements left between buffers: at equal distances of whole memory pages they would evict one another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +54,8 @@ class PairChunk:
     positions: Tensor | None = None
     """Places of the finite pairs within the chunk; None where all pairs are finite."""
     nonfinite: NonfinitePairs | None = None
+    measures: Measures | None = None
+    """Of float32 chunks, where they were asked for."""
 
     @cached_property
     def error(self) -> Tensor:
@@ -90,7 +87,11 @@ class PairChunk:
 
 
 def pair_chunks(
-    reference: Tensor, candidate: Tensor | NumericFormat, *, chunk_elements: int | None = None
+    reference: Tensor,
+    candidate: Tensor | NumericFormat,
+    *,
+    domain: Domain | None = None,
+    chunk_elements: int | None = None,
 ) -> Iterator[PairChunk]:
     """Both tensors, chunk by chunk in C order, upcast before anything is subtracted.
 
@@ -101,31 +102,53 @@ def pair_chunks(
         reference: Real tensor of any shape.
         candidate: Tensor of the same shape; or a format: the reference itself, rounded to it, overflowing to
             infinity or NaN, is then the candidate.
+        domain: What float32 chunks are measured for while they are read; None for no measures.
         chunk_elements: How many elements at a time; None for what suits the device.
     """
     flat_reference = reference.detach().reshape(-1)
     flat_candidate = candidate if isinstance(candidate, NumericFormat) else candidate.detach().reshape(-1)
     device = _device(reference, candidate)
-    single_elements = chunk_elements or SINGLE_CHUNK_ELEMENTS
-    if chunk_elements is None:
-        chunk_elements = CHUNK_ELEMENTS if device.type == "cpu" else ACCELERATOR_CHUNK_ELEMENTS
-    buffers = _Buffers(device)
+    buffers = _Buffers(device, chunk_elements)
     dtypes = {x.dtype for x in (reference, candidate) if isinstance(x, Tensor)}
-    single = device.type == "cpu" and torch.float64 not in dtypes and flat_reference.numel() >= SINGLE_MIN_ELEMENTS
-    start, total = 0, flat_reference.numel()
-    while start < total:
-        size = min(single_elements, total - start) // ROW_ELEMENTS * ROW_ELEMENTS if single else 0
-        pair = flat_reference[start : start + size], _part(flat_candidate, start, size)
-        chunk = buffers.single_chunk(start, *pair) if size else None
-        if chunk is not None:
-            yield chunk
+    total = flat_reference.numel()
+    single = device.type == "cpu" and torch.float64 not in dtypes and total >= SINGLE_MIN_ELEMENTS
+    start = 0
+    if single:
+        parts = _parts(flat_reference, flat_candidate, min(chunk_elements or SPAN_ELEMENTS, SPAN_ELEMENTS))
+        for span in spans(parts, domain=domain, in_threads=domain is not None and total >= 2 * SPAN_ELEMENTS):
+            end = span.start + span.reference.numel()
+            if math.isfinite(span.max_abs_error):
+                yield _single_chunk(span)
+            else:
+                yield from buffers.double_chunks(flat_reference, flat_candidate, span.start, end)
+            start = end
+    yield from buffers.double_chunks(flat_reference, flat_candidate, start, total)
+
+
+def _parts(reference: Tensor, candidate: Tensor | NumericFormat, elements: int) -> Iterator[Part]:
+    """Whole rows; what is left at the end is no part."""
+    start, whole = 0, reference.numel() // ROW_ELEMENTS * ROW_ELEMENTS
+    step = elements // ROW_ELEMENTS * ROW_ELEMENTS
+    while step and start < whole:
+        end = min(start + step, whole)
+        r = reference[start:end]
+        if isinstance(candidate, NumericFormat):
+            r = r.resolve_neg().float()
+            yield Part(start, r, round_to(r, candidate, saturate=False))
         else:
-            size = size or total - start
-            for first in range(start, start + size, chunk_elements):
-                elements = min(chunk_elements, start + size - first)
-                part = flat_reference[first : first + elements], _part(flat_candidate, first, elements)
-                yield buffers.double_chunk(first, *part)
-        start += size
+            yield Part(start, r, candidate[start:end])
+        start = end
+
+
+def _single_chunk(span: Span) -> PairChunk:
+    return PairChunk(
+        start=span.start,
+        elements=span.reference.numel(),
+        reference=span.reference,
+        candidate=span.candidate,
+        max_abs_error=span.max_abs_error,
+        measures=span.measures,
+    )
 
 
 def _part(candidate: Tensor | NumericFormat, start: int, size: int) -> Tensor | NumericFormat:
@@ -139,27 +162,24 @@ def _device(reference: Tensor, candidate: Tensor | NumericFormat) -> torch.devic
 
 
 class _Buffers:
-    """Memory for one chunk, used again for the next."""
+    """Memory for one float64 chunk, used again for the next."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, chunk_elements: int | None) -> None:
         self._device = device
-        self._tensors: dict[torch.dtype, tuple[Tensor, Tensor]] = {}
+        suits = CHUNK_ELEMENTS if device.type == "cpu" else ACCELERATOR_CHUNK_ELEMENTS
+        self._elements = chunk_elements or suits
+        self._both: Tensor | None = None
 
-    def single_chunk(self, start: int, reference: Tensor, candidate: Tensor | NumericFormat) -> PairChunk | None:
-        """The pair in float32; None where an element or a difference is not finite."""
-        from precision.metrics import kernels  # only where there is much to compare: it takes a second to compile
+    def double_chunks(
+        self, reference: Tensor, candidate: Tensor | NumericFormat, start: int, end: int
+    ) -> Iterator[PairChunk]:
+        """The elements from `start` to `end` in float64."""
+        for first in range(start, end, self._elements):
+            elements = min(self._elements, end - first)
+            yield self._chunk(first, reference[first : first + elements], _part(candidate, first, elements))
 
-        r, y = self._of(torch.float32, reference.numel())
-        r = _as_single(reference, r)
-        y = round_to(r, candidate, saturate=False) if isinstance(candidate, NumericFormat) else _as_single(candidate, y)
-        largest = kernels.largest_error(r.numpy(), y.numpy())
-        if not math.isfinite(largest):
-            return None
-        return PairChunk(start=start, elements=r.numel(), reference=r, candidate=y, max_abs_error=largest)
-
-    def double_chunk(self, start: int, reference: Tensor, candidate: Tensor | NumericFormat) -> PairChunk:
-        """The pair in float64."""
-        r, y = self._of(torch.float64, reference.numel())
+    def _chunk(self, start: int, reference: Tensor, candidate: Tensor | NumericFormat) -> PairChunk:
+        r, y = self._of(reference.numel())
         _widen(reference, out=r)
         if isinstance(candidate, NumericFormat):
             y.copy_(round_to(r, candidate, saturate=False))
@@ -167,21 +187,10 @@ class _Buffers:
             _widen(candidate, out=y)
         return _double_chunk(start, r, y)
 
-    def _of(self, dtype: torch.dtype, size: int) -> tuple[Tensor, Tensor]:
-        """The first use is of the largest size."""
-        if dtype not in self._tensors:
-            both = torch.empty(2, size + _APART, dtype=dtype, device=self._device)
-            self._tensors[dtype] = both[0], both[1]
-        r, y = self._tensors[dtype]
-        return r[:size], y[:size]
-
-
-def _as_single(x: Tensor, out: Tensor) -> Tensor:
-    if x.dtype == torch.float32 and x.device == out.device:
-        return x.resolve_neg()  # as the imaginary part of a conjugate has it, which NumPy does not know
-    for start in range(0, x.numel(), CHUNK_ELEMENTS):  # in parts that torch does not share among threads
-        out[start : start + CHUNK_ELEMENTS].copy_(x[start : start + CHUNK_ELEMENTS])
-    return out
+    def _of(self, size: int) -> tuple[Tensor, Tensor]:
+        if self._both is None or self._both.shape[1] < size:
+            self._both = torch.empty(2, size, dtype=torch.float64, device=self._device)
+        return self._both[0, :size], self._both[1, :size]
 
 
 def _widen(x: Tensor, *, out: Tensor) -> None:

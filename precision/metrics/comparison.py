@@ -103,7 +103,7 @@ def _compare_floating(
     shape = tuple(reference.tensor.shape)
     statistics = ErrorStatistics(fmt, math.prod(shape), shape=shape)
     worst = WorstElements(fmt, reference)
-    for chunk in pair_chunks(reference.tensor, candidate.tensor):
+    for chunk in pair_chunks(reference.tensor, candidate.tensor, domain=statistics.domain):
         statistics.update(chunk)
         worst.update(chunk)
         if total is not None:

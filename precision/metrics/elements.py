@@ -69,13 +69,12 @@ class WorstElements:
 
 def _places_above(chunk: PairChunk, least: float, *, limit: int) -> npt.NDArray[np.intp]:
     """Places of all errors above `least`, without some that cannot be among the `limit` largest of them."""
-    if not chunk.is_single:
+    if chunk.measures is None:
         return np.flatnonzero(chunk.abs_error.cpu().numpy() > least)
     from precision.metrics import kernels  # only where there is much to compare: it takes a second to compile
 
     r, y = chunk.reference.numpy(), chunk.candidate.numpy()
-    maxima = np.empty(-(-r.size // kernels.BLOCK), dtype=np.float32)
-    kernels.block_maxima(r, y, maxima)
+    maxima = chunk.measures.maxima
     # So many blocks have an error of at least this.
     enough = float(np.partition(maxima, -limit)[-limit]) if maxima.size >= limit else 0.0
     places = np.empty(r.size, dtype=np.int64)

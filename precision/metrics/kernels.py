@@ -16,13 +16,19 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 
 Floats = npt.NDArray[np.float32]
+Raw = npt.NDArray[np.float32] | npt.NDArray[np.int16] | npt.NDArray[np.uint16]
+Fields = npt.NDArray[np.uint8]
+Counts = npt.NDArray[np.int32]
 Doubles = npt.NDArray[np.float64]
 Function = TypeVar("Function", bound=Callable[..., object])
 
 BLOCK = 256
+LANES, FIELDS = 4, 256
+"""Of counts by the exponent field of float32: each lane is added to in turn, because counting twice in one place takes
+longer."""
 
 RR, RE, EE, RY, YY, ABS, RELATIVE, SCALED, SMALL_ABS = range(9)
 """Places of the sums: of r·r, r·e, e·e, r·y, y·y, |e|, |e|/|r|, |e|/2^floor(log2|r|), and |e| where |r| is small."""
@@ -38,6 +44,8 @@ _CERTAIN, _LARGEST = 16, 17
 _FAST_MATH = {"reassoc", "nsz", "contract"}
 _ZERO = np.float32(0)
 _EXPONENT = np.int32(0x7F80_0000)
+_FIELD = np.int32(23)
+"""Bits below the exponent field."""
 _LESS, _MORE = np.float32(1 - 2.0**-20), np.float32(1 + 2.0**-20)
 """More than float32 rounds a tolerance and an error as large as it."""
 
@@ -68,22 +76,70 @@ _bits_of: Any = intrinsic(_generate_bits_of)
 _float_of: Any = intrinsic(_generate_float_of)
 
 
+def _generate_from_half(_context: Any, _bits: Any) -> Any:
+    """Of the bits of a float16 the float32; without a conversion instruction, which not every processor has."""
+    word = ir.IntType(32)
+
+    def generate(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        half = builder.zext(args[0], word)
+        magnitude = builder.shl(builder.and_(half, word(0x7FFF)), word(13))
+        exponent = builder.and_(magnitude, word(0x0F80_0000))
+        normal = builder.add(magnitude, word(112 << 23))
+        nonfinite = builder.add(normal, word(112 << 23))
+        above = builder.bitcast(builder.add(normal, word(1 << 23)), ir.FloatType())
+        subnormal = builder.bitcast(builder.fsub(above, ir.FloatType()(2.0**-14)), word)
+        bits = builder.select(builder.icmp_unsigned("==", exponent, word(0)), subnormal, normal)
+        bits = builder.select(builder.icmp_unsigned("==", exponent, word(0x0F80_0000)), nonfinite, bits)
+        sign = builder.shl(builder.and_(half, word(0x8000)), word(16))
+        return builder.bitcast(builder.or_(bits, sign), ir.FloatType())
+
+    return types.float32(types.int16), generate
+
+
+def _generate_from_bfloat16(_context: Any, _bits: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        word = ir.IntType(32)
+        return builder.bitcast(builder.shl(builder.zext(args[0], word), word(16)), ir.FloatType())
+
+    return types.float32(types.uint16), generate
+
+
+_from_half: Any = intrinsic(_generate_from_half)
+_from_bfloat16: Any = intrinsic(_generate_from_bfloat16)
+
+
+def _widened(raw: Raw, wide: Floats, start: int) -> Floats:
+    """A block of `raw` in float32: itself, or made in `wide`."""
+    raise NotImplementedError  # compiled code has what `_overload_widened` says
+
+
+@overload(_widened, inline="always")
+def _overload_widened(raw: Any, wide: Any, start: Any) -> Any:  # noqa: ARG001 - Numba compares the names
+    from_bits = _from_half if raw.dtype == types.int16 else _from_bfloat16
+
+    def itself(raw: Any, wide: Any, start: Any) -> Any:  # noqa: ARG001
+        return raw[start : start + BLOCK]
+
+    def widened(raw: Any, wide: Any, start: Any) -> Any:
+        narrow, block = raw[start : start + BLOCK], wide[start : start + BLOCK]
+        for i in range(BLOCK):
+            block[i] = from_bits(narrow[i])
+        return block
+
+    return itself if raw.dtype == types.float32 else widened
+
+
 @_compiled
-def largest_error(r: Floats, y: Floats) -> float:
-    """The largest |y - r|; infinity or NaN where an element or a difference is not finite."""
+def widen(r: Raw, y: Raw, wide: tuple[Floats, Floats]) -> float:
+    """Of arrays as `measure` takes them, the largest |y - r|: infinity or NaN where not all is finite."""
     largest = np.int32(0)
-    for i in range(r.shape[0]):
-        bits = _bits_of(abs(y[i] - r[i]))
-        largest = bits if bits > largest else largest
+    for start in range(0, r.shape[0], BLOCK):
+        r_block, y_block = _widened(r, wide[0], start), _widened(y, wide[1], start)
+        for i in range(BLOCK):
+            bits = _bits_of(abs(y_block[i] - r_block[i]))
+            largest = bits if bits > largest else largest
     value: float = _float_of(largest)
     return value
-
-
-@_compiled
-def block_maxima(r: Floats, y: Floats, maxima: Floats) -> None:
-    """The largest |y - r| of each `BLOCK` elements, into `maxima`; all differences are finite."""
-    for k in range(maxima.shape[0]):
-        maxima[k] = largest_error(r[k * BLOCK : (k + 1) * BLOCK], y[k * BLOCK : (k + 1) * BLOCK])
 
 
 @_compiled
@@ -104,30 +160,12 @@ def places_above(
 
 
 @_compiled
-def count_octaves(r: Floats, y: Floats, counts: npt.NDArray[Any]) -> int:
-    """Count |y - r| by the exponent field of float32; how many of them are zero.
-
-    Args:
-        r: a multiple of four elements.
-        y: as many.
-        counts: `(4, 256)`; each is added to in turn, because counting twice in one place takes longer.
-    """
-    for i in range(0, r.shape[0], 4):
-        for k in range(4):
-            counts[k, _bits_of(abs(y[i + k] - r[i + k])) >> 23] += 1
-    zeros = 0
-    for i in range(r.shape[0]):
-        zeros += int(y[i] == r[i])
-    return zeros
-
-
-@_compiled
-def _measure_block(r: Floats, y: Floats, limits: Floats, found: Doubles) -> None:
+def _measure_block(r: Floats, y: Floats, limits: Floats, found: Doubles, fields: Fields) -> None:
     rtol, atol, normal = limits[0], limits[1], limits[2]
     rr = re = ee = ry = yy = total = relative = scaled = small_total = _ZERO
     below = equal = certain = possible = small = _ZERO
     largest = most_relative = most_scaled = most_small = np.int32(0)
-    for i in range(r.shape[0]):
+    for i in range(BLOCK):
         x, z = r[i], y[i]
         e = z - x
         a, m = abs(e), abs(x)
@@ -139,6 +177,7 @@ def _measure_block(r: Floats, y: Floats, limits: Floats, found: Doubles) -> None
         total += a
         bits = _bits_of(a)
         largest = bits if bits > largest else largest
+        fields[i] = bits >> _FIELD
         below += np.float32(e < _ZERO)
         equal += np.float32(e == _ZERO)
         tolerance = atol + rtol * m
@@ -179,22 +218,41 @@ def _count_outside(r: Floats, y: Floats, tolerances: Doubles) -> int:
 
 
 @_compiled
-def measure(r: Floats, y: Floats, limits: Floats, tolerances: Doubles, found: Doubles, largest: Doubles) -> None:
-    """Add up all of a chunk.
+def measure(
+    r: Raw,
+    y: Raw,
+    wide: tuple[Floats, Floats],
+    limits: Floats,
+    tolerances: Doubles,
+    found: Doubles,
+    largest: Doubles,
+    octaves: Counts,
+    maxima: Floats,
+) -> bool:
+    """Measure one chunk, a multiple of `BLOCK` elements; False, and nothing of worth, where not all is finite.
 
     Args:
-        r: the reference; all elements and differences are finite.
-        y: the candidate.
+        r: the reference: float32, or the bits of float16 as int16, or those of bfloat16 as uint16.
+        y: the candidate, in any of these.
+        wide: two arrays as long, into which goes what is not float32 already.
         limits: relative and absolute tolerance and the smallest normal value, for float32.
         tolerances: absolute and relative, for float64.
-        found: `(FOUND,)`, zeros; sums, maxima and counts are added to it.
-        largest: the largest error so far, exact, and its place, which counts from the chunk's first element. Both are
-            changed where the chunk has a larger one.
+        found: `(FOUND,)`, zeros: becomes the sums, maxima and counts.
+        largest: -inf and 0: becomes the largest error, exact, and its first place.
+        octaves: `(LANES, FIELDS)`, zeros: becomes counts of |y - r| by the exponent field of float32.
+        maxima: becomes the largest |y - r| of each `BLOCK` elements.
     """
     block = np.zeros(FOUND + 2)
+    fields = np.empty(BLOCK, dtype=np.uint8)
     for start in range(0, r.shape[0], BLOCK):
-        r_block, y_block = r[start : start + BLOCK], y[start : start + BLOCK]
-        _measure_block(r_block, y_block, limits, block)
+        r_block, y_block = _widened(r, wide[0], start), _widened(y, wide[1], start)
+        _measure_block(r_block, y_block, limits, block, fields)
+        if not block[_LARGEST] < np.inf:
+            return False
+        for i in range(0, BLOCK, LANES):
+            for k in range(LANES):
+                octaves[k, fields[i + k]] += 1
+        maxima[start // BLOCK] = block[_LARGEST]
         if block[_CERTAIN] != block[OUTSIDE]:  # too close to the tolerance for float32 to tell
             block[OUTSIDE] = _count_outside(r_block, y_block, tolerances)
         for k in range(FOUND):
@@ -204,7 +262,8 @@ def measure(r: Floats, y: Floats, limits: Floats, tolerances: Doubles, found: Do
                 found[k] += block[k]
         # Errors that float32 rounds alike may differ.
         if block[_LARGEST] >= np.float32(largest[0]):
-            for i in range(r_block.shape[0]):
+            for i in range(BLOCK):
                 error = abs(np.float64(y_block[i]) - np.float64(r_block[i]))
                 if error > largest[0]:
                     largest[0], largest[1] = error, start + i
+    return True

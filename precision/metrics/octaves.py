@@ -26,28 +26,21 @@ class OctaveCounts:
 
     def add(self, chunk: PairChunk) -> None:
         """Count one chunk."""
-        if not (chunk.is_single and self._add_single(chunk)):
-            errors = chunk.abs_error.cpu().numpy().astype(np.float64)
-            # Errors are not negative: no sign bit.
-            self._counts += np.bincount(np.right_shift(errors.view(np.int64), 52), minlength=self._counts.size)
-            zeros = int(np.count_nonzero(errors == 0))
-            self._counts[0] -= zeros
-            self._zeros += zeros
-
-    def _add_single(self, chunk: PairChunk) -> bool:
-        """Unless there are float32 subnormals, whose exponent field says nothing."""
-        from precision.metrics import kernels  # only where there is much to count: it takes a second to compile
-
-        counts = np.zeros((4, 256), dtype=np.int64)
-        zeros = kernels.count_octaves(chunk.reference.numpy(), chunk.candidate.numpy(), counts)
-        octaves = counts.sum(axis=0)
-        if octaves[0] != zeros:
-            return False
-        octaves[0] = 0
-        first = _BIAS - _SINGLE_BIAS
-        self._counts[first : first + octaves.size] += octaves
+        measures = chunk.measures
+        if measures is not None and measures.octaves[0] == measures.equal:
+            octaves = measures.octaves.copy()
+            octaves[0] = 0
+            first = _BIAS - _SINGLE_BIAS
+            self._counts[first : first + octaves.size] += octaves
+            self._zeros += measures.equal
+            return
+        # There are float32 subnormals, whose exponent field says nothing.
+        errors = chunk.abs_error.cpu().numpy().astype(np.float64)
+        # Errors are not negative: no sign bit.
+        self._counts += np.bincount(np.right_shift(errors.view(np.int64), 52), minlength=self._counts.size)
+        zeros = int(np.count_nonzero(errors == 0))
+        self._counts[0] -= zeros
         self._zeros += zeros
-        return True
 
     def result(self) -> ErrorOctaves:
         """The octaves from that of the largest error down to the smallest, or `MAX_OCTAVES` of them."""

@@ -1,14 +1,17 @@
-"""The sums, maxima and counts of float32 chunks."""
+"""The sums, maxima and counts of float32 chunks, added up."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from precision.metrics.chunks import PairChunk
+if TYPE_CHECKING:
+    from precision.metrics.chunks import PairChunk
 
 SMALLEST_NORMAL = 2.0**-126
 """Of float32."""
@@ -34,6 +37,24 @@ class Domain:
         return SMALLEST_NORMAL <= self.smallest_normal <= 1.0
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measures:
+    """What one pass over float32 pairs found; see `kernels.measure`."""
+
+    domain: Domain
+    found: tuple[float, ...]
+    max_abs_error: float
+    """Exact."""
+    max_place: int
+    """Of the first largest error."""
+    equal: int
+    """Pairs without error."""
+    octaves: npt.NDArray[np.int64]
+    """`(256,)`: |e| by the exponent field of float32."""
+    maxima: npt.NDArray[np.float32]
+    """The largest |e| of each `kernels.BLOCK` elements."""
+
+
 class SingleTotals:
     """Of all float32 chunks measured. Sums have a relative error below 1e-6; counts and the largest error are exact."""
 
@@ -57,43 +78,30 @@ class SingleTotals:
 
 
 class SinglePrecision:
-    """Measures float32 chunks, one after the other.
+    """Adds up what was measured of float32 chunks."""
 
-    Args:
-        domain: of the candidate's format; `fits_single`.
-    """
-
-    def __init__(self, domain: Domain) -> None:
-        rtol, atol = domain.relative_tolerance, domain.absolute_tolerance
-        rtol, atol = (0.0, math.inf) if rtol is None or atol is None else (rtol, atol)
-        self._limits = np.array([rtol, atol, domain.smallest_normal], dtype=np.float32)
-        self._tolerances = np.array([atol, rtol])
-        self._largest = np.array([-math.inf, 0.0])
+    def __init__(self) -> None:
         self.totals = SingleTotals()
 
-    def measure(self, chunk: PairChunk) -> bool:
-        """Add `chunk` to the totals, unless float32 overflows on the way, or underflows so far that it shows."""
-        from precision.metrics import kernels  # only where there is much to measure: it takes a second to compile
+    def add(self, chunk: PairChunk, measures: Measures) -> bool:
+        """Add `chunk` to the totals, unless float32 overflowed on the way, or underflowed so far that it shows."""
+        if not self._add(measures.found, chunk):
+            return False
+        if measures.max_abs_error > self.totals.max_error:
+            self.totals.max_error = measures.max_abs_error
+            self.totals.max_place = chunk.start + measures.max_place
+        return True
 
-        r, y = chunk.reference.numpy(), chunk.candidate.numpy()
-        found = np.zeros(kernels.FOUND)
-        before = self._largest[0]
-        kernels.measure(r, y, self._limits, self._tolerances, found, self._largest)
-        if self._largest[0] > before:
-            self.totals.max_error = float(self._largest[0])
-            self.totals.max_place = chunk.start + int(self._largest[1])
-        return self._add(found.tolist(), r, y, has_error=chunk.max_abs_error > 0)
-
-    def _add(
-        self, found: list[float], r: npt.NDArray[np.float32], y: npt.NDArray[np.float32], *, has_error: bool
-    ) -> bool:
+    def _add(self, found: Sequence[float], chunk: PairChunk) -> bool:
         rr, re, ee, ry, yy, abs_error, relative, scaled, small_abs, *others = found
-        tiny = r.size * _NEGLIGIBLE_SQUARE
-        if not rr + ee + relative + scaled < math.inf or (ee < tiny and has_error) or (rr < tiny and r.any()):
+        tiny = chunk.elements * _NEGLIGIBLE_SQUARE
+        if not rr + ee + relative + scaled < math.inf or (ee < tiny and chunk.max_abs_error > 0):
+            return False
+        if rr < tiny and chunk.reference.any():
             return False
         if ee <= _COSINE_SAFE_SHARE * rr:
             ry, yy = rr + re, rr + 2 * re + ee
-        elif not yy < math.inf or (yy < tiny and y.any()):
+        elif not yy < math.inf or (yy < tiny and chunk.candidate.any()):
             return False
         max_relative, max_scaled, max_small, below, equal, small, outside = others
         sums = self.totals

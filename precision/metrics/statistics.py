@@ -42,8 +42,9 @@ class ErrorStatistics:
         self.sample = QuantileSample(elements or 0)
         self._takes_quantiles = elements is not None
         self._ulp_format = ulp_format(fmt)
-        self._domain = domain_of(fmt)
-        self._single = SinglePrecision(self._domain)
+        self.domain = domain_of(fmt)
+        """What the chunks are to be measured for."""
+        self._single = SinglePrecision()
         self._shape = shape
         self._elements = 0
         self._finite_pairs = 0
@@ -60,11 +61,11 @@ class ErrorStatistics:
 
     def add(self, reference: Tensor, candidate: Tensor | NumericFormat) -> None:
         """Take in a pair of tensors of the same shape, or a tensor and its own rounding to a format."""
-        for chunk in pair_chunks(reference, candidate):
+        for chunk in pair_chunks(reference, candidate, domain=self.domain):
             self.update(chunk)
 
     def update(self, chunk: PairChunk) -> None:
-        """Take in one chunk."""
+        """Take in one chunk: quickly, if it was measured for this `domain`."""
         if self._takes_quantiles:
             self.sample.add(chunk)
         if chunk.nonfinite is not None:
@@ -73,10 +74,19 @@ class ErrorStatistics:
         if n:
             if not chunk.is_single:
                 self._add_double(chunk)
-            elif not (self._domain.fits_single and self._single.measure(chunk)):
+            elif not self._add_single(chunk):
                 self._add_double(chunk.widened())
         self._elements += chunk.elements
         self._finite_pairs += n
+
+    def _add_single(self, chunk: PairChunk) -> bool:
+        measures = chunk.measures
+        return (
+            measures is not None
+            and measures.domain == self.domain
+            and self.domain.fits_single
+            and self._single.add(chunk, measures)
+        )
 
     def _add_maximum(self, largest: float, place: int) -> None:
         if largest > self._max_error:
@@ -85,7 +95,7 @@ class ErrorStatistics:
     def _gather(self) -> None:
         """Move what was measured in float32 into the totals."""
         found = self._single.totals
-        self._single = SinglePrecision(self._domain)
+        self._single = SinglePrecision()
         if found.max_error == self._max_error:
             self._max_place = min(self._max_place, found.max_place)
         self._add_maximum(found.max_error, found.max_place)
@@ -114,10 +124,10 @@ class ErrorStatistics:
         self._below += int((chunk.error < 0).sum())
         self._equal += int((chunk.error == 0).sum())
         magnitude = chunk.reference.abs()
-        rtol, atol = self._domain.relative_tolerance, self._domain.absolute_tolerance
+        rtol, atol = self.domain.relative_tolerance, self.domain.absolute_tolerance
         if rtol is not None and atol is not None:
             self._outside += int((chunk.abs_error > magnitude * rtol + atol).sum())
-        scaled = scaled_errors(chunk, self._domain.smallest_normal)
+        scaled = scaled_errors(chunk, self.domain.smallest_normal)
         self._scaled.add(float(scaled.sum()))
         self._max_scaled = max(self._max_scaled, float(scaled.amax()))
         self._add_relative(chunk, magnitude)
@@ -141,7 +151,7 @@ class ErrorStatistics:
         self._abs.add(float(a.sum()), exponent=k)
 
     def _add_relative(self, chunk: PairChunk, magnitude: Tensor) -> None:
-        normal = self._domain.smallest_normal
+        normal = self.domain.smallest_normal
         small = magnitude < normal
         count = int(small.sum())
         if count:
@@ -160,7 +170,7 @@ class ErrorStatistics:
         self._gather()
         n, small = self._finite_pairs, self._small
         agree = self._nonfinite.agree
-        rtol, atol = self._domain.relative_tolerance, self._domain.absolute_tolerance
+        rtol, atol = self.domain.relative_tolerance, self.domain.absolute_tolerance
         has_small = n and self._ulp_format is not None
         per_ulp = None if self._ulp_format is None or not n else 2.0**self._ulp_format.mantissa_bits
         median, p99 = self.sample.quantiles((0.5, 0.99))

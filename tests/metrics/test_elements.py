@@ -10,6 +10,7 @@ from precision.formats import format_named
 from precision.metrics.chunks import pair_chunks
 from precision.metrics.elements import WorstElements, preview, worst_integers
 from precision.metrics.outputs import Leaf, flatten
+from precision.metrics.statistics import domain_of
 from precision.results import ElementPair
 
 FLOAT16 = format_named("float16")
@@ -147,7 +148,7 @@ def test_the_worst_of_a_large_output_agree_with_a_plain_sort(kind: str, limit: i
     if kind == "constant":
         reference = torch.ones_like(reference)
     found = WorstElements(FLOAT16, leaf(reference), limit=limit)
-    for chunk in pair_chunks(reference, candidate):
+    for chunk in pair_chunks(reference, candidate, domain=domain_of(FLOAT16)):
         found.update(chunk)
     error = (candidate.double() - reference.double()).abs()
     order = torch.argsort(error, descending=True, stable=True)[:limit].tolist()

@@ -7,14 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from precision.formats import format_named
 from precision.metrics.chunks import pair_chunks
 from precision.metrics.octaves import MAX_OCTAVES, OctaveCounts
+from precision.metrics.statistics import domain_of
 from precision.results.layers import ErrorOctaves
 
 
 def counted(errors: Tensor, *, reference: Tensor | None = None) -> ErrorOctaves:
     octaves = OctaveCounts()
-    for chunk in pair_chunks(torch.zeros_like(errors) if reference is None else reference, errors):
+    reference = torch.zeros_like(errors) if reference is None else reference
+    for chunk in pair_chunks(reference, errors, domain=domain_of(format_named("float16"))):
         octaves.add(chunk)
     return octaves.result()
 

@@ -207,14 +207,23 @@ def test_one_nonfinite_pair_leaves_the_others_as_they_were() -> None:
 
 
 def test_ordinary_chunks_are_measured_in_float32_and_others_are_declined() -> None:
-    kernel = SinglePrecision(domain_of(FLOAT16))
+    sums = SinglePrecision()
     for case, fits in (("ordinary", True), ("exact", True), ("squares overflow", False), ("subnormals", False)):
         reference, candidate = HARD[case]
-        chunk = next(pair_chunks(reference, candidate))
-        assert chunk.is_single
-        before = kernel.totals.rr, kernel.totals.equal
-        assert kernel.measure(chunk) is fits
-        assert ((kernel.totals.rr, kernel.totals.equal) != before) is fits
+        chunk = next(pair_chunks(reference, candidate, domain=domain_of(FLOAT16)))
+        assert chunk.measures is not None
+        before = sums.totals.rr, sums.totals.equal
+        assert sums.add(chunk, chunk.measures) is fits
+        assert ((sums.totals.rr, sums.totals.equal) != before) is fits
+
+
+def test_what_was_measured_for_another_format_is_not_used() -> None:
+    reference, candidate = noise(), noise().half()
+    statistics = ErrorStatistics(E4M3, None, shape=tuple(reference.shape))
+    for chunk in pair_chunks(reference, candidate, domain=domain_of(FLOAT16)):
+        statistics.update(chunk)
+    assert statistics.result().max_ulp_error == measured(reference, candidate, E4M3).max_ulp_error
+    assert statistics.result().small_value_share == measured(reference, candidate, E4M3).small_value_share
 
 
 def test_formats_with_scales_have_no_ulp_and_no_small_values() -> None:

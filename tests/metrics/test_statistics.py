@@ -22,7 +22,7 @@ def measure(
     reference: Tensor, candidate: Tensor, fmt: NumericFormat = FLOAT16, *, chunk_elements: int = 1024
 ) -> ErrorMetrics:
     statistics = ErrorStatistics(fmt, reference.numel(), shape=tuple(reference.shape))
-    for chunk in pair_chunks(reference, candidate, chunk_elements=chunk_elements):
+    for chunk in pair_chunks(reference, candidate, domain=statistics.domain, chunk_elements=chunk_elements):
         statistics.update(chunk)
     return statistics.result()
 
