@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from pages.ui import downloads, frame
+from pages.ui import downloads, frame, linked
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
@@ -75,12 +75,10 @@ def distributions(output: OutputComparison, comparison: Comparison, result: Comp
     dtype = result.spec.dtype
     floating = [each for each in comparison.outputs if each.distributions]
     floor = comparison.rounding_floor if len(floating) == 1 else None  # it is the floor of all outputs together
-    kind = st.radio(
+    kind = linked.radio(
         "Histogram of the error",
         KINDS,
         key="chart",
-        bind="query-params",
-        horizontal=True,
         help="Signed, absolute, or in units in the last place of the format.",
     )
     histogram, ecdf = beside_each_other(

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from pages.ui import downloads, frame, layer_rows
+from pages.ui import downloads, frame, layer_rows, linked
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
@@ -39,12 +39,10 @@ this* marks operators that the other model lacks, such as casts.
 def main() -> None:
     """Draw the page."""
     enter_through_router()
-    part = st.radio(
+    part = linked.radio(
         "Of each layer",
         PARTS,
         key="part",
-        bind="query-params",
-        horizontal=True,
         help="What it stores, what it is given and returns, or what runs inside it.",
     )
     if part == "stored tensors":
@@ -112,7 +110,7 @@ def tensor_table(audit: CastAudit, *, name: str) -> None:
     """The audit as a sortable table, narrowed by name and by what happened."""
     left, right = st.columns([2, 3])
     find = frame.find_box("tensor", in_what="name, kind or dtype", place=left)
-    which = right.radio("Show", FILTERS, key="show", bind="query-params", horizontal=True)
+    which = linked.radio("Show", FILTERS, key="show", place=right)
     rows = [tensor for tensor in audit.tensors if _matches(tensor, find) and _is(which, tensor)]
     st.caption(f"{len(rows)} of {len(audit.tensors)} tensors.")
     downloads.table(
@@ -123,8 +121,8 @@ def tensor_table(audit: CastAudit, *, name: str) -> None:
         column_config={
             "bytes before": st.column_config.NumberColumn(format="localized"),
             "bytes after": st.column_config.NumberColumn(format="localized"),
-            "RMS relative error": st.column_config.NumberColumn(format="scientific"),
-            "max relative error": st.column_config.NumberColumn(format="scientific"),
+            "RMS relative error": st.column_config.NumberColumn(format=downloads.SCIENTIFIC),
+            "max relative error": st.column_config.NumberColumn(format=downloads.SCIENTIFIC),
         },
     )
 

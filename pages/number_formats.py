@@ -9,12 +9,12 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import downloads, state
+from pages.ui import downloads, linked, state
 from pages.ui.bits import bit_row, code_input
 from pages.ui.chart import show
 from pages.ui.format_tables import SCIENTIFIC, constants_table, number_table
 from pages.ui.guard import enter_through_router
-from pages.ui.job import engine, explain_link_error
+from pages.ui.job import engine, warn_of_link_error
 from pages.ui.number_choice import choose
 from precision.charts import (
     ValueScale,
@@ -59,8 +59,8 @@ Everything on this page is exact arithmetic on the number as typed; nothing is m
 def main() -> None:
     """Draw the page."""
     enter_through_router()
-    explain_link_error()
     heading = st.container()
+    warn_of_link_error()
     number, fmt, saturate, largest = choose()
     state.mirror_choice_in_link()
     if number is None or fmt is None:
@@ -101,8 +101,8 @@ def floating(number: ExactNumber, fmt: NumericFormat, *, saturate: bool, heading
     details(anatomy, fmt)
     show(plot_number_line(number, fmt, saturate=saturate), key="number-line")
     if fmt.bits <= MAX_BITS:
-        scale = st.radio("Axis", SCALES, key="axis", bind="query-params", horizontal=True)
-        show(plot_format_values(fmt, number, anatomy, scale=scale or SCALES[0]), key="format-values")
+        scale = linked.radio("Axis", SCALES, key="axis")
+        show(plot_format_values(fmt, number, anatomy, scale=scale), key="format-values")
 
 
 def errors(anatomy: NumberAnatomy, *, exact: bool) -> None:
@@ -183,7 +183,6 @@ def side_by_side(number: ExactNumber, *, saturate: bool, largest: float | None) 
         key="every-format",
         alt="What every format stores of the number",
         column_config=_scientific(table),
-        placeholder="",
     )
 
 
@@ -220,13 +219,12 @@ def all_formats(fmt: AnyFormat | None) -> None:
         key="constants",
         alt="The constants of every number format",
         column_config=_scientific(table),
-        placeholder="",
     )
 
 
 def _scientific(table: pd.DataFrame) -> dict[str, object]:
     columns: dict[str, object] = {
-        name: st.column_config.NumberColumn(format="scientific") for name in SCIENTIFIC if name in table
+        name: st.column_config.NumberColumn(format=downloads.SCIENTIFIC) for name in SCIENTIFIC if name in table
     }
     return columns | {"format": st.column_config.TextColumn(pinned=True)}
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from pages.ui import downloads, frame, layer_rows, state
+from pages.ui import downloads, frame, layer_rows, linked, state
 from pages.ui.chart import show, show_and_pick
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
@@ -25,8 +25,11 @@ Both models run side by side on the same input and meet after every module. With
 input, f~ and x~ the candidate's:
 
 - **Propagated** error, f~(x~) − f(x): how far the candidate is off after this layer.
-- **Local** error, f~(x) − f(x): born in this layer, on the reference's own input.
-- **Inherited** error, f(x~) − f(x): what the exact layer makes of the input it is handed. **Interaction** is the rest.
+- **Local** error, f~(x) − f(x): born in this layer, on the reference's own input. Even a layer that does nothing, such
+  as an identity or dropout in eval mode, has one: its input is rounded to the format on the way in.
+- **Inherited** error, f(x~) − f(x): what the exact layer makes of the input it is handed.
+- **Interaction**, f~(x~) − f(x~) − f~(x) + f(x): what neither of the two explains alone. Element by element, the
+  three add up to the propagated error.
 - **Gain**: how many times the layer amplifies the relative error of its input; below 1 it dampens it.
 
 All are relative: the norm of the error over the norm of the reference's output (normalized L2). 0.01 is an SQNR of
@@ -101,7 +104,7 @@ def remedy(report: LayersReport) -> None:
 
 def keep_button(fqn: str, *, key: str, kind: str = "secondary") -> None:
     """One click that keeps a module in the reference's precision and runs again; nothing for the model itself."""
-    if not fqn or fqn in state.kept_modules():
+    if not fqn or state.kept_around(fqn):
         return
     st.button(
         f"Keep {escape_markdown(fqn)} in the reference's precision, and run on",
@@ -135,12 +138,11 @@ def one_layer(result: LayersResult, report: LayersReport) -> None:
     """Everything measured of one layer call: four corners, distribution, worst elements, operators."""
     labels = layer_rows.labels(report)
     st.header("One layer", anchor=False)
-    label = st.selectbox(
+    label = linked.selectbox(
         "Layer call",
         labels,
         index=layer_rows.worst(report),
         key="layer",
-        bind="query-params",
         help="Or click a point of the chart above.",
     )
     at = labels.index(label)
@@ -159,6 +161,8 @@ def one_layer(result: LayersResult, report: LayersReport) -> None:
         show(errors, key="layer-errors")
     for reason in row.uncompared:
         st.caption(escape_markdown(reason))
+    if kept := state.kept_around(row.fqn):
+        kept_caption(row.fqn, kept, result.spec.reference)
     keep_button(row.fqn, key="keep-layer")
     worst_elements(numbers, name=f"{downloads.file_stem(result)}-worst")
     operators = layer_rows.operators_in(report, at)
@@ -170,6 +174,21 @@ def one_layer(result: LayersResult, report: LayersReport) -> None:
             key="operators",
             alt="Every operator that ran directly in this call, with its error and dtypes",
             column_config=layer_rows.NUMBERS,
+        )
+
+
+def kept_caption(fqn: str, kept: str, reference: str) -> None:
+    """Why keeping a module leaves it an error."""
+    if fqn == kept:
+        st.caption(
+            f"Kept in {reference}. What is left of its own error is the rounding of its input on the way in and of its "
+            "output on the way back; the rest is handed to it."
+        )
+    else:
+        name = for_markdown(kept)
+        st.caption(
+            f"Inside {name}, which is kept in {reference}: it computes as the reference does. What is left is the "
+            f"rounding of what goes into {name} and of what comes out."
         )
 
 

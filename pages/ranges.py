@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pages.ui import downloads, frame, state
+from pages.ui import downloads, frame, linked, state
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
@@ -75,11 +75,11 @@ def pick_format() -> AnyFormat:
     """The format to judge: the sidebar's, or another."""
     left, _ = st.columns([2, 3])
     sidebar = state.choice("dtype")
-    name = left.selectbox(
+    name = linked.selectbox(
         "Judge by",
         [SIDEBAR, *(fmt.name for fmt in JUDGED_FORMATS)],
         key="format",
-        bind="query-params",
+        place=left,
         format_func=lambda name: f"{sidebar}, {SIDEBAR}" if name == SIDEBAR else name,
         help="Another format runs nothing: only the window and the verdicts change.",
     )
@@ -113,7 +113,7 @@ def pick_tensors(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> list[Tensor
     """The rows to show."""
     left, right = st.columns([2, 3])
     find = frame.find_box("tensor", in_what="name or module type", place=left)
-    which = right.radio("Show", WHICH, key="values", bind="query-params", horizontal=True)
+    which = linked.radio("Show", WHICH, key="values", place=right)
     found = [
         tensor
         for tensor in ranges.tensors

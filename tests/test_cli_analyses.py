@@ -107,3 +107,21 @@ def test_bad_input_exits_2_with_one_line(command: str, capsys: Captured) -> None
     assert printed.out == ""
     (line,) = printed.err.splitlines()
     assert "tinynet" in line
+
+
+@pytest.mark.parametrize(
+    ("choice", "place"),
+    [("product", "operator mul in blocks.0.feed_forward, call 1"), ("residual", "operator add in blocks.1, call 1")],
+)
+def test_layers_names_the_operator_of_a_planted_overflow(choice: str, place: str, capsys: Captured) -> None:
+    assert main(["layers", "--model", "overflow", "--input", choice]) == 0
+    assert f"First non-finite value: {place}: 4 elements" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["models", "devices", "formats", "audit", "compare", "layers", "ranges"])
+def test_help_speaks_of_limits_only_where_there_are_some(command: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "exit code: 0 done;" in printed
+    assert ("--fail-above" in printed) == ("1 a limit of" in printed) == (command == "compare")

@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 import streamlit as st
 from pandas.api.types import is_integer_dtype
 
 from precision.results import RunResult
 
-_SIGNIFICANT = {"reference": "%.7g", "candidate": "%.7g", "absolute error": "%.4g", "ULP error": "%.4g"}
+SCIENTIFIC = "%.3e"
+"""How numbers are written that span many powers of ten: all columns of a table alike, so that they compare."""
+_SIGNIFICANT = {"reference": "%.6e", "candidate": "%.6e", "absolute error": SCIENTIFIC, "ULP error": SCIENTIFIC}
 
+_VALUES = ("reference", "candidate")
+"""Columns of element values: never missing, so that NaN is a value there, which a table would leave empty."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def table(frame: pd.DataFrame, *, name: str, key: str, alt: str, **options: object) -> None:
-    """A sortable, searchable table with its CSV download below."""
-    st.dataframe(frame, hide_index=True, key=f"table-{key}", width="stretch", alt=alt, **options)  # type: ignore[call-overload]
+def table(
+    frame: pd.DataFrame, *, name: str, key: str, alt: str, column_config: Mapping[str, object] | None = None
+) -> None:
+    """A sortable, searchable table with its CSV download below; what is missing is an empty cell, a NaN is named.
+
+    Args:
+        frame: the rows.
+        name: of the CSV file, without its ending.
+        key: of the widgets, one a page.
+        alt: what the table shows, for those who cannot see it.
+        column_config: Streamlit's, by column.
+    """
+    with_nan = [column for column in _VALUES if column in frame and frame[column].isna().any()]
+    frame = frame.assign(**{column: frame[column].map(_value_text) for column in with_nan})
+    st.dataframe(  # type: ignore[call-overload]
+        frame,
+        hide_index=True,
+        key=f"table-{key}",
+        width="stretch",
+        placeholder="",
+        alt=alt,
+        column_config={column: config for column, config in (column_config or {}).items() if column not in with_nan},
+    )
     st.download_button(
         "Table as CSV",
         safe_csv(frame),
@@ -26,6 +52,10 @@ def table(frame: pd.DataFrame, *, name: str, key: str, alt: str, **options: obje
         on_click="ignore",
         type="tertiary",
     )
+
+
+def _value_text(value: float) -> str:
+    return repr(float(value)).replace("nan", "NaN").replace("inf", "Infinity")
 
 
 def numbers(elements: pd.DataFrame) -> dict[str, object]:

@@ -7,7 +7,7 @@ import shlex
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import downloads
+from pages.ui import downloads, linked
 from pages.ui.job import run_again, say_failure
 from precision.glossary import metric_named, term_named
 from precision.names import escape_markdown, for_markdown
@@ -115,11 +115,10 @@ def pick_output(outputs: tuple[OutputComparison, ...]) -> OutputComparison:
     by_path = {output.path: output for output in outputs}
     if len(by_path) == 1:
         return outputs[0]
-    path = st.selectbox(
+    path = linked.selectbox(
         "Output",
         list(by_path),
         key="output",
-        bind="query-params",
         help="The model returns several tensors; each is compared on its own.",
     )
     return by_path[path]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import streamlit as st
 
@@ -22,6 +22,7 @@ _QUICK_S = 0.9
 _POLL_S = 0.5
 CANCELLED = "cancelled"
 """Stage of a failure that somebody asked for."""
+NOT_POSSIBLE = "This choice cannot be run"
 
 log = logging.getLogger("precision.pages")
 
@@ -52,16 +53,31 @@ def current_result(kind: type[R]) -> R:
     return result
 
 
-def explain_link_error() -> None:
-    """Stop the page with the reason, and a way out, where the link that opened the session cannot be followed."""
+def warn_of_link_error() -> None:
+    """Where the link that opened the session cannot be followed, the reason and a way out, on a page that goes on."""
     if error := state.link_error():
-        st.error(f"This link cannot be followed. {escape_markdown(error)}", icon=":material/link_off:")
+        st.warning(
+            f"This link cannot be followed; the sidebar shows the default. {escape_markdown(error)}",
+            icon=":material/link_off:",
+        )
         _offer_default()
-        st.stop()
+
+
+def _refuse(title: str, error: str, *, icon: str = ":material/error:") -> NoReturn:
+    """Stop the page with the reason, and a way out."""
+    st.title(title, anchor=False)
+    st.error(escape_markdown(error), icon=icon)
+    _offer_default()
+    st.stop()
+
+
+def _offer_default() -> None:
+    st.button("Show the default instead", on_click=state.show_default)
 
 
 def _result(analysis: Analysis) -> RunResult:
-    explain_link_error()
+    if link_error := state.link_error():
+        _refuse("This link cannot be followed", link_error, icon=":material/link_off:")
     if state.awaits_checkpoint():
         st.info("Name a Hugging Face model, or a folder on the server, in the sidebar.", icon=":material/edit:")
         st.stop()
@@ -69,11 +85,10 @@ def _result(analysis: Analysis) -> RunResult:
         spec = state.spec(analysis)
         job = _job_for(spec.measured)
     except PrecisionError as error:
-        st.error(escape_markdown(str(error)), icon=":material/error:")
         if isinstance(error, InputError):
-            _offer_default()
-        else:
-            st.button("Try again")  # as every button, it runs the page anew
+            _refuse(NOT_POSSIBLE, str(error))
+        st.error(escape_markdown(str(error)), icon=":material/error:")
+        st.button("Try again")  # as every button, it runs the page anew
         st.stop()
     state.mirror_in_link(spec)
     if job.status in ("queued", "running"):
@@ -159,10 +174,8 @@ def _ended_early(job: Job) -> RunResult:
         failure = Failure(stage=job.stage, where=None, message=job.error or "The run ended without a result.")
     if job.partial is None:
         if job.error_kind == InputError.__name__:
-            st.error(escape_markdown(failure.message), icon=":material/error:")
-            _offer_default()
-        else:
-            say_failure(failure, job.spec)
+            _refuse(NOT_POSSIBLE, failure.message)
+        say_failure(failure, job.spec)
         st.stop()
     return job.partial.model_copy(update={"failure": failure})
 
@@ -175,7 +188,3 @@ def say_failure(failure: Failure, spec: RunSpec, *, kept: str = "") -> None:
         where = f"**Stopped in {for_markdown(failure.where)}.** " if failure.where else ""
         st.error(f"{where}{escape_markdown(failure.message)}{kept}", icon=":material/error:")
     st.button("Run again", on_click=run_again, args=(spec,), type="primary")
-
-
-def _offer_default() -> None:
-    st.button("Show the default instead", on_click=state.show_default)

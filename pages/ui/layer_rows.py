@@ -7,22 +7,24 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
+from pages.ui.downloads import SCIENTIFIC
 from precision.charts.error_along_depth import layer_points
 from precision.results import Divergence, LayerRow, LayersReport, OperatorDtypes, OperatorRow, TensorPair
 
-_FOUR_DIGITS = "%.4g"
 NUMBERS = {
-    name: st.column_config.NumberColumn(format=_FOUR_DIGITS)
+    name: st.column_config.NumberColumn(format=SCIENTIFIC)
     for name in (
         "relative error",
         "local",
         "inherited",
         "gain",
-        "SQNR (dB)",
         "max absolute error",
         "mean ULP error",
     )
-} | {"exact share": st.column_config.NumberColumn(format="percent")}
+} | {
+    "SQNR (dB)": st.column_config.NumberColumn(format="%.1f"),
+    "exact share": st.column_config.NumberColumn(format="percent"),
+}
 """How the columns of these tables are written; sorting and CSV keep the full numbers."""
 
 

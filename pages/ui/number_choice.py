@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import linked, state
 from precision.errors import InputError
 from precision.formats import ALL_FORMATS, AnyFormat, any_format_named
 from precision.formats.anatomy import MAX_CHARACTERS, ExactNumber
@@ -92,12 +92,10 @@ def _format() -> AnyFormat | None:
 
 
 def _saturates() -> bool:
-    chosen = st.radio(
+    chosen = linked.radio(
         "Beyond the largest value, become",
         _OVERFLOWS,
         key="overflow",
-        bind="query-params",
-        horizontal=True,
         help=f"{term_named('overflow').definition} Formats that have neither always stay at their largest value.",
     )
     return chosen == _SATURATE

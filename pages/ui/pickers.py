@@ -142,13 +142,12 @@ def _device_text(device: DeviceInfo) -> str:
 
 def _input() -> None:
     model = _chosen()
+    # Without limits of their own: a field only turns red beyond those, and the spec says what is wrong.
     with st.expander("Input, seed and reference", expanded=False):
         if model:
             _input_choice(model.inputs)
         st.number_input(
             "Seed",
-            min_value=0,
-            max_value=2**32 - 1,
             step=1,
             key="seed",
             on_change=state.choice_changed,
@@ -191,8 +190,6 @@ def _input_choice(choices: tuple[InputChoice, ...]) -> None:
 def _size(label: str, key: str, default: int | None, limit: int) -> None:
     st.number_input(
         label,
-        min_value=1,
-        max_value=limit,
         step=1,
         key=key,
         value=None,

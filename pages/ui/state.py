@@ -6,12 +6,15 @@ and every later change rewrites the link.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from precision.errors import InputError
 from precision.models.catalogue import CATALOGUE, describe
 from precision.models.request import request_input
+from precision.names import enclosing
 from precision.results import ModelDescription
 from precision.spec import Analysis, RunSpec
 
@@ -40,6 +43,7 @@ def open_link() -> None:
         st.session_state["link_error"] = str(error)
     _set_widgets(spec)
     st.session_state["jobs"] = {}
+    st.session_state["refused"] = {}
     st.session_state["linked_job"] = st.query_params.get("job")
 
 
@@ -76,6 +80,7 @@ def choice_changed() -> None:
     """A picker moved: an unusable link is forgotten, and the job that it belonged to."""
     st.session_state["link_error"] = None
     st.session_state["jobs"] = {}
+    st.session_state["refused"] = {}
     st.session_state["linked_job"] = None
 
 
@@ -92,12 +97,37 @@ def open_layer(label: str) -> None:
     if st.session_state.get("clicked_layer") != label:
         st.session_state["clicked_layer"] = label
         st.session_state["layer"] = label
+        forget_refused("layer")
+
+
+def refused_by(name: str, options: Sequence[str]) -> str | None:
+    """What the link asks of one of a page's own pickers, about to be drawn, that it does not offer; None if nothing.
+
+    Streamlit takes it out of the link then. Here it is remembered until another choice is made.
+    """
+    refused: dict[str, str] = st.session_state["refused"]
+    if name not in st.session_state and name in st.query_params:  # else the picker has a choice of its own already
+        refused[name] = st.query_params[name]
+    if refused.get(name) in options:
+        forget_refused(name)
+    return refused.get(name)
+
+
+def forget_refused(name: str) -> None:
+    """Another choice was made in this picker."""
+    st.session_state["refused"].pop(name, None)
 
 
 def kept_modules() -> list[str]:
     """fqns of the modules that the candidate does not cast."""
     kept: list[str] = st.session_state["keep"]
     return kept
+
+
+def kept_around(fqn: str) -> str | None:
+    """The module that keeps `fqn` out of the cast: it, or one that it is inside of; None where it is cast."""
+    kept = kept_modules()
+    return fqn if fqn in kept else enclosing(fqn, kept) or None
 
 
 def keep_module(fqn: str) -> None:
@@ -149,7 +179,7 @@ def spec(analysis: Analysis) -> RunSpec:
         raise InputError("Name a Hugging Face model id or a local folder in the sidebar.")
     model = describe(_model_id())
     default_input = model.inputs[0].name
-    return RunSpec.parse(
+    asked = RunSpec.parse(
         {
             "model": model.id,
             "dtype": state["dtype"],
@@ -165,6 +195,8 @@ def spec(analysis: Analysis) -> RunSpec:
             "analysis": analysis,
         }
     )
+    request_input(model, asked)
+    return asked
 
 
 def job_id(analysis: Analysis) -> str | None:
@@ -207,7 +239,9 @@ def mirror_in_link(chosen: RunSpec) -> None:
 
 
 def mirror_choice_in_link() -> None:
-    """As `mirror_in_link`, on a page that shows no run: what cannot be run is no reason to leave the link as it is."""
+    """As `mirror_in_link`, on a page that shows no run; a link that cannot be followed stays as it is."""
+    if link_error():
+        return
     try:
         chosen = spec(Analysis.COMPARE)
     except InputError:

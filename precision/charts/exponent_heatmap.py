@@ -12,9 +12,9 @@ import plotly.graph_objects as go
 from precision.charts.axes import colour_axis, power_text
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import GROUND, ON_GROUND
-from precision.charts.row_groups import group_label, neighbours
+from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.formats import AnyFormat, NumericFormat
-from precision.names import for_plotly, plain
+from precision.names import plain
 from precision.predicted_rounding import window_of
 from precision.results.ranges import Ranges, TensorRange
 from precision.units import count_text, share_text
@@ -55,6 +55,8 @@ class HeatmapInfo(NamedTuple):
 
     format: str
     rows: tuple[HeatRow, ...]
+    labels: tuple[str, ...]
+    """Of the rows, without the path that all share."""
     edges: tuple[int, ...]
     """Exponents at which the columns begin, and the end of the last."""
     window: tuple[WindowPart, ...]
@@ -81,19 +83,23 @@ def _heatmap_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat
     drawn = [tensor for tensor in tensors if ranges.histogram_of(tensor).counts]
     if not drawn:
         reason = "None of the tensors has a finite value other than zero." if tensors else "No tensor to show."
-        return HeatmapInfo(fmt.name, (), (), (), "No values to place", "", reason)
+        return HeatmapInfo(fmt.name, (), (), (), (), "No values to place", "", reason)
     histograms = ranges.histograms_of(drawn)
     edges = _edges(min(each.first_exponent for each in histograms), max(each.last_exponent for each in histograms), fmt)
     groups = neighbours(drawn, MAX_ROWS)
     rows = tuple(_row(ranges, group, edges) for group in groups)
+    shared, names = without_shared([tensor.label for tensor in drawn])
     parts = [f"colour: share of a {'tensor' if len(groups) == len(drawn) else 'row'}'s non-zero values"]
     if len(groups) < len(drawn):
         parts.insert(0, f"{count_text(len(drawn), 'tensor')} in {len(groups)} rows of neighbours")
     if len(drawn) < len(tensors):
         parts.append(f"{count_text(len(tensors) - len(drawn), 'tensor')} without a finite value but zero not drawn")
+    if shared:
+        parts.insert(0, shared_text(shared))
     return HeatmapInfo(
         format=fmt.name,
         rows=rows,
+        labels=tuple(map(group_label, neighbours(names, MAX_ROWS))),
         edges=edges,
         window=_window(edges, fmt),
         title=_finding(ranges, drawn, fmt),
@@ -178,7 +184,7 @@ def _heatmap_figure(info: HeatmapInfo) -> go.Figure:
         xaxis={"title": "Magnitude", **_axis(info.edges), "showgrid": False, "zeroline": False},
         yaxis={
             "tickvals": list(range(len(info.rows))),
-            "ticktext": [for_plotly(row.label, limit=28) for row in info.rows],
+            "ticktext": [row_name(label) for label in info.labels],
             "tickfont": {"size": 9},
             "range": [bottom, top],
             "showgrid": False,

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import colour_of_fit, text_on
-from precision.charts.row_groups import group_label, neighbours
+from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.fit_table import FitTable
 from precision.fitness import Fit, Fitness, worst
 from precision.names import escape_plotly, for_plotly, plain
@@ -47,6 +47,8 @@ class FitMatrixInfo(NamedTuple):
     formats: tuple[str, ...]
     chosen: str
     rows: tuple[FitRow, ...]
+    labels: tuple[str, ...]
+    """Of the rows, without the path that all share."""
     title: str
     detail: str
     empty: str | None
@@ -67,7 +69,7 @@ def plot_fit_matrix(table: FitTable, modules: Sequence[ModuleRanges], chosen: st
 
 def _fit_matrix_info(table: FitTable, modules: Sequence[ModuleRanges], chosen: str) -> FitMatrixInfo:
     if not modules:
-        return FitMatrixInfo((), chosen, (), "No module to judge", "", "No tensor to show.")
+        return FitMatrixInfo((), chosen, (), (), "No module to judge", "", "No tensor to show.")
     fits = [FitRow(each.label, _fits(table, each.tensors)) for each in modules]
     groups = neighbours(fits, MAX_ROWS)
     rows = tuple(
@@ -79,13 +81,15 @@ def _fit_matrix_info(table: FitTable, modules: Sequence[ModuleRanges], chosen: s
     )
     met = {fit.verdict for row in rows for fit in row.fits}
     legend = [f"{sign} {verdict.value}" for verdict, sign in SIGNS.items() if verdict in met]
-    together = f"{count_text(len(fits), 'module')} in {len(rows)} rows, worst shown; " if len(rows) < len(fits) else ""
+    shared, names = without_shared([row.label for row in fits])
+    together = f"{count_text(len(fits), 'module')} in {len(rows)} rows, worst shown" if len(rows) < len(fits) else ""
     return FitMatrixInfo(
         formats=table.names,
         chosen=chosen,
         rows=rows,
+        labels=tuple(map(group_label, neighbours(names, MAX_ROWS))),
         title=_finding(fits, table.names, chosen),
-        detail=together + ", ".join(legend),
+        detail="; ".join(filter(None, (shared_text(shared), together, ", ".join(legend)))),
         empty=None,
     )
 
@@ -158,7 +162,7 @@ def _fit_matrix_figure(info: FitMatrixInfo) -> go.Figure:
         },
         yaxis={
             "tickvals": list(range(len(info.rows))),
-            "ticktext": [for_plotly(row.label, limit=28) for row in info.rows],
+            "ticktext": [row_name(label) for label in info.labels],
             "tickfont": {"size": 9},
             "range": [len(info.rows) - 0.5, -0.5],
             "showgrid": False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -15,17 +16,22 @@ from precision.formats.anatomy import ExactNumber
 from precision.names import escape_plotly, for_plotly
 from precision.numbers.in_format import NumberInFormat
 from precision.numbers.words import error_text, fate_text, typed_text
-from precision.units import number_text
+from precision.units import count_text, number_text
 
-Group = Literal["exact", "rounded", "lost"]
+Group = Literal["exact", "rounded", "cut off", "lost"]
 
 _KIND = "Dots of the relative error of one number in every format, logarithmic axis"
 _ROW_PX = 22
 _BEYOND_DECADES = 0.8
 """How far outside the errors the exact and the lost ones are drawn."""
+_ALONE = (
+    "In formats with scales the number is the largest of its block and sets the scale itself, the best case there is: "
+    "type the largest value beside it"
+)
 _LOOKS: dict[Group, tuple[str, str]] = {
     "exact": ("exact", "star"),
     "rounded": ("rounded", "circle"),
+    "cut off": ("cut off at the largest value", "square"),
     "lost": ("not finite, or zero", "x"),
 }
 """(name, plotly's symbol)."""
@@ -37,7 +43,7 @@ class ErrorDot(NamedTuple):
     format: str
     group: Group
     relative_error: float | None
-    """None unless `rounded`."""
+    """None where it is `exact` or `lost`."""
     remark: str
 
 
@@ -46,12 +52,14 @@ class FormatErrorsInfo(NamedTuple):
 
     dots: tuple[ErrorDot, ...]
     title: str
+    detail: str
     empty: str | None
 
 
 def plot_format_errors(number: ExactNumber, rows: Sequence[NumberInFormat]) -> go.Figure:
     """|stored - typed| / |typed| by format; exact ones at the left end, what became 0, infinite or NaN at the right.
 
+    Formats in which the number sets its own scale are drawn, and not counted in the title: any number does well there.
     Zero, infinities and NaN have no relative error: an empty figure says so.
 
     Args:
@@ -65,12 +73,15 @@ def _format_errors_info(number: ExactNumber, rows: Sequence[NumberInFormat]) -> 
     typed = typed_text(number)
     if not number.fraction or not rows:
         reason = "Relative to zero, to an infinity or to NaN there is no error." if rows else "No format to compare."
-        return FormatErrorsInfo((), f"{typed} has no relative error", reason)
+        return FormatErrorsInfo((), f"{typed} has no relative error", "", reason)
     dots = tuple(map(_dot, rows))
-    counts = {group: sum(dot.group == group for dot in dots) for group in _LOOKS}
-    said = [f"exact in {counts['exact']}", f"rounded in {counts['rounded']}", f"lost in {counts['lost']}"]
-    shown = [text for text, group in zip(said, _LOOKS, strict=True) if counts[group]]
-    return FormatErrorsInfo(dots, f"{typed} is {', '.join(shown)} of {len(dots)} formats", None)
+    alone = sum(row.sets_scale for row in rows)
+    counted = [dot for dot, row in zip(dots, rows, strict=True) if not row.sets_scale] or dots
+    counts = Counter(dot.group for dot in counted)
+    said = ", ".join(f"{group} in {counts[group]}" for group in _LOOKS if counts[group])
+    which = " without scales" if len(counted) < len(dots) else ""
+    title = f"{typed} is {said} of {count_text(len(counted), 'format')}{which}"
+    return FormatErrorsInfo(dots, title, _ALONE if alone else "", None)
 
 
 def _dot(row: NumberInFormat) -> ErrorDot:
@@ -81,7 +92,7 @@ def _dot(row: NumberInFormat) -> ErrorDot:
         return ErrorDot(row.format, "lost", None, f"{stored}: {fate_text(row.fate)}")
     return ErrorDot(
         row.format,
-        "rounded",
+        "cut off" if row.fate == "saturated" else "rounded",
         max(row.relative_error, sys.float_info.min),  # the least that a log axis can show
         f"{stored}, off by {error_text(row.relative_error, exact=False)} of it",
     )
@@ -126,4 +137,5 @@ def _format_errors_figure(info: FormatErrorsInfo) -> go.Figure:
             "zeroline": False,
         },
     )
-    return frame(figure, kind=_KIND, title=info.title, plot_height=max(_ROW_PX * len(info.dots), 60), footer=90)
+    height = max(_ROW_PX * len(info.dots), 60)
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=108)

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from precision.charts.axes import evenly_spaced
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of, pattern_of, text_on
+from precision.charts.row_groups import row_name, shared_text, without_shared
 from precision.formats import AnyFormat, NumericFormat
 from precision.names import for_plotly, plain
 from precision.predicted_rounding import window_of
@@ -37,6 +38,8 @@ class HeadroomInfo(NamedTuple):
 
     format: str
     rows: tuple[HeadroomRow, ...]
+    labels: tuple[str, ...]
+    """Of the rows, without the path that all share."""
     title: str
     detail: str
     empty: str | None
@@ -58,7 +61,7 @@ def plot_headroom(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat
 def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> HeadroomInfo:
     if not isinstance(fmt, NumericFormat):
         reason = f"{fmt.name} scales its values to its range: there is always just enough."
-        return HeadroomInfo(fmt.name, (), "No headroom to measure", "", reason)
+        return HeadroomInfo(fmt.name, (), (), "No headroom to measure", "", reason)
     first_of = {tensor.histogram: tensor for tensor in reversed(tensors)}
     window = window_of(fmt)
     rows = [
@@ -69,7 +72,7 @@ def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyForma
     rows.sort(key=lambda row: row.headroom_bits)
     if not rows:
         reason = "None of the tensors has a finite value other than zero." if tensors else "No tensor to show."
-        return HeadroomInfo(fmt.name, (), "No headroom to measure", "", reason)
+        return HeadroomInfo(fmt.name, (), (), "No headroom to measure", "", reason)
     shown = tuple(rows[:MAX_TENSORS])
     beyond = sum(row.overflows for row in rows)
     least, distinct = rows[0], count_text(len(rows), "distinct tensor")
@@ -77,8 +80,10 @@ def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyForma
         title = f"{beyond:,} of {distinct} exceed {plain(fmt.name)}, {_name(least)} by most"
     else:
         title = f"{_name(least)} has the least headroom in {plain(fmt.name)}: {least.headroom_bits:.1f} powers of two"
-    detail = f"the {len(shown)} with the least of {distinct}" if len(shown) < len(rows) else ""
-    return HeadroomInfo(fmt.name, shown, title, detail, None)
+    shared, names = without_shared([row.label for row in shown])
+    few = f"the {len(shown)} with the least of {distinct}" if len(shown) < len(rows) else ""
+    detail = "; ".join(filter(None, (few, shared_text(shared))))
+    return HeadroomInfo(fmt.name, shown, tuple(names), title, detail, None)
 
 
 def _headroom(fmt: NumericFormat, largest: float) -> float:
@@ -129,7 +134,7 @@ def _headroom_figure(info: HeadroomInfo) -> go.Figure:
         },
         yaxis={
             "tickvals": list(range(len(info.rows))),
-            "ticktext": [for_plotly(row.label, limit=28) for row in info.rows],
+            "ticktext": [row_name(label) for label in info.labels],
             "tickfont": {"size": 10},
             "range": [len(info.rows) - 0.5, -0.5],
             "zeroline": False,

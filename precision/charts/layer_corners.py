@@ -13,31 +13,50 @@ from precision.charts.palette import OUTLINE, colour_of
 from precision.results import LayerRow
 from precision.units import number_text
 
-_KIND = "Bars of one layer's error by where it comes from, logarithmic axis"
+_KIND = "Dots of one layer's error by where it comes from, logarithmic axis"
 _PARTS = (
-    ("propagated", "propagated: f~(x~) − f(x)"),
-    ("inherited", "inherited: f(x~) − f(x)"),
-    ("local", "local: f~(x) − f(x)"),
-    ("interaction", "interaction: the rest"),
-    ("weights_only", "of local: weights rounded"),
-    ("activations_only", "of local: inputs rounded"),
+    ("propagated", "propagated: f~(x~) − f(x)", "How far off this layer's output is."),
+    ("inherited", "inherited: f(x~) − f(x)", "What the exact layer makes of the input that is off."),
+    ("local", "local: f~(x) − f(x)", "Born here, on the reference's own input."),
+    (
+        "interaction",
+        "interaction: the rest",
+        "What neither local nor inherited error explains alone:<br>f~(x~) − f(x~) − f~(x) + f(x).",
+    ),
+    ("weights_only", "of local: weights rounded", "The reference's layer with the candidate's weights."),
+    ("activations_only", "of local: inputs rounded", "The reference's layer on inputs rounded to the format."),
 )
-_FLOOR_DECADES = 1.0
-"""Room left of the smallest bar, so that it can be seen."""
+"""(field of `Corners`, label, what it is)."""
+_BEYOND_DECADES = 0.5
+"""How far outside the others an error of 0 and an infinite one are drawn."""
+_NUMBER_DECADES = 0.3
+"""Room right of the last dot, as a share of the axis, for its number."""
+_DRAWABLE = (1e-290, 1e290)
+"""What is beyond is drawn at the ends, so that the ends are floats too."""
+_ROW_PX = 32
+
+
+class CornerPart(NamedTuple):
+    """One row."""
+
+    label: str
+    about: str
+    """What it is; with plotly's line breaks."""
+    normalized_l2: float
 
 
 class CornersInfo(NamedTuple):
-    """The numbers drawn: (label, normalized L2) of the parts that were measured. `empty` says why there are none."""
+    """The numbers drawn: the parts that were measured. `empty` says why there are none."""
 
     dtype: str
-    parts: tuple[tuple[str, float], ...]
+    parts: tuple[CornerPart, ...]
     title: str
     detail: str
     empty: str | None
 
 
 def plot_layer_corners(row: LayerRow, dtype: str) -> go.Figure:
-    """A layer's propagated error and its parts; parts of zero have a label and no bar.
+    """A layer's propagated error and its parts; one of zero is at the left end, one that is not finite at the right.
 
     Args:
         row: one call of a lockstep run.
@@ -51,8 +70,8 @@ def _corners_info(row: LayerRow, dtype: str) -> CornersInfo:
     if corners is None:
         reason = row.corners_missing or "Only modules without modules inside are taken apart."
         return CornersInfo(dtype, (), "Local and inherited error not measured", "", reason)
-    sizes = [(label, getattr(corners, name)) for name, label in _PARTS]
-    parts = tuple((label, size.normalized_l2) for label, size in sizes if size is not None)
+    sizes = [(label, about, getattr(corners, name)) for name, label, about in _PARTS]
+    parts = tuple(CornerPart(label, about, size.normalized_l2) for label, about, size in sizes if size is not None)
     details = []
     if corners.gain is not None:
         details.append(f"gain {number_text(corners.gain)}: so many times is the relative error of the input amplified")
@@ -84,27 +103,45 @@ def _finding(row: LayerRow) -> str:
 def _corners_figure(info: CornersInfo) -> go.Figure:
     if info.empty:
         return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    drawn = [value for _, value in info.parts if 0 < value < math.inf]
-    low, high = (min(drawn), max(drawn)) if drawn else (1e-3, 1.0)
-    axis = log_axis(low / 10**_FLOOR_DECADES, high * 4)
-    base = 10 ** axis["range"][0]
+    drawn = [part.normalized_l2 for part in info.parts if 0 < part.normalized_l2 < math.inf] or [1e-3]
+    smallest, largest = (min(max(end, _DRAWABLE[0]), _DRAWABLE[1]) for end in (min(drawn), max(drawn)))
+    low, high = smallest / 10**_BEYOND_DECADES, largest * 10**_BEYOND_DECADES
+    room = 10 ** (_NUMBER_DECADES * math.log10(high / low))
     figure = go.Figure(
-        go.Bar(
-            orientation="h",
-            y=[label for label, _ in info.parts],
-            x=[value - base if 0 < value < math.inf else 0 for _, value in info.parts],
-            base=base,
-            text=[number_text(value) for _, value in info.parts],
-            textposition="outside",
+        go.Scatter(
+            x=[_place(part.normalized_l2, low, high) for part in info.parts],
+            y=[part.label for part in info.parts],
+            mode="markers+text",
+            text=[number_text(part.normalized_l2) for part in info.parts],
+            textposition="middle right",
             cliponaxis=False,
-            marker={"color": colour_of(info.dtype), "line": {"color": OUTLINE, "width": 1}},
-            hovertemplate="%{y}: %{text}<extra></extra>",
+            marker={
+                "symbol": [_symbol(part.normalized_l2) for part in info.parts],
+                "size": 12,
+                "color": colour_of(info.dtype),
+                "line": {"color": OUTLINE, "width": 1.5},
+            },
+            customdata=[part.about for part in info.parts],
+            hovertemplate="%{y}<br>%{customdata}<br>Relative error %{text}<extra></extra>",
         )
     )
     figure.update_layout(
         showlegend=False,
-        bargap=0.35,
-        xaxis={**axis, "title": "Relative error, normalized L2"},
-        yaxis={"autorange": "reversed"},
+        xaxis={
+            **log_axis(low, high * room, margin_decades=0.1),
+            "title": "Normalized L2 (0: left end)",
+            "zeroline": False,
+        },
+        yaxis={"range": [len(info.parts) - 0.5, -0.5], "zeroline": False, "showgrid": False},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=36 * len(info.parts), right=48)
+    return frame(
+        figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=_ROW_PX * len(info.parts), right=48
+    )
+
+
+def _place(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high) if math.isfinite(value) else high
+
+
+def _symbol(value: float) -> str:
+    return "star" if value <= 0 else "circle" if value < math.inf else "x"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
@@ -20,6 +20,9 @@ _EACH_SIDE = 6
 """Values drawn below and above the one that is stored."""
 _MARGIN = 0.6
 """Free space at both ends, in steps."""
+_ARROW_ROOM = 1.0
+"""Free space beyond the last value for an arrow to a number farther off, in steps."""
+_ARROWS: dict[int | None, str] = {None: "triangle-down", -1: "triangle-left", 1: "triangle-right"}
 _LEAST_STEPS = 0.001
 _TYPED_CHARACTERS = 28
 
@@ -36,6 +39,8 @@ class NumberLineInfo(NamedTuple):
     """Position of what is stored; None where that is not finite."""
     typed: float | None
     """Position of the number itself; None where it is beyond the drawing."""
+    beyond: Literal[-1, 1] | None
+    """On which side it is then."""
     basin: tuple[float, float] | None
     """From halfway below to halfway above the stored value: what rounds to it."""
     label: str
@@ -62,7 +67,7 @@ def _number_line_info(number: ExactNumber, fmt: NumericFormat, *, saturate: bool
     typed_text = plain(number.text, limit=_TYPED_CHARACTERS)
     if number.special == "nan":
         title = f"NaN in {fmt.name}"
-        return NumberLineInfo(fmt.name, (), (), None, None, None, "", title, "", "NaN is not on the number line.")
+        return NumberLineInfo(fmt.name, (), (), None, None, None, None, "", title, "", "NaN is not on the number line.")
     finite = math.isfinite(anatomy.value)
     end = math.copysign(fmt.max, -1 if number.negative else 1)
     origin = anatomy.value if finite else end
@@ -72,14 +77,16 @@ def _number_line_info(number: ExactNumber, fmt: NumericFormat, *, saturate: bool
     typed = None if number.fraction is None else (number.fraction - Fraction(origin)) / unit
     shown = typed is not None and positions[0] - _MARGIN <= typed <= positions[-1] + _MARGIN
     at_end = number.fraction is not None and abs(number.fraction) > fmt.max
+    drawn = typed is not None and (shown or (at_end and abs(typed) <= _EACH_SIDE))
     return NumberLineInfo(
         format=fmt.name,
         values=values,
         positions=positions,
         stored=0.0 if finite else None,
-        typed=float(typed) if typed is not None and (shown or (at_end and abs(typed) <= _EACH_SIDE)) else None,
+        typed=float(typed) if typed is not None and drawn else None,
+        beyond=None if drawn else -1 if number.negative else 1,
         basin=_basin(positions) if finite else None,
-        label=f"typed {typed_text}",
+        label=f"typed {typed_text}" + ("" if drawn else ", beyond this drawing"),
         title=_finding(typed_text, anatomy, steps=typed),
         detail=f"one step is {number_text(float(unit))}, the distance between neighbours here",
         empty=None,
@@ -122,20 +129,15 @@ def _number_line_figure(info: NumberLineInfo) -> go.Figure:
         name="values of the format",
     )
     ends = [*info.positions, *([] if info.typed is None else [info.typed])]
-    if info.typed is not None:
-        figure.add_scatter(
-            x=[info.typed],
-            y=[0.68],
-            mode="markers",
-            marker={"symbol": "triangle-down", "size": 14, "color": OUTLINE},
-            name=escape_plotly(info.label),
-            hovertemplate=escape_plotly(info.label) + "<extra></extra>",
-        )
+    low, high = min(ends) - _MARGIN, max(ends) + _MARGIN
+    if info.beyond is not None:
+        low, high = (low - _ARROW_ROOM, high) if info.beyond < 0 else (low, high + _ARROW_ROOM)
+    _add_typed(figure, info, edge=low + _MARGIN / 2 if info.beyond == -1 else high - _MARGIN / 2)
     figure.update_layout(
         showlegend=True,
         xaxis={
             "title": "Steps from the stored value" if info.stored is not None else "Steps from the last value",
-            "range": [min(ends) - _MARGIN, max(ends) + _MARGIN],
+            "range": [low, high],
             "nticks": 9,
             "showgrid": False,
             "zeroline": False,
@@ -143,6 +145,18 @@ def _number_line_figure(info: NumberLineInfo) -> go.Figure:
         yaxis={"visible": False, "range": [-0.7, 0.95]},
     )
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=120, footer=110)
+
+
+def _add_typed(figure: go.Figure, info: NumberLineInfo, *, edge: float) -> None:
+    """The number itself: pointing down at its place, or off the drawing from the edge that it is beyond."""
+    figure.add_scatter(
+        x=[edge if info.typed is None else info.typed],
+        y=[0.68],
+        mode="markers",
+        marker={"symbol": _ARROWS[info.beyond], "size": 14, "color": OUTLINE},
+        name=escape_plotly(info.label),
+        hovertemplate=escape_plotly(info.label) + "<extra></extra>",
+    )
 
 
 def _add_band(figure: go.Figure, basin: tuple[float, float], colour: str) -> None:

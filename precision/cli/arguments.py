@@ -10,10 +10,8 @@ from precision.spec import CastMethod, RunSpec
 
 PROGRAM = "python -m precision"
 
-_EXIT_CODES = (
-    "exit code: 0 done; 1 a limit of --fail-above or --fail-below is violated; "
-    "2 the request cannot be carried out; 130 interrupted"
-)
+_EXIT_CODES = "exit code: 0 done; {violated}2 the request cannot be carried out; 130 interrupted"
+_VIOLATED = "1 a limit of --fail-above or --fail-below is violated; "
 _SETTINGS = {
     "model": "a model of the catalogue, or hf:<hub id or local folder>",
     "dtype": "the candidate's format: " + ", ".join(row.name for row in ALL_FORMATS) + "; or typed, such as e5m7",
@@ -36,7 +34,7 @@ class _OneLineParser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; the chosen command is in `command`."""
-    whole = _OneLineParser(prog=PROGRAM, description="What a number format does to a model.", epilog=_EXIT_CODES)
+    whole = _OneLineParser(prog=PROGRAM, description="What a number format does to a model.")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     about = {
         "models": "list the models",
@@ -48,7 +46,13 @@ def parser() -> argparse.ArgumentParser:
         "ranges": "run a model once and show which formats its values fit",
     }
     by_name = {
-        name: commands.add_parser(name, help=text, description=text, epilog=_EXIT_CODES, allow_abbrev=False)
+        name: commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=_EXIT_CODES.format(violated=_VIOLATED if name == "compare" else ""),
+            allow_abbrev=False,
+        )
         for name, text in about.items()
     }
     for name in ("audit", "compare", "layers", "ranges"):

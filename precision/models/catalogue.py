@@ -101,6 +101,37 @@ _DIGITS = ModelDescription(
     accuracy="99.6 % (448 of the 450 held-out images right, in float32)",
 )
 
+_OVERFLOW = ModelDescription(
+    id="overflow",
+    title="Overflow, planted (random weights)",
+    family="Planted",
+    weights="random",
+    licence=_OWN_CODE,
+    good_for="Finding where the first infinity is born: float16 overflows, bfloat16 does not. One path of large "
+    "weights is planted among random ones, in feed-forwards as T5's.",
+    parameters=804,
+    inputs=(
+        InputChoice(
+            name="product",
+            description="A planted feature of 2: the product in the first feed-forward reaches 160,000.",
+            real=False,
+            default_batch=4,
+        ),
+        InputChoice(
+            name="residual",
+            description="A planted feature of 1: each block gives 40,000, and the second residual add makes 80,000.",
+            real=False,
+            default_batch=4,
+        ),
+        InputChoice(
+            name="random",
+            description="Random values: standard normal features, the planted one at 0. Nothing overflows.",
+            real=False,
+            default_batch=4,
+        ),
+    ),
+)
+
 _MINILM = ModelDescription(
     id="minilm",
     title="MiniLM-L6 (pretrained)",
@@ -116,6 +147,7 @@ CATALOGUE: tuple[ModelDescription, ...] = (
     _TINYNET,
     _LINEAR,
     _DIGITS,
+    _OVERFLOW,
     *(architecture.description() for architecture in ARCHITECTURES.values()),
     _MINILM,
 )

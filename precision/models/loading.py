@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from precision.models import articles, digits, huggingface, pretrained
+from precision.models import articles, digits, huggingface, overflow, pretrained
 from precision.models.architectures import ARCHITECTURES
 from precision.models.built import Built
 from precision.models.catalogue import HUB_PREFIX, describe
@@ -70,6 +70,7 @@ def builder_of(model_id: str) -> Builder:
         "tinynet": articles.build_tinynet,
         "linear-5-10": articles.build_linear,
         "digits": digits.build,
+        "overflow": overflow.build,
         "minilm": pretrained.build_minilm,
     }[model_id]
 

@@ -44,6 +44,8 @@ class NumberInFormat:
     """Of scaled formats: the value is this times the scale."""
     scale: float | None = None
     """Of scaled formats: NaN where what shares it is not all finite, or too large for it."""
+    sets_scale: bool = False
+    """Of scaled formats: whether no larger value shares the scale. The number then gets the best scale there is."""
 
 
 def in_every_format(
@@ -127,6 +129,7 @@ def _in_scaled(number: ExactNumber, fmt: ScaledFormat, *, largest: float) -> Num
         spacing=None if spacing is None else spacing * scale,
         element=element,
         scale=scale,
+        sets_scale=abs(x) >= largest,
     )
 
 

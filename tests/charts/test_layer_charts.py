@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -121,7 +122,28 @@ def test_a_module_called_twice_has_the_worse_error() -> None:
 def test_the_corners_say_where_most_comes_from(local: float, inherited: float, said: str) -> None:
     info = _corners_info(row("a", inherited, local=local), "float16")
     assert info.title.startswith(said)
-    assert dict(info.parts)["local: f~(x) − f(x)"] == local
+    assert {part.label: part.normalized_l2 for part in info.parts}["local: f~(x) − f(x)"] == local
+
+
+def test_the_corners_are_dots_since_a_logarithmic_axis_has_no_zero() -> None:
+    one = corners(1e-3, 1e-2)
+    lost = one.model_copy(update={"local": one.local.model_copy(update={"normalized_l2": math.inf})})
+    figure = charts.plot_layer_corners(row("a", 1e-2, local=1e-3).model_copy(update={"corners": lost}), "float16")
+    (dots,) = figure.data
+    assert (dots.type, dots.mode) == ("scatter", "markers+text")
+    at = {label.partition(":")[0]: place for place, label in enumerate(dots.y)}
+    assert [dots.marker.symbol[at[name]] for name in ("inherited", "interaction", "local")] == ["circle", "star", "x"]
+    assert dots.x[at["inherited"]] == 1e-2
+    assert dots.x[at["interaction"]] < 1e-2 < dots.x[at["local"]]
+    assert dots.text[at["interaction"]] == "0"
+    assert "f~(x~) − f(x~) − f~(x) + f(x)" in dots.customdata[at["interaction"]]
+
+
+@pytest.mark.parametrize("size", [5e-324, 1.7e308])
+def test_the_corners_of_the_smallest_and_largest_errors_draw(size: float) -> None:
+    figure = charts.plot_layer_corners(row("a", size, local=size), "float16")
+    assert all(math.isfinite(end) for end in figure.layout.xaxis.range)
+    assert all(0 < place < math.inf for place in figure.data[0].x)
 
 
 def test_the_octaves_count_everything_once() -> None:

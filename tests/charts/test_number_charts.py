@@ -29,9 +29,9 @@ from precision.charts.format_spacing import _spacing_info
 from precision.charts.format_values import MAX_BITS, _format_values_info
 from precision.charts.frame import TITLE_CHARACTERS
 from precision.charts.number_line import _number_line_info
-from precision.formats import FORMATS, NumericFormat, format_named
+from precision.formats import FORMATS, NumericFormat, any_format_named, format_named
 from precision.formats.anatomy import dissect, finite_values
-from precision.numbers.in_format import in_every_format
+from precision.numbers.in_format import in_every_format, in_format
 from precision.numbers.typed import read_number
 
 NUMBERS = ["0.1", "-1/3", "0", "-0", "1e-7", "500", "-1e9", "1e5000", "-1e-5000", "inf", "-inf", "nan"]
@@ -163,17 +163,50 @@ def test_the_densities_add_up(fmt: NumericFormat) -> None:
 
 def test_dots_are_the_errors_and_the_title_counts_them() -> None:
     number = read_number("500")
-    rows = in_every_format(number)
+    rows = in_every_format(number, largest=1000)
     info = _format_errors_info(number, rows)
     groups = Counter(dot.group for dot in info.dots)
-    assert [int(count) for count in re.findall(r"in (\d+)", info.title)] == [
-        groups["exact"],
-        groups["rounded"],
-        groups["lost"],
-    ]
+    assert dict(re.findall(r"(exact|rounded|cut off|lost) in (\d+)", info.title)) == {
+        group: str(count) for group, count in groups.items()
+    }
+    assert info.title.endswith(f" of {len(rows)} formats")
+    assert info.detail == ""
     for dot, row in zip(info.dots, rows, strict=True):
-        assert dot.relative_error == (row.relative_error if dot.group == "rounded" else None)
+        assert dot.relative_error == (row.relative_error if dot.group in ("rounded", "cut off") else None)
         assert (dot.group == "exact") == (row.value == 500)
+
+
+def test_a_number_cut_off_at_the_largest_value_is_not_called_rounded() -> None:
+    number = read_number("1000")
+    rows = [in_format(number, format_named(name), saturate=True) for name in ("float16", "float8_e4m3fn", "fp4")]
+    info = _format_errors_info(number, rows)
+    assert [(dot.group, dot.relative_error) for dot in info.dots] == [
+        ("exact", None),
+        ("cut off", 0.552),
+        ("cut off", 0.994),
+    ]
+    assert info.title == "1000 is exact in 1, cut off in 2 of 3 formats"
+    looks = {trace.name: trace.marker.symbol for trace in plot_format_errors(number, rows).data}
+    assert looks == {"exact": "star", "cut off at the largest value": "square"}
+
+
+def test_formats_in_which_the_number_sets_the_scale_are_told_and_not_counted() -> None:
+    number = read_number("0.3")
+    names = ("float16", "float32", "mxfp4_e2m1", "int8")
+    alone, beside = (
+        _format_errors_info(number, [in_format(number, any_format_named(name), largest=largest) for name in names])
+        for largest in (None, 5.0)
+    )
+    assert alone.title == "0.3 is rounded in 2 of 2 formats without scales"
+    assert alone.detail.startswith("In formats with scales the number is the largest of its block")
+    assert len(alone.dots) == 4
+    assert beside.title == "0.3 is rounded in 4 of 4 formats"
+    assert beside.detail == ""
+    smaller = [in_format(number, any_format_named(name), largest=0.2) for name in names]
+    assert _format_errors_info(number, smaller) == alone
+    only = _format_errors_info(number, [in_format(number, any_format_named("int8"))])
+    assert only.title == "0.3 is rounded in 1 of 1 format"
+    assert only.detail == alone.detail
 
 
 def test_an_error_too_small_for_a_float_is_not_drawn_as_exact() -> None:
@@ -213,3 +246,29 @@ def test_titles_of_the_line_at_its_ends(text: str, name: str, title: str) -> Non
     info = _number_line_info(read_number(text), format_named(name), saturate=False)
     assert info.title.endswith(title)
     assert "off by 0 " not in info.title
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "saturate", "symbol"),
+    [
+        ("1e6", "float16", False, "triangle-right"),
+        ("-1e6", "float16", True, "triangle-left"),
+        ("inf", "float16", False, "triangle-right"),
+        ("-inf", "fp4", False, "triangle-left"),
+        ("-1e5000", "float64", False, "triangle-left"),
+    ],
+)
+def test_a_number_beyond_the_line_is_an_arrow_at_its_edge(text: str, name: str, saturate: bool, symbol: str) -> None:
+    number, fmt = read_number(text), format_named(name)
+    figure = plot_number_line(number, fmt, saturate=saturate)
+    (arrow,) = [trace for trace in figure.data if trace.marker.symbol == symbol]
+    assert arrow.name == f"typed {text}, beyond this drawing"
+    values = next(trace for trace in figure.data if trace.name == "values of the format")
+    low, high = figure.layout.xaxis.range
+    assert low < arrow.x[0] < min(values.x) or max(values.x) < arrow.x[0] < high
+    assert (arrow.x[0] < 0) == (symbol == "triangle-left")
+
+
+def test_a_number_just_beyond_the_last_value_is_at_its_place() -> None:
+    info = _number_line_info(read_number("65520"), format_named("float16"), saturate=False)
+    assert (info.typed, info.beyond, info.label) == (0.5, None, "typed 65520")

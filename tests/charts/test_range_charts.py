@@ -239,3 +239,26 @@ def test_headroom_draws_the_tensors_with_the_least() -> None:
 def test_scaled_formats_have_no_headroom() -> None:
     figure = plot_headroom(RUNS["one"], RUNS["one"].tensors, any_format_named("int8"))
     assert "there is always just enough" in alt_text(figure)
+
+
+def axis_labels(figure: go.Figure) -> list[str]:
+    return [html.unescape(label) for label in figure.layout.yaxis.ticktext]
+
+
+def test_the_path_that_all_rows_share_is_said_once() -> None:
+    ranges = run(histogram(), histogram(3), name="encoder.layer.0.attention.self.")
+    heatmap, bars, matrix = figures(ranges, "float16")
+    assert axis_labels(heatmap) == ["0 output", "1 output"]
+    assert axis_labels(bars) == ["1 output", "0 output"]
+    assert axis_labels(matrix) == ["0", "1"]
+    for figure in (heatmap, bars, matrix):
+        assert "all in encoder.layer.0.attention.self" in figure.layout.title.subtitle.text.replace("<br>", " ")
+
+
+def test_rows_that_share_no_path_keep_the_end_of_their_names() -> None:
+    first, second = run(histogram(), name="decoder.").tensors[0], run(histogram(), name="embeddings.").tensors[0]
+    deep = first.model_copy(update={"module": "encoder.layer.11.attention.output.dense"})
+    ranges = Ranges(tensors=(deep, second), histograms=(histogram(),), not_called=())
+    assert axis_labels(figures(ranges, "float16")[0]) == ["…attention.output.dense output", "embeddings.0 output"]
+    (only,) = axis_labels(figures(run(histogram(), name="a.b."), "float16")[0])
+    assert only == "a.b.0 output"  # alone, it is named whole

@@ -158,3 +158,17 @@ def test_the_axis_of_a_narrow_format_can_be_linear() -> None:
     app = shown(number_format="float4_e2m1fn", axis="linear")
     assert app.radio(key="axis").value == "linear"
     assert "axis" not in [radio.key for radio in shown().radio]
+
+
+@pytest.mark.parametrize("link", [{"model": "nope"}, {"dtype": "bfloat16", "method": "half"}])
+def test_a_link_whose_run_is_not_possible_still_shows_the_number(link: dict[str, str]) -> None:
+    app = shown(number="3", number_format="float8_e5m2", **link)
+    assert finding(app).startswith("3 in float8_e5m2 is exact")
+    assert not app.error
+    (warning,) = app.warning
+    assert warning.value.startswith("This link cannot be followed; the sidebar shows the default.")
+    assert {name: app.query_params[name] for name in link} == link  # a reload says it again
+    app.sidebar.selectbox(key="dtype").set_value("float64").run()
+    assert not app.warning
+    assert app.query_params["dtype"] == "float64"
+    assert app.query_params["model"] == "tinynet"

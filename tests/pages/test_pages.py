@@ -94,7 +94,7 @@ def test_a_malformed_link_is_explained_and_never_followed_silently(
 ) -> None:
     app = opened(page, link)
     assert not app.exception
-    assert "This link cannot be followed" in app.error[0].value
+    assert app.title[0].value == "This link cannot be followed"
     assert message in app.error[0].value.replace("\\", "")
     assert not app.metric
     settled(app.button[0].click().run())
@@ -130,3 +130,62 @@ def test_a_simulated_time_is_called_so() -> None:
     app = opened(link={"dtype": "float8_e4m3fn"})
     assert "Time per run, simulated" in [metric.label for metric in app.metric]
     assert any("arithmetic **simulated**" in caption.value for caption in app.caption)
+
+
+@pytest.mark.parametrize(
+    ("link", "field", "value", "message"),
+    [
+        ({}, "seed", -1, "seed = '-1': at least 0 is needed."),
+        ({}, "seed", 2**32, "seed = '4294967296': it must be less than 4294967296."),
+        ({"model": "linear-5-10"}, "batch", 5000, "batch = '5000': at most 4096 is allowed."),
+        ({"model": "linear-5-10"}, "batch", 0, "batch = '0': at least 1 is needed."),
+        ({"model": "digits"}, "batch", 451, "Input 'test-set' of digits takes a batch of at most 450, not 451."),
+        ({"model": "bert-tiny"}, "length", 513, "Input 'random' of bert-tiny takes a length of at most 512, not 513."),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_number_beyond_its_limits_is_told_in_words(
+    link: dict[str, str], field: str, value: int, message: str
+) -> None:
+    app = opened("pages/errors.py", link, settle=False)
+    box = app.sidebar.number_input(key=field)
+    assert (box.min, box.max) == (None, None)  # else the browser would keep the value to itself
+    box.set_value(value).run()
+    assert app.title[0].value == "This choice cannot be run"
+    assert [error.value.replace("\\", "") for error in app.error] == [message]
+    app.button[0].click().run()
+    assert not app.error
+
+
+@pytest.mark.parametrize(
+    ("page", "link", "asked", "shown"),
+    [
+        ("pages/layers.py", {"part": "nope"}, "`nope`", "`stored tensors`"),
+        ("pages/layers.py", {"show": "`x`"}, "`` `x` ``", "`all`"),
+        ("pages/errors.py", {"chart": "![x](http://example.org)"}, "`![x](http://example.org)`", "`absolute`"),
+        ("pages/ranges.py", {"values": "nope"}, "`nope`", "`all`"),
+        ("pages/ranges.py", {"format": "float13"}, "`float13`", "`float16, as in the sidebar`"),
+        ("pages/propagation.py", {"layer": "nope"}, "`nope`", "`linear_1`"),
+        ("pages/number_formats.py", {"overflow": "nope"}, "`nope`", "`infinite or NaN`"),
+        ("pages/errors.py", {"model": "t5-tiny", "output": "nope"}, "`nope`", "`"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(value),
+)
+def test_what_a_view_asks_for_in_vain_is_told(page: str, link: dict[str, str], asked: str, shown: str) -> None:
+    app = opened(page, link)
+    app.run()
+    (told,) = [caption.value for caption in app.caption if "the link asks for" in caption.value]
+    assert f"the link asks for {asked}, which is not here. {shown}" in told
+
+
+def test_another_choice_ends_the_remark() -> None:
+    app = opened("pages/errors.py", {"chart": "nope"})
+    app.radio(key="chart").set_value("signed").run()
+    assert not [caption for caption in app.caption if "the link asks for" in caption.value]
+    app.radio(key="chart").set_value("absolute").run()
+    assert not [caption for caption in app.caption if "the link asks for" in caption.value]
+
+
+def test_what_is_missing_in_a_table_is_an_empty_cell() -> None:
+    app = opened("pages/layers.py")
+    assert [table.proto.placeholder for table in app.dataframe] == [""]

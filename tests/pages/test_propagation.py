@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -14,6 +16,10 @@ PAGE = "pages/propagation.py"
 
 def selectbox(app: AppTest, label: str) -> str:
     return str(next(box.value for box in app.selectbox if box.label == label))
+
+
+def captions(app: AppTest) -> str:
+    return " ".join(caption.value for caption in app.caption)
 
 
 def local_error(app: AppTest, layer: str) -> float:
@@ -51,9 +57,52 @@ def test_a_click_keeps_a_module_in_float32_and_runs_on() -> None:
     assert not app.error
     assert app.multiselect(key="keep").value == ["linear_1"]
     assert app.query_params["keep"] == "linear_1"
-    assert local_error(app, "linear_1") < born  # now only its output is rounded
+    assert local_error(app, "linear_1") < born  # now only its input and output are rounded
+    assert "the rounding of its input on the way in" in captions(app)
     settled(app.multiselect(key="keep").set_value([]).run())
     assert "keep" not in app.query_params
+
+
+@pytest.mark.parametrize(
+    ("choice", "operator", "module"), [("product", "mul", "blocks.0.feed_forward"), ("residual", "add", "blocks.1")]
+)
+def test_the_operator_of_a_planted_overflow_is_named(choice: str, operator: str, module: str) -> None:
+    app = opened(PAGE, {"model": "overflow", "input": choice})
+    title = app.title[0].value.replace("\\", "")
+    assert title == f"The first infinity is born in {operator} in {module}"
+    assert selectbox(app, "Layer call") == module
+    assert any(f"operator `{operator}` in `{module}`" in text.value for text in app.markdown)
+
+
+@pytest.mark.parametrize("page", [PAGE, "pages/layers.py", "pages/errors.py", "pages/number_formats.py"])
+def test_errors_in_tables_have_one_notation(page: str) -> None:
+    formats = {}
+    for table in opened(page).dataframe:
+        columns = json.loads(table.proto.columns)
+        for name in table.value.select_dtypes("float").columns.difference(["SQNR (dB)", "exact share", "bits"]):
+            formats[name] = columns[name]["type_config"]["format"]
+    assert formats
+    assert set(formats.values()) <= {"%.3e", "%.6e"}, formats
+
+
+def test_a_nan_among_the_worst_elements_is_no_empty_cell() -> None:
+    app = opened(PAGE, {"model": "overflow", "layer": "head"})
+    table = app.dataframe[0]
+    assert set(table.value["candidate"]) & {"NaN", "Infinity", "-Infinity"}
+    assert "NaN" in set(table.value["candidate"])
+    assert "candidate" not in json.loads(table.proto.columns)
+    assert table.value["absolute error"].isna().all()
+
+
+def test_what_is_inside_a_kept_module_says_so_and_cannot_be_kept_again() -> None:
+    app = opened(PAGE, {"model": "digits", "keep": "features", "layer": "features.3"})
+    assert not app.error
+    assert "Inside `features`, which is kept in float32" in captions(app)
+    assert not [button for button in app.button if button.label.startswith("Keep")]
+    app.selectbox(key="layer").set_value("classifier.1").run()
+    assert "kept in float32:" in captions(app)  # in the header alone
+    assert "Inside" not in captions(app)
+    assert [button for button in app.button if button.label.startswith("Keep classifier\\.1")]
 
 
 def test_a_layer_of_another_model_gives_way() -> None:

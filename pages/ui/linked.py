@@ -1,0 +1,83 @@
+"""Pickers of a page's own view. Its link carries what they hold; what it asks for in vain is told, not dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.ui import state
+from precision.names import escape_markdown, for_markdown
+
+T = TypeVar("T", bound=str)
+
+
+def selectbox(
+    label: str,
+    options: Sequence[T],
+    *,
+    key: str,
+    index: int = 0,
+    help: str | None = None,  # as Streamlit calls it
+    format_func: Callable[[str], str] = str,
+    place: DeltaGenerator | None = None,
+) -> T:
+    """A list to pick from.
+
+    Args:
+        label: above it.
+        options: at least one.
+        key: its name in the link.
+        index: of the option that it holds at first.
+        help: its hover text.
+        format_func: how an option is shown, and written in the link.
+        place: where to put it, if not next on the page.
+    """
+    refused = state.refused_by(key, [format_func(option) for option in options])
+    chosen = (place or st).selectbox(
+        label,
+        options,
+        index=index,
+        key=key,
+        bind="query-params",
+        help=help,
+        format_func=format_func,
+        on_change=state.forget_refused,
+        args=(key,),
+    )
+    _tell(label, refused, format_func(chosen), place=place)
+    return chosen
+
+
+def radio(
+    label: str,
+    options: Sequence[T],
+    *,
+    key: str,
+    help: str | None = None,  # as Streamlit calls it
+    place: DeltaGenerator | None = None,
+) -> T:
+    """A few options beside each other, all in view; arguments as of `selectbox`."""
+    refused = state.refused_by(key, options)
+    chosen = (place or st).radio(
+        label,
+        options,
+        key=key,
+        bind="query-params",
+        horizontal=True,
+        help=help,
+        on_change=state.forget_refused,
+        args=(key,),
+    )
+    _tell(label, refused, chosen, place=place)
+    return chosen
+
+
+def _tell(label: str, refused: str | None, shown: str, *, place: DeltaGenerator | None) -> None:
+    if refused is not None:
+        (place or st).caption(
+            f":material/link_off: {escape_markdown(label)}: the link asks for {for_markdown(refused)}, which is not "
+            f"here. {for_markdown(shown)} is shown instead."
+        )
