@@ -12,7 +12,7 @@ from precision.results import RunResult
 
 SCIENTIFIC = "%.3e"
 """How numbers are written that span many powers of ten: all columns of a table alike, so that they compare."""
-_SIGNIFICANT = {"reference": "%.6e", "candidate": "%.6e", "absolute error": SCIENTIFIC, "ULP error": SCIENTIFIC}
+_SIGNIFICANT = {"reference": "%.7g", "candidate": "%.7g", "absolute error": SCIENTIFIC, "ULP error": SCIENTIFIC}
 
 _VALUES = ("reference", "candidate")
 """Columns of element values: never missing, so that NaN is a value there, which a table would leave empty."""

@@ -31,7 +31,8 @@ class ModelDescription(Result):
     id: str
     title: str
     family: str
-    """Group in the picker: `Article`, `Trained`, `Hugging Face, small`, `Hugging Face, full size`, `Pretrained`."""
+    """Group in the picker: `Article`, `Trained`, `Planted`, `Hugging Face, small`, `Hugging Face, full size`,
+    `Pretrained`."""
     weights: Provenance
     licence: str
     good_for: str
