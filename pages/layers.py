@@ -121,8 +121,8 @@ def tensor_table(audit: CastAudit, *, name: str) -> None:
         column_config={
             "bytes before": st.column_config.NumberColumn(format="localized"),
             "bytes after": st.column_config.NumberColumn(format="localized"),
-            "RMS relative error": st.column_config.NumberColumn(format=downloads.SCIENTIFIC),
-            "max relative error": st.column_config.NumberColumn(format=downloads.SCIENTIFIC),
+            "RMS relative error": downloads.scientific(),
+            "max relative error": downloads.scientific(),
         },
     )
 

@@ -223,9 +223,7 @@ def all_formats(fmt: AnyFormat | None) -> None:
 
 
 def _scientific(table: pd.DataFrame) -> dict[str, object]:
-    columns: dict[str, object] = {
-        name: st.column_config.NumberColumn(format=downloads.SCIENTIFIC) for name in SCIENTIFIC if name in table
-    }
+    columns: dict[str, object] = {name: downloads.scientific() for name in SCIENTIFIC if name in table}
     return columns | {"format": st.column_config.TextColumn(pinned=True)}
 
 

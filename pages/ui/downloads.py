@@ -12,6 +12,8 @@ from precision.results import RunResult
 
 SCIENTIFIC = "%.3e"
 """How numbers are written that span many powers of ten: all columns of a table alike, so that they compare."""
+_SCIENTIFIC_PX = 95
+"""Wide enough for each of them: in a narrower cell its first digits would be cut off."""
 _SIGNIFICANT = {"reference": "%.7g", "candidate": "%.7g", "absolute error": SCIENTIFIC, "ULP error": SCIENTIFIC}
 
 _VALUES = ("reference", "candidate")
@@ -56,6 +58,11 @@ def table(
 
 def _value_text(value: float) -> str:
     return repr(float(value)).replace("nan", "NaN").replace("inf", "Infinity")
+
+
+def scientific() -> object:
+    """A column of numbers that span many powers of ten."""
+    return st.column_config.NumberColumn(format=SCIENTIFIC, width=_SCIENTIFIC_PX)
 
 
 def numbers(elements: pd.DataFrame) -> dict[str, object]:

@@ -7,12 +7,12 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
-from pages.ui.downloads import SCIENTIFIC
+from pages.ui import downloads
 from precision.charts.error_along_depth import layer_points
 from precision.results import Divergence, LayerRow, LayersReport, OperatorDtypes, OperatorRow, TensorPair
 
 NUMBERS = {
-    name: st.column_config.NumberColumn(format=SCIENTIFIC)
+    name: downloads.scientific()
     for name in (
         "relative error",
         "local",
