@@ -14,6 +14,7 @@ from precision.charts import (
     plot_stored_bytes,
     plot_timing,
 )
+from precision.kernel_words import real_kernels_text
 from precision.names import escape_markdown, for_markdown
 from precision.results import CastAudit, CompareResult, OutputComparison, Verdict
 from precision.speed import compare_speed
@@ -34,6 +35,12 @@ An error near the rounding floor is as good as the format can be; a larger one w
 Bytes are those of the real tensors (parameters, buffers, plain attributes; tied ones once). Times are medians measured
 in turns in one run on the device above; on another device they differ, sometimes by orders of magnitude.
 """
+KERNELS_HELP = """\
+Where this device has a kernel that computes in the format, the model runs once more with its linear layers on it. They
+get the very values to which the simulation rounds; everything else stays simulated, and so does a layer whose input the
+simulation does not round, such as one that an operator between two modules computed. What differs is the arithmetic:
+the order of sums, and roundings in later layers that it tips over.
+"""
 
 
 def main() -> None:
@@ -45,6 +52,7 @@ def main() -> None:
     if result.comparison:
         verdict_box(verdict)
     four_numbers(result)
+    real_kernels(result)
     if result.comparison and result.comparison.outputs:
         output = frame.pick_output(result.comparison.outputs)
         values, errors = beside_each_other(
@@ -113,6 +121,13 @@ def four_numbers(result: CompareResult) -> None:
             help=f"Measured: median of {candidate.runs:,} runs by torch.utils.benchmark, in turns with "
             f"{reference.runs:,} of the reference on {candidate.threads} threads.",
         )
+
+
+def real_kernels(result: CompareResult) -> None:
+    """Of a simulated run: how near real kernels come to it."""
+    said = real_kernels_text(result)
+    if said:
+        st.caption(f":material/memory: {escape_markdown(said)}", help=KERNELS_HELP)
 
 
 def timing_warnings(result: CompareResult) -> None:

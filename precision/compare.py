@@ -11,6 +11,7 @@ from precision.casting.audit import audit
 from precision.casting.methods import CastModel
 from precision.cost import time_side_by_side
 from precision.errors import ForwardError
+from precision.kernel_check import check_on_real_kernel
 from precision.metrics.comparison import compare_outputs
 from precision.preparation import Prepared, failure_of, module_progress, prepare
 from precision.progress import Progress, Silent
@@ -81,7 +82,7 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
         stage = "Comparing the outputs"
         run.progress.step(stage, 0.65)
         comparison = compare_outputs(reference=first, candidate=output, repeat=second, fmt=run.spec.format)
-        del first, second, output
+        del first, second
         result = result.model_copy(
             update={
                 "comparison": comparison,
@@ -89,6 +90,10 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
             }
         )
         run.progress.partial(result)
+        if result.execution.label == "simulated":
+            checked = check_on_real_kernel(run, output, start=0.68, end=0.75)
+            result = result.model_copy(update={"real_kernels": checked})
+        del output
         stage = "Timing both"
         return result.model_copy(update={"cost": _cost(run, stage, (reference_s, candidate_s))})
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:

@@ -94,6 +94,15 @@ def test_compare_as_text_says_verdict_errors_bytes_and_time(capsys: Captured) ->
         assert fragment in printed.out
 
 
+def test_compare_says_what_real_kernels_gave_of_simulated_runs_only(capsys: Captured) -> None:
+    assert main(["compare", "--dtype", "int8", "--method", "dynamic"]) == 0
+    assert "Real kernels: 3 of 3 linear layers ran on torch._int_mm, cpu" in capsys.readouterr().out
+    assert main(["compare"]) == 0
+    printed = capsys.readouterr().out
+    assert "kernels:" not in printed
+    assert "unnamed" not in printed
+
+
 def test_compare_follows_its_options(capsys: Captured) -> None:
     options = ["--model=linear-5-10", "--dtype=bf16", "--method=bfloat16", "--seed=7", "--batch=3", "--json"]
     assert main(["compare", *options]) == 0

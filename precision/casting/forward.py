@@ -125,7 +125,7 @@ def explained(
 
 def error_text(error: Exception) -> str:
     """What a forward raised, shortened, and what to do about it where that is known."""
-    message = _shortened(str(error)) or type(error).__name__
+    message = shortened(str(error)) or type(error).__name__
     return f"{message}{_hint(message)}"
 
 
@@ -155,7 +155,8 @@ def _last_to_finish(module: nn.Module, run: Callable[[], object]) -> str | None:
     return last
 
 
-def _shortened(message: str) -> str:
+def shortened(message: str) -> str:
+    """A foreign message on one line, cut where it is long."""
     text = " ".join(message.split())
     return text if len(text) <= MESSAGE_CHARACTERS else f"{text[: MESSAGE_CHARACTERS - 1]}…"
 

@@ -83,7 +83,7 @@ def _rows(tensor: Tensor, module: nn.Module) -> Tensor:
         return tensor.transpose(0, 1).flatten(1)
     if isinstance(module, _ConvNd):
         return tensor.flatten(1)
-    return tensor.mT if _input_first(module) else tensor
+    return tensor.mT if input_first(module) else tensor
 
 
 def _from_rows(rows: Tensor, like: Tensor, module: nn.Module) -> Tensor:
@@ -93,9 +93,9 @@ def _from_rows(rows: Tensor, like: Tensor, module: nn.Module) -> Tensor:
         return rows.reshape(like.transpose(0, 1).shape).transpose(0, 1).contiguous()
     if isinstance(module, _ConvNd):
         return rows.reshape(like.shape)
-    return rows.mT.contiguous() if _input_first(module) else rows
+    return rows.mT.contiguous() if input_first(module) else rows
 
 
-def _input_first(module: nn.Module) -> bool:
+def input_first(module: nn.Module) -> bool:
     """The linear layers of GPT-2, which multiply by their weight as it is and not by its transpose."""
     return type(module).__name__ == "Conv1D" and type(module).__module__.startswith("transformers.")

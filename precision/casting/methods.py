@@ -191,9 +191,9 @@ def _execution(fmt: AnyFormat, method: CastMethod, device: torch.device) -> Exec
     if not fmt.computes:
         return Execution(
             label="simulated",
-            explanation=f"No kernel computes in {fmt.name}. Weights are really stored in it; arithmetic is float32, "
-            f"and the floating-point inputs and the outputs of every module are rounded to {fmt.name}: those beyond "
-            f"±{fmt.max:g} become ±{fmt.max:g}.{_overflow(fmt, device)}",
+            explanation=f"Modules do not compute in {fmt.name}. Weights are really stored in it; arithmetic is "
+            f"float32, and the floating-point inputs and the outputs of every module are rounded to {fmt.name}: those "
+            f"beyond ±{fmt.max:g} become ±{fmt.max:g}.{_overflow(fmt, device)}",
         )
     return Execution(
         label="native",

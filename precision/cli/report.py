@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from precision.cli.heading import heading, paragraphs, shape_text, warnings_text
 from precision.cli.tables import columns
+from precision.kernel_words import real_kernels_text
 from precision.names import plain
 from precision.results import CastAudit, CompareResult, Cost, TensorAudit
 from precision.speed import compare_speed
@@ -12,13 +13,14 @@ from precision.verdict import judge
 
 
 def compare_text(result: CompareResult) -> str:
-    """Warnings, verdict, errors, bytes, time and the dtype of every tensor; what was not measured says so."""
+    """Warnings, verdict, errors, bytes, time, real kernels, every tensor's dtype; what was not measured says so."""
     verdict = judge(result)
     return paragraphs(
         heading(result),
         _warnings(result),
         f"Verdict: {verdict.word}\n  {plain(verdict.sentence, limit=None)}\n  {verdict.rule}",
         columns(_numbers(result)),
+        _real_kernels(result),
         _tensors(result.audit),
     )
 
@@ -55,6 +57,11 @@ def _numbers(result: CompareResult) -> list[list[str]]:
     if result.cost is not None:
         rows.append(["Time per run", *_time(result.cost, result.candidate_name)])
     return rows
+
+
+def _real_kernels(result: CompareResult) -> str:
+    said = real_kernels_text(result)
+    return plain(said, limit=None) if said else ""
 
 
 def _floor(value: float | None) -> str:

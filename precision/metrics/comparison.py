@@ -136,11 +136,20 @@ def _compare_integers(reference: Leaf, candidate: Leaf, *, fmt: AnyFormat) -> Ou
 def _repeat_floor(repeated: Paired | None, compared: Sequence[tuple[Leaf, Leaf]], fmt: AnyFormat) -> ErrorMetrics:
     """Over the outputs that are compared with the candidate too, so that both speak of the same elements."""
     paths = {reference.path for reference, _ in compared}
-    pairs = [pair for pair in (repeated.pairs if repeated else ()) if pair[0].path in paths]
+    return overall_errors([pair for pair in (repeated.pairs if repeated else ()) if pair[0].path in paths], fmt)
+
+
+def overall_errors(pairs: Sequence[tuple[Leaf, Leaf]], fmt: AnyFormat) -> ErrorMetrics:
+    """Errors over all floating-point pairs together; over all pairs, by their equality, where none is floating.
+
+    Args:
+        pairs: Tensors of the reference and of the candidate, of the same shape and kind.
+        fmt: The candidate's format.
+    """
     floating = [pair for pair in pairs if pair[0].has_magnitudes]
     if pairs and not floating:
-        return mismatch_metrics((reference.tensor, again.tensor) for reference, again in pairs)
-    return _statistics([(reference.tensor, again.tensor) for reference, again in floating], fmt)
+        return mismatch_metrics((reference.tensor, candidate.tensor) for reference, candidate in pairs)
+    return _statistics([(reference.tensor, candidate.tensor) for reference, candidate in floating], fmt)
 
 
 def _rounding_floor(tensors: Sequence[Tensor], fmt: AnyFormat) -> ErrorMetrics:

@@ -15,6 +15,7 @@ from precision.results.comparison import (
     Histogram,
     Histogram2D,
     OutputComparison,
+    RealKernelCheck,
     Verdict,
 )
 from precision.results.cost import Cost, Timing
@@ -92,6 +93,7 @@ __all__ = [
     "RangeKind",
     "Ranges",
     "RangesResult",
+    "RealKernelCheck",
     "Result",
     "RunResult",
     "Side",

@@ -162,6 +162,27 @@ class Comparison(Result):
     """What else is to be known of the outputs' structure; `uncompared` among it."""
 
 
+class RealKernelCheck(Result):
+    """A simulated candidate run once more, with its linear layers on a real kernel."""
+
+    kernel: str | None
+    """As it is called in torch; None where there is none."""
+    on_kernel: int
+    """Linear layers of which every product was computed by it."""
+    linear_layers: int
+    """Linear layers that are cast."""
+    stayed_simulated: tuple[str, ...]
+    """Why the others did not run on it, in sentences."""
+    layer_difference: float | None
+    """The largest normalized L2 of a layer's output on the kernel against its simulated one, on the same input."""
+    difference: ErrorMetrics | None
+    """The model's outputs on the kernel against the simulated ones as the reference; None where nothing ran on it."""
+    uncompared_outputs: int
+    """Outputs that only one of the two runs has, or that have another shape there."""
+    reason: str | None
+    """Why nothing was compared; None where it was."""
+
+
 class Verdict(Result):
     """One word, the sentence that says it of this run, and the rule that gave it."""
 

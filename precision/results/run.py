@@ -6,7 +6,7 @@ from typing import Literal
 
 from precision.results.base import Result
 from precision.results.cast import CastAudit
-from precision.results.comparison import Comparison, Verdict
+from precision.results.comparison import Comparison, RealKernelCheck, Verdict
 from precision.results.cost import Cost
 from precision.results.model import InputDescription, ModelDescription
 from precision.results.place import DeviceInfo, Environment
@@ -51,6 +51,8 @@ class CompareResult(RunResult):
     audit: CastAudit | None
     comparison: Comparison | None
     cost: Cost | None
+    real_kernels: RealKernelCheck | None = None
+    """Of simulated candidates only."""
     verdict: Verdict | None = None
     """By the usual yardsticks; None where nothing was to be compared."""
 

@@ -189,3 +189,10 @@ def test_another_choice_ends_the_remark() -> None:
 def test_what_is_missing_in_a_table_is_an_empty_cell() -> None:
     app = opened("pages/layers.py")
     assert [table.proto.placeholder for table in app.dataframe] == [""]
+
+
+def test_real_kernels_are_beside_a_simulated_run_only() -> None:
+    app = opened(link={"dtype": "int8", "method": "dynamic"})
+    said = [caption.value for caption in app.caption if "3 of 3 linear layers ran" in caption.value]
+    assert len(said) == 1
+    assert not [caption for caption in opened().caption if "kernel" in caption.value]
