@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from precision.fitness import JUDGED_FORMATS, FitLimits, Fitness, fitness, lowest_fit, worst
-from precision.formats import AnyFormat
+from precision.fitness import FitLimits, Fitness, fitness, lowest_fit, worst
+from precision.formats import ALL_FORMATS, AnyFormat, any_format_named
 from precision.results.ranges import Ranges, TensorRange
 
 
@@ -39,13 +39,23 @@ class FitTable:
         return lowest_fit(self.formats, together, scaled=scaled)
 
 
+def formats_with(name: str) -> tuple[AnyFormat, ...]:
+    """All formats of the table; the one of that name before them, where it is a typed one.
+
+    Raises:
+        InputError: no such format.
+    """
+    fmt = any_format_named(name)
+    return ALL_FORMATS if fmt in ALL_FORMATS else (fmt, *ALL_FORMATS)
+
+
 def fit_table(
-    ranges: Ranges, formats: Sequence[AnyFormat] = JUDGED_FORMATS, *, limits: FitLimits | None = None
+    ranges: Ranges, formats: Sequence[AnyFormat] = ALL_FORMATS, *, limits: FitLimits | None = None
 ) -> FitTable:
     """Judge all values of a run in `formats`, without running anything.
 
     Raises:
-        UnsupportedError: a format that a histogram cannot judge; see `fitness`.
+        UnsupportedError: a format that a histogram does not tell of; see `fitness`.
     """
     limits = limits or FitLimits()
     fits = tuple(tuple(fitness(each, fmt, limits=limits) for fmt in formats) for each in ranges.histograms)

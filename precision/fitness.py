@@ -1,7 +1,7 @@
-"""How well values fit a number format, told from their exponent histogram alone: no format needs another run.
+"""How well values fit a number format, told from their histogram alone: no format needs another run.
 
-Exact where counts by exponent decide; bounds elsewhere. Of formats with a scale for each channel or block nothing is
-said, because a histogram does not know who is whose neighbour.
+Exact where counts by exponent decide; bounds elsewhere. Formats with a scale for each channel or block are judged by
+how far values are below the largest of those that share a scale with them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
-from precision.errors import UnsupportedError
 from precision.formats import ALL_FORMATS, AnyFormat, IntegerGrid, NumericFormat, ScaledFormat
 from precision.predicted_rounding import (
     Share,
@@ -26,6 +26,7 @@ from precision.predicted_rounding import (
     underflow_share,
     window_of,
 )
+from precision.predicted_scaling import scaled_sqnr_db, scaled_underflow_share
 from precision.results.ranges import ExponentHistogram
 from precision.units import number_text, share_text
 
@@ -75,18 +76,9 @@ class Fitness:
     subnormal: Share | None
     """What is below the smallest normal value and does not become zero."""
     sqnr_db: float | None
-    """Predicted; see `predicted_sqnr_db`."""
+    """Predicted; see `predicted_sqnr_db`, `integer_sqnr_db` and `scaled_sqnr_db`."""
     scale_exponent: int | None
     """Of `NEEDS_SCALING`: multiplied by 2 to this power, the values fit."""
-
-
-def can_be_judged(fmt: AnyFormat) -> bool:
-    """Whether a histogram tells how values fit: not where parts of a tensor have scales of their own."""
-    return isinstance(fmt, NumericFormat) or (fmt.granularity == "tensor" and isinstance(fmt.element, IntegerGrid))
-
-
-JUDGED_FORMATS: tuple[AnyFormat, ...] = tuple(filter(can_be_judged, ALL_FORMATS))
-"""The rows of the table that a histogram can judge, in its order."""
 
 
 def fitness(histogram: ExponentHistogram, fmt: AnyFormat, *, limits: FitLimits | None = None) -> Fitness:
@@ -94,10 +86,11 @@ def fitness(histogram: ExponentHistogram, fmt: AnyFormat, *, limits: FitLimits |
 
     Zeros fit every format. NaNs and infinities are no values to fit; infinities that the format lacks make it
     overflow. Overflow is what rounds to beyond the largest value, whether the cast then saturates or not; underflow
-    what rounds to zero. A format with one scale for the tensor has no overflow and no subnormal values.
+    what rounds to zero. A format with scales has no overflow and no subnormal values, and what becomes zero in it is
+    off by no more than the rest of its group: its precision decides. An infinity or a NaN leaves no scale.
 
     Raises:
-        UnsupportedError: a format with scales for channels or blocks of values.
+        UnsupportedError: a format with scales for parts of a tensor, and a histogram made without counting groups.
     """
     limits = limits or FitLimits()
     if not histogram.nonzero:
@@ -119,7 +112,7 @@ def worst(fits: Sequence[Fitness]) -> Fitness:
 
 def lowest_safe(
     histograms: Sequence[ExponentHistogram],
-    formats: Sequence[AnyFormat] = JUDGED_FORMATS,
+    formats: Sequence[AnyFormat] = ALL_FORMATS,
     *,
     limits: FitLimits | None = None,
     scaled: bool = False,
@@ -161,11 +154,13 @@ def bits_per_value(fmt: AnyFormat) -> float:
 
 def _judged(histogram: ExponentHistogram, fmt: NumericFormat, limits: FitLimits) -> Fitness:
     window = window_of(fmt)
-    verdict, reason = _verdict(histogram, fmt, window, limits)
+    losses = _losses(histogram, window)
+    verdict, reason = _verdict(histogram, fmt, losses, limits)
     scale_exponent = None
     if verdict is not Fit.FITS and not _lacks_infinities(histogram, fmt):
         exponent = best_scale_exponent(histogram, window)
-        scaled, scaled_reason = _verdict(histogram, fmt, window.of_values_times(exponent), limits)
+        after = _losses(histogram, window.of_values_times(exponent))
+        scaled, scaled_reason = _verdict(histogram, fmt, after, limits)
         if scaled is Fit.FITS:
             verdict, scale_exponent = Fit.NEEDS_SCALING, exponent
             reason = f"{reason.removesuffix('.')}; multiplied by 2^{exponent} the values fit."
@@ -176,29 +171,42 @@ def _judged(histogram: ExponentHistogram, fmt: NumericFormat, limits: FitLimits)
         verdict=verdict,
         reason=reason,
         headroom_bits=_headroom_bits(fmt.max, histogram.largest),
-        overflow=overflow_share(histogram, window),
-        underflow=underflow_share(histogram, window),
-        subnormal=subnormal_share(histogram, window),
-        sqnr_db=predicted_sqnr_db(histogram, window),
+        overflow=losses.overflow,
+        underflow=losses.underflow,
+        subnormal=losses.subnormal,
+        sqnr_db=losses.sqnr_db,
         scale_exponent=scale_exponent,
     )
 
 
-def _verdict(histogram: ExponentHistogram, fmt: NumericFormat, window: Window, limits: FitLimits) -> tuple[Fit, str]:
+class _Losses(NamedTuple):
+    overflow: Share
+    underflow: Share
+    subnormal: Share
+    sqnr_db: float | None
+
+
+def _losses(histogram: ExponentHistogram, window: Window) -> _Losses:
+    return _Losses(
+        overflow_share(histogram, window),
+        underflow_share(histogram, window),
+        subnormal_share(histogram, window),
+        predicted_sqnr_db(histogram, window),
+    )
+
+
+def _verdict(histogram: ExponentHistogram, fmt: NumericFormat, losses: _Losses, limits: FitLimits) -> tuple[Fit, str]:
     """The verdict without scaling, and why; the first rule that applies."""
     if _lacks_infinities(histogram, fmt):
         return Fit.OVERFLOWS, f"{histogram.infinite:,} values are infinite, and {fmt.name} has no infinities."
-    overflow = overflow_share(histogram, window)
-    if overflow.high:
+    if losses.overflow.high:
         largest = number_text(histogram.largest)
-        return Fit.OVERFLOWS, f"{share_between(overflow)} are beyond {number_text(fmt.max)}: up to {largest}."
-    underflow = underflow_share(histogram, window)
-    if underflow.high > limits.underflow_fraction:
-        return Fit.UNDERFLOWS, f"{share_between(underflow)} of the non-zero values become zero."
-    subnormal = subnormal_share(histogram, window)
-    if subnormal.high > limits.subnormal_fraction:
-        return Fit.SUBNORMAL, f"{share_between(subnormal)} of the non-zero values are subnormal."
-    return _precision_verdict(predicted_sqnr_db(histogram, window), limits)
+        return Fit.OVERFLOWS, f"{share_between(losses.overflow)} are beyond {number_text(fmt.max)}: up to {largest}."
+    if losses.underflow.high > limits.underflow_fraction:
+        return Fit.UNDERFLOWS, f"{share_between(losses.underflow)} of the non-zero values become zero."
+    if losses.subnormal.high > limits.subnormal_fraction:
+        return Fit.SUBNORMAL, f"{share_between(losses.subnormal)} of the non-zero values are subnormal."
+    return _precision_verdict(losses.sqnr_db, limits)
 
 
 def _precision_verdict(sqnr_db: float | None, limits: FitLimits) -> tuple[Fit, str]:
@@ -209,16 +217,15 @@ def _precision_verdict(sqnr_db: float | None, limits: FitLimits) -> tuple[Fit, s
 
 
 def _judged_scaled(histogram: ExponentHistogram, fmt: ScaledFormat, limits: FitLimits) -> Fitness:
-    if not isinstance(fmt.element, IntegerGrid) or not can_be_judged(fmt):
-        raise UnsupportedError(
-            f"{fmt.name} has scales for parts of a tensor, and a histogram does not tell which values share one. "
-            "Choose a format without scales or with one for the whole tensor, or measure it by a run."
-        )
-    underflow = integer_underflow_share(histogram, fmt.element)
-    sqnr_db = integer_sqnr_db(histogram, fmt.element)
-    if histogram.infinite:
-        verdict, reason = Fit.OVERFLOWS, f"{histogram.infinite:,} values are infinite: they leave no scale."
-    else:  # steps are even down to zero: what becomes zero is not off by more than the rest
+    if fmt.grouping is None and isinstance(fmt.element, IntegerGrid):
+        underflow = integer_underflow_share(histogram, fmt.element)
+        sqnr_db = integer_sqnr_db(histogram, fmt.element)
+    else:
+        underflow, sqnr_db = scaled_underflow_share(histogram, fmt), scaled_sqnr_db(histogram, fmt)
+    if nonfinite := histogram.infinite + histogram.nan:
+        verdict, reason = Fit.OVERFLOWS, f"{nonfinite:,} values are infinite or NaN: they leave no scale."
+        sqnr_db = None
+    else:
         verdict, reason = _precision_verdict(sqnr_db, limits)
     return Fitness(
         format=fmt.name,
@@ -228,7 +235,7 @@ def _judged_scaled(histogram: ExponentHistogram, fmt: ScaledFormat, limits: FitL
         overflow=Share(0.0, 0.0),
         underflow=underflow,
         subnormal=Share(0.0, 0.0),
-        sqnr_db=None if histogram.infinite else sqnr_db,
+        sqnr_db=sqnr_db,
         scale_exponent=None,
     )
 

@@ -349,7 +349,8 @@ TERMS: tuple[Term, ...] = (
         word="predicted SQNR",
         definition="Signal to noise ratio of rounding values once, told from their exponent histogram: in each power "
         "of two the squared error is taken as a twelfth of the squared spacing of the format there. Measured, it is "
-        "never more than 4.8 dB lower.",
+        "never more than 4.8 dB lower. For formats with scales for parts of a tensor it is told from how far the "
+        "values lie below the largest of those that share their scale; mostly within 1 dB.",
     ),
     Term(
         word="lowest safe format",

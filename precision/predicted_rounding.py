@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from precision.formats import IntegerGrid, NumericFormat
 from precision.results.ranges import ExponentHistogram
@@ -138,29 +142,25 @@ def predicted_sqnr_db(histogram: ExponentHistogram, window: Window) -> float | N
         return None
     if histogram.largest <= _ldexp(1.0, window.vanish_exponent):
         return 0.0
-    return _ratio_db(
-        histogram,
-        [
-            count * _float_noise(exponent - histogram.last_exponent, window, histogram)
-            for exponent, count in enumerate(histogram.counts, histogram.first_exponent)
-            if count
-        ],
-    )
+    noise = _noise_by_lost_bits(window.mantissa_bits, histogram.mantissa_bits)
+    exponents = np.arange(histogram.first_exponent, histogram.last_exponent + 1)
+    lost = np.clip(window.min_exponent - exponents, 0, noise.size - 1)
+    binades = np.ldexp(noise[lost], 2 * (exponents - histogram.last_exponent))
+    return _ratio_db(histogram, float(binades @ np.asarray(histogram.counts, dtype=np.float64)))
 
 
-def _float_noise(relative: int, window: Window, histogram: ExponentHistogram) -> float:
-    """v_e in units of 4^(last exponent); `relative` is e less that exponent."""
-    exponent = relative + histogram.last_exponent
-    used = histogram.mantissa_bits
-    kept = window.mantissa_bits - max(0, window.min_exponent - exponent)
+@functools.lru_cache(maxsize=4096)
+def _noise_by_lost_bits(mantissa_bits: int, used: int) -> npt.NDArray[np.float64]:
+    """v_e in units of 4^e, by how many mantissa bits are lost to e being below the normal range."""
     steps = 2.0**used
-    if kept >= used:
-        return 0.0
-    if kept >= 0:
-        return _ldexp(1 + 2 * _ldexp(1.0, 2 * (kept - used)), 2 * (relative - kept)) / 12
-    if kept == -1:  # from half the smallest subnormal value, which vanishes, up to it
-        return _ldexp((1 + 1 / steps) * (1 + 0.5 / steps), 2 * (relative + 1)) / 12
-    return _ldexp(1 + (steps - 1) / steps + (1 - 1 / steps) * (2 - 1 / steps) / 6, 2 * relative)
+    noise = []
+    for kept in range(mantissa_bits, -1, -1):
+        spacing = (1 + 2 * _ldexp(1.0, 2 * (kept - used))) / 12
+        noise.append(0.0 if kept >= used else _ldexp(spacing, -2 * kept))
+    # from half the smallest subnormal value, which vanishes, up to it
+    noise.append((1 + 1 / steps) * (1 + 0.5 / steps) / 3)
+    noise.append(1 + (steps - 1) / steps + (1 - 1 / steps) * (2 - 1 / steps) / 6)
+    return np.asarray(noise)
 
 
 def integer_underflow_share(histogram: ExponentHistogram, grid: IntegerGrid) -> Share:
@@ -196,7 +196,7 @@ def integer_sqnr_db(histogram: ExponentHistogram, grid: IntegerGrid) -> float | 
         if count and end > start:
             area = _squared_distance_integral(end, spacing) - _squared_distance_integral(start, spacing)
             noise.append(count * max(area, 0.0) / (end - start))
-    return _ratio_db(histogram, noise)
+    return _ratio_db(histogram, math.fsum(noise))
 
 
 def _squared_distance_integral(end: float, spacing: float) -> float:
@@ -206,11 +206,10 @@ def _squared_distance_integral(end: float, spacing: float) -> float:
     return whole * spacing**3 / 12 + rest**3 / 3
 
 
-def _ratio_db(histogram: ExponentHistogram, noise: list[float]) -> float:
+def _ratio_db(histogram: ExponentHistogram, noise: float) -> float:
     """`noise` in units of 4^(last exponent)."""
-    total = math.fsum(noise)
     signal = _ldexp(histogram.norm or 0.0, -histogram.last_exponent)
-    return 20 * math.log10(signal) - 10 * math.log10(total) if total else math.inf
+    return 20 * math.log10(signal) - 10 * math.log10(noise) if noise else math.inf
 
 
 def _count_from(histogram: ExponentHistogram, exponent: int) -> int:

@@ -11,11 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from precision.errors import UnsupportedError
-from precision.fitness import JUDGED_FORMATS, Fit, FitLimits, Fitness, fitness, lowest_safe, share_between, worst
-from precision.formats import FORMATS, NumericFormat, any_format_named, format_named
+from precision.fitness import Fit, FitLimits, Fitness, fitness, lowest_safe, share_between, worst
+from precision.formats import ALL_FORMATS, FORMATS, NumericFormat, any_format_named, format_named
 from precision.predicted_rounding import Share, best_scale_exponent, window_of
-from precision.ranges.exponents import exponent_histogram
+from precision.ranges.counts import value_histogram
 from precision.rounding import round_to
 
 MORE = tuple(format_named(name) for name in ("e5m7", "e3m0finite", "e2m0fn", "e4m3ieee", "e8m0fnuz", "e5m10fnuz"))
@@ -25,7 +24,7 @@ HARD_BOUND_DB = 10 * math.log10(3) + 1e-3
 
 def judged(values: Tensor | list[float], name: str, limits: FitLimits | None = None) -> Fitness:
     tensor = values if isinstance(values, Tensor) else torch.tensor(values)
-    return fitness(exponent_histogram(tensor), any_format_named(name), limits=limits)
+    return fitness(value_histogram(tensor), any_format_named(name), limits=limits)
 
 
 def rounded_with_endless_range(values: Tensor, fmt: NumericFormat) -> Tensor:
@@ -53,7 +52,7 @@ def measured_sqnr_db(values: Tensor, rounded: Tensor) -> float:
 
 
 def check_against_rounding(values: Tensor, fmt: NumericFormat) -> None:
-    found = fitness(exponent_histogram(values), fmt)
+    found = fitness(value_histogram(values), fmt)
     if found.overflow is None or found.underflow is None or found.subnormal is None:
         assert not bool((values.isfinite() & (values != 0)).any())
         return
@@ -107,7 +106,7 @@ def test_of_random_values_the_counts_decide_exactly(fmt: NumericFormat) -> None:
     middle = math.sqrt(fmt.max * fmt.smallest_subnormal)
     for scale in (fmt.max / 16, fmt.smallest_normal, fmt.smallest_subnormal, middle):
         values = bulk * scale
-        found = fitness(exponent_histogram(values), fmt)
+        found = fitness(value_histogram(values), fmt)
         overflow, underflow, subnormal = measured_shares(values, fmt)
         assert found.underflow is not None
         assert found.subnormal is not None
@@ -148,11 +147,11 @@ DISTRIBUTIONS = _distributions()
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_the_predicted_noise_is_the_measured_one(name: str) -> None:
-    """Within 0.4 dB where the signal is 20 dB above the noise, within 1 dB nearer to it; scaled integers 1 dB."""
+    """Within 0.4 dB where the signal is 20 dB above the noise, within 1 dB nearer to it and with scales."""
     values = DISTRIBUTIONS[name]
-    histogram = exponent_histogram(values)
+    histogram = value_histogram(values)
     compared = 0
-    for fmt in JUDGED_FORMATS:
+    for fmt in ALL_FORMATS:
         found = fitness(histogram, fmt)
         if fmt.name in ("float64", "float32"):
             assert found.sqnr_db == math.inf
@@ -253,7 +252,7 @@ def test_the_scale_that_is_named_makes_the_values_fit(values: Tensor) -> None:
 @settings(deadline=None, max_examples=100)
 @given(st.floats(2.0**-100, 2.0**100, width=32), st.sampled_from(NARROW))
 def test_the_best_scale_is_the_last_that_does_not_overflow(value: float, fmt: NumericFormat) -> None:
-    exponent = best_scale_exponent(exponent_histogram(torch.tensor([value])), window_of(fmt))
+    exponent = best_scale_exponent(value_histogram(torch.tensor([value])), window_of(fmt))
     assert not window_of(fmt).overflows(math.ldexp(value, exponent))
     assert window_of(fmt).overflows(math.ldexp(value, exponent + 1))
 
@@ -270,7 +269,7 @@ def test_the_lowest_safe_format() -> None:
     formats = [format_named(name) for name in ("float32", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")]
 
     def lowest(*values: Tensor, scaled: bool = False, limits: FitLimits | None = None) -> str | None:
-        histograms = [exponent_histogram(each) for each in values]
+        histograms = [value_histogram(each) for each in values]
         return lowest_safe(histograms, formats, limits=limits, scaled=scaled)
 
     assert lowest(NORMAL) == "float8_e4m3fn"
@@ -284,9 +283,9 @@ def test_the_lowest_safe_format() -> None:
     assert lowest(torch.empty(0)) is None
     assert lowest() is None
     int8 = any_format_named("int8")
-    assert lowest_safe([exponent_histogram(NORMAL)], [int8]) is None
-    assert lowest_safe([exponent_histogram(NORMAL)], [int8, *formats], scaled=True) == "int8"
-    assert lowest_safe([exponent_histogram(NORMAL * 1e5)], formats[2:3]) is None
+    assert lowest_safe([value_histogram(NORMAL)], [int8]) is None
+    assert lowest_safe([value_histogram(NORMAL)], [int8, *formats], scaled=True) == "int8"
+    assert lowest_safe([value_histogram(NORMAL * 1e5)], formats[2:3]) is None
 
 
 def test_the_worst_fit() -> None:
@@ -295,13 +294,6 @@ def test_the_worst_fit() -> None:
     assert worst(fits[:2]).format == "float8_e4m3fn"
     assert worst([judged([math.nan], "float16"), fits[0]]) == fits[0]
     assert worst([judged([math.nan], "float16")]).verdict is Fit.NOTHING
-
-
-@pytest.mark.parametrize("name", ["mxfp8_e4m3", "nvfp4", "int8_per_channel"])
-def test_formats_with_many_scales_are_not_judged(name: str) -> None:
-    with pytest.raises(UnsupportedError, match=f"{name} has scales for parts of a tensor"):
-        judged(NORMAL, name)
-    assert any_format_named(name) not in JUDGED_FORMATS
 
 
 def test_shares_are_written_once_where_they_agree() -> None:

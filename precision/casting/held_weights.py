@@ -58,13 +58,13 @@ def rounded_weight(tensor: Tensor, fmt: AnyFormat, module: nn.Module) -> Tensor:
     """
     holding = holding_dtype(fmt)
     wide = tensor.detach().to(torch.promote_types(tensor.dtype, holding))
-    return _from_rows(round_to(_rows(wide, module), fmt), wide, module).to(holding)
+    return _from_rows(round_to(weight_rows(wide, module), fmt), wide, module).to(holding)
 
 
 def estimated_bytes(tensor: Tensor, fmt: AnyFormat, module: nn.Module) -> int:
     """What `tensor`, a weight of `module`, would take if it were stored in `fmt`, scales included."""
     if isinstance(fmt, ScaledFormat):
-        return fmt.stored_bytes(tuple(_rows(tensor, module).shape))
+        return fmt.stored_bytes(tuple(weight_rows(tensor, module).shape))
     return fmt.stored_bytes(tensor.numel())
 
 
@@ -75,8 +75,11 @@ def channel_axis(tensor: Tensor, module: nn.Module) -> int:
     return -1
 
 
-def _rows(tensor: Tensor, module: nn.Module) -> Tensor:
-    """A view, where there is one, whose last dimension is what the module sums over."""
+def weight_rows(tensor: Tensor, module: nn.Module) -> Tensor:
+    """`tensor`, a weight of `module`, with what the module sums over as its last dimension; a view, where there is one.
+
+    Tensors of fewer than two dimensions stay as they are.
+    """
     if tensor.dim() < 2:
         return tensor
     if isinstance(module, _ConvTransposeNd):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from precision.cli.heading import heading, paragraphs, warnings_text
 from precision.cli.tables import columns
-from precision.fit_table import FitTable, fit_table
+from precision.fit_table import FitTable, fit_table, formats_with
 from precision.names import plain
 from precision.results import RangesResult
 from precision.results.ranges import Ranges, TensorRange
@@ -18,15 +18,10 @@ def ranges_text(result: RangesResult) -> str:
     ranges = result.ranges
     if ranges is None:
         return paragraphs(heading(result), warnings_text(*result.warnings), "No values were counted.")
-    table = fit_table(ranges)
-    judged = result.spec.dtype if result.spec.dtype in table.names else None
-    header = [*_COLUMNS, *([f"IN {judged.upper()}"] if judged else [])]
-    rows = [
-        [*_values(ranges, table, tensor), *([_fit(table, tensor, judged)] if judged else [])]
-        for tensor in ranges.tensors
-    ]
-    note = "" if judged else f"{result.spec.dtype} has scales for parts of a tensor: a histogram cannot judge it."
-    return paragraphs(heading(result), warnings_text(*result.warnings), columns([header, *rows]), note)
+    table = fit_table(ranges, formats_with(result.spec.dtype))
+    header = [*_COLUMNS, f"IN {result.spec.dtype.upper()}"]
+    rows = [[*_values(ranges, table, tensor), _fit(table, tensor, result.spec.dtype)] for tensor in ranges.tensors]
+    return paragraphs(heading(result), warnings_text(*result.warnings), columns([header, *rows]))
 
 
 def _values(ranges: Ranges, table: FitTable, tensor: TensorRange) -> list[str]:

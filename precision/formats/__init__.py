@@ -1,10 +1,11 @@
 """Number formats: the table, formats that are typed, formats with scales, and one number in a format."""
 
 from precision.formats.numeric import NumericFormat, Specials
-from precision.formats.scaled import Granularity, IntegerGrid, Scale, ScaledFormat
+from precision.formats.scaled import Granularity, Grouping, IntegerGrid, Scale, ScaledFormat
 from precision.formats.table import (
     ALL_FORMATS,
     FORMATS,
+    GROUPINGS,
     SCALED_FORMATS,
     AnyFormat,
     any_format_named,
@@ -15,9 +16,11 @@ from precision.formats.table import (
 __all__ = [
     "ALL_FORMATS",
     "FORMATS",
+    "GROUPINGS",
     "SCALED_FORMATS",
     "AnyFormat",
     "Granularity",
+    "Grouping",
     "IntegerGrid",
     "NumericFormat",
     "Scale",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from precision.formats.numeric import NumericFormat
 
@@ -22,6 +22,15 @@ _SCALE_BITS: dict[Scale, int] = {"e8m0": 8, "e4m3": 8, "float32": 32}
 _TENSOR_SCALE_BITS = 32
 E8M0_EXPONENTS = (-127, 127)
 """Exponents of the smallest and of the largest scale that e8m0 stores."""
+
+
+class Grouping(NamedTuple):
+    """Which values share a scale, and what of them the scale follows."""
+
+    block_size: int | None
+    """So many consecutive values; None: all along the dimension that shares scales."""
+    power_of_two: bool
+    """Whether the scale follows the power of two below the largest magnitude, or that magnitude itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +87,13 @@ class ScaledFormat:
     def bits_per_value(self) -> float:
         """Bits of an element with its share of its block's scale; scales of a whole tensor or channel are left out."""
         return self.element.bits + (_SCALE_BITS[self.scale] / self.block_size if self.block_size else 0)
+
+    @property
+    def grouping(self) -> Grouping | None:
+        """Which values share a scale; None where those of the whole tensor do."""
+        if self.granularity == "tensor":
+            return None
+        return Grouping(self.block_size, self.scale == "e8m0")
 
     def scales(self, shape: Sequence[int]) -> int:
         """How many scales a tensor of `shape` has; that of the whole tensor in NVFP4 is not counted.

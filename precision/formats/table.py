@@ -7,7 +7,7 @@ from dataclasses import replace
 from precision.errors import InputError
 from precision.formats.custom import custom_format
 from precision.formats.numeric import NumericFormat
-from precision.formats.scaled import IntegerGrid, ScaledFormat
+from precision.formats.scaled import Grouping, IntegerGrid, ScaledFormat
 
 FORMATS: tuple[NumericFormat, ...] = (
     NumericFormat(
@@ -81,6 +81,9 @@ SCALED_FORMATS: tuple[ScaledFormat, ...] = (
     ScaledFormat(name="int4", element=IntegerGrid(bits=4), scale="float32", granularity="tensor"),
 )  # fmt: skip
 """Formats whose values share scales, the widest first."""
+
+GROUPINGS: tuple[Grouping, ...] = tuple(dict.fromkeys(fmt.grouping for fmt in SCALED_FORMATS if fmt.grouping))
+"""All ways in which parts of a tensor share scales."""
 
 AnyFormat = NumericFormat | ScaledFormat
 

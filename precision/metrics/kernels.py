@@ -8,22 +8,18 @@ is assumed about NaN and infinities. Maxima are taken of the bits of non-negativ
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
-Floats = npt.NDArray[np.float32]
+from precision.compiling import Doubles, Floats, bits_of, compiled, float_of, from_bfloat16, from_half
+
 Raw = npt.NDArray[np.float32] | npt.NDArray[np.int16] | npt.NDArray[np.uint16]
 Fields = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int32]
-Doubles = npt.NDArray[np.float64]
-Function = TypeVar("Function", bound=Callable[..., object])
 
 BLOCK = 256
 LANES, FIELDS = 4, 256
@@ -41,71 +37,12 @@ FOUND = 16
 _CERTAIN, _LARGEST = 16, 17
 """Further ones of a block: certainly outside the tolerance, and the largest error."""
 
-_FAST_MATH = {"reassoc", "nsz", "contract"}
 _ZERO = np.float32(0)
 _EXPONENT = np.int32(0x7F80_0000)
 _FIELD = np.int32(23)
 """Bits below the exponent field."""
 _LESS, _MORE = np.float32(1 - 2.0**-20), np.float32(1 + 2.0**-20)
 """More than float32 rounds a tolerance and an error as large as it."""
-
-
-def _compiled(function: Function) -> Function:
-    try:
-        compiled = numba.njit(cache=True, fastmath=_FAST_MATH, error_model="numpy", nogil=True)(function)
-    except RuntimeError:  # nowhere to keep what was compiled, as on a read-only disk
-        compiled = numba.njit(fastmath=_FAST_MATH, error_model="numpy", nogil=True)(function)
-    return cast(Function, compiled)
-
-
-def _generate_bits_of(_context: Any, _x: Any) -> Any:
-    def generate(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.IntType(32))
-
-    return types.int32(types.float32), generate
-
-
-def _generate_float_of(_context: Any, _bits: Any) -> Any:
-    def generate(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.FloatType())
-
-    return types.float32(types.int32), generate
-
-
-_bits_of: Any = intrinsic(_generate_bits_of)
-_float_of: Any = intrinsic(_generate_float_of)
-
-
-def _generate_from_half(_context: Any, _bits: Any) -> Any:
-    """Of the bits of a float16 the float32; without a conversion instruction, which not every processor has."""
-    word = ir.IntType(32)
-
-    def generate(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        half = builder.zext(args[0], word)
-        magnitude = builder.shl(builder.and_(half, word(0x7FFF)), word(13))
-        exponent = builder.and_(magnitude, word(0x0F80_0000))
-        normal = builder.add(magnitude, word(112 << 23))
-        nonfinite = builder.add(normal, word(112 << 23))
-        above = builder.bitcast(builder.add(normal, word(1 << 23)), ir.FloatType())
-        subnormal = builder.bitcast(builder.fsub(above, ir.FloatType()(2.0**-14)), word)
-        bits = builder.select(builder.icmp_unsigned("==", exponent, word(0)), subnormal, normal)
-        bits = builder.select(builder.icmp_unsigned("==", exponent, word(0x0F80_0000)), nonfinite, bits)
-        sign = builder.shl(builder.and_(half, word(0x8000)), word(16))
-        return builder.bitcast(builder.or_(bits, sign), ir.FloatType())
-
-    return types.float32(types.int16), generate
-
-
-def _generate_from_bfloat16(_context: Any, _bits: Any) -> Any:
-    def generate(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        word = ir.IntType(32)
-        return builder.bitcast(builder.shl(builder.zext(args[0], word), word(16)), ir.FloatType())
-
-    return types.float32(types.uint16), generate
-
-
-_from_half: Any = intrinsic(_generate_from_half)
-_from_bfloat16: Any = intrinsic(_generate_from_bfloat16)
 
 
 def _widened(raw: Raw, wide: Floats, start: int) -> Floats:
@@ -115,7 +52,7 @@ def _widened(raw: Raw, wide: Floats, start: int) -> Floats:
 
 @overload(_widened, inline="always")
 def _overload_widened(raw: Any, wide: Any, start: Any) -> Any:  # noqa: ARG001 - Numba compares the names
-    from_bits = _from_half if raw.dtype == types.int16 else _from_bfloat16
+    from_bits = from_half if raw.dtype == types.int16 else from_bfloat16
 
     def itself(raw: Any, wide: Any, start: Any) -> Any:  # noqa: ARG001
         return raw[start : start + BLOCK]
@@ -129,20 +66,20 @@ def _overload_widened(raw: Any, wide: Any, start: Any) -> Any:  # noqa: ARG001 -
     return itself if raw.dtype == types.float32 else widened
 
 
-@_compiled
+@compiled
 def widen(r: Raw, y: Raw, wide: tuple[Floats, Floats]) -> float:
     """Of arrays as `measure` takes them, the largest |y - r|: infinity or NaN where not all is finite."""
     largest = np.int32(0)
     for start in range(0, r.shape[0], BLOCK):
         r_block, y_block = _widened(r, wide[0], start), _widened(y, wide[1], start)
         for i in range(BLOCK):
-            bits = _bits_of(abs(y_block[i] - r_block[i]))
+            bits = bits_of(abs(y_block[i] - r_block[i]))
             largest = bits if bits > largest else largest
-    value: float = _float_of(largest)
+    value: float = float_of(largest)
     return value
 
 
-@_compiled
+@compiled
 def places_above(
     r: Floats, y: Floats, maxima: Floats, limits: tuple[float, float], places: npt.NDArray[np.int64]
 ) -> int:
@@ -159,7 +96,7 @@ def places_above(
     return count
 
 
-@_compiled
+@compiled
 def _measure_block(r: Floats, y: Floats, limits: Floats, found: Doubles, fields: Fields) -> None:
     rtol, atol, normal = limits[0], limits[1], limits[2]
     rr = re = ee = ry = yy = total = relative = scaled = small_total = _ZERO
@@ -175,7 +112,7 @@ def _measure_block(r: Floats, y: Floats, limits: Floats, found: Doubles, fields:
         ry += x * z
         yy += z * z
         total += a
-        bits = _bits_of(a)
+        bits = bits_of(a)
         largest = bits if bits > largest else largest
         fields[i] = bits >> _FIELD
         below += np.float32(e < _ZERO)
@@ -187,27 +124,27 @@ def _measure_block(r: Floats, y: Floats, limits: Floats, found: Doubles, fields:
         small += np.float32(is_small)
         small_error = a if is_small else _ZERO
         small_total += small_error
-        bits = _bits_of(small_error)
+        bits = bits_of(small_error)
         most_small = bits if bits > most_small else most_small
         quotient = a / m  # divided in any case: a branch could not be a vector
         quotient = _ZERO if is_small else quotient
         relative += quotient
-        bits = _bits_of(quotient)
+        bits = bits_of(quotient)
         most_relative = bits if bits > most_relative else most_relative
-        power = _float_of(_bits_of(x) & _EXPONENT)
+        power = float_of(bits_of(x) & _EXPONENT)
         quotient = a / (power if power > normal else normal)
         scaled += quotient
-        bits = _bits_of(quotient)
+        bits = bits_of(quotient)
         most_scaled = bits if bits > most_scaled else most_scaled
     found[RR], found[RE], found[EE], found[RY], found[YY] = rr, re, ee, ry, yy
     found[ABS], found[RELATIVE], found[SCALED], found[SMALL_ABS] = total, relative, scaled, small_total
-    found[MAX_RELATIVE], found[MAX_SCALED] = _float_of(most_relative), _float_of(most_scaled)
-    found[MAX_SMALL], found[_LARGEST] = _float_of(most_small), _float_of(largest)
+    found[MAX_RELATIVE], found[MAX_SCALED] = float_of(most_relative), float_of(most_scaled)
+    found[MAX_SMALL], found[_LARGEST] = float_of(most_small), float_of(largest)
     found[BELOW], found[EQUAL], found[SMALL] = below, equal, small
     found[OUTSIDE], found[_CERTAIN] = possible, certain
 
 
-@_compiled
+@compiled
 def _count_outside(r: Floats, y: Floats, tolerances: Doubles) -> int:
     outside = 0
     for i in range(r.shape[0]):
@@ -217,7 +154,7 @@ def _count_outside(r: Floats, y: Floats, tolerances: Doubles) -> int:
     return outside
 
 
-@_compiled
+@compiled
 def measure(
     r: Raw,
     y: Raw,

@@ -19,14 +19,14 @@ _Counts = npt.NDArray[np.int64]
 
 CHUNK_ELEMENTS = 2**16
 """256 KiB of float32: with what is made of them, they stay in the second-level cache."""
-_CHUNK_ELEMENTS_ELSEWHERE = 2**24
+CHUNK_ELEMENTS_ELSEWHERE = 2**24
 """On an accelerator, where starting an operator costs more than memory does."""
 _SAFE_TO_SQUARE = range(-40, 50)
 """Largest exponents of a float32 chunk whose sum of squares neither overflows nor vanishes in float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Layout:
+class Layout:
     """Where the fields of an IEEE 754 format are."""
 
     integer: torch.dtype
@@ -58,9 +58,9 @@ class _Layout:
         return math.ldexp(mantissa, (bits >> self.mantissa_bits) - self.bias - self.mantissa_bits)
 
 
-_LAYOUTS: Mapping[torch.dtype, _Layout] = {
-    torch.float32: _Layout(integer=torch.int32, mantissa_bits=23, bias=127),
-    torch.float64: _Layout(integer=torch.int64, mantissa_bits=52, bias=1023),
+LAYOUTS: Mapping[torch.dtype, Layout] = {
+    torch.float32: Layout(integer=torch.int32, mantissa_bits=23, bias=127),
+    torch.float64: Layout(integer=torch.int64, mantissa_bits=52, bias=1023),
 }
 
 
@@ -102,11 +102,11 @@ class ExponentCounts:
         """
         flat = _flat(values.detach())
         if chunk_elements is None:
-            chunk_elements = CHUNK_ELEMENTS if flat.device.type == "cpu" else _CHUNK_ELEMENTS_ELSEWHERE
+            chunk_elements = CHUNK_ELEMENTS if flat.device.type == "cpu" else CHUNK_ELEMENTS_ELSEWHERE
         most_bits = -round(math.log2(torch.finfo(flat.dtype).eps))
         for start in range(0, flat.numel(), chunk_elements):
             chunk = flat[start : start + chunk_elements]
-            self._add_chunk(chunk if chunk.dtype in _LAYOUTS else chunk.float(), most_bits=most_bits)
+            self._add_chunk(chunk if chunk.dtype in LAYOUTS else chunk.float(), most_bits=most_bits)
 
     def merge(self, other: ExponentCounts) -> None:
         """Count what `other` has counted, too."""
@@ -139,7 +139,7 @@ class ExponentCounts:
 
     def _add_chunk(self, chunk: Tensor, *, most_bits: int) -> None:
         """Count a chunk of a tensor whose dtype has `most_bits` mantissa bits."""
-        layout = _LAYOUTS[chunk.dtype]
+        layout = LAYOUTS[chunk.dtype]
         by_field = _field_counts(chunk, layout)
         self._elements += chunk.numel()
         if nonfinite := int(by_field[-1]):
@@ -161,7 +161,7 @@ class ExponentCounts:
             exponent = int(normal[-1]) - layout.bias if normal.size else -layout.bias
             self._norm = math.hypot(self._norm, _norm(chunk, exponent))
 
-    def _add_small(self, chunk: Tensor, count: int, layout: _Layout) -> bool:
+    def _add_small(self, chunk: Tensor, count: int, layout: Layout) -> bool:
         """Count zeros and subnormal values, `count` together; returns whether there are any of the latter."""
         bits = layout.magnitudes(chunk)
         # Zeros wrap around to the largest number there is.
@@ -172,7 +172,7 @@ class ExponentCounts:
         self._zeros += count - subnormal.numel()
         # The mantissa, an integer, as a float64: that one is normal, and off by a power of two that is known.
         exact = subnormal.cpu().to(torch.float64)
-        wide, unit = _LAYOUTS[torch.float64], 1 - layout.bias - layout.mantissa_bits
+        wide, unit = LAYOUTS[torch.float64], 1 - layout.bias - layout.mantissa_bits
         by_field = _field_counts(exact, wide)
         self._add_counts(by_field, np.flatnonzero(by_field), -wide.bias + unit)
         self._use_mantissas(exact.view(torch.int64), wide)
@@ -180,7 +180,7 @@ class ExponentCounts:
         self._smallest = min(self._smallest, math.ldexp(float(exact.amin()), unit))
         return True
 
-    def _add_normal(self, chunk: Tensor, layout: _Layout, *, has_subnormal: bool) -> None:
+    def _add_normal(self, chunk: Tensor, layout: Layout, *, has_subnormal: bool) -> None:
         """Take in the smallest normal value of a finite chunk, and the mantissa bits in use."""
         bits = layout.magnitudes(chunk)
         if has_subnormal:
@@ -195,7 +195,7 @@ class ExponentCounts:
         for field, count in zip(fields.tolist(), by_field[fields].tolist(), strict=True):
             self._counts[field + offset] = self._counts.get(field + offset, 0) + count
 
-    def _use_mantissas(self, bits: Tensor, layout: _Layout) -> None:
+    def _use_mantissas(self, bits: Tensor, layout: Layout) -> None:
         used = _any_bit(torch.bitwise_and(bits, (1 << layout.mantissa_bits) - 1))
         if used:
             trailing_zeros = (used & -used).bit_length() - 1
@@ -213,7 +213,7 @@ def _flat(values: Tensor) -> Tensor:
     return values.resolve_neg().permute(by_stride).reshape(-1)
 
 
-def _field_counts(chunk: Tensor, layout: _Layout) -> _Counts:
+def _field_counts(chunk: Tensor, layout: Layout) -> _Counts:
     """How often each exponent field occurs; signs do not matter."""
     shifted = chunk.view(layout.integer).bitwise_right_shift(layout.mantissa_bits)
     # float32's field is the low byte of what is left, below the sign.

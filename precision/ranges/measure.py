@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from precision.casting import methods as casting
 from precision.casting.cast_model import CastModel
+from precision.casting.held_weights import weight_rows
 from precision.casting.stored_tensors import stored_tensors
 from precision.devices import describe_device, device_named
 from precision.errors import ForwardError
@@ -18,6 +19,7 @@ from precision.models.loading import LoadedModel, load
 from precision.names import plain
 from precision.preparation import failure_of, head_of, module_progress
 from precision.progress import Progress, Silent
+from precision.ranges.counts import counts_of
 from precision.ranges.observer import Observed, RangeObserver
 from precision.results.ranges import (
     WEIGHT_KINDS,
@@ -84,7 +86,7 @@ def _measure(loaded: LoadedModel, model: CastModel, result: RangesResult, progre
 
 def _weights(module: nn.Module, progress: Progress, stage: str) -> Iterator[Observed]:
     """Parameters and buffers with exponents, each tensor once, under its first name."""
-    types = {name: type(child).__name__ for name, child in module.named_modules(remove_duplicate=False)}
+    modules = dict(module.named_modules(remove_duplicate=False))
     held = {id(each.tensor): each for each in reversed(stored_tensors(module)) if _has_exponents(each.tensor)}
     total = sum(each.tensor.numel() for each in held.values()) or 1
     done = 0
@@ -93,15 +95,15 @@ def _weights(module: nn.Module, progress: Progress, stage: str) -> Iterator[Obse
             continue
         progress.step(stage, _LOADED + (_COUNTED - _LOADED) * done / total, each.fqn)
         done += each.tensor.numel()
-        row = Observed(
+        owner = modules[each.module]
+        yield Observed(
             module=each.module,
-            module_type=types[each.module],
+            module_type=type(owner).__name__,
             kind=each.kind,
             name=each.fqn,
             dtype=dtype_name(each.tensor.dtype),
+            counts=counts_of(weight_rows(each.tensor, owner)),
         )
-        row.counts.add(each.tensor)
-        yield row
 
 
 def _has_exponents(tensor: Tensor) -> bool:

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
+from precision.casting.held_weights import channel_axis
 from precision.metrics.outputs import Leaf, flatten
-from precision.ranges.exponents import ExponentCounts
+from precision.ranges.counts import ValueCounts, counts_of, exponents_of, groups_of
 from precision.results.ranges import RangeKind
 
-_REMEMBERED_TENSORS = 64
+_REMEMBERED = 128
 
 
 @dataclass(kw_only=True)
@@ -28,7 +29,7 @@ class Observed:
     name: str
     dtype: str
     calls: int = 0
-    counts: ExponentCounts = field(default_factory=ExponentCounts)
+    counts: ValueCounts = field(default_factory=ValueCounts)
 
 
 class RangeObserver:
@@ -93,7 +94,7 @@ class RangeObserver:
                 if leaf.has_magnitudes:
                     row = self._row(module, fqn, kind, _name(kind, place, leaf), leaf.dtype)
                     row.calls += 1
-                    row.counts.merge(self._measured.counts_of(leaf.tensor))
+                    row.counts.merge(self._measured.counts_of(leaf.tensor, _axis(leaf.tensor, module, kind)))
 
     def _row(self, module: nn.Module, fqn: str, kind: RangeKind, name: str, dtype: str) -> Observed:
         if (row := self._rows.get((fqn, kind, name))) is None:
@@ -111,27 +112,35 @@ def _name(kind: RangeKind, place: str, leaf: Leaf) -> str:
     return f"{kind}{step}{path if not path or path.startswith('[') else f'.{path}'}"
 
 
+def _axis(tensor: Tensor, module: nn.Module, kind: RangeKind) -> int:
+    """The dimension along which values would share scales: of inputs what the module sums over, else the last."""
+    return channel_axis(tensor, module) % max(tensor.dim(), 1) if kind == "input" else max(tensor.dim() - 1, 0)
+
+
 class _Measured:
     """Counts of tensors that still exist and are unchanged, so that what one module hands to the next is read once."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[object, ...], tuple[StorageWeakRef, ExponentCounts]] = OrderedDict()
+        self._known: OrderedDict[tuple[object, ...], tuple[StorageWeakRef, ValueCounts]] = OrderedDict()
 
-    def counts_of(self, tensor: Tensor) -> ExponentCounts:
-        counts = ExponentCounts()
+    def counts_of(self, tensor: Tensor, axis: int) -> ValueCounts:
         if tensor.is_inference():  # carries no version that would tell whether it was changed since
-            counts.add(tensor)
-            return counts
+            return counts_of(tensor, axis=axis)
         # The weak reference keeps the storage's address from being given to another while it is remembered.
         storage = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
         key = (
             *(storage.cdata, tensor._version, tensor.dtype, tensor.is_neg()),
             *(tensor.storage_offset(), tuple(tensor.shape), tensor.stride()),
         )
-        if (known := self._known.get(key)) and not known[0].expired():  # type: ignore[no-untyped-call]
-            return known[1]
-        counts.add(tensor)
-        self._known[key] = storage, counts
-        while len(self._known) > _REMEMBERED_TENSORS:
+        if (found := self._found((*key, axis))) is None:
+            # Along another dimension only the neighbours are others.
+            same = self._found(key)
+            found = ValueCounts(same.exponents if same else exponents_of(tensor), groups_of(tensor, axis=axis))
+            self._known[(*key, axis)] = self._known[key] = storage, found
+        while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
-        return counts
+        return found
+
+    def _found(self, key: tuple[object, ...]) -> ValueCounts | None:
+        known = self._known.get(key)
+        return known[1] if known and not known[0].expired() else None  # type: ignore[no-untyped-call]

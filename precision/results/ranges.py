@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from precision.formats import Grouping
 from precision.results.base import Result
 from precision.results.packed import PackedResult
 from precision.results.run import RunResult
@@ -12,6 +13,47 @@ from precision.results.run import RunResult
 RangeKind = Literal["parameter", "buffer", "non-persistent buffer", "input", "output"]
 """What holds the values. `input` and `output` are those of a module's calls; the root's are the model's own."""
 WEIGHT_KINDS: tuple[RangeKind, ...] = ("parameter", "buffer", "non-persistent buffer")
+
+
+DISTANCE_OCTAVES = 36
+"""Octaves below the largest of a group in which values are counted; farther ones vanish in every scaled format."""
+FINE_STEPS = 4
+"""Equal parts of the first octave, whose errors matter most, by which its noise is kept; that of others whole."""
+NOISE_PARTS = 10_000
+"""In which noise is shared out."""
+
+
+class GroupDistances(PackedResult):
+    """Values by their distance below the largest magnitude A of the group that shares their scale.
+
+    |x|/R tells the distance, where R is what the scale follows: A, or 2^floor(log2 A). An element is rounded with an
+    error of R times a number that depends on |x|/R and the format only. So the counts by distance tell what vanishes,
+    and the sums of R^2 by distance tell the noise.
+    """
+
+    block_size: int | None
+    """Consecutive values that share a scale; None: all along the dimension that shares scales."""
+    power_of_two: bool
+    """Whether R is the power of two at or below A, or A itself."""
+    first_exponent: int
+    """floor(log2 A) of the values in `by_largest[0]`. Subnormal A count as of the exponent below the normal ones."""
+    by_largest: tuple[int, ...]
+    """Non-zero finite values by floor(log2 A) of their group."""
+    counts: tuple[int, ...]
+    """Non-zero finite values with |x|/R in [2^-k, 2^(1-k)), k = 0, 1, ...; what is missing is farther."""
+    largest_gain: float
+    """Where R is A: sum of R^2 over the values equal to it, over the sum of squares of all: the ratio of noise to
+    signal were their errors as large as R. To six digits, as the next."""
+    noise_gain: float
+    """The same of all others."""
+    noise_shares: tuple[int, ...]
+    """How that is made up, by |x|/R, in `NOISE_PARTS`: the octave of the largest, from 2 down to 1 or where R is A
+    from 1 down to 1/2, in `FINE_STEPS` equal parts; then octaves, as long as they matter."""
+
+    @property
+    def grouping(self) -> Grouping:
+        """Of which formats it tells."""
+        return Grouping(self.block_size, self.power_of_two)
 
 
 class ExponentHistogram(PackedResult):
@@ -37,6 +79,8 @@ class ExponentHistogram(PackedResult):
     mantissa_bits: int
     """Mantissa bits after the leading one that no value goes beyond: 0 where all are powers of two, 10 where
     float16 rounds none of their mantissas."""
+    groups: tuple[GroupDistances, ...] = ()
+    """For each of `precision.formats.GROUPINGS`; none where no value is finite and non-zero, or not measured."""
 
     @property
     def nonzero(self) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 import pytest
+import torch
 
 from precision.charts import exponent_heatmap, fit_matrix, headroom
 from precision.charts.exponent_heatmap import _heatmap_info, plot_exponent_heatmap
@@ -18,8 +19,9 @@ from precision.charts.headroom import _headroom_info, plot_headroom
 from precision.charts.palette import colour_of_fit
 from precision.fit_table import fit_table
 from precision.fitness import Fit
-from precision.formats import any_format_named, format_named
+from precision.formats import ALL_FORMATS, any_format_named, format_named
 from precision.predicted_rounding import window_of
+from precision.ranges.counts import value_histogram
 from precision.results.ranges import ExponentHistogram, Ranges, TensorRange, by_module
 from tests.charts.odd_results import HOSTILE_NAME
 
@@ -262,3 +264,15 @@ def test_rows_that_share_no_path_keep_the_end_of_their_names() -> None:
     assert axis_labels(figures(ranges, "float16")[0]) == ["…attention.output.dense output", "embeddings.0 output"]
     (only,) = axis_labels(figures(run(histogram(), name="a.b."), "float16")[0])
     assert only == "a.b.0 output"  # alone, it is named whole
+
+
+def test_a_thousand_modules_in_every_format_stay_small() -> None:
+    generator = torch.Generator().manual_seed(1)
+    histograms = [value_histogram(torch.randn(8, 40, generator=generator) * 10.0**at) for at in range(-20, 20)]
+    ranges = repeated(run(*histograms, name=HOSTILE_NAME), 25)
+    table = fit_table(ranges)
+    figure = plot_fit_matrix(table, by_module(ranges.tensors), "nvfp4")
+    assert len(figure.to_json().encode()) < MAX_JSON_BYTES
+    assert list(figure.layout.xaxis.ticktext) == [
+        f"<b>{fmt.name}</b>" if fmt.name == "nvfp4" else fmt.name for fmt in ALL_FORMATS
+    ]

@@ -66,8 +66,11 @@ def test_limits_change_the_verdicts() -> None:
     assert "fits" not in set(app.dataframe[0].value["verdict"][app.dataframe[0].value["predicted SQNR (dB)"] < 150])
 
 
-def test_a_format_that_cannot_be_judged_is_explained() -> None:
-    app = opened(PAGE, {"dtype": "mxfp8_e4m3", "method": "weights-only"})
+def test_a_format_with_block_scales_is_judged_as_the_others_are() -> None:
+    app = opened(PAGE, {"model": "digits", "dtype": "mxfp8_e4m3", "method": "weights-only"})
     assert not app.exception
-    assert "mxfp8_e4m3 has scales for parts of a tensor" in app.info[0].value
-    assert "float16" in app.title[0].value
+    assert not app.info
+    assert "mxfp8_e4m3" in app.title[0].value
+    shown = app.dataframe[0].value
+    assert (shown["predicted SQNR (dB)"].dropna() > 20).all()
+    assert {"nvfp4", "int4"} < set(app.selectbox(key="format").options)

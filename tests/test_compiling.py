@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numba
 import pytest
 
-from precision.metrics import kernels
+from precision import compiling
 
 
 def test_without_a_place_to_keep_compiled_code_it_is_compiled_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,5 +16,5 @@ def test_without_a_place_to_keep_compiled_code_it_is_compiled_each_time(monkeypa
         return lambda function: function
 
     monkeypatch.setattr(numba, "njit", njit)
-    assert kernels._compiled(abs) is abs
+    assert compiling.compiled(abs) is abs
     assert asked == [True, False]
