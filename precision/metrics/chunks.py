@@ -46,16 +46,27 @@ class PairChunk:
     """Flat index of its first element."""
     elements: int
     """Of both kinds, finite pairs or not."""
-    reference: Tensor
-    """`(finite pairs,)`, as is the candidate."""
-    candidate: Tensor
+    raw: tuple[Tensor, Tensor]
+    """Reference and candidate, each `(finite pairs,)`: in float64, or for a float32 chunk as narrow as they came."""
     max_abs_error: float
     """-inf without finite pairs; inf where a difference of finite values exceeds float64."""
     positions: Tensor | None = None
     """Places of the finite pairs within the chunk; None where all pairs are finite."""
     nonfinite: NonfinitePairs | None = None
+    is_single: bool = False
+    """Whether the values are float32."""
     measures: Measures | None = None
     """Of float32 chunks, where they were asked for."""
+
+    @cached_property
+    def reference(self) -> Tensor:
+        """`(finite pairs,)`, as is the candidate."""
+        return self.raw[0].float() if self.is_single else self.raw[0]
+
+    @cached_property
+    def candidate(self) -> Tensor:
+        """Of the model under test."""
+        return self.raw[1].float() if self.is_single else self.raw[1]
 
     @cached_property
     def error(self) -> Tensor:
@@ -66,11 +77,6 @@ class PairChunk:
     def abs_error(self) -> Tensor:
         """|candidate - reference|."""
         return self.error.abs()
-
-    @property
-    def is_single(self) -> bool:
-        """Whether the values are float32."""
-        return self.reference.dtype == torch.float32
 
     @property
     def max_place(self) -> int:
@@ -116,12 +122,11 @@ def pair_chunks(
     if single:
         parts = _parts(flat_reference, flat_candidate, min(chunk_elements or SPAN_ELEMENTS, SPAN_ELEMENTS))
         for span in spans(parts, domain=domain, in_threads=domain is not None and total >= 2 * SPAN_ELEMENTS):
-            end = span.start + span.reference.numel()
+            first, start = span.part.start, span.part.start + span.part.reference.numel()
             if math.isfinite(span.max_abs_error):
                 yield _single_chunk(span)
             else:
-                yield from buffers.double_chunks(flat_reference, flat_candidate, span.start, end)
-            start = end
+                yield from buffers.double_chunks(flat_reference, flat_candidate, first, start)
     yield from buffers.double_chunks(flat_reference, flat_candidate, start, total)
 
 
@@ -142,10 +147,10 @@ def _parts(reference: Tensor, candidate: Tensor | NumericFormat, elements: int) 
 
 def _single_chunk(span: Span) -> PairChunk:
     return PairChunk(
-        start=span.start,
-        elements=span.reference.numel(),
-        reference=span.reference,
-        candidate=span.candidate,
+        start=span.part.start,
+        elements=span.part.reference.numel(),
+        raw=(span.part.reference, span.part.candidate),
+        is_single=True,
         max_abs_error=span.max_abs_error,
         measures=span.measures,
     )
@@ -203,18 +208,17 @@ def _widen(x: Tensor, *, out: Tensor) -> None:
 def _double_chunk(start: int, r: Tensor, y: Tensor) -> PairChunk:
     largest = float(torch.sub(y, r).abs_().amax()) if r.numel() else -math.inf  # NaN where there is one
     if math.isfinite(largest):
-        return PairChunk(start=start, elements=r.numel(), reference=r, candidate=y, max_abs_error=largest)
+        return PairChunk(start=start, elements=r.numel(), raw=(r, y), max_abs_error=largest)
     finite = torch.isfinite(r) & torch.isfinite(y)
     if finite.all():  # only a difference exceeds float64
-        return PairChunk(start=start, elements=r.numel(), reference=r, candidate=y, max_abs_error=math.inf)
+        return PairChunk(start=start, elements=r.numel(), raw=(r, y), max_abs_error=math.inf)
     positions, others = finite.nonzero().squeeze(1), (~finite).nonzero().squeeze(1)
     nonfinite = NonfinitePairs(positions=others, reference=r[others], candidate=y[others])
     r, y = r[positions], y[positions]
     return PairChunk(
         start=start,
         elements=finite.numel(),
-        reference=r,
-        candidate=y,
+        raw=(r, y),
         max_abs_error=float((y - r).abs_().amax()) if r.numel() else -math.inf,
         positions=positions,
         nonfinite=nonfinite,

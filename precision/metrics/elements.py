@@ -13,6 +13,7 @@ from torch import Tensor
 from precision.formats import AnyFormat, NumericFormat, ulp_format
 from precision.metrics.chunks import PairChunk
 from precision.metrics.outputs import Leaf
+from precision.metrics.spans import raw_bits
 from precision.metrics.statistics import integer_mismatches, nonfinite_agree, unravel
 from precision.results import ElementPair
 
@@ -45,8 +46,7 @@ class WorstElements:
                 self._nonfinite.append((place, float(pairs.reference[i]), float(pairs.candidate[i])))
         least = -self._finite[-1][0] if len(self._finite) == self._limit else 0.0
         if chunk.max_abs_error > least:
-            places = _places_above(chunk, least, limit=self._limit)
-            r, y = (_at(places, x) for x in (chunk.reference, chunk.candidate))
+            places, r, y = _pairs_above(chunk, least, limit=self._limit)
             errors = np.abs(y - r)
             kept = self._largest(errors)
             columns = (x[kept].tolist() for x in (-errors, places, r, y))
@@ -67,23 +67,25 @@ class WorstElements:
         return tuple(_element(self._leaf, self._format, place=place, r=r, y=y) for place, r, y in worst)
 
 
-def _places_above(chunk: PairChunk, least: float, *, limit: int) -> npt.NDArray[np.intp]:
-    """Places of all errors above `least`, without some that cannot be among the `limit` largest of them."""
+_Doubles = npt.NDArray[np.float64]
+
+
+def _pairs_above(chunk: PairChunk, least: float, *, limit: int) -> tuple[npt.NDArray[np.intp], _Doubles, _Doubles]:
+    """Places, r and y of all errors above `least`, without some that cannot be among the `limit` largest of them."""
     if chunk.measures is None:
-        return np.flatnonzero(chunk.abs_error.cpu().numpy() > least)
+        places = np.flatnonzero(chunk.abs_error.cpu().numpy() > least)
+        r, y = (x[torch.from_numpy(places).to(x.device)].cpu().double().numpy() for x in chunk.raw)
+        return places, r, y
     from precision.metrics import kernels  # only where there is much to compare: it takes a second to compile
 
-    r, y = chunk.reference.numpy(), chunk.candidate.numpy()
     maxima = chunk.measures.maxima
     # So many blocks have an error of at least this.
     enough = float(np.partition(maxima, -limit)[-limit]) if maxima.size >= limit else 0.0
-    places = np.empty(r.size, dtype=np.int64)
-    return places[: kernels.places_above(r, y, maxima, (least, enough), places)]
-
-
-def _at(places: npt.NDArray[np.intp], x: Tensor) -> npt.NDArray[np.float64]:
-    chosen = x.numpy()[places] if x.device.type == "cpu" else x[torch.from_numpy(places).to(x.device)].cpu().numpy()
-    return chosen.astype(np.float64)
+    room = kernels.BLOCK * int(np.count_nonzero(maxima >= np.float32(max(least, enough))))
+    r, y = raw_bits(chunk.raw[0]), raw_bits(chunk.raw[1])
+    places, values = np.empty(room, dtype=np.int64), np.empty((2, room))
+    found = kernels.pairs_above(r, y, maxima, (least, enough), places, values)
+    return places[:found], values[0, :found], values[1, :found]
 
 
 def worst_integers(reference: Leaf, candidate: Leaf, fmt: AnyFormat) -> tuple[ElementPair, ...]:

@@ -45,20 +45,20 @@ _LESS, _MORE = np.float32(1 - 2.0**-20), np.float32(1 + 2.0**-20)
 """More than float32 rounds a tolerance and an error as large as it."""
 
 
-def _widened(raw: Raw, wide: Floats, start: int) -> Floats:
-    """A block of `raw` in float32: itself, or made in `wide`."""
+def _widened(raw: Raw, block: Floats, start: int) -> Floats:
+    """A block of `raw` in float32: itself, or made in `block`."""
     raise NotImplementedError  # compiled code has what `_overload_widened` says
 
 
 @overload(_widened, inline="always")
-def _overload_widened(raw: Any, wide: Any, start: Any) -> Any:  # noqa: ARG001 - Numba compares the names
+def _overload_widened(raw: Any, block: Any, start: Any) -> Any:  # noqa: ARG001 - Numba compares the names
     from_bits = from_half if raw.dtype == types.int16 else from_bfloat16
 
-    def itself(raw: Any, wide: Any, start: Any) -> Any:  # noqa: ARG001
+    def itself(raw: Any, block: Any, start: Any) -> Any:  # noqa: ARG001
         return raw[start : start + BLOCK]
 
-    def widened(raw: Any, wide: Any, start: Any) -> Any:
-        narrow, block = raw[start : start + BLOCK], wide[start : start + BLOCK]
+    def widened(raw: Any, block: Any, start: Any) -> Any:
+        narrow = raw[start : start + BLOCK]
         for i in range(BLOCK):
             block[i] = from_bits(narrow[i])
         return block
@@ -67,8 +67,9 @@ def _overload_widened(raw: Any, wide: Any, start: Any) -> Any:  # noqa: ARG001 -
 
 
 @compiled
-def widen(r: Raw, y: Raw, wide: tuple[Floats, Floats]) -> float:
+def largest_error(r: Raw, y: Raw) -> float:
     """Of arrays as `measure` takes them, the largest |y - r|: infinity or NaN where not all is finite."""
+    wide = np.empty((2, BLOCK), dtype=np.float32)
     largest = np.int32(0)
     for start in range(0, r.shape[0], BLOCK):
         r_block, y_block = _widened(r, wide[0], start), _widened(y, wide[1], start)
@@ -80,18 +81,30 @@ def widen(r: Raw, y: Raw, wide: tuple[Floats, Floats]) -> float:
 
 
 @compiled
-def places_above(
-    r: Floats, y: Floats, maxima: Floats, limits: tuple[float, float], places: npt.NDArray[np.int64]
+def pairs_above(
+    r: Raw, y: Raw, maxima: Floats, limits: tuple[float, float], places: npt.NDArray[np.int64], values: Doubles
 ) -> int:
-    """Where |y - r| > limits[0] and |y - r| >= limits[1], ascending, into `places`; how many there are."""
+    """Pairs with |y - r| > limits[0] and |y - r| >= limits[1], in order; how many there are.
+
+    Args:
+        r: as `measure` takes it, as is `y`.
+        y: the candidate.
+        maxima: of each block, as `measure` gives them.
+        limits: none of them negative.
+        places: as long as the blocks whose largest error is not below the limits; becomes their places.
+        values: `(2, n)`, as long; becomes their r and y.
+    """
+    wide = np.empty((2, BLOCK), dtype=np.float32)
     above, least = np.float32(limits[0]), np.float32(limits[1])
     count = 0
     for k in range(maxima.shape[0]):
         if maxima[k] > above and maxima[k] >= least:
-            for i in range(k * BLOCK, min((k + 1) * BLOCK, r.shape[0])):
-                error = abs(y[i] - r[i])
+            r_block, y_block = _widened(r, wide[0], k * BLOCK), _widened(y, wide[1], k * BLOCK)
+            for i in range(BLOCK):
+                error = abs(y_block[i] - r_block[i])
                 if error > above and error >= least:
-                    places[count] = i
+                    places[count] = k * BLOCK + i
+                    values[0, count], values[1, count] = r_block[i], y_block[i]
                     count += 1
     return count
 
@@ -158,7 +171,6 @@ def _count_outside(r: Floats, y: Floats, tolerances: Doubles) -> int:
 def measure(
     r: Raw,
     y: Raw,
-    wide: tuple[Floats, Floats],
     limits: Floats,
     tolerances: Doubles,
     found: Doubles,
@@ -171,7 +183,6 @@ def measure(
     Args:
         r: the reference: float32, or the bits of float16 as int16, or those of bfloat16 as uint16.
         y: the candidate, in any of these.
-        wide: two arrays as long, into which goes what is not float32 already.
         limits: relative and absolute tolerance and the smallest normal value, for float32.
         tolerances: absolute and relative, for float64.
         found: `(FOUND,)`, zeros: becomes the sums, maxima and counts.
@@ -179,6 +190,7 @@ def measure(
         octaves: `(LANES, FIELDS)`, zeros: becomes counts of |y - r| by the exponent field of float32.
         maxima: becomes the largest |y - r| of each `BLOCK` elements.
     """
+    wide = np.empty((2, BLOCK), dtype=np.float32)
     block = np.zeros(FOUND + 2)
     fields = np.empty(BLOCK, dtype=np.uint8)
     for start in range(0, r.shape[0], BLOCK):
@@ -186,9 +198,12 @@ def measure(
         _measure_block(r_block, y_block, limits, block, fields)
         if not block[_LARGEST] < np.inf:
             return False
-        for i in range(0, BLOCK, LANES):
-            for k in range(LANES):
-                octaves[k, fields[i + k]] += 1
+        if block[_LARGEST] == 0:  # counting again and again in one place takes longer than all the rest
+            octaves[0, 0] += BLOCK
+        else:
+            for i in range(0, BLOCK, LANES):
+                for k in range(LANES):
+                    octaves[k, fields[i + k]] += 1
         maxima[start // BLOCK] = block[_LARGEST]
         if block[_CERTAIN] != block[OUTSIDE]:  # too close to the tolerance for float32 to tell
             block[OUTSIDE] = _count_outside(r_block, y_block, tolerances)
@@ -197,8 +212,8 @@ def measure(
                 found[k] = max(found[k], block[k])
             else:
                 found[k] += block[k]
-        # Errors that float32 rounds alike may differ.
-        if block[_LARGEST] >= np.float32(largest[0]):
+        # Errors that float32 rounds alike may differ, unless they are zero.
+        if block[_LARGEST] >= np.float32(largest[0]) and (block[_LARGEST] > 0 or largest[0] < 0):
             for i in range(BLOCK):
                 error = abs(np.float64(y_block[i]) - np.float64(r_block[i]))
                 if error > largest[0]:

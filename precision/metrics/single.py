@@ -97,11 +97,11 @@ class SinglePrecision:
         tiny = chunk.elements * _NEGLIGIBLE_SQUARE
         if not rr + ee + relative + scaled < math.inf or (ee < tiny and chunk.max_abs_error > 0):
             return False
-        if rr < tiny and chunk.reference.any():
+        if rr < tiny and chunk.raw[0].any():
             return False
         if ee <= _COSINE_SAFE_SHARE * rr:
             ry, yy = rr + re, rr + 2 * re + ee
-        elif not yy < math.inf or (yy < tiny and chunk.candidate.any()):
+        elif not yy < math.inf or (yy < tiny and chunk.raw[1].any()):
             return False
         max_relative, max_scaled, max_small, below, equal, small, outside = others
         sums = self.totals

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import cycle
 from typing import NamedTuple
 
 import numpy as np
@@ -20,11 +19,9 @@ from precision.metrics.single import Domain, Measures
 
 ROW_ELEMENTS = 2**10
 """Spans are whole rows of so many elements."""
-SPAN_ELEMENTS = 240 * ROW_ELEMENTS
-"""960 KiB of float32: what a span is widened to stays in the second-level cache, and handing it to a thread costs
-little beside measuring it."""
-_APART = 80
-"""Elements left between buffers: at equal distances of whole memory pages they would evict one another."""
+SPAN_ELEMENTS = 480 * ROW_ELEMENTS
+"""So many that handing a span to a thread costs little beside measuring it, and so few that the temporaries of what has
+to be widened take little memory."""
 
 
 class Part(NamedTuple):
@@ -37,37 +34,32 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Span:
-    """A span in float32; valid until the next is drawn."""
+    """A part, and what is known of it."""
 
-    start: int
-    reference: Tensor
-    candidate: Tensor
+    part: Part
     max_abs_error: float
-    """Infinite or NaN where an element or a difference is not finite."""
+    """As float32 rounds it; infinite or NaN where an element or a difference is not finite."""
     measures: Measures | None
     """None where that is so, and where no domain was asked for."""
 
 
 def spans(parts: Iterable[Part], *, domain: Domain | None, in_threads: bool) -> Iterator[Span]:
-    """Each part in float32, in order; what is float32 already is not copied.
+    """Each part in order; nothing is copied.
 
     Args:
-        parts: none longer than `SPAN_ELEMENTS`, no dtype wider than float32.
-        domain: what to measure for; None to widen only.
+        parts: of no dtype wider than float32.
+        domain: what to measure for; None only to see whether all is finite.
         in_threads: whether as many are worked on at once as torch has threads.
     """
-    threads = torch.get_num_threads() if in_threads else 1
-    if threads == 1:
-        buffer = _Buffer()
-        for part in parts:
-            yield _span(part, buffer, domain)
+    threads = torch.get_num_threads()
+    if not in_threads or threads == 1:
+        yield from (_span(part, domain) for part in parts)
         return
     ahead: deque[Future[Span]] = deque()
-    # One for each that is worked on, for one that waits, and for the one that is out.
-    for part, buffer in zip(parts, cycle([_Buffer() for _ in range(threads + 2)])):
-        if len(ahead) > threads:
+    for part in parts:
+        if len(ahead) > threads:  # one waits, so that no thread has to
             yield ahead.popleft().result()
-        ahead.append(_pool(threads).submit(_span, part, buffer, domain))
+        ahead.append(_pool(threads).submit(_span, part, domain))
     while ahead:
         yield ahead.popleft().result()
 
@@ -77,52 +69,29 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="metrics")
 
 
-class _Buffer:
-    """Memory for what is widened of one span, used again for a later one."""
-
-    def __init__(self) -> None:
-        self._both: Tensor | None = None
-
-    def like(self, part: Part) -> tuple[Tensor, Tensor]:
-        """For each tensor where it goes in float32: itself, if it is that."""
-        n = part.reference.numel()
-        if self._both is None:  # the first is the largest
-            self._both = torch.empty(2, n + _APART, dtype=torch.float32)
-        r, y = (
-            x if x.dtype == torch.float32 else room[:n]
-            for x, room in zip((part.reference, part.candidate), self._both, strict=True)
-        )
-        return r, y
-
-
-def _span(part: Part, buffer: _Buffer, domain: Domain | None) -> Span:
+def _span(part: Part, domain: Domain | None) -> Span:
     from precision.metrics import kernels  # only where there is much to read: it takes a second to compile
 
     part = Part(part.start, _readable(part.reference), _readable(part.candidate))
-    raw_r, raw_y = _bits(part.reference), _bits(part.candidate)
-    r, y = buffer.like(part)
-    wide = r.numpy(), y.numpy()
-    measures = None
+    r, y = raw_bits(part.reference), raw_bits(part.candidate)
     if domain is None:
-        largest = kernels.widen(raw_r, raw_y, wide)
-    else:
-        found, exact = np.zeros(kernels.FOUND), np.array([-math.inf, 0.0])
-        octaves = np.zeros((kernels.LANES, kernels.FIELDS), dtype=np.int32)
-        maxima = np.empty(r.numel() // kernels.BLOCK, dtype=np.float32)
-        limits, tolerances = _limits(domain)
-        finite = kernels.measure(raw_r, raw_y, wide, limits, tolerances, found, exact, octaves, maxima)
-        largest = float(maxima.max()) if finite else math.nan
-        if finite:
-            measures = Measures(
-                domain=domain,
-                found=tuple(found.tolist()),
-                max_abs_error=float(exact[0]),
-                max_place=int(exact[1]),
-                equal=int(found[kernels.EQUAL]),
-                octaves=octaves.sum(axis=0, dtype=np.int64),
-                maxima=maxima,
-            )
-    return Span(start=part.start, reference=r, candidate=y, max_abs_error=largest, measures=measures)
+        return Span(part=part, max_abs_error=kernels.largest_error(r, y), measures=None)
+    found, exact = np.zeros(kernels.FOUND), np.array([-math.inf, 0.0])
+    octaves = np.zeros((kernels.LANES, kernels.FIELDS), dtype=np.int32)
+    maxima = np.empty(r.size // kernels.BLOCK, dtype=np.float32)
+    limits, tolerances = _limits(domain)
+    if not kernels.measure(r, y, limits, tolerances, found, exact, octaves, maxima):
+        return Span(part=part, max_abs_error=math.nan, measures=None)
+    measures = Measures(
+        domain=domain,
+        found=tuple(found.tolist()),
+        max_abs_error=float(exact[0]),
+        max_place=int(exact[1]),
+        equal=int(found[kernels.EQUAL]),
+        octaves=octaves.sum(axis=0, dtype=np.int64),
+        maxima=maxima,
+    )
+    return Span(part=part, max_abs_error=float(maxima.max()), measures=measures)
 
 
 def _limits(domain: Domain) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
@@ -136,8 +105,8 @@ def _readable(x: Tensor) -> Tensor:
     return x.resolve_neg() if x.dtype in (torch.float32, torch.float16, torch.bfloat16) else x.float()
 
 
-def _bits(x: Tensor) -> npt.NDArray[np.float32] | npt.NDArray[np.int16] | npt.NDArray[np.uint16]:
-    """As the kernels tell the dtypes apart."""
+def raw_bits(x: Tensor) -> npt.NDArray[np.float32] | npt.NDArray[np.int16] | npt.NDArray[np.uint16]:
+    """A float32, float16 or bfloat16 tensor as the kernels tell the dtypes apart."""
     if x.dtype == torch.float32:
         values: npt.NDArray[np.float32] = x.numpy()
         return values

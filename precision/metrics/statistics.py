@@ -70,7 +70,7 @@ class ErrorStatistics:
             self.sample.add(chunk)
         if chunk.nonfinite is not None:
             self._nonfinite.add(chunk.nonfinite)
-        n = chunk.reference.numel()
+        n = chunk.raw[0].numel()
         if n:
             if not chunk.is_single:
                 self._add_double(chunk)
