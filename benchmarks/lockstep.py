@@ -3,7 +3,7 @@
     python -m benchmarks.lockstep [seconds for each format]
 
 Printed for float16 and bfloat16: the time of a module-level lockstep run over that of the two plain forwards of the
-same round (median of the rounds' ratios), and what torch.ao.ns takes for the same layers; then, each in a process of
+same round (median of the rounds' ratios), and the same of torch.ao.ns on the same layers; then, each in a process of
 its own, the peak of resident memory beyond the sum of both models' own peaks, beside the largest activation and beside
 keeping all of them. Weights are random: time and memory are those of a trained model.
 """
@@ -95,31 +95,32 @@ def subject(name: str) -> Subject:
 
 
 def print_times(name: str, seconds: float) -> None:
-    """Part (a), and the other tool."""
+    """Part (a), and the other tool: each in rounds of its own, because what one keeps in memory slows the other."""
     it = subject(name)
-    runs: dict[str, Callable[[], object]] = {
-        "float32 alone": lambda: it.plain(it.reference),
-        f"{name} alone": lambda: it.plain(it.candidate),
-        "lockstep": it.lockstep,
-        "torch.ao.ns": it.numeric_suite,
-    }
+    report = run_lockstep(it.reference, it.candidate, (it.ids,), fmt=it.fmt)
+    print(f"\n{name}: {report.compared_elements:,} elements of {report.calls} calls compared", end=", ")
+    print(f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}")
+    extra_s = _print_ratio(it, name, "lockstep", it.lockstep, seconds=seconds / 2)
+    print(f"{'comparing':16} {1e9 * extra_s / report.compared_elements:7.2f} ns per element")
     try:
         it.numeric_suite()
     except Exception as error:  # noqa: BLE001 - whatever another tool raises is its answer
         print(f"torch.ao.ns does not run here: {type(error).__name__}: {str(error).splitlines()[0]}")
-        del runs["torch.ao.ns"]
-    times = interleaved_s(runs, seconds=seconds)
+        return
+    _print_ratio(it, name, "torch.ao.ns", it.numeric_suite, seconds=seconds / 2)
+
+
+def _print_ratio(it: Subject, name: str, what: str, run: Callable[[], object], *, seconds: float) -> float:
+    """Times of both models alone and of `run`, in turns; returns what it takes beyond both, in seconds."""
+    alone: dict[str, Callable[[], object]] = {
+        "float32 alone": lambda: it.plain(it.reference),
+        f"{name} alone": lambda: it.plain(it.candidate),
+    }
+    times = interleaved_s({**alone, what: run}, seconds=seconds)
     plain = [a + b for a, b in zip(times["float32 alone"], times[f"{name} alone"], strict=True)]
-    report = run_lockstep(it.reference, it.candidate, (it.ids,), fmt=it.fmt)
-    print(
-        f"\n{name}: {report.compared_elements:,} elements of {report.calls} calls compared, {len(plain)} rounds,",
-        end=" ",
-    )
-    print(f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}")
-    for what, taken in times.items():
-        print(f"{what:16} {median(taken):7.2f} s   {median_ratio(taken, plain):5.2f} × both alone")
-    extra = median(a - b for a, b in zip(times["lockstep"], plain, strict=True))
-    print(f"{'comparing':16} {1e9 * extra / report.compared_elements:7.2f} ns per element")
+    for each, taken in times.items():
+        print(f"{each:16} {median(taken):7.2f} s   {median_ratio(taken, plain):5.2f} × both alone, {len(plain)} rounds")
+    return median(a - b for a, b in zip(times[what], plain, strict=True))
 
 
 def print_memory(name: str) -> None:
