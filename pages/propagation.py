@@ -78,8 +78,9 @@ def finding(report: LayersReport) -> str:
     if report.origins:
         origin = report.origins[0]
         what = "infinity" if origin.kind == "overflow" else "NaN"
-        place = f"{origin.operator} in {origin.fqn or 'the model'}" if origin.operator else origin.fqn or "the model"
-        return f"The first {what} is born in {escape_markdown(place)}"
+        module = escape_markdown(origin.fqn or "the model")
+        place = f"operator {for_markdown(origin.operator)} of {module}" if origin.operator else module
+        return f"The first {what} is born in {place}"
     leaves = [row for row in report.rows if row.corners]
     if not leaves:
         return f"{report.calls} module calls compared"
@@ -131,7 +132,8 @@ def birth_of_nonfinite(origin: NonfiniteOrigin) -> None:
         st.markdown(escape_markdown("; ".join(numbers) + "."))
         for advice in origin.advice:
             st.markdown(f"- {escape_markdown(advice)}")
-        keep_button(origin.fqn, key="keep-origin")
+        around = origin.fqn.rpartition(".")[0] if state.kept_around(origin.fqn) else origin.fqn
+        keep_button(around, key="keep-origin")
 
 
 def one_layer(result: LayersResult, report: LayersReport) -> None:

@@ -12,7 +12,7 @@ from pages.ui.job import current_result
 from precision.charts import plot_exponent_heatmap, plot_fit_matrix, plot_headroom
 from precision.fit_table import FitTable, fit_table, formats_with
 from precision.fitness import Fit, FitLimits, Fitness, share_between
-from precision.formats import ALL_FORMATS, AnyFormat, any_format_named
+from precision.formats import ALL_FORMATS, AnyFormat, ScaledFormat, any_format_named
 from precision.predicted_rounding import Share
 from precision.results.ranges import WEIGHT_KINDS, Ranges, RangesResult, TensorRange, by_module
 from precision.units import number_text, share_text
@@ -173,7 +173,7 @@ def _share(share: Share | None) -> str:
 def _finding(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> str:
     fits = [fit for tensor in ranges.tensors if (fit := table.fit(tensor, fmt.name)).verdict is not Fit.NOTHING]
     fitting = sum(fit.verdict is Fit.FITS for fit in fits)
-    lowest = table.lowest_safe(ranges.tensors)
+    lowest = table.lowest_safe(ranges.tensors, scaled=isinstance(fmt, ScaledFormat))
     whole = f"; the lowest that is safe for all is {lowest}" if lowest and lowest != fmt.name else ""
     if fits and fitting == len(fits):
         return f"All {len(fits):,} tensors fit {fmt.name}{whole}"

@@ -102,6 +102,7 @@ class RunSpec(BaseModel):
     dtype: str = "float16"
     """The candidate's format, by name or alias."""
     method: CastMethod = CastMethod.TO
+    """For formats with scales, which `TO` does not know, `DYNAMIC` by default."""
     device: str = "cpu"
     input: str = "default"
     """One of the model's named inputs; `default` is its first."""
@@ -120,7 +121,9 @@ class RunSpec(BaseModel):
     @classmethod
     def _canonical_format(cls, data: object) -> object:
         if isinstance(data, Mapping) and isinstance(data.get("dtype"), str):
-            return {**data, "dtype": any_format_named(data["dtype"]).name}
+            fmt = any_format_named(data["dtype"])
+            usual = {"method": CastMethod.DYNAMIC} if isinstance(fmt, ScaledFormat) else {}
+            return {**usual, **data, "dtype": fmt.name}
         return data
 
     @field_validator("keep", mode="before")

@@ -68,3 +68,11 @@ def test_formats_of_each_method() -> None:
     assert formats_of(CastMethod.AUTOCAST, names) == ("bfloat16", "float16")
     assert formats_of(CastMethod.TO, names) == formats_of(CastMethod.WEIGHTS_ONLY, names) == names
     assert formats_of(CastMethod.DYNAMIC, (*names, "int8", "mxfp4_e2m1")) == ("int8", "mxfp4_e2m1")
+
+
+def test_a_format_with_scales_has_a_method_that_knows_it() -> None:
+    assert RunSpec.parse({"dtype": "mxfp4"}).method is CastMethod.DYNAMIC
+    assert RunSpec.parse({"dtype": "mxfp4", "method": "weights-only"}).method is CastMethod.WEIGHTS_ONLY
+    assert RunSpec.parse({"dtype": "e5m7"}).method is CastMethod.TO
+    with pytest.raises(InputError, match="gives a format without scales"):
+        RunSpec.parse({"dtype": "mxfp4", "method": "to"})

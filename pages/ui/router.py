@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from pages.ui import pickers, state
-from pages.ui.job import engine
+
+if TYPE_CHECKING:
+    from precision.results import DeviceInfo
 
 log = logging.getLogger("precision.pages")
 
@@ -30,9 +34,11 @@ def route() -> None:
             st.Page("pages/number_formats.py", title="Number formats", icon=":material/pin:"),
         ]
     )
-    devices = engine().devices()
+    devices = _known_devices()
     pickers.sidebar(devices)
-    engine().start()  # only now, since it keeps both the process and the machine busy for seconds
+    from pages.ui.job import engine  # only now, since its import takes half a second
+
+    engine().start()  # and this keeps both the process and the machine busy for seconds
     try:
         page.run()
     except Exception:
@@ -45,3 +51,9 @@ def route() -> None:
         )
     if devices is None and engine().devices() is not None:
         st.rerun()  # the worker has said only now which devices there are
+
+
+def _known_devices() -> tuple[DeviceInfo, ...] | None:
+    """The engine's devices; None while it does not know them, or is not even imported: no sidebar waits for that."""
+    job = sys.modules.get("pages.ui.job")
+    return None if job is None else job.engine().devices()

@@ -32,6 +32,8 @@ class _Module:
     type: str
     error: float | None = None
     broken: bool = False
+    broke: float = math.inf
+    """When the first call returned that gave infinities or NaNs."""
     leaves: int = 0
     children: list[_Module] = field(default_factory=list)
 
@@ -89,7 +91,9 @@ def _modules(report: LayersReport) -> dict[str, _Module]:
         module.type = row.type
         errors = report.errors_of(at)
         if errors is not None:
-            module.broken |= bool(errors.cand_only_nonfinite)
+            if errors.cand_only_nonfinite:
+                module.broken = True
+                module.broke = min(module.broke, math.inf if row.finished is None else row.finished)
             if errors.normalized_l2 is not None:
                 module.error = max(module.error or 0.0, errors.normalized_l2)
     for fqn in sorted(filter(None, modules), key=lambda name: name.count(".")):
@@ -124,8 +128,8 @@ def _node(module: _Module, parent: int | None, *, within: str = "") -> ErrorNode
 def _finding(modules: dict[str, _Module], *, exact: bool) -> str:
     broken = [module for module in modules.values() if module.broken]
     if broken:
-        innermost = max(broken, key=lambda module: module.fqn.count(".") if module.fqn else -1)
-        return f"{plain(innermost.fqn or innermost.type)} returns infinities or NaNs"
+        first = min(broken, key=lambda module: (module.broke, -module.fqn.count(".")))
+        return f"{plain(first.fqn or first.type)} is the first to return infinities or NaNs"
     measured = [module for module in modules.values() if module.error is not None]
     if not measured:
         return "No error could be measured"

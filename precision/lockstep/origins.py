@@ -20,6 +20,7 @@ from precision.rounding import dtype_name
 from precision.units import number_text
 
 MAX_ORIGINS = 8
+_CASTS = frozenset({"to", "type", "type_as", "half", "bfloat16"})
 _MARKS = frozenset({"masked_fill", "masked_fill_", "where", "full", "full_like", "fill_"})
 """Operators by which code writes infinities on purpose."""
 _SOFTMAXES = ("softmax", "attention")
@@ -99,7 +100,9 @@ class Origins:
         # An operator that only the candidate ran is paired with itself.
         exact = [reference.tensor for reference, candidate in found.floating if reference is not candidate]
         sizes = [size for tensor in exact if (size := magnitudes(tensor)[2]) is not None]
-        reference_max = max(sizes, default=None)
+        # What a cast is given is what should fit: the output of a module that is kept wide, as a rule.
+        is_cast = operator in _CASTS
+        reference_max = birth.largest_input if is_cast else max(sizes, default=None)
         origin = NonfiniteOrigin(
             row=0,
             fqn=draft.fqn,
@@ -111,7 +114,10 @@ class Origins:
             reference_max=None if reference_max is None else rounded(reference_max),
             dtype=dtype_name(dtype),
             format_max=limit,
-            advice=_advice(kind, fqn=draft.fqn, dtype=dtype_name(dtype), limit=limit, reference_max=reference_max),
+            advice=(
+                *_range_advice(kind, dtype=dtype_name(dtype), limit=limit, reference_max=reference_max),
+                _keeping(draft.fqn, dtype_name(dtype), is_cast=is_cast, reference_max=reference_max, limit=limit),
+            ),
         )
         self._found.append((draft, origin))
 
@@ -159,31 +165,42 @@ def _limit(dtype: torch.dtype, fmt: NumericFormat | None) -> float:
     return float(torch.finfo(dtype).max) if dtype.is_floating_point or dtype.is_complex else math.inf
 
 
-def _advice(kind: Kind, *, fqn: str, dtype: str, limit: float, reference_max: float | None) -> tuple[str, ...]:
-    where = f"Keep {plain(fqn, limit=None)} in float32." if fqn else "Keep the module around this operator in float32."
+def _keeping(fqn: str, dtype: str, *, is_cast: bool, reference_max: float | None, limit: float) -> str:
+    """Which module to keep wide, and where that helps."""
+    name = plain(fqn, limit=None) if fqn else "the module around this operator"
+    if is_cast:
+        return (
+            f"What {name} hands on does not fit {dtype} itself: keep in float32 also the modules around it, up to "
+            "where the values are smaller."
+        )
+    if reference_max is not None and reference_max > limit:
+        return f"Keep {name} in float32, which helps where what it hands on is small enough for {dtype} again."
+    return f"Keep {name} in float32."
+
+
+def _range_advice(kind: Kind, *, dtype: str, limit: float, reference_max: float | None) -> tuple[str, ...]:
     if kind == "nan from infinities":
         return (
             "The inputs hold infinities, as masks of −inf do: a row that is −inf throughout, or a difference of "
             "infinities, has no other result than NaN. Use the dtype's smallest finite value for masks, or leave "
             "one entry of each row unmasked.",
-            where,
         )
     if kind == "nan" or reference_max is None:
-        return (where,)
+        return ()
     advice = []
     if reference_max > limit:
         if limit < _BFLOAT16_MAX and reference_max <= _BFLOAT16_MAX:
             advice.append(
                 f"bfloat16 reaches {number_text(_BFLOAT16_MAX)}: the value {number_text(reference_max)} fits it."
             )
-        halvings = math.ceil(math.log2(reference_max / limit)) + 1
+        halvings = math.ceil(math.log2(reference_max / limit))
         advice.append(
-            f"Scale what flows in here down by 2^{halvings} or more, and back up later: {dtype} ends at "
-            f"{number_text(limit)}."
+            f"Scale what flows in here so that this result is smaller by 2^{halvings} or more, and back up later: "
+            f"{dtype} ends at {number_text(limit)}."
         )
     else:
         advice.append(
             f"The exact result, at most {number_text(reference_max)}, would fit {dtype}: a step inside passes "
             f"{number_text(limit)}, or the candidate's inputs are larger than the reference's."
         )
-    return (*advice, where)
+    return tuple(advice)

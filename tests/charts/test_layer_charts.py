@@ -55,7 +55,7 @@ def test_a_format_with_scales_has_no_line_of_its_rounding() -> None:
 
 def test_infinities_come_first() -> None:
     assert _depth_info(REPORTS["broken"], "float16", limit=1e-9).title == "Infinite or NaN in b and 1 later layer call"
-    assert _tree_info(REPORTS["broken"]).title == "b returns infinities or NaNs"
+    assert _tree_info(REPORTS["broken"]).title == "b is the first to return infinities or NaNs"
 
 
 def test_what_a_module_itself_does_to_the_error_is_a_point_of_its_own() -> None:

@@ -74,3 +74,10 @@ def test_a_format_with_block_scales_is_judged_as_the_others_are() -> None:
     shown = app.dataframe[0].value
     assert (shown["predicted SQNR (dB)"].dropna() > 20).all()
     assert {"nvfp4", "int4"} < set(app.selectbox(key="format").options)
+
+
+def test_a_link_to_a_format_with_scales_needs_no_method() -> None:
+    app = opened(PAGE, {"model": "digits", "dtype": "int8_per_channel"})
+    assert not app.error
+    assert "digits" in app.query_params["model"]
+    assert "fit int8\\_per\\_channel" in app.title[0].value or "fit int8_per_channel" in app.title[0].value
