@@ -59,11 +59,12 @@ def dtype_flow(part: str) -> None:
         frame.header("No layer to show", result)
         frame.footer(result, how_to_read=HOW_TO_READ_FLOW)
         st.stop()
-    promoted = sum(flow.is_promoted for _, flow in layer_rows.flows(report))
     if part == "operators":
+        flows = [flow for _, flow in layer_rows.flows(report)]
+        promoted, lowered = sum(flow.is_promoted for flow in flows), sum(flow.is_lowered for flow in flows)
         one_sided = sum(operator.only is not None for operator in report.operators)
         found = [f"{promoted:,} promote silently", f"{one_sided:,} in one model only"]
-        if lowered := sum(flow.is_lowered for _, flow in layer_rows.flows(report)):
+        if lowered:
             found.insert(0, f"{lowered:,} lowered by autocast")
         finding = f"{len(report.operators):,} operators: {', '.join(found)}"
     else:

@@ -28,7 +28,7 @@ from precision.charts import (
     plot_number_line,
 )
 from precision.charts.format_values import MAX_BITS
-from precision.formats import ALL_FORMATS, FORMATS, AnyFormat, NumericFormat, ScaledFormat
+from precision.formats import ALL_FORMATS, AnyFormat, NumericFormat, ScaledFormat, formats_with
 from precision.formats.anatomy import ExactNumber, NumberAnatomy
 from precision.glossary import term_named
 from precision.names import escape_markdown
@@ -200,8 +200,8 @@ def steps(fmt: NumericFormat, number: ExactNumber | None) -> None:
 def all_formats(fmt: AnyFormat | None) -> None:
     """Every format's constants."""
     st.header("All formats", anchor=False)
-    own = isinstance(fmt, NumericFormat) and fmt not in FORMATS
-    floats = (fmt, *FORMATS) if own and isinstance(fmt, NumericFormat) else FORMATS
+    rows = formats_with(fmt.name) if fmt else ALL_FORMATS
+    floats = [row for row in rows if isinstance(row, NumericFormat)]
     chosen = fmt.name if isinstance(fmt, NumericFormat) else "float16"
     # float64's range would leave the others no width.
     narrow = [row for row in floats if row.name == chosen or row.bits <= _NARROW_BITS]
@@ -211,7 +211,6 @@ def all_formats(fmt: AnyFormat | None) -> None:
         show(bits, key="format-bits")
     with right:
         show(windows, key="format-windows")
-    rows = (fmt, *ALL_FORMATS) if own and fmt else ALL_FORMATS
     table = constants_table(engine().devices(), rows)
     downloads.table(
         table,

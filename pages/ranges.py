@@ -10,9 +10,9 @@ from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
 from precision.charts import plot_exponent_heatmap, plot_fit_matrix, plot_headroom
-from precision.fit_table import FitTable, fit_table, formats_with
+from precision.fit_table import FitTable, fit_table
 from precision.fitness import Fit, FitLimits, Fitness, share_between
-from precision.formats import ALL_FORMATS, AnyFormat, ScaledFormat, any_format_named
+from precision.formats import ALL_FORMATS, AnyFormat, ScaledFormat, any_format_named, formats_with
 from precision.predicted_rounding import Share
 from precision.results.ranges import WEIGHT_KINDS, Ranges, RangesResult, TensorRange, by_module
 from precision.units import number_text, share_text

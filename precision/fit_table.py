@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from precision.fitness import FitLimits, Fitness, fitness, lowest_fit, worst
-from precision.formats import ALL_FORMATS, AnyFormat, any_format_named
+from precision.formats import ALL_FORMATS, AnyFormat
 from precision.results.ranges import Ranges, TensorRange
 
 
@@ -37,16 +37,6 @@ class FitTable:
         rows = [self.fits[tensor.histogram] for tensor in tensors]
         together = [[row[column] for row in rows] for column in range(len(self.formats))]
         return lowest_fit(self.formats, together, scaled=scaled)
-
-
-def formats_with(name: str) -> tuple[AnyFormat, ...]:
-    """All formats of the table; the one of that name before them, where it is a typed one.
-
-    Raises:
-        InputError: no such format.
-    """
-    fmt = any_format_named(name)
-    return ALL_FORMATS if fmt in ALL_FORMATS else (fmt, *ALL_FORMATS)
 
 
 def fit_table(

@@ -10,11 +10,11 @@ from pandas.api.types import is_integer_dtype
 
 from precision.results import RunResult
 
-SCIENTIFIC = "%.3e"
+_SCIENTIFIC = "%.3e"
 """How numbers are written that span many powers of ten: all columns of a table alike, so that they compare."""
 _SCIENTIFIC_PX = 95
 """Wide enough for each of them: in a narrower cell its first digits would be cut off."""
-_SIGNIFICANT = {"reference": "%.7g", "candidate": "%.7g", "absolute error": SCIENTIFIC, "ULP error": SCIENTIFIC}
+_SIGNIFICANT = {"reference": "%.7g", "candidate": "%.7g", "absolute error": _SCIENTIFIC, "ULP error": _SCIENTIFIC}
 
 _VALUES = ("reference", "candidate")
 """Columns of element values: never missing, so that NaN is a value there, which a table would leave empty."""
@@ -62,7 +62,7 @@ def _value_text(value: float) -> str:
 
 def scientific() -> object:
     """A column of numbers that span many powers of ten."""
-    return st.column_config.NumberColumn(format=SCIENTIFIC, width=_SCIENTIFIC_PX)
+    return st.column_config.NumberColumn(format=_SCIENTIFIC, width=_SCIENTIFIC_PX)
 
 
 def numbers(elements: pd.DataFrame) -> dict[str, object]:

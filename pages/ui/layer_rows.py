@@ -142,7 +142,7 @@ def operators(report: LayersReport, *, find: str, rows: set[int] | None = None) 
         {
             "layer": names[operator.row],
             "operator": operator.name,
-            **_flow(report, operator),
+            **_flow(report.dtypes_of(operator)),
             "relative error": operator.errors and operator.errors.normalized_l2,
             "max absolute error": operator.errors and operator.errors.max_abs_error,
             "new NaN or ±inf": operator.errors and operator.errors.cand_only_nonfinite,
@@ -154,11 +154,9 @@ def operators(report: LayersReport, *, find: str, rows: set[int] | None = None) 
     return pd.DataFrame(lines, columns=None if lines else ["layer"])
 
 
-def _flow(report: LayersReport, operator: OperatorRow) -> dict[str, str]:
-    place = operator.candidate_dtypes if operator.candidate_dtypes is not None else operator.reference_dtypes
-    if place is None:
+def _flow(flow: OperatorDtypes | None) -> dict[str, str]:
+    if flow is None:
         return {"inputs": "", "computed in": "", "output": "", "converted": ""}
-    flow: OperatorDtypes = report.operator_dtypes[place]
     return {
         "inputs": ", ".join(dict.fromkeys(flow.inputs)),
         "computed in": flow.computed_text,

@@ -31,11 +31,15 @@ class _Module:
     fqn: str
     type: str
     error: float | None = None
-    broken: bool = False
     broke: float = math.inf
-    """When the first call returned that gave infinities or NaNs."""
+    """When the first call returned that gave infinities or NaNs; infinite where none did."""
     leaves: int = 0
     children: list[_Module] = field(default_factory=list)
+
+    @property
+    def broken(self) -> bool:
+        """Whether a call gave infinities or NaNs that the reference has not."""
+        return self.broke < math.inf
 
     @property
     def rank(self) -> float:
@@ -91,9 +95,8 @@ def _modules(report: LayersReport) -> dict[str, _Module]:
         module.type = row.type
         errors = report.errors_of(at)
         if errors is not None:
-            if errors.cand_only_nonfinite:
-                module.broken = True
-                module.broke = min(module.broke, math.inf if row.finished is None else row.finished)
+            if errors.cand_only_nonfinite and row.finished is not None:
+                module.broke = min(module.broke, row.finished)
             if errors.normalized_l2 is not None:
                 module.error = max(module.error or 0.0, errors.normalized_l2)
     for fqn in sorted(filter(None, modules), key=lambda name: name.count(".")):

@@ -92,8 +92,7 @@ def _operator_rows(report: LayersReport) -> list[list[str]]:
     rows = [_OPERATOR_COLUMNS]
     for each in report.operators:
         row, errors = report.rows[each.row], each.errors
-        place = each.reference_dtypes if each.candidate_dtypes is None else each.candidate_dtypes
-        flow = None if place is None else report.operator_dtypes[place]
+        flow = report.dtypes_of(each)
         rows.append(
             [
                 _name(row),

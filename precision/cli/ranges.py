@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from precision.cli.heading import heading, paragraphs, warnings_text
 from precision.cli.tables import columns
-from precision.fit_table import FitTable, fit_table, formats_with
+from precision.fit_table import FitTable, fit_table
+from precision.formats import formats_with
 from precision.names import plain
 from precision.results import RangesResult
 from precision.results.ranges import Ranges, TensorRange

@@ -10,6 +10,7 @@ from precision.formats.table import (
     AnyFormat,
     any_format_named,
     format_named,
+    formats_with,
     ulp_format,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "Specials",
     "any_format_named",
     "format_named",
+    "formats_with",
     "ulp_format",
 ]

@@ -140,3 +140,13 @@ def format_named(name: str) -> NumericFormat:
 def ulp_format(fmt: AnyFormat) -> NumericFormat | None:
     """The format in whose last places errors are counted; None for scaled formats, whose steps vary with the data."""
     return fmt if isinstance(fmt, NumericFormat) else None
+
+
+def formats_with(name: str) -> tuple[AnyFormat, ...]:
+    """All formats of the table; the one of that name before them, where it is a typed one.
+
+    Raises:
+        InputError: no such format.
+    """
+    fmt = any_format_named(name)
+    return ALL_FORMATS if fmt in ALL_FORMATS else (fmt, *ALL_FORMATS)

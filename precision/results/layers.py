@@ -344,6 +344,11 @@ class LayersReport(Result):
     operator_calls: int
     notes: tuple[str, ...]
 
+    def dtypes_of(self, operator: OperatorRow) -> OperatorDtypes | None:
+        """What went through one of the operators: the candidate's, or the reference's where only that ran it."""
+        place = operator.reference_dtypes if operator.candidate_dtypes is None else operator.candidate_dtypes
+        return None if place is None else self.operator_dtypes[place]
+
     def errors_of(self, row: int) -> LayerErrors | None:
         """The errors of a row, or of the row whose tensors it handed on."""
         found = self.rows[row]
