@@ -53,7 +53,7 @@ def test_what_a_method_gives_is_said() -> None:
     with pytest.raises(InputError, match="'dynamic' gives a scaled format, such as int8 or mxfp4, not float16"):
         RunSpec(dtype="float16", method=CastMethod.DYNAMIC)
     with pytest.raises(InputError, match="'to' gives a format without scales, not int8"):
-        RunSpec(dtype="int8")
+        RunSpec(dtype="int8", method=CastMethod.TO)
 
 
 @every_cast
