@@ -12,7 +12,7 @@ from torch import Tensor
 
 from precision.formats import NumericFormat
 from precision.metrics.single import Domain, Measures
-from precision.metrics.spans import ROW_ELEMENTS, SPAN_ELEMENTS, Part, Span, spans
+from precision.metrics.spans import MIN_SPAN_ELEMENTS, ROW_ELEMENTS, SPAN_ELEMENTS, Part, Span, span_elements, spans
 from precision.rounding import round_to
 
 SINGLE_MIN_ELEMENTS = 2**14
@@ -120,8 +120,10 @@ def pair_chunks(
     single = device.type == "cpu" and torch.float64 not in dtypes and total >= SINGLE_MIN_ELEMENTS
     start = 0
     if single:
-        parts = _parts(flat_reference, flat_candidate, min(chunk_elements or SPAN_ELEMENTS, SPAN_ELEMENTS))
-        for span in spans(parts, domain=domain, in_threads=domain is not None and total >= 2 * SPAN_ELEMENTS):
+        in_threads = domain is not None and total >= 2 * MIN_SPAN_ELEMENTS
+        size = span_elements(total) if in_threads else SPAN_ELEMENTS
+        parts = _parts(flat_reference, flat_candidate, min(chunk_elements or size, size))
+        for span in spans(parts, domain=domain, in_threads=in_threads):
             first, start = span.part.start, span.part.start + span.part.reference.numel()
             if math.isfinite(span.max_abs_error):
                 yield _single_chunk(span)

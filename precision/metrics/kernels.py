@@ -41,6 +41,8 @@ _ZERO = np.float32(0)
 _EXPONENT = np.int32(0x7F80_0000)
 _FIELD = np.int32(23)
 """Bits below the exponent field."""
+_RECIPROCAL = np.int32(254 << 23)
+"""Less the bits of a power of two from 2^-126 to 2^126, those of its reciprocal."""
 _LESS, _MORE = np.float32(1 - 2.0**-20), np.float32(1 + 2.0**-20)
 """More than float32 rounds a tolerance and an error as large as it."""
 
@@ -145,7 +147,7 @@ def _measure_block(r: Floats, y: Floats, limits: Floats, found: Doubles, fields:
         bits = bits_of(quotient)
         most_relative = bits if bits > most_relative else most_relative
         power = float_of(bits_of(x) & _EXPONENT)
-        quotient = a / (power if power > normal else normal)
+        quotient = a * float_of(_RECIPROCAL - bits_of(power if power > normal else normal))
         scaled += quotient
         bits = bits_of(quotient)
         most_scaled = bits if bits > most_scaled else most_scaled

@@ -19,7 +19,7 @@ from precision.metrics.single import Domain, Measures
 
 ROW_ELEMENTS = 2**10
 """Spans are whole rows of so many elements."""
-SPAN_ELEMENTS = 480 * ROW_ELEMENTS
+MIN_SPAN_ELEMENTS, SPAN_ELEMENTS = 96 * ROW_ELEMENTS, 480 * ROW_ELEMENTS
 """So many that handing a span to a thread costs little beside measuring it, and so few that the temporaries of what has
 to be widened take little memory."""
 
@@ -41,6 +41,12 @@ class Span:
     """As float32 rounds it; infinite or NaN where an element or a difference is not finite."""
     measures: Measures | None
     """None where that is so, and where no domain was asked for."""
+
+
+def span_elements(total: int) -> int:
+    """How many elements of `total` at a time, so that every thread has some."""
+    rows = -(-total // (torch.get_num_threads() * ROW_ELEMENTS))
+    return min(max(rows * ROW_ELEMENTS, MIN_SPAN_ELEMENTS), SPAN_ELEMENTS)
 
 
 def spans(parts: Iterable[Part], *, domain: Domain | None, in_threads: bool) -> Iterator[Span]:
