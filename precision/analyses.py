@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from precision.progress import Progress
-from precision.results import CompareResult, LayersResult, RangesResult, RunResult
+from precision.results import CompareResult, LayersResult, RangesResult, RegimesResult, RunResult
 from precision.spec import Analysis, RunSpec
 
 __all__ = ["FUNCTIONS", "RESULTS", "Analysis", "run"]
@@ -15,12 +15,14 @@ FUNCTIONS: Mapping[Analysis, str] = {
     Analysis.COMPARE: "precision.compare:compare",
     Analysis.LAYERS: "precision.layers:compare_layers",
     Analysis.RANGES: "precision.ranges.measure:measure_ranges",
+    Analysis.REGIMES: "precision.regimes.measure:measure_regimes",
 }
 """`module:function`, each of a `RunSpec` and a `Progress`. By name, since all of these modules import torch."""
 RESULTS: Mapping[Analysis, type[RunResult]] = {
     Analysis.COMPARE: CompareResult,
     Analysis.LAYERS: LayersResult,
     Analysis.RANGES: RangesResult,
+    Analysis.REGIMES: RegimesResult,
 }
 
 

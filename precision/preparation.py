@@ -19,6 +19,7 @@ from precision.errors import ForwardError, UnsupportedError
 from precision.formats import format_named
 from precision.models.loading import LoadedModel, load
 from precision.progress import Progress
+from precision.regimes.inputs import in_regime
 from precision.results import DeviceInfo, Environment, Failure, RunResult
 from precision.spec import RunSpec
 
@@ -52,7 +53,7 @@ def prepare(spec: RunSpec, progress: Progress) -> Prepared:
             f"{device_info.name} ({spec.device}) has no kernels for {spec.dtype}. "
             f"It computes in: {', '.join(device_info.native_formats)}."
         )
-    loaded = load(spec)
+    loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
     progress.step(f"Casting to {spec.dtype}", 0.15)
     reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
     candidate = casting.cast(loaded.module, spec.format, method=spec.method, device=device)

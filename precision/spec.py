@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from precision.errors import InputError
 from precision.formats import AnyFormat, ScaledFormat, any_format_named
+from precision.regimes.names import GIVEN, canonical
 
 MAX_BATCH = 4096
 MAX_LENGTH = 8192
@@ -27,6 +28,8 @@ class Analysis(StrEnum):
     """Both models layer by layer, in lockstep."""
     RANGES = "ranges"
     """The values of one reference pass, by exponent."""
+    REGIMES = "regimes"
+    """Outputs of both models on the input as given, scaled, with an outlier channel, and random."""
 
 
 class CastMethod(StrEnum):
@@ -112,6 +115,8 @@ class RunSpec(BaseModel):
     length: Annotated[int, Field(ge=1, le=MAX_LENGTH)] | None = None
     text: str | None = None
     """Sentences, one a line, for models with a tokenizer."""
+    regime: str = GIVEN
+    """What the input is turned into: see `regimes.names`."""
     reference: Literal["float32", "float64"] = "float32"
     keep: tuple[str, ...] = ()
     """fqns of modules that the candidate keeps in the reference's precision."""
@@ -130,6 +135,11 @@ class RunSpec(BaseModel):
     @classmethod
     def _keep_as_listed(cls, value: object) -> object:
         return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+
+    @field_validator("regime")
+    @classmethod
+    def _canonical_regime(cls, value: str) -> str:
+        return canonical(value)
 
     @model_validator(mode="after")
     def _method_fits_format(self) -> Self:

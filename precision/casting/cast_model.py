@@ -68,22 +68,18 @@ class CastModel:
             MemoryError: memory ran out (`torch.OutOfMemoryError` on an accelerator).
         """
         with seeded(self.device):
-            run = self.prepared(args, kwargs)
-            try:
-                with watched(run.module, on_module):
-                    return run()
-            except (PrecisionError, MemoryError, torch.OutOfMemoryError):
-                raise
-            except Exception as error:
-                if "can't allocate memory" in str(error):
-                    raise MemoryError(str(error)) from error
-                again = self.prepared(args, kwargs)
-                raise explained(error, run.module, again=again.module, run_again=again) from error
+            return self.prepared(args, kwargs).explained(on_module)
 
     def prepared(self, args: tuple[object, ...] = (), kwargs: Mapping[str, object] | None = None) -> PreparedRun:
         """One forward pass, ready to be timed: a fresh copy and cast inputs; errors come out as they are."""
         cast_args, cast_kwargs = self._inputs(args, kwargs or {})
-        return PreparedRun(model=self, module=self._fresh(), args=cast_args, kwargs=cast_kwargs)
+        return PreparedRun(
+            model=self,
+            module=self._fresh(),
+            args=cast_args,
+            kwargs=cast_kwargs,
+            again=lambda: self.prepared(args, kwargs),
+        )
 
     def _run(self, module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
         with torch.no_grad(), self._autocast(), full_float32(self.device):
@@ -167,7 +163,22 @@ class PreparedRun:
     """The copy that it runs."""
     args: tuple[object, ...]
     kwargs: dict[str, object]
+    again: Callable[[], PreparedRun]
+    """Another of the same, that has not run."""
 
     def __call__(self) -> object:
         """The model's output."""
         return self.model._run(self.module, self.args, self.kwargs)
+
+    def explained(self, on_module: Callable[[str], None] | None = None) -> object:
+        """The model's output; errors come out as they do of a `CastModel`."""
+        try:
+            with watched(self.module, on_module):
+                return self()
+        except (PrecisionError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            if "can't allocate memory" in str(error):
+                raise MemoryError(str(error)) from error
+            again = self.again()
+            raise explained(error, self.module, again=again.module, run_again=again) from error

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from precision.casting.cast_model import CastModel
-from precision.casting.forward import error_text, raised_in, seeded, shortened, watched
+from precision.casting.forward import seeded, shortened
 from precision.casting.held_weights import input_first
 from precision.casting.kept import Kept, inside_kept
 from precision.casting.real_kernels import RealKernel
-from precision.errors import ForwardError, PrecisionError
 from precision.formats import format_named
 from precision.metrics.statistics import ErrorStatistics
 from precision.units import count_text
@@ -67,14 +65,7 @@ def run_on_kernel(
     with seeded(model.device):
         run = model.prepared(args, kwargs)
         layers = _KernelLayers(run.module, kernel)
-        try:
-            with watched(run.module, on_module):
-                output = run()
-        except (PrecisionError, MemoryError, torch.OutOfMemoryError):
-            raise
-        except Exception as error:
-            raise ForwardError(error_text(error), where=raised_in(error, run.module)) from error
-    return layers.run(output)
+        return layers.run(run.explained(on_module))
 
 
 def linear_layers(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -18,6 +18,7 @@ _SETTINGS = {
     "method": "how to cast: " + ", ".join(CastMethod),
     "device": "where to compute",
     "input": "one of the model's inputs, by name",
+    "regime": "what the input is turned into: given, a factor such as x100, outlier (one channel × 100), or random",
     "seed": "of random weights and inputs",
     "batch": "samples in the input",
     "length": "tokens or steps of one sample",
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
         "compare": "run a model in two formats and show what differs",
         "layers": "run a model in two formats side by side and show what differs layer by layer",
         "ranges": "run a model once and show which formats its values fit",
+        "regimes": "run a model in two formats on its input scaled, with an outlier channel and random",
     }
     by_name = {
         name: commands.add_parser(
@@ -55,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
         )
         for name, text in about.items()
     }
-    for name in ("audit", "compare", "layers", "ranges"):
+    for name in ("audit", "compare", "layers", "ranges", "regimes"):
         _add_settings(by_name[name])
     _add_limits(by_name["compare"])
     by_name["layers"].add_argument(

@@ -12,6 +12,7 @@ from precision.cli import formats, tables
 from precision.cli.arguments import PROGRAM, parser, settings_of
 from precision.cli.layers import layers_text
 from precision.cli.ranges import ranges_text
+from precision.cli.regimes import regimes_text
 from precision.cli.report import audit_text, compare_text
 from precision.cli.terminal import on_terminal
 from precision.errors import PrecisionError
@@ -97,6 +98,10 @@ def _ranges(arguments: argparse.Namespace) -> int:
     return _measure(arguments, Analysis.RANGES, ranges_text)
 
 
+def _regimes(arguments: argparse.Namespace) -> int:
+    return _measure(arguments, Analysis.REGIMES, regimes_text)
+
+
 def _measure(arguments: argparse.Namespace, analysis: Analysis, text_of: Callable[[Any], str]) -> int:
     spec = _spec(arguments, analysis)
     from precision import analyses
@@ -126,4 +131,5 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "compare": _compare,
     "layers": _layers,
     "ranges": _ranges,
+    "regimes": _regimes,
 }

@@ -21,6 +21,7 @@ from precision.preparation import failure_of, head_of, module_progress
 from precision.progress import Progress, Silent
 from precision.ranges.counts import counts_of
 from precision.ranges.observer import Observed, RangeObserver
+from precision.regimes.inputs import in_regime
 from precision.results.ranges import (
     WEIGHT_KINDS,
     ExponentHistogram,
@@ -55,7 +56,7 @@ def measure_ranges(spec: RunSpec, progress: Progress = _SILENT) -> RangesResult:
     progress.step("Loading the model", 0.0)
     device = device_named(spec.device)
     device_info = describe_device(device)
-    loaded = load(spec)
+    loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
     model = casting.reference(loaded.module, format_named(spec.reference), device=device)
     result = RangesResult(**dict(head_of(spec, loaded, model, device_info)), ranges=None)
     result = _measure(loaded, model, result, progress)

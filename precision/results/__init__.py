@@ -50,6 +50,7 @@ from precision.results.ranges import (
     TensorRange,
     by_module,
 )
+from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, RegimesResult, SampleErrors
 from precision.results.run import CompareResult, Execution, ExecutionLabel, Failure, RunResult
 
 __all__ = [
@@ -89,13 +90,18 @@ __all__ = [
     "OperatorErrors",
     "OperatorRow",
     "OutputComparison",
+    "OverflowStart",
     "Provenance",
     "RangeKind",
     "Ranges",
     "RangesResult",
     "RealKernelCheck",
+    "RegimeRow",
+    "RegimesReport",
+    "RegimesResult",
     "Result",
     "RunResult",
+    "SampleErrors",
     "Side",
     "Stopped",
     "StoredValues",

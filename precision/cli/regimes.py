@@ -1,0 +1,52 @@
+"""What each input regime does to the errors, and where overflow starts, as text for a terminal."""
+
+from __future__ import annotations
+
+from precision.cli.heading import heading, paragraphs, warnings_text
+from precision.cli.tables import columns
+from precision.names import plain
+from precision.regimes.names import label_of
+from precision.results.regimes import OverflowStart, RegimeRow, RegimesResult
+from precision.units import number_text
+
+_COLUMNS = ["REGIME", "INPUT", "RMSE", "SQNR dB", "NEW INF/NAN", "BORN IN", "WORST SAMPLE"]
+
+
+def regimes_text(result: RegimesResult) -> str:
+    """A line for every regime, and the factor at which the candidate overflows."""
+    report = result.report
+    rows = [_row(row) for row in report.rows]
+    return paragraphs(
+        heading(result),
+        warnings_text(*result.warnings),
+        columns([_COLUMNS, *rows]),
+        "" if report.overflow is None else overflow_text(report.overflow, result.spec.dtype),
+    )
+
+
+def _row(row: RegimeRow) -> list[str]:
+    if row.errors is None:
+        return [row.regime, label_of(row.regime), row.failure.message if row.failure else "", "", "", "", ""]
+    errors, worst = row.errors, row.worst
+    return [
+        row.regime,
+        label_of(row.regime),
+        "" if errors.rmse is None else number_text(errors.rmse),
+        "" if errors.sqnr_db is None else number_text(errors.sqnr_db),
+        f"{errors.cand_only_nonfinite:,}",
+        "" if row.first_nonfinite is None else plain(row.first_nonfinite or "the model itself", limit=None),
+        "" if worst is None else f"{worst.index} of {row.samples}{_size(worst.normalized_l2)}",
+    ]
+
+
+def _size(normalized_l2: float | None) -> str:
+    return "" if normalized_l2 is None else f" (normalized L2 {number_text(normalized_l2)})"
+
+
+def overflow_text(start: OverflowStart, dtype: str) -> str:
+    """Where overflow starts, in a sentence."""
+    if start.factor is None:
+        return f"No start of overflow: {start.reason}"
+    below = "" if start.finite_at is None else f", and not yet at × {start.finite_at:.3g}"
+    where = plain(start.where or "the model itself", limit=None)
+    return f"{dtype} overflows from × {start.factor:.3g} of this input on, first in {where}{below}."
