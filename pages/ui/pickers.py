@@ -9,6 +9,7 @@ from precision.errors import InputError
 from precision.formats import ALL_FORMATS, ScaledFormat, any_format_named
 from precision.models.catalogue import CATALOGUE
 from precision.names import escape_markdown, plain
+from precision.regimes.names import USUAL, label_of
 from precision.results import DeviceInfo, InputChoice, ModelDescription
 from precision.spec import MAX_BATCH, MAX_LENGTH, MAX_TEXT_CHARACTERS, CastMethod, RunSpec, formats_of
 from precision.units import bytes_text, count_text
@@ -146,6 +147,15 @@ def _input() -> None:
     with st.expander("Input, seed and reference", expanded=False):
         if model:
             _input_choice(model.inputs)
+        st.selectbox(
+            "Input regime",
+            [*USUAL, *({state.choice("regime")} - set(USUAL))],  # another factor by a link
+            key="regime",
+            format_func=label_of,
+            on_change=state.choice_changed,
+            help="Runs every page on the input as given, scaled, with one channel a hundred times as large, or with "
+            "random values. Of models that take ids, the vectors of the embeddings are scaled.",
+        )
         st.number_input(
             "Seed",
             step=1,

@@ -31,6 +31,7 @@ def route() -> None:
             st.Page("pages/errors.py", title="Errors", icon=":material/bar_chart:"),
             st.Page("pages/propagation.py", title="Propagation", icon=":material/trending_up:"),
             st.Page("pages/ranges.py", title="Ranges", icon=":material/straighten:"),
+            st.Page("pages/regimes.py", title="Inputs", icon=":material/tune:"),
             st.Page("pages/number_formats.py", title="Number formats", icon=":material/pin:"),
         ]
     )

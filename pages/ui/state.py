@@ -61,6 +61,7 @@ def _set_widgets(spec: RunSpec) -> None:
     state["batch"] = spec.batch
     state["length"] = spec.length
     state["text"] = spec.text or ""
+    state["regime"] = spec.regime
     state["keep"] = list(spec.keep)
 
 
@@ -191,6 +192,7 @@ def spec(analysis: Analysis) -> RunSpec:
             "batch": state["batch"],
             "length": state["length"],
             "text": state["text"].strip() or None,
+            "regime": state["regime"],
             "keep": state["keep"],
             "analysis": analysis,
         }

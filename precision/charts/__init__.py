@@ -19,6 +19,7 @@ from precision.charts.layer_corners import plot_layer_corners
 from precision.charts.layer_errors import plot_layer_errors
 from precision.charts.module_tree import plot_module_tree
 from precision.charts.number_line import plot_number_line
+from precision.charts.regime_errors import plot_regime_errors
 from precision.charts.side_by_side import plot_side_by_side
 from precision.charts.stored_bytes import plot_stored_bytes
 from precision.charts.stored_values import plot_stored_values
@@ -48,6 +49,7 @@ __all__ = [
     "plot_layer_errors",
     "plot_module_tree",
     "plot_number_line",
+    "plot_regime_errors",
     "plot_side_by_side",
     "plot_stored_bytes",
     "plot_stored_values",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from precision.cli.heading import heading, paragraphs, warnings_text
 from precision.cli.tables import columns
-from precision.names import plain
 from precision.regimes.names import label_of
-from precision.results.regimes import OverflowStart, RegimeRow, RegimesResult
+from precision.regimes.words import overflow_text, place_text
+from precision.results.regimes import RegimeRow, RegimesResult
 from precision.units import number_text
 
 _COLUMNS = ["REGIME", "INPUT", "RMSE", "SQNR dB", "NEW INF/NAN", "BORN IN", "WORST SAMPLE"]
@@ -34,19 +34,10 @@ def _row(row: RegimeRow) -> list[str]:
         "" if errors.rmse is None else number_text(errors.rmse),
         "" if errors.sqnr_db is None else number_text(errors.sqnr_db),
         f"{errors.cand_only_nonfinite:,}",
-        "" if row.first_nonfinite is None else plain(row.first_nonfinite or "the model itself", limit=None),
+        "" if row.first_nonfinite is None else place_text(row.first_nonfinite),
         "" if worst is None else f"{worst.index} of {row.samples}{_size(worst.normalized_l2)}",
     ]
 
 
 def _size(normalized_l2: float | None) -> str:
     return "" if normalized_l2 is None else f" (normalized L2 {number_text(normalized_l2)})"
-
-
-def overflow_text(start: OverflowStart, dtype: str) -> str:
-    """Where overflow starts, in a sentence."""
-    if start.factor is None:
-        return f"No start of overflow: {start.reason}"
-    below = "" if start.finite_at is None else f", and not yet at × {start.finite_at:.3g}"
-    where = plain(start.where or "the model itself", limit=None)
-    return f"{dtype} overflows from × {start.factor:.3g} of this input on, first in {where}{below}."

@@ -13,7 +13,7 @@ from precision.engine import Engine
 
 APP = str(Path(__file__).parents[2] / "app.py")
 COMPARISON_PAGES = ("pages/overview.py", "pages/layers.py", "pages/errors.py")
-PAGES = (*COMPARISON_PAGES, "pages/propagation.py", "pages/ranges.py", "pages/number_formats.py")
+PAGES = (*COMPARISON_PAGES, "pages/propagation.py", "pages/ranges.py", "pages/regimes.py", "pages/number_formats.py")
 PATIENCE_S = 120
 
 

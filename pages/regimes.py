@@ -1,0 +1,78 @@
+"""Inputs: does what was found hold for other inputs, and where does overflow start?"""
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import downloads, frame
+from pages.ui.chart import show
+from pages.ui.guard import enter_through_router
+from pages.ui.job import current_result
+from precision.charts import plot_regime_errors
+from precision.names import escape_markdown
+from precision.regimes.names import label_of
+from precision.regimes.words import finding, overflow_text, place_text
+from precision.results import RegimesResult
+from precision.results.regimes import RegimeRow
+
+HOW_TO_READ = """\
+A format that suits one input may fail on another: its range is fixed, the values are not.
+
+- **input × factor**: every floating-point input is multiplied. Of a model that takes ids alone, the vectors of its
+  embeddings are: there its numbers begin.
+- **one channel × 100**: the channel with the largest values, as large language models have such outlier channels.
+- **random values**: normal, with the mean and deviation of the given input; ids in random order.
+- **Overflow** is looked for by doubling the factor until the candidate makes an infinity or a NaN that the reference
+  does not make in the same module, then by halving the interval until it is known to half a percent.
+
+Choose a regime in the sidebar, under *Input, seed and reference*, to see any other page in it.
+"""
+
+
+def main() -> None:
+    """Draw the page."""
+    enter_through_router()
+    result = current_result(RegimesResult)
+    report, dtype = result.report, result.spec.dtype
+    frame.header(finding(report, dtype), result)
+    if report.overflow is not None:
+        st.info(escape_markdown(overflow_text(report.overflow, dtype)), icon=":material/vertical_align_top:")
+    show(plot_regime_errors(report, dtype), key="regimes")
+    rows(result)
+    frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def rows(result: RegimesResult) -> None:
+    """Every regime, with its worst sample."""
+    st.header("Every regime", anchor=False)
+    table = pd.DataFrame([_row(row) for row in result.report.rows])
+    if not any(row.failure for row in result.report.rows):
+        table = table.drop(columns="failure")
+    downloads.table(
+        table,
+        name=f"{downloads.file_stem(result)}-regimes",
+        key="regimes",
+        alt="Errors in every input regime, with the worst sample of each",
+        column_config={
+            "regime": st.column_config.TextColumn(pinned=True),
+            "RMSE": downloads.scientific(),
+            "SQNR (dB)": st.column_config.NumberColumn(format="%.1f"),
+            "its normalized L2": st.column_config.NumberColumn(format="%.3e", width="small"),
+        },
+    )
+
+
+def _row(row: RegimeRow) -> dict[str, object]:
+    errors, worst = row.errors, row.worst
+    return {
+        "regime": label_of(row.regime),
+        "RMSE": None if errors is None else errors.rmse,
+        "SQNR (dB)": None if errors is None else errors.sqnr_db,
+        "new infinities and NaNs": None if errors is None else errors.nonfinite_differ,
+        "born in": "" if row.first_nonfinite is None else place_text(row.first_nonfinite),
+        "worst sample": "" if worst is None else f"{worst.index} of {row.samples}",
+        "its normalized L2": None if worst is None else worst.normalized_l2,
+        "failure": row.failure.message if row.failure else "",
+    }
+
+
+main()
