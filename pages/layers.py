@@ -7,6 +7,7 @@ from pages.ui import downloads, frame, layer_rows, linked
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
+from precision.cast_words import changed_text, estimated_text
 from precision.charts import plot_module_tree, plot_stored_values
 from precision.names import escape_markdown
 from precision.results import CastAudit, CompareResult, LayersResult, TensorAudit
@@ -93,18 +94,24 @@ def stored_tensors() -> None:
     if audit is None:
         frame.header("No cast to show", result)
         st.stop()
-    changed = sum(tensor.changed for tensor in audit.tensors)
-    frame.header(
-        f"{changed} of {len(audit.tensors)} tensors change: {bytes_text(audit.bytes_before)} become "
-        f"{bytes_text(audit.bytes_after)}",
-        result,
-    )
+    frame.header(escape_markdown(finding(audit)), result)
     for warning in audit.warnings:
         st.warning(escape_markdown(warning), icon=":material/report:")
     show(plot_module_tree(audit), key="module-tree")
     tensor_table(audit, name=f"{downloads.file_stem(result)}-tensors")
     show(plot_stored_values(audit, result.spec.dtype), key="stored-values")
     frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def finding(audit: CastAudit) -> str:
+    """The page's message: how many tensors change, and what that does to the bytes."""
+    if estimate := estimated_text(audit):
+        return f"{changed_text(audit)}; {estimate}"
+    changed = sum(tensor.changed for tensor in audit.tensors)
+    return (
+        f"{changed} of {len(audit.tensors)} tensors change: {bytes_text(audit.bytes_before)} become "
+        f"{bytes_text(audit.bytes_after)}"
+    )
 
 
 def tensor_table(audit: CastAudit, *, name: str) -> None:

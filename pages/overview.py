@@ -7,6 +7,7 @@ from pages.ui import downloads, frame
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
+from precision.cast_words import changed_text, estimated_text
 from precision.charts import (
     beside_each_other,
     plot_error_histogram,
@@ -32,7 +33,8 @@ The verdict compares the error of the outputs with two floors: the **rounding fl
 the reference's outputs to the format, and the **repeat floor**, the difference between two runs of the reference.
 An error near the rounding floor is as good as the format can be; a larger one was added by the layers.
 
-Bytes are those of the real tensors (parameters, buffers, plain attributes; tied ones once). Times are medians measured
+Bytes are those of the real tensors (parameters, buffers, plain attributes; tied ones once). A format that no dtype
+stores is held in a wider one; what it would take is estimated beside. Times are medians measured
 in turns in one run on the device above; on another device they differ, sometimes by orders of magnitude.
 """
 KERNELS_HELP = """\
@@ -110,6 +112,12 @@ def four_numbers(result: CompareResult) -> None:
             delta_arrow="off",
             help="Measured: every parameter, buffer and plain tensor attribute of the real model; tied ones once.",
         )
+        if estimate := estimated_text(result.audit):
+            size.caption(
+                escape_markdown(f"If {estimate}"),
+                help="No dtype stores the format, so a wider one holds its values here. Estimated: the bits of the "
+                "format with its scales, for every tensor that is rounded to it.",
+            )
     if result.cost:
         reference, candidate = result.cost.reference_time, result.cost.candidate_time
         speed.metric(
@@ -180,8 +188,7 @@ def cast_warnings(audit: CastAudit) -> None:
 
 def dtypes(audit: CastAudit) -> None:
     """Every tensor's dtype before and after."""
-    changed = sum(tensor.changed for tensor in audit.tensors)
-    st.header(f"{changed} of {len(audit.tensors)} tensors changed dtype", anchor=False)
+    st.header(escape_markdown(changed_text(audit)), anchor=False)
     st.dataframe(
         pd.DataFrame(
             {

@@ -51,13 +51,11 @@ def main() -> None:
     remedy(report)
     for origin in report.origins[:1]:
         birth_of_nonfinite(origin)
-    limit = st.number_input(
+    limit = linked.number_input(
         "Limit on the relative error",
-        min_value=0.0,
-        value=DEFAULT_LIMIT,
-        format="%g",
         key="limit",
-        bind="query-params",
+        value=DEFAULT_LIMIT,
+        least=0.0,
         help="Drawn as a line. 0.01 is an SQNR of 40 dB.",
     )
     picked = show_and_pick(

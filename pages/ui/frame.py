@@ -27,7 +27,7 @@ def header(finding: str, result: RunResult) -> None:
         help=f"{escape_markdown(result.execution.explanation)}\n\n{term_named(result.execution.label).definition}",
     )
     if result.failure:
-        say_failure(result.failure, result.spec, kept="\n\nWhat was measured before is shown.")
+        say_failure(result.failure, result.spec, kept="\n\nThe result is partial: what was measured before is shown.")
     if result.warnings:
         st.warning("  \n".join(escape_markdown(warning) for warning in result.warnings), icon=":material/warning:")
 
@@ -43,8 +43,8 @@ def _kept_text(spec: RunSpec) -> str:
 
 
 def model_name(result: RunResult) -> str:
-    """The model's title without what the warnings say anyway, safe in a heading."""
-    return escape_markdown(result.model.title.removesuffix(" (random weights)"))
+    """The model's short title, safe in a heading."""
+    return escape_markdown(result.model.short_title)
 
 
 def input_text(result: RunResult) -> str:

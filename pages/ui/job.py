@@ -12,6 +12,7 @@ from pages.ui.sessions import watch_sessions
 from precision.analyses import RESULTS
 from precision.engine import Engine, EngineConfig, Job
 from precision.errors import InputError, PrecisionError
+from precision.models.catalogue import describe
 from precision.names import escape_markdown, for_markdown, plain
 from precision.results import Failure, RunResult
 from precision.spec import Analysis, RunSpec
@@ -23,6 +24,7 @@ _POLL_S = 0.5
 CANCELLED = "cancelled"
 """Stage of a failure that somebody asked for."""
 NOT_POSSIBLE = "This choice cannot be run"
+NO_RESULT = "Nothing was measured"
 
 log = logging.getLogger("precision.pages")
 
@@ -79,6 +81,7 @@ def _result(analysis: Analysis) -> RunResult:
     if link_error := state.link_error():
         _refuse("This link cannot be followed", link_error, icon=":material/link_off:")
     if state.awaits_checkpoint():
+        st.title("Which model?", anchor=False)
         st.info("Name a Hugging Face model, or a folder on the server, in the sidebar.", icon=":material/edit:")
         st.stop()
     try:
@@ -87,6 +90,7 @@ def _result(analysis: Analysis) -> RunResult:
     except PrecisionError as error:
         if isinstance(error, InputError):
             _refuse(NOT_POSSIBLE, str(error))
+        st.title(NO_RESULT, anchor=False)
         st.error(escape_markdown(str(error)), icon=":material/error:")
         st.button("Try again")  # as every button, it runs the page anew
         st.stop()
@@ -94,11 +98,21 @@ def _result(analysis: Analysis) -> RunResult:
     if job.status in ("queued", "running"):
         job = engine().wait(job.id, timeout_s=_QUICK_S)
     if job.status in ("queued", "running"):
+        st.title(_under_way(job.spec), anchor=False)
         _progress(job.id)
         st.stop()
     if job.result is not None:
         return job.result
     return _ended_early(job)
+
+
+def _under_way(spec: RunSpec) -> str:
+    name = escape_markdown(describe(spec.model).short_title)
+    if spec.analysis is Analysis.RANGES:
+        return f"Counting the values of {name} in {spec.reference}"
+    if spec.analysis is Analysis.REGIMES:
+        return f"Comparing {name} in {spec.dtype} with {spec.reference} in every input regime"
+    return f"Comparing {name} in {spec.dtype} with {spec.reference}"
 
 
 def run_again(spec: RunSpec) -> None:
@@ -175,6 +189,7 @@ def _ended_early(job: Job) -> RunResult:
     if job.partial is None:
         if job.error_kind == InputError.__name__:
             _refuse(NOT_POSSIBLE, failure.message)
+        st.title(NO_RESULT, anchor=False)
         say_failure(failure, job.spec)
         st.stop()
     return job.partial.model_copy(update={"failure": failure})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import streamlit as st
@@ -35,7 +37,7 @@ def selectbox(
         format_func: how an option is shown, and written in the link.
         place: where to put it, if not next on the page.
     """
-    refused = state.refused_by(key, [format_func(option) for option in options])
+    refused = state.refused_by(key, [format_func(option) for option in options].__contains__)
     chosen = (place or st).selectbox(
         label,
         options,
@@ -60,7 +62,7 @@ def radio(
     place: DeltaGenerator | None = None,
 ) -> T:
     """A few options beside each other, all in view; arguments as of `selectbox`."""
-    refused = state.refused_by(key, options)
+    refused = state.refused_by(key, options.__contains__)
     chosen = (place or st).radio(
         label,
         options,
@@ -75,9 +77,56 @@ def radio(
     return chosen
 
 
-def _tell(label: str, refused: str | None, shown: str, *, place: DeltaGenerator | None) -> None:
+def number_input(
+    label: str,
+    *,
+    key: str,
+    value: float,
+    least: float,
+    help: str | None = None,  # as Streamlit calls it
+) -> float:
+    """A field for a number.
+
+    Args:
+        label: above it.
+        key: its name in the link.
+        value: that it holds at first.
+        least: that it takes.
+        help: its hover text.
+    """
+    refused = state.refused_by(key, partial(_is_number, least=least))
+    chosen = st.number_input(
+        label,
+        min_value=least,
+        value=value,
+        format="%g",
+        key=key,
+        bind="query-params",
+        help=help,
+        on_change=state.forget_refused,
+        args=(key,),
+    )
+    _tell(label, refused, f"{chosen:g}", why=f"which is not a number from {least:g} up")
+    return chosen
+
+
+def _is_number(text: str, *, least: float) -> bool:
+    try:
+        return least <= float(text) < math.inf
+    except ValueError:
+        return False
+
+
+def _tell(
+    label: str,
+    refused: str | None,
+    shown: str,
+    *,
+    why: str = "which is not here",
+    place: DeltaGenerator | None = None,
+) -> None:
     if refused is not None:
         (place or st).caption(
-            f":material/link_off: {escape_markdown(label)}: the link asks for {for_markdown(refused)}, which is not "
-            f"here. {for_markdown(shown)} is shown instead."
+            f":material/link_off: {escape_markdown(label)}: the link asks for {for_markdown(refused)}, {why}. "
+            f"{for_markdown(shown)} is shown instead."
         )

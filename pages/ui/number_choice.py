@@ -9,7 +9,7 @@ import streamlit as st
 from pages.ui import linked, state
 from precision.errors import InputError
 from precision.formats import ALL_FORMATS, AnyFormat, any_format_named
-from precision.formats.anatomy import MAX_CHARACTERS, ExactNumber
+from precision.formats.anatomy import ExactNumber
 from precision.glossary import term_named
 from precision.names import escape_markdown
 from precision.numbers.typed import read_number
@@ -56,11 +56,10 @@ def choose() -> NumberChoice:
 
 def _number(label: str, *, key: str, default: str, help_text: str) -> ExactNumber | None:
     state.seed(key, default)
-    typed = st.text_input(
+    typed = st.text_input(  # without a limit of its own, which would cut a link's number off in silence
         label,
         key=key,
         bind="query-params",
-        max_chars=MAX_CHARACTERS,
         help=help_text,
         placeholder="none" if not default else "such as 0.1",
     )

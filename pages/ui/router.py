@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("precision.pages")
 
+_MENU = {
+    "overview": ("Overview", "speed"),
+    "layers": ("Layers", "account_tree"),
+    "errors": ("Errors", "bar_chart"),
+    "propagation": ("Propagation", "trending_up"),
+    "ranges": ("Ranges", "straighten"),
+    "regimes": ("Inputs", "tune"),
+    "number_formats": ("Number formats", "pin"),
+}
+"""Title and icon of each page, by the name of its script."""
+
 
 def route() -> None:
     """Draw the frame, and in it whichever page is open; a bug in a page is logged whole and told in a sentence."""
@@ -24,17 +35,15 @@ def route() -> None:
         page_title="Precision Explorer", page_icon=str(Path(__file__).parent / "icon.png"), layout="wide"
     )
     state.open_link()
-    page = st.navigation(
-        [
-            st.Page("pages/overview.py", title="Overview", icon=":material/speed:", default=True),
-            st.Page("pages/layers.py", title="Layers", icon=":material/account_tree:"),
-            st.Page("pages/errors.py", title="Errors", icon=":material/bar_chart:"),
-            st.Page("pages/propagation.py", title="Propagation", icon=":material/trending_up:"),
-            st.Page("pages/ranges.py", title="Ranges", icon=":material/straighten:"),
-            st.Page("pages/regimes.py", title="Inputs", icon=":material/tune:"),
-            st.Page("pages/number_formats.py", title="Number formats", icon=":material/pin:"),
-        ]
-    )
+    menu = [
+        st.Page(f"pages/{name}.py", title=title, icon=f":material/{icon}:", default=name == "overview")
+        for name, (title, icon) in _MENU.items()
+    ]
+    as_written = [  # addresses as somebody types them who reads the menu
+        st.Page(f"pages/{name}.py", url_path=title.replace(" ", "_"), visibility="hidden")
+        for name, (title, _) in _MENU.items()
+    ]
+    page = st.navigation([*menu, *as_written])
     devices = _known_devices()
     pickers.sidebar(devices)
     from pages.ui.job import engine  # only now, since its import takes half a second
@@ -45,8 +54,9 @@ def route() -> None:
     except Exception:
         incident = secrets.token_hex(4)
         log.exception("Internal error %s", incident)
+        st.title("Something went wrong", anchor=False)
         st.error(
-            f"Something went wrong in the dashboard itself (incident {incident}). The server's log has the details; "
+            f"The fault is in the dashboard itself (incident {incident}). The server's log has the details; "
             "the rest of the dashboard still works.",
             icon=":material/bug_report:",
         )

@@ -6,7 +6,7 @@ and every later change rewrites the link.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -101,15 +101,16 @@ def open_layer(label: str) -> None:
         forget_refused("layer")
 
 
-def refused_by(name: str, options: Sequence[str]) -> str | None:
-    """What the link asks of one of a page's own pickers, about to be drawn, that it does not offer; None if nothing.
+def refused_by(name: str, takes: Callable[[str], bool]) -> str | None:
+    """What the link asks of one of a page's own pickers, about to be drawn, that it does not take; None if nothing.
 
     Streamlit takes it out of the link then. Here it is remembered until another choice is made.
     """
     refused: dict[str, str] = st.session_state["refused"]
     if name not in st.session_state and name in st.query_params:  # else the picker has a choice of its own already
         refused[name] = st.query_params[name]
-    if refused.get(name) in options:
+    asked = refused.get(name)
+    if asked is not None and takes(asked):
         forget_refused(name)
     return refused.get(name)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
@@ -22,6 +22,7 @@ _LEVELS = 4
 _LABEL_CHARACTERS = 28
 _LEAST_DECADES = 1.0
 _BROKEN = "#D55E00"
+_ORIGIN_PX = 3
 
 
 @dataclass(eq=False)
@@ -33,6 +34,8 @@ class _Module:
     error: float | None = None
     broke: float = math.inf
     """When the first call returned that gave infinities or NaNs; infinite where none did."""
+    local: float = 0.0
+    """Largest error that a call added of its own, where that was measured."""
     leaves: int = 0
     children: list[_Module] = field(default_factory=list)
 
@@ -48,7 +51,10 @@ class _Module:
 
 
 class ErrorNode(NamedTuple):
-    """One box. `error` is the normalized L2 of the worst call; None where nothing could be compared."""
+    """One box. `error` is the normalized L2 of the worst call; None where nothing could be compared.
+
+    `origin` is where the error comes from: "here", "inside" of a box within this one, or "" for neither.
+    """
 
     parent: int | None
     label: str
@@ -56,6 +62,7 @@ class ErrorNode(NamedTuple):
     leaves: int
     error: float | None
     broken: bool
+    origin: Literal["", "here", "inside"]
 
 
 class ErrorTreeInfo(NamedTuple):
@@ -71,7 +78,8 @@ def plot_error_tree(report: LayersReport) -> go.Figure:
     """Where in the model's structure the error is: every module, by the worst of its calls.
 
     A box is as high as the layers in it are many. In a large model the boxes with the largest errors are opened first,
-    so that at most `MAX_NODES` are drawn. Infinities and NaNs have a colour of their own and say so.
+    so that at most `MAX_NODES` are drawn. Infinities and NaNs have a colour of their own and say so. A thick outline
+    leads to where they come first, or else to where most error is born.
     """
     return _tree_figure(_tree_info(report))
 
@@ -80,10 +88,15 @@ def _tree_info(report: LayersReport) -> ErrorTreeInfo:
     modules = _modules(report)
     if "" not in modules or not modules[""].leaves:
         return ErrorTreeInfo((), "No module to show", "", "No module returned before the run ended.")
-    nodes = _visible(modules[""])
+    origin = _origin(modules)
+    nodes = _visible(modules[""], origin)
     detail = f"{count_text(len(modules), 'module')}; height: layers in it; click a box to open it"
     if len(nodes) < len(modules):
         detail = f"the {len(nodes):,} with the largest errors of {detail}"
+    if origin is not None and not origin.broken:
+        detail += f"; thick outline: most is born in {plain(origin.fqn or origin.type)}"
+    elif origin is not None:
+        detail += "; thick outline: where they come first"
     return ErrorTreeInfo(tuple(nodes), _finding(modules, exact=report.is_exact), detail, None)
 
 
@@ -99,6 +112,8 @@ def _modules(report: LayersReport) -> dict[str, _Module]:
                 module.broke = min(module.broke, row.finished)
             if errors.normalized_l2 is not None:
                 module.error = max(module.error or 0.0, errors.normalized_l2)
+        if row.corners is not None:
+            module.local = max(module.local, row.corners.local.normalized_l2 or 0.0)
     for fqn in sorted(filter(None, modules), key=lambda name: name.count(".")):
         modules[enclosing(fqn, modules)].children.append(modules[fqn])
     for fqn in sorted(modules, key=lambda name: (-name.count("."), not name)):
@@ -109,8 +124,15 @@ def _modules(report: LayersReport) -> dict[str, _Module]:
     return modules
 
 
-def _visible(root: _Module) -> list[ErrorNode]:
-    nodes = [_node(root, None)]
+def _origin(modules: dict[str, _Module]) -> _Module | None:
+    if broken := [module for module in modules.values() if module.broken]:
+        return min(broken, key=lambda module: (module.broke, -module.fqn.count(".")))
+    most = max(modules.values(), key=lambda module: module.local)
+    return most if most.local else None
+
+
+def _visible(root: _Module, origin: _Module | None) -> list[ErrorNode]:
+    nodes = [_node(root, None, origin)]
     closed = [(root.rank, 0, root)]
     while closed:
         _, parent, module = heappop(closed)
@@ -118,21 +140,27 @@ def _visible(root: _Module) -> list[ErrorNode]:
             continue
         for child in module.children:
             heappush(closed, (child.rank, len(nodes), child))
-            nodes.append(_node(child, parent, within=module.fqn))
+            nodes.append(_node(child, parent, origin, within=module.fqn))
     return nodes
 
 
-def _node(module: _Module, parent: int | None, *, within: str = "") -> ErrorNode:
+def _node(module: _Module, parent: int | None, origin: _Module | None, *, within: str = "") -> ErrorNode:
     label = module.fqn.removeprefix(f"{within}.") or "model"
     what = f"{module.fqn or 'the model'} ({module.type})"
-    return ErrorNode(parent, label, what, module.leaves, module.error, module.broken)
+    return ErrorNode(parent, label, what, module.leaves, module.error, module.broken, _leads_to(origin, module))
+
+
+def _leads_to(origin: _Module | None, module: _Module) -> Literal["", "here", "inside"]:
+    if origin is module:
+        return "here"
+    inside = origin is not None and (not module.fqn or origin.fqn.startswith(f"{module.fqn}."))
+    return "inside" if inside else ""
 
 
 def _finding(modules: dict[str, _Module], *, exact: bool) -> str:
-    broken = [module for module in modules.values() if module.broken]
-    if broken:
-        first = min(broken, key=lambda module: (module.broke, -module.fqn.count(".")))
-        return f"{plain(first.fqn or first.type)} is the first to return infinities or NaNs"
+    origin = _origin(modules)
+    if origin is not None and origin.broken:
+        return f"{plain(origin.fqn or origin.type)} is the first to return infinities or NaNs"
     measured = [module for module in modules.values() if module.error is not None]
     if not measured:
         return "No error could be measured"
@@ -158,7 +186,16 @@ def _tree_figure(info: ErrorTreeInfo) -> go.Figure:
             hovertemplate="%{hovertext}<br>%{text}<extra></extra>",
             textinfo="label+text",
             textfont={"color": [text_on(colour) for colour in colours], "size": 12},
-            marker={"colors": colours, "line": {"color": OUTLINE, "width": 0.5}},
+            marker={
+                "colors": colours,
+                "line": {
+                    "color": [
+                        text_on(colour) if node.origin else OUTLINE
+                        for node, colour in zip(info.nodes, colours, strict=True)
+                    ],
+                    "width": [_ORIGIN_PX if node.origin else 0.5 for node in info.nodes],
+                },
+            },
             leaf={"opacity": 1},
             branchvalues="total",
             sort=False,
@@ -203,7 +240,8 @@ def _between(first: str, second: str, share: float) -> str:
 
 def _caption(node: ErrorNode) -> str:
     if node.broken:
-        return "infinite or NaN"
+        return "infinite or NaN, here first" if node.origin == "here" else "infinite or NaN"
     if node.error is None:
         return "not compared"
-    return "exact" if not node.error else f"relative error {number_text(node.error)}"
+    born = ", most is born here" if node.origin == "here" else ""
+    return "exact" if not node.error else f"relative error {number_text(node.error)}{born}"

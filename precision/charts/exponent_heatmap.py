@@ -13,7 +13,7 @@ from precision.charts.axes import colour_axis, power_text
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import GROUND, ON_GROUND
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
-from precision.formats import AnyFormat, NumericFormat
+from precision.formats import AnyFormat, NumericFormat, ScaledFormat
 from precision.names import plain
 from precision.predicted_rounding import window_of
 from precision.results.ranges import Ranges, TensorRange
@@ -96,6 +96,8 @@ def _heatmap_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat
         parts.append(f"{count_text(len(tensors) - len(drawn), 'tensor')} without a finite value but zero not drawn")
     if shared:
         parts.insert(0, shared_text(shared))
+    if isinstance(fmt, ScaledFormat):
+        parts.insert(0, f"no window: {plain(fmt.name)} scales every {fmt.granularity} to its largest value")
     return HeatmapInfo(
         format=fmt.name,
         rows=rows,

@@ -7,13 +7,14 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
+from precision.cast_words import changed_text, estimated_text
 from precision.charts.axes import bytes_axis
 from precision.charts.frame import empty_figure, frame, marker
 from precision.charts.palette import colour_of, text_on
 from precision.formats import FORMATS
 from precision.names import for_plotly, plain
 from precision.results import CastAudit, TensorAudit
-from precision.units import bytes_text, change_text, count_text
+from precision.units import bytes_text, change_text
 
 Side = Literal["before", "after"]
 SIDES: tuple[Side, Side] = ("before", "after")
@@ -67,11 +68,10 @@ def _stored_bytes_info(audit: CastAudit) -> StoredBytesInfo:
     )
     if not dtypes:
         return StoredBytesInfo((), "Nothing stored", "", "The model stores no values: no parameters, no buffers.")
-    changed = sum(tensor.changed for tensor in audit.tensors)
     return StoredBytesInfo(
         dtypes=dtypes,
         title=bytes_finding(audit),
-        detail=f"{changed:,} of {count_text(len(audit.tensors), 'tensor')} changed dtype",
+        detail="; ".join(filter(None, (changed_text(audit), estimated_text(audit)))),
         empty=None,
     )
 

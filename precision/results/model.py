@@ -44,6 +44,11 @@ class ModelDescription(Result):
     accuracy: str | None = None
     """Of a trained model, with the data it was measured on."""
 
+    @property
+    def short_title(self) -> str:
+        """The title without what the warnings of a result say anyway."""
+        return self.title.removesuffix(" (random weights)")
+
 
 class InputDescription(Result):
     """The input of one run, in words and shapes."""

@@ -30,6 +30,8 @@ _NOWHERE = "http://127.0.0.1:9"
 _ENDS_WITHIN_S = 15.0
 _ADDRESS_WITHIN_MS = 20_000.0
 _OPENS_WITHIN_MS, _TRIES = 10_000.0, 3
+_UNDER_WAY = re.compile("^(Comparing|Counting the values of) ")
+"""The heading of a page whose run goes on."""
 _OWN_PROBE = re.compile(r"/(layers|errors|propagation|ranges|regimes|number_formats)/_stcore/(health|host-config)$")
 """Where Streamlit's page asks first when it was opened by a deep link; the 404 tells it where the server's root is."""
 
@@ -145,7 +147,7 @@ class Visit:
 
     def result(self, text: str | re.Pattern[str] = "") -> str:
         """The page's finding, once there is one that contains `text`."""
-        heading = self.page.get_by_role("heading", level=1).filter(has_text=text or None)
+        heading = self.page.get_by_role("heading", level=1).filter(has_text=text or None, has_not_text=_UNDER_WAY)
         expect(heading).to_be_visible(timeout=PATIENCE_MS)
         self.settled()
         return heading.inner_text()

@@ -9,9 +9,17 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.dashboard import MINUTES_OF_WORK, PATIENCE_MS, Dashboard, Visitors
+from precision.lockstep.director import FIRST_PARTIAL_S
+from tests.browser.dashboard import MINUTES_OF_WORK, PATIENCE_MS, Dashboard, Visit, Visitors, until
 
 RUNNING = re.compile("Running the float32 reference")
+MODULE = re.compile(r"· (bert\S*) ·")
+
+
+def named(visit: Visit) -> str:
+    """The module at which both sides have just met."""
+    found = MODULE.search(visit.progress(MODULE))
+    return found[1] if found else ""
 
 
 def test_cancel_gives_the_device_to_the_next_run(
@@ -34,6 +42,23 @@ def test_a_cancelled_run_says_so_and_can_be_run_again(dashboard: Dashboard, visi
     visit.alert("The run was cancelled")
     visit.press("Run again")
     visit.progress(re.compile("Loading|Running"))
+
+
+def test_layers_compared_before_a_cancel_stay_visible_and_are_called_partial(
+    dashboard: Dashboard, visitors: Visitors
+) -> None:
+    visit = visitors.visit(dashboard).open("/propagation", model="bert-base", dtype="bfloat16", batch="8", length="256")
+    named(visit)
+    named_at = time.monotonic()
+    until(lambda: time.monotonic() > named_at + FIRST_PARTIAL_S)
+    reached = named(visit)
+    until(lambda: named(visit) != reached)
+    visit.press("Cancel")
+    assert "partial" in visit.alert("The run was cancelled")
+    assert "error is born in bert" in visit.result()
+    expect(visit.page.get_by_text(re.compile(r"\d+ of \d+ module calls\."))).to_be_visible(timeout=PATIENCE_MS)
+    expect(visit.page.get_by_test_id("stPlotlyChart").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(visit.page.get_by_role("button", name="Run again")).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_a_browser_that_is_closed_frees_the_device(

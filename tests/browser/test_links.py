@@ -40,6 +40,19 @@ def test_a_malformed_link_is_explained_and_one_click_leads_on(
     assert "batch" not in visit.link()
 
 
+def test_an_address_may_begin_with_a_capital_letter(dashboard: Dashboard, visitors: Visitors) -> None:
+    visit = visitors.visit(dashboard).open()
+    visit.result("TinyNet")
+    for path, finding in (
+        ("/Propagation", "error is born"),
+        ("/Number_formats", "is stored as"),
+        ("/Overview", "Tiny"),
+    ):
+        visit.open(path, dtype="bfloat16").result(finding)
+        assert visit.link()["dtype"] == "bfloat16"
+        assert "page not found" not in visit.page.locator("body").inner_text().casefold()
+
+
 def test_a_device_that_is_not_here_is_named_and_another_can_be_picked(dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard).open("/", device="cuda:9")
     visit.alert("Unknown device 'cuda:9'")

@@ -103,6 +103,31 @@ def test_the_tree_hangs_every_module_on_the_nearest_around_it() -> None:
     assert {node.label: node.leaves for node in nodes} == {"model": 3, "a": 2, "b": 1, "x": 1, "y": 1}
 
 
+def test_the_tree_leads_to_where_most_error_is_born() -> None:
+    leaves = [row("a.x", 1e-3, local=1e-3), row("a.y", 3e-3, local=2e-3), row("b", 4e-3, local=1e-3)]
+    info = _tree_info(report([*leaves, row("a", 3e-3)]))
+    assert {node.label: node.origin for node in info.nodes} == {
+        "model": "inside", "a": "inside", "b": "", "x": "", "y": "here"
+    }  # fmt: skip
+    assert info.detail.endswith("; thick outline: most is born in a.y")
+    box = charts.plot_error_tree(report([row("a", 1e-3, local=1e-3), row("b", 1e-3, local=5e-4)])).data[0]
+    assert dict(zip(box.labels, box.marker.line.width, strict=True)) == {"model": 3, "a": 3, "b": 0.5}
+    assert "relative error 0.001, most is born here" in box.text
+
+
+def test_the_tree_leads_to_the_first_infinity() -> None:
+    broken = [row("a", 1e-3, local=1e-3), row("b", None, broken=1), row("c", None, broken=1)]
+    info = _tree_info(report(broken))
+    assert {node.label: node.origin for node in info.nodes} == {"model": "inside", "a": "", "b": "here", "c": ""}
+    assert info.detail.endswith("; thick outline: where they come first")
+
+
+def test_the_tree_of_an_exact_run_leads_nowhere() -> None:
+    info = _tree_info(report([row("a", 0.0, local=0.0)]))
+    assert not any(node.origin for node in info.nodes)
+    assert "outline" not in info.detail
+
+
 def test_a_module_called_twice_has_the_worse_error() -> None:
     (_, node) = _tree_info(report([row("a", 1e-3), row("a", 4e-3, call=2)])).nodes
     assert node.error == 4e-3

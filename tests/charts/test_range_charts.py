@@ -173,7 +173,15 @@ def test_a_window_beyond_the_data_is_cut_off() -> None:
     info = _heatmap_info(RUNS["one"], RUNS["one"].tensors, format_named("float64"))
     (only,) = info.window
     assert (only.name, only.start, only.end) == ("normal", info.edges[0], info.edges[-1])
-    assert _heatmap_info(RUNS["one"], RUNS["one"].tensors, any_format_named("int8")).window == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "shared_by"), [("int8", "tensor"), ("int4_per_channel", "channel"), ("nvfp4", "block")]
+)
+def test_a_format_with_scales_has_no_window_and_the_heatmap_says_why(name: str, shared_by: str) -> None:
+    info = _heatmap_info(RUNS["one"], RUNS["one"].tensors, any_format_named(name))
+    assert info.window == ()
+    assert info.detail.startswith(f"no window: {name} scales every {shared_by} to its largest value; ")
 
 
 @pytest.mark.parametrize(

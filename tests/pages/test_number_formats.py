@@ -126,6 +126,7 @@ def test_every_format_opens(fmt: str) -> None:
     [
         ({"number": "0,1"}, "'0,1' is not a number"),
         ({"number": "1e99999"}, "too long to be written out"),
+        ({"number": f"0.{1:01300}"}, "too long to be written out"),
         ({"number": "![x](http://example.org)"}, "is not a number"),
         ({"number_format": "float13"}, "Unknown format 'float13'"),
         ({"number_format": "e20m3"}, "choose 1 to 11 exponent bits"),

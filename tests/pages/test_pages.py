@@ -116,14 +116,33 @@ def test_a_job_of_another_server_is_simply_run_again() -> None:
     assert app.metric
 
 
-def test_a_cancelled_run_is_said_kept_and_can_be_run_again(running_engine: Engine) -> None:
-    app = opened(link={"model": "bert-base"}, settle=False)
-    job = app.session_state["jobs"]["compare"]
+@pytest.mark.parametrize(
+    ("page", "analysis", "heading"),
+    [
+        ("pages/overview.py", "compare", "Comparing BERT base classifier in float16 with float32"),
+        ("pages/propagation.py", "layers", "Comparing BERT base classifier in float16 with float32"),
+        ("pages/ranges.py", "ranges", "Counting the values of BERT base classifier in float32"),
+    ],
+)
+def test_a_cancelled_run_is_said_kept_and_can_be_run_again(
+    page: str, analysis: str, heading: str, running_engine: Engine
+) -> None:
+    app = opened(page, {"model": "bert-base"}, settle=False)
+    assert [title.value for title in app.title] == [heading]
+    job = app.session_state["jobs"][analysis]
     app.button[0].click().run()
     assert running_engine.wait(job, timeout_s=30).status == "cancelled"
     app.run()
+    assert [title.value for title in app.title] == ["Nothing was measured"]
     assert "cancelled" in app.info[0].value
     assert [button.label for button in app.button] == ["Run again"]
+
+
+def test_a_checkpoint_without_a_name_is_asked_for() -> None:
+    app = opened()
+    app.sidebar.selectbox(key="model").set_value("hf:").run()
+    assert [title.value for title in app.title] == ["Which model?"]
+    assert "in the sidebar" in app.info[0].value
 
 
 def test_a_simulated_time_is_called_so() -> None:
@@ -178,6 +197,22 @@ def test_what_a_view_asks_for_in_vain_is_told(page: str, link: dict[str, str], a
     assert f"the link asks for {asked}, which is not here. {shown}" in told
 
 
+@pytest.mark.parametrize("asked", ["abc", "-1", "nan", "1e400"])
+def test_a_limit_that_is_none_is_told_and_another_ends_the_remark(asked: str) -> None:
+    app = opened("pages/propagation.py", {"limit": asked})
+    app.run()
+    (told,) = [caption.value for caption in app.caption if "the link asks for" in caption.value]
+    assert f"the link asks for `{asked}`, which is not a number from 0 up. `0.01` is shown instead." in told
+    app.number_input(key="limit").set_value(0.5).run()
+    assert not [caption for caption in app.caption if "the link asks for" in caption.value]
+
+
+def test_a_limit_that_is_one_is_followed_in_silence() -> None:
+    app = opened("pages/propagation.py", {"limit": "0.5"})
+    assert app.number_input(key="limit").value == 0.5
+    assert not [caption for caption in app.caption if "the link asks for" in caption.value]
+
+
 def test_another_choice_ends_the_remark() -> None:
     app = opened("pages/errors.py", {"chart": "nope"})
     app.radio(key="chart").set_value("signed").run()
@@ -196,3 +231,23 @@ def test_real_kernels_are_beside_a_simulated_run_only() -> None:
     said = [caption.value for caption in app.caption if "3 of 3 linear layers ran" in caption.value]
     assert len(said) == 1
     assert not [caption for caption in opened().caption if "kernel" in caption.value]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "method", "estimated"),
+    [("int8", "weights-only", "stored in int8: 88 B (estimated)"), ("float8_e4m3fn", "to", "")],
+)
+def test_bytes_of_a_format_that_no_dtype_stores_are_estimated_beside(dtype: str, method: str, estimated: str) -> None:
+    overview = opened(link={"dtype": dtype, "method": method})
+    held = next(metric.value for metric in overview.metric if metric.label == "Stored bytes")
+    said = [caption.value.replace("\\", "") for caption in overview.caption if "estimated" in caption.value]
+    header = next(header.value for header in overview.header if "tensors" in header.value).replace("\\", "")
+    layers = opened("pages/layers.py", {"dtype": dtype, "method": method}).title[0].value.replace("\\", "")
+    if estimated:
+        assert (held, said) == ("120 B", [f"If {estimated}"])
+        assert header == "4 of 11 tensors rounded to int8, held in float32"
+        assert layers == f"{header}; {estimated}"
+    else:
+        assert (held, said) == ("30 B", [])
+        assert header == "11 of 11 tensors changed dtype"
+        assert layers == "11 of 11 tensors change: 120 B become 30 B"
