@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from pages.ui import downloads, frame
+from pages.ui import device_speed, downloads, frame
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
@@ -53,6 +53,7 @@ def main() -> None:
     frame.header(f"{frame.model_name(result)} in {result.spec.dtype}: {verdict.word}", result)
     if result.comparison:
         verdict_box(verdict)
+    device_speed.banner(result)
     four_numbers(result)
     real_kernels(result)
     if result.comparison and result.comparison.outputs:

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from precision.progress import Progress
-from precision.results import CompareResult, LayersResult, RangesResult, RegimesResult, RunResult
+from precision.results import (
+    AnalysisResult,
+    CompareResult,
+    DeviceSpeedResult,
+    LayersResult,
+    MemoryResult,
+    RangesResult,
+    RegimesResult,
+)
 from precision.spec import Analysis, RunSpec
 
 __all__ = ["FUNCTIONS", "RESULTS", "Analysis", "run"]
@@ -16,17 +24,21 @@ FUNCTIONS: Mapping[Analysis, str] = {
     Analysis.LAYERS: "precision.layers:compare_layers",
     Analysis.RANGES: "precision.ranges.measure:measure_ranges",
     Analysis.REGIMES: "precision.regimes.measure:measure_regimes",
+    Analysis.MEMORY: "precision.memory:measure_memory",
+    Analysis.DEVICE_SPEED: "precision.device_speed:measure_device_speed",
 }
 """`module:function`, each of a `RunSpec` and a `Progress`. By name, since all of these modules import torch."""
-RESULTS: Mapping[Analysis, type[RunResult]] = {
+RESULTS: Mapping[Analysis, type[AnalysisResult]] = {
     Analysis.COMPARE: CompareResult,
     Analysis.LAYERS: LayersResult,
     Analysis.RANGES: RangesResult,
     Analysis.REGIMES: RegimesResult,
+    Analysis.MEMORY: MemoryResult,
+    Analysis.DEVICE_SPEED: DeviceSpeedResult,
 }
 
 
-def run(spec: RunSpec, progress: Progress) -> RunResult:
+def run(spec: RunSpec, progress: Progress) -> AnalysisResult:
     """Measure what `spec.analysis` says.
 
     Raises:
@@ -34,5 +46,5 @@ def run(spec: RunSpec, progress: Progress) -> RunResult:
         JobCancelledError: from `progress`.
     """
     module, _, function = FUNCTIONS[spec.analysis].partition(":")
-    result: RunResult = getattr(import_module(module), function)(spec, progress)
+    result: AnalysisResult = getattr(import_module(module), function)(spec, progress)
     return result

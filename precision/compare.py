@@ -15,9 +15,10 @@ from precision.kernel_check import check_on_real_kernel
 from precision.metrics.comparison import compare_outputs
 from precision.preparation import Prepared, failure_of, module_progress, prepare
 from precision.progress import Progress, Silent
-from precision.results import CompareResult, Comparison, Cost
+from precision.results import CompareResult, Comparison, Cost, RunMemory
 from precision.spec import RunSpec
 from precision.verdict import judge
+from precision.working_memory import how_measured, working_memory
 
 _SILENT = Silent()
 
@@ -71,14 +72,17 @@ def _audited(spec: RunSpec, progress: Progress) -> tuple[Prepared, CompareResult
 def _measure(run: Prepared, result: CompareResult) -> CompareResult:
     """The result with comparison and cost, or with the failure that stopped them."""
     reference, candidate = f"{run.spec.reference} reference", f"{run.spec.dtype} candidate"
+    device = run.reference.device
     stage = ""
     try:
         stage = f"Running the {reference}"
         first, reference_s = _forward(run, run.reference, stage, 0.25, 0.4)
         stage = f"Running the {reference} again"
-        second, reference_s = _forward(run, run.reference, stage, 0.4, 0.5)
+        with working_memory(device) as reference_memory:
+            second, reference_s = _forward(run, run.reference, stage, 0.4, 0.5)
         stage = f"Running the {candidate}"
-        output, candidate_s = _forward(run, run.candidate, stage, 0.5, 0.65)
+        with working_memory(device) as candidate_memory:
+            output, candidate_s = _forward(run, run.candidate, stage, 0.5, 0.65)
         stage = "Comparing the outputs"
         run.progress.step(stage, 0.65)
         comparison = compare_outputs(reference=first, candidate=output, repeat=second, fmt=run.spec.format)
@@ -86,6 +90,11 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
         result = result.model_copy(
             update={
                 "comparison": comparison,
+                "memory": RunMemory(
+                    reference_bytes=reference_memory.most_bytes,
+                    candidate_bytes=candidate_memory.most_bytes,
+                    how=how_measured(device),
+                ),
                 "warnings": (*_caveats(comparison, run.spec.dtype), *result.warnings),
             }
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from precision.results import RunResult
+from precision.results import AnalysisResult
 
 
 class Progress(Protocol):
@@ -13,7 +13,7 @@ class Progress(Protocol):
     def step(self, stage: str, fraction: float, detail: str = "") -> None:
         """Report `stage` (words for a person) at `fraction` (0 to 1, of the whole run)."""
 
-    def partial(self, result: RunResult) -> None:
+    def partial(self, result: AnalysisResult) -> None:
         """Hand over what is measured so far, kept and shown should the run end early."""
 
 
@@ -23,5 +23,5 @@ class Silent:
     def step(self, stage: str, fraction: float, detail: str = "") -> None:
         """Do nothing."""
 
-    def partial(self, result: RunResult) -> None:
+    def partial(self, result: AnalysisResult) -> None:
         """Do nothing."""

@@ -30,6 +30,10 @@ class Analysis(StrEnum):
     """The values of one reference pass, by exponent."""
     REGIMES = "regimes"
     """Outputs of both models on the input as given, scaled, with an outlier channel, and random."""
+    MEMORY = "memory"
+    """Bytes of the model in every format, without its values."""
+    DEVICE_SPEED = "device-speed"
+    """Operators in every dtype that the device computes in, whatever the model."""
 
 
 class CastMethod(StrEnum):
@@ -179,15 +183,16 @@ class RunSpec(BaseModel):
     def measured(self) -> Self:
         """The spec of which the numbers are: what the analysis does not read is at its default.
 
-        One pass of the reference answers for every format, so that another one needs no run. All regimes are run
-        from the input as given.
+        One pass of the reference answers for every format, so that another one needs no run; regimes are run from the
+        input as given; bytes are those of the model, and a device's speed is its own.
         """
+        if (read := _READ.get(self.analysis)) is not None:
+            return self.model_copy(update={name: value for name, value in _DEFAULTS.items() if name not in read})
         if self.analysis is Analysis.REGIMES:
             return self.model_copy(update={"regime": GIVEN})
-        if self.analysis is not Analysis.RANGES:
-            return self
-        default = type(self)()
-        return self.model_copy(update={"dtype": default.dtype, "method": default.method, "keep": default.keep})
+        if self.analysis is Analysis.RANGES:
+            return self.model_copy(update={name: _DEFAULTS[name] for name in ("dtype", "method", "keep")})
+        return self
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hex."""
@@ -197,3 +202,11 @@ class RunSpec(BaseModel):
         """The settings that differ from the defaults, as strings for a link; the page says which analysis."""
         changed = self.model_dump(mode="json", exclude_defaults=True, exclude={"analysis"})
         return {name: ",".join(value) if name == "keep" else str(value) for name, value in changed.items()}
+
+
+_READ: Mapping[Analysis, tuple[str, ...]] = {
+    Analysis.MEMORY: ("model", "device", "analysis"),
+    Analysis.DEVICE_SPEED: ("device", "analysis"),
+}
+"""The settings that these analyses read; all others are at their default."""
+_DEFAULTS: Mapping[str, object] = {name: field.default for name, field in RunSpec.model_fields.items()}

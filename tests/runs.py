@@ -9,7 +9,7 @@ from precision import preparation
 from precision.errors import JobCancelledError
 from precision.models.loading import LoadedModel, load
 from precision.ranges import measure
-from precision.results import RunResult
+from precision.results import AnalysisResult
 from precision.spec import RunSpec
 
 
@@ -20,7 +20,7 @@ class Recorder:
         self.fractions: list[float] = []
         self.stages: list[str] = []
         self.details: list[str] = []
-        self.partials: list[RunResult] = []
+        self.partials: list[AnalysisResult] = []
         self._stop_at = stop_at
 
     def step(self, stage: str, fraction: float, detail: str = "") -> None:
@@ -30,7 +30,7 @@ class Recorder:
         if self._stop_at is not None and (stage.startswith(self._stop_at) or detail == self._stop_at):
             raise JobCancelledError("enough")
 
-    def partial(self, result: RunResult) -> None:
+    def partial(self, result: AnalysisResult) -> None:
         self.partials.append(result)
 
 

@@ -10,7 +10,7 @@ from precision import layers
 from precision.errors import InputError, JobCancelledError
 from precision.layers import compare_layers
 from precision.lockstep import director
-from precision.results import RunResult
+from precision.results import AnalysisResult
 from precision.results.layers import LayersResult
 from precision.spec import RunSpec
 from tests.awkward_models import Float32Mask
@@ -72,7 +72,7 @@ def test_what_ends_a_run_leaves_the_rows_compared_until_then(monkeypatch: pytest
 
 def test_memory_that_runs_out_late_keeps_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     class Full(Recorder):
-        def partial(self, result: RunResult) -> None:
+        def partial(self, result: AnalysisResult) -> None:
             super().partial(result)
             if len(self.partials) == 3:
                 raise MemoryError("full")

@@ -65,7 +65,7 @@ def warn_of_link_error() -> None:
         _offer_default()
 
 
-def _refuse(title: str, error: str, *, icon: str = ":material/error:") -> NoReturn:
+def refuse(title: str, error: str, *, icon: str = ":material/error:") -> NoReturn:
     """Stop the page with the reason, and a way out."""
     st.title(title, anchor=False)
     st.error(escape_markdown(error), icon=icon)
@@ -77,19 +77,24 @@ def _offer_default() -> None:
     st.button("Show the default instead", on_click=state.show_default)
 
 
-def _result(analysis: Analysis) -> RunResult:
+def require_choice() -> None:
+    """Stop the page where the link cannot be followed, or the sidebar awaits a name."""
     if link_error := state.link_error():
-        _refuse("This link cannot be followed", link_error, icon=":material/link_off:")
+        refuse("This link cannot be followed", link_error, icon=":material/link_off:")
     if state.awaits_checkpoint():
         st.title("Which model?", anchor=False)
         st.info("Name a Hugging Face model, or a folder on the server, in the sidebar.", icon=":material/edit:")
         st.stop()
+
+
+def _result(analysis: Analysis) -> RunResult:
+    require_choice()
     try:
         spec = state.spec(analysis)
         job = _job_for(spec.measured)
     except PrecisionError as error:
         if isinstance(error, InputError):
-            _refuse(NOT_POSSIBLE, str(error))
+            refuse(NOT_POSSIBLE, str(error))
         st.title(NO_RESULT, anchor=False)
         st.error(escape_markdown(str(error)), icon=":material/error:")
         st.button("Try again")  # as every button, it runs the page anew
@@ -101,7 +106,7 @@ def _result(analysis: Analysis) -> RunResult:
         st.title(_under_way(job.spec), anchor=False)
         _progress(job.id)
         st.stop()
-    if job.result is not None:
+    if isinstance(job.result, RunResult):
         return job.result
     return _ended_early(job)
 
@@ -186,9 +191,9 @@ def _ended_early(job: Job) -> RunResult:
         failure = Failure(stage=CANCELLED, where=None, message="The run was cancelled. Nothing is computing.")
     else:
         failure = Failure(stage=job.stage, where=None, message=job.error or "The run ended without a result.")
-    if job.partial is None:
+    if not isinstance(job.partial, RunResult):
         if job.error_kind == InputError.__name__:
-            _refuse(NOT_POSSIBLE, failure.message)
+            refuse(NOT_POSSIBLE, failure.message)
         st.title(NO_RESULT, anchor=False)
         say_failure(failure, job.spec)
         st.stop()

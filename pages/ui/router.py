@@ -23,6 +23,7 @@ _MENU = {
     "errors": ("Errors", "bar_chart"),
     "propagation": ("Propagation", "trending_up"),
     "ranges": ("Ranges", "straighten"),
+    "sweep": ("Sweep", "grid_on"),
     "regimes": ("Inputs", "tune"),
     "number_formats": ("Number formats", "pin"),
 }

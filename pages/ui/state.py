@@ -219,7 +219,31 @@ def follow_job(analysis: Analysis, job: str) -> None:
     st.session_state["linked_job"] = None
 
 
+def sweep_jobs() -> dict[str, str]:
+    """Jobs of this session's sweeps, by the digest of their spec."""
+    jobs: dict[str, str] = st.session_state.setdefault("sweep_jobs", {})
+    return jobs
+
+
+def device_job() -> str | None:
+    """The job that measures a device for this session; None where none runs."""
+    job: str | None = st.session_state.get("device_job")
+    return job
+
+
+def follow_device_job(job: str | None) -> None:
+    """Look at this measurement of a device from now on; None: it has ended."""
+    st.session_state["device_job"] = job
+
+
+def swept() -> set[str]:
+    """Digests of the runs that were asked for by the button of the page Sweep."""
+    asked: set[str] = st.session_state.setdefault("swept", set())
+    return asked
+
+
 _VIEW = (
+    *("formats", "methods", "devices", "cost"),
     *("output", "chart", "find", "show", "part", "layer", "limit", "format", "values"),
     *("number", "number_format", "largest", "overflow", "axis"),
 )

@@ -82,5 +82,7 @@ def _span(tensor: Tensor) -> _Span:
     start = int(tensor.storage_offset()) * tensor.element_size()
     steps = sum((size - 1) * int(stride) for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
     length = (steps + 1) * tensor.element_size() if tensor.numel() else 0
-    storage = (str(tensor.device), tensor.untyped_storage().data_ptr())
+    memory = tensor.untyped_storage()
+    # Nothing on the meta device has an address; two storages there are two objects.
+    storage = (str(tensor.device), memory._cdata if tensor.is_meta else memory.data_ptr())
     return _Span(storage=storage, start=start, end=start + length)

@@ -23,10 +23,13 @@ from precision.charts.regime_errors import plot_regime_errors
 from precision.charts.side_by_side import plot_side_by_side
 from precision.charts.stored_bytes import plot_stored_bytes
 from precision.charts.stored_values import plot_stored_values
+from precision.charts.sweep_costs import SweepCost, plot_sweep_costs
+from precision.charts.sweep_heatmap import plot_sweep_heatmap
 from precision.charts.timing import plot_timing
 
 __all__ = [
     "HistogramKind",
+    "SweepCost",
     "ValueScale",
     "alt_text",
     "beside_each_other",
@@ -53,6 +56,8 @@ __all__ = [
     "plot_side_by_side",
     "plot_stored_bytes",
     "plot_stored_values",
+    "plot_sweep_costs",
+    "plot_sweep_heatmap",
     "plot_timing",
     "to_html",
 ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from typing import NoReturn
 
 from precision.formats import ALL_FORMATS
 from precision.spec import CastMethod, RunSpec
+from precision.sweep import USUAL_FORMATS
 
 PROGRAM = "python -m precision"
 
@@ -46,6 +48,8 @@ def parser() -> argparse.ArgumentParser:
         "layers": "run a model in two formats side by side and show what differs layer by layer",
         "ranges": "run a model once and show which formats its values fit",
         "regimes": "run a model in two formats on its input scaled, with an outlier channel and random",
+        "memory": "show a model's bytes in every format, and the devices that they fit, without loading it",
+        "sweep": "run a model in many formats and show what each costs and what it loses",
     }
     by_name = {
         name: commands.add_parser(
@@ -59,6 +63,12 @@ def parser() -> argparse.ArgumentParser:
     }
     for name in ("audit", "compare", "layers", "ranges", "regimes"):
         _add_settings(by_name[name])
+    _add_settings(by_name["memory"], only=("model",))
+    _add_settings(by_name["sweep"], but=("dtype", "method", "device"))
+    _add_lists(by_name["sweep"])
+    by_name["devices"].add_argument(
+        "--measure", action="store_true", help="time matmul, conv2d, layer norm and softmax in every dtype, and keep it"
+    )
     _add_limits(by_name["compare"])
     by_name["layers"].add_argument(
         "--operators", action="store_true", help="also list every operator (JSON always does)"
@@ -78,13 +88,17 @@ def settings_of(arguments: argparse.Namespace) -> dict[str, object]:
     return settings
 
 
-def _add_settings(command: argparse.ArgumentParser) -> None:
+def _add_settings(command: argparse.ArgumentParser, *, only: Collection[str] = (), but: Collection[str] = ()) -> None:
     for name, text in _SETTINGS.items():
+        if name in but or (only and name not in only):
+            continue
         default = RunSpec.model_fields[name].default
         shown = "the model's own" if default is None else default or "none"
         command.add_argument(
             f"--{name}", default=argparse.SUPPRESS, metavar=name.upper(), help=f"{text} (default: {shown})"
         )
+    if only:
+        return
     command.add_argument(
         "--text",
         action="append",
@@ -92,6 +106,15 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         metavar="SENTENCE",
         help="a sentence for a model with a tokenizer; may be repeated",
     )
+
+
+def _add_lists(command: argparse.ArgumentParser) -> None:
+    for name, text in (
+        ("formats", f"with commas between (default: {','.join(USUAL_FORMATS)})"),
+        ("methods", "how to cast, with commas between (default: each format's usual way)"),
+        ("devices", "where to compute, with commas between (default: cpu)"),
+    ):
+        command.add_argument(f"--{name}", default="", metavar=name.upper(), help=text)
 
 
 def _add_limits(command: argparse.ArgumentParser) -> None:

@@ -10,15 +10,21 @@ from typing import Any
 
 from precision.cli import formats, tables
 from precision.cli.arguments import PROGRAM, parser, settings_of
+from precision.cli.heading import paragraphs
 from precision.cli.layers import layers_text
+from precision.cli.memory import memory_text, speed_rows_text
 from precision.cli.ranges import ranges_text
 from precision.cli.regimes import regimes_text
 from precision.cli.report import audit_text, compare_text
-from precision.cli.terminal import on_terminal
-from precision.errors import PrecisionError
+from precision.cli.sweep import sweep_text
+from precision.cli.terminal import Part, on_terminal
+from precision.engine import EngineConfig
+from precision.errors import InputError, PrecisionError, UnsupportedError
 from precision.models.catalogue import describe
 from precision.names import plain
-from precision.spec import Analysis, RunSpec
+from precision.results import DeviceInfo, DeviceSpeedResult, SweepResult
+from precision.spec import Analysis, CastMethod, RunSpec
+from precision.sweep import USUAL_FORMATS, failed_row, plan_sweep, sweep_row
 from precision.thresholds import parse_threshold, violations
 
 _DONE, _VIOLATED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
@@ -57,8 +63,69 @@ def _devices(arguments: argparse.Namespace) -> int:
     from precision.devices import list_devices
 
     devices = list_devices()
+    if arguments.measure:
+        return _speeds(devices, as_json=arguments.json)
     print(tables.devices_json(devices) if arguments.json else tables.devices_text(devices))
     return _DONE
+
+
+def _speeds(devices: Sequence[DeviceInfo], *, as_json: bool) -> int:
+    from precision import analyses, device_speed_store
+
+    folder = EngineConfig.from_environment().data
+    results = []
+    with on_terminal(sys.stderr) as progress:
+        for device in devices:
+            result = analyses.run(RunSpec(device=device.id, analysis=Analysis.DEVICE_SPEED), progress)
+            if isinstance(result, DeviceSpeedResult):
+                device_speed_store.keep(result, folder)
+                results.append(result)
+    print(tables.results_json(results) if as_json else paragraphs(*map(speed_rows_text, results)))
+    return _DONE
+
+
+def _memory(arguments: argparse.Namespace) -> int:
+    spec = _spec(arguments, Analysis.MEMORY)
+    from precision.devices import list_devices
+    from precision.memory import measure_memory
+
+    with on_terminal(sys.stderr) as progress:
+        result = measure_memory(spec, progress)
+    print(result.model_dump_json(indent=2) if arguments.json else memory_text(result, list_devices()))
+    return _DONE
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    base = _spec(arguments)
+    methods = [_method(name) for name in _listed(arguments.methods)]
+    formats = _listed(arguments.formats) or USUAL_FORMATS
+    plan_sweep(base, formats=formats, methods=methods, devices=())  # a misspelt format is told before torch is loaded
+    from precision.compare import compare
+    from precision.devices import describe_device, device_named
+
+    devices = [describe_device(device_named(name)) for name in _listed(arguments.devices) or (base.device,)]
+    plan = plan_sweep(base, formats=formats, methods=methods, devices=devices)
+    rows = []
+    with on_terminal(sys.stderr) as progress:
+        for at, spec in enumerate(plan.specs):
+            try:
+                rows.append(sweep_row(compare(spec, Part(progress, at, len(plan.specs), spec.dtype))))
+            except UnsupportedError as error:
+                rows.append(failed_row(spec, str(error)))
+    result = SweepResult(rows=tuple(rows), skipped=plan.skipped)
+    print(result.model_dump_json(indent=2) if arguments.json else sweep_text(result))
+    return _DONE
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _method(name: str) -> CastMethod:
+    try:
+        return CastMethod(name)
+    except ValueError as error:
+        raise InputError(f"Unknown cast method {name[:80]!r}. Choose of: {', '.join(CastMethod)}.") from error
 
 
 def _audit(arguments: argparse.Namespace) -> int:
@@ -132,4 +199,6 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "layers": _layers,
     "ranges": _ranges,
     "regimes": _regimes,
+    "memory": _memory,
+    "sweep": _sweep,
 }

@@ -10,7 +10,7 @@ from precision.formats import ALL_FORMATS, FORMATS, SCALED_FORMATS, AnyFormat
 from precision.formats.constants import constants
 from precision.models.catalogue import CATALOGUE
 from precision.names import plain
-from precision.results import DeviceInfo
+from precision.results import DeviceInfo, Result
 from precision.units import bytes_text
 
 
@@ -72,6 +72,11 @@ def devices_text(devices: Sequence[DeviceInfo]) -> str:
 def devices_json(devices: Sequence[DeviceInfo]) -> str:
     """Every device with its memory and formats."""
     return _json([device.model_dump(mode="json") for device in devices])
+
+
+def results_json(results: Sequence[Result]) -> str:
+    """Several results as one list."""
+    return _json([result.model_dump(mode="json") for result in results])
 
 
 def _format(row: AnyFormat) -> dict[str, object]:

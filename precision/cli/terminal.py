@@ -9,7 +9,7 @@ from typing import TextIO
 
 from precision.names import plain
 from precision.progress import Progress, Silent
-from precision.results import RunResult
+from precision.results import AnalysisResult
 
 _START_OF_LINE, _CLEAR_TO_END = "\r", "\x1b[K"
 
@@ -25,7 +25,7 @@ class TerminalProgress:
         text = f"{fraction:4.0%}  {stage}" + (f"  {plain(detail)}" if detail else "")
         self._write(text[: shutil.get_terminal_size().columns - 1])
 
-    def partial(self, result: RunResult) -> None:
+    def partial(self, result: AnalysisResult) -> None:
         """Do nothing: the whole result follows."""
 
     def clear(self) -> None:
@@ -35,6 +35,32 @@ class TerminalProgress:
     def _write(self, text: str) -> None:
         self._stream.write(f"{_START_OF_LINE}{text}{_CLEAR_TO_END}")
         self._stream.flush()
+
+
+class Part:
+    """Progress of one run of several, as a part of the whole.
+
+    Args:
+        whole: shows it.
+        at: how many runs are before this one.
+        of: runs in all.
+        name: of this one.
+    """
+
+    def __init__(self, whole: Progress, at: int, of: int, name: str) -> None:
+        self._whole = whole
+        self._at = at
+        self._of = of
+        self._name = name
+
+    def step(self, stage: str, fraction: float, detail: str = "") -> None:
+        """Show `stage` and which run it is of."""
+        self._whole.step(
+            f"{self._name}, {self._at + 1} of {self._of}: {stage}", (self._at + fraction) / self._of, detail
+        )
+
+    def partial(self, result: AnalysisResult) -> None:
+        """Do nothing: the whole result follows."""
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from precision.engine.job import Job, JobStatus, Record
 from precision.errors import InputError, JobError, PrecisionError
-from precision.results import DeviceInfo, RunResult
+from precision.results import AnalysisResult, DeviceInfo
 from precision.spec import RunSpec
 
 FINISHED_KEPT = 200
@@ -149,14 +149,14 @@ class JobBook:
                 if fraction > record.fraction:
                     record.fraction, record.fraction_at = min(1.0, fraction), time.monotonic()
 
-    def partial(self, job_id: str, result: RunResult) -> None:
+    def partial(self, job_id: str, result: AnalysisResult) -> None:
         """Keep what a running job has measured so far; ignored for any other."""
         with self._changed:
             record = self._unfinished.get(job_id)
             if record is not None and record.status == "running":
                 record.partial = result
 
-    def done(self, job_id: str, result: RunResult) -> None:
+    def done(self, job_id: str, result: AnalysisResult) -> None:
         """End a running job with its result."""
         with self._changed:
             if record := self._unfinished.get(job_id):

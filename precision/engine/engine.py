@@ -35,7 +35,7 @@ class Engine:
 
     Args:
         config: limits and place.
-        task: `module:function` that takes a `RunSpec` and a `Progress` and returns the `RunResult` of that analysis.
+        task: `module:function` that takes a `RunSpec` and a `Progress` and returns that analysis' `AnalysisResult`.
     """
 
     def __init__(self, config: EngineConfig | None = None, *, task: str = _TASK) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from precision.results import RunResult
+from precision.results import AnalysisResult
 from precision.spec import RunSpec
 
 EngineState = Literal["starting", "ready", "failed", "closed"]
@@ -34,8 +34,8 @@ class Job:
     """Since it began to run; 0 while queued."""
     remaining_s: float | None
     """Estimated; None where it cannot be told."""
-    result: RunResult | None
-    partial: RunResult | None
+    result: AnalysisResult | None
+    partial: AnalysisResult | None
     """What was measured before the end, while there is no result."""
     error: str | None
     error_kind: str | None
@@ -65,8 +65,8 @@ class Record:
     detail: str = ""
     started: float | None = None
     ended: float | None = None
-    result: RunResult | None = None
-    partial: RunResult | None = None
+    result: AnalysisResult | None = None
+    partial: AnalysisResult | None = None
     error: str | None = None
     error_kind: str | None = None
     stop: Callable[[], object] | None = field(default=None, repr=False)

@@ -27,10 +27,10 @@ from precision import analyses
 from precision.engine.faults import SMALLER
 from precision.errors import JobCancelledError, JobError, PrecisionError
 from precision.progress import Progress
-from precision.results import RunResult
+from precision.results import AnalysisResult
 from precision.spec import RunSpec
 
-Task = Callable[[RunSpec, Progress], RunResult]
+Task = Callable[[RunSpec, Progress], AnalysisResult]
 
 _REPORT_EVERY_S = 0.1
 _STOPPED_JOBS = "precision-stopped-jobs"
@@ -202,7 +202,7 @@ class _Published:
                 self._flush_due = True
                 self._worker.loop.add_callback(self._worker.loop.call_later, wait, self._flush)
 
-    def partial(self, result: RunResult) -> None:
+    def partial(self, result: AnalysisResult) -> None:
         """Publish what is measured so far."""
         self._publish(partial=result.model_dump_json())
 

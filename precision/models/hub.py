@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
@@ -44,12 +46,32 @@ def locate(source: str) -> Path:
     folder = _folder(source)
     if folder is not None:
         return folder
+    _check_hub_id(source)
+    return _cached(source) or _downloaded(source)
+
+
+def locate_config(source: str) -> Path:
+    """A folder that holds the checked config.json of a checkpoint; its weights are left where they are.
+
+    Args:
+        source: as of `locate`.
+
+    Raises:
+        InputError: as `locate`; or the configuration is refused.
+    """
+    folder = _folder(source)
+    if folder is not None:
+        return folder
+    _check_hub_id(source)
+    return _cached(source) or _downloaded_config(source)
+
+
+def _check_hub_id(source: str) -> None:
     shown = source[:_SHOWN_CHARACTERS]
     if source.startswith(_FOLDER_PREFIXES):
         raise InputError(f"No folder {shown!r} on the machine that computes. Give an existing folder or a hub id.")
     if not _HUB_ID.fullmatch(source):
         raise InputError(f"{shown!r} is neither an existing folder nor a hub id such as owner/name.")
-    return _cached(source) or _downloaded(source)
 
 
 def _folder(source: str) -> Path | None:
@@ -72,12 +94,26 @@ def _cached(hub_id: str) -> Path | None:
 
 
 def _downloaded(hub_id: str) -> Path:
-    try:
+    # The small file first: it is judged before the large ones come.
+    _downloaded_config(hub_id)
+    with _explained(hub_id):
+        return Path(snapshot_download(hub_id, allow_patterns=_FILES, etag_timeout=_TIMEOUT_S))
+
+
+def _downloaded_config(hub_id: str) -> Path:
+    with _explained(hub_id):
         # Asked first because it does not retry: without a network the downloads would for half a minute.
         HfApi().model_info(hub_id, timeout=_TIMEOUT_S)
-        # The small file next: it is judged before the large ones come.
-        read_config(Path(snapshot_download(hub_id, allow_patterns="config.json", etag_timeout=_TIMEOUT_S)))
-        return Path(snapshot_download(hub_id, allow_patterns=_FILES, etag_timeout=_TIMEOUT_S))
+        folder = Path(snapshot_download(hub_id, allow_patterns="config.json", etag_timeout=_TIMEOUT_S))
+        read_config(folder)
+        return folder
+
+
+@contextmanager
+def _explained(hub_id: str) -> Iterator[None]:
+    """Turns what the hub's client raises into words."""
+    try:
+        yield
     except RepositoryNotFoundError as error:
         raise InputError(f"The hub has no model {hub_id!r}, or it is private or gated. Check the id.") from error
     except InputError:

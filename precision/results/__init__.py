@@ -18,7 +18,8 @@ from precision.results.comparison import (
     RealKernelCheck,
     Verdict,
 )
-from precision.results.cost import Cost, Timing
+from precision.results.cost import Cost, RunMemory, Timing
+from precision.results.device_speed import DeviceSpeedResult, OperatorName, OperatorSpeed
 from precision.results.layers import (
     Corners,
     Divergence,
@@ -38,6 +39,7 @@ from precision.results.layers import (
     TensorPair,
     WorstElement,
 )
+from precision.results.memory import FormatMemory, MemoryResult, ModelMemory
 from precision.results.model import InputChoice, InputDescription, ModelDescription, Provenance
 from precision.results.place import DeviceInfo, Environment
 from precision.results.ranges import (
@@ -51,16 +53,19 @@ from precision.results.ranges import (
     by_module,
 )
 from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, RegimesResult, SampleErrors
-from precision.results.run import CompareResult, Execution, ExecutionLabel, Failure, RunResult
+from precision.results.run import AnalysisResult, CompareResult, Execution, ExecutionLabel, Failure, RunResult
+from precision.results.sweep import SkippedRun, SweepResult, SweepRow
 
 __all__ = [
     "WEIGHT_KINDS",
+    "AnalysisResult",
     "CastAudit",
     "CompareResult",
     "Comparison",
     "Corners",
     "Cost",
     "DeviceInfo",
+    "DeviceSpeedResult",
     "Divergence",
     "Ecdf",
     "ElementPair",
@@ -73,6 +78,7 @@ __all__ = [
     "ExecutionLabel",
     "ExponentHistogram",
     "Failure",
+    "FormatMemory",
     "Histogram",
     "Histogram2D",
     "InputChoice",
@@ -81,14 +87,18 @@ __all__ = [
     "LayerRow",
     "LayersReport",
     "LayersResult",
+    "MemoryResult",
     "ModelDescription",
+    "ModelMemory",
     "ModuleNode",
     "ModuleRanges",
     "NonfiniteOrigin",
     "ObserverCheck",
     "OperatorDtypes",
     "OperatorErrors",
+    "OperatorName",
     "OperatorRow",
+    "OperatorSpeed",
     "OutputComparison",
     "OverflowStart",
     "Provenance",
@@ -100,11 +110,15 @@ __all__ = [
     "RegimesReport",
     "RegimesResult",
     "Result",
+    "RunMemory",
     "RunResult",
     "SampleErrors",
     "Side",
+    "SkippedRun",
     "Stopped",
     "StoredValues",
+    "SweepResult",
+    "SweepRow",
     "TensorAudit",
     "TensorKind",
     "TensorPair",

@@ -1,4 +1,4 @@
-"""What a model costs in time."""
+"""What a run costs in time and in memory."""
 
 from __future__ import annotations
 
@@ -24,3 +24,15 @@ class Cost(Result):
 
     reference_time: Timing
     candidate_time: Timing
+
+
+class RunMemory(Result):
+    """Working memory of a pass: the most that it took beyond what was there when it began (activations, workspaces).
+
+    None where the system does not tell.
+    """
+
+    reference_bytes: int | None
+    candidate_bytes: int | None
+    how: str
+    """What was measured, in a sentence."""

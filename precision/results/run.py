@@ -7,7 +7,7 @@ from typing import Literal
 from precision.results.base import Result
 from precision.results.cast import CastAudit
 from precision.results.comparison import Comparison, RealKernelCheck, Verdict
-from precision.results.cost import Cost
+from precision.results.cost import Cost, RunMemory
 from precision.results.model import InputDescription, ModelDescription
 from precision.results.place import DeviceInfo, Environment
 from precision.spec import RunSpec
@@ -31,18 +31,23 @@ class Failure(Result):
     message: str
 
 
-class RunResult(Result):
-    """What every analysis says of its run; what it measured is None where it stopped early (see `failure`)."""
+class AnalysisResult(Result):
+    """What every analysis says of itself; what it measured is None where it stopped early (see `failure`)."""
 
     spec: RunSpec
-    model: ModelDescription
-    input: InputDescription | None
     device: DeviceInfo
     environment: Environment
-    execution: Execution
     failure: Failure | None
     warnings: tuple[str, ...]
     elapsed_s: float
+
+
+class RunResult(AnalysisResult):
+    """What an analysis says that runs a model."""
+
+    model: ModelDescription
+    input: InputDescription | None
+    execution: Execution
 
 
 class CompareResult(RunResult):
@@ -51,6 +56,8 @@ class CompareResult(RunResult):
     audit: CastAudit | None
     comparison: Comparison | None
     cost: Cost | None
+    memory: RunMemory | None = None
+    """None where nothing ran."""
     real_kernels: RealKernelCheck | None = None
     """Of simulated candidates only."""
     verdict: Verdict | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,10 @@ from precision.engine import Engine
 
 APP = str(Path(__file__).parents[2] / "app.py")
 COMPARISON_PAGES = ("pages/overview.py", "pages/layers.py", "pages/errors.py")
-PAGES = (*COMPARISON_PAGES, "pages/propagation.py", "pages/ranges.py", "pages/regimes.py", "pages/number_formats.py")
+PAGES = (
+    *COMPARISON_PAGES,
+    *("pages/propagation.py", "pages/ranges.py", "pages/sweep.py", "pages/regimes.py", "pages/number_formats.py"),
+)
 PATIENCE_S = 120
 
 
@@ -26,7 +29,9 @@ def running_engine() -> Iterator[Engine]:
     engine.clear()
 
 
-def opened(page: str = "pages/overview.py", link: dict[str, str] | None = None, *, settle: bool = True) -> AppTest:
+def opened(
+    page: str = "pages/overview.py", link: Mapping[str, str | list[str]] | None = None, *, settle: bool = True
+) -> AppTest:
     """A page opened cold by its link; by default, when its run has ended."""
     app = AppTest.from_file(APP, default_timeout=60)
     for name, value in (link or {}).items():

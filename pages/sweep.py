@@ -1,0 +1,199 @@
+"""Sweep: one model in many formats, by many methods, on many devices: error, bytes, milliseconds."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui import device_speed, state, sweep_jobs
+from pages.ui.chart import show
+from pages.ui.guard import enter_through_router
+from pages.ui.job import NOT_POSSIBLE, engine, refuse, require_choice
+from pages.ui.linked import radio
+from pages.ui.sweep_jobs import SweepState
+from pages.ui.sweep_table import table
+from precision.charts import SweepCost, plot_sweep_costs, plot_sweep_heatmap
+from precision.errors import PrecisionError
+from precision.formats import formats_with
+from precision.models.catalogue import describe
+from precision.names import escape_markdown, for_markdown
+from precision.results import DeviceInfo, MemoryResult, SweepRow
+from precision.spec import Analysis, CastMethod, RunSpec
+from precision.sweep import USUAL_FORMATS, SweepPlan, plan_sweep, sweep_finding
+from precision.units import count_text
+
+_POLL_S = 0.5
+_COSTS: tuple[SweepCost, ...] = ("bytes", "time")
+_METHODS = tuple(method for method in CastMethod if method not in (CastMethod.TO, CastMethod.DYNAMIC))
+HOW_TO_READ = """\
+Every row is a run of its own, the same as on the page Overview: one model, one format, one cast method, one device.
+Runs on one device wait for each other, so that they do not disturb each other's times; each appears as it ends.
+
+- **Usual method**: `.to(dtype)`; for formats with scales, weights and inputs (dynamic). Another method gives a column
+  of its own where it can produce the format.
+- **Bytes, theory**: from the shapes alone, without loading the model: every parameter and buffer in the format, tied
+  ones once, scales included. **Bytes, measured**: of the tensors of the cast model; empty where torch cannot store the
+  format and its values are held in a wider one.
+- **Working memory** is measured: the most that a pass took beyond what was there when it began. On the CPU it is the
+  worker's resident memory, so that a small model's is mostly noise.
+- **Fits** compares the stored bytes, and the working memory once it is measured, with the device's whole memory.
+- **Time** is the median of a pass, in turns with the reference's. Where arithmetic is *simulated*, it is the
+  simulation's and says nothing about hardware that computes in the format; *upcast* computes in float32.
+- **Verdict**: each format is judged against its own rounding floor. *Rounding only* in 4 bits is far from *rounding
+  only* in 16: the SQNR compares formats with each other.
+"""
+
+
+def main() -> None:
+    """Draw the page."""
+    enter_through_router()
+    require_choice()
+    devices = engine().devices()
+    try:
+        base = state.spec(Analysis.COMPARE)
+    except PrecisionError as error:
+        refuse(NOT_POSSIBLE, str(error))
+    heading = st.container()
+    if devices is None:
+        heading.title("Sweep", anchor=False)
+        _await_devices()
+        st.stop()
+    plan = pick_plan(base, devices)
+    state.mirror_choice_in_link()
+    now = sweep_jobs.advance(plan)
+    with heading:
+        header(base, now)
+    controls(plan, now)
+    if now.rows:
+        charts(plan, now.rows)
+    memory = sweep_jobs.memory_of(base)
+    table(base, plan, now.rows, memory, devices)
+    if isinstance(memory, MemoryResult):
+        device_speed.section(memory)
+    with st.expander("How to read this", icon=":material/help:"):
+        st.markdown(HOW_TO_READ)
+    if memory is None:
+        _await_memory(base)
+
+
+@st.fragment(run_every=_POLL_S)
+def _await_devices() -> None:
+    if engine().devices() is not None:
+        st.rerun()
+    if engine().state == "failed":
+        st.error(escape_markdown(engine().reason or "There is no worker."), icon=":material/error:")
+    else:
+        st.info("The worker is starting; this takes a few seconds.", icon=":material/hourglass_top:")
+
+
+def pick_plan(base: RunSpec, devices: tuple[DeviceInfo, ...]) -> SweepPlan:
+    """What to sweep over."""
+    names = [fmt.name for fmt in formats_with(base.dtype)]
+    formats = st.multiselect(
+        "Formats",
+        names,
+        default=[name for name in USUAL_FORMATS if name in names],
+        key="formats",
+        bind="query-params",
+        help="Each is compared with the reference of the sidebar, on the sidebar's model and input.",
+    )
+    left, right = st.columns(2)
+    methods = left.multiselect(
+        "Cast methods besides the usual one",
+        [method.value for method in _METHODS],
+        key="methods",
+        bind="query-params",
+        placeholder="the usual one alone",
+        help="The usual one is .to(dtype), or, for formats with scales, weights and inputs (dynamic).",
+    )
+    here = {device.id: device for device in devices}
+    first = base.device if base.device in here else next(iter(here))
+    chosen = right.multiselect(
+        "Devices",
+        list(here),
+        default=[first],
+        key="devices",
+        bind="query-params",
+        help="Where to run: every device that this server's workers have.",
+    )
+    return _plan(base, formats, [CastMethod(value) for value in methods], [here[name] for name in chosen])
+
+
+def _plan(base: RunSpec, formats: list[str], methods: list[CastMethod], devices: list[DeviceInfo]) -> SweepPlan:
+    usual = plan_sweep(base, formats=formats, devices=devices)
+    others = plan_sweep(base, formats=formats, devices=devices, methods=methods) if methods else SweepPlan((), ())
+    return SweepPlan((*usual.specs, *others.specs), (*usual.skipped, *others.skipped))
+
+
+def header(base: RunSpec, now: SweepState) -> None:
+    """What the sweep found so far, and what it is about."""
+    model = describe(base.model)
+    title = escape_markdown(model.title.removesuffix(" (random weights)"))
+    st.title(f"{title}: {escape_markdown(sweep_finding(now.rows))}" if now.rows else f"{title} in many formats",
+             anchor=False)  # fmt: skip
+    st.caption(f"Every format against {base.reference}: error, bytes and time, each a run of its own.")
+    if model.weights == "random":
+        st.warning("Random weights: speed and memory are real, errors are indicative only.", icon=":material/warning:")
+
+
+def controls(plan: SweepPlan, now: SweepState) -> None:
+    """Run, or how far the runs are, and Cancel."""
+    if not plan.specs:
+        st.info("Choose at least one format and one device that computes in it.", icon=":material/edit:")
+        return
+    if now.ended:
+        missing = len(plan.specs) - len([row for row in now.rows if row.reason is None])
+        measured = len(now.rows)
+        if missing:
+            st.button(
+                f"Run {count_text(missing, 'format') if not measured else f'{missing} more'}",
+                icon=":material/play_arrow:",
+                type="primary",
+                key="run-sweep",
+                on_click=sweep_jobs.start,
+                args=(plan,),
+                help="What was measured before is not run again.",
+            )
+        return
+    _progress(plan, now)
+
+
+@st.fragment(run_every=_POLL_S)
+def _progress(plan: SweepPlan, shown: SweepState) -> None:
+    """Start the next runs and tell how far they are; draw the page anew when one has ended."""
+    now = sweep_jobs.advance(plan, wait=True)
+    if len(now.rows) != len(shown.rows) or now.ended:
+        st.rerun()
+    with st.container(border=True):
+        done = now.asked - now.left
+        st.progress((done + sum(job.fraction for job in now.running)) / now.asked, text=_progress_text(now))
+        st.button(
+            "Cancel",
+            icon=":material/stop_circle:",
+            key="cancel",
+            on_click=sweep_jobs.cancel,
+            help="Stops the runs and frees the devices; what was measured stays.",
+        )
+
+
+def _progress_text(now: SweepState) -> str:
+    running = [
+        f"{for_markdown(job.spec.dtype)} on {for_markdown(job.spec.device)}: {escape_markdown(job.stage)}"
+        for job in now.running
+    ]
+    return " · ".join((f"{now.asked - now.left} of {now.asked}", *running, *([now.held_up] if now.held_up else [])))
+
+
+@st.fragment(run_every=_POLL_S)
+def _await_memory(base: RunSpec) -> None:
+    if sweep_jobs.memory_of(base) is not None:
+        st.rerun()
+
+
+def charts(plan: SweepPlan, rows: tuple[SweepRow, ...]) -> None:
+    """Verdicts side by side, and what each format costs."""
+    show(plot_sweep_heatmap(rows, plan.skipped), key="sweep")
+    cost: SweepCost = radio("Cost", _COSTS, key="cost", help="What the horizontal axis of the dots shows.")
+    show(plot_sweep_costs(rows, cost), key="costs")
+
+
+main()

@@ -1,0 +1,211 @@
+"""Error against cost: what each format saves, and what it loses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import plotly.graph_objects as go
+
+from precision.charts.axes import bytes_axis, log_axis
+from precision.charts.frame import empty_figure, frame
+from precision.charts.palette import OUTLINE, colour_of
+from precision.names import escape_plotly, for_plotly, plain
+from precision.results import SweepRow
+from precision.spec import CastMethod
+from precision.sweep import GOOD_WORDS
+from precision.units import bytes_text, count_text, number_text, seconds_text, share_text
+
+SweepCost = Literal["bytes", "time"]
+
+_KIND = "Dots of the signal-to-noise ratio against the cost, one a run"
+_SYMBOLS = {"native": "circle", "upcast": "diamond", "simulated": "circle-open"}
+"""By how the candidate computed."""
+_NEAR = 0.2
+"""Dots this near, as a share of the drawing, have labels on different sides."""
+_ABOVE_DB = 12.0
+"""How far above the others exact outputs are drawn."""
+
+
+class CostPoint(NamedTuple):
+    """One run."""
+
+    label: str
+    dtype: str
+    execution: str
+    cost: float
+    sqnr_db: float
+    """Infinite where the outputs are exact."""
+    hover: str
+
+
+class SweepCostsInfo(NamedTuple):
+    """What is drawn. `empty` says why there is nothing."""
+
+    cost: SweepCost
+    points: tuple[CostPoint, ...]
+    front: tuple[int, ...]
+    """Indices of the points that no other beats in both, the cheapest first."""
+    reference: float | None
+    """The reference's cost."""
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_sweep_costs(rows: Sequence[SweepRow], cost: SweepCost) -> go.Figure:
+    """SQNR over stored bytes or over the time of a pass; a line joins the runs that no other beats in both.
+
+    Args:
+        rows: runs that have ended; those without an SQNR or a cost are counted in the detail.
+        cost: the horizontal axis.
+    """
+    return _sweep_costs_figure(_sweep_costs_info(rows, cost))
+
+
+def _sweep_costs_info(rows: Sequence[SweepRow], cost: SweepCost) -> SweepCostsInfo:
+    points = [point for row in rows if (point := _point(row, cost)) is not None]
+    if not points:
+        reason = "Runs with an error and a cost appear here as they end."
+        return SweepCostsInfo(cost, (), (), None, "Nothing to weigh yet", "", reason)
+    left_out = len(rows) - len(points)
+    references = sorted(
+        value for row in rows if (value := row.reference_bytes if cost == "bytes" else row.reference_time_s)
+    )
+    reference = references[len(references) // 2] if references else None
+    simulated = cost == "time" and any(point.execution == "simulated" for point in points)
+    details = [
+        "line: no other run is better in both",
+        "hollow: simulated" + (", whose time is not the format's" if simulated else ""),
+        f"{count_text(left_out, 'run')} without a finite error or cost left out" if left_out else "",
+    ]
+    return SweepCostsInfo(
+        cost=cost,
+        points=tuple(points),
+        front=_front(points),
+        reference=reference,
+        title=_finding(rows, cost),
+        detail="; ".join(filter(None, details)),
+        empty=None,
+    )
+
+
+def _point(row: SweepRow, cost: SweepCost) -> CostPoint | None:
+    value = row.stored_bytes if cost == "bytes" else row.time_s
+    if row.sqnr_db is None or row.sqnr_db == -math.inf or math.isnan(row.sqnr_db) or not value:
+        return None
+    method = "" if row.spec.method in (CastMethod.TO, CastMethod.DYNAMIC) else f", {row.spec.method.label}"
+    words = bytes_text(int(value)) if cost == "bytes" else seconds_text(value)
+    estimated = " (estimated)" if cost == "bytes" and row.bytes_are_estimated else ""
+    return CostPoint(
+        label=f"{row.spec.dtype}{method}",
+        dtype=row.spec.dtype,
+        execution=row.execution or "",
+        cost=value,
+        sqnr_db=row.sqnr_db,
+        hover=f"{row.spec.dtype} by {row.spec.method.label} on {plain(row.spec.device)}, {row.execution}: "
+        f"{row.verdict.word}, SQNR {number_text(row.sqnr_db)} dB, {words}{estimated}",
+    )
+
+
+def _front(points: Sequence[CostPoint]) -> tuple[int, ...]:
+    front, best = [], -math.inf
+    for at in sorted(range(len(points)), key=lambda at: (points[at].cost, -points[at].sqnr_db)):
+        if points[at].sqnr_db > best:
+            front.append(at)
+            best = points[at].sqnr_db
+    return tuple(front)
+
+
+def _finding(rows: Sequence[SweepRow], cost: SweepCost) -> str:
+    good = [row for row in rows if row.verdict.word in GOOD_WORDS]
+    if cost == "bytes":
+        small = [row for row in good if row.stored_bytes and row.reference_bytes]
+        if not small:
+            return "No format here keeps to rounding"
+        best = min(small, key=lambda row: row.stored_bytes or 0)
+        share = share_text((best.stored_bytes or 0) / (best.reference_bytes or 1))
+        return f"{best.spec.dtype}, {best.verdict.word}, takes {share} of the reference's bytes"
+    timed = [row for row in good if row.time_s and row.execution == "native"]
+    if not timed:
+        return "No format that computes here keeps to rounding"
+    best = min(timed, key=lambda row: row.time_s or 0.0)
+    return f"{best.spec.dtype}, {best.verdict.word}, takes {seconds_text(best.time_s or 0.0)}"
+
+
+def _sweep_costs_figure(info: SweepCostsInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    finite = [point.sqnr_db for point in info.points if not math.isinf(point.sqnr_db)]
+    top = (max(finite) if finite else 0.0) + _ABOVE_DB
+    heights = [top if math.isinf(point.sqnr_db) else point.sqnr_db for point in info.points]
+    figure = go.Figure()
+    if len(info.front) > 1:
+        figure.add_scatter(
+            x=[info.points[at].cost for at in info.front],
+            y=[heights[at] for at in info.front],
+            mode="lines",
+            line={"color": OUTLINE, "width": 1, "dash": "dot"},
+            hoverinfo="skip",
+        )
+    figure.add_scatter(
+        x=[point.cost for point in info.points],
+        y=heights,
+        mode="markers+text",
+        text=[for_plotly(point.label) + (" (exact)" if math.isinf(point.sqnr_db) else "") for point in info.points],
+        textposition=_positions(info.points, heights, logarithmic=info.cost == "time"),
+        textfont={"size": 10},
+        marker={
+            "color": [colour_of(point.dtype) for point in info.points],
+            "symbol": [_SYMBOLS.get(point.execution, "circle") for point in info.points],
+            "size": 11,
+            "line": {"color": [colour_of(point.dtype) if point.execution == "simulated" else OUTLINE
+                               for point in info.points], "width": 2},
+        },
+        customdata=[escape_plotly(point.hover) for point in info.points],
+        hovertemplate="%{customdata}<extra></extra>",
+        cliponaxis=False,
+    )  # fmt: skip
+    if info.reference is not None:
+        figure.add_vline(x=info.reference, line={"color": OUTLINE, "width": 1, "dash": "dash"})
+        figure.add_annotation(
+            x=math.log10(info.reference) if info.cost == "time" else info.reference,
+            y=1, yref="paper", yanchor="bottom", text="reference", showarrow=False, font={"size": 10},
+        )  # fmt: skip
+    low = min([*finite, 0.0])
+    figure.update_layout(
+        xaxis=_cost_axis(info),
+        yaxis={"title": "SQNR (dB)", "range": [low - 6, top + 6]},
+        showlegend=False,
+    )
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360)
+
+
+def _positions(points: Sequence[CostPoint], heights: Sequence[float], *, logarithmic: bool) -> list[str]:
+    """Where each label stands: left of its dot where another dot is near on its right; apart from a neighbour's."""
+    costs = [math.log(point.cost) if logarithmic else point.cost for point in points]
+    width, height = (max(values) - min(values) or 1.0 for values in (costs, heights))
+    places: list[str] = []
+    for at in range(len(points)):
+        near = [
+            other
+            for other in range(len(points))
+            if other != at
+            and abs(costs[other] - costs[at]) < _NEAR * width
+            and abs(heights[other] - heights[at]) < _NEAR * height / 2
+        ]
+        side = "left" if any(costs[other] > costs[at] for other in near) else "right"
+        beside = [other for other in near if abs(heights[other] - heights[at]) < _NEAR * height / 4]
+        upper = all(heights[at] >= heights[other] for other in beside)
+        level = "middle" if not beside else "top" if upper else "bottom"
+        places.append(f"{level} {side}")
+    return places
+
+
+def _cost_axis(info: SweepCostsInfo) -> dict[str, object]:
+    costs = [point.cost for point in info.points] + ([info.reference] if info.reference else [])
+    if info.cost == "bytes":
+        return {"title": "Stored bytes", **bytes_axis(int(max(costs)))}
+    axis = log_axis(min(costs), max(costs), margin_decades=0.15)
+    return {"title": "Time of one pass", **axis, "ticktext": [seconds_text(tick) for tick in axis["tickvals"]]}

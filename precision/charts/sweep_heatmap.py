@@ -1,0 +1,178 @@
+"""Which format keeps how much of the signal, by device and method: the verdict in every cell, its colour the SQNR."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from precision.charts.axes import colour_axis
+from precision.charts.frame import empty_figure, frame
+from precision.charts.palette import MIXED, SEQUENTIAL, text_on
+from precision.names import escape_plotly, for_plotly, plain
+from precision.results import SkippedRun, SweepRow
+from precision.spec import CastMethod
+from precision.sweep import sweep_finding
+from precision.units import number_text
+
+_KIND = "Table of verdicts, formats down, devices and methods across"
+_ROW_PX = 34
+_WHY = 200
+"""Characters of a reason in a hover text."""
+_LOWEST_DB, _HIGHEST_DB = 0.0, 100.0
+"""Beyond these the colour does not change; exact outputs are infinitely good."""
+_USUAL = (CastMethod.TO, CastMethod.DYNAMIC)
+"""No format has both, so they share a column."""
+
+
+class SweepCell(NamedTuple):
+    """One run: where it is drawn, what is written, and its signal-to-noise ratio where it has one."""
+
+    format: str
+    column: str
+    words: str
+    sqnr_db: float | None
+    hover: str
+
+
+class SweepHeatmapInfo(NamedTuple):
+    """What is drawn. `empty` says why there is nothing."""
+
+    formats: tuple[str, ...]
+    columns: tuple[str, ...]
+    cells: tuple[SweepCell, ...]
+    title: str
+    empty: str | None
+
+
+def plot_sweep_heatmap(rows: Sequence[SweepRow], skipped: Sequence[SkippedRun] = ()) -> go.Figure:
+    """A cell for every run: the verdict's word on a colour that is its SQNR in decibels.
+
+    Args:
+        rows: runs that have ended.
+        skipped: combinations that are not possible, shown without a colour.
+    """
+    return _sweep_heatmap_figure(_sweep_heatmap_info(rows, skipped))
+
+
+def _sweep_heatmap_info(rows: Sequence[SweepRow], skipped: Sequence[SkippedRun]) -> SweepHeatmapInfo:
+    if not rows:
+        return SweepHeatmapInfo((), (), (), "No run has ended yet", "Verdicts appear here as the runs end.")
+    cells = (
+        *(_cell(row) for row in rows),
+        *(
+            SweepCell(
+                each.dtype, _column(each.device, each.method), "not possible", None, plain(each.reason, limit=_WHY)
+            )
+            for each in skipped
+        ),
+    )
+    finding = sweep_finding(rows)
+    return SweepHeatmapInfo(
+        formats=tuple(dict.fromkeys(cell.format for cell in cells)),
+        columns=tuple(dict.fromkeys(cell.column for cell in cells)),
+        cells=cells,
+        title=finding[0].upper() + finding[1:],
+        empty=None,
+    )
+
+
+def _cell(row: SweepRow) -> SweepCell:
+    column = _column(row.spec.device, row.spec.method)
+    if row.verdict.word == "not measured":
+        return SweepCell(row.spec.dtype, column, "not measured", None, plain(row.verdict.sentence, limit=_WHY))
+    measured = "" if row.sqnr_db is None else f" · {_db_text(row.sqnr_db)}"
+    return SweepCell(row.spec.dtype, column, f"{row.verdict.word}{measured}", row.sqnr_db, row.verdict.sentence)
+
+
+def _column(device: str, method: CastMethod) -> str:
+    return plain(device) if method in _USUAL else f"{plain(device)} · {method.label}"
+
+
+def _db_text(sqnr_db: float) -> str:
+    return f"{sqnr_db:.1f} dB" if math.isfinite(sqnr_db) else f"{number_text(sqnr_db)} dB"
+
+
+def _sweep_heatmap_figure(info: SweepHeatmapInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    places = [(info.columns.index(cell.column), info.formats.index(cell.format)) for cell in info.cells]
+    colours = np.full((len(info.formats), len(info.columns)), np.nan, dtype=np.float32)
+    hovers = [["" for _ in info.columns] for _ in info.formats]
+    for cell, (x, y) in zip(info.cells, places, strict=True):
+        if cell.sqnr_db is not None:
+            colours[y, x] = _clipped(cell.sqnr_db)
+        hovers[y][x] = escape_plotly(f"{cell.format} on {cell.column}: {cell.hover}")
+    figure = go.Figure()
+    figure.add_heatmap(
+        x=list(range(len(info.columns))),
+        y=list(range(len(info.formats))),
+        z=colours,
+        coloraxis="coloraxis",
+        xgap=2,
+        ygap=2,
+        customdata=hovers,
+        hovertemplate="%{customdata}<extra></extra>",
+        hoverongaps=False,
+    )
+    for on_colour in (True, False):
+        shown = [at for at, cell in enumerate(info.cells) if (cell.sqnr_db is not None) is on_colour]
+        if shown:
+            # Without a colour below them, letters take that of the page's theme.
+            ink = {"color": [text_on(_colour(info.cells[at].sqnr_db)) for at in shown]} if on_colour else {}
+            figure.add_scatter(
+                x=[places[at][0] for at in shown],
+                y=[places[at][1] for at in shown],
+                mode="text",
+                text=[escape_plotly(info.cells[at].words) for at in shown],
+                textfont={"size": 11, **ink},
+                hoverinfo="skip",
+            )
+    ticks = [0, 20, 40, 60, 80, 100]
+    figure.update_layout(
+        coloraxis=colour_axis(
+            _LOWEST_DB, _HIGHEST_DB, ticks=ticks, texts=["≤ 0 dB", *(f"{tick}" for tick in ticks[1:-1]), "≥ 100 dB"]
+        ),
+        xaxis={
+            "tickvals": list(range(len(info.columns))),
+            "ticktext": [for_plotly(column) for column in info.columns],
+            "side": "bottom",
+            "range": [-0.5, len(info.columns) - 0.5],
+            "showgrid": False,
+            "zeroline": False,
+        },
+        yaxis={
+            "tickvals": list(range(len(info.formats))),
+            "ticktext": [for_plotly(name) for name in info.formats],
+            "range": [len(info.formats) - 0.5, -0.5],
+            "showgrid": False,
+            "zeroline": False,
+        },
+        showlegend=False,
+    )
+    return frame(
+        figure,
+        kind=_KIND,
+        title=info.title,
+        detail="the verdict of every run; its colour is the signal-to-noise ratio (SQNR)",
+        plot_height=max(_ROW_PX * len(info.formats), 48),
+        footer=76,
+    )
+
+
+def _clipped(sqnr_db: float) -> float:
+    return min(max(sqnr_db, _LOWEST_DB), _HIGHEST_DB)
+
+
+def _colour(sqnr_db: float | None) -> str:
+    """The colour of the axis there, as `#RRGGBB`."""
+    if sqnr_db is None:
+        return MIXED
+    place = (_clipped(sqnr_db) - _LOWEST_DB) / (_HIGHEST_DB - _LOWEST_DB) * (len(SEQUENTIAL) - 1)
+    at = min(int(place), len(SEQUENTIAL) - 2)
+    below, above = ([int(colour[start : start + 2], 16) for start in (1, 3, 5)] for colour in SEQUENTIAL[at : at + 2])
+    mixed = (round(low + (high - low) * (place - at)) for low, high in zip(below, above, strict=True))
+    return "#" + "".join(f"{channel:02X}" for channel in mixed)

@@ -1,0 +1,58 @@
+"""A model's bytes in every format and the devices that they fit, and a device's measured speed, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from precision.cli.heading import paragraphs, warnings_text
+from precision.cli.tables import columns
+from precision.device_words import speed_text
+from precision.names import plain
+from precision.results import DeviceInfo, DeviceSpeedResult, MemoryResult
+from precision.sweep import fits_text
+from precision.units import bytes_text, count_text, seconds_text
+
+
+def memory_text(result: MemoryResult, devices: Sequence[DeviceInfo]) -> str:
+    """A line for every format: bytes by theory, and whether each device's memory holds them."""
+    memory = result.memory
+    whole = ("unknown" if device.memory_bytes is None else bytes_text(device.memory_bytes) for device in devices)
+    fits = [f"FITS {device.id} ({size})" for device, size in zip(devices, whole, strict=True)]
+    rows = [
+        [
+            each.format,
+            bytes_text(each.stored_bytes),
+            f"{each.stored_bytes:,}",
+            *(fits_text(each.stored_bytes, None, device.memory_bytes) for device in devices),
+        ]
+        for each in memory.formats
+    ]
+    return paragraphs(
+        f"{plain(result.model.title, limit=None)}: {count_text(memory.parameters, 'parameter')}, "
+        f"{bytes_text(memory.reference_bytes)} in float32",
+        columns([["FORMAT", "STORED", "BYTES", *fits], *rows]),
+        "By theory, from shapes alone: parameters and buffers, tied ones once, scales included. What a pass takes "
+        "beyond them is measured by `sweep`.",
+    )
+
+
+def speed_rows_text(result: DeviceSpeedResult) -> str:
+    """A line for every operator and dtype: time, float32's time, and what the ratio says."""
+    rows = [
+        [
+            row.operator,
+            row.dtype,
+            row.size,
+            "" if row.median_s is None else seconds_text(row.median_s),
+            "" if row.float32_median_s is None else seconds_text(row.float32_median_s),
+            plain(speed_text(row), limit=None),
+        ]
+        for row in result.operators
+    ]
+    environment = result.environment
+    return paragraphs(
+        f"{result.device.id}: {plain(result.device.name)}, {environment.threads} threads, "
+        f"{environment.cpu_capability}, torch {environment.torch}",
+        warnings_text(*result.warnings),
+        columns([["OPERATOR", "DTYPE", "SIZE", "TIME", "FLOAT32", "AGAINST FLOAT32"], *rows]),
+    )

@@ -1,0 +1,68 @@
+"""What a device's measured speed says of a format, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from precision.results import DeviceSpeedResult, OperatorSpeed
+
+_UNSTEADY = 3.0
+"""Upper over lower quartile of the rounds' ratios, above which they say nothing: something else disturbed them."""
+
+
+def is_slower(row: OperatorSpeed) -> bool:
+    """Whether the dtype was slower than float32 in three rounds of four; False where nothing can be told."""
+    return _is_steady(row) and (row.ratio_low or 0.0) > 1
+
+
+def is_faster(row: OperatorSpeed) -> bool:
+    """Whether it was faster in three rounds of four; False where nothing can be told."""
+    return _is_steady(row) and (row.ratio_high or math.inf) < 1
+
+
+def _is_steady(row: OperatorSpeed) -> bool:
+    """Whether the rounds agree; False where it was not measured."""
+    return row.ratio_low is not None and row.ratio_high is not None and row.ratio_high <= _UNSTEADY * row.ratio_low
+
+
+def slower_here(speed: DeviceSpeedResult, dtype: str) -> str | None:
+    """The sentence that warns of a format slower than float32 on this device; None where no product is.
+
+    Matrix products and convolutions decide, where almost all time goes; the slowest of them is named.
+    """
+    slow = [row for row in _of(speed, dtype) if row.operator in ("matmul", "conv2d") and is_slower(row)]
+    if not slow:
+        return None
+    worst = max(slow, key=lambda row: row.ratio or 0.0)
+    kind = speed.device.id.rsplit("/", 1)[-1].partition(":")[0]
+    place = "this CPU" if kind == "cpu" else "this device"
+    return (
+        f"{dtype} is {times_text(worst.ratio or 0.0)} slower than float32 on {place} in a {worst.operator} of "
+        f"{worst.size} (measured; middle half of {worst.rounds} rounds: {times_text(worst.ratio_low or 0.0)} to "
+        f"{times_text(worst.ratio_high or 0.0)})."
+    )
+
+
+def speed_text(row: OperatorSpeed) -> str:
+    """One operator's speed against float32's, or why there is none."""
+    if row.reason is not None or row.ratio is None:
+        return row.reason or "not measured"
+    if is_slower(row):
+        return f"{times_text(row.ratio)} slower"
+    if is_faster(row):
+        return f"{times_text(1 / row.ratio)} faster"
+    return "not told apart"
+
+
+def times_text(ratio: float) -> str:
+    """A ratio.
+
+    >>> times_text(1.234), times_text(3.46), times_text(19.4)
+    ('1.23 ×', '3.5 ×', '19 ×')
+    """
+    return f"{ratio:.2f} ×" if ratio < 1.995 else f"{ratio:.1f} ×" if ratio < 9.95 else f"{ratio:.0f} ×"
+
+
+def _of(speed: DeviceSpeedResult, dtype: str) -> Iterable[OperatorSpeed]:
+    return (row for row in speed.operators if row.dtype == dtype)

@@ -1,0 +1,50 @@
+"""One model in many formats: a row of the most telling numbers for each run."""
+
+from __future__ import annotations
+
+from precision.results.base import Result
+from precision.results.comparison import Verdict
+from precision.results.run import ExecutionLabel
+from precision.spec import CastMethod, RunSpec
+
+
+class SweepRow(Result):
+    """One format by one method on one device; None where it was not measured (see `reason`)."""
+
+    spec: RunSpec
+    execution: ExecutionLabel | None
+    verdict: Verdict
+    sqnr_db: float | None
+    mean_abs_error: float | None
+    max_abs_error: float | None
+    stored_bytes: int | None
+    """Of the candidate; what it would take in the format, where that cannot be stored."""
+    bytes_are_estimated: bool
+    reference_bytes: int | None
+    working_bytes: int | None
+    """Measured: the most that a pass took beyond what is stored."""
+    time_s: float | None
+    """Median of a pass; of the simulation, where arithmetic is simulated."""
+    reference_time_s: float | None
+    speed: str
+    """In words, such as "2.0 × faster than"."""
+    samples_per_s: float | None
+    """Samples of the input's first dimension over `time_s`."""
+    reason: str | None
+    """Why the run stopped early; None where it did not."""
+
+
+class SkippedRun(Result):
+    """A combination that is not possible, with the reason."""
+
+    dtype: str
+    method: CastMethod
+    device: str
+    reason: str
+
+
+class SweepResult(Result):
+    """A whole sweep."""
+
+    rows: tuple[SweepRow, ...]
+    skipped: tuple[SkippedRun, ...]

@@ -1,0 +1,107 @@
+"""The charts of a sweep, from every odd row."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+
+from precision.charts.frame import alt_text
+from precision.charts.sweep_costs import SweepCost, _front, _sweep_costs_info, plot_sweep_costs
+from precision.charts.sweep_heatmap import _colour, _sweep_heatmap_info, plot_sweep_heatmap
+from precision.results import SkippedRun, SweepRow, Verdict
+from precision.spec import CastMethod, RunSpec
+from precision.sweep import failed_row
+from tests.charts.odd_results import HOSTILE_NAME
+
+OWN_TAGS = re.compile(r"</?(br|b|sup|extra)/?>")
+
+
+def row(
+    dtype: str = "bfloat16", *, sqnr_db: float | None = 45.0, size: int = 100, time_s: float | None = 1e-3,
+    word: str = "rounding only", execution: str = "native", **settings: object,
+) -> SweepRow:  # fmt: skip
+    spec = RunSpec.parse({"dtype": dtype, **settings})
+    return failed_row(spec, "").model_copy(
+        update={
+            "verdict": Verdict.model_validate({"word": word, "sentence": "A sentence.", "rule": ""}),
+            "execution": execution,
+            "sqnr_db": sqnr_db,
+            "stored_bytes": size,
+            "reference_bytes": 400,
+            "time_s": time_s,
+            "reference_time_s": 2e-3,
+            "reason": None,
+        }
+    )
+
+
+SWEEPS = {
+    "nothing": [],
+    "one": [row()],
+    "exact": [row(sqnr_db=math.inf, word="exact")],
+    "zero reference": [row(sqnr_db=-math.inf, word="broken")],
+    "failed": [failed_row(RunSpec(), "it did not run")],
+    "negative": [row(sqnr_db=-20.0, word="broken"), row("int8", sqnr_db=200.0, size=50, execution="simulated")],
+    "hostile": [row(device=HOSTILE_NAME), failed_row(RunSpec(dtype="int8", device=HOSTILE_NAME), HOSTILE_NAME)],
+    "many": [row(dtype, size=size) for size, dtype in enumerate(("float16", "int8", "int4", "nvfp4", "e5m7"), 1)],
+    "no time": [row(time_s=None), row("int8", time_s=0.0)],
+}
+SKIPPED = (SkippedRun(dtype="int8", method=CastMethod.AUTOCAST, device=HOSTILE_NAME, reason=HOSTILE_NAME),)
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_sweep_is_drawn(name: str) -> None:
+    costs: tuple[SweepCost, ...] = ("bytes", "time")
+    figures = [plot_sweep_heatmap(SWEEPS[name], SKIPPED), *(plot_sweep_costs(SWEEPS[name], cost) for cost in costs)]
+    for figure in figures:
+        assert alt_text(figure)
+        drawn = OWN_TAGS.sub("", str(figure.to_json()).encode().decode("unicode_escape"))
+        assert "<" not in drawn
+        assert "NaN" not in str(figure.layout.to_plotly_json())
+
+
+def test_a_cell_for_every_run_and_every_impossible_one() -> None:
+    info = _sweep_heatmap_info([row(), row(method="autocast")], SKIPPED)
+    assert info.formats == ("bfloat16", "int8")
+    assert info.columns[:2] == ("cpu", "cpu · autocast")
+    assert [cell.words for cell in info.cells] == [
+        "rounding only · 45.0 dB",
+        "rounding only · 45.0 dB",
+        "not possible",
+    ]
+
+
+def test_colours_run_from_end_to_end() -> None:
+    assert (_colour(-5.0), _colour(0.0), _colour(1e9), _colour(math.inf)) == (*("#666970",) * 2, *("#FEE838",) * 2)
+
+
+def test_the_front_holds_what_no_other_run_beats() -> None:
+    rows = [
+        row("float16", sqnr_db=60.0, size=200),
+        row("bfloat16", sqnr_db=40.0, size=200),
+        row("int8", sqnr_db=50.0, size=100, execution="simulated"),
+        row("int4", sqnr_db=20.0, size=50, execution="simulated"),
+        row("nvfp4", sqnr_db=15.0, size=60, execution="simulated"),
+    ]
+    info = _sweep_costs_info(rows, "bytes")
+    assert [info.points[at].dtype for at in info.front] == ["int4", "int8", "float16"]
+    assert info.reference == 400
+    assert info.title == "int4, rounding only, takes 12.5 % of the reference's bytes"
+    brute = {
+        at for at, one in enumerate(rows)
+        if not any(
+            (other.stored_bytes, -(other.sqnr_db or 0)) != (one.stored_bytes, -(one.sqnr_db or 0))
+            and (other.stored_bytes or 0) <= (one.stored_bytes or 0)
+            and (other.sqnr_db or 0) >= (one.sqnr_db or 0)
+            for other in rows
+        )
+    }  # fmt: skip
+    assert set(_front(info.points)) == brute
+
+
+def test_a_simulations_time_is_no_finding() -> None:
+    info = _sweep_costs_info([row(time_s=2e-3), row("int8", time_s=1e-6, execution="simulated")], "time")
+    assert info.title == "bfloat16, rounding only, takes 2.00 ms"
+    assert "whose time is not the format's" in info.detail

@@ -1,0 +1,111 @@
+"""The page Sweep: bytes before anything runs, a row for every run, each a job that other pages know."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.ui.job import engine
+from precision.engine import Engine
+from tests.pages.conftest import PATIENCE_S, opened
+
+pytestmark = pytest.mark.usefixtures("running_engine")
+PAGE = "pages/sweep.py"
+LINK: dict[str, str | list[str]] = {"model": "linear-5-10", "formats": ["bfloat16", "int8"]}
+
+
+def sweep_of(app: AppTest) -> list[dict[str, object]]:
+    return [
+        dict(zip(map(str, app.dataframe[0].value.columns), row, strict=True))
+        for row in app.dataframe[0].value.to_numpy().tolist()
+    ]
+
+
+def counted(app: AppTest) -> AppTest:
+    """The page once bytes are known; AppTest has no browser that would ask again."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not app.dataframe or app.dataframe[0].value["bytes, theory"].isna().any():
+        assert time.monotonic() < deadline
+        app.run()
+    return app
+
+
+def ended(app: AppTest) -> AppTest:
+    deadline = time.monotonic() + PATIENCE_S
+    while any(button.key == "cancel" for button in app.button):
+        assert time.monotonic() < deadline
+        app.run()
+    return app
+
+
+def test_bytes_are_known_before_anything_runs() -> None:
+    app = counted(opened(PAGE, {"model": "tinynet"}))
+    assert not app.exception
+    assert not app.error
+    rows = sweep_of(app)
+    assert {row["verdict"] for row in rows} == {"not run yet"}
+    assert next(row for row in rows if row["format"] == "float16")["bytes, theory"] == 60
+    assert all(str(row["fits this device"]).startswith("yes") for row in rows)
+
+
+def test_every_format_is_run_and_its_row_is_that_of_its_overview() -> None:
+    app = counted(opened(PAGE, LINK))
+    before = sweep_of(app)
+    assert [row["format"] for row in before] == ["bfloat16", "int8"]
+    ended(app.button(key="run-sweep").click().run())
+    assert not app.exception
+    rows = sweep_of(app)
+    assert all(row["verdict"] not in ("not run yet", "not measured") for row in rows)
+    assert rows[0]["bytes, theory"] == rows[0]["bytes, measured"]
+    assert len(app.get("plotly_chart")) == 2
+    assert "of 2 formats" in app.title[0].value or "no format" in app.title[0].value
+    link = str(rows[0]["page"]).removeprefix("./?")
+    overview = opened(link=dict(part.split("=", 1) for part in link.split("&")))
+    assert overview.session_state["jobs"]["compare"] in link
+    assert "bfloat16" in overview.title[0].value
+
+
+def test_what_is_not_possible_says_why() -> None:
+    app = counted_or_skipped(
+        opened(PAGE, {"model": "linear-5-10", "formats": ["int8", "float16"], "methods": "autocast"})
+    )
+    impossible = [row for row in sweep_of(app) if row["verdict"] == "not possible"]
+    assert [(row["format"], row["method"]) for row in impossible] == [("int8", "autocast")]
+    assert "gives bfloat16 or float16, not int8" in str(impossible[0]["why"])
+
+
+def counted_or_skipped(app: AppTest) -> AppTest:
+    deadline = time.monotonic() + PATIENCE_S
+    while not app.dataframe:
+        assert time.monotonic() < deadline
+        app.run()
+    return app
+
+
+def test_cancelled_runs_are_not_begun_again(running_engine: Engine) -> None:
+    link: dict[str, str | list[str]] = {
+        "model": "bert-tiny",
+        "batch": "512",
+        "length": "256",
+        "formats": ["float16", "bfloat16", "int8"],
+    }
+    app = opened(PAGE, link)
+    app.button(key="run-sweep").click().run()
+    assert any(button.key == "cancel" for button in app.button)
+    app.button(key="cancel").click().run()
+    assert not app.exception
+    for job in app.session_state["sweep_jobs"].values():
+        running_engine.wait(job, timeout_s=PATIENCE_S)
+    app.run()
+    assert {engine().job(job).status for job in app.session_state["sweep_jobs"].values()} <= {"cancelled", "done"}
+    assert "run-sweep" in [button.key for button in app.button]
+
+
+def test_without_a_format_there_is_nothing_to_run() -> None:
+    app = opened(PAGE, {"model": "linear-5-10"})
+    app.multiselect(key="formats").set_value([]).run()
+    assert not app.exception
+    assert "run-sweep" not in [button.key for button in app.button]
+    assert "at least one format" in app.info[0].value
