@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from pages.ui import device_speed, downloads, frame
+from pages.ui import decisions, device_speed, downloads, frame
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
@@ -32,6 +32,11 @@ The same input goes through the model twice: in the **reference** precision and 
 The verdict compares the error of the outputs with two floors: the **rounding floor**, the error of merely rounding
 the reference's outputs to the format, and the **repeat floor**, the difference between two runs of the reference.
 An error near the rounding floor is as good as the format can be; a larger one was added by the layers.
+**Against float64**, the errors of both tell how much of the difference is the reference's own.
+
+Where the outputs are class scores, a **flip** is a sample whose largest score belongs to another class than in the
+reference. One flip is a changed decision. None in few samples proves little: the interval says how many of all such
+samples may flip, and a verdict is *uncertain* where an error is more than rounding and too few samples were seen.
 
 Bytes are those of the real tensors (parameters, buffers, plain attributes; tied ones once). A format that no dtype
 stores is held in a wider one; what it would take is estimated beside. Times are medians measured
@@ -49,11 +54,14 @@ def main() -> None:
     """Draw the page."""
     enter_through_router()
     result = current_result(CompareResult)
-    verdict = judge(result)
-    frame.header(f"{frame.model_name(result)} in {result.spec.dtype}: {verdict.word}", result)
-    if result.comparison:
-        verdict_box(verdict)
-    device_speed.banner(result)
+    top = st.container()
+    verdict = judge(result, decisions.pick_yardsticks() if result.comparison else None)
+    with top:
+        frame.header(f"{frame.model_name(result)} in {result.spec.dtype}: {verdict.word}", result)
+        if result.comparison:
+            verdict_box(verdict)
+            decisions.truth_line(result.comparison)
+        device_speed.banner(result)
     four_numbers(result)
     real_kernels(result)
     if result.comparison and result.comparison.outputs:
@@ -66,6 +74,7 @@ def main() -> None:
             show(values, key="side-by-side")
         with right:
             show(errors, key="absolute-error")
+        decisions.decisions(output, result)
         side_by_side(output, result)
         for note in result.comparison.notes:
             st.caption(escape_markdown(note))

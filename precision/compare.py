@@ -11,6 +11,7 @@ from precision.casting.audit import audit
 from precision.casting.methods import CastModel
 from precision.cost import time_side_by_side
 from precision.errors import ForwardError
+from precision.float64_truth import float64_truth
 from precision.kernel_check import check_on_real_kernel
 from precision.metrics.comparison import compare_outputs
 from precision.preparation import Prepared, failure_of, module_progress, prepare
@@ -85,8 +86,10 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
             output, candidate_s = _forward(run, run.candidate, stage, 0.5, 0.65)
         stage = "Comparing the outputs"
         run.progress.step(stage, 0.65)
-        comparison = compare_outputs(reference=first, candidate=output, repeat=second, fmt=run.spec.format)
-        del first, second
+        comparison = compare_outputs(
+            reference=first, candidate=output, repeat=second, fmt=run.spec.format, labels=run.loaded.labels
+        )
+        del second
         result = result.model_copy(
             update={
                 "comparison": comparison,
@@ -99,6 +102,9 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
             }
         )
         run.progress.partial(result)
+        truth = float64_truth(run, reference=first, candidate=output, reference_s=reference_s, start=0.66, end=0.68)
+        del first
+        result = result.model_copy(update={"comparison": comparison.model_copy(update={"truth": truth})})
         if result.execution.label == "simulated":
             checked = check_on_real_kernel(run, output, start=0.68, end=0.75)
             result = result.model_copy(update={"real_kernels": checked})

@@ -10,10 +10,10 @@ from precision.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class MetricDefinition:
-    """One field of `ErrorMetrics`: how it is called, measured and judged."""
+    """One field of `ErrorMetrics`, or one number of what outputs decide: how it is called, measured and judged."""
 
     name: str
-    """The field."""
+    """The field; of what outputs decide, the property of the result that has it."""
     label: str
     unit: str
     """Empty for plain ratios and scores."""
@@ -241,6 +241,66 @@ METRICS: tuple[MetricDefinition, ...] = (
 )
 """In the order of a table: sizes of the error first, counts last."""
 
+_SOFTMAX = "Probabilities are the softmax of the scores, in float64."
+
+DECISION_METRICS: tuple[MetricDefinition, ...] = (
+    _metric(
+        "top1_agreement",
+        "Top-1 agreement",
+        definition="Share of the samples whose class of the largest score is the same in both, with its 95 % interval "
+        "(Wilson). Of equal scores the first counts as the largest, in both.",
+        higher_is_better=True,
+    ),
+    _metric(
+        "flips",
+        "Flips",
+        unit="samples",
+        definition="Samples whose class of the largest score is another in the candidate.",
+    ),
+    _metric(
+        "mean_kl",
+        "Mean KL divergence",
+        unit="nats",
+        definition="Mean over the samples, plus or minus its standard error, of the sum of p · (ln p - ln q) over the "
+        f"classes, where p and q are the probabilities of reference and candidate. 0 where they are equal. {_SOFTMAX}",
+    ),
+    _metric(
+        "p99_kl",
+        "99th percentile of the KL divergence",
+        unit="nats",
+        definition="99 % of the samples have at most this KL divergence.",
+    ),
+    _metric(
+        "mean_delta_p",
+        "Mean delta-p",
+        definition="Change of the top-1 probability: mean over the samples, plus or minus its standard error, of the "
+        "candidate's less the reference's probability of the reference's class of the largest score. Below 0, the "
+        f"candidate is less sure. {_SOFTMAX}",
+        higher_is_better=None,
+    ),
+    _metric(
+        "candidate_accuracy",
+        "Accuracy",
+        definition="Share of the samples whose class of the largest score is the true one, in the candidate. Only "
+        "measured where the input comes with true classes.",
+        higher_is_better=True,
+    ),
+    _metric(
+        "neighbour_agreement",
+        "Nearest-neighbour agreement",
+        definition="Of an output of one vector a sample: share of the samples whose nearest other sample, by cosine "
+        "similarity, is the same in both, with its 95 % interval (Wilson). Not measured of fewer than three samples.",
+        higher_is_better=True,
+    ),
+    _metric(
+        "mean_cosine",
+        "Mean cosine similarity of samples",
+        definition="Mean over the samples of the cosine similarity of the candidate's vector with the reference's.",
+        higher_is_better=True,
+    ),
+)
+"""What outputs decide; thresholds take the worst output."""
+
 TERMS: tuple[Term, ...] = (
     Term(
         word="reference",
@@ -276,6 +336,21 @@ TERMS: tuple[Term, ...] = (
         word="repeat floor",
         definition="The difference between two runs of the reference that should be equal: the noise that is there "
         "without any cast.",
+    ),
+    Term(
+        word="float64 truth",
+        definition="The same model run once more in float64. The errors of reference and candidate against it tell "
+        "how much of their difference is the reference's own.",
+    ),
+    Term(
+        word="margin",
+        definition="By how much a sample's largest score, or probability, exceeds the second in the reference. The "
+        "smaller it is, the smaller an error makes another class the first.",
+    ),
+    Term(
+        word="Wilson interval",
+        definition="The 95 % interval of a share that was counted in some samples: where the share among all such "
+        "samples may lie. With no flip in 73 samples, up to 5 % may flip.",
     ),
     Term(
         word="finite pair",
@@ -364,12 +439,12 @@ TERMS: tuple[Term, ...] = (
     ),
 )
 
-_METRIC_BY_NAME = {metric.name: metric for metric in METRICS}
+_METRIC_BY_NAME = {metric.name: metric for metric in (*METRICS, *DECISION_METRICS)}
 _TERM_BY_WORD = {term.word: term for term in TERMS}
 
 
 def metric_named(name: str) -> MetricDefinition:
-    """The definition of that field of `ErrorMetrics`.
+    """The definition of that field of `ErrorMetrics`, or of that number of what outputs decide.
 
     Raises:
         InputError: no such metric; the message names near ones, or all.

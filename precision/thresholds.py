@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from precision.errors import InputError
-from precision.glossary import metric_named
+from precision.glossary import DECISION_METRICS, metric_named
 from precision.results import Comparison, ErrorMetrics
 
 
@@ -16,7 +16,7 @@ class Threshold:
     """The worst value of one metric that still passes; of a signed metric, the largest magnitude."""
 
     metric: str
-    """A field of `ErrorMetrics`."""
+    """A field of `ErrorMetrics`, or the name of one of `DECISION_METRICS`."""
     value: float
     higher_is_better: bool
 
@@ -25,7 +25,10 @@ class Threshold:
 
         A metric that was not measured is a violation, and so is a NaN.
         """
-        measured = getattr(metrics, self.metric)
+        return self.violation_of(getattr(metrics, self.metric))
+
+    def violation_of(self, measured: float | None) -> str | None:
+        """What is wrong with the metric's value, as `violation`."""
         if measured is None:
             return f"{self.metric} was not measured, so its limit {self.value:g} cannot be checked."
         judged = abs(measured) if metric_named(self.metric).higher_is_better is None else measured
@@ -57,7 +60,24 @@ def violations(comparison: Comparison, thresholds: Sequence[Threshold]) -> tuple
         for output in comparison.outputs
         if output.differs_as_integer and metrics.mean_abs_error is not None
     ]
-    return (*uncovered, *(found for each in thresholds if (found := each.violation(metrics))))
+    return (*uncovered, *(found for each in thresholds if (found := _violation(comparison, each))))
+
+
+_OF_DECISIONS = {metric.name for metric in DECISION_METRICS}
+
+
+def _violation(comparison: Comparison, threshold: Threshold) -> str | None:
+    """Of a number of what outputs decide, the worst output counts."""
+    if threshold.metric not in _OF_DECISIONS:
+        return threshold.violation(comparison.overall)
+    measured: list[float] = [
+        value
+        for output in comparison.outputs
+        if (value := getattr(output.decisions, threshold.metric, None)) is not None
+    ]
+    if not measured:
+        return threshold.violation_of(None)
+    return threshold.violation_of(min(measured) if threshold.higher_is_better else max(measured, key=abs))
 
 
 _SETTINGS = ("relative_tolerance", "absolute_tolerance", "quantile_elements")

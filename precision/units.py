@@ -79,6 +79,19 @@ def share_text(share: float | None) -> str:
     return f"{share * 100:.1f} %"
 
 
+def fine_share_text(share: float) -> str:
+    """A share as a percentage, for limits and the ends of intervals: two or three digits, however small.
+
+    >>> fine_share_text(0.00853), fine_share_text(0.2775), fine_share_text(1.0), fine_share_text(0.99152)
+    ('0.85 %', '27.8 %', '100 %', '99.2 %')
+    >>> fine_share_text(0.0), fine_share_text(1e-9)
+    ('0 %', '< 0.001 %')
+    """
+    if 0 < share < 1e-5:
+        return "< 0.001 %"
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.3g} %"
+
+
 def count_text(count: int, noun: str) -> str:
     """A count with its noun, in the plural where it is one.
 

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from precision.decision_verdict import flipped, turned, unaffected_text, uncertain
 from precision.formats import AnyFormat, format_named, ulp_format
 from precision.results import CompareResult, Comparison, ErrorMetrics, Verdict
+from precision.spec import RunSpec
+from precision.yardsticks import Yardsticks
 
-
-@dataclass(frozen=True, kw_only=True)
-class Yardsticks:
-    """The limits that the rules use."""
-
-    rounding_multiple: float = 2.0
-    """Errors up to this many rounding floors are called rounding only."""
-    broken_below_db: float = 10.0
-    """Below this signal-to-noise ratio an output is called broken."""
+__all__ = ["Yardsticks", "judge"]
 
 
 def judge(result: CompareResult, limits: Yardsticks | None = None) -> Verdict:
     """The verdict on a comparison; the first rule that applies wins.
 
-    Errors are judged by their root mean square, against the same measure of the two floors.
+    Errors are judged by their root mean square, against the same measure of the two floors. Flips, of which the
+    interval excludes 0 as soon as there is one, are judged where the error is above the repeat floor: below it, two
+    runs of the reference may flip as well. Whether there are enough samples matters to one word alone: *amplified*
+    says that decisions are unaffected, so it takes samples enough to say so, or becomes *uncertain*. All other words
+    say what was found in these samples.
     """
     limits = limits or Yardsticks()
     comparison = result.comparison
@@ -35,8 +33,13 @@ def judge(result: CompareResult, limits: Yardsticks | None = None) -> Verdict:
         or _decisions_changed(comparison)
         or _exact(comparison.overall)
         or _finer(result, comparison.overall)
+        or _below_noise(comparison)
+        or flipped(comparison, limits)
+        or turned(comparison, limits)
+        or _rounding_only(comparison, limits, result.spec)
+        or uncertain(comparison, limits)
         or _beyond_range(comparison, result.spec.format)
-        or _against_floors(comparison, limits, result.spec.dtype)
+        or _amplified(comparison, limits, result.spec.dtype)
     )
 
 
@@ -123,9 +126,39 @@ def _finer(result: CompareResult, metrics: ErrorMetrics) -> Verdict | None:
     )
 
 
+def _below_noise(comparison: Comparison) -> Verdict | None:
+    rmse, repeat = comparison.overall.rmse or 0.0, comparison.repeat_floor.rmse or 0.0
+    if rmse > repeat:
+        return None
+    return Verdict(
+        word="below noise",
+        sentence=f"The error (RMSE {rmse:.2e}) is no larger than the difference between two runs of the "
+        f"reference ({repeat:.2e}).",
+        rule="Below noise: RMSE ≤ repeat floor.",
+    )
+
+
+def _rounding_only(comparison: Comparison, limits: Yardsticks, spec: RunSpec) -> Verdict | None:
+    rmse, rounding = comparison.overall.rmse or 0.0, comparison.rounding_floor.rmse or 0.0
+    if _count_beyond_range(comparison, spec.format) or rmse > limits.rounding_multiple * rounding:
+        return None
+    return Verdict(
+        word="rounding only",
+        sentence=f"The error is {rmse / rounding:.2f} × that of merely rounding the outputs to {spec.dtype}"
+        f"{_remark(comparison, spec.dtype)}.",
+        rule=f"Rounding only: RMSE ≤ {limits.rounding_multiple:g} × rounding floor.",
+    )
+
+
+def _count_beyond_range(comparison: Comparison, target: AnyFormat) -> int:
+    """Reference outputs that the format cannot hold; 0 of formats with scales."""
+    beyond = comparison.overall.finite_pairs - comparison.rounding_floor.finite_pairs
+    return max(0, beyond) if ulp_format(target) else 0
+
+
 def _beyond_range(comparison: Comparison, target: AnyFormat) -> Verdict | None:
-    beyond, fmt = comparison.overall.finite_pairs - comparison.rounding_floor.finite_pairs, ulp_format(target)
-    if beyond <= 0 or fmt is None:
+    beyond, fmt = _count_beyond_range(comparison, target), ulp_format(target)
+    if not beyond or fmt is None:
         return None
     return Verdict(
         word="amplified",
@@ -135,23 +168,8 @@ def _beyond_range(comparison: Comparison, target: AnyFormat) -> Verdict | None:
     )
 
 
-def _against_floors(comparison: Comparison, limits: Yardsticks, dtype: str) -> Verdict:
-    rmse = comparison.overall.rmse or 0.0
-    repeat, rounding = comparison.repeat_floor.rmse or 0.0, comparison.rounding_floor.rmse or 0.0
-    if rmse <= repeat:
-        return Verdict(
-            word="below noise",
-            sentence=f"The error (RMSE {rmse:.2e}) is no larger than the difference between two runs of the "
-            f"reference ({repeat:.2e}).",
-            rule="Below noise: RMSE ≤ repeat floor.",
-        )
-    if rmse <= limits.rounding_multiple * rounding:
-        return Verdict(
-            word="rounding only",
-            sentence=f"The error is {rmse / rounding:.2f} × that of merely rounding the outputs to {dtype}"
-            f"{_remark(comparison, dtype)}.",
-            rule=f"Rounding only: RMSE ≤ {limits.rounding_multiple:g} × rounding floor.",
-        )
+def _amplified(comparison: Comparison, limits: Yardsticks, dtype: str) -> Verdict:
+    rmse, rounding = comparison.overall.rmse or 0.0, comparison.rounding_floor.rmse or 0.0
     if rounding:
         size = f"The error is {rmse / rounding:.2f} × that of merely rounding the outputs to {dtype}"
     else:
@@ -160,9 +178,9 @@ def _against_floors(comparison: Comparison, limits: Yardsticks, dtype: str) -> V
     quality = f" (SQNR {sqnr:.1f} dB)" if sqnr is not None else ""
     return Verdict(
         word="amplified",
-        sentence=f"{size}{quality}: the model's layers add to it.",
+        sentence=f"{size}{quality}: the model's layers add to it.{unaffected_text(comparison)}",
         rule=f"Amplified: RMSE > {limits.rounding_multiple:g} × rounding floor, outputs finite, "
-        f"SQNR ≥ {limits.broken_below_db:g} dB.",
+        f"SQNR ≥ {limits.broken_below_db:g} dB, decisions not seen to change.",
     )
 
 

@@ -103,6 +103,25 @@ def test_compare_says_what_real_kernels_gave_of_simulated_runs_only(capsys: Capt
     assert "unnamed" not in printed
 
 
+def test_compare_says_what_the_outputs_decide_and_limits_it(capsys: Captured) -> None:
+    assert main(["compare", "--model", "digits", "--fail-above", "flips=0", "--fail-below", "top1_agreement=1"]) == 0
+    printed = capsys.readouterr().out
+    for fragment in (
+        "Decisions of output. Taken for class scores: the input has a true class for each row.",
+        "Top-1 agreement",
+        "95 %: 99.2 % to 100 %",
+        "0 of 450 samples",
+        "99.6 % → 99.6 %",
+        "RMSE against float64",
+    ):
+        assert fragment in printed
+    options = ["--model=digits", "--dtype=float4_e2m1fn", "--fail-above=flips=0", "--json"]
+    assert main(["compare", *options]) == 1
+    failed = capsys.readouterr()
+    assert "Failed: flips = " in failed.err
+    assert json.loads(failed.out)["comparison"]["outputs"][0]["decisions"]["flips"] > 0
+
+
 def test_compare_follows_its_options(capsys: Captured) -> None:
     options = ["--model=linear-5-10", "--dtype=bf16", "--method=bfloat16", "--seed=7", "--batch=3", "--json"]
     assert main(["compare", *options]) == 0

@@ -12,7 +12,7 @@ from precision import preparation
 from precision.compare import audit_cast, compare
 from precision.devices import describe_device
 from precision.errors import JobCancelledError, UnsupportedError
-from precision.results import CompareResult
+from precision.results import ClassDecisions, CompareResult
 from precision.spec import CastMethod, RunSpec
 from tests.runs import Recorder, with_model
 
@@ -44,6 +44,7 @@ def test_progress_moves_forward_through_every_stage_and_hands_over_partial_resul
         "Running the float32 reference again",
         "Running the float16 candidate",
         "Comparing the outputs",
+        "Running in float64",
         "Timing both",
     ]
     audited, compared = (partial for partial in progress.partials if isinstance(partial, CompareResult))
@@ -57,6 +58,16 @@ def test_progress_moves_forward_through_every_stage_and_hands_over_partial_resul
 def test_cancelling_ends_it_at_any_stage(stage: str) -> None:
     with pytest.raises(JobCancelledError, match="enough"):
         compare(RunSpec(), Recorder(stop_at=stage))
+
+
+def test_the_digits_decisions_and_accuracy_are_those_of_the_labels() -> None:
+    result = compare(RunSpec(model="digits", dtype="float16"))
+    assert result.comparison is not None
+    decisions = result.comparison.outputs[0].decisions
+    assert isinstance(decisions, ClassDecisions)
+    assert decisions.accuracy is not None
+    assert (decisions.samples, decisions.flips) == (450, 0)
+    assert (decisions.accuracy.both_right, decisions.accuracy.both_wrong) == (448, 2)
 
 
 def test_results_survive_json() -> None:
@@ -120,15 +131,13 @@ def test_a_failing_forward_keeps_the_audit_and_names_the_module(
 
 
 class Noisy(nn.Module):
-    """Different at every call, whatever the seed."""
+    """Different at every call, whatever the seed, and its copies with it."""
+
+    calls = iter(range(10**6))
 
     def __init__(self) -> None:
         super().__init__()
         self.linear = nn.Linear(4, 4)
-        self.calls = iter(range(10**6))
-
-    def __deepcopy__(self, memo: dict[int, object]) -> Noisy:
-        return self
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(x) + next(self.calls)  # type: ignore[no-any-return]

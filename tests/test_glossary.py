@@ -4,8 +4,8 @@ import sys
 import pytest
 
 from precision.errors import InputError
-from precision.glossary import METRICS, TERMS, metric_named, term_named
-from precision.results import ErrorMetrics
+from precision.glossary import DECISION_METRICS, METRICS, TERMS, metric_named, term_named
+from precision.results import ClassDecisions, ErrorMetrics, NeighbourDecisions
 
 NOT_A_NUMBER = {"max_abs_error_index"}
 
@@ -14,10 +14,19 @@ def test_every_number_of_the_metrics_is_defined_once() -> None:
     assert sorted(metric.name for metric in METRICS) == sorted(set(ErrorMetrics.model_fields) - NOT_A_NUMBER)
 
 
+def test_every_number_of_decisions_is_one_of_a_result() -> None:
+    for metric in DECISION_METRICS:
+        owners = [
+            kind for kind in (ClassDecisions, NeighbourDecisions) if metric.name in {*dir(kind), *kind.model_fields}
+        ]
+        assert len(owners) == 1
+
+
 def test_labels_and_words_are_unique_and_definitions_are_sentences() -> None:
-    assert len({metric.label for metric in METRICS}) == len(METRICS)
+    metrics = (*METRICS, *DECISION_METRICS)
+    assert len({metric.label for metric in metrics}) == len(metrics)
     assert len({term.word for term in TERMS}) == len(TERMS)
-    for text in [*(metric.definition for metric in METRICS), *(term.definition for term in TERMS)]:
+    for text in [*(metric.definition for metric in metrics), *(term.definition for term in TERMS)]:
         assert text.endswith(".")
         assert "`" not in text
         assert "  " not in text

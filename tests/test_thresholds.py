@@ -82,6 +82,32 @@ def test_nothing_passes_that_no_metric_covers(reference: object, candidate: obje
     assert violations(comparison, []) == ()
 
 
+LOGITS = torch.tensor([[2.0, 1.0], [1.0, 2.0], [3.0, 0.0], [0.0, 3.0]])
+FLIPPED = torch.tensor([[1.0, 2.0], [1.0, 2.0], [3.0, 0.0], [0.0, 3.0]])
+
+
+@pytest.mark.parametrize(
+    ("text", "higher_is_better", "says"),
+    [
+        ("flips=1", False, None),
+        ("flips=0", False, "flips = 1 is above 0."),
+        ("top1_agreement=0.75", True, None),
+        ("top1_agreement=0.76", True, "top1_agreement = 0.75 is below 0.76."),
+        ("mean_kl=10", False, None),
+        ("candidate_accuracy=0.5", True, "candidate_accuracy was not measured, so its limit 0.5 cannot be checked."),
+        ("mean_cosine=0.5", True, "mean_cosine was not measured, so its limit 0.5 cannot be checked."),
+    ],
+)
+def test_decisions_have_limits_too_and_the_worst_output_counts(
+    text: str, higher_is_better: bool, says: str | None
+) -> None:
+    comparison = compare_outputs(
+        reference=(LOGITS, LOGITS), candidate=(LOGITS, FLIPPED), repeat=None, fmt=format_named("float16")
+    )
+    found = violations(comparison, [parse_threshold(text, higher_is_better=higher_is_better)])
+    assert found == (() if says is None else (says,))
+
+
 def test_equal_infinities_pass() -> None:
     same = torch.tensor([1.0, math.inf])
     comparison = compare_outputs(reference=same, candidate=same, repeat=None, fmt=format_named("float16"))

@@ -244,7 +244,7 @@ def swept() -> set[str]:
 
 _VIEW = (
     *("formats", "methods", "devices", "cost"),
-    *("output", "chart", "find", "show", "part", "layer", "limit", "format", "values"),
+    *("output", "chart", "find", "show", "part", "layer", "limit", "format", "values", "margin"),
     *("number", "number_format", "largest", "overflow", "axis"),
 )
 """Settings of a page's own view that its link carries."""

@@ -1,5 +1,6 @@
 """One Plotly figure a file: numbers first (`XInfo`), drawing second."""
 
+from precision.charts.decision_margins import MarginScale, plot_decision_margins
 from precision.charts.error_along_depth import plot_error_along_depth
 from precision.charts.error_by_magnitude import plot_error_by_magnitude
 from precision.charts.error_ecdf import plot_error_ecdf
@@ -29,11 +30,13 @@ from precision.charts.timing import plot_timing
 
 __all__ = [
     "HistogramKind",
+    "MarginScale",
     "SweepCost",
     "ValueScale",
     "alt_text",
     "beside_each_other",
     "config",
+    "plot_decision_margins",
     "plot_error_along_depth",
     "plot_error_by_magnitude",
     "plot_error_ecdf",

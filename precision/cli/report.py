@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from precision.cli.heading import heading, paragraphs, shape_text, warnings_text
 from precision.cli.tables import columns
+from precision.decision_words import decision_rows, truth_cells
 from precision.kernel_words import real_kernels_text
 from precision.names import plain
 from precision.results import CastAudit, CompareResult, Cost, TensorAudit
@@ -20,6 +21,7 @@ def compare_text(result: CompareResult) -> str:
         _warnings(result),
         f"Verdict: {verdict.word}\n  {plain(verdict.sentence, limit=None)}\n  {verdict.rule}",
         columns(_numbers(result)),
+        _decisions(result),
         _real_kernels(result),
         _tensors(result.audit),
     )
@@ -52,11 +54,26 @@ def _numbers(result: CompareResult) -> list[list[str]]:
             ["SQNR", f"{number_text(metrics.sqnr_db)} dB", ""],
             ["Cosine similarity", number_text(metrics.cosine_similarity), ""],
         ]
+        if (truth := result.comparison.truth) is not None:
+            rows.append(["RMSE against float64", *truth_cells(truth)])
     if result.audit is not None:
         rows.append(["Stored", _bytes(result.audit.bytes_before, result.audit.bytes_after), ""])
     if result.cost is not None:
         rows.append(["Time per run", *_time(result.cost, result.candidate_name)])
     return rows
+
+
+def _decisions(result: CompareResult) -> str:
+    """What each output decides, and by what rule it was taken to decide that."""
+    outputs = result.comparison.outputs if result.comparison else ()
+    return paragraphs(
+        *(
+            f"Decisions of {plain(output.path)}. {plain(output.decisions.rule, limit=None)}\n"
+            + columns(list(decision_rows(output.decisions)))
+            for output in outputs
+            if output.decisions
+        )
+    )
 
 
 def _real_kernels(result: CompareResult) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from precision.formats import AnyFormat, NumericFormat
 from precision.metrics.chunks import pair_chunks
+from precision.metrics.decisions import decisions
 from precision.metrics.distributions import distributions
 from precision.metrics.elements import WorstElements, preview, worst_integers
 from precision.metrics.outputs import Flattened, Leaf, Paired, flatten, paired
@@ -21,7 +22,9 @@ NOTHING_COMPARED = "No output could be compared: there is nothing to judge."
 NOTHING_FLOATING = "No output is floating-point: what counts is the share of equal elements, not an error."
 
 
-def compare_outputs(*, reference: object, candidate: object, repeat: object | None, fmt: AnyFormat) -> Comparison:
+def compare_outputs(
+    *, reference: object, candidate: object, repeat: object | None, fmt: AnyFormat, labels: Tensor | None = None
+) -> Comparison:
     """Every metric of every pair of output tensors, and of all floating-point ones together.
 
     Tensors are matched by their place in the output. A place that only one side has, or where shape or kind differ,
@@ -38,12 +41,13 @@ def compare_outputs(*, reference: object, candidate: object, repeat: object | No
         candidate: Output of the model under test.
         repeat: Output of a second run of the reference; None where there was none, which leaves that floor empty.
         fmt: The candidate's format.
+        labels: True classes `(samples,)` of the input, if it has them.
     """
     flat_reference, flat_candidate = flatten(reference), flatten(candidate)
     matched = paired(flat_reference, flat_candidate)
     uncompared = _uncompared(matched)
     notes = [*_merged_notes(flat_reference, flat_candidate), *uncompared]
-    overall, outputs = _compare_all(matched, fmt)
+    overall, outputs = _compare_all(matched, fmt, labels)
     floating = matched.floating
     if not outputs:
         notes.append(NOTHING_COMPARED)
@@ -78,7 +82,9 @@ def _merged_notes(reference: Flattened, candidate: Flattened) -> list[str]:
     ]
 
 
-def _compare_all(matched: Paired, fmt: AnyFormat) -> tuple[ErrorMetrics, tuple[OutputComparison, ...]]:
+def _compare_all(
+    matched: Paired, fmt: AnyFormat, labels: Tensor | None
+) -> tuple[ErrorMetrics, tuple[OutputComparison, ...]]:
     pairs, floating = matched.pairs, matched.floating
     together = ErrorStatistics(fmt, sum(reference.tensor.numel() for reference, _ in floating))
     outputs: list[OutputComparison] = []
@@ -86,7 +92,7 @@ def _compare_all(matched: Paired, fmt: AnyFormat) -> tuple[ErrorMetrics, tuple[O
         if reference.has_magnitudes:
             # A single one is its own total; measuring it twice would only cost time.
             total = together if len(floating) > 1 else None
-            outputs.append(_compare_floating(reference, candidate, fmt=fmt, total=total))
+            outputs.append(_compare_floating(reference, candidate, fmt=fmt, labels=labels, total=total))
         else:
             outputs.append(_compare_integers(reference, candidate, fmt=fmt))
     if pairs and not floating:
@@ -98,7 +104,7 @@ def _compare_all(matched: Paired, fmt: AnyFormat) -> tuple[ErrorMetrics, tuple[O
 
 
 def _compare_floating(
-    reference: Leaf, candidate: Leaf, *, fmt: AnyFormat, total: ErrorStatistics | None
+    reference: Leaf, candidate: Leaf, *, fmt: AnyFormat, labels: Tensor | None, total: ErrorStatistics | None
 ) -> OutputComparison:
     shape = tuple(reference.tensor.shape)
     statistics = ErrorStatistics(fmt, math.prod(shape), shape=shape)
@@ -117,6 +123,7 @@ def _compare_floating(
         distributions=distributions(reference.tensor, candidate.tensor, fmt, sample=statistics.sample),
         worst=worst.result(),
         preview=preview(reference, candidate, fmt),
+        decisions=decisions(reference, candidate, labels),
     )
 
 

@@ -12,6 +12,7 @@ from precision.results.comparison import (
     ElementPair,
     ErrorDistributions,
     ErrorMetrics,
+    Float64Truth,
     Histogram,
     Histogram2D,
     OutputComparison,
@@ -19,6 +20,14 @@ from precision.results.comparison import (
     Verdict,
 )
 from precision.results.cost import Cost, RunMemory, Timing
+from precision.results.decisions import (
+    Accuracy,
+    ClassDecisions,
+    Decisions,
+    MarginBins,
+    NeighbourDecisions,
+    SampleMean,
+)
 from precision.results.device_speed import DeviceSpeedResult, OperatorName, OperatorSpeed
 from precision.results.layers import (
     Corners,
@@ -58,12 +67,15 @@ from precision.results.sweep import SkippedRun, SweepResult, SweepRow
 
 __all__ = [
     "WEIGHT_KINDS",
+    "Accuracy",
     "AnalysisResult",
     "CastAudit",
+    "ClassDecisions",
     "CompareResult",
     "Comparison",
     "Corners",
     "Cost",
+    "Decisions",
     "DeviceInfo",
     "DeviceSpeedResult",
     "Divergence",
@@ -78,6 +90,7 @@ __all__ = [
     "ExecutionLabel",
     "ExponentHistogram",
     "Failure",
+    "Float64Truth",
     "FormatMemory",
     "Histogram",
     "Histogram2D",
@@ -87,11 +100,13 @@ __all__ = [
     "LayerRow",
     "LayersReport",
     "LayersResult",
+    "MarginBins",
     "MemoryResult",
     "ModelDescription",
     "ModelMemory",
     "ModuleNode",
     "ModuleRanges",
+    "NeighbourDecisions",
     "NonfiniteOrigin",
     "ObserverCheck",
     "OperatorDtypes",
@@ -113,6 +128,7 @@ __all__ = [
     "RunMemory",
     "RunResult",
     "SampleErrors",
+    "SampleMean",
     "Side",
     "SkippedRun",
     "Stopped",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from precision.results.base import Result
+from precision.results.decisions import Decisions
 
 Word = Literal[
     "exact",
@@ -13,6 +14,7 @@ Word = Literal[
     "amplified",
     "decisions changed",
     "broken",
+    "uncertain",
     "finer than the reference",
     "not measured",
 ]
@@ -137,6 +139,8 @@ class OutputComparison(Result):
     without error are left out. Of integers, the first that differ."""
     preview: tuple[ElementPair, ...]
     """The first elements, in order."""
+    decisions: Decisions | None = None
+    """None for outputs of which nothing is known that they decide."""
 
     @property
     def differs_as_integer(self) -> int:
@@ -144,6 +148,25 @@ class OutputComparison(Result):
         if not self.reference_dtype.startswith(("int", "uint", "bool")) or self.metrics.exact_share is None:
             return 0
         return self.metrics.elements - round(self.metrics.exact_share * self.metrics.elements)
+
+
+class Float64Truth(Result):
+    """The errors of both against one more run, of the reference in float64; all None where it did not run."""
+
+    reference: ErrorMetrics | None
+    """Of the reference: its own error."""
+    candidate: ErrorMetrics | None
+    reason: str | None
+    """Why there is none; None where there is."""
+
+    @property
+    def own_share(self) -> float | None:
+        """RMSE of the reference / RMSE of the candidate, both against float64; None where one is not measured or the
+        candidate's is zero.
+        """
+        if self.reference is None or self.candidate is None or self.reference.rmse is None or not self.candidate.rmse:
+            return None
+        return self.reference.rmse / self.candidate.rmse
 
 
 class Comparison(Result):
@@ -160,6 +183,8 @@ class Comparison(Result):
     """Outputs of which the candidate has another shape or kind, or that one side lacks, with the reason."""
     notes: tuple[str, ...]
     """What else is to be known of the outputs' structure; `uncompared` among it."""
+    truth: Float64Truth | None = None
+    """None in results of analyses that do not ask for it."""
 
 
 class RealKernelCheck(Result):

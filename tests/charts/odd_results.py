@@ -75,6 +75,13 @@ def with_counts(base: OutputComparison, factor: int) -> OutputComparison:
     return base.model_copy(update={"distributions": found.model_copy(update=larger)})
 
 
+def scores(reference: Sequence[Sequence[float]], candidate: Sequence[Sequence[float]]) -> OutputComparison:
+    """Class scores of several samples, compared in float16."""
+    sides = {side: torch.tensor(values) for side, values in (("r", reference), ("y", candidate))}
+    found = compare_outputs(reference=sides["r"], candidate=sides["y"], repeat=None, fmt=format_named("float16"))
+    return found.outputs[0]
+
+
 OUTPUTS: dict[str, OutputComparison] = {
     "many": output(*_many(1e-3)),
     "huge counts": with_counts(output(*_many(1e-3)), 10**12),
@@ -95,6 +102,9 @@ OUTPUTS: dict[str, OutputComparison] = {
     "all beyond float64": compared([1e308], [-1e308]),
     "large integers": compared([2**63 - 1, 2**53], [-(2**63), 2**53 + 1], dtype=torch.int64),
     "booleans": compared([True, False], [False, True], dtype=torch.bool),
+    "scores": scores([[1.0, 0.5], [1.0, 1.0], [3.0, -1.0], [0.0, 1e-9]], [[0.4, 0.5], [1.0, 1.1], [3.1, -1.0], [0, 0]]),
+    "scores of NaN": scores([[1.0, math.nan]], [[1.0, 2.0]]),
+    "scores far apart": scores([[2.0**-k, 0.0] for k in range(-60, 60)], [[0.0, 2.0**-k] for k in range(-60, 60)]),
     "hostile": output([1.0, 2.0], [1e-3, 2e-3], path=HOSTILE_NAME),
 }
 

@@ -38,6 +38,8 @@ def every_chart() -> Iterator[tuple[str, Draw]]:
         for dtype in ("float64", "float8_e4m3fn"):
             yield f"magnitude of {name}, {dtype}", partial(charts.plot_error_by_magnitude, output, dtype)
         yield f"side by side of {name}", partial(charts.plot_side_by_side, output, "float16")
+        for scale in ("score", "probability"):
+            yield f"margins of {name}, {scale}", partial(charts.plot_decision_margins, output, "int8", scale=scale)
     for name, audit in AUDITS.items():
         yield f"tree of {name}", partial(charts.plot_module_tree, audit)
         yield f"bytes of {name}", partial(charts.plot_stored_bytes, audit)

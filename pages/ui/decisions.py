@@ -1,0 +1,152 @@
+"""What the outputs decide, and the yardsticks of the verdict, on a page."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.ui import frame, linked
+from pages.ui.chart import show
+from precision.charts import MarginScale, plot_decision_margins
+from precision.decision_words import accuracy_text, left_out, mean_cells, share_cells, truth_cells
+from precision.glossary import metric_named, term_named
+from precision.names import escape_markdown
+from precision.results import (
+    ClassDecisions,
+    CompareResult,
+    Comparison,
+    NeighbourDecisions,
+    OutputComparison,
+    SampleMean,
+)
+from precision.units import count_text, fine_share_text, number_text
+from precision.yardsticks import Yardsticks
+
+SCALES: tuple[MarginScale, ...] = ("score", "probability")
+
+
+def pick_yardsticks() -> Yardsticks:
+    """The limits that the verdict is given by; changing them runs nothing."""
+    default = Yardsticks()
+    with st.expander("Yardsticks", icon=":material/straighten:"):
+        st.caption("Change what is called rounding, broken or a changed decision: the verdict follows, nothing runs.")
+        columns = st.columns(4)
+        multiple = columns[0].number_input(
+            "Rounding only up to (× floor)",
+            1.0,
+            100.0,
+            default.rounding_multiple,
+            0.5,
+            key="rounding_multiple",
+            help=escape_markdown(term_named("rounding floor").definition),
+        )
+        broken = columns[1].number_input(
+            "Broken below (dB)",
+            0.0,
+            100.0,
+            default.broken_below_db,
+            1.0,
+            key="broken_below",
+            help=frame.metric_help("sqnr_db"),
+        )
+        flips = columns[2].number_input(
+            "Tolerated flips (%)",
+            0.0,
+            100.0,
+            100 * default.tolerated_flips,
+            0.5,
+            key="tolerated_flips",
+            help=f"Decisions changed where the 95 % interval of the share of flips is above this. "
+            f"{escape_markdown(term_named('Wilson interval').definition)}",
+        )
+        cosine = columns[3].number_input(
+            "Least cosine similarity",
+            0.0,
+            1.0,
+            default.least_cosine,
+            0.005,
+            format="%.4f",
+            key="least_cosine",
+            help="Of outputs that are no class scores, such as embeddings: below it, decisions changed. "
+            f"{frame.metric_help('cosine_similarity')}",
+        )
+    return Yardsticks(
+        rounding_multiple=multiple, broken_below_db=broken, tolerated_flips=flips / 100, least_cosine=cosine
+    )
+
+
+def truth_line(comparison: Comparison) -> None:
+    """Both errors against float64."""
+    if comparison.truth is None:
+        return
+    value, said = truth_cells(comparison.truth)
+    text = f"Against float64: RMSE {value}; {said}." if comparison.truth.candidate else said
+    st.caption(
+        f":material/target: {escape_markdown(text)}", help=escape_markdown(term_named("float64 truth").definition)
+    )
+
+
+def decisions(output: OutputComparison, result: CompareResult) -> None:
+    """What the output decides in both, where that is known."""
+    found = output.decisions
+    if found is None:
+        return
+    st.header(_finding(found), anchor=False)
+    if isinstance(found, ClassDecisions):
+        _class_numbers(found)
+        scale = linked.radio("Margin in", SCALES, key="margin", help=escape_markdown(term_named("margin").definition))
+        show(plot_decision_margins(output, result.spec.dtype, scale=scale), key="margins")
+    else:
+        _neighbour_numbers(found)
+    st.caption(escape_markdown(". ".join(filter(None, (found.rule.rstrip("."), left_out(found)))) + "."))
+
+
+def _finding(found: ClassDecisions | NeighbourDecisions) -> str:
+    samples = count_text(found.samples, "sample")
+    if isinstance(found, NeighbourDecisions):
+        return f"{found.samples - found.changed:,} of {samples} keep their nearest neighbour"
+    return f"{found.samples - found.flips:,} of {samples} keep their first class"
+
+
+def _class_numbers(found: ClassDecisions) -> None:
+    accuracy = found.accuracy
+    columns = st.columns(4)
+    _number(columns[0], "top1_agreement", *share_cells(found.top1_agreement, found.agreement_interval))
+    _mean(columns[1], "mean_kl", found.kl)
+    _mean(columns[2], "mean_delta_p", found.delta_p, higher_is_better=True)
+    if accuracy:
+        _number(
+            columns[3],
+            "candidate_accuracy",
+            *share_cells(accuracy.candidate, accuracy.candidate_interval),
+        )
+        st.caption(
+            f"Accuracy of the reference {fine_share_text(accuracy.reference)}; "
+            f"{escape_markdown(accuracy_text(accuracy))}."
+        )
+    else:
+        _number(columns[3], "flips", f"{found.flips:,}", f"of {count_text(found.samples, 'sample')}")
+
+
+def _neighbour_numbers(found: NeighbourDecisions) -> None:
+    columns = st.columns(2)
+    agreement = share_cells(found.neighbour_agreement, found.agreement_interval)
+    _number(columns[0], "neighbour_agreement", *agreement)
+    _number(
+        columns[1], "mean_cosine", number_text(found.mean_cosine), mean_cells(found.cosine, higher_is_better=True)[1]
+    )
+
+
+def _mean(place: DeltaGenerator, name: str, mean: SampleMean | None, *, higher_is_better: bool = False) -> None:
+    """A mean; its standard error, too long beside it, begins what is below."""
+    if mean is None:
+        return
+    _, spread = mean_cells(mean, higher_is_better=higher_is_better)
+    sure = f"± {number_text(mean.standard_error)}; " if mean.standard_error is not None else ""
+    _number(place, name, number_text(mean.mean), sure + spread)
+
+
+def _number(place: DeltaGenerator, name: str, value: str, remark: str) -> None:
+    """One number with what is to be known of it below."""
+    place.metric(metric_named(name).label, value, help=frame.metric_help(name))
+    place.caption(escape_markdown(remark))

@@ -1,0 +1,186 @@
+"""Which samples flip: how many samples, and what share of them flips, by the reference's margin."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, NamedTuple
+
+import plotly.graph_objects as go
+
+from precision.charts.axes import power_text
+from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.palette import MIXED, OUTLINE
+from precision.intervals import wilson
+from precision.names import plain
+from precision.results import ClassDecisions, OutputComparison
+from precision.units import count_text, fine_share_text, number_text
+
+MarginScale = Literal["score", "probability"]
+
+_KIND = "Bars of the samples, and of the share whose first class is another, by the reference's margin"
+_AXIS = {
+    "score": "Reference's margin, first less second score",
+    "probability": "Reference's margin, first less second probability",
+}
+_MAX_TICKS = 8
+
+
+class MarginBar(NamedTuple):
+    """One power of two of the margin."""
+
+    low: float
+    """Margins from here up to `high`; 0 for those below all powers of two that are told apart."""
+    high: float
+    samples: int
+    flips: int
+    share: float
+    """Of the samples that flipped; 0 without samples."""
+    interval_low: float
+    interval_high: float
+
+
+class MarginsInfo(NamedTuple):
+    """The numbers drawn, smallest margins first. `empty` says why there are none."""
+
+    dtype: str
+    scale: MarginScale
+    bars: tuple[MarginBar, ...]
+    safe_from: float | None
+    """A score margin of more than this cannot be overturned by any error seen: twice the largest one."""
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_decision_margins(output: OutputComparison, dtype: str, *, scale: MarginScale = "score") -> go.Figure:
+    """Samples, and the share that flipped with its 95 % interval (Wilson), per power of two of the margin.
+
+    Args:
+        output: one output of a comparison.
+        dtype: the candidate's format, which gives the colour.
+        scale: the margin between scores, or between probabilities.
+    """
+    return _margins_figure(_margins_info(output, dtype, scale=scale))
+
+
+def _margins_info(output: OutputComparison, dtype: str, *, scale: MarginScale) -> MarginsInfo:
+    found = output.decisions
+    if not isinstance(found, ClassDecisions):
+        reason = "The output is not taken for class scores."
+        return MarginsInfo(dtype, scale, (), None, f"{plain(output.path)}: no margins", "", reason)
+    if not found.samples:
+        reason = "No sample has finite scores in both."
+        return MarginsInfo(dtype, scale, (), None, f"{plain(output.path)}: no margins", "", reason)
+    bars = _bars(found, scale)
+    largest = output.metrics.max_abs_error
+    safe_from = 2 * largest if scale == "score" and largest and math.isfinite(2 * largest) else None
+    return MarginsInfo(dtype, scale, bars, safe_from, _finding(found, bars), _detail(found, safe_from), None)
+
+
+def _bars(found: ClassDecisions, scale: MarginScale) -> tuple[MarginBar, ...]:
+    bins = found.score_margins if scale == "score" else found.probability_margins
+    ends = bins.edges or (0.0,)
+    edges = zip((0.0, *ends[:-1]), ends, strict=True)
+    counts = [(bins.below_samples, bins.below_flips), *zip(bins.samples, bins.flips, strict=True)]
+    bars = [_bar(*edge, *count) for edge, count in zip(edges, counts, strict=True)]
+    return tuple(bars if bins.below_samples else bars[1:])
+
+
+def _bar(low: float, high: float, samples: int, flips: int) -> MarginBar:
+    interval = wilson(flips, samples)
+    if interval is None:
+        return MarginBar(low, high, 0, 0, 0.0, 0.0, 0.0)
+    return MarginBar(low, high, samples, flips, flips / samples, interval.low, interval.high)
+
+
+def _finding(found: ClassDecisions, bars: tuple[MarginBar, ...]) -> str:
+    if not found.flips:
+        return f"None of {count_text(found.samples, 'sample')} got another first class"
+    largest = max(bar.high for bar in bars if bar.flips)
+    some = f"{found.flips:,} of {count_text(found.samples, 'sample')} got another first class"
+    return f"{some}, all with a margin below {number_text(largest)}" if largest else f"{some}, all of them ties"
+
+
+def _detail(found: ClassDecisions, safe_from: float | None) -> str:
+    interval = found.flips_interval
+    parts = []
+    if interval:
+        parts.append(f"of all such samples, {fine_share_text(interval.low)} to {fine_share_text(interval.high)} would")
+    if safe_from:
+        parts.append(f"no error seen can overturn a margin above {number_text(safe_from)}, twice the largest error")
+    return "; ".join([*parts, "whisker: 95 % interval"])
+
+
+def _margins_figure(info: MarginsInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    places = list(range(len(info.bars)))
+    said = [(_span(bar), count_text(bar.samples, "sample"), f"{bar.flips:,}", _interval_text(bar)) for bar in info.bars]
+    hover = "margin %{customdata[0]}<br>%{customdata[1]}, of which %{customdata[2]} flipped%{customdata[3]}"
+    drawn = {"x": places, "customdata": said, "hovertemplate": f"{hover}<extra></extra>"}
+    figure = go.Figure()
+    figure.add_bar(
+        **drawn, y=[bar.samples for bar in info.bars], marker={"color": MIXED, "line": {"color": OUTLINE, "width": 1}}
+    )
+    figure.add_bar(
+        **drawn, y=[bar.share for bar in info.bars], yaxis="y2", error_y=_whiskers(info), marker=marker(info.dtype)
+    )
+    step = max(1, math.ceil(len(places) / _MAX_TICKS))
+    figure.update_layout(
+        showlegend=False,
+        bargap=0.15,
+        xaxis={
+            "title": _AXIS[info.scale],
+            "tickvals": [place - 0.5 for place in places[::step]],
+            "ticktext": [_edge_text(info.bars[place].low) for place in places[::step]],
+            "range": [-0.6, len(places) - 0.4],
+            "zeroline": False,
+            "anchor": "y2",
+        },
+        yaxis={"title": "Samples", "domain": [0.6, 1], "nticks": 4},
+        yaxis2={"title": "Share that flips", "tickformat": ".0%", "range": [0, 1.05], "domain": [0, 0.5], "nticks": 4},
+    )
+    if (place := _place_of(info)) is not None:
+        line = {"color": OUTLINE, "dash": "dash", "width": 2}
+        figure.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, yref="paper", line=line)
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail)
+
+
+def _whiskers(info: MarginsInfo) -> dict[str, Any]:
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [bar.interval_high - bar.share for bar in info.bars],
+        "arrayminus": [bar.share - bar.interval_low for bar in info.bars],
+        "color": OUTLINE,
+        "thickness": 1.5,
+    }
+
+
+def _place_of(info: MarginsInfo) -> float | None:
+    """Where the margin that no error can overturn lies among the bars; None beside them."""
+    if info.safe_from is None:
+        return None
+    for place, bar in enumerate(info.bars):
+        if bar.low and bar.low <= info.safe_from < bar.high:
+            return place - 0.5 + math.log2(info.safe_from / bar.low)
+    return None
+
+
+def _span(bar: MarginBar) -> str:
+    if not bar.high:
+        return "0, a tie"
+    return f"below {number_text(bar.high)}" if not bar.low else f"{number_text(bar.low)} to {number_text(bar.high)}"
+
+
+def _interval_text(bar: MarginBar) -> str:
+    if not bar.samples:
+        return ""
+    return f"<br>95 %: {fine_share_text(bar.interval_low)} to {fine_share_text(bar.interval_high)}"
+
+
+def _edge_text(low: float) -> str:
+    if not low:
+        return "0"
+    exponent = round(math.log2(low))
+    return f"{low:g}" if -4 <= exponent <= 13 else power_text(2, exponent)

@@ -1,0 +1,90 @@
+"""Intervals of shares, and how many samples would tell two things apart. Needs no torch."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import NamedTuple
+
+Z_95 = 1.959963984540054
+"""Of a two-sided 95 % interval of the normal distribution."""
+
+
+class Interval(NamedTuple):
+    """A 95 % interval, both ends included."""
+
+    low: float
+    high: float
+
+
+def wilson(successes: float, samples: float) -> Interval | None:
+    """The 95 % interval of a share; None without samples.
+
+    It is never empty and never leaves 0 to 1, also where no sample or every sample is a success: with none of 10,
+    it goes from 0 to 0.278. A fractional number of successes is a share that was seen in other samples.
+
+    Source: Wilson (1927), without correction for continuity.
+
+    >>> wilson(0, 10), wilson(0, 0)
+    (Interval(low=0.0, high=0.2775327998628892), None)
+    """
+    if not samples:
+        return None
+    share, square = successes / samples, Z_95**2 / samples
+    centre = (share + square / 2) / (1 + square)
+    reach = math.sqrt(share * (1 - share) * square + square**2 / 4) / (1 + square)
+    low = 0.0 if successes == 0 else max(0.0, centre - reach)
+    return Interval(low, 1.0 if successes == samples else min(1.0, centre + reach))
+
+
+def samples_to_exclude(value: float, *, share: float) -> int | None:
+    """About how many samples give a Wilson interval without `value`, if `share` of them are successes.
+
+    Wilson's interval inverts the score test, so that it is without `value` (v) where |share - v| > z · sqrt(v(1 -
+    v)/n): n = z² · v(1 - v) / (share - v)². None where the share is `value`: no number of samples would do.
+
+    >>> samples_to_exclude(0.05, share=0.0), samples_to_exclude(0.5, share=0.5)
+    (73, None)
+    """
+    if share == value:
+        return None
+    return max(1, math.ceil(Z_95**2 * value * (1 - value) / (share - value) ** 2))
+
+
+def samples_to_tell_apart(first_only: int, second_only: int, samples: int) -> int | None:
+    """About how many samples would show that the first is right more often than the second, or the reverse.
+
+    If the samples went on as these: the two are told apart where McNemar's (b - c)² / (b + c) exceeds z², and b and c
+    grow with the samples, n = samples · z² · (b + c) / (b - c)². None where b = c: nothing points either way.
+
+    Args:
+        first_only: samples that only the first has right (b).
+        second_only: samples that only the second has right (c).
+        samples: all of them.
+
+    >>> samples_to_tell_apart(3, 1, 450), samples_to_tell_apart(2, 2, 450)
+    (1729, None)
+    """
+    if first_only == second_only:
+        return None
+    needed = samples * Z_95**2 * (first_only + second_only) / (first_only - second_only) ** 2
+    return max(1, math.ceil(needed))
+
+
+def discordant_p(first_only: int, second_only: int) -> float:
+    """Probability of a split as uneven as this, or more, if both were right equally often; 1 without such samples.
+
+    Two-sided and exact: a fair coin, tossed `first_only + second_only` times.
+
+    Source: McNemar (1947), in the exact form.
+
+    >>> discordant_p(5, 0), discordant_p(2, 2)
+    (0.0625, 1.0)
+    """
+    tosses, fewer = first_only + second_only, min(first_only, second_only)
+    term = total = 1
+    for k in range(1, fewer + 1):
+        term = term * (tosses - k + 1) // k
+        total += term
+    # A fraction of whole numbers, because 2^tosses may exceed every float.
+    return float(min(Fraction(1), Fraction(2 * total, 2**tosses)))

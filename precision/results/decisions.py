@@ -1,0 +1,179 @@
+"""What a model's outputs decide: which class is first, which sample is nearest, and whether that is right."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from precision.intervals import Interval, discordant_p, samples_to_tell_apart, wilson
+from precision.results.base import Result
+
+
+class SampleMean(Result):
+    """One number of every sample: its mean, how sure that is, and its spread."""
+
+    samples: int
+    mean: float
+    standard_error: float | None
+    """Standard deviation (n - 1) / sqrt(n); None of a single sample."""
+    low: float | None
+    """Of the 95 % bootstrap interval of the mean; None of a single sample, as is `high`."""
+    high: float | None
+    minimum: float
+    p1: float
+    p10: float
+    p50: float
+    p90: float
+    p99: float
+    maximum: float
+
+
+class MarginBins(Result):
+    """Samples by the reference's margin between its first and second class, and how many of them flipped."""
+
+    edges: tuple[float, ...]
+    """Powers of two, ascending, one more than the bins; empty where no margin is positive."""
+    samples: tuple[int, ...]
+    flips: tuple[int, ...]
+    below_samples: int
+    """Under the first edge; ties among them."""
+    below_flips: int
+
+
+class Accuracy(Result):
+    """Of the samples with a true class: which of the two models has them right."""
+
+    both_right: int
+    reference_only: int
+    """Right in the reference and wrong in the candidate."""
+    candidate_only: int
+    """Wrong in the reference and right in the candidate."""
+    both_wrong: int
+
+    @property
+    def samples(self) -> int:
+        """With a true class, finite on both sides."""
+        return self.both_right + self.reference_only + self.candidate_only + self.both_wrong
+
+    @property
+    def reference(self) -> float:
+        """Share that the reference has right."""
+        return (self.both_right + self.reference_only) / self.samples
+
+    @property
+    def candidate(self) -> float:
+        """Share that the candidate has right."""
+        return (self.both_right + self.candidate_only) / self.samples
+
+    @property
+    def reference_interval(self) -> Interval | None:
+        """Wilson's, 95 %."""
+        return wilson(self.both_right + self.reference_only, self.samples)
+
+    @property
+    def candidate_interval(self) -> Interval | None:
+        """Wilson's, 95 %."""
+        return wilson(self.both_right + self.candidate_only, self.samples)
+
+    @property
+    def p_value(self) -> float:
+        """McNemar's, exact: below 0.05 one of the two is right more often."""
+        return discordant_p(self.reference_only, self.candidate_only)
+
+    @property
+    def samples_needed(self) -> int | None:
+        """About how many would tell the two apart; None where nothing points either way."""
+        return samples_to_tell_apart(self.reference_only, self.candidate_only, self.samples)
+
+
+class ClassDecisions(Result):
+    """Of an output of class scores: what its first class is, and by how much."""
+
+    kind: Literal["classes"] = "classes"
+    rule: str
+    """Why the output was taken for class scores."""
+    classes: int
+    samples: int
+    """Whose scores are all finite on both sides: everything here is over these."""
+    nonfinite_samples: int
+    """Left out."""
+    flips: int
+    """Samples whose first class is another in the candidate; of equal scores, the first counts as the largest."""
+    kl: SampleMean | None
+    """KL divergence of the candidate's probabilities from the reference's, in nats. None without samples."""
+    delta_p: SampleMean | None
+    """Candidate's less reference's probability of the reference's first class. None without samples."""
+    score_margins: MarginBins
+    probability_margins: MarginBins
+    accuracy: Accuracy | None
+    """None where the input has no true classes."""
+
+    @property
+    def top1_agreement(self) -> float | None:
+        """Share of samples with the same first class; None without samples."""
+        return 1 - self.flips / self.samples if self.samples else None
+
+    @property
+    def agreement_interval(self) -> Interval | None:
+        """Wilson's, 95 %."""
+        return wilson(self.samples - self.flips, self.samples)
+
+    @property
+    def flips_interval(self) -> Interval | None:
+        """Of the share of flips: Wilson's, 95 %."""
+        return wilson(self.flips, self.samples)
+
+    @property
+    def mean_kl(self) -> float | None:
+        """In nats."""
+        return self.kl.mean if self.kl else None
+
+    @property
+    def p99_kl(self) -> float | None:
+        """In nats."""
+        return self.kl.p99 if self.kl else None
+
+    @property
+    def mean_delta_p(self) -> float | None:
+        """Below 0, the candidate is less sure."""
+        return self.delta_p.mean if self.delta_p else None
+
+    @property
+    def candidate_accuracy(self) -> float | None:
+        """Share that the candidate has right."""
+        return self.accuracy.candidate if self.accuracy else None
+
+
+class NeighbourDecisions(Result):
+    """Of an output of one vector a sample: which other sample is nearest, by cosine similarity."""
+
+    kind: Literal["neighbours"] = "neighbours"
+    rule: str
+    """Why the output was taken for vectors of samples."""
+    samples: int
+    """Whose vectors are finite on both sides: everything here is over these."""
+    nonfinite_samples: int
+    """Left out."""
+    left_out: int
+    """Beyond the bound on samples."""
+    changed: int
+    """Samples whose nearest other sample is another in the candidate."""
+    cosine: SampleMean
+    """Of each sample's vector in the candidate with its own in the reference."""
+
+    @property
+    def neighbour_agreement(self) -> float:
+        """Share of samples with the same nearest other sample."""
+        return 1 - self.changed / self.samples
+
+    @property
+    def mean_cosine(self) -> float:
+        """Of the samples' vectors."""
+        return self.cosine.mean
+
+    @property
+    def agreement_interval(self) -> Interval | None:
+        """Wilson's, 95 %."""
+        return wilson(self.samples - self.changed, self.samples)
+
+
+Decisions = ClassDecisions | NeighbourDecisions

@@ -1,0 +1,49 @@
+"""What the Overview says of decisions, and its yardsticks."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pages.conftest import opened
+
+pytestmark = pytest.mark.usefixtures("running_engine")
+
+DIGITS = {"model": "digits", "dtype": "float16"}
+
+
+def test_the_digits_decisions_are_shown_with_their_accuracy() -> None:
+    app = opened(link=DIGITS)
+    assert not app.exception
+    values = {metric.label: metric.value for metric in app.metric}
+    assert values["Top-1 agreement"] == "100 %"
+    assert values["Accuracy"] == "99.6 %"
+    assert {"Mean KL divergence", "Mean delta-p"} <= values.keys()
+    assert "450 of 450 samples keep their first class" in [header.value for header in app.header]
+    said = " ".join(caption.value for caption in app.caption).replace("\\", "")
+    assert "95 %: 99.2 % to 100 %" in said
+    assert "Against float64" in said
+    assert "Taken for class scores" in said
+
+
+def test_changing_a_yardstick_judges_anew_without_another_run() -> None:
+    app = opened(link=DIGITS)
+    assert app.title[0].value.endswith(": amplified")
+    job = app.session_state["jobs"]["compare"]
+    app.number_input(key="rounding_multiple").set_value(4.0).run()
+    assert app.title[0].value.endswith(": rounding only")
+    app.number_input(key="broken_below").set_value(80.0).run()
+    assert app.title[0].value.endswith(": broken")
+    assert app.session_state["jobs"]["compare"] == job
+    assert not app.exception
+
+
+def test_margins_can_be_those_of_probabilities_and_the_link_says_so() -> None:
+    app = opened(link=DIGITS | {"margin": "probability"})
+    assert not app.exception
+    assert app.radio(key="margin").value == "probability"
+
+
+def test_an_output_that_decides_nothing_known_has_no_decisions() -> None:
+    app = opened()
+    assert "Top-1 agreement" not in {metric.label for metric in app.metric}
+    assert not any(radio.key == "margin" for radio in app.radio)
