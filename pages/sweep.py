@@ -88,10 +88,10 @@ def _await_devices() -> None:
 def pick_plan(base: RunSpec, devices: tuple[DeviceInfo, ...]) -> SweepPlan:
     """What to sweep over."""
     names = [fmt.name for fmt in formats_with(base.dtype)]
+    state.seed("formats", list(USUAL_FORMATS))
     formats = st.multiselect(
         "Formats",
         names,
-        default=[name for name in USUAL_FORMATS if name in names],
         key="formats",
         bind="query-params",
         help="Each is compared with the reference of the sidebar, on the sidebar's model and input.",
@@ -107,10 +107,10 @@ def pick_plan(base: RunSpec, devices: tuple[DeviceInfo, ...]) -> SweepPlan:
     )
     here = {device.id: device for device in devices}
     first = base.device if base.device in here else next(iter(here))
+    state.seed("devices", [first])
     chosen = right.multiselect(
         "Devices",
         list(here),
-        default=[first],
         key="devices",
         bind="query-params",
         help="Where to run: every device that this server's workers have.",

@@ -29,7 +29,7 @@ _ROUNDS, _LEAST_ROUNDS, _ROUNDS_LIMIT_S = 7, 3, 0.4
 _WHOLE_LIMIT_S = 6.0
 """What is not begun by then is left out, and said so."""
 _BUSY_SHARE, _BUSY_SAMPLE_S = 0.3, 0.25
-_BUSY = "The processors were busy with something else ({share} of their time): take these ratios with care."
+_BUSY = "The processors were busy with something else ({share} of their time): these ratios tell little."
 _SILENT = Silent()
 
 Call = Callable[[], object]

@@ -29,8 +29,11 @@ def _is_steady(row: OperatorSpeed) -> bool:
 def slower_here(speed: DeviceSpeedResult, dtype: str) -> str | None:
     """The sentence that warns of a format slower than float32 on this device; None where no product is.
 
-    Matrix products and convolutions decide, where almost all time goes; the slowest of them is named.
+    Matrix products and convolutions decide, where almost all time goes; the slowest of them is named. What was measured
+    while the machine was busy with something else decides nothing.
     """
+    if speed.warnings:
+        return None
     slow = [row for row in _of(speed, dtype) if row.operator in ("matmul", "conv2d") and is_slower(row)]
     if not slow:
         return None

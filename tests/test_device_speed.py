@@ -116,13 +116,14 @@ def test_words_follow_the_quartiles() -> None:
 
 def test_the_warning_names_the_slowest_product(measured: DeviceSpeedResult) -> None:
     def of(*rows: OperatorSpeed) -> DeviceSpeedResult:
-        return measured.model_copy(update={"operators": rows})
+        return measured.model_copy(update={"operators": rows, "warnings": ()})
 
     slow = of(row(3.0, 2.9, 3.1), row(19.4, 18, 20, operator="conv2d"), row(99, 98, 99, operator="softmax"))
     said = slower_here(slow, "float16")
     assert said is not None
     assert said.startswith("float16 is 19 × slower than float32 on this CPU in a conv2d")
     assert slower_here(slow, "bfloat16") is None
+    assert slower_here(slow.model_copy(update={"warnings": ("The processors were busy.",)}), "float16") is None
     assert slower_here(of(row(0.5, 0.4, 0.6), row(9, 8, 9, operator="softmax")), "float16") is None
 
 

@@ -16,6 +16,7 @@ from precision.results import AnalysisResult, DeviceSpeedResult, RunResult
 from precision.spec import Analysis, RunSpec
 
 _POLL_S = 0.5
+_AGAIN = "Measure this device again"
 
 
 def banner(result: RunResult) -> None:
@@ -25,8 +26,11 @@ def banner(result: RunResult) -> None:
     speed = _known(result)
     if speed is None:
         _offer(result)
+    elif speed.warnings:
+        st.caption(f":material/speed: {escape_markdown(' '.join(speed.warnings))}")
+        _offer(result, label=_AGAIN)
     elif said := slower_here(speed, result.spec.dtype):
-        st.warning(escape_markdown(" ".join((said, *speed.warnings))), icon=":material/hourglass_bottom:")
+        st.warning(escape_markdown(said), icon=":material/hourglass_bottom:")
 
 
 def section(result: AnalysisResult) -> None:
@@ -50,7 +54,7 @@ def section(result: AnalysisResult) -> None:
             )
         )
         downloads.table(_rows(speed), name="device-speed", key="speed", alt="Time of operators in every dtype")
-        _offer(result, label="Measure this device again")
+        _offer(result, label=_AGAIN)
 
 
 def _rows(speed: DeviceSpeedResult) -> pd.DataFrame:

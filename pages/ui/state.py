@@ -276,7 +276,7 @@ def mirror_choice_in_link() -> None:
     mirror_in_link(chosen)
 
 
-def seed(name: str, value: str) -> None:
+def seed(name: str, value: str | list[str]) -> None:
     """Fill in one of a page's own fields at first, unless the link does. (A widget's default cannot be set later.)"""
     if name not in st.session_state and name not in st.query_params:
         st.session_state[name] = value

@@ -94,7 +94,8 @@ def class_decisions(reference: Tensor, candidate: Tensor, *, labels: Tensor | No
     """
     classes = reference.shape[-1]
     samples = reference.numel() // classes
-    found = _Samples.joined(list(_chunks(reference.reshape(samples, classes), candidate.reshape(samples, classes))))
+    parts = _chunks(reference.reshape(samples, classes), candidate.reshape(samples, classes))
+    found = _Samples.gathered(parts, samples)
     flipped = found.first[0] != found.first[1]
     return ClassDecisions(
         rule=why,
@@ -122,8 +123,21 @@ class _Samples(NamedTuple):
     delta_p: Values
 
     @classmethod
-    def joined(cls, parts: list[_Samples]) -> _Samples:
-        return cls(*(np.concatenate(each, axis=-1) for each in zip(*parts, strict=True)))
+    def gathered(cls, parts: Iterator[_Samples], samples: int) -> _Samples:
+        """The numbers of all parts, copied as they come: small arrays kept between large ones would keep the allocator
+        from using the memory of the large ones again.
+        """
+        finite = np.empty(samples, dtype=np.bool_)
+        first = np.empty((2, samples), dtype=np.int64)
+        numbers = np.empty((4, samples))
+        seen = kept = 0
+        for part in parts:
+            finite[seen : seen + len(part.finite)] = part.finite
+            end = kept + len(part.kl)
+            first[:, kept:end] = part.first
+            numbers[:, kept:end] = part[2:]
+            seen, kept = seen + len(part.finite), end
+        return cls(finite, first[:, :kept], *numbers[:, :kept])
 
 
 def _chunks(reference: Tensor, candidate: Tensor) -> Iterator[_Samples]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.job import engine
+from precision import device_speed_store
 from precision.engine import Engine
+from precision.results import CompareResult, DeviceSpeedResult
+from precision.spec import Analysis, RunSpec
 from tests.pages.conftest import PATIENCE_S, opened
 
 pytestmark = pytest.mark.usefixtures("running_engine")
@@ -109,3 +113,40 @@ def test_without_a_format_there_is_nothing_to_run() -> None:
     assert not app.exception
     assert "run-sweep" not in [button.key for button in app.button]
     assert "at least one format" in app.info[0].value
+
+
+def test_a_format_slower_than_float32_here_is_told_once_it_is_measured(
+    running_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRECISION_DATA", str(tmp_path))
+    app = opened(link={"model": "linear-5-10", "dtype": "float16"})
+    assert "measure-device" in [button.key for button in app.button]
+    result = running_engine.job(app.session_state["jobs"]["compare"]).result
+    assert isinstance(result, CompareResult)
+    row = {
+        "operator": "matmul", "dtype": "float16", "size": "512×512 by 512×512", "median_s": 0.147,
+        "float32_median_s": 0.0077, "ratio": 19.1, "ratio_low": 18.0, "ratio_high": 20.0, "rounds": 7, "reason": None,
+    }  # fmt: skip
+    speed = DeviceSpeedResult(
+        spec=RunSpec(analysis=Analysis.DEVICE_SPEED), device=result.device, environment=result.environment,
+        failure=None, warnings=(), elapsed_s=1.0, operators=(row,),  # type: ignore[arg-type]
+    )  # fmt: skip
+    device_speed_store.keep(speed, tmp_path)
+    app.run()
+    assert "19 × slower than float32 on this CPU" in app.warning[-1].value.replace("\\", "")
+    assert "measure-device" not in [button.key for button in app.button]
+    assert not [said for said in opened(link={"dtype": "float8_e4m3fn"}).warning if "slower" in said.value]
+
+
+def test_a_device_is_measured_where_asked_for(
+    running_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRECISION_DATA", str(tmp_path))
+    app = opened(link={"model": "linear-5-10", "dtype": "bfloat16"})
+    app.button(key="measure-device").click().run()
+    assert not app.exception
+    if job := app.session_state["device_job"]:
+        running_engine.wait(job, timeout_s=PATIENCE_S)
+        app.run()
+    assert not app.exception
+    assert len(list((tmp_path / "device-speed").iterdir())) == 1
