@@ -14,6 +14,7 @@ from precision.results import (
     MemoryResult,
     RangesResult,
     RegimesResult,
+    SensitivityResult,
 )
 from precision.spec import Analysis, RunSpec
 
@@ -26,6 +27,7 @@ FUNCTIONS: Mapping[Analysis, str] = {
     Analysis.REGIMES: "precision.regimes.measure:measure_regimes",
     Analysis.MEMORY: "precision.memory:measure_memory",
     Analysis.DEVICE_SPEED: "precision.device_speed:measure_device_speed",
+    Analysis.SENSITIVITY: "precision.sensitivity.measure:measure_sensitivity",
 }
 """`module:function`, each of a `RunSpec` and a `Progress`. By name, since all of these modules import torch."""
 RESULTS: Mapping[Analysis, type[AnalysisResult]] = {
@@ -35,6 +37,7 @@ RESULTS: Mapping[Analysis, type[AnalysisResult]] = {
     Analysis.REGIMES: RegimesResult,
     Analysis.MEMORY: MemoryResult,
     Analysis.DEVICE_SPEED: DeviceSpeedResult,
+    Analysis.SENSITIVITY: SensitivityResult,
 }
 
 

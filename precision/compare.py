@@ -72,7 +72,7 @@ def _audited(spec: RunSpec, progress: Progress) -> tuple[Prepared, CompareResult
 
 def _measure(run: Prepared, result: CompareResult) -> CompareResult:
     """The result with comparison and cost, or with the failure that stopped them."""
-    reference, candidate = f"{run.spec.reference} reference", f"{run.spec.dtype} candidate"
+    reference, candidate = f"{run.spec.reference} reference", f"{run.spec.candidate} candidate"
     device = run.reference.device
     stage = ""
     try:
@@ -98,14 +98,14 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
                     candidate_bytes=candidate_memory.most_bytes,
                     how=how_measured(device),
                 ),
-                "warnings": (*_caveats(comparison, run.spec.dtype), *result.warnings),
+                "warnings": (*_caveats(comparison, run.spec.candidate), *result.warnings),
             }
         )
         run.progress.partial(result)
         truth = float64_truth(run, reference=first, candidate=output, reference_s=reference_s, start=0.66, end=0.68)
         del first
         result = result.model_copy(update={"comparison": comparison.model_copy(update={"truth": truth})})
-        if result.execution.label == "simulated":
+        if result.execution.label == "simulated" and not run.spec.plan:
             checked = check_on_real_kernel(run, output, start=0.68, end=0.75)
             result = result.model_copy(update={"real_kernels": checked})
         del output
@@ -136,7 +136,7 @@ def _cost(run: Prepared, stage: str, estimates_s: tuple[float, float]) -> Cost:
     return Cost(reference_time=reference, candidate_time=candidate)
 
 
-def _caveats(comparison: Comparison, dtype: str) -> tuple[str, ...]:
+def _caveats(comparison: Comparison, candidate: str) -> tuple[str, ...]:
     """What the outputs themselves say against reading too much into their errors."""
     caveats = []
     overall, repeat = comparison.overall, comparison.repeat_floor
@@ -149,6 +149,6 @@ def _caveats(comparison: Comparison, dtype: str) -> tuple[str, ...]:
         size = f" (RMSE {repeat.rmse:.2e})" if repeat.rmse else ""
         caveats.append(
             f"Two runs of the reference differ{size}: the model is not deterministic here, and an error of that size "
-            f"cannot be attributed to {dtype}."
+            f"cannot be attributed to {candidate}."
         )
     return tuple(caveats)

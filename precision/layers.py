@@ -35,7 +35,7 @@ def compare_layers(spec: RunSpec, progress: Progress = _SILENT) -> LayersResult:
     """
     started = time.monotonic()
     run = prepare(spec, progress)
-    stage = f"Running {spec.reference} and {spec.dtype} side by side"
+    stage = f"Running {spec.reference} and {spec.candidate} side by side"
     progress.step(stage, _CAST)
 
     def on_call(name: str, fraction: float) -> None:

@@ -14,9 +14,10 @@ from precision.casting import methods as casting
 from precision.casting.input_warnings import input_warnings
 from precision.casting.kept import keep_in
 from precision.casting.methods import CastModel
+from precision.casting.mixed import cast_mixed
 from precision.devices import describe_device, device_named
 from precision.errors import ForwardError, UnsupportedError
-from precision.formats import format_named
+from precision.formats import any_format_named, format_named
 from precision.models.loading import LoadedModel, load
 from precision.progress import Progress
 from precision.regimes.inputs import in_regime
@@ -48,22 +49,16 @@ def prepare(spec: RunSpec, progress: Progress) -> Prepared:
     progress.step("Loading the model", 0.0)
     device = device_named(spec.device)
     device_info = describe_device(device)
-    if spec.format.computes and spec.dtype not in device_info.native_formats:
-        raise UnsupportedError(
-            f"{device_info.name} ({spec.device}) has no kernels for {spec.dtype}. "
-            f"It computes in: {', '.join(device_info.native_formats)}."
-        )
+    for fmt in spec.candidate_formats:
+        if fmt.computes and fmt.name not in device_info.native_formats:
+            raise UnsupportedError(
+                f"{device_info.name} ({spec.device}) has no kernels for {fmt.name}. "
+                f"It computes in: {', '.join(device_info.native_formats)}."
+            )
     loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
-    progress.step(f"Casting to {spec.dtype}", 0.15)
+    progress.step(f"Casting to {spec.candidate}", 0.15)
     reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
-    candidate = casting.cast(loaded.module, spec.format, method=spec.method, device=device)
-    keep_in(
-        candidate.stored,
-        loaded.module,
-        fqns=spec.keep,
-        dtype=reference.input_dtype,
-        low_dtype=candidate.input_dtype,
-    )
+    candidate = _candidate(spec, loaded, reference)
     head = head_of(spec, loaded, candidate, device_info)
     head = head.model_copy(
         update={
@@ -72,6 +67,21 @@ def prepare(spec: RunSpec, progress: Progress) -> Prepared:
         }
     )
     return Prepared(spec=spec, loaded=loaded, reference=reference, candidate=candidate, head=head, progress=progress)
+
+
+def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel) -> CastModel:
+    if spec.plan:
+        formats = {fqn: any_format_named(name) for fqn, name in spec.plan}
+        return cast_mixed(loaded.module, formats, reference=format_named(spec.reference), device=reference.device)
+    candidate = casting.cast(loaded.module, spec.format, method=spec.method, device=reference.device)
+    keep_in(
+        candidate.stored,
+        loaded.module,
+        fqns=spec.keep,
+        dtype=reference.input_dtype,
+        low_dtype=candidate.input_dtype,
+    )
+    return candidate
 
 
 def head_of(spec: RunSpec, loaded: LoadedModel, model: CastModel, device: DeviceInfo) -> RunResult:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -11,12 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from precision.errors import InputError
-from precision.formats import AnyFormat, ScaledFormat, any_format_named
+from precision.formats import AnyFormat, IntegerGrid, ScaledFormat, any_format_named
 from precision.regimes.names import GIVEN, canonical
 
 MAX_BATCH = 4096
 MAX_LENGTH = 8192
 MAX_TEXT_CHARACTERS = 20_000
+MAX_PLAN_LAYERS = 10_000
+SENSITIVITY_FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "int8", "mxfp4_e2m1")
+"""Those that a sensitivity is measured in unless others are asked for; without those that the device cannot run."""
 
 
 class Analysis(StrEnum):
@@ -34,6 +39,8 @@ class Analysis(StrEnum):
     """Bytes of the model in every format, without its values."""
     DEVICE_SPEED = "device-speed"
     """Operators in every dtype that the device computes in, whatever the model."""
+    SENSITIVITY = "sensitivity"
+    """What every layer adds to the error in each of several formats."""
 
 
 class CastMethod(StrEnum):
@@ -82,6 +89,56 @@ def _given_by(method: CastMethod) -> str:
     return "a scaled format, such as int8 or mxfp4" if method is CastMethod.DYNAMIC else "a format without scales"
 
 
+def coarsest(formats: Iterable[AnyFormat]) -> AnyFormat:
+    """The format with the fewest digits: by mantissa bits, and among equals without scales, by exponent bits.
+
+    >>> coarsest(map(any_format_named, ("float16", "bfloat16"))).name
+    'bfloat16'
+    """
+
+    def digits(fmt: AnyFormat) -> tuple[int, bool, int, str]:
+        element = fmt.element if isinstance(fmt, ScaledFormat) else fmt
+        if isinstance(element, IntegerGrid):
+            return element.bits - 2, True, 0, fmt.name
+        return element.mantissa_bits, isinstance(fmt, ScaledFormat), element.exponent_bits, fmt.name
+
+    return min(formats, key=digits)
+
+
+def _planned(value: object) -> object:
+    """The plan as pairs of fqn and canonical format name, in order of fqn; anything malformed as it is.
+
+    Raises:
+        InputError: a layer has two formats, or a format is unknown; or a link's plan cannot be read.
+    """
+    if isinstance(value, str):
+        value = _plan_of_link(value)
+    if not isinstance(value, list | tuple) or not all(_is_pair(pair) for pair in value):
+        return value
+    formats: dict[str, str] = {}
+    for fqn, name in value:
+        canonical = any_format_named(name).name
+        if formats.setdefault(fqn, canonical) != canonical:
+            raise InputError(f"The plan gives {fqn[:200]!r} two formats: {formats[fqn]} and {canonical}.")
+    return tuple(sorted(formats.items()))
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(item, str) for item in value)
+
+
+def _plan_of_link(text: str) -> object:
+    if not text:
+        return ()
+    try:
+        layers = json.loads(text)
+        return tuple((fqn, name) for name, fqns in layers.items() for fqn in fqns)
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise InputError(
+            f'plan = {text[:80]!r}: not the layers by format, such as {{"float16": ["encoder.0"]}}.'
+        ) from error
+
+
 def _reason(error: ErrorDetails) -> str:
     """What is wrong with a value, in a reader's words."""
     limits = error.get("ctx", {})
@@ -90,10 +147,24 @@ def _reason(error: ErrorDetails) -> str:
         "int_from_float": "not a whole number",
         "greater_than_equal": f"at least {limits.get('ge')} is needed",
         "less_than_equal": f"at most {limits.get('le')} is allowed",
+        "too_long": f"at most {limits.get('max_length')} layers are allowed",
         "less_than": f"it must be less than {limits.get('lt')}",
         "string_too_long": f"at most {limits.get('max_length')} characters are allowed",
     }
     return reasons.get(error["type"], str(error["msg"]))
+
+
+def _with_plan(data: Mapping[str, object]) -> Mapping[str, object]:
+    """`data` with its plan in canonical order, and with the dtype of it where none is given."""
+    plan = _planned(data["plan"])
+    if plan == data["plan"] == ():
+        return data
+    if not isinstance(plan, tuple) or not all(_is_pair(pair) for pair in plan):
+        return {**data, "plan": plan}
+    # What is in the reference's precision need not be said, unless there is nothing else to say.
+    plan = tuple(pair for pair in plan if pair[1] != data.get("reference", "float32")) or plan
+    dtypes = {"dtype": coarsest(any_format_named(name) for _, name in plan).name} if plan else {}
+    return {**dtypes, **data, "plan": plan}
 
 
 class RunSpec(BaseModel):
@@ -124,26 +195,38 @@ class RunSpec(BaseModel):
     reference: Literal["float32", "float64"] = "float32"
     keep: tuple[str, ...] = ()
     """fqns of modules that the candidate keeps in the reference's precision."""
+    plan: Annotated[tuple[tuple[str, str], ...], Field(max_length=MAX_PLAN_LAYERS)] = ()
+    """fqn and format of each layer that has a format of its own; all else is in the reference's precision. With a plan,
+    `dtype` is the coarsest of its formats, and `method` that of the format."""
     analysis: Analysis = Analysis.COMPARE
+    formats: tuple[str, ...] = ()
+    """Formats of a sensitivity, by name or alias, each once; none for `SENSITIVITY_FORMATS`."""
 
     @model_validator(mode="before")
     @classmethod
     def _canonical_format(cls, data: object) -> object:
+        if isinstance(data, Mapping) and data.get("plan"):
+            data = _with_plan(data)
         if isinstance(data, Mapping) and isinstance(data.get("dtype"), str):
             fmt = any_format_named(data["dtype"])
             usual = {"method": CastMethod.DYNAMIC} if isinstance(fmt, ScaledFormat) else {}
             return {**usual, **data, "dtype": fmt.name}
         return data
 
-    @field_validator("keep", mode="before")
+    @field_validator("keep", "formats", mode="before")
     @classmethod
-    def _keep_as_listed(cls, value: object) -> object:
+    def _as_listed(cls, value: object) -> object:
         return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
     @field_validator("regime")
     @classmethod
     def _canonical_regime(cls, value: str) -> str:
         return canonical(value)
+
+    @field_validator("formats")
+    @classmethod
+    def _canonical_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(any_format_named(name.strip()).name for name in value))
 
     @model_validator(mode="after")
     def _method_fits_format(self) -> Self:
@@ -155,6 +238,34 @@ class RunSpec(BaseModel):
                 f"Choose that, or method {others}."
             )
         return self
+
+    @model_validator(mode="after")
+    def _plan_fits_the_rest(self) -> Self:
+        if not self.plan:
+            return self
+        expected = coarsest(self.candidate_formats)
+        if self.dtype != expected.name:
+            raise InputError(f"dtype {self.dtype} with a plan whose coarsest format is {expected.name}. Leave it out.")
+        usual = CastMethod.DYNAMIC if isinstance(expected, ScaledFormat) else CastMethod.TO
+        if self.method is not usual:
+            raise InputError(f"A plan says how each layer is cast: leave method {self.method.value!r} out.")
+        if self.keep:
+            raise InputError("A plan keeps all layers in the reference's precision that it does not name: use no keep.")
+        return self
+
+    @property
+    def candidate_formats(self) -> tuple[AnyFormat, ...]:
+        """The formats of the candidate's layers; the one of all where there is no plan."""
+        names = dict.fromkeys(name for _, name in self.plan) or (self.dtype,)
+        return tuple(any_format_named(name) for name in names)
+
+    @property
+    def candidate(self) -> str:
+        """What the candidate is called: its format, or the formats of its plan."""
+        if not self.plan:
+            return self.dtype
+        counts = Counter(name for _, name in self.plan)
+        return f"plan of {', '.join(f'{count:,} × {name}' for name, count in counts.most_common())}"
 
     @property
     def format(self) -> AnyFormat:
@@ -183,16 +294,11 @@ class RunSpec(BaseModel):
     def measured(self) -> Self:
         """The spec of which the numbers are: what the analysis does not read is at its default.
 
-        One pass of the reference answers for every format, so that another one needs no run; regimes are run from the
-        input as given; bytes are those of the model, and a device's speed is its own.
+        Ranges and sensitivities answer for formats of their own, so that another one needs no run; regimes are run from
+        the input as given; bytes are those of the model, and a device's speed is its own.
         """
-        if (read := _READ.get(self.analysis)) is not None:
-            return self.model_copy(update={name: value for name, value in _DEFAULTS.items() if name not in read})
-        if self.analysis is Analysis.REGIMES:
-            return self.model_copy(update={"regime": GIVEN})
-        if self.analysis is Analysis.RANGES:
-            return self.model_copy(update={name: _DEFAULTS[name] for name in ("dtype", "method", "keep")})
-        return self
+        unread = _UNREAD.get(self.analysis, ("formats",))
+        return self.model_copy(update={name: _DEFAULTS[name] for name in unread})
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hex."""
@@ -201,12 +307,25 @@ class RunSpec(BaseModel):
     def to_query(self) -> dict[str, str]:
         """The settings that differ from the defaults, as strings for a link; the page says which analysis."""
         changed = self.model_dump(mode="json", exclude_defaults=True, exclude={"analysis"})
-        return {name: ",".join(value) if name == "keep" else str(value) for name, value in changed.items()}
+        return {name: self._for_link(name, value) for name, value in changed.items()}
+
+    def _for_link(self, name: str, value: object) -> str:
+        if isinstance(value, list) and name != "plan":
+            return ",".join(value)
+        if name != "plan":
+            return str(value)
+        layers: defaultdict[str, list[str]] = defaultdict(list)
+        for fqn, fmt in self.plan:
+            layers[fmt].append(fqn)
+        return json.dumps(layers, separators=(",", ":"), ensure_ascii=False)
 
 
-_READ: Mapping[Analysis, tuple[str, ...]] = {
-    Analysis.MEMORY: ("model", "device", "analysis"),
-    Analysis.DEVICE_SPEED: ("device", "analysis"),
-}
-"""The settings that these analyses read; all others are at their default."""
 _DEFAULTS: Mapping[str, object] = {name: field.default for name, field in RunSpec.model_fields.items()}
+_UNREAD: Mapping[Analysis, Collection[str]] = {
+    Analysis.RANGES: ("dtype", "method", "keep", "plan", "formats"),
+    Analysis.REGIMES: ("regime", "formats"),
+    Analysis.SENSITIVITY: ("dtype", "method", "keep", "plan"),
+    Analysis.MEMORY: _DEFAULTS.keys() - {"model", "device", "analysis"},
+    Analysis.DEVICE_SPEED: _DEFAULTS.keys() - {"device", "analysis"},
+}
+"""The settings that an analysis does not read; of the others, the formats of sensitivities."""

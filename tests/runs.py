@@ -10,6 +10,7 @@ from precision.errors import JobCancelledError
 from precision.models.loading import LoadedModel, load
 from precision.ranges import measure
 from precision.results import AnalysisResult
+from precision.sensitivity import measure as sensitivity
 from precision.spec import RunSpec
 
 
@@ -41,5 +42,5 @@ def with_model(monkeypatch: pytest.MonkeyPatch, module: nn.Module, *args: object
         usual = load(RunSpec())
         return LoadedModel(module.eval(), args, kwargs, usual.description, usual.input, None)
 
-    for place in (preparation, measure):
+    for place in (preparation, measure, sensitivity):
         monkeypatch.setattr(place, "load", loaded)

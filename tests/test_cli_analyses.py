@@ -10,7 +10,8 @@ import torch
 from precision.cli.main import main
 from precision.layers import compare_layers
 from precision.ranges.measure import measure_ranges
-from precision.results import LayersResult, RangesResult
+from precision.results import LayersResult, RangesResult, SensitivityResult
+from precision.sensitivity.measure import measure_sensitivity
 from precision.spec import Analysis, RunSpec
 from precision.units import number_text
 from tests.awkward_models import Float32Mask
@@ -100,7 +101,7 @@ def test_ranges_as_json_reads_back(capsys: Captured) -> None:
     assert json.loads(printed)["spec"]["analysis"] == "ranges"
 
 
-@pytest.mark.parametrize("command", ["layers", "ranges"])
+@pytest.mark.parametrize("command", ["layers", "ranges", "sensitivity"])
 def test_bad_input_exits_2_with_one_line(command: str, capsys: Captured) -> None:
     assert main([command, "--model", "tinynett"]) == 2
     printed = capsys.readouterr()
@@ -118,10 +119,43 @@ def test_layers_names_the_operator_of_a_planted_overflow(choice: str, place: str
     assert f"First non-finite value: {place}: 4 elements" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["models", "devices", "formats", "audit", "compare", "layers", "ranges"])
+@pytest.mark.parametrize(
+    "command", ["models", "devices", "formats", "audit", "compare", "layers", "ranges", "sensitivity"]
+)
 def test_help_speaks_of_limits_only_where_there_are_some(command: str, capsys: Captured) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([command, "--help"])
     printed = " ".join(capsys.readouterr().out.split())
     assert "exit code: 0 done;" in printed
     assert ("--fail-above" in printed) == ("1 a limit of" in printed) == (command == "compare")
+
+
+def test_sensitivity_prints_the_worst_layer_first(capsys: Captured) -> None:
+    assert main(["sensitivity", "--formats", "bf16,int8", "--exact"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    header, *rows = table(printed.out, "LAYER ")
+    assert header == ["LAYER", "TYPE", "CALLS", "WEIGHTS", "BFLOAT16", "BFLOAT16 RUN", "INT8", "INT8 RUN"]
+    assert rows[0][0] == "head"
+    assert rows[1][:4] == ["layernorm_2", "LayerNorm", "1", "16 B"]
+    assert rows[1][-2:] == ["exact", "exact"]
+    checks = table(printed.out, "EVERY LAYER IN")[1:]
+    assert [cells[0] for cells in checks] == ["bfloat16", "int8"]
+    report = measure_sensitivity(RunSpec(analysis=Analysis.SENSITIVITY, formats=("bfloat16", "int8"))).report
+    assert report is not None
+    for cells, check in zip(checks, report.uniform, strict=True):
+        assert check.measured_squared_error is not None
+        assert cells[2] == number_text(check.measured_squared_error**0.5)
+
+
+def test_sensitivity_as_json_reads_back(capsys: Captured) -> None:
+    assert main(["sensitivity", "--formats", "float16", "--json"]) == 0
+    result = SensitivityResult.model_validate_json(capsys.readouterr().out)
+    assert result.spec.formats == ("float16",)
+    assert result.report is not None
+    assert len(result.report.layers) == 6
+
+
+def test_sensitivity_of_an_overflow_names_what_is_not_finite(capsys: Captured) -> None:
+    assert main(["sensitivity", "--model", "overflow", "--formats", "float16"]) == 0
+    assert "not finite" in capsys.readouterr().out

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from precision import preparation
 from precision.compare import audit_cast, compare
 from precision.devices import describe_device
-from precision.errors import JobCancelledError, UnsupportedError
+from precision.errors import InputError, JobCancelledError, UnsupportedError
 from precision.results import ClassDecisions, CompareResult
 from precision.spec import CastMethod, RunSpec
 from tests.runs import Recorder, with_model
@@ -181,3 +181,55 @@ def test_the_audit_alone_runs_nothing() -> None:
     assert result.audit is not None
     assert result.comparison is None
     assert result.failure is None
+
+
+TINYNET_LAYERS = ("token_embedding", "linear_1", "layernorm_1", "linear_2", "layernorm_2", "head")
+
+
+def planned(reference: str = "float32", **formats: str) -> CompareResult:
+    return compare(RunSpec.parse({"model": "tinynet", "reference": reference, "plan": tuple(formats.items())}))
+
+
+def test_a_plan_is_run_and_its_bytes_are_real() -> None:
+    result = planned(linear_1="float16", head="bfloat16")
+    assert result.comparison is not None
+    assert result.audit is not None
+    after = {tensor.fqn: tensor.dtype_after for tensor in result.audit.tensors}
+    low = {"linear_1": "float16", "head": "bfloat16"}
+    assert after == {name: low.get(name.rpartition(".")[0], "float32") for name in after}
+    assert result.audit.bytes_after < result.audit.bytes_before
+    assert result.execution.label == "native"
+    assert result.candidate_name == "plan of 1 × bfloat16, 1 × float16"
+    assert result.comparison.outputs[0].candidate_dtype == "float32"
+    assert 0 < (result.comparison.overall.rmse or 0) < 0.1
+    reasons = {tensor.fqn: tensor.reason for tensor in result.audit.tensors}
+    assert reasons["linear_2.weight"] == "kept in float32, as asked for"
+    assert reasons["head.weight"] == "cast by .to(torch.bfloat16)"
+
+
+def test_a_plan_with_simulated_formats_says_so() -> None:
+    result = planned(linear_1="float8_e4m3fn", linear_2="mxfp4", head="float16")
+    assert result.execution.label == "simulated"
+    assert result.audit is not None
+    rows = {tensor.fqn: tensor for tensor in result.audit.tensors}
+    assert rows["linear_1.weight"].dtype_after == "float8_e4m3fn"
+    assert rows["linear_2.weight"].rounded_to == "mxfp4_e2m1"
+    assert rows["linear_2.bias"].rounded_to is None
+    assert rows["head.weight"].rounded_to is None
+    assert result.audit.estimated_bytes_after is not None
+    assert result.audit.estimated_bytes_after < result.audit.bytes_after < result.audit.bytes_before
+    assert result.real_kernels is None
+    assert result.failure is None
+
+
+def test_a_plan_of_all_layers_in_one_format_stores_what_the_cast_stores() -> None:
+    result, uniform = planned(**dict.fromkeys(TINYNET_LAYERS, "float16")), compare(RunSpec(dtype="float16"))
+    assert result.audit is not None
+    assert uniform.audit is not None
+    assert result.audit.bytes_after == uniform.audit.bytes_after
+    assert result.execution.label == "native"
+
+
+def test_a_layer_that_the_model_does_not_have_is_refused() -> None:
+    with pytest.raises(InputError, match="no module 'fc9' to bring into a format of its own"):
+        planned(fc9="float16")

@@ -146,3 +146,14 @@ def test_memory_that_runs_out_while_comparing_is_a_failure_with_advice(
     assert result.report is None
     assert result.failure is not None
     assert "out of memory. Choose a smaller batch" in result.failure.message
+
+
+def test_a_plan_runs_side_by_side_with_the_reference() -> None:
+    result = compare_layers(RunSpec.parse({"model": "tinynet", "plan": [("linear_2", "float16")]}))
+    assert result.failure is None
+    report = result.report
+    assert report is not None
+    exact = {row.fqn: row.errors.exact_share == 1 for row in report.rows if row.errors}
+    assert exact["linear_1"]
+    assert exact["layernorm_1"]
+    assert not exact["linear_2"]

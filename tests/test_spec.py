@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from precision.errors import InputError
-from precision.formats import FORMATS
+from precision.formats import ALL_FORMATS, FORMATS
 from precision.spec import CastMethod, RunSpec, formats_of
 
 valid_pairs = [(method, row.name) for method in CastMethod for row in FORMATS if formats_of(method, (row.name,))]
@@ -76,3 +76,72 @@ def test_a_format_with_scales_has_a_method_that_knows_it() -> None:
     assert RunSpec.parse({"dtype": "e5m7"}).method is CastMethod.TO
     with pytest.raises(InputError, match="gives a format without scales"):
         RunSpec.parse({"dtype": "mxfp4", "method": "to"})
+
+
+names = st.text(min_size=1, max_size=12)
+plans = st.dictionaries(names, st.sampled_from([row.name for row in ALL_FORMATS] + ["e5m7"]), min_size=1, max_size=5)
+
+
+@given(plans, st.sampled_from(["float32", "float64"]))
+def test_a_plan_survives_link_and_json(plan: dict[str, str], reference: str) -> None:
+    spec = RunSpec.parse({"plan": tuple(plan.items()), "reference": reference})
+    assert RunSpec.parse(spec.to_query()) == spec
+    assert RunSpec.model_validate_json(spec.model_dump_json()) == spec
+    assert list(spec.plan) == sorted(spec.plan)
+
+
+def test_equal_plans_are_the_same_request() -> None:
+    one = RunSpec.parse({"plan": [("b", "half"), ("a", "bf16"), ("c", "float32"), ("b", "float16")]})
+    assert one.plan == (("a", "bfloat16"), ("b", "float16"))
+    assert one == RunSpec.parse({"plan": '{"fp16":["b"],"bfloat16":["a"]}'})
+    assert (one.dtype, one.method, one.candidate) == ("bfloat16", CastMethod.TO, "plan of 1 × bfloat16, 1 × float16")
+    assert [fmt.name for fmt in one.candidate_formats] == ["bfloat16", "float16"]
+    assert one.to_query() == {"dtype": "bfloat16", "plan": '{"bfloat16":["a"],"float16":["b"]}'}
+
+
+def test_a_plan_of_the_references_precision_alone_says_so() -> None:
+    spec = RunSpec.parse({"plan": [("a", "float32")]})
+    assert (spec.plan, spec.dtype) == ((("a", "float32"),), "float32")
+
+
+@pytest.mark.parametrize(
+    ("formats", "expected"),
+    [
+        (("float16", "bfloat16"), "bfloat16"),
+        (("float16", "int8"), "int8"),
+        (("float8_e4m3fn", "float8_e5m2"), "float8_e5m2"),
+        (("mxfp8_e4m3", "float8_e4m3fn"), "float8_e4m3fn"),
+        (("int4", "nvfp4", "int8"), "nvfp4"),
+    ],
+)
+def test_the_dtype_of_a_plan_is_its_coarsest(formats: tuple[str, ...], expected: str) -> None:
+    spec = RunSpec.parse({"plan": [(name, name) for name in formats]})
+    assert spec.dtype == expected
+    assert spec.method is (CastMethod.DYNAMIC if expected in {"int8", "nvfp4"} else CastMethod.TO)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"plan": [("a", "float13")]}, "Unknown format 'float13'"),
+        ({"plan": [("a", "float16"), ("a", "bf16")]}, "gives 'a' two formats: float16 and bfloat16"),
+        ({"plan": [("a", "bfloat16")], "dtype": "float16"}, "dtype float16 with a plan whose coarsest format is bf"),
+        ({"plan": [("a", "float16")], "method": "autocast"}, "leave method 'autocast' out"),
+        ({"plan": [("a", "float16")], "keep": ("b",)}, "use no keep"),
+        ({"plan": "{"}, "plan = '{': not the layers by format"),
+        ({"plan": "[1]"}, "not the layers by format"),
+        ({"plan": "5"}, "not the layers by format"),
+        ({"plan": [("a", "float16", "b")]}, "plan"),
+        ({"plan": 7}, "plan = '7'"),
+        ({"plan": '{"float16":[1]}'}, "plan"),
+        ({"plan": [(str(i), "float16") for i in range(10_001)]}, "at most 10000 layers are allowed"),
+    ],
+)
+def test_bad_plans_are_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        RunSpec.parse(values)
+
+
+def test_ranges_do_not_depend_on_a_plan() -> None:
+    one, other = (RunSpec.parse({"plan": [("a", name)], "analysis": "ranges"}) for name in ("float16", "mxfp4"))
+    assert one.measured == other.measured

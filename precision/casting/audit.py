@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -11,10 +12,11 @@ from precision.casting.audit_warnings import audit_warnings, call
 from precision.casting.held_weights import estimated_bytes, is_held
 from precision.casting.kept import Kept, inside_kept
 from precision.casting.memory_spans import MemorySpans
+from precision.casting.mixed import Lowering, lowering_of
 from precision.casting.stored_tensors import StoredTensor, stored_tensors
 from precision.casting.stored_values import stored_values
 from precision.errors import InputError
-from precision.formats import AnyFormat, ScaledFormat
+from precision.formats import AnyFormat, ScaledFormat, any_format_named
 from precision.results import CastAudit, ModuleNode, StoredValues, TensorAudit
 from precision.rounding import dtype_name
 from precision.spec import CastMethod
@@ -39,9 +41,12 @@ def audit(before: nn.Module, after: nn.Module, *, fmt: AnyFormat, method: CastMe
     old, new = _by_name(before), _by_name(after)
     if missing := [name for name in old if name not in new]:
         raise InputError(f"{missing[0]} is missing after the cast: audit a model and a cast copy of that same model.")
+    lowered = {id(module): how for module in after.modules() if (how := lowering_of(module))}
+    kept = inside_kept(after) | {id(module) for module in after.modules() if isinstance(module, Kept)}
     pairs = _Pairs(
         owners=dict(after.named_modules(remove_duplicate=False)),
-        kept=inside_kept(after) | {id(module) for module in after.modules() if isinstance(module, Kept)},
+        kept=frozenset(map(id, after.modules())) - lowered.keys() if lowered else kept,
+        lowered=lowered,
         old=old,
         new=new,
         spans_before=MemorySpans((name, held.tensor) for name, held in old.items()),
@@ -56,8 +61,13 @@ def audit(before: nn.Module, after: nn.Module, *, fmt: AnyFormat, method: CastMe
         bytes_before=pairs.spans_before.total,
         bytes_after=pairs.spans_after.total,
         estimated_bytes_after=pairs.estimated_total(rows),
-        warnings=audit_warnings(rows, fmt=fmt, method=method),
+        warnings=audit_warnings(rows, fmt=_surrounding(lowered, fmt), method=method),
     )
+
+
+def _surrounding(lowered: Mapping[int, Lowering], fmt: AnyFormat) -> AnyFormat:
+    """What the model's own code computes in: the reference's format where layers are lowered one by one."""
+    return next((any_format_named(dtype_name(how.outside)) for how in lowered.values()), fmt)
 
 
 def _by_name(module: nn.Module) -> dict[str, StoredTensor]:
@@ -70,6 +80,8 @@ class _Pairs:
     """The modules of the cast copy."""
     kept: frozenset[int]
     """`id` of those that stay in the reference's precision."""
+    lowered: Mapping[int, Lowering]
+    """By `id`, those that have a format of their own."""
     old: dict[str, StoredTensor]
     new: dict[str, StoredTensor]
     spans_before: MemorySpans
@@ -86,12 +98,14 @@ class _Pairs:
         old, new = before.tensor, self.new[name].tensor
         tied_to = self.spans_before.tied_to(name)
         owner = self.owners[before.module]
-        held = id(owner) not in self.kept and is_held(old, before.kind, self.fmt, self.method)
-        estimate = estimated_bytes(new, self.fmt, owner) if held else None
+        how = self.lowered.get(id(owner))
+        fmt, method = (how.fmt, how.method) if how else (self.fmt, self.method)
+        held = id(owner) not in self.kept and is_held(old, before.kind, fmt, method)
+        estimate = estimated_bytes(new, fmt, owner) if held else None
         changed = held or old.dtype != new.dtype
         same = (id(old), id(new))
         if changed and same not in compared:
-            compared[same] = stored_values(old, new, fmt=self.fmt if held else None)
+            compared[same] = stored_values(old, new, fmt=fmt if held else None)
         return TensorAudit(
             fqn=name,
             kind=self.old[name].kind,
@@ -105,15 +119,17 @@ class _Pairs:
             tied_to=tied_to,
             tie_kept=self.spans_after.overlap(name, tied_to) if tied_to is not None else None,
             changed=changed,
-            reason=self._why_changed(old, new, estimate) if changed else self._why_not(self.old[name], new),
+            reason=_why_changed(old, new, estimate, fmt=fmt, method=method)
+            if changed
+            else self._why_not(self.old[name], new, fmt=fmt, method=method),
             stored=compared[same] if changed else None,
-            rounded_to=self.fmt.name if held else None,
+            rounded_to=fmt.name if held else None,
             estimated_bytes_after=estimate,
         )
 
     def estimated_total(self, rows: tuple[TensorAudit, ...]) -> int | None:
         """Bytes of the copy if every held tensor were stored in the format, what two tensors share once."""
-        if self.fmt.has_dtype:
+        if self.fmt.has_dtype and all(row.estimated_bytes_after is None for row in rows):
             return None
         saved = sum(
             row.counted_bytes_after - round(row.estimated_bytes_after * row.counted_bytes_after / row.bytes_after)
@@ -122,21 +138,8 @@ class _Pairs:
         )
         return self.spans_after.total - saved
 
-    def _why_changed(self, old: Tensor, new: Tensor, estimate: int | None) -> str:
-        if estimate is not None:
-            return (
-                f"rounded to {self.fmt.name} and held in {dtype_name(new.dtype)}; stored in the format it would take "
-                f"{bytes_text(estimate)} (estimated)"
-            )
-        if not self.fmt.has_dtype:
-            return f"brought to {dtype_name(new.dtype)}, in which all computes"
-        if self.method is CastMethod.AUTOCAST:
-            return "brought to float32, from which autocast casts inside operators"
-        lost = ", which casts complex tensors too and drops their imaginary part" if old.is_complex() else ""
-        return f"cast by {call(self.method, self.fmt)}{lost}"
-
-    def _why_not(self, held: StoredTensor, new: Tensor) -> str:
-        casting = call(self.method, self.fmt)
+    def _why_not(self, held: StoredTensor, new: Tensor, *, fmt: AnyFormat, method: CastMethod) -> str:
+        casting = call(method, fmt)
         if held.kind == "attribute":
             return f"a plain attribute, which {casting} does not see"
         if new.dtype.is_complex:
@@ -145,13 +148,13 @@ class _Pairs:
             return f"{dtype_name(new.dtype)}: only floating-point tensors are cast"
         if id(self.owners[held.module]) in self.kept:
             return f"kept in {dtype_name(new.dtype)}, as asked for"
-        if isinstance(self.fmt, ScaledFormat):
-            return f"{self.fmt.name} takes weight matrices only"
-        if self.method is CastMethod.AUTOCAST:
+        if isinstance(fmt, ScaledFormat):
+            return f"{fmt.name} takes weight matrices only"
+        if method is CastMethod.AUTOCAST:
             return "autocast leaves stored tensors in float32 and casts inside operators"
-        if dtype_name(new.dtype) == self.fmt.name:
-            return f"already {self.fmt.name}"
-        if self.method is CastMethod.WEIGHTS_ONLY and held.kind == "non-persistent buffer":
+        if dtype_name(new.dtype) == fmt.name:
+            return f"already {fmt.name}"
+        if method is CastMethod.WEIGHTS_ONLY and held.kind == "non-persistent buffer":
             return "not part of a checkpoint, so weights-only leaves it as it is"
         return f"kept in {dtype_name(new.dtype)} by the model's own code"
 
@@ -166,3 +169,17 @@ class _Pairs:
             ModuleNode(fqn=name, type=type(child).__name__, bytes_before=old_bytes[name], bytes_after=new_bytes[name])
             for name, child in before.named_modules()
         )
+
+
+def _why_changed(old: Tensor, new: Tensor, estimate: int | None, *, fmt: AnyFormat, method: CastMethod) -> str:
+    if estimate is not None:
+        return (
+            f"rounded to {fmt.name} and held in {dtype_name(new.dtype)}; stored in the format it would take "
+            f"{bytes_text(estimate)} (estimated)"
+        )
+    if not fmt.has_dtype:
+        return f"brought to {dtype_name(new.dtype)}, in which all computes"
+    if method is CastMethod.AUTOCAST:
+        return "brought to float32, from which autocast casts inside operators"
+    lost = ", which casts complex tensors too and drops their imaginary part" if old.is_complex() else ""
+    return f"cast by {call(method, fmt)}{lost}"

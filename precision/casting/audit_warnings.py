@@ -116,9 +116,10 @@ def _became_zero(rows: Sequence[TensorAudit]) -> list[str]:
         if isinstance(fmt, NumericFormat)
         else ("below half the smallest step beside the largest value that shares their scale")
     )
+    names = ", ".join(dict.fromkeys(_format_of(row).name for row, _ in hit))
     where = "one tensor" if len(hit) == 1 else f"{len(hit)} tensors"
     return [
-        f"{zeros:,} of {elements:,} stored values became zero in {fmt.name}, in {where}; "
+        f"{zeros:,} of {elements:,} stored values became zero in {names}, in {where}; "
         f"most in {_count(row, most.became_zero)} ({smallest})."
     ]
 

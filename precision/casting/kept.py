@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,10 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from precision.casting.forward import map_tensors
+from precision.casting.module_names import no_such_module
 from precision.errors import InputError
-
-KEPT_LIMIT = 200
-"""More names are not listed in a message."""
 
 
 class Kept:
@@ -80,9 +77,7 @@ def _require_module(fqn: str, modules: dict[str, nn.Module]) -> None:
     if not fqn:
         raise InputError("The whole model cannot be kept in the reference's precision: nothing would be cast.")
     if fqn not in modules:
-        near = difflib.get_close_matches(fqn, list(modules)[:10_000], n=2)
-        hint = f"Did you mean {' or '.join(near)}?" if near else "Take a name from the table of layers."
-        raise InputError(f"The model has no module {fqn[:KEPT_LIMIT]!r} to keep. {hint}")
+        raise no_such_module(fqn, modules, purpose="to keep")
     if isinstance(modules[fqn], torch.jit.ScriptModule):
         raise InputError(f"{fqn} is a TorchScript module and cannot be kept by itself. Keep the module around it.")
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import NoReturn
 
 from precision.formats import ALL_FORMATS
-from precision.spec import CastMethod, RunSpec
+from precision.spec import SENSITIVITY_FORMATS, CastMethod, RunSpec
 from precision.sweep import USUAL_FORMATS
 
 PROGRAM = "python -m precision"
@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
         "compare": "run a model in two formats and show what differs",
         "layers": "run a model in two formats side by side and show what differs layer by layer",
         "ranges": "run a model once and show which formats its values fit",
+        "sensitivity": "show what every layer adds to the error in each of several formats",
         "regimes": "run a model in two formats on its input scaled, with an outlier channel and random",
         "memory": "show a model's bytes in every format, and the devices that they fit, without loading it",
         "sweep": "run a model in many formats and show what each costs and what it loses",
@@ -61,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
         )
         for name, text in about.items()
     }
-    for name in ("audit", "compare", "layers", "ranges", "regimes"):
+    for name in ("audit", "compare", "layers", "ranges", "regimes", "sensitivity"):
         _add_settings(by_name[name])
     _add_settings(by_name["memory"], only=("model",))
     _add_settings(by_name["sweep"], but=("dtype", "method", "device"))
@@ -73,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     by_name["layers"].add_argument(
         "--operators", action="store_true", help="also list every operator (JSON always does)"
     )
+    _add_formats(by_name["sensitivity"])
     _add_number(by_name["formats"])
     for command in by_name.values():
         command.add_argument("--json", action="store_true", help="print JSON")
@@ -82,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
 def settings_of(arguments: argparse.Namespace) -> dict[str, object]:
     """The fields of a `RunSpec` that were given, unchecked."""
     given = vars(arguments)
-    settings = {name: given[name] for name in _SETTINGS if name in given}
+    settings = {name: given[name] for name in (*_SETTINGS, "formats") if name in given}
     if "text" in given:
         settings["text"] = "\n".join(given["text"])
     return settings
@@ -123,6 +125,16 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
         ("--fail-below", "exit 1 where this quality is lower, such as sqnr_db=40; may be repeated"),
     ):
         command.add_argument(option, action="append", default=[], metavar="METRIC=VALUE", help=text)
+
+
+def _add_formats(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--formats",
+        default=argparse.SUPPRESS,
+        metavar="FORMATS",
+        help=f"formats to measure in, with commas between (default: {','.join(SENSITIVITY_FORMATS)})",
+    )
+    command.add_argument("--exact", action="store_true", help="also run the model once for every layer and format")
 
 
 def _add_number(command: argparse.ArgumentParser) -> None:

@@ -18,10 +18,11 @@ def heading(result: RunResult) -> str:
     spec = result.spec
     tensors = result.input.tensors if result.input else ()
     shapes = ", ".join(f"{plain(name)} {dtype} {shape_text(shape)}" for name, dtype, shape in tensors)
-    candidate = f"{spec.dtype} by {spec.method.value}; {result.execution.label}: {result.execution.explanation}"
+    cast = spec.candidate if spec.plan else f"{spec.dtype} by {spec.method.value}"
+    candidate = f"{cast}; {result.execution.label}: {result.execution.explanation}"
     rows = [
         ["Model", plain(result.model.title, limit=None)],
-        *([] if spec.analysis is Analysis.RANGES else [["Candidate", candidate]]),
+        *([] if spec.analysis in (Analysis.RANGES, Analysis.SENSITIVITY) else [["Candidate", candidate]]),
         *([["Kept", f"{', '.join(map(plain, spec.keep))} in {spec.reference}"]] if spec.keep else []),
         ["Reference", spec.reference],
         ["Device", f"{spec.device} ({plain(result.device.name)}), torch {result.environment.torch}"],

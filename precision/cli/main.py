@@ -16,6 +16,7 @@ from precision.cli.memory import memory_text, speed_rows_text
 from precision.cli.ranges import ranges_text
 from precision.cli.regimes import regimes_text
 from precision.cli.report import audit_text, compare_text
+from precision.cli.sensitivity import sensitivity_text
 from precision.cli.sweep import sweep_text
 from precision.cli.terminal import Part, on_terminal
 from precision.engine import EngineConfig
@@ -169,6 +170,16 @@ def _regimes(arguments: argparse.Namespace) -> int:
     return _measure(arguments, Analysis.REGIMES, regimes_text)
 
 
+def _sensitivity(arguments: argparse.Namespace) -> int:
+    spec = _spec(arguments, Analysis.SENSITIVITY)
+    from precision.sensitivity.measure import measure_sensitivity
+
+    with on_terminal(sys.stderr) as progress:
+        result = measure_sensitivity(spec, progress, exact=arguments.exact)
+    print(result.model_dump_json(indent=2) if arguments.json else sensitivity_text(result))
+    return _refuse(result.failure.message) if result.failure else _DONE
+
+
 def _measure(arguments: argparse.Namespace, analysis: Analysis, text_of: Callable[[Any], str]) -> int:
     spec = _spec(arguments, analysis)
     from precision import analyses
@@ -201,4 +212,5 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "regimes": _regimes,
     "memory": _memory,
     "sweep": _sweep,
+    "sensitivity": _sensitivity,
 }

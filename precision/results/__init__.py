@@ -63,6 +63,13 @@ from precision.results.ranges import (
 )
 from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, RegimesResult, SampleErrors
 from precision.results.run import AnalysisResult, CompareResult, Execution, ExecutionLabel, Failure, RunResult
+from precision.results.sensitivity import (
+    Contribution,
+    LayerSensitivity,
+    SensitivityReport,
+    SensitivityResult,
+    UniformCheck,
+)
 from precision.results.sweep import SkippedRun, SweepResult, SweepRow
 
 __all__ = [
@@ -73,6 +80,7 @@ __all__ = [
     "ClassDecisions",
     "CompareResult",
     "Comparison",
+    "Contribution",
     "Corners",
     "Cost",
     "Decisions",
@@ -98,6 +106,7 @@ __all__ = [
     "InputDescription",
     "LayerErrors",
     "LayerRow",
+    "LayerSensitivity",
     "LayersReport",
     "LayersResult",
     "MarginBins",
@@ -129,6 +138,8 @@ __all__ = [
     "RunResult",
     "SampleErrors",
     "SampleMean",
+    "SensitivityReport",
+    "SensitivityResult",
     "Side",
     "SkippedRun",
     "Stopped",
@@ -140,6 +151,7 @@ __all__ = [
     "TensorPair",
     "TensorRange",
     "Timing",
+    "UniformCheck",
     "Verdict",
     "WorstElement",
     "by_module",

@@ -59,11 +59,11 @@ class CompareResult(RunResult):
     memory: RunMemory | None = None
     """None where nothing ran."""
     real_kernels: RealKernelCheck | None = None
-    """Of simulated candidates only."""
+    """Of simulated candidates without a plan only."""
     verdict: Verdict | None = None
     """By the usual yardsticks; None where nothing was to be compared."""
 
     @property
     def candidate_name(self) -> str:
-        """The candidate's format, with the word that its times need where its arithmetic is not real."""
-        return f"{self.spec.dtype} (simulated)" if self.execution.label == "simulated" else self.spec.dtype
+        """The candidate's formats, with the word that its times need where its arithmetic is not real."""
+        return f"{self.spec.candidate} (simulated)" if self.execution.label == "simulated" else self.spec.candidate

@@ -1,0 +1,26 @@
+"""What is said of a module's name that the model does not have."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from precision.errors import InputError
+
+NAME_CHARACTERS = 200
+"""No more of a name is repeated in a message."""
+_COMPARED_NAMES = 10_000
+"""Among so many the nearest ones are looked for."""
+
+
+def no_such_module(fqn: str, known: Iterable[str], *, purpose: str) -> InputError:
+    """The error for a name that is none of the `known` ones, with those that are near it.
+
+    Args:
+        fqn: as it was given.
+        known: names of the model's modules.
+        purpose: what it was named for, such as `to keep`.
+    """
+    near = difflib.get_close_matches(fqn, list(known)[:_COMPARED_NAMES], n=2)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "Take a name from the table of layers."
+    return InputError(f"The model has no module {fqn[:NAME_CHARACTERS]!r} {purpose}. {hint}")

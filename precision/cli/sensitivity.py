@@ -1,0 +1,91 @@
+"""What every layer adds to the error in every format, as text for a terminal."""
+
+from __future__ import annotations
+
+import math
+
+from precision.cli.heading import heading, paragraphs, warnings_text
+from precision.cli.tables import columns
+from precision.names import plain
+from precision.results import Contribution, LayerSensitivity, SensitivityReport, SensitivityResult
+from precision.units import bytes_text, number_text
+
+_NO_ERROR = "exact"
+
+
+def sensitivity_text(result: SensitivityResult) -> str:
+    """A line for every layer, the worst first: the output's SQNR where it alone is in a format; then whole casts."""
+    report = result.report
+    if report is None:
+        return paragraphs(heading(result), warnings_text(*result.warnings), "No layer was measured.")
+    return paragraphs(
+        heading(result),
+        warnings_text(*result.warnings),
+        _method(report),
+        "SQNR of the output in dB where this layer alone is in the format:",
+        columns([_header(report), *(_row(report, layer) for layer in sorted(report.layers, key=_worst))]),
+        columns([["EVERY LAYER IN", "PREDICTED RMSE", "MEASURED RMSE", "PREDICTED / MEASURED"], *_checks(report)]),
+    )
+
+
+def _method(report: SensitivityReport) -> str:
+    cost = f"{report.forward_equivalents:.1f} passes of the reference in all."
+    if report.method == "exact sweep":
+        return f"Exact sweep: each layer was lowered by itself and the model run. {report.reason} {cost}"
+    return f"Adjoint probes: {report.backward_passes} backward passes, {report.probes} random vectors; {cost}"
+
+
+def _header(report: SensitivityReport) -> list[str]:
+    kinds = ("", " RUN") if _is_exact(report) else ("",)
+    return [
+        "LAYER",
+        "TYPE",
+        "CALLS",
+        "WEIGHTS",
+        *(f"{name.upper()}{kind}" for name in report.formats for kind in kinds),
+    ]
+
+
+def _row(report: SensitivityReport, layer: LayerSensitivity) -> list[str]:
+    cells = []
+    for contribution in layer.contributions:
+        cells.append(_sqnr(report, contribution, contribution.squared_error))
+        if _is_exact(report):
+            cells.append(_sqnr(report, contribution, contribution.exact_squared_error))
+    name = plain(layer.fqn, limit=None) if layer.fqn else "(model)"
+    return [name, plain(layer.type), str(layer.calls), bytes_text(layer.reference_bytes), *cells]
+
+
+def _is_exact(report: SensitivityReport) -> bool:
+    """Whether measured errors stand beside predicted ones."""
+    measured = any(each.exact_squared_error is not None for layer in report.layers for each in layer.contributions)
+    return measured and report.method == "adjoint probes"
+
+
+def _sqnr(report: SensitivityReport, contribution: Contribution, squared_error: float | None) -> str:
+    if squared_error is None:
+        return f"{contribution.nonfinite:,} not finite" if contribution.nonfinite else "does not run"
+    if squared_error == 0:
+        return _NO_ERROR
+    if report.output_mean_square == 0:
+        return number_text(-math.inf)
+    return f"{10 * math.log10(report.output_mean_square / squared_error):.1f}"
+
+
+def _worst(layer: LayerSensitivity) -> float:
+    """Sorts by the largest error in any format; those that are not finite come first."""
+    errors = [each.squared_error for each in layer.contributions]
+    return -max((math.inf if error is None else error for error in errors), default=0.0)
+
+
+def _checks(report: SensitivityReport) -> list[list[str]]:
+    rows = []
+    for check in report.uniform:
+        predicted, measured = check.predicted_squared_error, check.measured_squared_error
+        ratio = math.sqrt(predicted / measured) if predicted is not None and measured else None
+        rows.append([check.dtype, _rmse(predicted), _rmse(measured), "" if ratio is None else f"{ratio:.2f}"])
+    return rows
+
+
+def _rmse(squared_error: float | None) -> str:
+    return "not finite" if squared_error is None else number_text(math.sqrt(squared_error))

@@ -1,0 +1,1 @@
+"""Mixed-precision plans: a format for each layer, chosen from its sensitivity under a budget."""

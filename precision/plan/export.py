@@ -1,0 +1,177 @@
+"""A plan for other programs: PyTorch code, JSON, and the lists that transformers and torchao take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from precision.errors import UnsupportedError
+from precision.formats import AnyFormat, ScaledFormat, any_format_named
+from precision.results.plan import Plan
+from precision.units import count_text
+
+_TORCHAO: Mapping[str, str] = {
+    "int8_per_channel": "Int8DynamicActivationInt8WeightConfig",
+    "float8_e4m3fn": "Float8DynamicActivationFloat8WeightConfig",
+}
+"""Classes of `torchao.quantization` whose weights and inputs are in that format, by kernels of their own."""
+
+
+class KeepInFloat32(NamedTuple):
+    """What transformers takes to load a model in one 16-bit dtype but for some modules."""
+
+    dtype: str
+    """Of `from_pretrained`."""
+    attribute: str
+    """Of the model's class, to be set before it is loaded."""
+    modules: tuple[str, ...]
+
+
+def plan_code(plan: Plan) -> str:
+    """A Python module that gives any copy of the model the plan's formats; it needs PyTorch alone.
+
+    Its `lower_layers(model)` computes what a verified plan computed, bit for bit, on the same device and version.
+
+    Raises:
+        UnsupportedError: torch does not compute in a format of the plan; the message says what a runtime must provide.
+    """
+    if missing := runtime_needs(plan):
+        raise UnsupportedError(f"This plan has no PyTorch code. {' '.join(missing)}")
+    lines = "".join(f"    {fqn!a}: torch.{name},\n" for fqn, name in _lowered(plan))
+    layers = f"{{\n{lines}}}" if lines else "{}"
+    return _CODE.replace("<REFERENCE>", plan.reference).replace("<LAYERS>", layers)
+
+
+def plan_json(plan: Plan) -> str:
+    """Formats by layer, what they were predicted to cost, and what a runtime must provide beyond PyTorch's kernels."""
+    keep = keep_in_float32(plan)
+    whole = {
+        "reference": plan.reference,
+        "layers": dict(plan.pairs),
+        "predicted": plan.totals.model_dump(mode="json"),
+        "runtime_needs": runtime_needs(plan),
+        "transformers": keep._asdict() if keep else None,
+        "torchao": {"FqnToConfig": torchao_configs(plan)},
+    }
+    return json.dumps(whole, indent=2, allow_nan=False)
+
+
+def runtime_needs(plan: Plan) -> tuple[str, ...]:
+    """One sentence for each format of the plan in which torch does not compute; none for a plan that it can run."""
+    formats = dict.fromkeys(name for _, name in _lowered(plan))
+    return tuple(
+        _need(fmt, sum(name == fmt.name for _, name in plan.pairs))
+        for fmt in map(any_format_named, formats)
+        if not fmt.computes
+    )
+
+
+def keep_in_float32(plan: Plan) -> KeepInFloat32 | None:
+    """The plan for `from_pretrained` of transformers; None where it is not float32 and one 16-bit format.
+
+    What the model computes outside its layers is then in the 16-bit format too, and nothing is cast at the borders:
+    the errors are not those of the plan.
+    """
+    formats = {name for _, name in _lowered(plan)}
+    if plan.reference != "float32" or len(formats) != 1 or not formats <= {"float16", "bfloat16"}:
+        return None
+    kept = tuple(fqn for fqn, name in plan.pairs if name == "float32" and fqn)
+    # The plain attribute is only heeded for float16.
+    return KeepInFloat32(dtype=formats.pop(), attribute="_keep_in_fp32_modules_strict", modules=kept)
+
+
+def torchao_configs(plan: Plan) -> dict[str, str]:
+    """Class of `torchao.quantization` by fqn, of the linear layers whose format it has one for.
+
+    They are the entries of a `FqnToConfig`, which is given to `quantize_(model, config, filter_fn=None)`. Scales are
+    taken over other groups of values than in the plan's formats, so that errors are like the plan's, not equal.
+    """
+    return {
+        layer.fqn: _TORCHAO[layer.format]
+        for layer in plan.layers
+        if layer.format in _TORCHAO and layer.type == "Linear"
+    }
+
+
+def _lowered(plan: Plan) -> list[tuple[str, str]]:
+    return [(fqn, name) for fqn, name in plan.pairs if name != plan.reference]
+
+
+def _need(fmt: AnyFormat, layers: int) -> str:
+    where = f"For the {count_text(layers, 'layer')} in {fmt.name} a runtime must provide"
+    if isinstance(fmt, ScaledFormat):
+        return (
+            f"{where} products of weights and inputs in {fmt.element.name} with scales in {fmt.scale}, one for each "
+            f"{fmt.block_size or ''}{' values' if fmt.block_size else fmt.granularity}, accumulated in float32."
+        )
+    return f"{where} arithmetic on {fmt.name} values, accumulated in float32, whose inputs and outputs saturate."
+
+
+_CODE = '''"""Mixed precision: every layer below computes in a dtype of its own, all else in <REFERENCE>.
+
+    model = lower_layers(model)
+    with torch.no_grad():
+        output = model(inputs)
+
+Floating-point inputs are to be <REFERENCE>. On CUDA, set torch.backends.cudnn.allow_tf32 = False.
+"""
+
+import copy
+
+import torch
+
+REFERENCE = torch.<REFERENCE>
+LAYERS = <LAYERS>
+
+
+def lower_layers(model):
+    """A copy of the model, in eval mode, with each of LAYERS in its dtype."""
+    model = copy.deepcopy(model).eval()
+    model.float() if REFERENCE is torch.float32 else model.double()
+    tensors = {}
+    for name, dtype in LAYERS.items():
+        InDtype(dtype).lower(model.get_submodule(name), tensors)
+    return model
+
+
+class InDtype:
+    """Has a layer compute in a dtype: casts what it is given, and casts back what it returns."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+
+    def lower(self, layer, tensors):
+        """Cast the weights of the layer; layers of one dtype go on sharing those that they share."""
+        for is_parameter, held in ((True, layer._parameters), (False, layer._buffers)):
+            for name, tensor in list(held.items()):
+                if tensor is None or not tensor.is_floating_point():
+                    continue
+                key = id(tensor), self.dtype
+                if key not in tensors:
+                    low = tensor.detach().to(self.dtype)
+                    low = torch.nn.Parameter(low, tensor.requires_grad) if is_parameter else low
+                    tensors[key] = tensor, low
+                setattr(layer, name, tensors[key][1])
+        layer.register_forward_pre_hook(self.before, with_kwargs=True)
+        layer.register_forward_hook(self.after)
+
+    def before(self, layer, args, kwargs):
+        return cast(args, self.dtype), cast(kwargs, self.dtype)
+
+    def after(self, layer, args, output):
+        return cast(output, REFERENCE)
+
+
+def cast(value, dtype):
+    """Every floating-point tensor in tuples, lists and dicts in the dtype."""
+    if isinstance(value, torch.Tensor):
+        return value.to(dtype) if value.is_floating_point() else value
+    if isinstance(value, dict):
+        return {key: cast(item, dtype) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(cast(item, dtype) for item in value))
+    if isinstance(value, (tuple, list)):
+        return type(value)(cast(item, dtype) for item in value)
+    return value
+'''

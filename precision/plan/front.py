@@ -1,0 +1,64 @@
+"""The Pareto front of error against bytes or time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from precision.plan.constraints import Constraints, groups_of
+from precision.plan.knapsack import Step, cheapest_choice, hull_steps
+from precision.plan.solve import FREE, items_of, priced
+from precision.plan.totals import formats_of_layers, totals_of
+from precision.results.plan import Front, FrontPoint, Resource
+from precision.results.sensitivity import SensitivityReport
+
+POINTS = 40
+"""Of the front's vertices so many are shown at most."""
+
+
+def front_of(
+    report: SensitivityReport,
+    *,
+    resource: Resource = "bytes",
+    constraints: Constraints = FREE,
+    reference: str = "float32",
+    points: int = POINTS,
+) -> Front:
+    """Plans that no other beats, from the cheapest to the most exact one.
+
+    They are vertices of the front's convex hull: each is the optimum for its own cost, and for some price of a byte or
+    second. Between two of them `solve.least_error` finds the others.
+
+    Args:
+        report: the sensitivity of the model's layers.
+        resource: what stands against the error.
+        constraints: what every plan must keep to.
+        reference: the format of all else.
+        points: how many, at most, evenly spread over the cost; at least 2.
+
+    Raises:
+        InputError: the constraints cannot be kept; or times were not measured.
+    """
+    groups = priced(groups_of(report, constraints, reference=reference), resource)
+    items = items_of(groups, resource)
+    steps = hull_steps(items)
+    chosen = cheapest_choice(items)
+    shown: list[FrontPoint] = []
+    wanted = _spread(steps, points)
+    for at in range(len(steps) + 1):
+        if at:
+            chosen[steps[at - 1].group] = steps[at - 1].option
+        if at in wanted:
+            options = [group.options[option] for group, option in zip(groups, chosen, strict=True)]
+            shown.append(FrontPoint(formats=formats_of_layers(groups, chosen), totals=totals_of(report, options)))
+    return Front(resource=resource, points=tuple(shown))
+
+
+def _spread(steps: Sequence[Step], points: int) -> frozenset[int]:
+    """Numbers of steps taken, from none to all, whose costs are about evenly spread."""
+    whole = sum(step.cost for step in steps)
+    wanted, cost = {0, len(steps)}, 0.0
+    for at, step in enumerate(steps, start=1):
+        before, cost = cost, cost + step.cost
+        if int(before / whole * (points - 2)) != int(cost / whole * (points - 2)):
+            wanted.add(at)
+    return frozenset(wanted)

@@ -1,0 +1,118 @@
+"""The best plan under a budget: the least error for so many bytes or seconds, or the least of these for an error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from precision.errors import InputError
+from precision.plan.constraints import Constraints, Group, groups_of
+from precision.plan.knapsack import Choice, Item, OverBudgetError, choose
+from precision.plan.totals import formats_of_layers, plan_of
+from precision.results.plan import Plan, Resource
+from precision.results.sensitivity import SensitivityReport
+from precision.units import bytes_text, seconds_text
+
+FREE = Constraints()
+"""Nothing is asked for."""
+
+
+def least_error(
+    report: SensitivityReport,
+    budget: float,
+    *,
+    resource: Resource = "bytes",
+    constraints: Constraints = FREE,
+    reference: str = "float32",
+) -> Plan:
+    """The plan of least predicted error that takes at most `budget`.
+
+    Args:
+        report: the sensitivity of the model's layers.
+        budget: bytes of all weights and buffers, or seconds of all layers' calls.
+        resource: which of these.
+        constraints: what the plan must keep to.
+        reference: the format of all else.
+
+    Raises:
+        InputError: no plan is within the budget, the message says what the least is; or the constraints cannot be
+            kept; or times were not measured.
+    """
+    groups = priced(groups_of(report, constraints, reference=reference), resource)
+    fixed = report.fixed_bytes if resource == "bytes" else 0
+    items = items_of(groups, resource)
+    try:
+        choice = choose(items, budget - fixed)
+    except OverBudgetError as error:
+        raise InputError(
+            f"No plan takes {_amount(budget, resource)}: the least possible is {_amount(error.least + fixed, resource)}"
+            f"{_of_fixed(fixed)}. Allow more, narrower formats, or fewer kept layers."
+        ) from error
+    return _plan(report, groups, choice, reference)
+
+
+def least_cost(
+    report: SensitivityReport,
+    max_squared_error: float,
+    *,
+    resource: Resource = "bytes",
+    constraints: Constraints = FREE,
+    reference: str = "float32",
+) -> Plan:
+    """The plan of the fewest bytes or seconds whose predicted error is at most `max_squared_error`.
+
+    The reference has no error, so that there always is one.
+
+    Args:
+        report: the sensitivity of the model's layers.
+        max_squared_error: mean squared error of the model's output.
+        resource: what is to be little.
+        constraints: what the plan must keep to.
+        reference: the format of all else.
+
+    Raises:
+        InputError: the error is negative or no number; or the constraints cannot be kept; or times were not measured.
+    """
+    if not max_squared_error >= 0:
+        raise InputError(f"A squared error of at most {max_squared_error:g} cannot be kept: choose 0 or more.")
+    groups = priced(groups_of(report, constraints, reference=reference), resource)
+    items = [[Item(item.cost, item.value) for item in options] for options in items_of(groups, resource)]
+    return _plan(report, groups, choose(items, max_squared_error), reference)
+
+
+def squared_error_of(report: SensitivityReport, min_sqnr_db: float) -> float:
+    """The squared error at which the output has this signal-to-quantization-noise ratio."""
+    return report.output_mean_square / math.pow(10, min_sqnr_db / 10)
+
+
+def priced(groups: Sequence[Group], resource: Resource) -> tuple[Group, ...]:
+    """The groups with those options alone whose cost is known.
+
+    Raises:
+        InputError: that of the reference's precision is not.
+    """
+    priced = tuple(
+        Group(layers=group.layers, options=tuple(o for o in group.options if o.cost(resource) is not None))
+        for group in groups
+    )
+    if any(group.options[0].cost(resource) is None for group in groups):
+        raise InputError("The layers' times were not measured: plan by bytes.")
+    return priced
+
+
+def items_of(groups: Sequence[Group], resource: Resource) -> list[list[Item]]:
+    """Error and cost of every option; those of priced groups."""
+    return [[Item(o.squared_error, float(o.cost(resource) or 0)) for o in group.options] for group in groups]
+
+
+def _plan(report: SensitivityReport, groups: Sequence[Group], choice: Choice, reference: str) -> Plan:
+    formats = formats_of_layers(groups, choice.options)
+    return plan_of(report, formats, reference=reference, optimal=choice.optimal)
+
+
+def _amount(amount: float, resource: Resource) -> str:
+    return bytes_text(math.floor(amount)) if resource == "bytes" else seconds_text(amount)
+
+
+def _of_fixed(fixed: int) -> str:
+    return f", of which {bytes_text(fixed)} lie outside the layers" if fixed else ""

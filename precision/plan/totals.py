@@ -1,0 +1,98 @@
+"""What a choice of formats costs in all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from precision.plan.constraints import Group, Option, shared_bytes
+from precision.results.plan import Plan, PlannedLayer, Totals, Uniform, sqnr_db
+from precision.results.sensitivity import LayerSensitivity, SensitivityReport
+
+
+def totals_of(report: SensitivityReport, chosen: Sequence[Option]) -> Totals:
+    """The sums over one option for each group of layers, and what lies outside the layers."""
+    error = math.fsum(option.squared_error for option in chosen)
+    times = [option.time_s for option in chosen if option.time_s is not None]
+    return Totals(
+        squared_error=error,
+        sqnr_db=sqnr_db(report.output_mean_square, error),
+        stored_bytes=report.fixed_bytes + sum(option.stored_bytes for option in chosen),
+        time_s=math.fsum(times) if len(times) == len(chosen) else None,
+    )
+
+
+def formats_of_layers(groups: Sequence[Group], options: Sequence[int]) -> tuple[str, ...]:
+    """The format of each layer, in the sensitivity's order."""
+    chosen = {
+        layer: group.options[at].format for group, at in zip(groups, options, strict=True) for layer in group.layers
+    }
+    return tuple(chosen[at] for at in range(len(chosen)))
+
+
+def plan_of(report: SensitivityReport, formats: Sequence[str], *, reference: str, optimal: bool) -> Plan:
+    """The plan that gives each layer the format at its place in `formats`.
+
+    Args:
+        report: the sensitivity.
+        formats: of each of its layers, in its order: one of the report's, or the reference.
+        reference: the format of all else.
+        optimal: whether no better choice was allowed.
+    """
+    layers = tuple(_planned(layer, name, report, reference) for layer, name in zip(report.layers, formats, strict=True))
+    names = dict.fromkeys((reference, *report.formats))
+    return Plan(
+        reference=reference,
+        layers=layers,
+        totals=_totals(report, formats, reference),
+        uniform=tuple(Uniform(dtype=name, totals=_totals(report, (name,) * len(layers), reference)) for name in names),
+        optimal=optimal,
+    )
+
+
+def _planned(layer: LayerSensitivity, name: str, report: SensitivityReport, reference: str) -> PlannedLayer:
+    error, stored, time_s = _in_format(layer, name, report, reference)
+    return PlannedLayer(
+        fqn=layer.fqn, type=layer.type, format=name, squared_error=error or 0.0, stored_bytes=stored, time_s=time_s
+    )
+
+
+def _in_format(
+    layer: LayerSensitivity, name: str, report: SensitivityReport, reference: str
+) -> tuple[float | None, int, float | None]:
+    """Squared error, bytes and seconds."""
+    if name == reference:
+        return 0.0, layer.reference_bytes, layer.reference_time_s
+    choice = layer.contributions[report.formats.index(name)]
+    return None if choice.nonfinite else choice.squared_error, choice.stored_bytes, choice.time_s
+
+
+def _totals(report: SensitivityReport, formats: Sequence[str], reference: str) -> Totals:
+    """Of any choice, also one in which layers have no prediction; ties hold between layers of the same format."""
+    rows = [_in_format(layer, name, report, reference) for layer, name in zip(report.layers, formats, strict=True)]
+    errors = [error for error, _, _ in rows if error is not None]
+    times = [time_s for _, _, time_s in rows if time_s is not None]
+    error = math.fsum(errors) if len(errors) == len(rows) else None
+    return Totals(
+        squared_error=error,
+        sqnr_db=sqnr_db(report.output_mean_square, error),
+        stored_bytes=report.fixed_bytes + _bytes(report, formats, [stored for _, stored, _ in rows]),
+        time_s=math.fsum(times) if len(times) == len(rows) else None,
+    )
+
+
+def _bytes(report: SensitivityReport, formats: Sequence[str], sizes: Sequence[int]) -> int:
+    places = {layer.fqn: at for at, layer in enumerate(report.layers)}
+    counted: set[int] = set()
+    whole = 0
+    for at, layer in enumerate(report.layers):
+        if not layer.tied_to:
+            whole += sizes[at]
+        if not layer.tied_to or at in counted:
+            continue
+        tied = {at} | {
+            places[other] for other in layer.tied_to if other in places and formats[places[other]] == formats[at]
+        }
+        whole += shared_bytes(sizes[each] for each in tied - counted)
+        counted |= tied
+    return whole

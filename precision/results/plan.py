@@ -1,0 +1,87 @@
+"""A format for each layer, and what that is predicted to cost."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from precision.results.base import Result
+
+Resource = Literal["bytes", "time"]
+
+
+class Totals(Result):
+    """What a choice of formats costs, and the error it is predicted to cause."""
+
+    squared_error: float | None
+    """Mean squared error of the model's output: the sum of the layers' contributions. None where a layer has none."""
+    sqnr_db: float | None
+    """Of that error; infinite where it is zero."""
+    stored_bytes: int
+    """Of all weights and buffers, as if every format could be stored; a weight that layers share once."""
+    time_s: float | None
+    """Of the layers' calls, without what runs between them; None where one was not measured."""
+
+
+class PlannedLayer(Result):
+    """One layer and its format."""
+
+    fqn: str
+    type: str
+    format: str
+    squared_error: float
+    """That it adds to the model's output."""
+    stored_bytes: int
+    """Of its own weights, shared ones included."""
+    time_s: float | None
+
+
+class Uniform(Result):
+    """Every layer in one format."""
+
+    dtype: str
+    totals: Totals
+
+
+class Plan(Result):
+    """A format for each layer."""
+
+    reference: str
+    """The format of all else."""
+    layers: tuple[PlannedLayer, ...]
+    """In the order of the sensitivity's."""
+    totals: Totals
+    uniform: tuple[Uniform, ...]
+    """For comparison: the reference first, then every format of the sensitivity."""
+    optimal: bool
+    """Whether no other choice that the constraints allow is better; else it is the best that was found in time."""
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """fqn and format of each layer: the `plan` of a `RunSpec`."""
+        return tuple((layer.fqn, layer.format) for layer in self.layers)
+
+
+class FrontPoint(Result):
+    """A choice of formats that no other beats in both error and cost."""
+
+    formats: tuple[str, ...]
+    """One for each layer of the sensitivity, in its order."""
+    totals: Totals
+
+
+class Front(Result):
+    """The choices of formats between the cheapest and the most exact one."""
+
+    resource: Resource
+    points: tuple[FrontPoint, ...]
+    """The cheapest first."""
+
+
+def sqnr_db(mean_square: float, squared_error: float | None) -> float | None:
+    """10 log10(mean square / squared error); infinite without an error, None without either."""
+    if squared_error is None:
+        return None
+    if squared_error == 0:
+        return math.inf
+    return 10 * math.log10(mean_square / squared_error) if mean_square else -math.inf

@@ -1,0 +1,1 @@
+"""How much every layer adds to a model's error in every format."""

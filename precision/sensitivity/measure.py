@@ -1,0 +1,291 @@
+"""One sensitivity from start to end: load, run the reference, probe it, and check every format on the whole model."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from precision.casting import methods as casting
+from precision.casting.cast_model import CastModel
+from precision.casting.forward import seeded
+from precision.casting.mixed import cast_mixed
+from precision.devices import describe_device, device_named
+from precision.errors import ForwardError, UnsupportedError
+from precision.formats import AnyFormat, any_format_named, format_named
+from precision.models.loading import LoadedModel, load
+from precision.names import plain
+from precision.preparation import failure_of, head_of, module_progress
+from precision.progress import Progress, Silent
+from precision.results import DeviceInfo
+from precision.results.sensitivity import (
+    Contribution,
+    LayerSensitivity,
+    SensitivityReport,
+    SensitivityResult,
+    UniformCheck,
+)
+from precision.sensitivity import layers as layering
+from precision.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
+from precision.sensitivity.exact import measured_squared_error, run_squared_error
+from precision.sensitivity.layers import Layer, Structure, floating_tensors, hooked, leaves_of
+from precision.sensitivity.local import LocalError, LocalErrors, estimate_together
+from precision.sensitivity.outputs import finite_elements, mean_square
+from precision.spec import SENSITIVITY_FORMATS, RunSpec
+
+_SILENT = Silent()
+_CAST, _RUN, _PROBED = 0.1, 0.15, 0.35
+"""Fractions of the whole at which the reference runs, the probes begin, and the formats begin."""
+
+
+def measure_sensitivity(spec: RunSpec, progress: Progress = _SILENT, *, exact: bool = False) -> SensitivityResult:
+    """Measure what every layer adds to the output's error in each of the spec's formats, if it alone is lowered.
+
+    A few backward passes answer for all layers and formats together; models that have no gradient are run once for
+    every layer and format instead. The spec's own format, method and kept modules play no part. A model that raises
+    does not lose what was measured before it: the result then has a `failure`.
+
+    Args:
+        spec: what to run.
+        progress: told of each stage, handed the report after every format; may raise `JobCancelledError` to stop.
+        exact: also run the model once for every layer and format, to check the probes.
+
+    Raises:
+        InputError: the spec asks for something that this machine or this model does not have.
+        JobCancelledError: from `progress`.
+    """
+    started = time.monotonic()
+    progress.step("Loading the model", 0.0)
+    device = device_named(spec.device)
+    device_info = describe_device(device)
+    formats = _formats(spec, device_info)
+    loaded = load(spec)
+    progress.step(f"Casting to {spec.reference}", _CAST)
+    reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
+    head = head_of(spec, loaded, reference, device_info)
+    run = _Run(progress, loaded, reference, formats, exact, SensitivityResult(**dict(head), report=None))
+    result = run.measured()
+    return result.model_copy(update={"elapsed_s": time.monotonic() - started})
+
+
+def _formats(spec: RunSpec, device: DeviceInfo) -> tuple[AnyFormat, ...]:
+    """The spec's formats, or the usual ones that the device computes in."""
+    formats = tuple(map(any_format_named, spec.formats or SENSITIVITY_FORMATS))
+    missing = [fmt.name for fmt in formats if fmt.computes and fmt.name not in device.native_formats]
+    if missing and spec.formats:
+        raise UnsupportedError(
+            f"{device.name} ({spec.device}) has no kernels for {', '.join(missing)}. "
+            f"It computes in: {', '.join(device.native_formats)}."
+        )
+    return tuple(fmt for fmt in formats if fmt.name not in missing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Observed:
+    """The reference, run."""
+
+    layers: tuple[Layer, ...]
+    outputs: tuple[Tensor, ...]
+    seconds: float
+    began: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _InFormat:
+    """Every layer in one format."""
+
+    fmt: AnyFormat
+    errors: Mapping[str, LocalError]
+    exact: Mapping[str, float | None]
+    """Measured squared errors, of the layers run alone."""
+    uniform: float | None
+    """Measured with all of them lowered."""
+
+
+class _Run:
+    """The stages of one measurement."""
+
+    def __init__(
+        self,
+        progress: Progress,
+        loaded: LoadedModel,
+        reference: CastModel,
+        formats: tuple[AnyFormat, ...],
+        exact: bool,
+        result: SensitivityResult,
+    ) -> None:
+        self._progress, self._loaded, self._reference = progress, loaded, reference
+        self._formats, self._exact, self._result = formats, exact, result
+
+    def measured(self) -> SensitivityResult:
+        """The result with the report, and the failure that ended it, if one did."""
+        stage = f"Running the {self._result.spec.reference} reference"
+        done: list[_InFormat] = []
+        try:
+            observed = self._observed(stage)
+            stage = "Differentiating the reference"
+            adjoint, reason = self._adjoint(stage)
+            for at, fmt in enumerate(self._formats):
+                stage = f"Every layer in {fmt.name}"
+                share = (1 - _PROBED) / len(self._formats)
+                done.append(self._in_format(fmt, observed, adjoint, stage, _PROBED + at * share, share))
+                report = _report(self._reference, observed, adjoint, reason, done)
+                self._result = self._result.model_copy(update={"report": report})
+                self._progress.partial(self._result)
+        except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
+            return self._result.model_copy(update={"failure": failure_of(error, stage)})
+        said = _caveats(done)
+        return self._result.model_copy(update={"warnings": (*said, *self._result.warnings)})
+
+    @property
+    def _inputs(self) -> Structure:
+        return self._loaded.args, dict(self._loaded.kwargs)
+
+    def _observed(self, stage: str) -> _Observed:
+        self._progress.step(stage, _CAST)
+        began = time.perf_counter()
+        on_module = module_progress(self._progress, self._reference, stage=stage, start=_CAST, end=_RUN)
+        self._reference(*self._inputs, on_module=on_module)
+        run = self._reference.prepared(*self._inputs)
+        calls = Counter[str]()
+
+        def count(fqn: str, _inputs: Structure, output: object) -> None:
+            if floating_tensors(output):
+                calls[fqn] += 1
+
+        warm = time.perf_counter()
+        with seeded(self._reference.device), hooked(leaves_of(run.module), before=layering.nothing_before, after=count):
+            outputs = floating_tensors(run())
+        seconds = time.perf_counter() - warm
+        if not outputs:
+            raise ForwardError("The model returns no floating-point numbers, so that there is no error to measure.")
+        layers = layering.layers_of(self._reference.stored, calls)
+        return _Observed(layers=layers, outputs=outputs, seconds=seconds, began=began)
+
+    def _adjoint(self, stage: str) -> tuple[Adjoint | None, str]:
+        """The probes; None and the reason where there are none."""
+
+        def on_pass(done: float) -> None:
+            self._progress.step(stage, _RUN + (_PROBED - _RUN) * done)
+
+        try:
+            return adjoint_of(self._reference, *self._inputs, on_pass=on_pass), ""
+        except NotDifferentiableError as error:
+            return None, str(error)
+
+    def _in_format(
+        self, fmt: AnyFormat, observed: _Observed, adjoint: Adjoint | None, stage: str, start: float, share: float
+    ) -> _InFormat:
+        self._progress.step(stage, start)
+        names = [layer.fqn for layer in observed.layers]
+        candidate = cast_mixed(
+            self._loaded.module,
+            dict.fromkeys(names, fmt),
+            reference=format_named(self._result.spec.reference),
+            device=self._reference.device,
+        )
+        sweeps = self._exact or adjoint is None
+        total = sum(layer.calls for layer in observed.layers) + sweeps * len(names) + 1
+        done = 0
+
+        def on_layer(fqn: str) -> None:
+            nonlocal done
+            done += 1
+            self._progress.step(stage, start + share * min(done / total, 1.0), fqn)
+
+        lowered = candidate.prepared().module
+        errors = LocalErrors(
+            reference=self._reference,
+            lowered={name: lowered.get_submodule(name) for name in names},
+            fmt=fmt,
+            adjoint=adjoint,
+            on_layer=on_layer,
+        ).run(*self._inputs)
+        exact: dict[str, float | None] = {}
+        for name in names if sweeps else ():
+            on_layer(name)
+            exact[name] = measured_squared_error(
+                self._reference, candidate, [name], *self._inputs, expected=observed.outputs
+            )
+        on_layer("")
+        uniform = run_squared_error(candidate.prepared(*self._inputs), expected=observed.outputs)
+        return _InFormat(fmt=fmt, errors=errors, exact=exact, uniform=uniform)
+
+
+def _report(
+    reference: CastModel,
+    observed: _Observed,
+    adjoint: Adjoint | None,
+    reason: str,
+    done: list[_InFormat],
+) -> SensitivityReport:
+    """Of the formats measured so far."""
+    elements = finite_elements(observed.outputs)
+    return SensitivityReport(
+        formats=tuple(each.fmt.name for each in done),
+        layers=tuple(_layer(layer, elements, adjoint, done) for layer in observed.layers),
+        output_elements=sum(output.numel() for output in observed.outputs),
+        output_mean_square=mean_square(observed.outputs),
+        method="adjoint probes" if adjoint else "exact sweep",
+        reason=reason,
+        probes=adjoint.probes if adjoint else 0,
+        backward_passes=adjoint.backward_passes if adjoint else 0,
+        forward_equivalents=(time.perf_counter() - observed.began) / observed.seconds,
+        uniform=tuple(_uniform(each, elements, adjoint) for each in done),
+        fixed_bytes=layering.fixed_bytes(reference.stored, observed.layers),
+    )
+
+
+def _layer(layer: Layer, elements: int, adjoint: Adjoint | None, done: list[_InFormat]) -> LayerSensitivity:
+    times = [each.errors[layer.fqn].reference_s for each in done if layer.fqn in each.errors]
+    return LayerSensitivity(
+        fqn=layer.fqn,
+        type=type(layer.module).__name__,
+        block=layer.block,
+        is_norm=layer.is_norm,
+        calls=layer.calls,
+        elements=layering.weight_elements(layer.module),
+        reference_bytes=layering.reference_bytes(layer.module),
+        reference_time_s=min(times, default=None),
+        tied_to=layer.tied_to,
+        contributions=tuple(_contribution(layer, each, elements, adjoint) for each in done),
+    )
+
+
+def _contribution(layer: Layer, each: _InFormat, elements: int, adjoint: Adjoint | None) -> Contribution:
+    error = each.errors.get(layer.fqn, LocalError())
+    exact = each.exact.get(layer.fqn)
+    estimate = error.estimate() if adjoint else None
+    spread = estimate.standard_error if estimate else None
+    return Contribution(
+        squared_error=estimate.value / elements if estimate else None if adjoint else exact,
+        standard_error=None if spread is None else spread / elements,
+        nonfinite=error.nonfinite,
+        stored_bytes=layering.stored_bytes(layer.module, each.fmt),
+        time_s=error.low_s if each.fmt.computes and error.failure is None else None,
+        exact_squared_error=exact,
+    )
+
+
+def _uniform(each: _InFormat, elements: int, adjoint: Adjoint | None) -> UniformCheck:
+    if adjoint:
+        together = estimate_together(each.errors.values())
+        predicted = None if together is None else together / elements
+    else:
+        known = [error for error in each.exact.values() if error is not None]
+        predicted = sum(known) if len(known) == len(each.exact) else None
+    return UniformCheck(dtype=each.fmt.name, predicted_squared_error=predicted, measured_squared_error=each.uniform)
+
+
+def _caveats(done: list[_InFormat]) -> tuple[str, ...]:
+    """Layers that do not run in a format, each format with its first."""
+    return tuple(
+        f"{plain(fqn)} does not run in {each.fmt.name}: {error.failure}"
+        for each in done
+        for fqn, error in list(each.errors.items())
+        if error.failure is not None and fqn == next(name for name, e in each.errors.items() if e.failure is not None)
+    )

@@ -1,0 +1,34 @@
+"""The mean squared error of a model's floating-point outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def finite_elements(outputs: Sequence[Tensor]) -> int:
+    """Elements that are finite: those over which squared errors are averaged."""
+    return sum(int(torch.isfinite(output).sum()) for output in outputs)
+
+
+def mean_square(outputs: Sequence[Tensor]) -> float:
+    """Of the finite elements; 0 where there are none."""
+    total = sum(float(output.nan_to_num(0, 0, 0).double().square().sum()) for output in outputs)
+    return total / max(finite_elements(outputs), 1)
+
+
+def mean_squared_error(reference: Sequence[Tensor], candidate: Sequence[Tensor]) -> float | None:
+    """Over the elements that are finite in the reference, in float64; 0 where there are none.
+
+    None where the candidate is infinite or NaN at one of these, or its outputs have other shapes.
+    """
+    if [output.shape for output in reference] != [output.shape for output in candidate]:
+        return None
+    total = 0.0
+    for r, y in zip(reference, candidate, strict=True):
+        error = torch.where(torch.isfinite(r), y.double() - r.double(), 0.0)
+        total += float(error.square().sum())
+    squared = total / max(finite_elements(reference), 1)
+    return squared if squared < float("inf") else None
