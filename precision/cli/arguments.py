@@ -47,10 +47,11 @@ def parser() -> argparse.ArgumentParser:
         "compare": "run a model in two formats and show what differs",
         "layers": "run a model in two formats side by side and show what differs layer by layer",
         "ranges": "run a model once and show which formats its values fit",
-        "sensitivity": "show what every layer adds to the error in each of several formats",
         "regimes": "run a model in two formats on its input scaled, with an outlier channel and random",
         "memory": "show a model's bytes in every format, and the devices that they fit, without loading it",
         "sweep": "run a model in many formats and show what each costs and what it loses",
+        "sensitivity": "show what every layer adds to the error in each of several formats",
+        "plan": "choose a format for every layer under a budget",
     }
     by_name = {
         name: commands.add_parser(
@@ -62,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
         )
         for name, text in about.items()
     }
-    for name in ("audit", "compare", "layers", "ranges", "regimes", "sensitivity"):
+    for name in ("audit", "compare", "layers", "ranges", "regimes", "sensitivity", "plan"):
         _add_settings(by_name[name])
     _add_settings(by_name["memory"], only=("model",))
     _add_settings(by_name["sweep"], but=("dtype", "method", "device"))
@@ -74,7 +75,12 @@ def parser() -> argparse.ArgumentParser:
     by_name["layers"].add_argument(
         "--operators", action="store_true", help="also list every operator (JSON always does)"
     )
-    _add_formats(by_name["sensitivity"])
+    for name in ("sensitivity", "plan"):
+        _add_formats(by_name[name])
+    by_name["sensitivity"].add_argument(
+        "--exact", action="store_true", help="also run the model once for every layer and format"
+    )
+    _add_budget(by_name["plan"])
     _add_number(by_name["formats"])
     for command in by_name.values():
         command.add_argument("--json", action="store_true", help="print JSON")
@@ -134,7 +140,22 @@ def _add_formats(command: argparse.ArgumentParser) -> None:
         metavar="FORMATS",
         help=f"formats to measure in, with commas between (default: {','.join(SENSITIVITY_FORMATS)})",
     )
-    command.add_argument("--exact", action="store_true", help="also run the model once for every layer and format")
+
+
+def _add_budget(command: argparse.ArgumentParser) -> None:
+    budget = command.add_mutually_exclusive_group(required=True)
+    for option, metavar, text in (
+        ("--max-bytes", "BYTES", "the least error in so many bytes of weights and buffers"),
+        ("--bytes-share", "SHARE", "the least error in this share of the reference's bytes, such as 0.4"),
+        ("--min-sqnr", "DB", "the fewest bytes at this signal-to-quantization-noise ratio of the output"),
+    ):
+        budget.add_argument(option, type=float, metavar=metavar, help=text)
+    command.add_argument("--keep-norms", action="store_true", help="keep normalization layers in the reference")
+    command.add_argument("--native", action="store_true", help="only formats in which the device computes")
+    command.add_argument("--verify", action="store_true", help="run the plan and show predicted against measured")
+    command.add_argument(
+        "--export", metavar="FILE", help="write the plan: FILE.py as PyTorch code, any other name as JSON"
+    )
 
 
 def _add_number(command: argparse.ArgumentParser) -> None:

@@ -6,9 +6,11 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from precision.cli import formats, tables
+from precision.cli import plan as planning
 from precision.cli.arguments import PROGRAM, parser, settings_of
 from precision.cli.heading import paragraphs
 from precision.cli.layers import layers_text
@@ -180,6 +182,29 @@ def _sensitivity(arguments: argparse.Namespace) -> int:
     return _refuse(result.failure.message) if result.failure else _DONE
 
 
+def _plan(arguments: argparse.Namespace) -> int:
+    spec = _spec(arguments, Analysis.SENSITIVITY)
+    from precision.sensitivity.measure import measure_sensitivity
+
+    with on_terminal(sys.stderr) as progress:
+        result = measure_sensitivity(spec, progress)
+    if result.report is None or result.failure:
+        return _refuse(result.failure.message if result.failure else "no layer was measured")
+    chosen = planning.chosen(arguments, result)
+    verification = None
+    if arguments.export:
+        planning.export(chosen, Path(arguments.export))
+    if arguments.verify:
+        from precision.plan.verify import verify
+
+        with on_terminal(sys.stderr) as progress:
+            verification = verify(chosen, spec, progress)
+    show = planning.plan_json if arguments.json else planning.plan_text
+    print(show(result, chosen, verification))
+    failed = verification.failure if verification else None
+    return _refuse(failed.message) if failed else _DONE
+
+
 def _measure(arguments: argparse.Namespace, analysis: Analysis, text_of: Callable[[Any], str]) -> int:
     spec = _spec(arguments, analysis)
     from precision import analyses
@@ -212,5 +237,6 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "regimes": _regimes,
     "memory": _memory,
     "sweep": _sweep,
+    "plan": _plan,
     "sensitivity": _sensitivity,
 }

@@ -49,7 +49,7 @@ def plan_json(plan: Plan) -> str:
     whole = {
         "reference": plan.reference,
         "layers": dict(plan.pairs),
-        "predicted": plan.totals.model_dump(mode="json"),
+        "predicted": json.loads(plan.totals.model_dump_json()),
         "runtime_needs": runtime_needs(plan),
         "transformers": keep._asdict() if keep else None,
         "torchao": {"FqnToConfig": torchao_configs(plan)},

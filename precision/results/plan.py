@@ -6,6 +6,8 @@ import math
 from typing import Literal
 
 from precision.results.base import Result
+from precision.results.run import Failure
+from precision.spec import RunSpec
 
 Resource = Literal["bytes", "time"]
 
@@ -85,3 +87,33 @@ def sqnr_db(mean_square: float, squared_error: float | None) -> float | None:
     if squared_error == 0:
         return math.inf
     return 10 * math.log10(mean_square / squared_error) if mean_square else -math.inf
+
+
+class Verification(Result):
+    """A plan that was run, beside what was predicted of it; what was not measured is None."""
+
+    spec: RunSpec
+    predicted_squared_error: float
+    measured_squared_error: float | None
+    """None where an output is not finite in the candidate alone, or the run failed."""
+    predicted_bytes: int
+    measured_bytes: int | None
+    """By the audit; simulated formats are held in wider ones."""
+    estimated_bytes: int | None
+    """By the audit, as if simulated formats were stored; None where all are."""
+    predicted_time_s: float | None
+    """Of the layers alone."""
+    measured_time_s: float | None
+    """Median of whole passes."""
+    reference_time_s: float | None
+    """Median of whole passes of the reference."""
+    failure: Failure | None
+
+    @property
+    def ratio(self) -> float | None:
+        """Predicted root mean squared error by the measured one; None where that is zero or not measured."""
+        return (
+            math.sqrt(self.predicted_squared_error / self.measured_squared_error)
+            if self.measured_squared_error
+            else None
+        )

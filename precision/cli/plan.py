@@ -1,0 +1,127 @@
+"""A mixed-precision plan: chosen from the options of the command line, exported, and shown."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections import Counter
+from pathlib import Path
+
+from precision.cli.heading import heading, paragraphs, warnings_text
+from precision.cli.tables import columns
+from precision.errors import InputError
+from precision.formats import any_format_named
+from precision.names import plain
+from precision.plan.constraints import Constraints
+from precision.plan.export import plan_code, runtime_needs
+from precision.plan.export import plan_json as exported_json
+from precision.plan.solve import least_cost, least_error, squared_error_of
+from precision.results import SensitivityReport, SensitivityResult
+from precision.results.plan import Plan, Totals, Verification
+from precision.units import bytes_text, number_text, seconds_text
+
+
+def chosen(arguments: argparse.Namespace, result: SensitivityResult) -> Plan:
+    """The plan that the options ask for.
+
+    Raises:
+        InputError: nothing was measured; or there is no plan in the budget or within the constraints.
+    """
+    report, spec = result.report, result.spec
+    if report is None:
+        raise InputError("No layer was measured.")
+    native = tuple(name for name in report.formats if any_format_named(name).computes)
+    constraints = Constraints(
+        keep=spec.keep, keep_norms=arguments.keep_norms, formats=native if arguments.native else None
+    )
+    if arguments.min_sqnr is not None:
+        limit = squared_error_of(report, arguments.min_sqnr)
+        return least_cost(report, limit, constraints=constraints, reference=spec.reference)
+    budget = (
+        arguments.max_bytes
+        if arguments.max_bytes is not None
+        else arguments.bytes_share * _whole(report, spec.reference)
+    )
+    return least_error(report, budget, constraints=constraints, reference=spec.reference)
+
+
+def export(plan: Plan, path: Path) -> None:
+    """Write PyTorch code to a path that ends in .py, JSON to any other.
+
+    Raises:
+        InputError: the plan has no PyTorch code; or the file cannot be written.
+    """
+    text = plan_code(plan) if path.suffix == ".py" else f"{exported_json(plan)}\n"
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{plain(str(path))} cannot be written: {error.strerror}.") from error
+
+
+def plan_json(result: SensitivityResult, plan: Plan, verification: Verification | None) -> str:
+    """The plan, and what was measured of it."""
+    whole = {"sensitivity_of": result.spec, "plan": plan, "verification": verification}
+    # By way of text, in which infinities are strings.
+    parts = {name: json.loads(part.model_dump_json()) if part else None for name, part in whole.items()}
+    return json.dumps(parts, indent=2, allow_nan=False)
+
+
+def plan_text(result: SensitivityResult, plan: Plan, verification: Verification | None) -> str:
+    """A line for every layer; the whole beside one format for all; and predicted beside measured."""
+    rows = [["LAYER", "TYPE", "FORMAT", "ADDS RMSE", "BYTES"]]
+    rows += [
+        [
+            plain(layer.fqn, limit=None) if layer.fqn else "(model)",
+            plain(layer.type),
+            layer.format,
+            number_text(math.sqrt(layer.squared_error)),
+            bytes_text(layer.stored_bytes),
+        ]
+        for layer in plan.layers
+    ]
+    whole = [["IN ALL", "SQNR DB", "RMSE", "BYTES", "LAYERS TAKE"], _totals("this plan", plan.totals)]
+    whole += [_totals(f"all {uniform.dtype}", uniform.totals) for uniform in plan.uniform]
+    return paragraphs(
+        heading(result),
+        warnings_text(*result.warnings),
+        columns(rows),
+        ", ".join(f"{count:,} × {name}" for name, count in Counter(name for _, name in plan.pairs).most_common()),
+        columns(whole),
+        "" if plan.optimal else "The search was cut short: there may be a better plan.",
+        "\n".join(runtime_needs(plan)),
+        columns(_verified(verification)) if verification else "",
+    )
+
+
+def _whole(report: SensitivityReport, reference: str) -> int:
+    """Bytes of the reference."""
+    return least_error(report, math.inf, reference=reference).uniform[0].totals.stored_bytes
+
+
+def _totals(name: str, totals: Totals) -> list[str]:
+    error = totals.squared_error
+    return [
+        name,
+        "not predicted" if totals.sqnr_db is None else number_text(totals.sqnr_db),
+        "not predicted" if error is None else number_text(math.sqrt(error)),
+        bytes_text(totals.stored_bytes),
+        "not measured" if totals.time_s is None else seconds_text(totals.time_s),
+    ]
+
+
+def _verified(verification: Verification) -> list[list[str]]:
+    measured, ratio = verification.measured_squared_error, verification.ratio
+    taken = verification.measured_time_s
+    stored = verification.estimated_bytes or verification.measured_bytes
+    return [
+        ["", "PREDICTED", "MEASURED", "PREDICTED / MEASURED"],
+        [
+            "RMSE",
+            number_text(math.sqrt(verification.predicted_squared_error)),
+            "not finite" if measured is None else number_text(math.sqrt(measured)),
+            "" if ratio is None else f"{ratio:.2f}",
+        ],
+        ["Bytes", bytes_text(verification.predicted_bytes), "" if stored is None else bytes_text(stored), ""],
+        ["Whole pass", "", "" if taken is None else seconds_text(taken), ""],
+    ]

@@ -1,0 +1,55 @@
+"""A plan is run, to measure what was predicted of it."""
+
+from __future__ import annotations
+
+from precision.progress import Progress, Silent
+from precision.results import CompareResult
+from precision.results.plan import Plan, Verification
+from precision.spec import Analysis, RunSpec
+
+_SILENT = Silent()
+
+
+def verify(plan: Plan, spec: RunSpec, progress: Progress = _SILENT) -> Verification:
+    """Compare the model in the formats of `plan` with the reference.
+
+    Args:
+        plan: what to run.
+        spec: what the plan's sensitivity was measured of.
+        progress: told of each stage; may raise `JobCancelledError` to stop.
+
+    Raises:
+        InputError: the spec or the plan asks for something that this machine or this model does not have.
+        JobCancelledError: from `progress`.
+    """
+    from precision import analyses
+
+    result = analyses.run(planned_spec(plan, spec), progress)
+    if not isinstance(result, CompareResult):
+        raise TypeError(f"A comparison was asked for, and gave a {type(result).__name__}.")
+    return verification_of(plan, result)
+
+
+def planned_spec(plan: Plan, spec: RunSpec) -> RunSpec:
+    """The comparison of `spec` that runs `plan`."""
+    unread = {"dtype", "method", "keep", "formats"}
+    settings = {name: value for name, value in spec.model_dump(exclude_defaults=True).items() if name not in unread}
+    return RunSpec.parse({**settings, "reference": plan.reference, "plan": plan.pairs, "analysis": Analysis.COMPARE})
+
+
+def verification_of(plan: Plan, result: CompareResult) -> Verification:
+    """What a comparison that ran `plan` measured, beside what was predicted."""
+    overall = result.comparison.overall if result.comparison else None
+    finite = overall is not None and not overall.nonfinite_differ and overall.rmse is not None
+    return Verification(
+        spec=result.spec,
+        predicted_squared_error=plan.totals.squared_error or 0.0,
+        measured_squared_error=overall.rmse**2 if overall and finite and overall.rmse is not None else None,
+        predicted_bytes=plan.totals.stored_bytes,
+        measured_bytes=result.audit.bytes_after if result.audit else None,
+        estimated_bytes=result.audit.estimated_bytes_after if result.audit else None,
+        predicted_time_s=plan.totals.time_s,
+        measured_time_s=result.cost.candidate_time.median_s if result.cost else None,
+        reference_time_s=result.cost.reference_time.median_s if result.cost else None,
+        failure=result.failure,
+    )

@@ -1,0 +1,67 @@
+"""Plans of real models, run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from precision.cli.main import main
+from precision.plan.front import front_of
+from precision.plan.solve import least_error
+from precision.plan.totals import plan_of
+from precision.plan.verify import verify
+from precision.sensitivity.measure import measure_sensitivity
+from precision.spec import Analysis, RunSpec
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_the_front_of_the_digits_classifier_is_met_when_it_is_run() -> None:
+    formats = ("float16", "bfloat16", "float8_e4m3fn")
+    spec = RunSpec(model="digits", batch=128, analysis=Analysis.SENSITIVITY, formats=formats)
+    report = measure_sensitivity(spec).report
+    assert report is not None
+    for point in front_of(report, points=6).points[:-1]:
+        found = verify(plan_of(report, point.formats, reference="float32", optimal=True), spec)
+        assert found.failure is None
+        assert found.ratio == pytest.approx(1, abs=0.25)
+        assert found.predicted_bytes == found.measured_bytes
+    for uniform in least_error(report, 10**9).uniform[1:]:
+        plan = least_error(report, uniform.totals.stored_bytes)
+        assert (plan.totals.squared_error or 0) <= (uniform.totals.squared_error or 0)
+
+
+def test_the_command_prints_the_plan_and_writes_it(capsys: Captured, tmp_path: Path) -> None:
+    code, data = tmp_path / "plan.py", tmp_path / "plan.json"
+    common = ["plan", "--model", "digits", "--batch", "32", "--formats", "bf16,fp16,int8_per_channel", "--keep-norms"]
+    assert main([*common, "--bytes-share", "0.6", "--native", "--verify", "--export", str(code)]) == 0
+    text = capsys.readouterr().out
+    assert "PREDICTED / MEASURED" in text
+    assert "all bfloat16" in text
+    assert "def lower_layers(model):" in code.read_text()
+    assert main([*common, "--min-sqnr", "40", "--export", str(data), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["plan"]["totals"]["sqnr_db"] >= 40
+    assert json.loads(data.read_text())["layers"] == {row["fqn"]: row["format"] for row in printed["plan"]["layers"]}
+    assert {row["format"] for row in printed["plan"]["layers"] if "Norm" in row["type"]} == {"float32"}
+
+
+def test_an_overflowing_layer_is_kept_wider(capsys: Captured) -> None:
+    assert main(["plan", "--model", "overflow", "--formats", "float16", "--min-sqnr", "0", "--json"]) == 0
+    layers = json.loads(capsys.readouterr().out)["plan"]["layers"]
+    assert "float32" in {layer["format"] for layer in layers}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--max-bytes", "1"], "No plan takes 1 B: the least possible is"),
+        (["--bytes-share", "0.9", "--keep", "nothing"], "There is no layer nothing to keep"),
+        (["--bytes-share", "0.9", "--export", "/nowhere/plan.json"], "cannot be written"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused(options: list[str], message: str, capsys: Captured) -> None:
+    assert main(["plan", "--model", "tinynet", "--formats", "float16", *options]) == 2
+    assert message in capsys.readouterr().err
