@@ -114,12 +114,13 @@ def _options(
     report: SensitivityReport, group: tuple[int, ...], constraints: Constraints, kept: frozenset[int], reference: str
 ) -> Iterable[Option]:
     layers = [report.layers[at] for at in group]
-    yield Option(
+    wide = Option(
         format=reference,
         squared_error=0.0,
         stored_bytes=shared_bytes(layer.reference_bytes for layer in layers),
         time_s=_sum(layer.reference_time_s for layer in layers),
     )
+    yield wide
     if kept.intersection(group):
         return
     for column, name in enumerate(report.formats):
@@ -127,12 +128,20 @@ def _options(
         error = _sum(None if choice.nonfinite else choice.squared_error for choice in chosen)
         allowed = constraints.formats is None or name in constraints.formats
         if name != reference and allowed and error is not None and math.isfinite(error):
-            yield Option(
+            option = Option(
                 format=name,
                 squared_error=error,
                 stored_bytes=shared_bytes(choice.stored_bytes for choice in chosen),
                 time_s=_sum(choice.time_s for choice in chosen),
             )
+            if _saves(option, wide):
+                yield option
+
+
+def _saves(option: Option, wide: Option) -> bool:
+    """Whether it takes less of anything than the reference's format, which costs no error."""
+    is_quicker = option.time_s is not None and wide.time_s is not None and option.time_s < wide.time_s
+    return option.stored_bytes < wide.stored_bytes or is_quicker
 
 
 def _sum(values: Iterable[float | None]) -> float | None:

@@ -21,6 +21,7 @@ from precision.models.loading import LoadedModel, load
 from precision.names import plain
 from precision.preparation import failure_of, head_of, module_progress
 from precision.progress import Progress, Silent
+from precision.regimes.inputs import in_regime
 from precision.results import DeviceInfo
 from precision.results.sensitivity import (
     Contribution,
@@ -63,7 +64,7 @@ def measure_sensitivity(spec: RunSpec, progress: Progress = _SILENT, *, exact: b
     device = device_named(spec.device)
     device_info = describe_device(device)
     formats = _formats(spec, device_info)
-    loaded = load(spec)
+    loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
     progress.step(f"Casting to {spec.reference}", _CAST)
     reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
     head = head_of(spec, loaded, reference, device_info)

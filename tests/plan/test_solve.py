@@ -9,7 +9,7 @@ import time
 import pytest
 
 from precision.errors import InputError
-from precision.plan.constraints import Constraints
+from precision.plan.constraints import Constraints, groups_of
 from precision.plan.front import front_of
 from precision.plan.solve import least_cost, least_error, squared_error_of
 from precision.results.plan import Plan, Resource
@@ -210,3 +210,10 @@ def test_large_models_are_planned_at_once() -> None:
     began = time.perf_counter()
     least_error(measured, 21_000_000)
     assert time.perf_counter() - began < 2
+
+
+def test_a_format_that_saves_nothing_is_no_option() -> None:
+    norm = layer("norm", (contribution(0.0, 264), contribution(1e-9, 264, time_s=0.5)), reference_bytes=264)
+    found = report(norm, formats=("int8", "float16"))
+    (group,) = groups_of(found, Constraints(), reference="float32")
+    assert [option.format for option in group.options] == ["float32", "float16"]

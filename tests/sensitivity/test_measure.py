@@ -290,3 +290,13 @@ def test_a_layer_alone_is_as_it_is_in_a_reference() -> None:
     assert isinstance(low, Tensor)
     expected = float((low.double() - y.double()).square().mean())
     assert measured_squared_error(reference, candidate, ["2"], (x,), {}, expected=(y,)) == pytest.approx(expected)
+
+
+def test_a_regime_of_the_input_is_the_one_that_is_measured() -> None:
+    def signal(regime: str) -> float:
+        spec = RunSpec(model="linear-5-10", analysis=Analysis.SENSITIVITY, formats=("bfloat16",), regime=regime)
+        report = measure_sensitivity(spec).report
+        assert report is not None
+        return report.output_mean_square
+
+    assert signal("x1000") > 1000 * signal("given")
