@@ -311,4 +311,4 @@ def test_specs_that_differ_in_format_only_are_measured_as_one() -> None:
     ranges = RunSpec(dtype="bfloat16", method=CastMethod.AUTOCAST, keep=("head",), analysis=Analysis.RANGES, seed=5)
     assert ranges.measured == RunSpec(analysis=Analysis.RANGES, seed=5)
     compared = RunSpec(dtype="bfloat16")
-    assert compared.measured is compared
+    assert compared.measured == compared
