@@ -162,7 +162,7 @@ def test_its_progress_lies_between_the_comparison_and_the_timing() -> None:
     compare(INT8, progress)
     assert progress.fractions == sorted(progress.fractions)
     stages = list(dict.fromkeys(progress.stages))
-    assert stages[-3:] == ["Comparing the outputs", "Running int8_per_channel on real kernels", "Timing both"]
+    assert stages[-3:] == ["Running in float64", "Running int8_per_channel on real kernels", "Timing both"]
 
 
 def test_it_can_be_cancelled() -> None:
