@@ -127,7 +127,7 @@ def _plan(base: RunSpec, formats: list[str], methods: list[CastMethod], devices:
 def header(base: RunSpec, now: SweepState) -> None:
     """What the sweep found so far, and what it is about."""
     model = describe(base.model)
-    title = escape_markdown(model.title.removesuffix(" (random weights)"))
+    title = escape_markdown(model.short_title)
     st.title(f"{title}: {escape_markdown(sweep_finding(now.rows))}" if now.rows else f"{title} in many formats",
              anchor=False)  # fmt: skip
     st.caption(f"Every format against {base.reference}: error, bytes and time, each a run of its own.")

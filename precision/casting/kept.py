@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from precision.casting.forward import map_tensors
+from precision.casting.mixins import mix_in, require_forward
 from precision.casting.module_names import no_such_module
 from precision.errors import InputError
 
@@ -109,13 +110,6 @@ def _device_of(module: nn.Module) -> str:
 
 def _make_kept(module: nn.Module, *, dtype: torch.dtype, low_dtype: torch.dtype, device: str) -> None:
     if not isinstance(module, Kept):
-        kind = type(module)
-        names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
-        module.__class__ = type(kind.__name__, (Kept, kind), names)
-        # Fused kernels use the weights of the modules inside and skip their forward; a hook makes torch call it.
-        module.register_forward_hook(_nothing)
+        mix_in(module, Kept)
+        require_forward(module)
     vars(module).update(_kept_dtype=dtype, _low_dtype=low_dtype, _kept_device=device)
-
-
-def _nothing(_module: nn.Module, _inputs: object, _output: object) -> None:
-    return None

@@ -15,6 +15,7 @@ from precision.casting.cast_model import CastModel
 from precision.casting.forward import map_tensors
 from precision.casting.held_weights import channel_axis, is_held, rounded_weight
 from precision.casting.methods import reference as cast_reference
+from precision.casting.mixins import mix_in, require_forward
 from precision.casting.module_names import no_such_module
 from precision.errors import InputError
 from precision.formats import AnyFormat, NumericFormat, ScaledFormat
@@ -163,11 +164,8 @@ def _lower(module: nn.Module, lowering: Lowering, low: dict[tuple[int, str], Ten
             if key not in low:
                 low[key] = _lowered(tensor, kind, lowering, module)
             setattr(module, name, low[key])  # also renews the flat weights of an LSTM
-    kind_of = type(module)
-    names = {"__module__": kind_of.__module__, "__qualname__": kind_of.__qualname__, "__doc__": kind_of.__doc__}
-    module.__class__ = type(kind_of.__name__, (Lowered, kind_of), names)
-    # Fused kernels use the weights of the modules inside and skip their forward; a hook makes torch call it.
-    module.register_forward_hook(_nothing)
+    mix_in(module, Lowered)
+    require_forward(module)
     vars(module)["_lowering"] = lowering
 
 
@@ -211,7 +209,3 @@ def _execution(formats: list[AnyFormat], model: CastModel, reference: NumericFor
         explanation=f"{explanation} Layers in {simulated} are simulated: values are rounded, arithmetic is float32 "
         "(float64 for formats wider than that).",
     )
-
-
-def _nothing(_module: nn.Module, _inputs: object, _output: object) -> None:
-    return None

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from precision.casting.forward import map_tensors
+from precision.casting.mixins import mix_in
 from precision.models.loading import LoadedModel
 from precision.regimes.names import GIVEN, OUTLIER, OUTLIER_FACTOR, RANDOM, canonical, factor_of, label_of
 
@@ -89,7 +90,7 @@ def scale_embeddings(module: nn.Module, factor: float, *, outlier: bool = False)
     channel = _largest_channel(embeddings[0].weight.detach().float(), dim=-1) if embeddings and outlier else None
     for child in embeddings:
         if not isinstance(child, _Scaled):
-            child.__class__ = type(type(child).__name__, (_Scaled, type(child)), {"__module__": type(child).__module__})
+            mix_in(child, _Scaled)
         vars(child).update(_input_factor=factor, _outlier=channel)
 
 
