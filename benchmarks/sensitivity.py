@@ -1,6 +1,6 @@
 """Cost and quality of sensitivities by adjoint probes, beside exact ones, on an encoder of BERT-base's size.
 
-    python -m benchmarks.sensitivity [--layers 12] [--batch 8] [--tokens 32] [--every 1] [--depths 6,12,24]
+    python -m benchmarks.sensitivity [--layers 12] [--batch 8] [--tokens 128] [--every 1] [--depths 6,12,24]
 
 Printed for each format: correlation of the logarithms of the probes' squared errors with those of runs in which that
 layer alone is lowered, their median ratio, and the error of the whole cast, predicted over measured. Then the cost of
@@ -155,7 +155,7 @@ def print_cost(probed: Probed, forward_s: float, what: str) -> float:
 def main() -> None:
     """Quality and cost at one depth, then the cost at others."""
     parser = argparse.ArgumentParser(description="Sensitivity by probes beside exact sweeps.")
-    for option, value in (("layers", 12), ("batch", 8), ("tokens", 32), ("every", 1)):
+    for option, value in (("layers", 12), ("batch", 8), ("tokens", 128), ("every", 1)):
         parser.add_argument(f"--{option}", type=int, default=value)
     parser.add_argument("--depths", default="6,12,24")
     chosen = parser.parse_args()

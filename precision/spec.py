@@ -201,6 +201,8 @@ class RunSpec(BaseModel):
     analysis: Analysis = Analysis.COMPARE
     formats: tuple[str, ...] = ()
     """Formats of a sensitivity, by name or alias, each once; none for `SENSITIVITY_FORMATS`."""
+    exact: bool = False
+    """Whether a sensitivity also runs the model once for every layer and format, and once for all but this layer."""
 
     @model_validator(mode="before")
     @classmethod
@@ -297,7 +299,7 @@ class RunSpec(BaseModel):
         Ranges and sensitivities answer for formats of their own, so that another one needs no run; regimes are run from
         the input as given; bytes are those of the model, and a device's speed is its own.
         """
-        unread = _UNREAD.get(self.analysis, ("formats",))
+        unread = _UNREAD.get(self.analysis, _OF_SENSITIVITIES)
         return self.model_copy(update={name: _DEFAULTS[name] for name in unread})
 
     def digest(self) -> str:
@@ -321,11 +323,12 @@ class RunSpec(BaseModel):
 
 
 _DEFAULTS: Mapping[str, object] = {name: field.default for name, field in RunSpec.model_fields.items()}
+_OF_SENSITIVITIES = ("formats", "exact")
 _UNREAD: Mapping[Analysis, Collection[str]] = {
-    Analysis.RANGES: ("dtype", "method", "keep", "plan", "formats"),
-    Analysis.REGIMES: ("regime", "formats"),
+    Analysis.RANGES: ("dtype", "method", "keep", "plan", *_OF_SENSITIVITIES),
+    Analysis.REGIMES: ("regime", *_OF_SENSITIVITIES),
     Analysis.SENSITIVITY: ("dtype", "method", "keep", "plan"),
     Analysis.MEMORY: _DEFAULTS.keys() - {"model", "device", "analysis"},
     Analysis.DEVICE_SPEED: _DEFAULTS.keys() - {"device", "analysis"},
 }
-"""The settings that an analysis does not read; of the others, the formats of sensitivities."""
+"""The settings that an analysis does not read; of the others, those of sensitivities alone."""

@@ -78,7 +78,9 @@ def parser() -> argparse.ArgumentParser:
     for name in ("sensitivity", "plan"):
         _add_formats(by_name[name])
     by_name["sensitivity"].add_argument(
-        "--exact", action="store_true", help="also run the model once for every layer and format"
+        "--exact",
+        action="store_true",
+        help="also run the model once for every layer and format, and once for all layers but this",
     )
     _add_budget(by_name["plan"])
     _add_number(by_name["formats"])
@@ -90,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
 def settings_of(arguments: argparse.Namespace) -> dict[str, object]:
     """The fields of a `RunSpec` that were given, unchecked."""
     given = vars(arguments)
-    settings = {name: given[name] for name in (*_SETTINGS, "formats") if name in given}
+    settings = {name: given[name] for name in (*_SETTINGS, "formats", "exact") if name in given}
     if "text" in given:
         settings["text"] = "\n".join(given["text"])
     return settings

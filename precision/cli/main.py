@@ -173,13 +173,7 @@ def _regimes(arguments: argparse.Namespace) -> int:
 
 
 def _sensitivity(arguments: argparse.Namespace) -> int:
-    spec = _spec(arguments, Analysis.SENSITIVITY)
-    from precision.sensitivity.measure import measure_sensitivity
-
-    with on_terminal(sys.stderr) as progress:
-        result = measure_sensitivity(spec, progress, exact=arguments.exact)
-    print(result.model_dump_json(indent=2) if arguments.json else sensitivity_text(result))
-    return _refuse(result.failure.message) if result.failure else _DONE
+    return _measure(arguments, Analysis.SENSITIVITY, sensitivity_text)
 
 
 def _plan(arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from precision.results import Contribution, LayerSensitivity, SensitivityReport,
 from precision.units import bytes_text, number_text
 
 _NO_ERROR = "exact"
+_KINDS = ", predicted and run, and where all layers but this are"
 
 
 def sensitivity_text(result: SensitivityResult) -> str:
@@ -22,7 +23,7 @@ def sensitivity_text(result: SensitivityResult) -> str:
         heading(result),
         warnings_text(*result.warnings),
         _method(report),
-        "SQNR of the output in dB where this layer alone is in the format:",
+        f"SQNR of the output in dB where this layer alone is in the format{_KINDS if _is_exact(report) else ''}:",
         columns([_header(report), *(_row(report, layer) for layer in sorted(report.layers, key=_worst))]),
         columns([["EVERY LAYER IN", "PREDICTED RMSE", "MEASURED RMSE", "PREDICTED / MEASURED"], *_checks(report)]),
     )
@@ -36,7 +37,7 @@ def _method(report: SensitivityReport) -> str:
 
 
 def _header(report: SensitivityReport) -> list[str]:
-    kinds = ("", " RUN") if _is_exact(report) else ("",)
+    kinds = ("", " RUN", " ALL BUT") if _is_exact(report) else ("",)
     return [
         "LAYER",
         "TYPE",
@@ -52,6 +53,7 @@ def _row(report: SensitivityReport, layer: LayerSensitivity) -> list[str]:
         cells.append(_sqnr(report, contribution, contribution.squared_error))
         if _is_exact(report):
             cells.append(_sqnr(report, contribution, contribution.exact_squared_error))
+            cells.append(_sqnr(report, contribution, contribution.all_but_squared_error))
     name = plain(layer.fqn, limit=None) if layer.fqn else "(model)"
     return [name, plain(layer.type), str(layer.calls), bytes_text(layer.reference_bytes), *cells]
 

@@ -24,6 +24,8 @@ class Contribution(Result):
     """Of the layer's calls in this format; None where not native or not measured."""
     exact_squared_error: float | None
     """Measured by lowering this layer alone; None where not measured."""
+    all_but_squared_error: float | None = None
+    """Measured by lowering every layer but this one; None where not measured."""
 
 
 class LayerSensitivity(Result):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -43,7 +43,7 @@ _CAST, _RUN, _PROBED = 0.1, 0.15, 0.35
 """Fractions of the whole at which the reference runs, the probes begin, and the formats begin."""
 
 
-def measure_sensitivity(spec: RunSpec, progress: Progress = _SILENT, *, exact: bool = False) -> SensitivityResult:
+def measure_sensitivity(spec: RunSpec, progress: Progress = _SILENT) -> SensitivityResult:
     """Measure what every layer adds to the output's error in each of the spec's formats, if it alone is lowered.
 
     A few backward passes answer for all layers and formats together; models that have no gradient are run once for
@@ -53,7 +53,6 @@ def measure_sensitivity(spec: RunSpec, progress: Progress = _SILENT, *, exact: b
     Args:
         spec: what to run.
         progress: told of each stage, handed the report after every format; may raise `JobCancelledError` to stop.
-        exact: also run the model once for every layer and format, to check the probes.
 
     Raises:
         InputError: the spec asks for something that this machine or this model does not have.
@@ -68,7 +67,7 @@ def measure_sensitivity(spec: RunSpec, progress: Progress = _SILENT, *, exact: b
     progress.step(f"Casting to {spec.reference}", _CAST)
     reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
     head = head_of(spec, loaded, reference, device_info)
-    run = _Run(progress, loaded, reference, formats, exact, SensitivityResult(**dict(head), report=None))
+    run = _Run(progress, loaded, reference, formats, SensitivityResult(**dict(head), report=None))
     result = run.measured()
     return result.model_copy(update={"elapsed_s": time.monotonic() - started})
 
@@ -103,6 +102,8 @@ class _InFormat:
     errors: Mapping[str, LocalError]
     exact: Mapping[str, float | None]
     """Measured squared errors, of the layers run alone."""
+    all_but: Mapping[str, float | None]
+    """Of all but this layer."""
     uniform: float | None
     """Measured with all of them lowered."""
 
@@ -116,11 +117,10 @@ class _Run:
         loaded: LoadedModel,
         reference: CastModel,
         formats: tuple[AnyFormat, ...],
-        exact: bool,
         result: SensitivityResult,
     ) -> None:
         self._progress, self._loaded, self._reference = progress, loaded, reference
-        self._formats, self._exact, self._result = formats, exact, result
+        self._formats, self._result = formats, result
 
     def measured(self) -> SensitivityResult:
         """The result with the report, and the failure that ended it, if one did."""
@@ -189,7 +189,8 @@ class _Run:
             reference=format_named(self._result.spec.reference),
             device=self._reference.device,
         )
-        sweeps = self._exact or adjoint is None
+        is_exact = self._result.spec.exact
+        sweeps = (is_exact or adjoint is None) + is_exact
         total = sum(layer.calls for layer in observed.layers) + sweeps * len(names) + 1
         done = 0
 
@@ -206,15 +207,18 @@ class _Run:
             adjoint=adjoint,
             on_layer=on_layer,
         ).run(*self._inputs)
-        exact: dict[str, float | None] = {}
-        for name in names if sweeps else ():
-            on_layer(name)
-            exact[name] = measured_squared_error(
-                self._reference, candidate, [name], *self._inputs, expected=observed.outputs
-            )
+
+        def measured(lowered: Collection[str], of: str) -> float | None:
+            on_layer(of)
+            return measured_squared_error(self._reference, candidate, lowered, *self._inputs, expected=observed.outputs)
+
+        exact = {name: measured([name], name) for name in names} if is_exact or adjoint is None else {}
+        all_but = (
+            {name: measured([other for other in names if other != name], name) for name in names} if is_exact else {}
+        )
         on_layer("")
         uniform = run_squared_error(candidate.prepared(*self._inputs), expected=observed.outputs)
-        return _InFormat(fmt=fmt, errors=errors, exact=exact, uniform=uniform)
+        return _InFormat(fmt=fmt, errors=errors, exact=exact, all_but=all_but, uniform=uniform)
 
 
 def _report(
@@ -269,6 +273,7 @@ def _contribution(layer: Layer, each: _InFormat, elements: int, adjoint: Adjoint
         stored_bytes=layering.stored_bytes(layer.module, each.fmt),
         time_s=error.low_s if each.fmt.computes and error.failure is None else None,
         exact_squared_error=exact,
+        all_but_squared_error=each.all_but.get(layer.fqn),
     )
 
 

@@ -33,7 +33,7 @@ def measured(
 ) -> SensitivityReport:
     """The report of this module instead of the spec's."""
     with_model(monkeypatch, module, *args)
-    result = measure_sensitivity(RunSpec(analysis=Analysis.SENSITIVITY, formats=formats), exact=exact)
+    result = measure_sensitivity(RunSpec(analysis=Analysis.SENSITIVITY, formats=formats, exact=exact))
     assert result.failure is None, result.failure
     assert result.report is not None
     assert SensitivityResult.model_validate_json(result.model_dump_json()) == result
@@ -105,6 +105,16 @@ def test_the_last_layer_adds_its_own_error_exactly(monkeypatch: pytest.MonkeyPat
     assert layer.reference_bytes == 4 * layer.elements == 4 * 8320
     assert layer.contributions[0].time_s is not None
     assert layer.reference_time_s is not None
+
+
+def test_all_but_one_of_two_layers_is_the_other_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 16), nn.Linear(16, 4)).eval()
+    first, second = measured(monkeypatch, model, torch.randn(32, 8)).layers
+    for one, other in zip(first.contributions, second.contributions, strict=True):
+        assert one.all_but_squared_error == other.exact_squared_error
+        assert other.all_but_squared_error == one.exact_squared_error
+    assert first.contributions[0].exact_squared_error != second.contributions[0].exact_squared_error
 
 
 def test_repeated_calls_of_one_layer_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,8 +221,8 @@ def test_a_structured_output_counts_whole(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_digits_classifier() -> None:
-    spec = RunSpec(model="digits", batch=64, analysis=Analysis.SENSITIVITY, formats=("bfloat16", "int8"))
-    report = measure_sensitivity(spec, exact=True).report
+    spec = RunSpec(model="digits", batch=64, analysis=Analysis.SENSITIVITY, formats=("bfloat16", "int8"), exact=True)
+    report = measure_sensitivity(spec).report
     assert report is not None
     for at, check in enumerate(report.uniform):
         for layer in report.layers:
