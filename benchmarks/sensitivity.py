@@ -32,7 +32,7 @@ from precision.formats import any_format_named, format_named
 from precision.sensitivity.adjoint import adjoint_of
 from precision.sensitivity.exact import measured_squared_error, run_squared_error
 from precision.sensitivity.layers import floating_tensors, leaves_of
-from precision.sensitivity.local import LocalError, LocalErrors, estimate_together
+from precision.sensitivity.local import LocalError, LocalErrors
 from precision.sensitivity.outputs import finite_elements
 
 FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "int8", "mxfp4")
@@ -129,7 +129,8 @@ def print_quality(it: Subject, probed: Probed, every: int) -> float:
             estimate = errors[fqn].estimate()
             if exact and estimate and estimate.value:
                 pairs.append((log(estimate.value / elements), log(exact)))
-        together = estimate_together(errors.values())
+        handed = [error.estimate_handed() for error in errors.values()]
+        together = sum(estimate.value for estimate in handed if estimate) if all(handed) else None
         measured = run_squared_error(probed.casts[name].prepared((it.ids,)), expected=expected)
         ratio = (together / elements / measured) ** 0.5 if together and measured else float("nan")
         print(

@@ -61,7 +61,7 @@ def groups_of(report: SensitivityReport, constraints: Constraints, *, reference:
         InputError: a constraint names a module or a format that is not there.
     """
     _require_formats(report, constraints)
-    kept = _kept(report, constraints)
+    kept = kept_layers(report, constraints)
     groups = _tied(report.layers) if constraints.tied_together else [(at,) for at in range(len(report.layers))]
     return tuple(
         Group(layers=group, options=tuple(_options(report, group, constraints, kept, reference))) for group in groups
@@ -84,7 +84,12 @@ def _require_formats(report: SensitivityReport, constraints: Constraints) -> Non
         )
 
 
-def _kept(report: SensitivityReport, constraints: Constraints) -> frozenset[int]:
+def kept_layers(report: SensitivityReport, constraints: Constraints) -> frozenset[int]:
+    """Places of the layers that the constraints keep in the reference's precision.
+
+    Raises:
+        InputError: they name a module that is not there.
+    """
     kept = {at for at, layer in enumerate(report.layers) if constraints.keep_norms and layer.is_norm}
     for name in constraints.keep:
         inside = {at for at, layer in enumerate(report.layers) if layer.fqn == name or layer.fqn.startswith(f"{name}.")}
@@ -125,7 +130,7 @@ def _options(
         return
     for column, name in enumerate(report.formats):
         chosen = [layer.contributions[column] for layer in layers]
-        error = _sum(None if choice.nonfinite else choice.squared_error for choice in chosen)
+        error = _sum(None if choice.nonfinite else choice.best_squared_error() for choice in chosen)
         allowed = constraints.formats is None or name in constraints.formats
         if name != reference and allowed and error is not None and math.isfinite(error):
             option = Option(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 from precision.plan.constraints import Constraints, groups_of
 from precision.plan.knapsack import Step, cheapest_choice, hull_steps
 from precision.plan.solve import FREE, items_of, priced
 from precision.plan.totals import formats_of_layers, totals_of
+from precision.plan.uniform import uniform_choices
 from precision.results.plan import Front, FrontPoint, Resource
 from precision.results.sensitivity import SensitivityReport
 
@@ -25,8 +27,9 @@ def front_of(
 ) -> Front:
     """Plans that no other beats, from the cheapest to the most exact one.
 
-    They are vertices of the front's convex hull: each is the optimum for its own cost, and for some price of a byte or
-    second. Between two of them `solve.least_error` finds the others.
+    They are vertices of the convex hull of the sums of the layers' errors: each is the optimum for its own cost, and
+    for some price of a byte or second. Between two of them `solve.least_error` finds the others. One format for all
+    layers is a point too where no other beats it.
 
     Args:
         report: the sensitivity of the model's layers.
@@ -48,9 +51,22 @@ def front_of(
         if at:
             chosen[steps[at - 1].group] = steps[at - 1].option
         if at in wanted:
-            options = [group.options[option] for group, option in zip(groups, chosen, strict=True)]
-            shown.append(FrontPoint(formats=formats_of_layers(groups, chosen), totals=totals_of(report, options)))
-    return Front(resource=resource, points=tuple(shown))
+            formats = formats_of_layers(groups, chosen)
+            shown.append(FrontPoint(formats=formats, totals=totals_of(report, formats, reference)))
+    uniform = uniform_choices(report, constraints, reference=reference)
+    shown += [FrontPoint(formats=choice.formats, totals=choice.totals) for choice in uniform]
+    return Front(resource=resource, points=tuple(_undominated(shown, resource)))
+
+
+def _undominated(points: Sequence[FrontPoint], resource: Resource) -> Iterator[FrontPoint]:
+    """Those that no other beats in both, the cheapest first."""
+    least = math.inf
+    priced = [(cost, point) for point in points if (cost := point.totals.cost(resource)) is not None]
+    for _, point in sorted(priced, key=lambda each: (each[0], each[1].totals.squared_error or 0.0)):
+        error = point.totals.squared_error
+        if error is not None and error < least:
+            least = error
+            yield point
 
 
 def _spread(steps: Sequence[Step], points: int) -> frozenset[int]:

@@ -9,9 +9,13 @@ from precision.errors import InputError
 from precision.plan.constraints import Constraints, Group, groups_of
 from precision.plan.knapsack import Choice, Item, OverBudgetError, choose
 from precision.plan.totals import formats_of_layers, plan_of
-from precision.results.plan import Plan, Resource
+from precision.plan.uniform import uniform_choices
+from precision.results.plan import Plan, Resource, Totals
 from precision.results.sensitivity import SensitivityReport
 from precision.units import bytes_text, seconds_text
+
+_TIGHTENED, _TIGHTER = 8, 0.98
+"""So often at most the sum of the layers' errors is limited further, by this factor, as theirs together is more."""
 
 FREE = Constraints()
 """Nothing is asked for."""
@@ -26,6 +30,8 @@ def least_error(
     reference: str = "float32",
 ) -> Plan:
     """The plan of least predicted error that takes at most `budget`.
+
+    Chosen by the sum of the layers' errors, then held against one format for all layers, whose error was measured.
 
     Args:
         report: the sensitivity of the model's layers.
@@ -48,7 +54,12 @@ def least_error(
             f"No plan takes {_amount(budget, resource)}: the least possible is {_amount(error.least + fixed, resource)}"
             f"{_of_fixed(fixed)}. Allow more, narrower formats, or fewer kept layers."
         ) from error
-    return _plan(report, groups, choice, reference)
+    plan = _plan(report, groups, choice, reference)
+    for uniform in uniform_choices(report, constraints, reference=reference):
+        cost = uniform.totals.cost(resource)
+        if cost is not None and cost <= budget and _error(uniform.totals) < _error(plan.totals):
+            plan = plan_of(report, uniform.formats, reference=reference, optimal=plan.optimal)
+    return plan
 
 
 def least_cost(
@@ -77,7 +88,20 @@ def least_cost(
         raise InputError(f"A squared error of at most {max_squared_error:g} cannot be kept: choose 0 or more.")
     groups = priced(groups_of(report, constraints, reference=reference), resource)
     items = [[Item(item.cost, item.value) for item in options] for options in items_of(groups, resource)]
-    return _plan(report, groups, choose(items, max_squared_error), reference)
+    plan = _plan(report, groups, choose(items, max_squared_error), reference)
+    limit = max_squared_error
+    for _ in range(_TIGHTENED):
+        if _error(plan.totals) <= max_squared_error:
+            break
+        limit *= _TIGHTER * max_squared_error / _error(plan.totals)
+        plan = _plan(report, groups, choose(items, limit), reference)
+    else:
+        plan = _plan(report, groups, choose(items, 0.0), reference)
+    for uniform in uniform_choices(report, constraints, reference=reference):
+        cost, least = uniform.totals.cost(resource), plan.totals.cost(resource)
+        if cost is not None and least is not None and cost < least and _error(uniform.totals) <= max_squared_error:
+            plan = plan_of(report, uniform.formats, reference=reference, optimal=plan.optimal)
+    return plan
 
 
 def squared_error_of(report: SensitivityReport, min_sqnr_db: float) -> float:
@@ -108,6 +132,10 @@ def items_of(groups: Sequence[Group], resource: Resource) -> list[list[Item]]:
 def _plan(report: SensitivityReport, groups: Sequence[Group], choice: Choice, reference: str) -> Plan:
     formats = formats_of_layers(groups, choice.options)
     return plan_of(report, formats, reference=reference, optimal=choice.optimal)
+
+
+def _error(totals: Totals) -> float:
+    return math.inf if totals.squared_error is None else totals.squared_error
 
 
 def _amount(amount: float, resource: Resource) -> str:

@@ -5,21 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from precision.plan.constraints import Group, Option, shared_bytes
+from precision.plan.constraints import Group, shared_bytes
 from precision.results.plan import Plan, PlannedLayer, Totals, Uniform, sqnr_db
 from precision.results.sensitivity import LayerSensitivity, SensitivityReport
-
-
-def totals_of(report: SensitivityReport, chosen: Sequence[Option]) -> Totals:
-    """The sums over one option for each group of layers, and what lies outside the layers."""
-    error = math.fsum(option.squared_error for option in chosen)
-    times = [option.time_s for option in chosen if option.time_s is not None]
-    return Totals(
-        squared_error=error,
-        sqnr_db=sqnr_db(report.output_mean_square, error),
-        stored_bytes=report.fixed_bytes + sum(option.stored_bytes for option in chosen),
-        time_s=math.fsum(times) if len(times) == len(chosen) else None,
-    )
+from precision.sensitivity.together import squared_error_together
 
 
 def formats_of_layers(groups: Sequence[Group], options: Sequence[int]) -> tuple[str, ...]:
@@ -44,8 +33,10 @@ def plan_of(report: SensitivityReport, formats: Sequence[str], *, reference: str
     return Plan(
         reference=reference,
         layers=layers,
-        totals=_totals(report, formats, reference),
-        uniform=tuple(Uniform(dtype=name, totals=_totals(report, (name,) * len(layers), reference)) for name in names),
+        totals=totals_of(report, formats, reference),
+        uniform=tuple(
+            Uniform(dtype=name, totals=totals_of(report, (name,) * len(layers), reference)) for name in names
+        ),
         optimal=optimal,
     )
 
@@ -64,21 +55,27 @@ def _in_format(
     if name == reference:
         return 0.0, layer.reference_bytes, layer.reference_time_s
     choice = layer.contributions[report.formats.index(name)]
-    return None if choice.nonfinite else choice.squared_error, choice.stored_bytes, choice.time_s
+    return None if choice.nonfinite else choice.best_squared_error(), choice.stored_bytes, choice.time_s
 
 
-def _totals(report: SensitivityReport, formats: Sequence[str], reference: str) -> Totals:
+def totals_of(report: SensitivityReport, formats: Sequence[str], reference: str) -> Totals:
     """Of any choice, also one in which layers have no prediction; ties hold between layers of the same format."""
     rows = [_in_format(layer, name, report, reference) for layer, name in zip(report.layers, formats, strict=True)]
-    errors = [error for error, _, _ in rows if error is not None]
     times = [time_s for _, _, time_s in rows if time_s is not None]
-    error = math.fsum(errors) if len(errors) == len(rows) else None
+    measured = _measured(report, formats)
+    error = squared_error_together(report, formats) if measured is None else measured
     return Totals(
         squared_error=error,
+        is_measured=measured is not None,
         sqnr_db=sqnr_db(report.output_mean_square, error),
         stored_bytes=report.fixed_bytes + _bytes(report, formats, [stored for _, stored, _ in rows]),
         time_s=math.fsum(times) if len(times) == len(rows) else None,
     )
+
+
+def _measured(report: SensitivityReport, formats: Sequence[str]) -> float | None:
+    """The measured error of the one format of all layers; None where there are several, or that was not run."""
+    return next((check.measured_squared_error for check in report.uniform if {check.dtype} == set(formats)), None)
 
 
 def _bytes(report: SensitivityReport, formats: Sequence[str], sizes: Sequence[int]) -> int:

@@ -66,6 +66,7 @@ from precision.results.run import AnalysisResult, CompareResult, Execution, Exec
 from precision.results.sensitivity import (
     Contribution,
     LayerSensitivity,
+    Projections,
     SensitivityReport,
     SensitivityResult,
     UniformCheck,
@@ -125,6 +126,7 @@ __all__ = [
     "OperatorSpeed",
     "OutputComparison",
     "OverflowStart",
+    "Projections",
     "Provenance",
     "RangeKind",
     "Ranges",

@@ -16,13 +16,19 @@ class Totals(Result):
     """What a choice of formats costs, and the error it is predicted to cause."""
 
     squared_error: float | None
-    """Mean squared error of the model's output: the sum of the layers' contributions. None where a layer has none."""
+    """Mean squared error of the model's output, by `sensitivity.together`. None where a layer has no prediction."""
+    is_measured: bool = False
+    """Whether that error was measured: where all layers are in one format, and that was run."""
     sqnr_db: float | None
     """Of that error; infinite where it is zero."""
     stored_bytes: int
     """Of all weights and buffers, as if every format could be stored; a weight that layers share once."""
     time_s: float | None
     """Of the layers' calls, without what runs between them; None where one was not measured."""
+
+    def cost(self, resource: Resource) -> float | None:
+        """Bytes or seconds; None where the time was not measured."""
+        return self.stored_bytes if resource == "bytes" else self.time_s
 
 
 class PlannedLayer(Result):

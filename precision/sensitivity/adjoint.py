@@ -7,7 +7,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,12 +20,19 @@ from precision.sensitivity.layers import Structure, floating_tensors, hooked, le
 PROBES = 32
 """Random vectors wanted for each layer: an estimate from so many is off by a quarter (standard deviation)."""
 PASSES = (4, 16)
-"""Fewest and most backward passes: a layer whose samples mix has one probe from each."""
+"""Fewest and most backward passes of random vectors: a layer whose samples mix has one probe from each."""
+MOST_OUTPUTS = 16
+"""So many outputs, in all or of each sample, have a backward pass each, and nothing is drawn at random."""
 _SEED = 0
 
 
 class NotDifferentiableError(PrecisionError):
     """Gradients do not tell how this model's output depends on its layers; the message says why."""
+
+
+Directions = Literal["random", "outputs of a sample", "outputs"]
+"""What backward passes start from: random vectors; one output of every sample at once, with random signs; or one output
+of all."""
 
 
 class Tap(NamedTuple):
@@ -57,11 +64,16 @@ class Adjoint:
     passes: int
     """Probes of a layer whose samples mix."""
     backward_passes: int
+    directions: Directions
 
     @property
     def probes(self) -> int:
         """Of a layer whose samples do not mix."""
-        return self.passes * self.samples
+        return self.passes * (1 if self.directions == "outputs" else self.samples)
+
+    def is_sampled(self, tap: Tap) -> bool:
+        """Whether other random numbers would give this tensor's errors another size."""
+        return self.directions == "random" or (self.directions == "outputs of a sample" and tap not in self.sample_dims)
 
 
 @dataclass
@@ -160,45 +172,76 @@ def _without_gradients(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module, memo)
 
 
+@dataclass
+class _Passes:
+    """Backward passes over one graph."""
+
+    outputs: Sequence[Tensor]
+    taps: _Taps
+    on_pass: Callable[[float], None]
+    done: int = 0
+    planned: int = 0
+
+    def gradients_of(self, vectors: Iterable[Tensor]) -> dict[Tap, Tensor]:
+        """The gradients of the sum of all vectors times outputs, where there are any."""
+        self.on_pass(self.done / (self.planned + 1) if self.planned else 0.05)
+        self.done += 1
+        self.taps.gradients = {}
+        torch.autograd.grad(self.outputs, self.taps.anchor, tuple(vectors), retain_graph=True, allow_unused=True)
+        return self.taps.gradients
+
+
 def _backward_passes(outputs: Sequence[Tensor], taps: _Taps, *, on_pass: Callable[[float], None]) -> Adjoint:
     generator = torch.Generator().manual_seed(_SEED)
-    samples = _samples(outputs)
+    samples, elements = _samples(outputs), sum(output.numel() for output in outputs)
+    run = _Passes(outputs, taps, on_pass)
     kept: dict[Tap, list[Tensor]] = {}
     dims: dict[Tap, int] = {}
-    done, planned = 0, 0
-
-    def gradients_of(vectors: Iterable[Tensor]) -> dict[Tap, Tensor]:
-        nonlocal done
-        on_pass(done / (planned + 1) if planned else 0.05)
-        done += 1
-        taps.gradients = {}
-        torch.autograd.grad(outputs, taps.anchor, tuple(vectors), retain_graph=True, allow_unused=True)
-        return taps.gradients
-
-    if samples > 1:
-        chosen = torch.arange(samples) == 0
-        vectors = _vectors(outputs, generator)
-        parts = [gradients_of(map(_of_samples, vectors, [mask] * len(vectors))) for mask in (chosen, ~chosen)]
-        for tap in [*parts[0], *(tap for tap in parts[1] if tap not in parts[0])]:
-            one, other = (part.get(tap) for part in parts)
-            if (dim := _sample_dim(one, other, chosen)) is not None:
-                dims[tap] = dim
-            kept[tap] = [one + other if one is not None and other is not None else _present(one, other)]
-        del parts
-    fewest, most = PASSES
-    apart = samples if 2 * len(dims) >= max(len(kept), 1) else 1
-    passes = min(max(-(-PROBES // apart), fewest), most)
-    planned = passes + (samples > 1)
-    while done < planned:
-        for tap, gradient in gradients_of(_vectors(outputs, generator)).items():
+    directions: Directions = "outputs" if 0 < elements <= MOST_OUTPUTS else "random"
+    if samples > 1 and directions == "random":
+        dims, kept = _look_for_samples(run, samples, generator)
+    are_apart = 2 * len(dims) >= max(len(kept), 1)
+    if samples > 1 and are_apart and 0 < elements <= MOST_OUTPUTS * samples and directions == "random":
+        directions = "outputs of a sample"
+    starts: Iterable[list[Tensor]]
+    if directions == "random":
+        fewest, most = PASSES
+        passes = min(max(-(-PROBES // (samples if are_apart else 1)), fewest), most)
+        run.planned = run.done + passes - bool(kept)
+        starts = (_random_vectors(outputs, generator) for _ in range(run.done, run.planned))
+    else:
+        kept = {}
+        starts = _unit_vectors(outputs, 1 if directions == "outputs" else samples, generator)
+        passes = len(starts)
+        run.planned = run.done + passes
+    for vectors in starts:
+        for tap, gradient in run.gradients_of(vectors).items():
             kept.setdefault(tap, []).append(gradient)
     return Adjoint(
         gradients={tap: tuple(gradients) for tap, gradients in kept.items()},
         sample_dims=dims,
         samples=samples,
         passes=passes,
-        backward_passes=done,
+        backward_passes=run.done,
+        directions=directions,
     )
+
+
+def _look_for_samples(
+    run: _Passes, samples: int, generator: torch.Generator
+) -> tuple[dict[Tap, int], dict[Tap, list[Tensor]]]:
+    """By two passes, the dimension of each tensor along which samples do not mix, and gradients of a random vector."""
+    chosen = torch.arange(samples) == 0
+    vectors = _random_vectors(run.outputs, generator)
+    one, other = [run.gradients_of(map(_of_samples, vectors, [mask] * len(vectors))) for mask in (chosen, ~chosen)]
+    dims: dict[Tap, int] = {}
+    whole: dict[Tap, list[Tensor]] = {}
+    for tap in dict.fromkeys((*one, *other)):
+        first, rest = one.get(tap), other.get(tap)
+        if (dim := _sample_dim(first, rest, chosen)) is not None:
+            dims[tap] = dim
+        whole[tap] = [first + rest if first is not None and rest is not None else _present(first, rest)]
+    return dims, whole
 
 
 def _samples(outputs: Sequence[Tensor]) -> int:
@@ -207,13 +250,32 @@ def _samples(outputs: Sequence[Tensor]) -> int:
     return max(sizes.pop(), 1) if len(sizes) == 1 else 1
 
 
-def _vectors(outputs: Sequence[Tensor], generator: torch.Generator) -> list[Tensor]:
+def _random_vectors(outputs: Sequence[Tensor], generator: torch.Generator) -> list[Tensor]:
     """v ~ N(0, I); 0 where the output is not finite."""
-    vectors = []
-    for output in outputs:
-        v = torch.randn(output.shape, generator=generator, dtype=torch.float32).to(output)
-        vectors.append(v.masked_fill_(~torch.isfinite(output.detach()), 0.0))
-    return vectors
+    return [
+        _where_finite(torch.randn(output.shape, generator=generator, dtype=torch.float32).to(output), output)
+        for output in outputs
+    ]
+
+
+def _unit_vectors(outputs: Sequence[Tensor], samples: int, generator: torch.Generator) -> list[list[Tensor]]:
+    """One for each output of a sample, for all samples at once, with random signs; 0 as above.
+
+    Each is as long as the root of their number, so that means over them are sums.
+    """
+    widths = [output.numel() // samples for output in outputs]
+    starts = []
+    for place, width in enumerate(widths):
+        for at in range(width):
+            signs = torch.randint(0, 2, (samples,), generator=generator) * 2.0 - 1.0
+            vectors = [torch.zeros(output.shape).to(output) for output in outputs]
+            vectors[place].view(samples, width)[:, at] = signs.to(vectors[place]) * sum(widths) ** 0.5
+            starts.append([_where_finite(v, output) for v, output in zip(vectors, outputs, strict=True)])
+    return starts
+
+
+def _where_finite(vector: Tensor, output: Tensor) -> Tensor:
+    return vector.masked_fill_(~torch.isfinite(output.detach()), 0.0)
 
 
 def _of_samples(vector: Tensor, mask: Tensor) -> Tensor:

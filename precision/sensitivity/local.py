@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,8 +23,6 @@ from precision.sensitivity.layers import Structure, floating_tensors, hooked
 
 _QUICK_S = 0.002
 """A native layer's call that took less is timed once more, since the first may have to prepare itself."""
-_CROSSED_PROBES, _CROSSED_SIGMAS = 100, 3.0
-"""So many probes at least, and so many standard errors, tell what layers do together from noise."""
 
 
 class Estimate(NamedTuple):
@@ -43,6 +41,12 @@ class LocalError:
     """g·e of each tensor, for each pass and sample `(passes, samples)`, or `(passes, 1)` where samples mix."""
     handed_products: list[Tensor] = field(default_factory=list)
     """The same where an input that another layer hands on is in the format already: its rounding is not counted."""
+    is_sampled: bool = False
+    """Whether any of them comes from random directions."""
+    takes_from: set[str] = field(default_factory=set)
+    """The layers that hand it an input, where its own output is a number format's values."""
+    passes_on: bool = True
+    """Whether its output holds values of its input and zeros alone, as far as rounding both in turn tells."""
     nonfinite: int = 0
     failure: str | None = None
     """What the layer raised in this format."""
@@ -56,58 +60,37 @@ class LocalError:
 
     def estimate(self) -> Estimate | None:
         """What the layer alone adds to the squared error of the output; None where it is not finite."""
+        return self._estimate(self.products)
+
+    def estimate_handed(self) -> Estimate | None:
+        """What it adds where the inputs that other layers hand it are in the format already."""
+        return self._estimate(self.handed_products)
+
+    def _estimate(self, products: list[Tensor]) -> Estimate | None:
         if not self.is_finite:
             return None
-        return _estimate(_sum(self.products).square()) if self.products else Estimate(0.0, 0.0)
+        if not products:
+            return Estimate(0.0, 0.0)
+        squares = summed(products).square()
+        if not bool(torch.isfinite(squares).all()):
+            return None
+        samples, probes = squares.shape[1], squares.numel()
+        spread = samples * float(squares.std()) / probes**0.5 if probes > 1 else None
+        return Estimate(samples * float(squares.mean()), spread if self.is_sampled else 0.0)
 
 
-def estimate_together(errors: Iterable[LocalError]) -> float | None:
-    """The squared error of the output where all of these layers are in the format; None where one is not finite.
-
-    It is the sum of theirs, as layers' errors are near independent: what they add by pulling in the same direction, or
-    take away in opposite ones, counts where the probes tell it from noise.
-    """
-    errors = list(errors)
-    if not all(error.is_finite for error in errors):
-        return None
-    sums = [_sum(error.handed_products) for error in errors if error.handed_products]
-    if not sums:
-        return 0.0
-    alone = [_estimate(each.square()) for each in sums]
-    if any(each is None for each in alone):
-        return None
-    value = sum(each.value for each in alone if each)
-    crossed = _crossed(sums)
-    return value if crossed is None else max(value + crossed, 0.0)
-
-
-def _crossed(sums: Sequence[Tensor]) -> float | None:
-    """What layers' errors add or take away together, of those that have the most probes; None where noise hides it."""
-    widest = max(each.shape[1] for each in sums)
-    together = torch.stack([each for each in sums if each.shape[1] == widest])
-    found = _estimate(together.sum(0).square() - together.square().sum(0))
-    if found is None or found.standard_error is None or together[0].numel() < _CROSSED_PROBES:
-        return None
-    return found.value if abs(found.value) > _CROSSED_SIGMAS * found.standard_error else None
-
-
-def _aligned(products: Sequence[Tensor]) -> Tensor:
-    """Stacked; summed over the samples where those of one are."""
+def summed(products: Sequence[Tensor]) -> Tensor:
+    """Over all tensors; over the samples too where those of one tensor are."""
     apart = min(product.shape[1] for product in products)
-    return torch.stack([each if apart > 1 else each.sum(1, keepdim=True) for each in products])
+    return torch.stack([each if apart > 1 else each.sum(1, keepdim=True) for each in products]).sum(0)
 
 
-def _sum(products: Sequence[Tensor]) -> Tensor:
-    return _aligned(products).sum(0)
+class _Handed(NamedTuple):
+    """A tensor that a layer returned."""
 
-
-def _estimate(squares: Tensor) -> Estimate | None:
-    """Of one square for each probe `(passes, samples)`; samples add up, passes are averaged. None if not finite."""
-    if not bool(torch.isfinite(squares).all()):
-        return None
-    samples, probes = squares.shape[1], squares.numel()
-    spread = samples * float(squares.std()) / probes**0.5 if probes > 1 else None
-    return Estimate(samples * float(squares.mean()), spread)
+    storage: StorageWeakRef
+    version: int
+    fqn: str
 
 
 @dataclass(kw_only=True)
@@ -125,8 +108,9 @@ class LocalErrors:
     _calls: Counter[str] = field(default_factory=Counter)
     _inputs: Structure = ((), {})
     _rounded: Structure | None = None
+    _givers: set[str] = field(default_factory=set)
     _began: float = 0.0
-    _handed: dict[int, tuple[StorageWeakRef, int]] = field(default_factory=dict)
+    _handed: dict[int, _Handed] = field(default_factory=dict)
     _exact: nn.Module = field(default_factory=nn.Module)
 
     def run(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, LocalError]:
@@ -143,8 +127,11 @@ class LocalErrors:
         if not self._is_changed(fqn):
             self._began = self._now()
             return
-        is_handed = isinstance(self.fmt, NumericFormat) and any(map(self._is_handed, floating_tensors(inputs)))
-        self._rounded = map_tensors(inputs, self._as_handed) if is_handed and self.adjoint else None
+        givers = {self._giver(tensor) for tensor in floating_tensors(inputs)} - {None}
+        self._rounded = None
+        if givers and self.adjoint and isinstance(self.fmt, NumericFormat):
+            self._givers = {giver for giver in givers if giver is not None}
+            self._rounded = map_tensors(inputs, self._as_handed)
         # Cloned, as the layer may overwrite them.
         self._inputs = map_tensors(inputs, torch.clone)
         self._began = self._now()
@@ -155,7 +142,7 @@ class LocalErrors:
         call = self._calls[fqn]
         self._calls[fqn] += 1
         outputs = floating_tensors(output)
-        self._hand_on(outputs)
+        self._hand_on(fqn, outputs)
         if not self._is_changed(fqn):
             return
         try:
@@ -171,12 +158,17 @@ class LocalErrors:
         if self._rounded is not None:
             args, kwargs = self._rounded
             exact = floating_tensors(self._exact.get_submodule(fqn)(*args, **kwargs))
+            error.takes_from |= self._givers
+            error.passes_on &= all(map(torch.equal, exact, map(self._in_format, outputs)))
+        else:
+            error.passes_on = False
         for place, (r, y, same) in enumerate(zip(outputs, low, exact, strict=True)):
             difference, nonfinite = _difference(y, r)
             error.nonfinite += nonfinite
             tap = Tap(fqn, call, place)
             if self.adjoint is None or (gradients := self.adjoint.gradients.get(tap)) is None:
                 continue
+            error.is_sampled |= self.adjoint.is_sampled(tap)
             dim = self.adjoint.sample_dims.get(tap)
             alone = _products(gradients, difference, dim)
             error.products.append(alone)
@@ -209,19 +201,25 @@ class LocalErrors:
             torch.get_device_module(self.reference.device).synchronize(self.reference.device)
         return time.perf_counter()
 
-    def _hand_on(self, outputs: tuple[Tensor, ...]) -> None:
+    def _hand_on(self, fqn: str, outputs: tuple[Tensor, ...]) -> None:
         for tensor in outputs:
             storage = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
-            self._handed[storage.cdata] = storage, tensor._version
+            self._handed[storage.cdata] = _Handed(storage, tensor._version, fqn)
 
-    def _is_handed(self, tensor: Tensor) -> bool:
-        """Whether it holds what a layer returned, perhaps in another shape, and unchanged since."""
-        storage, version = self._handed.get(tensor.untyped_storage()._cdata, (None, 0))
-        return storage is not None and not storage.expired() and tensor._version == version  # type: ignore[no-untyped-call]
+    def _giver(self, tensor: Tensor) -> str | None:
+        """The layer that returned what the tensor holds, perhaps in another shape; None where it was changed since."""
+        handed = self._handed.get(tensor.untyped_storage()._cdata)
+        if handed is None or handed.storage.expired() or tensor._version != handed.version:  # type: ignore[no-untyped-call]
+            return None
+        return handed.fqn
 
     def _as_handed(self, tensor: Tensor) -> Tensor:
-        if not (tensor.is_floating_point() and self._is_handed(tensor)):
+        if not tensor.is_floating_point() or self._giver(tensor) is None:
             return tensor.clone()
+        return self._in_format(tensor)
+
+    def _in_format(self, tensor: Tensor) -> Tensor:
+        """Values of the format, in the tensor's own dtype."""
         if self.fmt.computes and isinstance(self.fmt, NumericFormat):
             return tensor.to(storage_dtype(self.fmt)).to(tensor.dtype)
         wide = tensor.to(torch.promote_types(tensor.dtype, holding_dtype(self.fmt)))

@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from precision.casting import methods as casting
 from precision.casting.cast_model import CastModel
@@ -24,21 +22,19 @@ from precision.progress import Progress, Silent
 from precision.regimes.inputs import in_regime
 from precision.results import DeviceInfo
 from precision.results.sensitivity import (
-    Contribution,
-    LayerSensitivity,
-    SensitivityReport,
     SensitivityResult,
-    UniformCheck,
 )
 from precision.sensitivity import layers as layering
 from precision.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
 from precision.sensitivity.exact import measured_squared_error, run_squared_error
-from precision.sensitivity.layers import Layer, Structure, floating_tensors, hooked, leaves_of
-from precision.sensitivity.local import LocalError, LocalErrors, estimate_together
-from precision.sensitivity.outputs import finite_elements, mean_square
+from precision.sensitivity.layers import Structure, floating_tensors, hooked, leaves_of
+from precision.sensitivity.local import LocalError, LocalErrors
+from precision.sensitivity.report import InFormat, Observed, report_of
 from precision.spec import SENSITIVITY_FORMATS, RunSpec
 
 _SILENT = Silent()
+_UNCERTAIN, _MEASURED = 0.05, 4
+"""Layers whose standard error is more than this share of the whole cast's squared error are run alone, but no more."""
 _CAST, _RUN, _PROBED = 0.1, 0.15, 0.35
 """Fractions of the whole at which the reference runs, the probes begin, and the formats begin."""
 
@@ -84,30 +80,6 @@ def _formats(spec: RunSpec, device: DeviceInfo) -> tuple[AnyFormat, ...]:
     return tuple(fmt for fmt in formats if fmt.name not in missing)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Observed:
-    """The reference, run."""
-
-    layers: tuple[Layer, ...]
-    outputs: tuple[Tensor, ...]
-    seconds: float
-    began: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class _InFormat:
-    """Every layer in one format."""
-
-    fmt: AnyFormat
-    errors: Mapping[str, LocalError]
-    exact: Mapping[str, float | None]
-    """Measured squared errors, of the layers run alone."""
-    all_but: Mapping[str, float | None]
-    """Of all but this layer."""
-    uniform: float | None
-    """Measured with all of them lowered."""
-
-
 class _Run:
     """The stages of one measurement."""
 
@@ -125,7 +97,7 @@ class _Run:
     def measured(self) -> SensitivityResult:
         """The result with the report, and the failure that ended it, if one did."""
         stage = f"Running the {self._result.spec.reference} reference"
-        done: list[_InFormat] = []
+        done: list[InFormat] = []
         try:
             observed = self._observed(stage)
             stage = "Differentiating the reference"
@@ -134,7 +106,7 @@ class _Run:
                 stage = f"Every layer in {fmt.name}"
                 share = (1 - _PROBED) / len(self._formats)
                 done.append(self._in_format(fmt, observed, adjoint, stage, _PROBED + at * share, share))
-                report = _report(self._reference, observed, adjoint, reason, done)
+                report = report_of(self._reference, observed, adjoint, reason, done)
                 self._result = self._result.model_copy(update={"report": report})
                 self._progress.partial(self._result)
         except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
@@ -146,7 +118,7 @@ class _Run:
     def _inputs(self) -> Structure:
         return self._loaded.args, dict(self._loaded.kwargs)
 
-    def _observed(self, stage: str) -> _Observed:
+    def _observed(self, stage: str) -> Observed:
         self._progress.step(stage, _CAST)
         began = time.perf_counter()
         on_module = module_progress(self._progress, self._reference, stage=stage, start=_CAST, end=_RUN)
@@ -165,7 +137,7 @@ class _Run:
         if not outputs:
             raise ForwardError("The model returns no floating-point numbers, so that there is no error to measure.")
         layers = layering.layers_of(self._reference.stored, calls)
-        return _Observed(layers=layers, outputs=outputs, seconds=seconds, began=began)
+        return Observed(layers=layers, outputs=outputs, seconds=seconds, began=began)
 
     def _adjoint(self, stage: str) -> tuple[Adjoint | None, str]:
         """The probes; None and the reason where there are none."""
@@ -179,8 +151,8 @@ class _Run:
             return None, str(error)
 
     def _in_format(
-        self, fmt: AnyFormat, observed: _Observed, adjoint: Adjoint | None, stage: str, start: float, share: float
-    ) -> _InFormat:
+        self, fmt: AnyFormat, observed: Observed, adjoint: Adjoint | None, stage: str, start: float, share: float
+    ) -> InFormat:
         self._progress.step(stage, start)
         names = [layer.fqn for layer in observed.layers]
         candidate = cast_mixed(
@@ -212,82 +184,26 @@ class _Run:
             on_layer(of)
             return measured_squared_error(self._reference, candidate, lowered, *self._inputs, expected=observed.outputs)
 
-        exact = {name: measured([name], name) for name in names} if is_exact or adjoint is None else {}
+        alone = names if is_exact or adjoint is None else _uncertain(errors)
+        exact = {name: measured([name], name) for name in alone}
         all_but = (
             {name: measured([other for other in names if other != name], name) for name in names} if is_exact else {}
         )
         on_layer("")
         uniform = run_squared_error(candidate.prepared(*self._inputs), expected=observed.outputs)
-        return _InFormat(fmt=fmt, errors=errors, exact=exact, all_but=all_but, uniform=uniform)
+        return InFormat(fmt=fmt, errors=errors, exact=exact, all_but=all_but, uniform=uniform)
 
 
-def _report(
-    reference: CastModel,
-    observed: _Observed,
-    adjoint: Adjoint | None,
-    reason: str,
-    done: list[_InFormat],
-) -> SensitivityReport:
-    """Of the formats measured so far."""
-    elements = finite_elements(observed.outputs)
-    return SensitivityReport(
-        formats=tuple(each.fmt.name for each in done),
-        layers=tuple(_layer(layer, elements, adjoint, done) for layer in observed.layers),
-        output_elements=sum(output.numel() for output in observed.outputs),
-        output_mean_square=mean_square(observed.outputs),
-        method="adjoint probes" if adjoint else "exact sweep",
-        reason=reason,
-        probes=adjoint.probes if adjoint else 0,
-        backward_passes=adjoint.backward_passes if adjoint else 0,
-        forward_equivalents=(time.perf_counter() - observed.began) / observed.seconds,
-        uniform=tuple(_uniform(each, elements, adjoint) for each in done),
-        fixed_bytes=layering.fixed_bytes(reference.stored, observed.layers),
-    )
+def _uncertain(errors: Mapping[str, LocalError]) -> list[str]:
+    """The layers whose probes leave most of the whole cast's error uncertain, the worst first."""
+    estimates = {fqn: estimate for fqn, error in errors.items() if (estimate := error.estimate())}
+    whole = sum(estimate.value for estimate in estimates.values())
+    spread = {fqn: estimate.standard_error or 0.0 for fqn, estimate in estimates.items()}
+    worst = sorted(spread, key=lambda fqn: spread[fqn], reverse=True)[:_MEASURED]
+    return [fqn for fqn in worst if spread[fqn] > _UNCERTAIN * whole]
 
 
-def _layer(layer: Layer, elements: int, adjoint: Adjoint | None, done: list[_InFormat]) -> LayerSensitivity:
-    times = [each.errors[layer.fqn].reference_s for each in done if layer.fqn in each.errors]
-    return LayerSensitivity(
-        fqn=layer.fqn,
-        type=type(layer.module).__name__,
-        block=layer.block,
-        is_norm=layer.is_norm,
-        calls=layer.calls,
-        elements=layering.weight_elements(layer.module),
-        reference_bytes=layering.reference_bytes(layer.module),
-        reference_time_s=min(times, default=None),
-        tied_to=layer.tied_to,
-        contributions=tuple(_contribution(layer, each, elements, adjoint) for each in done),
-    )
-
-
-def _contribution(layer: Layer, each: _InFormat, elements: int, adjoint: Adjoint | None) -> Contribution:
-    error = each.errors.get(layer.fqn, LocalError())
-    exact = each.exact.get(layer.fqn)
-    estimate = error.estimate() if adjoint else None
-    spread = estimate.standard_error if estimate else None
-    return Contribution(
-        squared_error=estimate.value / elements if estimate else None if adjoint else exact,
-        standard_error=None if spread is None else spread / elements,
-        nonfinite=error.nonfinite,
-        stored_bytes=layering.stored_bytes(layer.module, each.fmt),
-        time_s=error.low_s if each.fmt.computes and error.failure is None else None,
-        exact_squared_error=exact,
-        all_but_squared_error=each.all_but.get(layer.fqn),
-    )
-
-
-def _uniform(each: _InFormat, elements: int, adjoint: Adjoint | None) -> UniformCheck:
-    if adjoint:
-        together = estimate_together(each.errors.values())
-        predicted = None if together is None else together / elements
-    else:
-        known = [error for error in each.exact.values() if error is not None]
-        predicted = sum(known) if len(known) == len(each.exact) else None
-    return UniformCheck(dtype=each.fmt.name, predicted_squared_error=predicted, measured_squared_error=each.uniform)
-
-
-def _caveats(done: list[_InFormat]) -> tuple[str, ...]:
+def _caveats(done: list[InFormat]) -> tuple[str, ...]:
     """Layers that do not run in a format, each format with its first."""
     return tuple(
         f"{plain(fqn)} does not run in {each.fmt.name}: {error.failure}"

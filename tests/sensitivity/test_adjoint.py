@@ -46,6 +46,13 @@ def squared_norm(adjoint: Adjoint, tap: Tap, error: Tensor) -> float:
     return sum(float(p.movedim(dim, 0).flatten(1).sum(1).square().sum()) for p in products) / len(products)
 
 
+@pytest.fixture
+def only_random(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Backward passes start from random vectors however few outputs there are."""
+    monkeypatch.setattr(adjoint_module, "MOST_OUTPUTS", 0)
+
+
+@pytest.mark.usefixtures("only_random")
 def test_many_probes_give_the_norm_of_the_jacobian_times_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adjoint_module, "PROBES", 40_000)
     monkeypatch.setattr(adjoint_module, "PASSES", (4, 10_000))
@@ -60,16 +67,37 @@ def test_many_probes_give_the_norm_of_the_jacobian_times_the_error(monkeypatch: 
     assert squared_norm(adjoint, Tap("0", 0, 0), error) == pytest.approx(float(moved.square().sum()), rel=0.05)
 
 
+@pytest.mark.usefixtures("only_random")
 def test_samples_that_do_not_mix_are_probes_of_their_own() -> None:
     adjoint = probed(mlp(), torch.randn(16, 5))
     assert set(adjoint.sample_dims.values()) == {0}
     assert (adjoint.samples, adjoint.passes, adjoint.probes) == (16, 4, 64)
 
 
+@pytest.mark.usefixtures("only_random")
 def test_one_sample_gets_more_passes() -> None:
     adjoint = probed(mlp(), torch.randn(1, 5))
     assert adjoint.sample_dims == {}
     assert (adjoint.passes, adjoint.backward_passes) == (16, 16)
+
+
+@pytest.mark.parametrize(("samples", "directions"), [(5, "outputs"), (6, "outputs of a sample")])
+def test_few_outputs_have_a_pass_each_and_nothing_is_estimated(samples: int, directions: str) -> None:
+    model, x = mlp(), torch.randn(samples, 5)
+    adjoint = probed(model, x)
+    assert adjoint.directions == directions
+    assert adjoint.probes == 3 * samples
+    error = torch.randn(samples, 6)
+    moved = jvp(lambda h: model[2](model[1](h)), model[0](x).detach(), error)
+    tap = Tap("0", 0, 0)
+    assert squared_norm(adjoint, tap, error) == pytest.approx(float(moved.square().sum()), rel=1e-5)
+    assert not adjoint.is_sampled(tap)
+
+
+def test_of_few_outputs_only_layers_whose_samples_mix_are_sampled() -> None:
+    adjoint = probed(Positions(), torch.randn(6, 6, 4))
+    assert adjoint.directions == "outputs of a sample"
+    assert [tap.fqn for tap in adjoint.gradients if adjoint.is_sampled(tap)] == ["positions"]
 
 
 class MixesSamples(nn.Module):
@@ -101,6 +129,7 @@ def test_an_output_without_samples_is_one_probe_a_pass() -> None:
     assert adjoint.sample_dims == {Tap("head", 0, 0): 0}
 
 
+@pytest.mark.usefixtures("only_random")
 def test_samples_of_a_sequence_first_lstm_lie_in_its_second_dimension() -> None:
     class Last(nn.Module):
         def __init__(self) -> None:
@@ -188,4 +217,4 @@ def test_every_model_of_the_zoo_is_differentiated_or_says_why_not(name: str) -> 
     except Exception:  # noqa: BLE001 - not this test's business
         pytest.skip("does not run at all")
     with suppress(NotDifferentiableError):
-        assert probed(model, *exhibit.inputs, **exhibit.kwargs).passes >= 4
+        assert probed(model, *exhibit.inputs, **exhibit.kwargs).passes >= 1

@@ -1,0 +1,29 @@
+"""One format for all layers: what a plan has to be better than."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from precision.plan.constraints import Constraints, kept_layers
+from precision.plan.totals import totals_of
+from precision.results.plan import Totals
+from precision.results.sensitivity import SensitivityReport
+
+
+class UniformChoice(NamedTuple):
+    """One format for all layers but those that are kept."""
+
+    formats: tuple[str, ...]
+    totals: Totals
+
+
+def uniform_choices(report: SensitivityReport, constraints: Constraints, *, reference: str) -> Iterator[UniformChoice]:
+    """One for each format that the constraints allow and in which every layer has a prediction."""
+    kept = kept_layers(report, constraints)
+    for name in report.formats:
+        if name != reference and (constraints.formats is None or name in constraints.formats):
+            formats = tuple(reference if at in kept else name for at in range(len(report.layers)))
+            totals = totals_of(report, formats, reference)
+            if totals.squared_error is not None:
+                yield UniformChoice(formats, totals)
