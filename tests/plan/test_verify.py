@@ -57,10 +57,20 @@ def test_the_command_prints_the_plan_and_writes_it(capsys: Captured, tmp_path: P
     assert {row["format"] for row in printed["plan"]["layers"] if "Norm" in row["type"]} == {"float32"}
 
 
-def test_an_overflowing_layer_is_kept_wider(capsys: Captured) -> None:
-    assert main(["plan", "--model", "overflow", "--formats", "float16", "--min-sqnr", "0", "--json"]) == 0
-    layers = json.loads(capsys.readouterr().out)["plan"]["layers"]
-    assert "float32" in {layer["format"] for layer in layers}
+@pytest.mark.parametrize("input", ["product", "residual"])
+def test_a_layer_that_overflows_in_float16_is_kept_wider_by_every_plan(input: str) -> None:
+    formats = ("float16", "bfloat16")
+    report = measure_sensitivity(
+        RunSpec(model="overflow", input=input, analysis=Analysis.SENSITIVITY, formats=formats)
+    ).report
+    assert report is not None
+    bad = {at for at, layer in enumerate(report.layers) if layer.contributions[0].nonfinite}
+    assert bad
+    points = front_of(report, points=100).points
+    assert any("float16" in point.formats for point in points)
+    assert any(point.formats[at] == "bfloat16" for point in points for at in bad)
+    assert not any(point.formats[at] == "float16" for point in points for at in bad)
+    assert all(point.totals.squared_error is not None for point in points)
 
 
 @pytest.mark.parametrize(
