@@ -104,7 +104,7 @@ def _totals(name: str, totals: Totals) -> list[str]:
     return [
         name,
         "not predicted" if totals.sqnr_db is None else number_text(totals.sqnr_db),
-        "not predicted" if error is None else number_text(math.sqrt(error)),
+        "not predicted" if error is None else f"{number_text(math.sqrt(error))}{' (measured)' * totals.is_measured}",
         bytes_text(totals.stored_bytes),
         "not measured" if totals.time_s is None else seconds_text(totals.time_s),
     ]

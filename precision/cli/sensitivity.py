@@ -8,10 +8,11 @@ from precision.cli.heading import heading, paragraphs, warnings_text
 from precision.cli.tables import columns
 from precision.names import plain
 from precision.results import Contribution, LayerSensitivity, SensitivityReport, SensitivityResult
-from precision.units import bytes_text, number_text
+from precision.units import bytes_text, count_text, number_text
 
 _NO_ERROR = "exact"
-_KINDS = ", predicted and run, and where all layers but this are"
+_KINDS = ("", " RUN", " ALL BUT")
+_ALL_KINDS = ", predicted and run, and where all layers but this are"
 
 
 def sensitivity_text(result: SensitivityResult) -> str:
@@ -19,25 +20,33 @@ def sensitivity_text(result: SensitivityResult) -> str:
     report = result.report
     if report is None:
         return paragraphs(heading(result), warnings_text(*result.warnings), "No layer was measured.")
+    is_exact = result.spec.exact and report.method == "adjoint probes"
     return paragraphs(
         heading(result),
         warnings_text(*result.warnings),
-        _method(report),
-        f"SQNR of the output in dB where this layer alone is in the format{_KINDS if _is_exact(report) else ''}:",
-        columns([_header(report), *(_row(report, layer) for layer in sorted(report.layers, key=_worst))]),
+        _method(report, is_exact),
+        f"SQNR of the output in dB where this layer alone is in the format{_ALL_KINDS if is_exact else ''}:",
+        columns(
+            [_header(report, is_exact), *(_row(report, layer, is_exact) for layer in sorted(report.layers, key=_worst))]
+        ),
         columns([["EVERY LAYER IN", "PREDICTED RMSE", "MEASURED RMSE", "PREDICTED / MEASURED"], *_checks(report)]),
     )
 
 
-def _method(report: SensitivityReport) -> str:
-    cost = f"{report.forward_equivalents:.1f} passes of the reference in all."
+def _method(report: SensitivityReport, is_exact: bool) -> str:
+    cost = f"In all, {report.forward_equivalents:.1f} passes of the reference."
     if report.method == "exact sweep":
         return f"Exact sweep: each layer was lowered by itself and the model run. {report.reason} {cost}"
-    return f"Adjoint probes: {report.backward_passes} backward passes, {report.probes} random vectors; {cost}"
+    vectors = (
+        f"{report.probes:,} random vectors" if report.is_sampled else "one for each output, so that none is random"
+    )
+    runs = sum(each.exact_squared_error is not None for layer in report.layers for each in layer.contributions)
+    uncertain = f" {count_text(runs, 'uncertain number')} checked by a run (see JSON)." if runs and not is_exact else ""
+    return f"Adjoint probes: {report.backward_passes} backward passes, {vectors}.{uncertain} {cost}"
 
 
-def _header(report: SensitivityReport) -> list[str]:
-    kinds = ("", " RUN", " ALL BUT") if _is_exact(report) else ("",)
+def _header(report: SensitivityReport, is_exact: bool) -> list[str]:
+    kinds = _KINDS if is_exact else _KINDS[:1]
     return [
         "LAYER",
         "TYPE",
@@ -47,21 +56,15 @@ def _header(report: SensitivityReport) -> list[str]:
     ]
 
 
-def _row(report: SensitivityReport, layer: LayerSensitivity) -> list[str]:
+def _row(report: SensitivityReport, layer: LayerSensitivity, is_exact: bool) -> list[str]:
     cells = []
     for contribution in layer.contributions:
         cells.append(_sqnr(report, contribution, contribution.squared_error))
-        if _is_exact(report):
+        if is_exact:
             cells.append(_sqnr(report, contribution, contribution.exact_squared_error))
             cells.append(_sqnr(report, contribution, contribution.all_but_squared_error))
     name = plain(layer.fqn, limit=None) if layer.fqn else "(model)"
     return [name, plain(layer.type), str(layer.calls), bytes_text(layer.reference_bytes), *cells]
-
-
-def _is_exact(report: SensitivityReport) -> bool:
-    """Whether measured errors stand beside predicted ones."""
-    measured = any(each.exact_squared_error is not None for layer in report.layers for each in layer.contributions)
-    return measured and report.method == "adjoint probes"
 
 
 def _sqnr(report: SensitivityReport, contribution: Contribution, squared_error: float | None) -> str:
