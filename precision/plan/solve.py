@@ -55,7 +55,7 @@ def least_error(
             f"{_of_fixed(fixed)}. Allow more, narrower formats, or fewer kept layers."
         ) from error
     plan = _plan(report, groups, choice, reference)
-    for uniform in uniform_choices(report, constraints, reference=reference):
+    for uniform in uniform_choices(report, constraints, reference=reference, known=plan.uniform):
         cost = uniform.totals.cost(resource)
         if cost is not None and cost <= budget and _error(uniform.totals) < _error(plan.totals):
             plan = plan_of(report, uniform.formats, reference=reference, optimal=plan.optimal)
@@ -97,7 +97,7 @@ def least_cost(
         plan = _plan(report, groups, choose(items, limit), reference)
     else:
         plan = _plan(report, groups, choose(items, 0.0), reference)
-    for uniform in uniform_choices(report, constraints, reference=reference):
+    for uniform in uniform_choices(report, constraints, reference=reference, known=plan.uniform):
         cost, least = uniform.totals.cost(resource), plan.totals.cost(resource)
         if cost is not None and least is not None and cost < least and _error(uniform.totals) <= max_squared_error:
             plan = plan_of(report, uniform.formats, reference=reference, optimal=plan.optimal)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from precision.plan.constraints import Constraints, kept_layers
 from precision.plan.totals import totals_of
-from precision.results.plan import Totals
+from precision.results.plan import Totals, Uniform
 from precision.results.sensitivity import SensitivityReport
 
 
@@ -18,12 +18,22 @@ class UniformChoice(NamedTuple):
     totals: Totals
 
 
-def uniform_choices(report: SensitivityReport, constraints: Constraints, *, reference: str) -> Iterator[UniformChoice]:
-    """One for each format that the constraints allow and in which every layer has a prediction."""
+def uniform_choices(
+    report: SensitivityReport, constraints: Constraints, *, reference: str, known: Iterable[Uniform] = ()
+) -> Iterator[UniformChoice]:
+    """One for each format that the constraints allow and in which every layer has a prediction.
+
+    Args:
+        report: the sensitivity.
+        constraints: what every plan must keep to.
+        reference: the format of kept layers.
+        known: totals of a format for all layers without any kept, where they are at hand.
+    """
     kept = kept_layers(report, constraints)
+    ready = {uniform.dtype: uniform.totals for uniform in known if not kept}
     for name in report.formats:
         if name != reference and (constraints.formats is None or name in constraints.formats):
             formats = tuple(reference if at in kept else name for at in range(len(report.layers)))
-            totals = totals_of(report, formats, reference)
+            totals = ready.get(name) or totals_of(report, formats, reference)
             if totals.squared_error is not None:
                 yield UniformChoice(formats, totals)
