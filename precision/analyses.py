@@ -8,6 +8,7 @@ from importlib import import_module
 from precision.progress import Progress
 from precision.results import (
     AnalysisResult,
+    ClaimsResult,
     CompareResult,
     DeviceSpeedResult,
     LayersResult,
@@ -28,6 +29,7 @@ FUNCTIONS: Mapping[Analysis, str] = {
     Analysis.MEMORY: "precision.memory:measure_memory",
     Analysis.DEVICE_SPEED: "precision.device_speed:measure_device_speed",
     Analysis.SENSITIVITY: "precision.sensitivity.measure:measure_sensitivity",
+    Analysis.CLAIMS: "precision.claims.measure:measure_claims",
 }
 """`module:function`, each of a `RunSpec` and a `Progress`. By name, since all of these modules import torch."""
 RESULTS: Mapping[Analysis, type[AnalysisResult]] = {
@@ -38,6 +40,7 @@ RESULTS: Mapping[Analysis, type[AnalysisResult]] = {
     Analysis.MEMORY: MemoryResult,
     Analysis.DEVICE_SPEED: DeviceSpeedResult,
     Analysis.SENSITIVITY: SensitivityResult,
+    Analysis.CLAIMS: ClaimsResult,
 }
 
 

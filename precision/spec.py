@@ -41,6 +41,8 @@ class Analysis(StrEnum):
     """Operators in every dtype that the device computes in, whatever the model."""
     SENSITIVITY = "sensitivity"
     """What every layer adds to the error in each of several formats."""
+    CLAIMS = "claims"
+    """What the articles say of `half()` and `to(torch.float16)`, tried on the model."""
 
 
 class CastMethod(StrEnum):
@@ -297,7 +299,7 @@ class RunSpec(BaseModel):
         """The spec of which the numbers are: what the analysis does not read is at its default.
 
         Ranges and sensitivities answer for formats of their own, so that another one needs no run; regimes are run from
-        the input as given; bytes are those of the model, and a device's speed is its own.
+        the input as given; claims are about float16; bytes are those of the model, and a device's speed is its own.
         """
         unread = _UNREAD.get(self.analysis, _OF_SENSITIVITIES)
         return self.model_copy(update={name: _DEFAULTS[name] for name in unread})
@@ -328,6 +330,7 @@ _UNREAD: Mapping[Analysis, Collection[str]] = {
     Analysis.RANGES: ("dtype", "method", "keep", "plan", *_OF_SENSITIVITIES),
     Analysis.REGIMES: ("regime", *_OF_SENSITIVITIES),
     Analysis.SENSITIVITY: ("dtype", "method", "keep", "plan"),
+    Analysis.CLAIMS: ("dtype", "method", "regime", "reference", "keep", "plan", "formats"),
     Analysis.MEMORY: _DEFAULTS.keys() - {"model", "device", "analysis"},
     Analysis.DEVICE_SPEED: _DEFAULTS.keys() - {"device", "analysis"},
 }

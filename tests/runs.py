@@ -6,6 +6,7 @@ import pytest
 from torch import nn
 
 from precision import preparation
+from precision.claims import measure as claims
 from precision.errors import JobCancelledError
 from precision.models.loading import LoadedModel, load
 from precision.ranges import measure
@@ -42,5 +43,5 @@ def with_model(monkeypatch: pytest.MonkeyPatch, module: nn.Module, *args: object
         usual = load(RunSpec())
         return LoadedModel(module.eval(), args, kwargs, usual.description, usual.input, None)
 
-    for place in (preparation, measure, sensitivity):
+    for place in (preparation, measure, sensitivity, claims):
         monkeypatch.setattr(place, "load", loaded)

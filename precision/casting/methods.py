@@ -101,8 +101,8 @@ def _stored(
 ) -> tuple[nn.Module, tuple[str, ...]]:
     """The cast copy, and what torch warned of on the way."""
     try:
-        with _collected_warnings() as said:
-            stored = _copied(module).to(device)
+        with collected_warnings() as said:
+            stored = copied(module).to(device)
             bring(stored, dtype)
             stored.eval()
     except (MemoryError, torch.OutOfMemoryError):
@@ -114,7 +114,7 @@ def _stored(
     return stored, tuple(dict.fromkeys(said))
 
 
-def _copied(module: nn.Module) -> nn.Module:
+def copied(module: nn.Module) -> nn.Module:
     """A deep copy; torch refuses to copy tensors with a history (as the old weight_norm keeps), so these are cloned."""
     memo: dict[int, object] = {
         id(held.tensor): held.tensor.detach().clone() for held in stored_tensors(module) if not held.tensor.is_leaf
@@ -123,7 +123,7 @@ def _copied(module: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def _collected_warnings() -> Iterator[list[str]]:
+def collected_warnings() -> Iterator[list[str]]:
     """The texts of the warnings raised inside, also of those that torch otherwise gives only once."""
     said: list[str] = []
     always = torch.is_warn_always_enabled()

@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
         "memory": "show a model's bytes in every format, and the devices that they fit, without loading it",
         "sweep": "run a model in many formats and show what each costs and what it loses",
         "sensitivity": "show what every layer adds to the error in each of several formats",
+        "claims": "try what two articles claim of half() and to(torch.float16), on a model",
         "plan": "choose a format for every layer under a budget",
     }
     by_name = {
@@ -65,6 +66,11 @@ def parser() -> argparse.ArgumentParser:
     }
     for name in ("audit", "compare", "layers", "ranges", "regimes", "sensitivity", "plan"):
         _add_settings(by_name[name])
+    _add_settings(by_name["claims"], but=("dtype", "method", "regime", "reference", "keep"))
+    by_name["claims"].add_argument(
+        "--only", action="append", default=[], metavar="ID", help="this claim alone; may be repeated"
+    )
+    by_name["claims"].add_argument("--code", action="store_true", help="show the code that reproduces the evidence")
     _add_settings(by_name["memory"], only=("model",))
     _add_settings(by_name["sweep"], but=("dtype", "method", "device"))
     _add_lists(by_name["sweep"])

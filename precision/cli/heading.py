@@ -22,7 +22,11 @@ def heading(result: RunResult) -> str:
     candidate = f"{cast}; {result.execution.label}: {result.execution.explanation}"
     rows = [
         ["Model", plain(result.model.title, limit=None)],
-        *([] if spec.analysis in (Analysis.RANGES, Analysis.SENSITIVITY) else [["Candidate", candidate]]),
+        *(
+            []
+            if spec.analysis in (Analysis.RANGES, Analysis.SENSITIVITY, Analysis.CLAIMS)
+            else [["Candidate", candidate]]
+        ),
         *([["Kept", f"{', '.join(map(plain, spec.keep))} in {spec.reference}"]] if spec.keep else []),
         ["Reference", spec.reference],
         ["Device", f"{spec.device} ({plain(result.device.name)}), torch {result.environment.torch}"],

@@ -9,9 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from precision.claims.catalogue import claims_named
 from precision.cli import formats, tables
 from precision.cli import plan as planning
 from precision.cli.arguments import PROGRAM, parser, settings_of
+from precision.cli.claims import claims_text
 from precision.cli.heading import paragraphs
 from precision.cli.layers import layers_text
 from precision.cli.memory import memory_text, speed_rows_text
@@ -176,6 +178,17 @@ def _sensitivity(arguments: argparse.Namespace) -> int:
     return _measure(arguments, Analysis.SENSITIVITY, sensitivity_text)
 
 
+def _claims(arguments: argparse.Namespace) -> int:
+    claims_named(arguments.only)  # a misspelt id is told before torch is loaded
+    spec = _spec(arguments, Analysis.CLAIMS)
+    from precision.claims.measure import measure_claims
+
+    with on_terminal(sys.stderr) as progress:
+        result = measure_claims(spec, progress, only=arguments.only)
+    print(result.model_dump_json(indent=2) if arguments.json else claims_text(result, code=arguments.code))
+    return _DONE
+
+
 def _plan(arguments: argparse.Namespace) -> int:
     spec = _spec(arguments, Analysis.SENSITIVITY)
     from precision.sensitivity.measure import measure_sensitivity
@@ -233,4 +246,5 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "sweep": _sweep,
     "plan": _plan,
     "sensitivity": _sensitivity,
+    "claims": _claims,
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from precision.models.built import Built
 from precision.models.catalogue import HUB_PREFIX, MINILM_INSTALL
 from precision.models.checkpoint import Checkpoint, read_checkpoint, read_config
 from precision.models.hub import locate, locate_config
+from precision.models.quiet import quiet_transformers
 from precision.models.request import InputRequest
 from precision.spec import MAX_LENGTH
 
@@ -80,7 +80,7 @@ def skeleton_of(source: str) -> nn.Module:
 
 
 def _skeleton_in(folder: Path) -> nn.Module:
-    with _quiet_transformers():
+    with quiet_transformers():
         module: nn.Module = _configured(folder, read_config(folder))[2]
         return module
 
@@ -92,7 +92,7 @@ def build_from(folder: Path, request: InputRequest) -> Built:
         InputError: the checkpoint is refused, or the input does not fit it.
     """
     checkpoint = read_checkpoint(folder)
-    with _quiet_transformers():
+    with quiet_transformers():
         module, warnings = _load(checkpoint)
         tokenizer = _tokenizer(folder) if request.choice.takes_text else None
     inputs = _random_ids(module, request) if tokenizer is None else _tokens(tokenizer, module, request)
@@ -101,23 +101,6 @@ def build_from(folder: Path, request: InputRequest) -> Built:
     if "use_cache" in accepted:
         kwargs["use_cache"] = False
     return Built(module, kwargs=kwargs, warnings=warnings)
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """No bars or reports on standard error: what matters of them is in the warnings of the result."""
-    from transformers.utils import logging as untyped_logging
-
-    logging: Any = untyped_logging
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _load(checkpoint: Checkpoint) -> tuple[nn.Module, tuple[str, ...]]:

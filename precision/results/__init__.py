@@ -6,6 +6,7 @@ and read back as the same floats.
 
 from precision.results.base import Result
 from precision.results.cast import CastAudit, ModuleNode, StoredValues, TensorAudit, TensorKind
+from precision.results.claims import ClaimsResult, ClaimWord, Evidence, MeasuredClaim, Scope
 from precision.results.comparison import (
     Comparison,
     Ecdf,
@@ -78,6 +79,8 @@ __all__ = [
     "Accuracy",
     "AnalysisResult",
     "CastAudit",
+    "ClaimWord",
+    "ClaimsResult",
     "ClassDecisions",
     "CompareResult",
     "Comparison",
@@ -95,6 +98,7 @@ __all__ = [
     "ErrorMetrics",
     "ErrorOctaves",
     "ErrorSize",
+    "Evidence",
     "Execution",
     "ExecutionLabel",
     "ExponentHistogram",
@@ -111,6 +115,7 @@ __all__ = [
     "LayersReport",
     "LayersResult",
     "MarginBins",
+    "MeasuredClaim",
     "MemoryResult",
     "ModelDescription",
     "ModelMemory",
@@ -140,6 +145,7 @@ __all__ = [
     "RunResult",
     "SampleErrors",
     "SampleMean",
+    "Scope",
     "SensitivityReport",
     "SensitivityResult",
     "Side",

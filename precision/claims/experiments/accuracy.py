@@ -1,0 +1,110 @@
+"""What float16 costs in accuracy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from precision.casting import methods as casting
+from precision.claims.experiments.running import FLOAT16, FLOAT32
+from precision.claims.finding import Finding, count, error, fact, true_if
+from precision.metrics.outputs import flatten
+from precision.models.loading import load
+from precision.results import ClaimWord, ClassDecisions, CompareResult, Comparison, Verdict
+from precision.spec import CastMethod, RunSpec
+from precision.units import share_text
+
+ARTICLE_MEAN, ARTICLE_MAX = 0.00020454823970794678, 0.00022590160369873047
+"""Of the article's TinyNet, on the author's machine."""
+_AGREE = 1e-3
+"""Relative difference up to which two errors are the same: other kernels round other sums."""
+
+_SMALL = ("exact", "below noise", "rounding only", "finer than the reference")
+_LARGE = ("broken", "decisions changed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyNetErrors:
+    """Absolute differences of TinyNet's outputs, subtracted in float32 as the article does."""
+
+    mean: float
+    max: float
+
+
+def tinynet_errors(device: torch.device) -> TinyNetErrors:
+    """Run the article's TinyNet on the token ids [[0, 1], [1, 0]]."""
+    loaded = load(RunSpec(model="tinynet", input="fixed", seed=123))
+    full, low = (
+        flatten(model(loaded.args)).leaves[0].tensor
+        for model in (
+            casting.reference(loaded.module, FLOAT32, device=device),
+            casting.cast(loaded.module, FLOAT16, method=CastMethod.HALF, device=device),
+        )
+    )
+    difference = (full - low.float()).abs()
+    return TinyNetErrors(mean=difference.mean().item(), max=difference.max().item())
+
+
+def article_numbers(seen: TinyNetErrors) -> Finding:
+    """Whether both errors are the article's, to a part in a thousand."""
+    pairs = ((seen.mean, ARTICLE_MEAN), (seen.max, ARTICLE_MAX))
+    close = [abs(here / there - 1) <= _AGREE for here, there in pairs]
+    digits = [here == there for here, there in pairs]
+    evidence = (
+        error("Mean here", seen.mean),
+        error("Mean in the article", ARTICLE_MEAN),
+        error("Largest here", seen.max),
+        error("Largest in the article", ARTICLE_MAX),
+    )
+    agree = "to the last digit" if all(digits) else "the largest to the last digit" if digits[1] else "nearly"
+    sentence = f"Reproduced, {agree}." if all(close) else "Other errors are found here."
+    return Finding("true" if all(close) else "depends" if any(close) else "false", sentence, evidence)
+
+
+def small_error(seen: CompareResult) -> Finding:
+    """Whether the product's verdict calls the error no more than rounding."""
+    if seen.comparison is None or seen.verdict is None:
+        return _not_compared(seen)
+    comparison, verdict = seen.comparison, seen.verdict
+    evidence = (
+        fact("Verdict", f"{verdict.word}: {verdict.rule}"),
+        error("Mean absolute error", comparison.overall.mean_abs_error),
+        error("Largest absolute error", comparison.overall.max_abs_error),
+        error("Root mean square error", comparison.overall.rmse),
+        error("Of merely rounding the outputs", comparison.rounding_floor.rmse),
+    )
+    if verdict.word == "not measured":
+        return Finding("not testable here", verdict.sentence, evidence)
+    word: ClaimWord = "true" if verdict.word in _SMALL else "false" if verdict.word in _LARGE else "depends"
+    return Finding(word, f"{verdict.word.capitalize()}. {verdict.sentence}", evidence)
+
+
+def no_impact(seen: CompareResult) -> Finding:
+    """Whether nothing at all changed; it depends where values did, and nothing that they decide."""
+    if seen.comparison is None or seen.verdict is None:
+        return _not_compared(seen)
+    return _impact(seen.comparison, seen.verdict)
+
+
+def _impact(comparison: Comparison, verdict: Verdict) -> Finding:
+    exact = comparison.overall.exact_share
+    decided = [row.decisions for row in comparison.outputs if isinstance(row.decisions, ClassDecisions)]
+    flips, samples = sum(each.flips for each in decided), sum(each.samples for each in decided)
+    evidence = (
+        fact("Output elements that are unchanged", share_text(exact)),
+        *([count("Samples with another first class", flips, of=samples)] if decided else []),
+        fact("Verdict", verdict.word),
+    )
+    if exact is None:
+        return Finding("not testable here", verdict.sentence, evidence)
+    if exact == 1 or flips or verdict.word in _LARGE:
+        changed = "some samples decide otherwise" if flips else "the outputs are damaged"
+        sentence = "Every output is unchanged." if exact == 1 else f"Outputs change, and {changed}."
+        return Finding(true_if(exact == 1), sentence, evidence)
+    kept = f"none of {samples:,} samples decides otherwise" if decided else "nothing is decided by them here"
+    return Finding("depends", f"{share_text(exact)} of the outputs are unchanged; {kept}.", evidence)
+
+
+def _not_compared(seen: CompareResult) -> Finding:
+    return Finding("not testable here", seen.failure.message if seen.failure else "Nothing was compared.", ())

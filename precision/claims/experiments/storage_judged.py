@@ -1,0 +1,181 @@
+"""Verdicts on what both calls do to stored tensors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from precision.claims.experiments.storage import StorageFacts
+from precision.claims.finding import Finding, count, fact, listed, size, true_if
+from precision.results import Evidence
+from precision.units import change_text, count_text, share_text
+
+_NO_PARAMETERS = Finding("not testable here", "The model has no floating-point parameter.", ())
+
+
+def named_parameters(seen: StorageFacts) -> Finding:
+    """Whether parameters show every dtype that the model stores."""
+    shown = {tensor.before for tensor in seen.parameters}
+    hidden = [tensor for tensor in seen.tensors if tensor.kind != "parameter"]
+    missed = sorted({tensor.before for tensor in hidden} - shown)
+    evidence = (
+        _dtypes("Parameters", (tensor.before for tensor in seen.parameters)),
+        _dtypes("Buffers and attributes, not listed", (tensor.before for tensor in hidden)),
+    )
+    if not hidden:
+        return Finding("true", "The model stores nothing but parameters.", evidence)
+    if not missed:
+        sentence = f"{count_text(len(hidden), 'tensor')} not listed, of dtypes that parameters have too."
+        return Finding("depends", sentence, evidence)
+    return Finding("false", f"Tensors of {listed(missed)} are missed.", evidence)
+
+
+def half_casts_parameters(seen: StorageFacts) -> Finding:
+    """Whether every parameter is float16 after `half()`."""
+    if not seen.parameters:
+        return _NO_PARAMETERS
+    cast = [tensor for tensor in seen.parameters if tensor.half == "float16"]
+    left = [tensor.named for tensor in seen.parameters if tensor.half != "float16"]
+    evidence = (
+        _dtypes("Before", (tensor.before for tensor in seen.parameters)),
+        _dtypes("After half()", (tensor.half for tensor in seen.parameters)),
+        fact("Not float16", listed(left)),
+    )
+    sentence = f"{len(cast):,} of {count_text(len(seen.parameters), 'parameter')} are float16."
+    return Finding("true" if not left else "depends" if cast else "false", sentence, evidence)
+
+
+def in_place(seen: StorageFacts) -> Finding:
+    """Whether both calls return the model that they were called on, changed."""
+    evidence = tuple(
+        fact(
+            name,
+            f"returns {'the same object' if cast.returned_model else 'another object'}; "
+            f"{count_text(cast.changed, 'tensor')} of the original changed",
+        )
+        for name, cast in (("half()", seen.half), ("to(torch.float16)", seen.to))
+    )
+    both = all(cast.returned_model and cast.changed for cast in (seen.half, seen.to))
+    neither = not (seen.half.returned_model or seen.to.returned_model)
+    sentence = "The model itself changes, and is returned." if both else "Assign the result: the model is not changed."
+    return Finding("true" if both else "false" if neither else "depends", sentence, evidence)
+
+
+def same_goal(seen: StorageFacts) -> Finding:
+    """Whether the parameters after both calls have the same bits."""
+    if not seen.parameters:
+        return _NO_PARAMETERS
+    same = [tensor for tensor in seen.parameters if tensor.same and tensor.half == "float16"]
+    evidence = (
+        count("Parameters that are float16 and bit-identical", len(same), of=len(seen.parameters)),
+        fact("Others", listed([tensor.named for tensor in seen.parameters if tensor not in same])),
+    )
+    sentence = f"{len(same):,} of {count_text(len(seen.parameters), 'parameter')} are the same, to the last bit."
+    return Finding(true_if(len(same) == len(seen.parameters)), sentence, evidence)
+
+
+def weights_only(seen: StorageFacts, elsewhere: StorageFacts) -> Finding:
+    """Whether `half()` leaves floating-point buffers alone.
+
+    Args:
+        seen: of the model.
+        elsewhere: of a module that has such buffers, should the model have none.
+    """
+    own = seen.floating_buffers
+    buffers = own or elsewhere.floating_buffers
+    cast = [tensor for tensor in buffers if tensor.half != tensor.before]
+    evidence = (
+        count("Floating-point buffers of the model", len(own)),
+        fact("Looked at", listed([tensor.named for tensor in buffers])),
+        _dtypes("After half()", (tensor.half for tensor in buffers)),
+    )
+    of = "the model" if own else "a BatchNorm (the model has none)"
+    sentence = f"half() casts {len(cast):,} of {count_text(len(buffers), 'floating-point buffer')} of {of}."
+    return Finding("true" if not cast else "false" if len(cast) == len(buffers) else "depends", sentence, evidence)
+
+
+def to_converts_all(seen: StorageFacts) -> Finding:
+    """Whether nothing is left that is not float16 after `to(torch.float16)`."""
+    left = [tensor for tensor in seen.tensors if tensor.to != "float16"]
+    evidence = (
+        count("Stored tensors that are float16", len(seen.tensors) - len(left), of=len(seen.tensors)),
+        fact("Others", listed([f"{tensor.named}, {tensor.kind}" for tensor in left])),
+    )
+    if not seen.tensors:
+        return Finding("not testable here", "The model stores no tensor.", evidence)
+    sentence = f"{len(left):,} of {count_text(len(seen.tensors), 'stored tensor')} are not float16."
+    return Finding(true_if(not left), sentence, evidence)
+
+
+def to_casts_more(seen: StorageFacts) -> Finding:
+    """Whether `to()` casts tensors that `half()` does not."""
+    more = [tensor for tensor in seen.tensors if tensor.half == tensor.before != tensor.to]
+    only_complex = all(tensor.before.startswith("complex") for tensor in more)
+    evidence = (
+        count("Cast by half()", seen.half.changed, of=len(seen.tensors)),
+        count("Cast by to(torch.float16)", seen.to.changed, of=len(seen.tensors)),
+        fact("Cast by to(torch.float16) alone", listed([tensor.named for tensor in more])),
+        *(fact("Warning of to(torch.float16)", text) for text in seen.to.warnings),
+    )
+    if not more:
+        return Finding("false", "Both cast the same tensors.", evidence)
+    if only_complex:
+        sentence = f"Only complex tensors: {listed([tensor.fqn for tensor in more])} lose their imaginary part."
+        return Finding("depends", sentence, evidence)
+    return Finding("true", f"to(torch.float16) casts {count_text(len(more), 'tensor')} more.", evidence)
+
+
+def internal_state(seen: StorageFacts) -> Finding:
+    """Whether `half()` changes what is no tensor."""
+    evidence = (
+        count("Settings and hooks that changed", len(seen.settings_changed), of=seen.settings),
+        fact("Changed", listed(seen.settings_changed)),
+        count("Tensors that changed", seen.half.changed, of=len(seen.tensors)),
+    )
+    sentence = "Besides tensors, nothing changes: no setting, no hook, no configuration."
+    if seen.settings_changed:
+        sentence = f"Besides tensors, {listed(seen.settings_changed)} changed."
+    return Finding(true_if(bool(seen.settings_changed)), sentence, evidence)
+
+
+def precision_kept(seen: StorageFacts) -> Finding:
+    """Whether parameters survive float16 without a change."""
+    elements = sum(tensor.elements for tensor in seen.parameters)
+    if not elements:
+        return _NO_PARAMETERS
+    kept = sum(tensor.kept_by_round_trip for tensor in seen.parameters)
+    evidence = (count("Parameter values that come back unchanged", kept, of=elements),)
+    sentence = f"{share_text(kept / elements)} of the parameter values come back as they were."
+    return Finding(true_if(kept == elements), sentence, evidence)
+
+
+def memory_halved(seen: StorageFacts) -> Finding:
+    """Whether stored bytes shrink by half, to a percent."""
+    before, after = seen.bytes_before, seen.half.total_bytes
+    wide = [tensor for tensor in seen.tensors if tensor.half not in ("float16", "bfloat16")]
+    evidence = (
+        size("Before", before),
+        size("After half()", after),
+        fact("Change", change_text(before, after)),
+        _dtypes("Not in 16 bits", (tensor.half for tensor in wide)),
+    )
+    if not before:
+        return Finding("not testable here", "The model stores nothing.", evidence)
+    saved = round(100 * (1 - after / before))
+    sentence = f"Stored tensors take {share_text(after / before)} of what they took."
+    return Finding("true" if saved == 50 else "depends" if saved > 0 else "false", sentence, evidence)
+
+
+def half_lighter(seen: StorageFacts) -> Finding:
+    """Whether `half()` leaves fewer bytes than `to(torch.float16)`."""
+    half, to = seen.half.total_bytes, seen.to.total_bytes
+    evidence = (size("After half()", half), size("After to(torch.float16)", to))
+    sentence = "Both take the same bytes."
+    if half != to:
+        sentence = f"half() takes {abs(half - to):,} bytes {'less' if half < to else 'more'}."
+    return Finding(true_if(half < to), sentence, evidence)
+
+
+def _dtypes(label: str, dtypes: Iterable[str]) -> Evidence:
+    counts = Counter(dtypes)
+    return fact(label, listed([f"{number:,} × {dtype}" for dtype, number in counts.most_common()]))

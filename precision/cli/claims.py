@@ -1,0 +1,54 @@
+"""The articles' claims with their verdicts, as text for a terminal that reads from top to bottom."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from itertools import groupby
+
+from precision.cli.heading import heading, paragraphs, warnings_text
+from precision.names import plain
+from precision.results import ClaimsResult, MeasuredClaim
+
+_WIDTH = 100
+
+
+def claims_text(result: ClaimsResult, *, code: bool) -> str:
+    """Every claim under its article: question, claim, verdict, evidence.
+
+    Args:
+        result: what was measured.
+        code: also show the code that reproduces each claim's evidence.
+    """
+    articles = [
+        paragraphs(f"“{title}”", *(_claim(claim, code=code) for claim in claims))
+        for title, claims in groupby(result.claims, lambda claim: claim.article)
+    ]
+    return paragraphs(heading(result), warnings_text(*result.warnings), _summary(result), *articles)
+
+
+def _summary(result: ClaimsResult) -> str:
+    counts = Counter(claim.verdict for claim in result.claims)
+    words = ", ".join(f"{counts[word]} {word}" for word in ("true", "false", "depends", "not testable here"))
+    return f"{len(result.claims)} claims: {words}."
+
+
+def _claim(claim: MeasuredClaim, *, code: bool) -> str:
+    lines = [
+        f"{claim.question}  [{claim.id}]",
+        *_wrapped(f"Claimed: {claim.claim}"),
+        *_wrapped(f"{claim.verdict.capitalize()}, {claim.scope}. {_text(claim.finding)}"),
+        *(line for fact in claim.evidence for line in _wrapped(f"- {_text(fact.label)}: {_text(fact.text)}")),
+        *_wrapped(f"Tried: {claim.method}"),
+    ]
+    if code:
+        lines += ["", textwrap.indent(claim.snippet.rstrip(), "      ")]
+    return "\n".join(lines)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+
+
+def _text(text: str) -> str:
+    return plain(text, limit=None)
