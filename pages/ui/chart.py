@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -26,6 +28,26 @@ def show_and_pick(figure: go.Figure, *, key: str) -> int | None:
     )
     points = event["selection"]["points"]
     return int(points[0]["customdata"][0]) if points and points[0].get("customdata") else None
+
+
+def show_and_tell(figure: go.Figure, *, key: str, on_pick: Callable[[int], None]) -> None:
+    """Draw a figure whose points can be clicked; `on_pick` is told of each click, before the page is drawn anew.
+
+    Args:
+        figure: of `precision.charts`.
+        key: as of `show`.
+        on_pick: of the first number of the clicked point's `customdata`; not told of points without one.
+    """
+    name = f"chart-{key}"
+
+    def clicked() -> None:
+        point = state.clicked_point(name)
+        if point is not None:
+            on_pick(point)
+
+    st.plotly_chart(
+        figure, key=name, config=_config(key), alt=alt_text(figure), on_select=clicked, selection_mode="points"
+    )
 
 
 def _config(key: str) -> dict[str, object]:

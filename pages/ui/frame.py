@@ -23,7 +23,7 @@ def header(finding: str, result: RunResult) -> None:
         f"**{model_name(result)}** · {_subject(spec)} · "
         f"{escape_markdown(result.device.id)}, {escape_markdown(result.device.name)} · {input_text(result)} · "
         f"{_kept_text(spec)}"
-        f"arithmetic **{result.execution.label}**",
+        f"{_whose(spec)}arithmetic **{result.execution.label}**",
         help=f"{escape_markdown(result.execution.explanation)}\n\n{term_named(result.execution.label).definition}",
     )
     if result.failure:
@@ -35,7 +35,13 @@ def header(finding: str, result: RunResult) -> None:
 def _subject(spec: RunSpec) -> str:
     if spec.analysis is Analysis.RANGES:  # of which the format is no part
         return f"values of the {spec.reference} reference"
+    if spec.analysis is Analysis.SENSITIVITY:
+        return f"every layer alone in another format than {spec.reference}"
     return f"**{spec.dtype}** against {spec.reference} · {escape_markdown(spec.method.label)}"
+
+
+def _whose(spec: RunSpec) -> str:
+    return "the reference's " if spec.analysis is Analysis.SENSITIVITY else ""
 
 
 def _kept_text(spec: RunSpec) -> str:
@@ -83,7 +89,9 @@ def footer(result: RunResult, *, how_to_read: str) -> None:
 def command_line(spec: RunSpec) -> str:
     """The command that prints this comparison."""
     options = {"model": spec.model, "dtype": spec.dtype} | spec.to_query()
-    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    words = [
+        word for name, value in options.items() for word in ([f"--{name}", value] if name != "exact" else ["--exact"])
+    ]
     return shlex.join(["python", "-m", "precision", spec.analysis.value, *words])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import NoReturn, TypeVar
 
 import streamlit as st
@@ -40,16 +41,17 @@ def engine() -> Engine:
 R = TypeVar("R", bound=RunResult)
 
 
-def current_result(kind: type[R]) -> R:
+def current_result(kind: type[R], also: Mapping[str, object] | None = None) -> R:
     """The result of what the sidebar asks for; draws progress and stops the page while there is none.
 
     A run that ended early gives what it measured, with the reason in its `failure`.
 
     Args:
         kind: type of the result, which says what to measure.
+        also: settings of the page's own, besides the sidebar's.
     """
     analysis = next(analysis for analysis, result in RESULTS.items() if result is kind)
-    result = _result(analysis)
+    result = _result(analysis, also)
     if not isinstance(result, kind):
         raise TypeError(f"{analysis} gave a {type(result).__name__}")
     return result
@@ -87,10 +89,10 @@ def require_choice() -> None:
         st.stop()
 
 
-def _result(analysis: Analysis) -> RunResult:
+def _result(analysis: Analysis, also: Mapping[str, object] | None) -> RunResult:
     require_choice()
     try:
-        spec = state.spec(analysis)
+        spec = state.spec(analysis, also)
         job = _job_for(spec.measured)
     except PrecisionError as error:
         if isinstance(error, InputError):
@@ -117,6 +119,8 @@ def _under_way(spec: RunSpec) -> str:
         return f"Counting the values of {name} in {spec.reference}"
     if spec.analysis is Analysis.REGIMES:
         return f"Comparing {name} in {spec.dtype} with {spec.reference} in every input regime"
+    if spec.analysis is Analysis.SENSITIVITY:
+        return f"Measuring how much every layer of {name} suffers from each format"
     return f"Comparing {name} in {spec.dtype} with {spec.reference}"
 
 

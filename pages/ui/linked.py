@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -110,9 +110,51 @@ def number_input(
     return chosen
 
 
-def _is_number(text: str, *, least: float) -> bool:
+def slider(
+    label: str,
+    *,
+    key: str,
+    value: float,
+    least: float,
+    most: float,
+    step: float,
+    format: str,  # as Streamlit calls it
+    help: str | None = None,  # as Streamlit calls it
+) -> float:
+    """A number between two, by hand.
+
+    Args:
+        label: above it.
+        key: its name in the link.
+        value: that it holds at first; moved into the range.
+        least: its left end.
+        most: its right end; more than `least`.
+        step: between the numbers that it takes.
+        format: of the number shown, printf's.
+        help: its hover text.
+    """
+    refused = state.refused_by(key, partial(_is_number, least=least, most=most))
+    state.keep_between(key, least, most)
+    chosen = st.slider(
+        label,
+        min_value=least,
+        max_value=most,
+        value=min(max(value, least), most),  # which the link leaves out
+        step=step,
+        format=format,
+        key=key,
+        bind="query-params",
+        help=help,
+        on_change=state.forget_refused,
+        args=(key,),
+    )
+    _tell(label, refused, f"{chosen:g}", why=f"which is not between {least:g} and {most:g}")
+    return chosen
+
+
+def _is_number(text: str, *, least: float, most: float = sys.float_info.max) -> bool:
     try:
-        return least <= float(text) < math.inf
+        return least <= float(text) <= most
     except ValueError:
         return False
 

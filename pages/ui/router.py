@@ -24,6 +24,7 @@ _MENU = {
     "propagation": ("Propagation", "trending_up"),
     "ranges": ("Ranges", "straighten"),
     "sweep": ("Sweep", "grid_on"),
+    "mixed_precision": ("Mixed precision", "balance"),
     "regimes": ("Inputs", "tune"),
     "number_formats": ("Number formats", "pin"),
 }

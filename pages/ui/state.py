@@ -6,7 +6,7 @@ and every later change rewrites the link.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -167,11 +167,12 @@ def _model_id() -> str:
     return PRETRAINED + state["checkpoint"].strip() if picked == PRETRAINED else picked
 
 
-def spec(analysis: Analysis) -> RunSpec:
+def spec(analysis: Analysis, also: Mapping[str, object] | None = None) -> RunSpec:
     """What the sidebar asks for.
 
     Args:
         analysis: what the page shows of it.
+        also: settings of the page's own.
 
     Raises:
         InputError: the choice is not complete or not valid; the message says what to do.
@@ -196,6 +197,7 @@ def spec(analysis: Analysis) -> RunSpec:
             "regime": state["regime"],
             "keep": state["keep"],
             "analysis": analysis,
+            **(also or {}),
         }
     )
     request_input(model, asked)
@@ -225,6 +227,12 @@ def sweep_jobs() -> dict[str, str]:
     return jobs
 
 
+def plan_jobs() -> dict[str, str]:
+    """Jobs of this session that ran plans, by the digest of their spec."""
+    jobs: dict[str, str] = st.session_state.setdefault("plan_jobs", {})
+    return jobs
+
+
 def device_job() -> str | None:
     """The job that measures a device for this session; None where none runs."""
     job: str | None = st.session_state.get("device_job")
@@ -244,6 +252,8 @@ def swept() -> set[str]:
 
 _VIEW = (
     *("formats", "methods", "devices", "cost"),
+    *("lower_to", "exact", "rows", "order", "budget", "most_bytes", "most_time", "least_sqnr"),
+    *("keep_norms", "native", "tied"),
     *("output", "chart", "find", "show", "part", "layer", "limit", "format", "values", "margin"),
     *("number", "number_format", "largest", "overflow", "axis"),
 )
@@ -254,6 +264,7 @@ def mirror_in_link(chosen: RunSpec) -> None:
     """Make the address bar's link reproduce what is shown, and re-attach to its job."""
     # Model and format always, whatever the defaults of a later version are.
     wanted = {"model": chosen.model, "dtype": chosen.dtype} | chosen.to_query()
+    wanted = {name: value for name, value in wanted.items() if name not in _VIEW}  # what a page picks is bound to it
     if job := job_id(chosen.analysis):
         wanted["job"] = job
     shown = st.query_params.to_dict()
@@ -282,7 +293,28 @@ def seed(name: str, value: str | list[str]) -> None:
         st.session_state[name] = value
 
 
-def put(name: str, value: str | bool) -> None:
+def keep_between(name: str, low: float, high: float) -> None:
+    """Keep what one of a page's own sliders holds, or the end of its range next to that, where this has changed."""
+    if name in st.session_state:
+        st.session_state[name] = min(max(st.session_state[name], low), high)
+
+
+def keep_picked(name: str) -> None:
+    """Have the candidate keep what is picked in one of a page's own lists, and empty that."""
+    picked: str | None = st.session_state[name]
+    st.session_state[name] = None
+    if picked is not None:
+        keep_module(picked)
+
+
+def clicked_point(name: str) -> int | None:
+    """The first number of the `customdata` of a chart's clicked point; None where that has none, or none is."""
+    points = st.session_state[name]["selection"]["points"]
+    data = points[0].get("customdata") if points else None
+    return None if not data or data[0] is None else int(data[0])
+
+
+def put(name: str, value: str | bool | float) -> None:
     """Set one of a page's own widgets: before it is drawn, or in a callback."""
     st.session_state[name] = value
 

@@ -20,7 +20,11 @@ from precision.charts.layer_corners import plot_layer_corners
 from precision.charts.layer_errors import plot_layer_errors
 from precision.charts.module_tree import plot_module_tree
 from precision.charts.number_line import plot_number_line
+from precision.charts.plan_front import MeasuredPlan, plot_plan_front
+from precision.charts.plan_strip import plot_plan_strip
+from precision.charts.predicted_exact import plot_predicted_exact
 from precision.charts.regime_errors import plot_regime_errors
+from precision.charts.sensitivity_heatmap import plot_sensitivity_heatmap
 from precision.charts.side_by_side import plot_side_by_side
 from precision.charts.stored_bytes import plot_stored_bytes
 from precision.charts.stored_values import plot_stored_values
@@ -31,6 +35,7 @@ from precision.charts.timing import plot_timing
 __all__ = [
     "HistogramKind",
     "MarginScale",
+    "MeasuredPlan",
     "SweepCost",
     "ValueScale",
     "alt_text",
@@ -55,7 +60,11 @@ __all__ = [
     "plot_layer_errors",
     "plot_module_tree",
     "plot_number_line",
+    "plot_plan_front",
+    "plot_plan_strip",
+    "plot_predicted_exact",
     "plot_regime_errors",
+    "plot_sensitivity_heatmap",
     "plot_side_by_side",
     "plot_stored_bytes",
     "plot_stored_values",

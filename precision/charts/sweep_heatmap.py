@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.axes import colour_axis
 from precision.charts.frame import empty_figure, frame
-from precision.charts.palette import MIXED, SEQUENTIAL, text_on
+from precision.charts.palette import text_on
+from precision.charts.sqnr_scale import clipped, colour_of_sqnr, sqnr_axis
 from precision.names import escape_plotly, for_plotly, plain
 from precision.results import SkippedRun, SweepRow
 from precision.spec import CastMethod
@@ -22,8 +22,6 @@ _KIND = "Table of verdicts, formats down, devices and methods across"
 _ROW_PX = 34
 _WHY = 200
 """Characters of a reason in a hover text."""
-_LOWEST_DB, _HIGHEST_DB = 0.0, 100.0
-"""Beyond these the colour does not change; exact outputs are infinitely good."""
 _USUAL = (CastMethod.TO, CastMethod.DYNAMIC)
 """No format has both, so they share a column."""
 
@@ -104,7 +102,7 @@ def _sweep_heatmap_figure(info: SweepHeatmapInfo) -> go.Figure:
     hovers = [["" for _ in info.columns] for _ in info.formats]
     for cell, (x, y) in zip(info.cells, places, strict=True):
         if cell.sqnr_db is not None:
-            colours[y, x] = _clipped(cell.sqnr_db)
+            colours[y, x] = clipped(cell.sqnr_db)
         hovers[y][x] = escape_plotly(f"{cell.format} on {cell.column}: {cell.hover}")
     figure = go.Figure()
     figure.add_heatmap(
@@ -122,7 +120,8 @@ def _sweep_heatmap_figure(info: SweepHeatmapInfo) -> go.Figure:
         shown = [at for at, cell in enumerate(info.cells) if (cell.sqnr_db is not None) is on_colour]
         if shown:
             # Without a colour below them, letters take that of the page's theme.
-            ink = {"color": [text_on(_colour(info.cells[at].sqnr_db)) for at in shown]} if on_colour else {}
+            backgrounds = [colour_of_sqnr(db) for at in shown if (db := info.cells[at].sqnr_db) is not None]
+            ink = {"color": [text_on(colour) for colour in backgrounds]} if on_colour else {}
             figure.add_scatter(
                 x=[places[at][0] for at in shown],
                 y=[places[at][1] for at in shown],
@@ -131,11 +130,8 @@ def _sweep_heatmap_figure(info: SweepHeatmapInfo) -> go.Figure:
                 textfont={"size": 11, **ink},
                 hoverinfo="skip",
             )
-    ticks = [0, 20, 40, 60, 80, 100]
     figure.update_layout(
-        coloraxis=colour_axis(
-            _LOWEST_DB, _HIGHEST_DB, ticks=ticks, texts=["≤ 0 dB", *(f"{tick}" for tick in ticks[1:-1]), "≥ 100 dB"]
-        ),
+        coloraxis=sqnr_axis(),
         xaxis={
             "tickvals": list(range(len(info.columns))),
             "ticktext": [for_plotly(column) for column in info.columns],
@@ -161,18 +157,3 @@ def _sweep_heatmap_figure(info: SweepHeatmapInfo) -> go.Figure:
         plot_height=max(_ROW_PX * len(info.formats), 48),
         footer=76,
     )
-
-
-def _clipped(sqnr_db: float) -> float:
-    return min(max(sqnr_db, _LOWEST_DB), _HIGHEST_DB)
-
-
-def _colour(sqnr_db: float | None) -> str:
-    """The colour of the axis there, as `#RRGGBB`."""
-    if sqnr_db is None:
-        return MIXED
-    place = (_clipped(sqnr_db) - _LOWEST_DB) / (_HIGHEST_DB - _LOWEST_DB) * (len(SEQUENTIAL) - 1)
-    at = min(int(place), len(SEQUENTIAL) - 2)
-    below, above = ([int(colour[start : start + 2], 16) for start in (1, 3, 5)] for colour in SEQUENTIAL[at : at + 2])
-    mixed = (round(low + (high - low) * (place - at)) for low, high in zip(below, above, strict=True))
-    return "#" + "".join(f"{channel:02X}" for channel in mixed)

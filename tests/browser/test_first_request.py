@@ -13,7 +13,10 @@ from playwright.sync_api import expect
 
 from tests.browser.dashboard import PATIENCE_MS, Dashboard, Visitors
 
-NAVIGATION = ["Overview", "Layers", "Errors", "Propagation", "Ranges", "Sweep", "Inputs", "Number formats"]
+NAVIGATION = [
+    *("Overview", "Layers", "Errors", "Propagation", "Ranges", "Sweep", "Mixed precision"),
+    *("Inputs", "Number formats"),
+]
 
 
 def test_a_deep_link_may_be_the_very_first_request(

@@ -8,8 +8,9 @@ import re
 import pytest
 
 from precision.charts.frame import alt_text
+from precision.charts.sqnr_scale import colour_of_sqnr
 from precision.charts.sweep_costs import SweepCost, _front, _sweep_costs_info, plot_sweep_costs
-from precision.charts.sweep_heatmap import _colour, _sweep_heatmap_info, plot_sweep_heatmap
+from precision.charts.sweep_heatmap import _sweep_heatmap_info, plot_sweep_heatmap
 from precision.results import SkippedRun, SweepRow, Verdict
 from precision.spec import CastMethod, RunSpec
 from precision.sweep import failed_row
@@ -74,7 +75,8 @@ def test_a_cell_for_every_run_and_every_impossible_one() -> None:
 
 
 def test_colours_run_from_end_to_end() -> None:
-    assert (_colour(-5.0), _colour(0.0), _colour(1e9), _colour(math.inf)) == (*("#666970",) * 2, *("#FEE838",) * 2)
+    colours = [colour_of_sqnr(db) for db in (-5.0, 0.0, 1e9, math.inf)]
+    assert colours == [*("#666970",) * 2, *("#FEE838",) * 2]
 
 
 def test_the_front_holds_what_no_other_run_beats() -> None:

@@ -1,0 +1,80 @@
+"""A plan to take home: PyTorch code, JSON, and the lists that other libraries take."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import streamlit as st
+
+from pages.ui import downloads, frame
+from pages.ui.plan_budget import Chosen
+from precision.names import escape_markdown
+from precision.plan.export import keep_in_float32, plan_code, plan_json, runtime_needs, torchao_configs
+from precision.results import SensitivityResult
+from precision.results.plan import Plan
+from precision.spec import RunSpec
+
+
+def section(result: SensitivityResult, chosen: Chosen) -> None:
+    """Every form of the plan that there is, each with its download."""
+    stem, plan = f"{downloads.file_stem(result)}-plan", chosen.plan
+    with st.expander("Take the plan home", icon=":material/output:"):
+        needs = runtime_needs(plan)
+        if needs:
+            said = f"No PyTorch code: torch does not compute in every format of the plan. {' '.join(needs)}"
+            st.info(escape_markdown(said), icon=":material/memory:")
+        else:
+            code = plan_code(plan)
+            _download("PyTorch code", code, f"{stem}.py", "text/x-python", key="code")
+            st.code(code, language="python", height=280)
+        _download("Plan as JSON", plan_json(plan), f"{stem}.json", "application/json", key="plan-json")
+        _lists(plan, stem)
+        if command := _command(result.spec, chosen):
+            st.caption("The same plan on the command line, run and written to a file:")
+            st.code(command, language="bash", wrap_lines=True)
+
+
+def _lists(plan: Plan, stem: str) -> None:
+    keep = keep_in_float32(plan)
+    if keep is None:
+        st.caption("transformers: no list, since the plan is not float32 and one 16-bit format.")
+    else:
+        st.caption(
+            escape_markdown(
+                f"transformers: load with dtype=torch.{keep.dtype} and these modules in {keep.attribute}. What lies "
+                "outside the layers is then in 16 bits too: the errors are not quite the plan's."
+            )
+        )
+        text = json.dumps(list(keep.modules), indent=2)
+        _download("Modules to keep in float32", text, f"{stem}-keep.json", "application/json", key="keep-json")
+    configs = torchao_configs(plan)
+    if configs:
+        st.caption(
+            "torchao: entries of FqnToConfig, for quantize_(model, config, filter_fn=None). Its scales are taken over "
+            "other groups of values: errors are like the plan's, not equal.".replace("_", "\\_")
+        )
+        text = json.dumps(configs, indent=2)
+        _download("Modules and torchao configs", text, f"{stem}-torchao.json", "application/json", key="torchao-json")
+    else:
+        st.caption("torchao: no list, since no linear layer is in a format that it has a class for.")
+
+
+def _download(label: str, text: str, name: str, mime: str, *, key: str) -> None:
+    st.download_button(
+        label, text, file_name=name, mime=mime, icon=":material/download:", key=f"take-{key}", on_click="ignore",
+        type="tertiary",
+    )  # fmt: skip
+
+
+def _command(spec: RunSpec, chosen: Chosen) -> str:
+    """The command that finds, runs and writes the plan; empty for what it does not take: time, tied layers apart."""
+    budgets = {"bytes": ("--bytes-share", f"{chosen.value / 100:g}"), "error": ("--min-sqnr", f"{chosen.value:g}")}
+    asked = chosen.constraints
+    if chosen.kind not in budgets or not asked.tied_together:
+        return ""
+    flags = [flag for flag, given in (("--keep-norms", asked.keep_norms), ("--native", asked.formats)) if given]
+    settings = spec.model_copy(update={"exact": False, "keep": asked.keep})
+    start = frame.command_line(settings).replace(f" {spec.analysis.value} ", " plan ", 1)
+    file = "plan.json" if runtime_needs(chosen.plan) else "plan.py"
+    return f"{start} {shlex.join([*flags, *budgets[chosen.kind], '--verify', '--export', file])}"

@@ -1,0 +1,241 @@
+"""The best plans: error against bytes or time, with casts to one format for comparison, and what was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from precision.charts.axes import bytes_axis, log_axis
+from precision.charts.frame import empty_figure, frame
+from precision.charts.palette import OUTLINE, colour_of
+from precision.names import escape_plotly, for_plotly
+from precision.results import SensitivityReport
+from precision.results.plan import Front, Plan, Resource, Totals, sqnr_db
+from precision.units import bytes_text, number_text, seconds_text, share_text
+
+_KIND = "Line of the best plans' signal-to-noise ratio against their cost, with dots of other casts"
+_ABOVE_DB = 12.0
+"""How far above the others exact plans are drawn."""
+_NEAR = 0.16
+"""Dots this near, as a share of the drawing, have labels on different sides."""
+
+
+class MeasuredPlan(NamedTuple):
+    """A plan that was run."""
+
+    label: str
+    squared_error: float
+    totals: Totals
+    """As predicted."""
+
+
+class FrontDot(NamedTuple):
+    """One dot."""
+
+    label: str
+    dtype: str
+    cost: float
+    sqnr_db: float
+    """Infinite where there is no error."""
+    hover: str
+
+
+class PlanFrontInfo(NamedTuple):
+    """What is drawn. `empty` says why there is nothing."""
+
+    resource: Resource
+    front: tuple[FrontDot, ...]
+    chosen: FrontDot
+    predicted: tuple[FrontDot, ...]
+    """Casts to one format."""
+    measured: tuple[FrontDot, ...]
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_plan_front(
+    front: Front, plan: Plan, report: SensitivityReport, *, runs: Sequence[MeasuredPlan] = ()
+) -> go.Figure:
+    """SQNR of the output over bytes or seconds; a front point's `customdata` is its number.
+
+    Args:
+        front: the plans that no other beats.
+        plan: the chosen one.
+        report: the sensitivity, whose casts to one format are predicted and measured.
+        runs: plans that were run; they stand at their predicted cost.
+    """
+    return _plan_front_figure(_plan_front_info(front, plan, report, runs=runs))
+
+
+def _plan_front_info(
+    front: Front, plan: Plan, report: SensitivityReport, *, runs: Sequence[MeasuredPlan]
+) -> PlanFrontInfo:
+    resource, signal = front.resource, report.output_mean_square
+    line = _known(_dot("", "", point.totals, point.totals.sqnr_db, resource, "best plan") for point in front.points)
+    chosen = _dot("", "", plan.totals, plan.totals.sqnr_db, resource, "chosen plan")
+    if chosen is None or not line:
+        nothing = FrontDot("", "", 0.0, 0.0, "")
+        reason = "No plan has an error and a cost."
+        return PlanFrontInfo(resource, (), nothing, (), (), "No plan to show", "", reason)
+    checks = {check.dtype: check for check in report.uniform}
+    predicted, measured = [], []
+    for each in plan.uniform:
+        name, totals, check = each.dtype, each.totals, checks.get(each.dtype)
+        error = check.predicted_squared_error if check else totals.squared_error
+        predicted.append(_dot(name, name, totals, sqnr_db(signal, error), resource, f"all {name}, predicted"))
+        if check:
+            ran = sqnr_db(signal, check.measured_squared_error)
+            measured.append(_dot(name, name, totals, ran, resource, f"all {name}, measured"))
+    measured += [
+        _dot(run.label, "", run.totals, sqnr_db(signal, run.squared_error), resource, f"{run.label}, measured")
+        for run in runs
+    ]
+    return PlanFrontInfo(
+        resource=resource,
+        front=line,
+        chosen=chosen,
+        predicted=_known(predicted),
+        measured=_known(measured),
+        title=_title(plan, resource),
+        detail=_detail(len(plan.uniform) - len(_known(predicted)), bool(_known(measured))),
+        empty=None,
+    )
+
+
+def _known(dots: Iterable[FrontDot | None]) -> tuple[FrontDot, ...]:
+    return tuple(dot for dot in dots if dot is not None)
+
+
+def _dot(
+    label: str, dtype: str, totals: Totals, decibels: float | None, resource: Resource, what: str
+) -> FrontDot | None:
+    cost = totals.stored_bytes if resource == "bytes" else totals.time_s
+    if decibels is None or decibels == -math.inf or not cost:
+        return None
+    error = "exact" if math.isinf(decibels) else f"SQNR {number_text(decibels)} dB"
+    time = "" if totals.time_s is None else f", {seconds_text(totals.time_s)}"
+    hover = f"{what}: {error}, {bytes_text(totals.stored_bytes)}{time}"
+    return FrontDot(label, dtype, cost, decibels, hover)
+
+
+def _title(plan: Plan, resource: Resource) -> str:
+    sides = [
+        totals.stored_bytes if resource == "bytes" else totals.time_s
+        for totals in (plan.totals, plan.uniform[0].totals)
+    ]
+    share = share_text(sides[0] / sides[1]) if sides[0] and sides[1] else "nothing"
+    decibels = plan.totals.sqnr_db
+    kept = "no error" if decibels == math.inf else f"an SQNR of {number_text(decibels)} dB"
+    how = "measured" if plan.totals.is_measured else "predicted"
+    return f"The chosen plan: {share} of the reference's {resource}, {kept} {how}"
+
+
+def _detail(left_out: int, has_runs: bool) -> str:
+    parts = (
+        "line: no plan is better in both",
+        "filled: predicted" + (", ringed crosses: measured" if has_runs else ""),
+        "star: the chosen plan",
+        f"{left_out} without a finite error or a cost left out" if left_out else "",
+    )
+    return "; ".join(filter(None, parts))
+
+
+def _plan_front_figure(info: PlanFrontInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    dots = (*info.front, info.chosen, *info.predicted, *info.measured)
+    finite = [dot.sqnr_db for dot in dots if math.isfinite(dot.sqnr_db)]
+    top = max(finite, default=0.0) + _ABOVE_DB
+    figure = go.Figure()
+    figure.add_scatter(
+        x=np.array([dot.cost for dot in info.front]),
+        y=_heights(info.front, top),
+        mode="lines+markers",
+        name="best plans",
+        line={"color": OUTLINE, "width": 1.5},
+        marker={"size": 6, "color": OUTLINE},
+        customdata=[[at, escape_plotly(dot.hover)] for at, dot in enumerate(info.front)],
+        hovertemplate="%{customdata[1]}<extra></extra>",
+    )
+    _dots(figure, info.predicted, top, name="one format, predicted", symbol="circle", others=dots)
+    _dots(figure, info.measured, top, name="measured", symbol="circle-x-open", others=())
+    _dots(figure, (info.chosen,), top, name="chosen plan", symbol="star", others=(), size=18)
+    low = min([*finite, 0.0])
+    figure.update_layout(xaxis=_cost_axis(info, dots), yaxis={"title": "SQNR (dB)", "range": [low - 6, top + 6]})
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360, footer=100)
+
+
+def _heights(dots: Sequence[FrontDot], top: float) -> list[float]:
+    return [top if math.isinf(dot.sqnr_db) else dot.sqnr_db for dot in dots]
+
+
+def _dots(
+    figure: go.Figure,
+    dots: Sequence[FrontDot],
+    top: float,
+    *,
+    name: str,
+    symbol: str,
+    others: Sequence[FrontDot],
+    size: int = 11,
+) -> None:
+    """Dots, with their names beside them where `others` are given, of which to keep clear."""
+    if not dots:
+        return
+    hollow = symbol.endswith("-open")
+    colours = [colour_of(dot.dtype) for dot in dots]
+    figure.add_scatter(
+        x=[dot.cost for dot in dots],
+        y=_heights(dots, top),
+        mode="markers+text" if others else "markers",
+        name=name,
+        text=[_label(dot) for dot in dots] if others else None,
+        textposition=_sides(dots, others, top) if others else None,
+        textfont={"size": 10},
+        marker={
+            "color": colours,
+            "symbol": symbol,
+            "size": size,
+            "line": {"color": colours if hollow else OUTLINE, "width": 2 if hollow else 1.5},
+        },
+        customdata=[[None, escape_plotly(dot.hover)] for dot in dots],
+        hovertemplate="%{customdata[1]}<extra></extra>",
+        cliponaxis=False,
+    )
+
+
+def _label(dot: FrontDot) -> str:
+    return for_plotly(dot.label) + (" (exact)" if math.isinf(dot.sqnr_db) else "")
+
+
+def _sides(dots: Sequence[FrontDot], others: Sequence[FrontDot], top: float) -> list[str]:
+    """Right of a dot, or left of one in the right half of the drawing; below the line of the best plans."""
+    costs = [dot.cost for dot in others]
+    middle = (min(costs) + max(costs)) / 2
+    heights = _heights(dots, top)
+    spread = max(heights) - min(heights) or 1.0
+    sides = []
+    for at, dot in enumerate(dots):
+        above = any(
+            other != at
+            and 0 <= heights[at] - heights[other] < _NEAR * spread / 2
+            and abs(dots[other].cost - dot.cost) < _NEAR * (max(costs) - min(costs) or 1.0)
+            and (heights[at], at) > (heights[other], other)
+            for other in range(len(dots))
+        )
+        level = "top" if above else "bottom"
+        sides.append(f"{level} {'left' if dot.cost > middle else 'right'}")
+    return sides
+
+
+def _cost_axis(info: PlanFrontInfo, dots: Sequence[FrontDot]) -> dict[str, object]:
+    costs = [dot.cost for dot in dots]
+    if info.resource == "bytes":
+        return {"title": "Stored bytes", **bytes_axis(int(max(costs)))}
+    axis = log_axis(min(costs), max(costs), margin_decades=0.15)
+    return {"title": "Time of all layers", **axis, "ticktext": [seconds_text(tick) for tick in axis["tickvals"]]}

@@ -1,0 +1,105 @@
+"""The format of every layer, in the model's order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.row_groups import group_label, neighbours
+from precision.names import for_plotly
+from precision.results.plan import Plan, PlannedLayer
+from precision.units import count_text
+
+MAX_BARS = 200
+"""More would be narrower than two pixels of a phone."""
+_KIND = "Strip of the format of every layer, in the model's order"
+
+
+class StripBar(NamedTuple):
+    """One layer, or neighbours drawn together: how many of them have which format."""
+
+    label: str
+    layers: int
+    formats: tuple[tuple[str, int], ...]
+
+
+class PlanStripInfo(NamedTuple):
+    """What is drawn. `empty` says why there is nothing."""
+
+    formats: tuple[str, ...]
+    """The most frequent first."""
+    bars: tuple[StripBar, ...]
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_plan_strip(plan: Plan) -> go.Figure:
+    """A bar for each layer, its colour the format; of many layers, a bar for some neighbours, shared by their formats.
+
+    Args:
+        plan: a format for each layer.
+    """
+    return _plan_strip_figure(_plan_strip_info(plan))
+
+
+def _plan_strip_info(plan: Plan) -> PlanStripInfo:
+    if not plan.layers:
+        return PlanStripInfo((), (), "No layer to plan", "", "The model calls no layer that could be lowered.")
+    counts = Counter(layer.format for layer in plan.layers).most_common()
+    bars = tuple(_bar(group) for group in neighbours(plan.layers, MAX_BARS))
+    if len(counts) == 1:
+        title = f"All {count_text(len(plan.layers), 'layer')} in {counts[0][0]}"
+    else:
+        title = ", ".join(f"{count:,} × {name}" for name, count in counts)
+    together = f"; {count_text(len(plan.layers), 'layer')} in {len(bars)} bars" if len(bars) < len(plan.layers) else ""
+    return PlanStripInfo(
+        formats=tuple(name for name, _ in counts),
+        bars=bars,
+        title=title,
+        detail=f"each layer's format, from the input to the output{together}",
+        empty=None,
+    )
+
+
+def _bar(group: Sequence[PlannedLayer]) -> StripBar:
+    return StripBar(
+        label=group_label([layer.fqn or "(model)" for layer in group]),
+        layers=len(group),
+        formats=tuple(Counter(layer.format for layer in group).most_common()),
+    )
+
+
+def _plan_strip_figure(info: PlanStripInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    figure = go.Figure()
+    for name in info.formats:
+        held = [(at, bar, dict(bar.formats)[name]) for at, bar in enumerate(info.bars) if name in dict(bar.formats)]
+        figure.add_bar(
+            x=[at for at, _, _ in held],
+            y=[count / bar.layers for _, bar, count in held],
+            width=1,
+            name=for_plotly(name),
+            marker=marker(name) | {"line": {"width": 0}},
+            customdata=[_hover(bar) for _, bar, _ in held],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    figure.update_layout(
+        barmode="stack",
+        xaxis={"visible": False, "range": [-0.5, len(info.bars) - 0.5]},
+        yaxis={"visible": False, "range": [0, 1]},
+        showlegend=True,
+    )
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=56, footer=48)
+
+
+def _hover(bar: StripBar) -> str:
+    if bar.layers == 1:
+        return f"{for_plotly(bar.label)}: {for_plotly(bar.formats[0][0])}"
+    shares = ", ".join(f"{count:,} × {for_plotly(name)}" for name, count in bar.formats)
+    return f"{for_plotly(bar.label)}: {shares}"

@@ -1,0 +1,201 @@
+"""Which layer cannot take which format: the output's SQNR where that layer alone is in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from precision.charts.frame import empty_figure, frame
+from precision.charts.palette import colour_of_fit, text_on
+from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
+from precision.charts.sqnr_scale import clipped, colour_of_sqnr, sqnr_axis
+from precision.names import escape_plotly, for_plotly, plain
+from precision.results import SensitivityReport
+from precision.sensitivity_table import RowKind, RowOrder, SensitivityCell, SensitivityRow, rows_of, worst_cell
+from precision.units import count_text, number_text
+
+MAX_ROWS = 60
+_KIND = "Table of signal-to-noise ratios, layers down, formats across"
+_ROW_PX = 18
+_BROKEN = colour_of_fit("overflows")
+_NOT_FINITE, _NO_KERNEL, _EXACT = "▲", "–", "="
+
+
+class HeatmapRow(NamedTuple):
+    """One layer or block, or neighbours drawn together: the worst of them in each format."""
+
+    label: str
+    cells: tuple[SensitivityCell, ...]
+
+
+class SensitivityHeatmapInfo(NamedTuple):
+    """What is drawn. `empty` says why there is nothing."""
+
+    formats: tuple[str, ...]
+    rows: tuple[HeatmapRow, ...]
+    labels: tuple[str, ...]
+    """Of the rows, without the path that all share."""
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_sensitivity_heatmap(
+    report: SensitivityReport, *, by: RowKind = "layer", order: RowOrder = "worst first"
+) -> go.Figure:
+    """SQNR of the output by layer and format; what is not finite or exact is marked.
+
+    Of more than `MAX_ROWS` rows the worst are drawn, or in model order runs of neighbours, with the worst of each.
+
+    Args:
+        report: the sensitivity of the model's layers.
+        by: what a row is.
+        order: of the rows, from the top.
+    """
+    return _sensitivity_heatmap_figure(_sensitivity_heatmap_info(report, by=by, order=order))
+
+
+def _sensitivity_heatmap_info(report: SensitivityReport, *, by: RowKind, order: RowOrder) -> SensitivityHeatmapInfo:
+    every = rows_of(report, by=by, order=order)
+    if not every or not report.formats:
+        reason = "The model calls no layer that could be lowered." if report.formats else "No format was measured."
+        return SensitivityHeatmapInfo((), (), (), "No sensitivity to show", "", reason)
+    shared, names = without_shared([row.name for row in every])
+    rows, labels, limited = _limited(every, names, by=by, order=order)
+    return SensitivityHeatmapInfo(
+        formats=report.formats,
+        rows=rows,
+        labels=labels,
+        title=_title(every, by),
+        detail="; ".join(filter(None, (shared_text(shared), limited, *_legend(rows)))),
+        empty=None,
+    )
+
+
+def _limited(
+    every: Sequence[SensitivityRow], names: Sequence[str], *, by: RowKind, order: RowOrder
+) -> tuple[tuple[HeatmapRow, ...], tuple[str, ...], str]:
+    """The rows to draw, their labels, and what to say of the others."""
+    if order == "worst first":
+        rows = tuple(HeatmapRow(row.name, row.cells) for row in every[:MAX_ROWS])
+        cut = f"the {MAX_ROWS} worst of {count_text(len(every), by)}" if len(every) > MAX_ROWS else ""
+        return rows, tuple(names[:MAX_ROWS]), cut
+    groups = neighbours(every, MAX_ROWS)
+    rows = tuple(
+        HeatmapRow(
+            group_label([row.name for row in group]),
+            tuple(worst_cell([row.cells[at] for row in group]) for at in range(len(group[0].cells))),
+        )
+        for group in groups
+    )
+    together = f"{count_text(len(every), by)} in {len(rows)} rows, worst shown" if len(rows) < len(every) else ""
+    return rows, tuple(map(group_label, neighbours(names, MAX_ROWS))), together
+
+
+def _title(rows: Sequence[SensitivityRow], by: RowKind) -> str:
+    worst = [(worst_cell(row.cells), row) for row in rows]
+    broken = sum(cell.sqnr_db is None for cell, _ in worst)
+    if broken:
+        return f"{broken:,} of {count_text(len(rows), by)} cannot take some format"
+    least, cell, row = min((cell.sqnr_db or 0.0, cell, row) for cell, row in worst)
+    if least == math.inf:
+        return "Every layer is exact in every format"
+    return f"The least SQNR is {number_text(least)} dB: {plain(row.name)} in {cell.format}"
+
+
+def _legend(rows: Sequence[HeatmapRow]) -> list[str]:
+    met = {_sign(cell) for row in rows for cell in row.cells}
+    signs = {_NOT_FINITE: "not finite", _NO_KERNEL: "does not run", _EXACT: "exact"}
+    return ["numbers: SQNR of the output in dB", *(f"{sign} {words}" for sign, words in signs.items() if sign in met)]
+
+
+def _sign(cell: SensitivityCell) -> str:
+    if cell.sqnr_db is None:
+        return _NOT_FINITE if cell.nonfinite else _NO_KERNEL
+    return _EXACT if cell.sqnr_db == math.inf else f"{cell.sqnr_db:.0f}".replace("-", "−").replace("−inf", "−∞")
+
+
+def _hover(label: str, cell: SensitivityCell) -> str:
+    where = f"{for_plotly(label)} in {for_plotly(cell.format)}: "
+    if cell.sqnr_db is None:
+        broken = f"{count_text(cell.nonfinite, 'element')} of its output not finite"
+        return where + (broken if cell.nonfinite else "it does not run in this format")
+    predicted = cell.predicted_squared_error
+    if cell.sqnr_db == math.inf or not predicted:
+        return where + "no error"
+    rmse = math.sqrt(predicted)
+    # d sqrt(x) = dx / (2 sqrt(x))
+    spread = "" if cell.standard_error is None else f" ± {number_text(cell.standard_error / (2 * rmse))}"
+    exact = cell.exact_squared_error
+    measured = "" if exact is None else f", measured {number_text(math.sqrt(exact))}"
+    said = f"SQNR {number_text(cell.sqnr_db)} dB; RMSE predicted {number_text(rmse)}{spread}{measured}"
+    return where + escape_plotly(said)
+
+
+def _sensitivity_heatmap_figure(info: SensitivityHeatmapInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    decibels = np.array(
+        [[np.nan if cell.sqnr_db is None else clipped(cell.sqnr_db) for cell in row.cells] for row in info.rows],
+        dtype=np.float32,
+    )
+    hovers = [[_hover(row.label, cell) for cell in row.cells] for row in info.rows]
+    places: dict[str, object] = {"x": list(range(len(info.formats))), "y": list(range(len(info.rows)))}
+    look = {"xgap": 1, "ygap": 1, "customdata": hovers, "hoverongaps": False}
+    figure = go.Figure()
+    figure.add_heatmap(
+        **places, z=decibels, coloraxis="coloraxis", hovertemplate="%{customdata}<extra></extra>", **look
+    )
+    if np.isnan(decibels).any():
+        figure.add_heatmap(
+            **places,
+            z=np.where(np.isnan(decibels), np.float32(1), np.float32(np.nan)),
+            colorscale=[[0, _BROKEN], [1, _BROKEN]],
+            showscale=False,
+            hovertemplate="%{customdata}<extra></extra>",
+            **look,
+        )
+    _write_signs(figure, info)
+    _lay_out(figure, info)
+    height = max(_ROW_PX * len(info.rows), 48)
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=150)
+
+
+def _write_signs(figure: go.Figure, info: SensitivityHeatmapInfo) -> None:
+    cells = [(x, y, cell) for y, row in enumerate(info.rows) for x, cell in enumerate(row.cells)]
+    inks = [text_on(_BROKEN if cell.sqnr_db is None else colour_of_sqnr(cell.sqnr_db)) for _, _, cell in cells]
+    figure.add_scatter(
+        x=[x for x, _, _ in cells],
+        y=[y for _, y, _ in cells],
+        mode="text",
+        text=[_sign(cell) for _, _, cell in cells],
+        textfont={"size": 10, "color": inks},
+        hoverinfo="skip",
+    )
+
+
+def _lay_out(figure: go.Figure, info: SensitivityHeatmapInfo) -> None:
+    figure.update_layout(
+        coloraxis=sqnr_axis(),
+        xaxis={
+            "tickvals": list(range(len(info.formats))),
+            "ticktext": [for_plotly(name) for name in info.formats],
+            "tickangle": -45,
+            "range": [-0.5, len(info.formats) - 0.5],
+            "showgrid": False,
+            "zeroline": False,
+        },
+        yaxis={
+            "tickvals": list(range(len(info.rows))),
+            "ticktext": [row_name(label) for label in info.labels],
+            "tickfont": {"size": 9},
+            "range": [len(info.rows) - 0.5, -0.5],
+            "showgrid": False,
+            "zeroline": False,
+        },
+        showlegend=False,
+    )

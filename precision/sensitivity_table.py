@@ -1,0 +1,143 @@
+"""What every layer or block adds to the error in every format, as rows to show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from precision.results import Contribution, LayerSensitivity, SensitivityReport
+from precision.results.plan import sqnr_db
+
+RowKind = Literal["layer", "block"]
+RowOrder = Literal["worst first", "model order"]
+
+
+class SensitivityCell(NamedTuple):
+    """One layer, or the layers of one block, in one format."""
+
+    format: str
+    squared_error: float | None
+    """Measured where it was, else predicted; the sum over the layers. None where one of them has none."""
+    predicted_squared_error: float | None
+    standard_error: float | None
+    """Of the predicted one."""
+    nonfinite: int
+    """Elements of the layers' outputs that are infinite or NaN in the format alone."""
+    sqnr_db: float | None
+    """Of the model's output, by `squared_error`."""
+    exact_squared_error: float | None
+    """Measured; None where it was not, or of several layers."""
+
+
+class SensitivityRow(NamedTuple):
+    """One layer, or one block."""
+
+    name: str
+    """fqn; of the model itself "(model)"."""
+    type: str
+    """Of the layer; empty of a block."""
+    layers: int
+    reference_bytes: int
+    cells: tuple[SensitivityCell, ...]
+    """One for each format of the report."""
+
+
+def rows_of(report: SensitivityReport, *, by: RowKind, order: RowOrder) -> tuple[SensitivityRow, ...]:
+    """A row for each layer, or for each repeated block and each layer outside of them.
+
+    Errors of a block are the sum over its layers, as if each were lowered alone.
+
+    Args:
+        report: the sensitivity of the model's layers.
+        by: what a row is.
+        order: the worst first is by the largest error in any format; those without a finite one are before them.
+    """
+    groups: dict[str, list[LayerSensitivity]] = {}
+    for layer in report.layers:
+        groups.setdefault(layer.block if by == "block" and layer.block else layer.fqn, []).append(layer)
+    rows = [_row(report, name, layers) for name, layers in groups.items()]
+    return tuple(sorted(rows, key=_badness, reverse=True) if order == "worst first" else rows)
+
+
+def worst_cell(cells: Sequence[SensitivityCell]) -> SensitivityCell:
+    """That of the largest error; those without a finite one are worse."""
+    return max(cells, key=lambda cell: (_error(cell), cell.nonfinite))
+
+
+def finding(report: SensitivityReport) -> str:
+    """What is to be known first: a layer that cannot take a format, or one that adds much of the error in one."""
+    if not report.layers:
+        return "no layer to lower"
+    for at, name in enumerate(report.formats):
+        broken = [layer for layer in report.layers if _is_broken(layer.contributions[at])]
+        if len(broken) == 1:
+            why = "its output is not finite" if broken[0].contributions[at].nonfinite else "it does not run in it"
+            return f"{_name(broken[0].fqn)} cannot take {name}: {why}"
+        if broken:
+            return f"{len(broken):,} of {len(report.layers):,} layers cannot take {name}, {_name(broken[0].fqn)} first"
+    shares = list(_largest_shares(report))
+    if not shares:
+        return "no layer adds an error of its own"
+    share, fqn, name = max(shares)
+    return f"{_name(fqn)} adds {100 * share:.0f} % of the error in {name}"
+
+
+def _is_broken(contribution: Contribution) -> bool:
+    return contribution.nonfinite > 0 or contribution.squared_error is None
+
+
+def _largest_shares(report: SensitivityReport) -> Iterable[tuple[float, str, str]]:
+    """For each format whose layers all have an error, the largest share of their sum, and whose it is."""
+    for at, name in enumerate(report.formats):
+        errors = [layer.contributions[at].best_squared_error() for layer in report.layers]
+        known = [error for error in errors if error is not None and math.isfinite(error)]
+        whole = math.fsum(known)
+        if len(known) == len(errors) and whole > 0:
+            largest = max(range(len(known)), key=known.__getitem__)
+            yield known[largest] / whole, report.layers[largest].fqn, name
+
+
+def _row(report: SensitivityReport, name: str, layers: Sequence[LayerSensitivity]) -> SensitivityRow:
+    is_layer = len(layers) == 1 and layers[0].fqn == name
+    return SensitivityRow(
+        name=_name(name),
+        type=layers[0].type if is_layer else "",
+        layers=len(layers),
+        reference_bytes=sum(layer.reference_bytes for layer in layers),
+        cells=tuple(_cell(report, layers, at) for at in range(len(report.formats))),
+    )
+
+
+def _cell(report: SensitivityReport, layers: Sequence[LayerSensitivity], at: int) -> SensitivityCell:
+    each = [layer.contributions[at] for layer in layers]
+    error = _sum(None if one.nonfinite else one.best_squared_error() for one in each)
+    variance = _sum(None if one.standard_error is None else one.standard_error**2 for one in each)
+    return SensitivityCell(
+        format=report.formats[at],
+        squared_error=error,
+        predicted_squared_error=_sum(None if one.nonfinite else one.squared_error for one in each),
+        standard_error=None if variance is None else math.sqrt(variance),
+        nonfinite=sum(one.nonfinite for one in each),
+        sqnr_db=sqnr_db(report.output_mean_square, error),
+        exact_squared_error=each[0].exact_squared_error if len(each) == 1 else None,
+    )
+
+
+def _badness(row: SensitivityRow) -> tuple[int, float]:
+    finite = [cell.squared_error for cell in row.cells if cell.squared_error is not None]
+    return len(row.cells) - len(finite), max(finite, default=0.0)
+
+
+def _error(cell: SensitivityCell) -> float:
+    return math.inf if cell.squared_error is None else cell.squared_error
+
+
+def _name(fqn: str) -> str:
+    return fqn or "(model)"
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    listed = list(values)
+    known = [value for value in listed if value is not None]
+    return math.fsum(known) if len(known) == len(listed) else None

@@ -1,0 +1,156 @@
+"""The page Mixed precision: sensitivity, the best plan for a budget, a run that verifies it, its code."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.ui.job import engine
+from precision.engine import Engine
+from precision.results import SensitivityResult
+from precision.spec import RunSpec
+from tests.pages.conftest import PATIENCE_S, opened, settled
+
+pytestmark = pytest.mark.usefixtures("running_engine")
+PAGE = "pages/mixed_precision.py"
+LINK: dict[str, str | list[str]] = {"model": "linear-5-10", "lower_to": ["bfloat16", "float16", "int8"]}
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def text_of(app: AppTest) -> str:
+    shown = [*app.markdown, *app.caption, *app.info, *app.warning]
+    return " ".join(str(each.value) for each in shown).replace("\\", "")
+
+
+def verified(app: AppTest) -> AppTest:
+    """The page once the plan's run has ended; AppTest has no browser that would ask again."""
+    for job in app.session_state["plan_jobs"].values():
+        engine().wait(job, timeout_s=PATIENCE_S)
+    return app.run()
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        LINK,
+        {"model": "digits", "batch": "16", "rows": "block", "order": "model order"},
+        {"model": "overflow", "budget": "time"},
+        {"model": "tinynet", "reference": "float64", "budget": "error"},
+    ],
+    ids=lambda link: str(link["model"]),
+)
+def test_it_shows_a_sensitivity_and_a_plan(link: dict[str, str | list[str]]) -> None:
+    app = opened(PAGE, link)
+    assert not app.exception
+    assert not app.error
+    assert len(app.get("plotly_chart")) == 4
+    assert metrics(app)["Stored bytes"]
+    assert " passes of the reference" in text_of(app)
+
+
+def test_the_title_names_the_format_that_a_layer_cannot_take() -> None:
+    assert "layers cannot take float16" in opened(PAGE, {"model": "overflow"}).title[0].value
+
+
+def test_the_slider_moves_the_plan_and_the_link_carries_every_control() -> None:
+    app = opened(PAGE, {**LINK, "most_bytes": "100.0"})
+    assert metrics(app)["SQNR, predicted"] == "exact"
+    app.slider(key="most_bytes").set_value(50.0).run()
+    small = metrics(app)
+    assert small["Stored bytes"] != metrics(opened(PAGE, {**LINK, "most_bytes": "100.0"}))["Stored bytes"]
+    link = dict(app.query_params)
+    assert metrics(opened(PAGE, link)) == small
+    settled(app.selectbox(key="dtype").set_value("bfloat16").run())
+    assert metrics(app) == small
+
+
+def test_a_budget_outside_the_slider_is_told() -> None:
+    app = opened(PAGE, {**LINK, "most_bytes": "3"})
+    assert "which is not between" in text_of(app)
+
+
+def test_constraints_hold() -> None:
+    app = opened(PAGE, {**LINK, "most_bytes": "60"})
+    app.checkbox(key="native").check().run()
+    formats = set(app.dataframe[-1].value["format"])
+    assert "int8" not in formats
+    fqn = app.dataframe[-1].value["layer"][0]
+    settled(app.selectbox(key="keep_more").set_value(fqn).run())
+    assert not app.exception
+    assert set(app.dataframe[-1].value["format"]) == {"float32"}
+    assert app.sidebar.multiselect(key="keep").value == [fqn]
+
+
+def test_a_plan_is_run_and_its_errors_stand_side_by_side(running_engine: Engine) -> None:
+    app = opened(PAGE, {**LINK, "native": "true", "most_bytes": "50"})
+    verified(app.button(key="verify").click().run())
+    assert not app.exception
+    assert "**Verified.** Measured" in text_of(app)
+    assert "every cast to one format of no more bytes, all measured" in text_of(app)
+    (job,) = app.session_state["plan_jobs"].values()
+    assert running_engine.job(job).spec.plan
+    app.slider(key="most_bytes").set_value(100.0).run()
+    assert "**Verified.**" not in text_of(app)
+
+
+def test_code_is_offered_for_native_plans_alone() -> None:
+    native = opened(PAGE, {**LINK, "native": "true", "most_bytes": "50"})
+    assert any("def lower_layers(model):" in code.value for code in native.code)
+    simulated = opened(PAGE, {"model": "linear-5-10", "lower_to": "int8", "most_bytes": "30"})
+    assert not any("def lower_layers(model):" in code.value for code in simulated.code)
+    assert "a runtime must provide" in text_of(simulated)
+    assert any(code.value.startswith("python -m precision plan ") for code in simulated.code)
+
+
+def test_exact_runs_are_asked_for_by_a_toggle() -> None:
+    app = opened(PAGE, LINK)
+    assert "Whole casts were run, and of single layers" in text_of(app)
+    settled(app.toggle(key="exact").set_value(True).run())
+    assert not app.exception
+    assert "exact runs, every layer and format" in text_of(app)
+    result = engine().job(app.session_state["jobs"]["sensitivity"]).result
+    assert isinstance(result, SensitivityResult)
+    assert result.report is not None
+    assert result.report.layers[0].contributions[0].exact_squared_error is not None
+
+
+def test_without_a_format_one_is_asked_for() -> None:
+    app = opened(PAGE, LINK)
+    app.multiselect(key="lower_to").set_value([]).run()
+    assert not app.exception
+    assert app.title[0].value == "Which formats?"
+
+
+def test_a_cancelled_measurement_keeps_the_formats_measured_so_far(running_engine: Engine) -> None:
+    app = opened(PAGE, {"model": "bert-tiny", "batch": "16"}, settle=False)
+    assert app.title[0].value.startswith("Measuring how much every layer")
+    job = app.session_state["jobs"]["sensitivity"]
+    deadline = time.monotonic() + PATIENCE_S
+    while running_engine.job(job).partial is None and not running_engine.job(job).finished:
+        assert time.monotonic() < deadline
+        running_engine.wait(job, timeout_s=0.05)
+    app.button(key="cancel").click().run()
+    running_engine.wait(job, timeout_s=PATIENCE_S)
+    app.run()
+    assert not app.exception
+    assert "The result is partial" in text_of(app)
+    assert len(app.get("plotly_chart")) == 4
+
+
+def test_a_cancelled_run_of_a_plan_says_so_and_can_be_run_again(running_engine: Engine) -> None:
+    app = opened(PAGE, LINK)
+    before = running_engine.submit(RunSpec(model="bert-base", batch=64, length=512), session="somebody else")
+    app.button(key="verify").click().run()
+    (job,) = app.session_state["plan_jobs"].values()
+    app.button(key="cancel-plan").click().run()
+    assert running_engine.wait(job, timeout_s=PATIENCE_S).status == "cancelled"
+    running_engine.cancel(before.id, session="somebody else")
+    app.run()
+    assert "The run of this plan was cancelled" in text_of(app)
+    verified(app.button(key="verify").click().run())
+    assert "**Verified.** Measured" in text_of(app)
