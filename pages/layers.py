@@ -7,10 +7,12 @@ from pages.ui import downloads, frame, layer_rows, linked
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
+from precision.autocast.lowering import lowering, lowering_text
 from precision.cast_words import changed_text, estimated_text
 from precision.charts import plot_module_tree, plot_stored_values
 from precision.names import escape_markdown
 from precision.results import CastAudit, CompareResult, LayersResult, TensorAudit
+from precision.spec import CastMethod
 from precision.units import bytes_text
 
 HOW_TO_READ = """\
@@ -72,6 +74,9 @@ def dtype_flow(part: str) -> None:
         low = sum(layer_rows.returns_other_dtype(row) for row in report.rows)
         finding = f"{low:,} of {len(report.rows):,} module calls return another dtype than the reference's"
     frame.header(finding, result)
+    autocasts = part == "operators" and result.spec.method is CastMethod.AUTOCAST
+    if autocasts and (counted := lowering(result)) is not None:
+        st.markdown(escape_markdown(lowering_text(counted)))
     find = frame.find_box("layer", in_what="name or type")
     table = (
         layer_rows.operators(report, find=find) if part == "operators" else layer_rows.activations(report, find=find)

@@ -8,6 +8,7 @@ from importlib import import_module
 from precision.progress import Progress
 from precision.results import (
     AnalysisResult,
+    AutocastResult,
     ClaimsResult,
     CompareResult,
     DeviceSpeedResult,
@@ -16,6 +17,7 @@ from precision.results import (
     RangesResult,
     RegimesResult,
     SensitivityResult,
+    TrainingResult,
 )
 from precision.spec import Analysis, RunSpec
 
@@ -29,6 +31,8 @@ FUNCTIONS: Mapping[Analysis, str] = {
     Analysis.MEMORY: "precision.memory:measure_memory",
     Analysis.DEVICE_SPEED: "precision.device_speed:measure_device_speed",
     Analysis.SENSITIVITY: "precision.sensitivity.measure:measure_sensitivity",
+    Analysis.TRAINING: "precision.training.measure:measure_training",
+    Analysis.AUTOCAST: "precision.autocast.measure:measure_autocast",
     Analysis.CLAIMS: "precision.claims.measure:measure_claims",
 }
 """`module:function`, each of a `RunSpec` and a `Progress`. By name, since all of these modules import torch."""
@@ -40,6 +44,8 @@ RESULTS: Mapping[Analysis, type[AnalysisResult]] = {
     Analysis.MEMORY: MemoryResult,
     Analysis.DEVICE_SPEED: DeviceSpeedResult,
     Analysis.SENSITIVITY: SensitivityResult,
+    Analysis.TRAINING: TrainingResult,
+    Analysis.AUTOCAST: AutocastResult,
     Analysis.CLAIMS: ClaimsResult,
 }
 

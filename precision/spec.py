@@ -41,6 +41,10 @@ class Analysis(StrEnum):
     """Operators in every dtype that the device computes in, whatever the model."""
     SENSITIVITY = "sensitivity"
     """What every layer adds to the error in each of several formats."""
+    TRAINING = "training"
+    """Gradients and the first update of the weights, in a 16-bit format beside float32."""
+    AUTOCAST = "autocast"
+    """The dtype in which operators compute under autocast, whatever the model."""
     CLAIMS = "claims"
     """What the articles say of `half()` and `to(torch.float16)`, tried on the model."""
 
@@ -299,7 +303,8 @@ class RunSpec(BaseModel):
         """The spec of which the numbers are: what the analysis does not read is at its default.
 
         Ranges and sensitivities answer for formats of their own, so that another one needs no run; regimes are run from
-        the input as given; claims are about float16; bytes are those of the model, and a device's speed is its own.
+        the input as given; claims are about float16; bytes are those of the model, and a device's speed and autocast
+        rules are its own; training runs by every method that it knows, beside float32.
         """
         unread = _UNREAD.get(self.analysis, _OF_SENSITIVITIES)
         return self.model_copy(update={name: _DEFAULTS[name] for name in unread})
@@ -333,5 +338,7 @@ _UNREAD: Mapping[Analysis, Collection[str]] = {
     Analysis.CLAIMS: ("dtype", "method", "regime", "reference", "keep", "plan", "formats"),
     Analysis.MEMORY: _DEFAULTS.keys() - {"model", "device", "analysis"},
     Analysis.DEVICE_SPEED: _DEFAULTS.keys() - {"device", "analysis"},
+    Analysis.TRAINING: ("method", "reference", "keep", "plan", "formats"),
+    Analysis.AUTOCAST: _DEFAULTS.keys() - {"dtype", "device", "analysis"},
 }
 """The settings that an analysis does not read; of the others, those of sensitivities alone."""

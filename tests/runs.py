@@ -13,6 +13,7 @@ from precision.ranges import measure
 from precision.results import AnalysisResult
 from precision.sensitivity import measure as sensitivity
 from precision.spec import RunSpec
+from precision.training import measure as training
 
 
 class Recorder:
@@ -43,5 +44,5 @@ def with_model(monkeypatch: pytest.MonkeyPatch, module: nn.Module, *args: object
         usual = load(RunSpec())
         return LoadedModel(module.eval(), args, kwargs, usual.description, usual.input, None)
 
-    for place in (preparation, measure, sensitivity, claims):
+    for place in (preparation, measure, sensitivity, claims, training):
         monkeypatch.setattr(place, "load", loaded)

@@ -101,7 +101,7 @@ def test_ranges_as_json_reads_back(capsys: Captured) -> None:
     assert json.loads(printed)["spec"]["analysis"] == "ranges"
 
 
-@pytest.mark.parametrize("command", ["layers", "ranges", "sensitivity"])
+@pytest.mark.parametrize("command", ["layers", "ranges", "sensitivity", "training"])
 def test_bad_input_exits_2_with_one_line(command: str, capsys: Captured) -> None:
     assert main([command, "--model", "tinynett"]) == 2
     printed = capsys.readouterr()
@@ -120,7 +120,8 @@ def test_layers_names_the_operator_of_a_planted_overflow(choice: str, place: str
 
 
 @pytest.mark.parametrize(
-    "command", ["models", "devices", "formats", "audit", "compare", "layers", "ranges", "sensitivity"]
+    "command",
+    ["models", "devices", "formats", "audit", "compare", "layers", "ranges", "sensitivity", "training", "autocast"],
 )
 def test_help_speaks_of_limits_only_where_there_are_some(command: str, capsys: Captured) -> None:
     with pytest.raises(SystemExit, match="0"):

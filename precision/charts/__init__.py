@@ -15,6 +15,8 @@ from precision.charts.format_spacing import plot_format_spacing
 from precision.charts.format_values import ValueScale, plot_format_values
 from precision.charts.format_windows import plot_format_windows
 from precision.charts.frame import alt_text, beside_each_other, config, to_html
+from precision.charts.gradient_errors import GradientQuantity, plot_gradient_errors
+from precision.charts.gradient_exponents import plot_gradient_exponents
 from precision.charts.headroom import plot_headroom
 from precision.charts.layer_corners import plot_layer_corners
 from precision.charts.layer_errors import plot_layer_errors
@@ -33,6 +35,7 @@ from precision.charts.sweep_heatmap import plot_sweep_heatmap
 from precision.charts.timing import plot_timing
 
 __all__ = [
+    "GradientQuantity",
     "HistogramKind",
     "MarginScale",
     "MeasuredPlan",
@@ -55,6 +58,8 @@ __all__ = [
     "plot_format_spacing",
     "plot_format_values",
     "plot_format_windows",
+    "plot_gradient_errors",
+    "plot_gradient_exponents",
     "plot_headroom",
     "plot_layer_corners",
     "plot_layer_errors",

@@ -53,6 +53,8 @@ def parser() -> argparse.ArgumentParser:
         "sensitivity": "show what every layer adds to the error in each of several formats",
         "claims": "try what two articles claim of half() and to(torch.float16), on a model",
         "plan": "choose a format for every layer under a budget",
+        "training": "make one training step in a 16-bit format and show what becomes of gradients and weights",
+        "autocast": "show which dtype operators compute in under autocast on a device",
     }
     by_name = {
         name: commands.add_parser(
@@ -66,12 +68,14 @@ def parser() -> argparse.ArgumentParser:
     }
     for name in ("audit", "compare", "layers", "ranges", "regimes", "sensitivity", "plan"):
         _add_settings(by_name[name])
+    _add_settings(by_name["training"], but=("method", "reference", "keep"))
     _add_settings(by_name["claims"], but=("dtype", "method", "regime", "reference", "keep"))
     by_name["claims"].add_argument(
         "--only", action="append", default=[], metavar="ID", help="this claim alone; may be repeated"
     )
     by_name["claims"].add_argument("--code", action="store_true", help="show the code that reproduces the evidence")
     _add_settings(by_name["memory"], only=("model",))
+    _add_settings(by_name["autocast"], only=("dtype", "device"))
     _add_settings(by_name["sweep"], but=("dtype", "method", "device"))
     _add_lists(by_name["sweep"])
     by_name["devices"].add_argument(

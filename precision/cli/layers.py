@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from precision.autocast.lowering import lowering, lowering_text
 from precision.cli.heading import heading, paragraphs, warnings_text
 from precision.cli.tables import columns
 from precision.names import plain
 from precision.results import LayerRow, LayersReport, LayersResult, NonfiniteOrigin
+from precision.spec import CastMethod
 from precision.units import number_text
 
 _COLUMNS = [
@@ -43,9 +45,15 @@ def layers_text(result: LayersResult, *, operators: bool = False) -> str:
         *(_origin(origin) for origin in report.origins),
         _stopped(report),
         columns(_rows(report)),
+        _lowered(result),
         columns(_operator_rows(report)) if operators else "",
         "\n".join(plain(note, limit=None) for note in report.notes),
     )
+
+
+def _lowered(result: LayersResult) -> str:
+    found = lowering(result) if result.spec.method is CastMethod.AUTOCAST else None
+    return lowering_text(found) if found else ""
 
 
 def _origin(origin: NonfiniteOrigin) -> str:

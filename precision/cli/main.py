@@ -13,6 +13,7 @@ from precision.claims.catalogue import claims_named
 from precision.cli import formats, tables
 from precision.cli import plan as planning
 from precision.cli.arguments import PROGRAM, parser, settings_of
+from precision.cli.autocast import autocast_text
 from precision.cli.claims import claims_text
 from precision.cli.heading import paragraphs
 from precision.cli.layers import layers_text
@@ -23,6 +24,7 @@ from precision.cli.report import audit_text, compare_text
 from precision.cli.sensitivity import sensitivity_text
 from precision.cli.sweep import sweep_text
 from precision.cli.terminal import Part, on_terminal
+from precision.cli.training import training_text
 from precision.engine import EngineConfig
 from precision.errors import InputError, PrecisionError, UnsupportedError
 from precision.models.catalogue import describe
@@ -174,6 +176,14 @@ def _regimes(arguments: argparse.Namespace) -> int:
     return _measure(arguments, Analysis.REGIMES, regimes_text)
 
 
+def _training(arguments: argparse.Namespace) -> int:
+    return _measure(arguments, Analysis.TRAINING, training_text)
+
+
+def _autocast(arguments: argparse.Namespace) -> int:
+    return _measure(arguments, Analysis.AUTOCAST, autocast_text)
+
+
 def _sensitivity(arguments: argparse.Namespace) -> int:
     return _measure(arguments, Analysis.SENSITIVITY, sensitivity_text)
 
@@ -246,5 +256,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "sweep": _sweep,
     "plan": _plan,
     "sensitivity": _sensitivity,
+    "training": _training,
+    "autocast": _autocast,
     "claims": _claims,
 }

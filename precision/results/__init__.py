@@ -4,6 +4,7 @@
 and read back as the same floats.
 """
 
+from precision.results.autocast import AutocastOperator, AutocastResult, AutocastRule
 from precision.results.base import Result
 from precision.results.cast import CastAudit, ModuleNode, StoredValues, TensorAudit, TensorKind
 from precision.results.claims import ClaimsResult, ClaimWord, Evidence, MeasuredClaim, Scope
@@ -73,11 +74,23 @@ from precision.results.sensitivity import (
     UniformCheck,
 )
 from precision.results.sweep import SkippedRun, SweepResult, SweepRow
+from precision.results.training import (
+    GradientErrors,
+    OptimizerStep,
+    ParameterGradient,
+    TrainingRecipe,
+    TrainingReport,
+    TrainingResult,
+    Way,
+)
 
 __all__ = [
     "WEIGHT_KINDS",
     "Accuracy",
     "AnalysisResult",
+    "AutocastOperator",
+    "AutocastResult",
+    "AutocastRule",
     "CastAudit",
     "ClaimWord",
     "ClaimsResult",
@@ -105,6 +118,7 @@ __all__ = [
     "Failure",
     "Float64Truth",
     "FormatMemory",
+    "GradientErrors",
     "Histogram",
     "Histogram2D",
     "InputChoice",
@@ -129,8 +143,10 @@ __all__ = [
     "OperatorName",
     "OperatorRow",
     "OperatorSpeed",
+    "OptimizerStep",
     "OutputComparison",
     "OverflowStart",
+    "ParameterGradient",
     "Projections",
     "Provenance",
     "RangeKind",
@@ -159,8 +175,12 @@ __all__ = [
     "TensorPair",
     "TensorRange",
     "Timing",
+    "TrainingRecipe",
+    "TrainingReport",
+    "TrainingResult",
     "UniformCheck",
     "Verdict",
+    "Way",
     "WorstElement",
     "by_module",
 ]

@@ -226,6 +226,14 @@ def test_what_is_missing_in_a_table_is_an_empty_cell() -> None:
     assert [table.proto.placeholder for table in app.dataframe] == [""]
 
 
+def test_layers_say_which_operators_autocast_lowered() -> None:
+    link = {"method": "autocast", "dtype": "bfloat16", "part": "operators"}
+    said = [text.value for text in opened("pages/layers.py", link).markdown if "operators ran in" in text.value]
+    assert [text.replace("\\", "") for text in said] == [
+        "3 of 6 operators ran in bfloat16; in float32: 2 × layer_norm, embedding."
+    ]
+
+
 def test_real_kernels_are_beside_a_simulated_run_only() -> None:
     app = opened(link={"dtype": "int8", "method": "dynamic"})
     said = [caption.value for caption in app.caption if "3 of 3 linear layers ran" in caption.value]

@@ -1,0 +1,171 @@
+"""Where the gradients lie on a format's number line, before and after the loss is scaled."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from precision.charts.axes import power_text
+from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.palette import OUTLINE
+from precision.formats import NumericFormat
+from precision.names import for_plotly
+from precision.predicted_rounding import Window, overflow_share, subnormal_share, underflow_share, window_of
+from precision.results.ranges import ExponentHistogram
+from precision.results.training import TrainingReport
+from precision.units import number_text, share_text
+
+_KIND = "Bars of float32's gradients by power of two, with the window of the format, before and after loss scaling"
+_MOST_TICKS = 8
+
+
+class GradientShares(NamedTuple):
+    """Shares of the non-zero gradients that a format cannot hold, or holds with fewer digits."""
+
+    zero: float
+    subnormal: float
+    overflow: float
+
+
+class GradientExponentsInfo(NamedTuple):
+    """The numbers drawn. `empty` says why there are none."""
+
+    format: str
+    exponents: tuple[int, ...]
+    """Of the bars, ascending without a gap."""
+    shares: tuple[float, ...]
+    """Of the non-zero gradients, by floor(log2) of their magnitude in float32."""
+    shift: int | None
+    """log2 of the scale, by which scaling moves all bars; None without one."""
+    before: GradientShares
+    after: GradientShares | None
+    limits: tuple[tuple[float, str], ...]
+    """Powers of two at which the window changes, each with its name."""
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_gradient_exponents(report: TrainingReport, fmt: NumericFormat, *, scale: float | None) -> go.Figure:
+    """All float32 gradients by exponent, with the limits of `fmt`; with a scale, also where it moves them.
+
+    Estimated from float32's gradients of the parameters; what the format's own backward pass lost is in the recipes.
+
+    Args:
+        report: of a run.
+        fmt: whose limits to draw.
+        scale: of the loss, a power of two; None for none.
+    """
+    return _gradient_exponents_figure(_gradient_exponents_info(report.gradients, fmt, scale))
+
+
+def _gradient_exponents_info(
+    histogram: ExponentHistogram, fmt: NumericFormat, scale: float | None
+) -> GradientExponentsInfo:
+    window, shift = window_of(fmt), None if scale is None else round(math.log2(scale))
+    before = _shares(histogram, window)
+    after = None if shift is None else _shares(histogram, window.of_values_times(shift))
+    if not histogram.counts:
+        reason = "No gradient is finite and other than zero."
+        return GradientExponentsInfo(fmt.name, (), (), shift, before, after, (), "No gradients to place", "", reason)
+    limits = (
+        (float(window.vanish_exponent), "zero below"),
+        (float(fmt.min_exponent), "subnormal below"),
+        (math.log2(fmt.max), "infinite above"),
+    )
+    return GradientExponentsInfo(
+        format=fmt.name,
+        exponents=tuple(range(histogram.first_exponent, histogram.last_exponent + 1)),
+        shares=tuple(count / histogram.nonzero for count in histogram.counts),
+        shift=shift,
+        before=before,
+        after=after,
+        limits=limits,
+        title=_title(fmt.name, before, after, scale),
+        detail=_detail(histogram, before, after),
+        empty=None,
+    )
+
+
+def _shares(histogram: ExponentHistogram, window: Window) -> GradientShares:
+    # Of a binade that a limit cuts, all but a rare value lie on the side that keeps them.
+    return GradientShares(
+        zero=underflow_share(histogram, window).low,
+        subnormal=subnormal_share(histogram, window).high,
+        overflow=overflow_share(histogram, window).low,
+    )
+
+
+def _title(fmt: str, before: GradientShares, after: GradientShares | None, scale: float | None) -> str:
+    start = f"{_share(before.zero)} of the gradients are too small for {fmt}"
+    if after is None:
+        return start
+    beyond = f", and {_share(after.overflow)} too large" if after.overflow else ""
+    return f"{start}, {_share(after.zero)} once multiplied by {number_text(scale)}{beyond}"
+
+
+def _detail(histogram: ExponentHistogram, before: GradientShares, after: GradientShares | None) -> str:
+    scaled = "" if after is None else f", {_share(after.subnormal)} after scaling"
+    parts = ["estimated from the gradients in float32", f"{_share(before.subnormal)} subnormal{scaled}"]
+    if histogram.zeros:
+        parts.append(f"{histogram.zeros:,} zero in float32 too, not drawn")
+    if lost := histogram.infinite + histogram.nan:
+        parts.append(f"{lost:,} infinite or NaN in float32, not drawn")
+    return "; ".join(parts)
+
+
+def _share(share: float) -> str:
+    return share_text(share) if share else "none"
+
+
+def _gradient_exponents_figure(info: GradientExponentsInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    figure = go.Figure()
+    _add_bars(figure, info, 0, "not scaled", filled=True)
+    if info.shift is not None:
+        _add_bars(figure, info, info.shift, f"loss × 2^{info.shift}", filled=False)
+    ends = [info.exponents[0], info.exponents[-1] + 1, *(at for at, _ in info.limits[:2])]
+    ends += [end + info.shift for end in ends[:2]] if info.shift is not None else []
+    low, high = min(ends) - 1, max(ends) + 1
+    for at, name in info.limits:
+        if low <= at <= high:
+            figure.add_vline(x=at, line={"color": OUTLINE, "width": 2, "dash": "dash"})
+            figure.add_annotation(
+                text=name, x=at, y=1, yref="paper", yanchor="bottom", showarrow=False, font={"size": 11}, textangle=-20
+            )
+    step = max(1, math.ceil((high - low) / _MOST_TICKS))
+    ticks = [tick for tick in range(math.ceil(low), math.floor(high) + 1) if tick % step == 0]
+    figure.update_layout(
+        bargap=0,
+        barmode="overlay",
+        showlegend=info.shift is not None,
+        xaxis={
+            "title": f"Magnitude of the gradient, with the limits of {for_plotly(info.format)}",
+            "range": [low, high],
+            "tickvals": ticks,
+            "ticktext": [power_text(2, tick) for tick in ticks],
+            "zeroline": False,
+        },
+        yaxis={"title": "Share of the gradients", "tickformat": ".0%", "rangemode": "tozero"},
+    )
+    figure = frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=260, footer=96)
+    figure.update_layout(margin_t=figure.layout.margin.t + 28, height=figure.layout.height + 28)
+    return figure
+
+
+def _add_bars(figure: go.Figure, info: GradientExponentsInfo, shift: int, name: str, *, filled: bool) -> None:
+    exponents = [exponent + shift for exponent in info.exponents]
+    outlined = {"color": "rgba(0,0,0,0)", "line": {"color": OUTLINE, "width": 2}}
+    figure.add_bar(
+        x=exponents,
+        y=info.shares,
+        offset=0,
+        width=1,
+        name=name,
+        marker=marker(info.format) if filled else outlined,
+        customdata=[(power_text(2, each), power_text(2, each + 1)) for each in exponents],
+        hovertemplate="%{customdata[0]} to %{customdata[1]}: %{y:.2%}<extra></extra>",
+    )

@@ -1,0 +1,81 @@
+"""One training step in a format beside float32's, as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from precision.cli.heading import heading, paragraphs, shape_text, warnings_text
+from precision.cli.tables import columns
+from precision.names import plain
+from precision.results.training import GradientErrors, TrainingReport, TrainingResult
+from precision.training.words import finding, scaling_text, step_text
+from precision.units import number_text, share_text
+
+_RECIPES = ["RECIPE", "LOSS", "UNDERFLOW", "INF/NAN", "NORMALIZED L2", "COSINE", "SCALE OF THE LOSS"]
+_STEPS = ["RECIPE", "OPTIMIZER", "WEIGHTS IN", "INF/NAN", "UPDATE'S NORMALIZED L2", "REMARK"]
+
+
+def training_text(result: TrainingResult) -> str:
+    """A line for every recipe, for every first step of an optimizer, and for every parameter."""
+    report = result.report
+    if report is None:
+        return paragraphs(heading(result), warnings_text(*result.warnings), "No gradient was measured.")
+    return paragraphs(
+        heading(result),
+        warnings_text(*result.warnings),
+        f"Loss: {report.loss_words}; {number_text(report.loss)} in float32.",
+        f"{finding(report, result.spec.dtype)}.",
+        columns([_RECIPES, *_recipe_rows(report)]),
+        columns([_STEPS, *_step_rows(report)]),
+        columns([_parameter_heading(report), *_parameter_rows(report)]),
+        _unused(report),
+    )
+
+
+def _recipe_rows(report: TrainingReport) -> Iterator[list[str]]:
+    for recipe in report.recipes:
+        loss, errors = "" if recipe.loss is None else number_text(recipe.loss), recipe.overall
+        failure = plain(recipe.failure, limit=None) if recipe.failure else ""
+        said = ". ".join(filter(None, (scaling_text(recipe), failure)))
+        if errors is None:
+            yield [recipe.label, loss, "", "", "", "", said]
+            continue
+        cosine = "" if errors.cosine_similarity is None else number_text(errors.cosine_similarity)
+        yield [recipe.label, loss, *_errors(errors), cosine, said]
+
+
+def _errors(errors: GradientErrors) -> list[str]:
+    underflow = "" if errors.underflow_share is None else share_text(errors.underflow_share)
+    error = "" if errors.normalized_l2 is None else number_text(errors.normalized_l2)
+    return [underflow, f"{errors.nonfinite:,}", error]
+
+
+def _step_rows(report: TrainingReport) -> Iterator[list[str]]:
+    for recipe in report.recipes:
+        for step in recipe.steps:
+            error = "" if step.normalized_l2 is None else number_text(step.normalized_l2)
+            nonfinite = "" if step.missing else f"{step.nonfinite:,}"
+            yield [recipe.label, step.optimizer, step.weights, nonfinite, error, plain(step_text(step), limit=None)]
+
+
+def _parameter_heading(report: TrainingReport) -> list[str]:
+    measured = [recipe.label.upper() for recipe in report.recipes if recipe.parameters]
+    return ["PARAMETER", "SHAPE", "LARGEST", "SMALLEST", *(f"{label}: L2, UNDERFLOW" for label in measured)]
+
+
+def _parameter_rows(report: TrainingReport) -> Iterator[list[str]]:
+    for at, parameter in enumerate(report.parameters):
+        ends = (parameter.histogram.largest, parameter.histogram.smallest)
+        errors = [recipe.parameters[at] for recipe in report.recipes if recipe.parameters]
+        cells = [(cells[2], cells[0]) for cells in map(_errors, errors)]
+        yield [
+            plain(parameter.fqn, limit=None),
+            shape_text(parameter.shape),
+            *("" if end is None else number_text(end) for end in ends),
+            *(", ".join(filter(None, pair)) for pair in cells),
+        ]
+
+
+def _unused(report: TrainingReport) -> str:
+    names = ", ".join(map(plain, report.without_gradient))
+    return f"Without a gradient: {names}." if names else ""

@@ -1,0 +1,43 @@
+"""Which operators compute in which dtype under autocast, by measurement."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from precision.results.base import Result
+from precision.results.run import AnalysisResult
+
+AutocastRule = Literal["lower", "float32", "widest input", "as given", "not run"]
+"""`lower`: computes in the format though its inputs are float32. `float32`: computes in float32 though its inputs are
+in the format. `widest input`: computes in the widest dtype among its inputs. `as given`: autocast leaves it alone, it
+computes in the dtype of its inputs, which must agree. `not run`: it raises."""
+
+
+class AutocastOperator(Result):
+    """One operator, run under autocast with inputs in float32, in the format, and in both."""
+
+    name: str
+    """As the code calls it."""
+    family: str
+    rule: AutocastRule
+    output: str | None
+    """dtype of its output for float32 inputs; None where that raises."""
+    computed: tuple[str, ...]
+    """Floating-point dtypes in which its kernels computed for float32 inputs."""
+    computed_lower: tuple[str, ...]
+    """The same for inputs in the format; empty where that raises."""
+    computed_mixed: tuple[str, ...]
+    """The same for a first input in the format and all others in float32; empty for a single input, or where that
+    raises."""
+    reason: str
+    """What it raised with float32 inputs; empty where it runs."""
+
+
+class AutocastResult(AnalysisResult):
+    """Every operator tried, on one device and for one format."""
+
+    operators: tuple[AutocastOperator, ...]
+
+    def of_rule(self, rule: AutocastRule) -> tuple[AutocastOperator, ...]:
+        """Those of one rule, in order."""
+        return tuple(operator for operator in self.operators if operator.rule == rule)

@@ -1,0 +1,140 @@
+"""One training step in a format against the same step in float32: gradients, loss scaling, updates of the weights."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from precision.results.base import Result
+from precision.results.packed import PackedResult
+from precision.results.ranges import ExponentHistogram
+from precision.results.run import RunResult
+
+Way = Literal["pure", "autocast"]
+"""`pure`: weights and inputs cast by `.to(dtype)`. `autocast`: weights in float32, operators lowered by autocast."""
+OptimizerName = Literal["SGD", "AdamW"]
+
+
+class GradientErrors(PackedResult):
+    """Gradients of a parameter, or of all, against those of float32; of a scaled loss after they were unscaled."""
+
+    elements: int
+    nonzero: int
+    """Finite in float32, and not zero."""
+    underflowed: int
+    """Of these, zero here."""
+    infinite: int
+    """Infinite here, finite in float32."""
+    nan: int
+    """NaN here, finite in float32."""
+    normalized_l2: float | None
+    """norm(g - g32) / norm(g32) over the elements finite in both; None without one."""
+    cosine_similarity: float | None
+
+    @property
+    def underflow_share(self) -> float | None:
+        """Share of the gradients other than zero that became zero; None where all are zero."""
+        return self.underflowed / self.nonzero if self.nonzero else None
+
+    @property
+    def nonfinite(self) -> int:
+        """Gradients that are infinite or NaN here and finite in float32."""
+        return self.infinite + self.nan
+
+
+class ParameterGradient(PackedResult):
+    """The gradient of one parameter in float32."""
+
+    fqn: str
+    shape: tuple[int, ...]
+    histogram: ExponentHistogram
+
+
+class OptimizerStep(Result):
+    """The first step of an optimizer with a recipe's gradients, against float32's step with float32's gradients."""
+
+    optimizer: OptimizerName
+    weights: str
+    """The dtype in which the weights are kept."""
+    elements: int
+    moved_reference: int
+    """Weights that float32's step changes."""
+    unmoved: int
+    """Of these, the same before and after here."""
+    rounded_away: int
+    """Of these, those with an update other than zero, which rounding to the nearest weight undid: it is below half a
+    unit in the last place. The others have a gradient of zero."""
+    nonfinite: int
+    """Weights that became infinite or NaN, and do not in float32."""
+    normalized_l2: float | None
+    """Of the update, weight after minus weight before, against float32's; None without a finite pair."""
+    cosine_similarity: float | None
+    missing: str = ""
+    """Why there was no such step; the numbers are then 0 and None."""
+
+    @property
+    def unmoved_share(self) -> float | None:
+        """Share of the weights that should have moved and did not; None where none should have."""
+        return self.unmoved / self.moved_reference if self.moved_reference else None
+
+
+class TrainingRecipe(Result):
+    """One way to train in the format."""
+
+    way: Way
+    scaled: bool
+    """Whether the loss was scaled, by `torch.amp.GradScaler`."""
+    loss: float | None
+    """As this recipe computes it, not scaled."""
+    scales: tuple[float, ...]
+    """Those tried, the last the one in use; empty without scaling. All steps but the last were skipped."""
+    made: ExponentHistogram | None
+    """All gradients as the backward pass made them, times the scale; None where there were none."""
+    overall: GradientErrors | None
+    """Over all parameters; None where there is no finite step, as are the next two empty."""
+    parameters: tuple[GradientErrors, ...]
+    """In the order of `TrainingReport.parameters`."""
+    steps: tuple[OptimizerStep, ...]
+    failure: str = ""
+    """Why there are no gradients."""
+
+    @property
+    def label(self) -> str:
+        """Such as `pure, scaled`."""
+        return f"{self.way}{', scaled' if self.scaled else ''}"
+
+    @property
+    def scale(self) -> float | None:
+        """The scale of the loss; None without scaling, or where none was found."""
+        return self.scales[-1] if self.scales and self.overall is not None else None
+
+    @property
+    def skipped(self) -> int:
+        """Steps that the scaler skipped because a gradient was infinite or NaN."""
+        return len(self.scales) - (self.overall is not None) if self.scaled else 0
+
+
+class TrainingReport(Result):
+    """The step in float32, and every recipe beside it."""
+
+    loss_words: str
+    """What the loss is, in words."""
+    loss: float
+    """In float32."""
+    parameters: tuple[ParameterGradient, ...]
+    """Those with a gradient."""
+    gradients: ExponentHistogram
+    """Of all of them together, in float32."""
+    without_gradient: tuple[str, ...]
+    """fqns of parameters that the loss does not depend on, or that need none."""
+    recipes: tuple[TrainingRecipe, ...]
+
+    def recipe(self, way: Way, *, scaled: bool) -> TrainingRecipe | None:
+        """One of the recipes; None where it has not run."""
+        return next((each for each in self.recipes if (each.way, each.scaled) == (way, scaled)), None)
+
+
+class TrainingResult(RunResult):
+    """One training step of a model in a 16-bit format."""
+
+    report: TrainingReport | None
+    """None where not even float32 gave gradients."""

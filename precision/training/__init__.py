@@ -1,0 +1,1 @@
+"""One training step in a 16-bit format beside float32's."""
