@@ -16,6 +16,7 @@ from precision.results import (
     MemoryResult,
     RangesResult,
     RegimesResult,
+    RoutesResult,
     SensitivityResult,
     TrainingResult,
 )
@@ -33,6 +34,7 @@ FUNCTIONS: Mapping[Analysis, str] = {
     Analysis.SENSITIVITY: "precision.sensitivity.measure:measure_sensitivity",
     Analysis.TRAINING: "precision.training.measure:measure_training",
     Analysis.AUTOCAST: "precision.autocast.measure:measure_autocast",
+    Analysis.ROUTES: "precision.routes.measure:measure_routes",
     Analysis.CLAIMS: "precision.claims.measure:measure_claims",
 }
 """`module:function`, each of a `RunSpec` and a `Progress`. By name, since all of these modules import torch."""
@@ -46,6 +48,7 @@ RESULTS: Mapping[Analysis, type[AnalysisResult]] = {
     Analysis.SENSITIVITY: SensitivityResult,
     Analysis.TRAINING: TrainingResult,
     Analysis.AUTOCAST: AutocastResult,
+    Analysis.ROUTES: RoutesResult,
     Analysis.CLAIMS: ClaimsResult,
 }
 

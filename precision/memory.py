@@ -8,18 +8,19 @@ import time
 import torch
 from torch import nn
 
+from precision.cast_methods import usual_method
 from precision.casting.held_weights import estimated_bytes, is_held
 from precision.casting.memory_spans import MemorySpans
 from precision.casting.stored_tensors import stored_tensors
 from precision.devices import describe_device, device_named
-from precision.formats import ALL_FORMATS, AnyFormat, ScaledFormat
+from precision.formats import ALL_FORMATS, AnyFormat
 from precision.models.catalogue import describe
 from precision.models.skeletons import skeleton
 from precision.preparation import environment
 from precision.progress import Progress, Silent
 from precision.results import FormatMemory, MemoryResult, ModelMemory
 from precision.rounding import holding_dtype, storage_dtype
-from precision.spec import CastMethod, RunSpec
+from precision.spec import RunSpec
 
 _SILENT = Silent()
 
@@ -76,7 +77,7 @@ def stored_bytes(module: nn.Module, fmt: AnyFormat) -> int:
     if fmt.has_dtype:
         return _spans(cast.to(storage_dtype(fmt))).total
     cast.to(holding_dtype(fmt)) if holding_dtype(fmt) == torch.float64 else cast.float()
-    method = CastMethod.DYNAMIC if isinstance(fmt, ScaledFormat) else CastMethod.TO
+    method = usual_method(fmt)
     spans, owners = _spans(cast), dict(cast.named_modules(remove_duplicate=False))
     total = spans.total
     for held in stored_tensors(cast):

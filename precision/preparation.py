@@ -17,7 +17,7 @@ from precision.casting.methods import CastModel
 from precision.casting.mixed import cast_mixed
 from precision.devices import describe_device, device_named
 from precision.errors import ForwardError, UnsupportedError
-from precision.formats import any_format_named, format_named
+from precision.formats import AnyFormat, any_format_named, format_named
 from precision.models.loading import LoadedModel, load
 from precision.progress import Progress
 from precision.regimes.inputs import in_regime
@@ -50,11 +50,7 @@ def prepare(spec: RunSpec, progress: Progress) -> Prepared:
     device = device_named(spec.device)
     device_info = describe_device(device)
     for fmt in spec.candidate_formats:
-        if fmt.computes and fmt.name not in device_info.native_formats:
-            raise UnsupportedError(
-                f"{device_info.name} ({spec.device}) has no kernels for {fmt.name}. "
-                f"It computes in: {', '.join(device_info.native_formats)}."
-            )
+        require_kernels(fmt, device_info)
     loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
     progress.step(f"Casting to {spec.candidate}", 0.15)
     reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
@@ -67,6 +63,19 @@ def prepare(spec: RunSpec, progress: Progress) -> Prepared:
         }
     )
     return Prepared(spec=spec, loaded=loaded, reference=reference, candidate=candidate, head=head, progress=progress)
+
+
+def require_kernels(fmt: AnyFormat, device: DeviceInfo) -> None:
+    """Check that `device` computes in `fmt`, unless `fmt` is one that nothing computes in.
+
+    Raises:
+        UnsupportedError: it does not; the message says in what it does.
+    """
+    if fmt.computes and fmt.name not in device.native_formats:
+        raise UnsupportedError(
+            f"{device.name} ({device.id}) has no kernels for {fmt.name}. "
+            f"It computes in: {', '.join(device.native_formats)}."
+        )
 
 
 def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel) -> CastModel:

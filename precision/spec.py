@@ -12,6 +12,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from precision.cast_methods import CastMethod as CastMethod
+from precision.cast_methods import formats_of as formats_of
+from precision.cast_methods import given_by, usual_method
 from precision.errors import InputError
 from precision.formats import AnyFormat, IntegerGrid, ScaledFormat, any_format_named
 from precision.regimes.names import GIVEN, canonical
@@ -45,54 +48,10 @@ class Analysis(StrEnum):
     """Gradients and the first update of the weights, in a 16-bit format beside float32."""
     AUTOCAST = "autocast"
     """The dtype in which operators compute under autocast, whatever the model."""
+    ROUTES = "routes"
+    """What each way to cast to the format does to the model."""
     CLAIMS = "claims"
     """What the articles say of `half()` and `to(torch.float16)`, tried on the model."""
-
-
-class CastMethod(StrEnum):
-    """A way to bring a model into a format."""
-
-    TO = "to"
-    HALF = "half"
-    BFLOAT16 = "bfloat16"
-    AUTOCAST = "autocast"
-    WEIGHTS_ONLY = "weights-only"
-    DYNAMIC = "dynamic"
-
-    @property
-    def label(self) -> str:
-        """How it is written in code, or called."""
-        return {
-            "to": ".to(dtype)",
-            "half": ".half()",
-            "bfloat16": ".bfloat16()",
-            "weights-only": "weights only",
-            "dynamic": "weights and inputs (dynamic)",
-        }.get(self.value, self.value)
-
-
-_ONLY_FORMAT = {CastMethod.HALF: "float16", CastMethod.BFLOAT16: "bfloat16"}
-_AUTOCAST_FORMATS = ("bfloat16", "float16")
-
-
-def formats_of(method: CastMethod, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the format `names` that `method` can produce, in their order."""
-    if method in _ONLY_FORMAT:
-        return tuple(name for name in names if name == _ONLY_FORMAT[method])
-    if method is CastMethod.AUTOCAST:
-        return tuple(name for name in names if name in _AUTOCAST_FORMATS)
-    if method is CastMethod.WEIGHTS_ONLY:
-        return names
-    scaled = method is CastMethod.DYNAMIC
-    return tuple(name for name in names if isinstance(any_format_named(name), ScaledFormat) is scaled)
-
-
-def _given_by(method: CastMethod) -> str:
-    if method in _ONLY_FORMAT:
-        return _ONLY_FORMAT[method]
-    if method is CastMethod.AUTOCAST:
-        return " or ".join(_AUTOCAST_FORMATS)
-    return "a scaled format, such as int8 or mxfp4" if method is CastMethod.DYNAMIC else "a format without scales"
 
 
 def coarsest(formats: Iterable[AnyFormat]) -> AnyFormat:
@@ -186,7 +145,7 @@ class RunSpec(BaseModel):
     dtype: str = "float16"
     """The candidate's format, by name or alias."""
     method: CastMethod = CastMethod.TO
-    """For formats with scales, which `TO` does not know, `DYNAMIC` by default."""
+    """For formats with scales, which `TO` does not know, `DYNAMIC` by default. See `precision.casting.methods.cast`."""
     device: str = "cpu"
     input: str = "default"
     """One of the model's named inputs; `default` is its first."""
@@ -217,8 +176,7 @@ class RunSpec(BaseModel):
             data = _with_plan(data)
         if isinstance(data, Mapping) and isinstance(data.get("dtype"), str):
             fmt = any_format_named(data["dtype"])
-            usual = {"method": CastMethod.DYNAMIC} if isinstance(fmt, ScaledFormat) else {}
-            return {**usual, **data, "dtype": fmt.name}
+            return {"method": usual_method(fmt), **data, "dtype": fmt.name}
         return data
 
     @field_validator("keep", "formats", mode="before")
@@ -242,7 +200,7 @@ class RunSpec(BaseModel):
         if not allowed:
             others = ", ".join(repr(method.value) for method in CastMethod if formats_of(method, (self.dtype,)))
             raise InputError(
-                f"Cast method {self.method.value!r} gives {_given_by(self.method)}, not {self.dtype}. "
+                f"Cast method {self.method.value!r} gives {given_by(self.method)}, not {self.dtype}. "
                 f"Choose that, or method {others}."
             )
         return self
@@ -254,8 +212,7 @@ class RunSpec(BaseModel):
         expected = coarsest(self.candidate_formats)
         if self.dtype != expected.name:
             raise InputError(f"dtype {self.dtype} with a plan whose coarsest format is {expected.name}. Leave it out.")
-        usual = CastMethod.DYNAMIC if isinstance(expected, ScaledFormat) else CastMethod.TO
-        if self.method is not usual:
+        if self.method is not usual_method(expected):
             raise InputError(f"A plan says how each layer is cast: leave method {self.method.value!r} out.")
         if self.keep:
             raise InputError("A plan keeps all layers in the reference's precision that it does not name: use no keep.")
@@ -303,11 +260,15 @@ class RunSpec(BaseModel):
         """The spec of which the numbers are: what the analysis does not read is at its default.
 
         Ranges and sensitivities answer for formats of their own, so that another one needs no run; regimes are run from
-        the input as given; claims are about float16; bytes are those of the model, and a device's speed and autocast
-        rules are its own; training runs by every method that it knows, beside float32.
+        the input as given; routes are all that lead to the format, and claims are about float16; bytes are those of the
+        model, and a device's speed and autocast rules are its own; training runs by every method that it knows, beside
+        float32.
         """
         unread = _UNREAD.get(self.analysis, _OF_SENSITIVITIES)
-        return self.model_copy(update={name: _DEFAULTS[name] for name in unread})
+        update = {name: _DEFAULTS[name] for name in unread}
+        if "method" in update and "dtype" not in update:
+            update["method"] = usual_method(self.format)
+        return self.model_copy(update=update)
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hex."""
@@ -335,7 +296,8 @@ _UNREAD: Mapping[Analysis, Collection[str]] = {
     Analysis.RANGES: ("dtype", "method", "keep", "plan", *_OF_SENSITIVITIES),
     Analysis.REGIMES: ("regime", *_OF_SENSITIVITIES),
     Analysis.SENSITIVITY: ("dtype", "method", "keep", "plan"),
-    Analysis.CLAIMS: ("dtype", "method", "regime", "reference", "keep", "plan", "formats"),
+    Analysis.ROUTES: ("method", "keep", "plan", *_OF_SENSITIVITIES),
+    Analysis.CLAIMS: ("dtype", "method", "regime", "reference", "keep", "plan", *_OF_SENSITIVITIES),
     Analysis.MEMORY: _DEFAULTS.keys() - {"model", "device", "analysis"},
     Analysis.DEVICE_SPEED: _DEFAULTS.keys() - {"device", "analysis"},
     Analysis.TRAINING: ("method", "reference", "keep", "plan", "formats"),

@@ -11,6 +11,7 @@ from precision.errors import JobCancelledError
 from precision.models.loading import LoadedModel, load
 from precision.ranges import measure
 from precision.results import AnalysisResult
+from precision.routes import measure as routes
 from precision.sensitivity import measure as sensitivity
 from precision.spec import RunSpec
 from precision.training import measure as training
@@ -44,5 +45,5 @@ def with_model(monkeypatch: pytest.MonkeyPatch, module: nn.Module, *args: object
         usual = load(RunSpec())
         return LoadedModel(module.eval(), args, kwargs, usual.description, usual.input, None)
 
-    for place in (preparation, measure, sensitivity, claims, training):
+    for place in (preparation, measure, sensitivity, routes, claims, training):
         monkeypatch.setattr(place, "load", loaded)

@@ -10,7 +10,8 @@ import torch
 from precision.cli.main import main
 from precision.layers import compare_layers
 from precision.ranges.measure import measure_ranges
-from precision.results import LayersResult, RangesResult, SensitivityResult
+from precision.results import LayersResult, RangesResult, RoutesResult, SensitivityResult
+from precision.routes.measure import measure_routes
 from precision.sensitivity.measure import measure_sensitivity
 from precision.spec import Analysis, RunSpec
 from precision.units import number_text
@@ -160,3 +161,22 @@ def test_sensitivity_as_json_reads_back(capsys: Captured) -> None:
 def test_sensitivity_of_an_overflow_names_what_is_not_finite(capsys: Captured) -> None:
     assert main(["sensitivity", "--model", "overflow", "--formats", "float16"]) == 0
     assert "not finite" in capsys.readouterr().out
+
+
+def test_routes_prints_what_each_way_to_cast_did(capsys: Captured) -> None:
+    assert main(["routes", "--model", "rotary", "--dtype", "bfloat16"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "of 6 other routes to bfloat16 give another output than .bfloat16()." in printed.out
+    stored = {cells[0]: cells for cells in table(printed.out, "ROUTE ")[1:]}
+    assert stored[".bfloat16()"][3:5] == ["bfloat16", "complex64"]
+    assert stored[".to(dtype)"][3:5] == ["bfloat16", "bfloat16"]
+    assert "from_pretrained(dtype=): RotaryNet is no model of transformers" in printed.out
+    assert main(["routes", "--json"]) == 0
+    result = RoutesResult.model_validate(json.loads(capsys.readouterr().out))
+    assert result.report == measure_routes(RunSpec(analysis=Analysis.ROUTES)).report
+
+
+def test_routes_takes_no_method(capsys: Captured) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["routes", "--method", "half"])

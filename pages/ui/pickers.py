@@ -20,7 +20,11 @@ _METHOD_HELP = """How the model is brought into the format.
 - **.half()**, **.bfloat16()** are the shorthands; they differ from `.to` for complex buffers.
 - **autocast** keeps the weights in float32; each operator chooses its own precision.
 - **weights only** stores the weights in the format and computes in float32.
-- **dynamic**, for formats with scales, also rounds the inputs of every layer that has weights."""
+- **dynamic**, for formats with scales, also rounds the inputs of every layer that has weights.
+- **.type(dtype)** casts integer buffers too; **from_pretrained** loads a saved copy, and keeps what transformers keeps
+  in float32; **load_state_dict** loads rounded weights, in float32 or, with `assign`, as they are;
+  **set_default_dtype** builds the model in the format.
+- **torchao** quantizes the weights of linear layers, and multiplies by its own kernels."""
 
 
 def sidebar(devices: tuple[DeviceInfo, ...] | None) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
+from precision.cast_methods import TORCHAO_FORMATS, CastMethod
 from precision.casting.audit_warnings import audit_warnings, call
 from precision.casting.held_weights import estimated_bytes, is_held
 from precision.casting.kept import Kept, inside_kept
@@ -15,11 +17,11 @@ from precision.casting.memory_spans import MemorySpans
 from precision.casting.mixed import Lowering, lowering_of
 from precision.casting.stored_tensors import StoredTensor, stored_tensors
 from precision.casting.stored_values import stored_values
+from precision.casting.wrapped_tensors import parts_text, plain_values, stored_dtype
 from precision.errors import InputError
 from precision.formats import AnyFormat, ScaledFormat, any_format_named
 from precision.results import CastAudit, ModuleNode, StoredValues, TensorAudit
 from precision.rounding import dtype_name
-from precision.spec import CastMethod
 from precision.units import bytes_text
 
 
@@ -90,10 +92,10 @@ class _Pairs:
     method: CastMethod
 
     def rows(self) -> tuple[TensorAudit, ...]:
-        compared: dict[tuple[int, int], StoredValues] = {}
+        compared: dict[tuple[int, int], StoredValues | None] = {}
         return tuple(self._row(name, compared) for name in self.old)
 
-    def _row(self, name: str, compared: dict[tuple[int, int], StoredValues]) -> TensorAudit:
+    def _row(self, name: str, compared: dict[tuple[int, int], StoredValues | None]) -> TensorAudit:
         before = self.old[name]
         old, new = before.tensor, self.new[name].tensor
         tied_to = self.spans_before.tied_to(name)
@@ -101,17 +103,18 @@ class _Pairs:
         how = self.lowered.get(id(owner))
         fmt, method = (how.fmt, how.method) if how else (self.fmt, self.method)
         held = id(owner) not in self.kept and is_held(old, before.kind, fmt, method)
-        estimate = estimated_bytes(new, fmt, owner) if held else None
-        changed = held or old.dtype != new.dtype
+        estimate = estimated_bytes(new, fmt, owner) if held and method is not CastMethod.LOAD_STATE_DICT else None
+        quantized = is_traceable_wrapper_subclass(new)
+        changed = held or quantized or old.dtype != new.dtype
         same = (id(old), id(new))
         if changed and same not in compared:
-            compared[same] = stored_values(old, new, fmt=fmt if held else None)
+            compared[same] = _compared(old, new, fmt=fmt if held or quantized else None)
         return TensorAudit(
             fqn=name,
             kind=self.old[name].kind,
             shape=tuple(old.shape),
             dtype_before=dtype_name(old.dtype),
-            dtype_after=dtype_name(new.dtype),
+            dtype_after=dtype_name(stored_dtype(new)),
             bytes_before=self.spans_before.size(name),
             bytes_after=self.spans_after.size(name),
             counted_bytes_before=self.spans_before.owned(name),
@@ -123,13 +126,14 @@ class _Pairs:
             if changed
             else self._why_not(self.old[name], new, fmt=fmt, method=method),
             stored=compared[same] if changed else None,
-            rounded_to=fmt.name if held else None,
+            rounded_to=fmt.name if held or quantized else None,
             estimated_bytes_after=estimate,
         )
 
     def estimated_total(self, rows: tuple[TensorAudit, ...]) -> int | None:
         """Bytes of the copy if every held tensor were stored in the format, what two tensors share once."""
-        if self.fmt.has_dtype and all(row.estimated_bytes_after is None for row in rows):
+        stores = self.fmt.has_dtype or self.method in TORCHAO_FORMATS
+        if stores and all(row.estimated_bytes_after is None for row in rows):
             return None
         saved = sum(
             row.counted_bytes_after - round(row.estimated_bytes_after * row.counted_bytes_after / row.bytes_after)
@@ -148,14 +152,16 @@ class _Pairs:
             return f"{dtype_name(new.dtype)}: only floating-point tensors are cast"
         if id(self.owners[held.module]) in self.kept:
             return f"kept in {dtype_name(new.dtype)}, as asked for"
+        if method in TORCHAO_FORMATS:
+            return f"{casting} takes the weights of linear layers only"
         if isinstance(fmt, ScaledFormat):
             return f"{fmt.name} takes weight matrices only"
         if method is CastMethod.AUTOCAST:
             return "autocast leaves stored tensors in float32 and casts inside operators"
         if dtype_name(new.dtype) == fmt.name:
             return f"already {fmt.name}"
-        if method is CastMethod.WEIGHTS_ONLY and held.kind == "non-persistent buffer":
-            return "not part of a checkpoint, so weights-only leaves it as it is"
+        if method in _OF_CHECKPOINTS and held.kind == "non-persistent buffer":
+            return f"not part of a checkpoint, so {_OF_CHECKPOINTS[method]} leaves it as it is"
         return f"kept in {dtype_name(new.dtype)} by the model's own code"
 
     def modules(self, before: nn.Module) -> tuple[ModuleNode, ...]:
@@ -171,15 +177,35 @@ class _Pairs:
         )
 
 
+_OF_CHECKPOINTS = {
+    CastMethod.WEIGHTS_ONLY: "weights-only",
+    CastMethod.LOAD_STATE_DICT: "load_state_dict",
+    CastMethod.LOAD_STATE_DICT_ASSIGN: "load_state_dict",
+}
+
+
+def _compared(old: Tensor, new: Tensor, *, fmt: AnyFormat | None) -> StoredValues | None:
+    """What was lost of the values; None where whole numbers or booleans were cast, which have no rounding."""
+    if not (old.is_floating_point() or old.is_complex()):
+        return None
+    return stored_values(old, plain_values(new), fmt=fmt, scaled=is_traceable_wrapper_subclass(new))
+
+
 def _why_changed(old: Tensor, new: Tensor, estimate: int | None, *, fmt: AnyFormat, method: CastMethod) -> str:
+    if is_traceable_wrapper_subclass(new):
+        return f"quantized by torchao: {parts_text(new)}"
     if estimate is not None:
         return (
             f"rounded to {fmt.name} and held in {dtype_name(new.dtype)}; stored in the format it would take "
             f"{bytes_text(estimate)} (estimated)"
         )
-    if not fmt.has_dtype:
+    if method is CastMethod.LOAD_STATE_DICT:
+        return f"rounded to {fmt.name}, and stored in {dtype_name(new.dtype)} as before: load_state_dict keeps it"
+    if not fmt.has_dtype or method in TORCHAO_FORMATS:
         return f"brought to {dtype_name(new.dtype)}, in which all computes"
     if method is CastMethod.AUTOCAST:
         return "brought to float32, from which autocast casts inside operators"
-    lost = ", which casts complex tensors too and drops their imaginary part" if old.is_complex() else ""
-    return f"cast by {call(method, fmt)}{lost}"
+    if old.is_complex():
+        return f"cast by {call(method, fmt)}, which casts complex tensors too and drops their imaginary part"
+    whole = "" if old.is_floating_point() else f", which casts {dtype_name(old.dtype)} tensors too"
+    return f"cast by {call(method, fmt)}{whole}"

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from precision.cast_methods import TORCHAO_FORMATS, CastMethod
 from precision.formats import AnyFormat, NumericFormat, any_format_named, ulp_format
 from precision.names import plain
 from precision.results import StoredValues, TensorAudit
-from precision.spec import CastMethod
 
 MOST_NAMED = 8
 """Tensors that one kind of warning names before it sums up the rest."""
+_COMPUTE_WIDE = {CastMethod.AUTOCAST, CastMethod.WEIGHTS_ONLY, CastMethod.LOAD_STATE_DICT, *TORCHAO_FORMATS}
+"""Methods after which a float32 tensor meets others of its kind."""
 
 
 def call(method: CastMethod, fmt: AnyFormat) -> str:
     """How the cast is written in code, or called where there is no code for it."""
     if method is CastMethod.TO and not fmt.has_dtype:
         return f"simulated {fmt.name}"
+    if method in TORCHAO_FORMATS:
+        return "torchao's quantize_"
     return {
         CastMethod.TO: f".to(torch.{fmt.name})",
         CastMethod.HALF: ".half()",
@@ -24,6 +28,11 @@ def call(method: CastMethod, fmt: AnyFormat) -> str:
         CastMethod.AUTOCAST: "autocast",
         CastMethod.WEIGHTS_ONLY: "weights-only storage",
         CastMethod.DYNAMIC: "dynamic quantization",
+        CastMethod.TYPE: f".type(torch.{fmt.name})",
+        CastMethod.FROM_PRETRAINED: f"from_pretrained(dtype=torch.{fmt.name})",
+        CastMethod.LOAD_STATE_DICT: f"load_state_dict() of {fmt.name} values",
+        CastMethod.LOAD_STATE_DICT_ASSIGN: f"load_state_dict(assign=True) of {fmt.name} values",
+        CastMethod.DEFAULT_DTYPE: f"torch.set_default_dtype(torch.{fmt.name})",
     }[method]
 
 
@@ -113,7 +122,7 @@ def _became_zero(rows: Sequence[TensorAudit]) -> list[str]:
     fmt = _format_of(row)
     smallest = (
         f"the smallest that it holds is {fmt.smallest_subnormal:.3g}"
-        if isinstance(fmt, NumericFormat)
+        if isinstance(fmt, NumericFormat) and most.saturated is not None
         else ("below half the smallest step beside the largest value that shares their scale")
     )
     names = ", ".join(dict.fromkeys(_format_of(row).name for row, _ in hit))
@@ -136,7 +145,7 @@ def _lost_tie(row: TensorAudit) -> str | None:
 def _left_behind(row: TensorAudit, fmt: AnyFormat, method: CastMethod) -> str | None:
     if row.kind != "attribute" or not row.dtype_after.startswith(("float", "bfloat")):
         return None
-    if row.dtype_after == fmt.name or not fmt.has_dtype or method in {CastMethod.AUTOCAST, CastMethod.WEIGHTS_ONLY}:
+    if row.dtype_after == fmt.name or not fmt.has_dtype or method in _COMPUTE_WIDE:
         return None
     return (
         f"{plain(row.fqn, limit=None)} is a plain attribute and stays {row.dtype_after}: in forward it can raise a "

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from precision.cast_methods import TORCHAO_FORMATS, CastMethod
 from precision.formats import AnyFormat, ScaledFormat
 from precision.results import TensorKind
 from precision.rounding import holding_dtype, round_to
-from precision.spec import CastMethod
 
 _CHECKPOINT: tuple[TensorKind, ...] = ("parameter", "buffer")
 _ALL_REGISTERED: tuple[TensorKind, ...] = (*_CHECKPOINT, "non-persistent buffer")
@@ -20,9 +20,14 @@ def is_held(tensor: Tensor, kind: TensorKind, fmt: AnyFormat, method: CastMethod
 
     That is what becomes of floating-point tensors in formats without a dtype: by `TO` of parameters and buffers,
     weights-only of what a checkpoint holds. Scaled formats take parameters of two dimensions and more, as kernels
-    for them do: biases, norms and buffers stay as they are.
+    for them do: biases, norms and buffers stay as they are. `LOAD_STATE_DICT` holds what a checkpoint does in the
+    model's own dtype, whatever the format; torchao stores its formats.
     """
-    if fmt.has_dtype or not tensor.is_floating_point():
+    if not tensor.is_floating_point() or method in TORCHAO_FORMATS:
+        return False
+    if method is CastMethod.LOAD_STATE_DICT:
+        return kind in _CHECKPOINT
+    if fmt.has_dtype:
         return False
     if isinstance(fmt, ScaledFormat):
         return kind == "parameter" and tensor.dim() >= 2

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from precision.casting.wrapped_tensors import inner_tensors
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Span:
@@ -21,22 +23,23 @@ class MemorySpans:
 
     Two tensors are tied if their spans in one storage overlap. Tensors that lie side by side in one storage,
     as weights mapped from one file or the flat weights of an LSTM on a GPU do, are not. Empty tensors cover
-    nothing and are never tied. A strided view covers all from its first element to its last.
+    nothing and are never tied. A strided view covers all from its first element to its last. A tensor that wraps
+    others, as a quantized weight does, covers what these cover.
     """
 
     def __init__(self, tensors: Iterable[tuple[str, Tensor]]) -> None:
-        self._spans: dict[str, _Span] = {}
+        self._spans: dict[str, tuple[_Span, ...]] = {}
         self._owned: dict[str, int] = {}
         self._tied_to: dict[str, str] = {}
         segments: dict[tuple[str, int], list[tuple[int, int, str]]] = {}
         for name, tensor in tensors:
-            span = _span(tensor)
-            self._spans[name] = span
-            self._cover(name, span, segments.setdefault(span.storage, []))
+            self._owned[name] = 0
+            self._spans[name] = tuple(_span(inner) for _, inner in inner_tensors(tensor))
+            for span in self._spans[name]:
+                self._cover(name, span, segments.setdefault(span.storage, []))
 
     def _cover(self, name: str, span: _Span, segments: list[tuple[int, int, str]]) -> None:
         """Give `name` what no earlier tensor covers; `segments` are disjoint and sorted, each with its owner."""
-        self._owned[name] = 0
         if span.start == span.end:
             return
         first = bisect_left(segments, (span.start, -1, ""))
@@ -52,7 +55,7 @@ class MemorySpans:
         if met:
             order = {owner: index for index, owner in enumerate(self._owned)}
             self._tied_to[name] = min((owner for _, _, owner in met), key=order.__getitem__)
-        self._owned[name] = sum(end - start for start, end, _ in gaps)
+        self._owned[name] += sum(end - start for start, end, _ in gaps)
         segments[first:last] = sorted((*met, *gaps))
 
     @property
@@ -66,7 +69,7 @@ class MemorySpans:
 
     def size(self, name: str) -> int:
         """Bytes that this tensor covers."""
-        return self._spans[name].end - self._spans[name].start
+        return sum(span.end - span.start for span in self._spans[name])
 
     def tied_to(self, name: str) -> str | None:
         """The first tensor that shares memory with this later one."""
@@ -74,8 +77,11 @@ class MemorySpans:
 
     def overlap(self, one: str, other: str) -> bool:
         """Whether the two share memory."""
-        a, b = self._spans[one], self._spans[other]
-        return a.storage == b.storage and max(a.start, b.start) < min(a.end, b.end)
+        return any(
+            a.storage == b.storage and max(a.start, b.start) < min(a.end, b.end)
+            for a in self._spans[one]
+            for b in self._spans[other]
+        )
 
 
 def _span(tensor: Tensor) -> _Span:

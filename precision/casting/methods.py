@@ -10,15 +10,16 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from precision.cast_methods import TORCHAO_FORMATS, CastMethod
 from precision.casting import castable
+from precision.casting.bringing import bring
 from precision.casting.cast_model import CastModel
-from precision.casting.held_weights import round_and_hold
 from precision.casting.stored_tensors import stored_tensors
+from precision.casting.torchao_kernels import torchao_scheme
 from precision.errors import UnsupportedError
 from precision.formats import AnyFormat, NumericFormat, ScaledFormat
 from precision.results import Execution
 from precision.rounding import dtype_name, holding_dtype, storage_dtype
-from precision.spec import CastMethod
 
 __all__ = ["CastModel", "cast", "reference"]
 
@@ -34,6 +35,12 @@ def cast(module: nn.Module, fmt: AnyFormat, *, method: CastMethod, device: torch
       format, and widens all to float32 (float64 where that is the format) at the start of every run. Non-persistent
       buffers are constants that the model makes for itself: they stay as they are, as do integer, boolean and
       complex tensors. Ties are kept.
+    - `TYPE` calls `.type(dtype)`, which casts integer and boolean buffers too.
+    - `FROM_PRETRAINED` saves a model of transformers and loads it by `from_pretrained(dtype=)`.
+    - `LOAD_STATE_DICT` rounds what a checkpoint holds, and loads it into the model in float32, which keeps that dtype;
+      `LOAD_STATE_DICT_ASSIGN` puts the rounded tensors in the place of the model's.
+    - `DEFAULT_DTYPE` builds the model under `torch.set_default_dtype`, and loads its values.
+    - Those of `TORCHAO_FORMATS` are torchao's `quantize_`, with its kernels.
     - `DYNAMIC` rounds weight matrices to a scaled format, and the floating-point inputs of the modules that hold
       them, at every run with scales of their own.
 
@@ -51,10 +58,9 @@ def cast(module: nn.Module, fmt: AnyFormat, *, method: CastMethod, device: torch
     simulated = not fmt.computes and method is CastMethod.TO
     if method is CastMethod.AUTOCAST:
         castable.require_autocast(device, dtype)
-    if method in {CastMethod.WEIGHTS_ONLY, CastMethod.DYNAMIC} or simulated:
+    if method not in _TAKES_TORCHSCRIPT or simulated:
         castable.require_unscripted(module)
-    bring = _BRING[method] if fmt.has_dtype else lambda copied, _: round_and_hold(copied, fmt, method)
-    stored, said = _stored(module, dtype, bring=bring, device=device)
+    stored, said = _stored(module, dtype, bring=lambda model: bring(model, fmt, method), device=device)
     return CastModel(
         stored=stored,
         execution=_execution(fmt, method, device),
@@ -97,15 +103,13 @@ def reference(module: nn.Module, fmt: NumericFormat, *, device: torch.device) ->
 
 
 def _stored(
-    module: nn.Module, dtype: torch.dtype, *, bring: Callable[[nn.Module, torch.dtype], object], device: torch.device
+    module: nn.Module, dtype: torch.dtype, *, bring: Callable[[nn.Module], nn.Module], device: torch.device
 ) -> tuple[nn.Module, tuple[str, ...]]:
     """The cast copy, and what torch warned of on the way."""
     try:
         with collected_warnings() as said:
-            stored = copied(module).to(device)
-            bring(stored, dtype)
-            stored.eval()
-    except (MemoryError, torch.OutOfMemoryError):
+            stored = bring(copied(module).to(device)).eval()
+    except (MemoryError, torch.OutOfMemoryError, UnsupportedError):
         raise
     except Exception as error:
         raise UnsupportedError(
@@ -137,34 +141,20 @@ def collected_warnings() -> Iterator[list[str]]:
     said.extend(str(warning.message) for warning in caught)
 
 
-def _store_checkpoint_in(module: nn.Module, dtype: torch.dtype) -> None:
-    """Cast what `state_dict()` holds; a buffer that two modules share is cast once."""
-    for parameter in module.parameters():
-        if parameter.is_floating_point():
-            parameter.data = parameter.data.to(dtype)
-    low = {id(buffer): buffer.to(dtype) for buffer in module.buffers() if buffer.is_floating_point()}
-    for child in module.modules():
-        for name, buffer in list(child.named_buffers(recurse=False, remove_duplicate=False)):
-            if id(buffer) in low and name not in child._non_persistent_buffers_set:
-                setattr(child, name, low[id(buffer)])
+_REFERENCE: Mapping[str, Callable[[nn.Module], nn.Module]] = {
+    "float32": lambda module: module.float(),
+    "float64": lambda module: module.double(),
+}
 
 
-_BRING: Mapping[CastMethod, Callable[[nn.Module, torch.dtype], object]] = {
-    CastMethod.TO: lambda module, dtype: module.to(dtype),
-    CastMethod.HALF: lambda module, _: module.half(),
-    CastMethod.BFLOAT16: lambda module, _: module.bfloat16(),
-    CastMethod.AUTOCAST: lambda module, _: module.float(),
-    CastMethod.WEIGHTS_ONLY: _store_checkpoint_in,
-}
-_REFERENCE: Mapping[str, Callable[[nn.Module, torch.dtype], object]] = {
-    "float32": lambda module, _: module.float(),
-    "float64": lambda module, _: module.double(),
-}
+_TAKES_TORCHSCRIPT = {CastMethod.TO, CastMethod.HALF, CastMethod.BFLOAT16, CastMethod.TYPE, CastMethod.AUTOCAST}
 
 
 def _computing_dtype(fmt: AnyFormat, method: CastMethod) -> torch.dtype:
     """The dtype of the tensors that the model's own code sees."""
-    if method is CastMethod.AUTOCAST:
+    if method in TORCHAO_FORMATS:
+        return torchao_scheme(method).computing
+    if method in {CastMethod.AUTOCAST, CastMethod.LOAD_STATE_DICT}:
         return torch.float32
     if not fmt.computes:
         return holding_dtype(fmt)
@@ -174,6 +164,9 @@ def _computing_dtype(fmt: AnyFormat, method: CastMethod) -> torch.dtype:
 
 def _execution(fmt: AnyFormat, method: CastMethod, device: torch.device) -> Execution:
     computing = dtype_name(_computing_dtype(fmt, method))
+    if method in TORCHAO_FORMATS:
+        scheme = torchao_scheme(method)
+        return Execution(label=scheme.label, explanation=scheme.explanation)
     if isinstance(fmt, ScaledFormat) or not fmt.has_dtype:
         return Execution(label="simulated", explanation=_simulation(fmt, method, computing))
     if method is CastMethod.AUTOCAST:
@@ -181,6 +174,12 @@ def _execution(fmt: AnyFormat, method: CastMethod, device: torch.device) -> Exec
             label="native",
             explanation=f"Weights stay in float32. Autocast runs matrix products, convolutions and the like with the "
             f"{fmt.name} kernels of {device}, and leaves the other operators in float32.",
+        )
+    if method is CastMethod.LOAD_STATE_DICT:
+        return Execution(
+            label="simulated",
+            explanation=f"Weights are rounded to {fmt.name} and stored in float32, as load_state_dict leaves them: all "
+            f"arithmetic is float32, and nothing is saved.{_overflow(fmt, device)}",
         )
     if method is CastMethod.WEIGHTS_ONLY and computing != fmt.name:
         return Execution(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.stateless import _reparametrize_module
 
+from precision.cast_methods import CastMethod, usual_method
 from precision.casting import castable
 from precision.casting.cast_model import CastModel
 from precision.casting.forward import map_tensors
@@ -18,10 +19,9 @@ from precision.casting.methods import reference as cast_reference
 from precision.casting.mixins import mix_in, require_forward
 from precision.casting.module_names import no_such_module
 from precision.errors import InputError
-from precision.formats import AnyFormat, NumericFormat, ScaledFormat
+from precision.formats import AnyFormat, NumericFormat
 from precision.results import Execution, TensorKind
 from precision.rounding import dtype_name, holding_dtype, round_to, storage_dtype
-from precision.spec import CastMethod
 from precision.units import count_text
 
 
@@ -41,7 +41,7 @@ class Lowering:
     @property
     def method(self) -> CastMethod:
         """The cast of a whole model that does to every layer what this does to one."""
-        return CastMethod.DYNAMIC if isinstance(self.fmt, ScaledFormat) else CastMethod.TO
+        return usual_method(self.fmt)
 
     @property
     def widened(self) -> bool:

@@ -15,7 +15,7 @@ _BLOCK_ELEMENTS = 2**15
 """Compared at a time: the temporaries stay in the processor's cache, and no block is worth splitting over threads."""
 
 
-def stored_values(before: Tensor, after: Tensor, *, fmt: AnyFormat | None = None) -> StoredValues:
+def stored_values(before: Tensor, after: Tensor, *, fmt: AnyFormat | None = None, scaled: bool = False) -> StoredValues:
     """Compare the values of `before` with what a cast stored of them in `after`.
 
     Overflow is counted by the value before the cast, as a saturating cast leaves no trace of it, on both sides of
@@ -32,9 +32,10 @@ def stored_values(before: Tensor, after: Tensor, *, fmt: AnyFormat | None = None
         after: floating-point or complex, the same shape.
         fmt: the format that `after` was rounded to, where its dtype merely holds the values; a scaled one has no
             range of its own, so that nothing saturates or becomes subnormal by rule: these counts are None.
+        scaled: whether the values were scaled before they were rounded to `fmt`, whatever format that is.
     """
-    scaled = isinstance(fmt, ScaledFormat)
-    numeric = fmt if isinstance(fmt, NumericFormat) else format_named(dtype_name(after.dtype.to_real()))
+    scaled = scaled or isinstance(fmt, ScaledFormat)
+    numeric = fmt if isinstance(fmt, NumericFormat) and not scaled else format_named(dtype_name(after.dtype.to_real()))
     wide = _wide(before.dtype, after.dtype)
     source, target = before.detach().cpu().reshape(-1), after.detach().cpu().reshape(-1)
     tally = _Tally(numeric, torch.finfo(before.dtype).smallest_normal)

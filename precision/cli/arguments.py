@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
         "layers": "run a model in two formats side by side and show what differs layer by layer",
         "ranges": "run a model once and show which formats its values fit",
         "regimes": "run a model in two formats on its input scaled, with an outlier channel and random",
+        "routes": "cast a model in every way that leads to a format and show what each does",
         "memory": "show a model's bytes in every format, and the devices that they fit, without loading it",
         "sweep": "run a model in many formats and show what each costs and what it loses",
         "sensitivity": "show what every layer adds to the error in each of several formats",
@@ -69,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     for name in ("audit", "compare", "layers", "ranges", "regimes", "sensitivity", "plan"):
         _add_settings(by_name[name])
     _add_settings(by_name["training"], but=("method", "reference", "keep"))
+    _add_settings(by_name["routes"], but=("method", "keep"))
     _add_settings(by_name["claims"], but=("dtype", "method", "regime", "reference", "keep"))
     by_name["claims"].add_argument(
         "--only", action="append", default=[], metavar="ID", help="this claim alone; may be repeated"

@@ -7,7 +7,7 @@ from precision.names import plain
 from precision.results import RunResult
 from precision.spec import Analysis
 
-_WITHOUT_CANDIDATE = (Analysis.RANGES, Analysis.SENSITIVITY, Analysis.TRAINING, Analysis.CLAIMS)
+_OWN_CANDIDATES = (Analysis.RANGES, Analysis.SENSITIVITY, Analysis.ROUTES, Analysis.TRAINING, Analysis.CLAIMS)
 """Analyses that have none, or several."""
 
 
@@ -25,7 +25,7 @@ def heading(result: RunResult) -> str:
     candidate = f"{cast}; {result.execution.label}: {result.execution.explanation}"
     rows = [
         ["Model", plain(result.model.title, limit=None)],
-        *([] if spec.analysis in _WITHOUT_CANDIDATE else [["Candidate", candidate]]),
+        *([] if spec.analysis in _OWN_CANDIDATES else [["Candidate", candidate]]),
         *([["Kept", f"{', '.join(map(plain, spec.keep))} in {spec.reference}"]] if spec.keep else []),
         ["Reference", spec.reference],
         ["Device", f"{spec.device} ({plain(result.device.name)}), torch {result.environment.torch}"],

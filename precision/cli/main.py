@@ -21,6 +21,7 @@ from precision.cli.memory import memory_text, speed_rows_text
 from precision.cli.ranges import ranges_text
 from precision.cli.regimes import regimes_text
 from precision.cli.report import audit_text, compare_text
+from precision.cli.routes import routes_text
 from precision.cli.sensitivity import sensitivity_text
 from precision.cli.sweep import sweep_text
 from precision.cli.terminal import Part, on_terminal
@@ -184,6 +185,10 @@ def _autocast(arguments: argparse.Namespace) -> int:
     return _measure(arguments, Analysis.AUTOCAST, autocast_text)
 
 
+def _routes(arguments: argparse.Namespace) -> int:
+    return _measure(arguments, Analysis.ROUTES, routes_text)
+
+
 def _sensitivity(arguments: argparse.Namespace) -> int:
     return _measure(arguments, Analysis.SENSITIVITY, sensitivity_text)
 
@@ -252,6 +257,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "layers": _layers,
     "ranges": _ranges,
     "regimes": _regimes,
+    "routes": _routes,
     "memory": _memory,
     "sweep": _sweep,
     "plan": _plan,

@@ -132,6 +132,27 @@ _OVERFLOW = ModelDescription(
     ),
 )
 
+_ROTARY = ModelDescription(
+    id="rotary",
+    title="Rotary transformer (random weights)",
+    family="Planted",
+    weights="random",
+    licence=_OWN_CODE,
+    good_for="The difference between half() and to(float16): its rotary embedding is a complex buffer.",
+    parameters=100_096,
+    inputs=(
+        InputChoice(
+            name="random",
+            description="Random values: uniformly drawn token ids.",
+            real=False,
+            takes_length=True,
+            default_batch=4,
+            default_length=32,
+            max_length=128,
+        ),
+    ),
+)
+
 _MINILM = ModelDescription(
     id="minilm",
     title="MiniLM-L6 (pretrained)",
@@ -148,6 +169,7 @@ CATALOGUE: tuple[ModelDescription, ...] = (
     _LINEAR,
     _DIGITS,
     _OVERFLOW,
+    _ROTARY,
     *(architecture.description() for architecture in ARCHITECTURES.values()),
     _MINILM,
 )

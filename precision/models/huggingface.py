@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from precision.models.architectures import ARCHITECTURES, Architecture
 from precision.models.built import Built
+from precision.models.quiet import quiet_transformers
 from precision.models.request import InputRequest
 
 
@@ -22,16 +23,17 @@ def build(request: InputRequest) -> Built:
 def module_of(architecture: Architecture) -> nn.Module:
     """The module, its weights drawn from torch's default generator (or on torch's default device `meta`)."""
     # Imported here because it takes seconds that no other model needs.
-    import transformers
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+    with quiet_transformers():
+        import transformers
+        from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-    config = getattr(transformers, architecture.config)(**architecture.settings)
-    # The encoder alone is not exported at the top of transformers.
-    model_class = (
-        WhisperEncoder if architecture.model == "WhisperEncoder" else getattr(transformers, architecture.model)
-    )
-    module: nn.Module = model_class(config)
-    return module
+        config = getattr(transformers, architecture.config)(**architecture.settings)
+        # The encoder alone is not exported at the top of transformers.
+        model_class = (
+            WhisperEncoder if architecture.model == "WhisperEncoder" else getattr(transformers, architecture.model)
+        )
+        module: nn.Module = model_class(config)
+        return module
 
 
 def _random_inputs(architecture: Architecture, module: Any, request: InputRequest) -> dict[str, Tensor]:

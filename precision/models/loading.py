@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from precision.models import articles, digits, huggingface, overflow, pretrained
+from precision.models import articles, digits, huggingface, overflow, pretrained, rotary
 from precision.models.architectures import ARCHITECTURES
 from precision.models.built import Built
 from precision.models.catalogue import HUB_PREFIX, describe
@@ -71,6 +71,7 @@ def builder_of(model_id: str) -> Builder:
         "linear-5-10": articles.build_linear,
         "digits": digits.build,
         "overflow": overflow.build,
+        "rotary": rotary.build,
         "minilm": pretrained.build_minilm,
     }[model_id]
 

@@ -64,6 +64,16 @@ from precision.results.ranges import (
     by_module,
 )
 from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, RegimesResult, SampleErrors
+from precision.results.routes import (
+    DtypeChange,
+    HalfAfterwards,
+    IslandFacts,
+    RouteFacts,
+    RoutesReport,
+    RoutesResult,
+    TieFacts,
+    TrainingFacts,
+)
 from precision.results.run import AnalysisResult, CompareResult, Execution, ExecutionLabel, Failure, RunResult
 from precision.results.sensitivity import (
     Contribution,
@@ -104,6 +114,7 @@ __all__ = [
     "DeviceInfo",
     "DeviceSpeedResult",
     "Divergence",
+    "DtypeChange",
     "Ecdf",
     "ElementPair",
     "Environment",
@@ -119,10 +130,12 @@ __all__ = [
     "Float64Truth",
     "FormatMemory",
     "GradientErrors",
+    "HalfAfterwards",
     "Histogram",
     "Histogram2D",
     "InputChoice",
     "InputDescription",
+    "IslandFacts",
     "LayerErrors",
     "LayerRow",
     "LayerSensitivity",
@@ -157,6 +170,9 @@ __all__ = [
     "RegimesReport",
     "RegimesResult",
     "Result",
+    "RouteFacts",
+    "RoutesReport",
+    "RoutesResult",
     "RunMemory",
     "RunResult",
     "SampleErrors",
@@ -174,7 +190,9 @@ __all__ = [
     "TensorKind",
     "TensorPair",
     "TensorRange",
+    "TieFacts",
     "Timing",
+    "TrainingFacts",
     "TrainingRecipe",
     "TrainingReport",
     "TrainingResult",

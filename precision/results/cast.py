@@ -52,7 +52,8 @@ class TensorAudit(Result):
     stored: StoredValues | None
     """None where the values were not rounded."""
     rounded_to: str | None = None
-    """The format that its values were rounded to, where `dtype_after` is a wider one that merely holds them."""
+    """The format that its values were rounded to, where `dtype_after` does not say it: a wider dtype merely holds them,
+    or torchao stores them with scales beside."""
     estimated_bytes_after: int | None = None
     """What the tensor would take in that format, scales included; None where the format has a dtype."""
 

@@ -11,13 +11,13 @@ from torch import nn
 from precision.casting.audit import audit
 from precision.casting.methods import cast
 from precision.errors import InputError
-from precision.formats import FORMATS, NumericFormat, format_named
+from precision.formats import NumericFormat, format_named
 from precision.results import CastAudit, TensorAudit
-from precision.spec import CastMethod, formats_of
+from precision.spec import CastMethod
 from tests.awkward_models import Counting, Kinds, Rotary, TiedBuffers, TiedLanguageModel
+from tests.casting.every_cast import EVERY_CAST
 
 CPU = torch.device("cpu")
-EVERY_CAST = [(method, fmt) for method in CastMethod for fmt in FORMATS if formats_of(method, (fmt.name,))]
 MODELS = [
     nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)),
     nn.LSTM(3, 4, num_layers=2, bidirectional=True),

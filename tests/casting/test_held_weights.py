@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from precision.cast_methods import TORCHAO_FORMATS, CastMethod, formats_of
 from precision.casting.audit import audit
 from precision.casting.held_weights import channel_axis, estimated_bytes
 from precision.casting.methods import CastModel, cast
@@ -16,14 +17,19 @@ from precision.errors import InputError, UnsupportedError
 from precision.formats import ALL_FORMATS, AnyFormat, ScaledFormat, any_format_named
 from precision.results import CastAudit, TensorAudit
 from precision.rounding import round_to
-from precision.spec import CastMethod, RunSpec, formats_of
+from precision.spec import RunSpec
 from tests.awkward_models import Kinds, Rotary, TiedBuffers, TiedLanguageModel
 
 CPU = torch.device("cpu")
 WITHOUT_DTYPE = [
     any_format_named(name) for name in ("tf32", "fp4", "e5m7", "mxfp8", "mxfp4", "nvfp4", "int8", "int4_per_channel")
 ]  # fmt: skip
-EVERY_CAST = [(method, fmt) for method in CastMethod for fmt in WITHOUT_DTYPE if formats_of(method, (fmt.name,))]
+EVERY_CAST = [
+    (method, fmt)
+    for method in CastMethod
+    for fmt in WITHOUT_DTYPE
+    if formats_of(method, (fmt.name,)) and method not in TORCHAO_FORMATS
+]
 every_cast = pytest.mark.parametrize(
     ("method", "fmt"), EVERY_CAST, ids=lambda value: str(getattr(value, "name", value))
 )  # fmt: skip
@@ -43,7 +49,8 @@ def row(result: CastAudit, fqn: str) -> TensorAudit:
 
 def test_scaled_formats_are_stored_or_dynamic_and_others_are_not_dynamic() -> None:
     methods = {fmt.name: {method for method in CastMethod if formats_of(method, (fmt.name,))} for fmt in ALL_FORMATS}
-    assert methods["mxfp4_e2m1"] == methods["int8"] == {CastMethod.WEIGHTS_ONLY, CastMethod.DYNAMIC}
+    assert methods["mxfp4_e2m1"] == {CastMethod.WEIGHTS_ONLY, CastMethod.DYNAMIC}
+    assert methods["int8"] - set(TORCHAO_FORMATS) == {CastMethod.WEIGHTS_ONLY, CastMethod.DYNAMIC}
     assert methods["tf32"] == methods["float4_e2m1fn"] == {CastMethod.TO, CastMethod.WEIGHTS_ONLY}
 
 

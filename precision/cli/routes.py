@@ -1,0 +1,77 @@
+"""What every way to cast does to a model, as text for a terminal."""
+
+from __future__ import annotations
+
+from precision.cli.heading import heading, paragraphs, warnings_text
+from precision.cli.tables import columns
+from precision.names import plain
+from precision.results.routes import RouteFacts, RoutesResult
+from precision.routes import words
+from precision.spec import CastMethod
+
+_STORED = [
+    "ROUTE",
+    "FORMAT",
+    "RETURNS",
+    "PARAMETERS",
+    "BUFFERS",
+    "COMPLEX",
+    "ATTRIBUTES",
+    "TIES",
+    "FLOAT32 ISLANDS",
+    "BYTES",
+]
+_RUN = ["ROUTE", "EXECUTION", "FLOAT32 INPUT", "OUTPUT", "SQNR dB", "MODEL.DTYPE", "HALF() AFTERWARDS"]
+
+
+def routes_text(result: RoutesResult) -> str:
+    """Three tables, of what is stored, what runs, and training; then why routes failed."""
+    report = result.report
+    routes = report.routes
+    return paragraphs(
+        heading(result),
+        warnings_text(*result.warnings),
+        f"{words.finding(report, result.spec.dtype)}." if routes else "",
+        _table(_STORED, [_stored(facts) for facts in routes]),
+        _table(_RUN, [_run(facts, report.baseline) for facts in routes]),
+        _table(["ROUTE", "IN TRAINING"], [[facts.method.label, words.training_text(facts)] for facts in routes]),
+        "\n".join(
+            f"{facts.method.label}: {plain(facts.failure.message, limit=None)}" for facts in routes if facts.failure
+        ),
+    )
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    """The rows that say more than their name, under `head`; columns that say nothing are left out."""
+    said = [row for row in rows if any(row[1:])]
+    used = [place for place in range(len(head)) if any(row[place] for row in said)]
+    return columns([[row[place] for place in used] for row in (head, *said)]) if said else ""
+
+
+def _stored(facts: RouteFacts) -> list[str]:
+    if not facts.dtypes:
+        return [facts.method.label, *[""] * (len(_STORED) - 1)]
+    return [
+        facts.method.label,
+        facts.format,
+        words.object_text(facts),
+        words.dtypes_text(facts, "parameter"),
+        words.dtypes_text(facts, "floating buffer", "integer or bool buffer"),
+        words.dtypes_text(facts, "complex parameter or buffer"),
+        words.dtypes_text(facts, "plain attribute"),
+        words.ties_text(facts),
+        words.islands_text(facts),
+        words.bytes_change_text(facts),
+    ]
+
+
+def _run(facts: RouteFacts, baseline: CastMethod | None) -> list[str]:
+    return [
+        facts.method.label,
+        facts.label or "",
+        facts.float32_input or "",
+        words.output_text(facts, baseline),
+        words.sqnr_text(facts),
+        words.said_text(facts),
+        words.half_text(facts),
+    ]

@@ -1,0 +1,80 @@
+"""Every way to cast a model to one format, from start to end."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from precision.cast_methods import ROUTES, TORCHAO_FORMATS, CastMethod, formats_of
+from precision.casting import methods as casting
+from precision.devices import describe_device, device_named
+from precision.errors import ForwardError
+from precision.formats import AnyFormat, any_format_named, format_named
+from precision.metrics.outputs import flatten
+from precision.models.loading import load
+from precision.preparation import failure_of, head_of
+from precision.progress import Progress, Silent
+from precision.regimes.inputs import in_regime
+from precision.results.routes import RoutesReport, RoutesResult
+from precision.routes.one_route import Cast, Run, follow
+from precision.spec import RunSpec
+
+_PREPARED = 0.15
+"""Fraction of the whole at which the first route begins."""
+_SILENT = Silent()
+
+
+def measure_routes(spec: RunSpec, progress: Progress = _SILENT) -> RoutesResult:
+    """Cast a model by every route to the format of `spec`, and by those of torchao, and see what each does.
+
+    A route that fails keeps the others: its facts say why. What is measured so far is handed to `progress`.
+
+    Args:
+        spec: what to run; its method, kept modules and plan are left aside.
+        progress: told of each stage; may raise `JobCancelledError` to stop.
+
+    Raises:
+        InputError: the spec asks for something that this machine or this model does not have.
+        JobCancelledError: from `progress`.
+    """
+    started = time.monotonic()
+    spec = spec.measured
+    progress.step("Loading the model", 0.0)
+    device = device_named(spec.device)
+    device_info = describe_device(device)
+    loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
+    reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
+    result = RoutesResult(
+        **dict(head_of(spec, loaded, reference, device_info)), report=RoutesReport(baseline=None, routes=())
+    )
+    stage = f"Running the {spec.reference} reference"
+    progress.step(stage, 0.1)
+    try:
+        output = flatten(reference(loaded.args, loaded.kwargs))
+    except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
+        return result.model_copy(update={"failure": failure_of(error, stage)})
+    run = Run(loaded=loaded, device=device, device_info=device_info, reference=output)
+    result = _routes(run, result, progress)
+    return result.model_copy(update={"elapsed_s": time.monotonic() - started})
+
+
+def routes_to(fmt: AnyFormat) -> tuple[tuple[CastMethod, AnyFormat], ...]:
+    """Every route to `fmt`; and those of torchao, in formats of their own where they have not that one."""
+    usual = {method: formats_of(method, (fmt.name,)) for method in ROUTES}
+    named = {method: names or TORCHAO_FORMATS.get(method, ()) for method, names in usual.items()}
+    return tuple((method, any_format_named(names[0])) for method, names in named.items() if names)
+
+
+def _routes(run: Run, result: RoutesResult, progress: Progress) -> RoutesResult:
+    baseline: Cast | None = None
+    routes = routes_to(result.spec.format)
+    for place, (method, fmt) in enumerate(routes):
+        progress.step(f"Casting by {method.label}", _PREPARED + (1 - _PREPARED) * place / len(routes))
+        comparable = fmt == result.spec.format
+        found, cast = follow(run, fmt, method=method, baseline=baseline if comparable else None)
+        baseline = baseline or (cast if comparable else None)
+        report = RoutesReport(baseline=baseline.method if baseline else None, routes=(*result.report.routes, found))
+        result = result.model_copy(update={"report": report})
+        progress.partial(result)
+    return result

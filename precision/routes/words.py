@@ -1,0 +1,121 @@
+"""What each route did, in a few words a fact. Needs no torch.
+
+Where nothing was measured, the words are empty.
+"""
+
+from __future__ import annotations
+
+from precision.names import plain
+from precision.results.routes import RouteFacts, RoutesReport, TensorGroup
+from precision.spec import CastMethod
+from precision.units import bytes_text, count_text, number_text
+
+
+def finding(report: RoutesReport, dtype: str) -> str:
+    """The one sentence to take home."""
+    ran = [facts for facts in report.routes if facts.errors is not None and facts.format == dtype]
+    unlike = [facts for facts in ran if facts.same_output_as_baseline is False]
+    if report.baseline is None or len(ran) < 2:
+        return f"{count_text(len(ran), 'route')} to {dtype} ran"
+    if not unlike:
+        return f"All {len(ran)} routes to {dtype} that ran give the same output, bit for bit"
+    others = count_text(len(ran) - 1, "other route")
+    return f"{len(unlike)} of {others} to {dtype} give another output than {report.baseline.label}"
+
+
+def object_text(facts: RouteFacts) -> str:
+    """Whether the call changes the module that it is called on, or gives another."""
+    if facts.same_object is None:
+        return ""
+    return "the same, in place" if facts.same_object else "a new one"
+
+
+def dtypes_text(facts: RouteFacts, *groups: TensorGroup) -> str:
+    """The dtypes of these groups after the cast, with their numbers where there are several."""
+    changes = [change for change in facts.dtypes if change.group in groups]
+    counts: dict[str, int] = {}
+    for change in changes:
+        held = (
+            f"{change.rounded_to} in {change.after}" if change.rounded_to not in (None, change.after) else change.after
+        )
+        counts[held] = counts.get(held, 0) + change.tensors
+    return (
+        next(iter(counts)) if len(counts) == 1 else ", ".join(f"{count:,} × {name}" for name, count in counts.items())
+    )
+
+
+def ties_text(facts: RouteFacts) -> str:
+    """Which ties hold."""
+    ties = facts.ties
+    if ties is None or not ties.kept + ties.split:
+        return "" if ties is None else "none"
+    parts = [f"{ties.kept:,} kept"] * bool(ties.kept) + [f"{ties.split:,} split"] * bool(ties.split)
+    apart = f" ({ties.separate_parameters:,} as parameters of their own)" if ties.separate_parameters else ""
+    return f"{', '.join(parts)}{apart}"
+
+
+def islands_text(facts: RouteFacts) -> str:
+    """Which of the parameters that transformers keeps in float32 still are."""
+    islands = facts.islands
+    if islands is None:
+        return "" if facts.label in (None, "unsupported") else "none asked for"
+    return f"{', '.join(islands.names)}: {islands.kept:,} of {islands.kept + islands.lost:,} in float32"
+
+
+def training_text(facts: RouteFacts) -> str:
+    """What became of gradients and optimizer."""
+    training = facts.training
+    if training is None:
+        return ""
+    parts = []
+    if training.same_parameters < training.parameters:
+        lost = training.parameters - training.same_parameters
+        parts.append(f"the optimizer does not know {lost:,} of {training.parameters:,} parameters")
+    elif training.step_failure is None:
+        parts.append("the optimizer goes on")
+    if training.step_failure is not None:
+        parts.append(f"its next step raises: {plain(training.step_failure, limit=None)}")
+    if training.gradients_lost:
+        parts.append(f"{count_text(training.gradients_lost, 'gradient')} lost")
+    if training.requiring_gradients < training.required_gradients:
+        parts.append(f"{training.required_gradients - training.requiring_gradients:,} frozen")
+    return "; ".join(parts)
+
+
+def said_text(facts: RouteFacts) -> str:
+    """What `model.dtype` says, and whether that is so."""
+    if facts.said_dtype is None or facts.said_dtype_share is None:
+        return ""
+    true = "true" if facts.said_dtype_share == 1 else f"true of {facts.said_dtype_share:.0%} of the values"
+    return f"{facts.said_dtype}, {true}"
+
+
+def half_text(facts: RouteFacts) -> str:
+    """What `.half()` does afterwards, where that is not simply all in float16."""
+    after = facts.half_afterwards
+    if after is None:
+        return ""
+    if after.raised is not None:
+        return f"refused: {plain(after.raised, limit=None)}"
+    left = f"leaves {after.unchanged:,} parameters as they are" if after.unchanged else "casts all parameters"
+    return left if after.forward_failure is None else f"{left}, and the model runs no more"
+
+
+def output_text(facts: RouteFacts, baseline: CastMethod | None) -> str:
+    """Dtypes of the output, and whether it is the baseline's bit for bit."""
+    if not facts.output_dtypes:
+        return ""
+    dtypes = ", ".join(facts.output_dtypes)
+    if baseline is None or facts.same_output_as_baseline is None:
+        return dtypes
+    return f"{dtypes}, {'equals' if facts.same_output_as_baseline else 'differs from'} {baseline.label}"
+
+
+def bytes_change_text(facts: RouteFacts) -> str:
+    """Bytes of all stored tensors after the cast."""
+    return "" if facts.bytes_after is None else bytes_text(facts.bytes_after)
+
+
+def sqnr_text(facts: RouteFacts) -> str:
+    """Error of the output against the reference, in dB."""
+    return "" if facts.errors is None or facts.errors.sqnr_db is None else number_text(facts.errors.sqnr_db)

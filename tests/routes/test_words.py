@@ -1,0 +1,119 @@
+"""What the facts of a route are called in a few words."""
+
+from __future__ import annotations
+
+import pytest
+
+from precision.cast_methods import CastMethod
+from precision.results import (
+    DtypeChange,
+    HalfAfterwards,
+    IslandFacts,
+    RouteFacts,
+    RoutesReport,
+    TieFacts,
+    TrainingFacts,
+)
+from precision.routes import words
+
+TRAINING = TrainingFacts(
+    parameters=4,
+    same_parameters=4,
+    requiring_gradients=4,
+    required_gradients=4,
+    gradients=("float32",),
+    gradients_lost=0,
+    optimizer_state=("float32",),
+    step_failure=None,
+)
+
+
+def facts(**known: object) -> RouteFacts:
+    return RouteFacts.model_validate(
+        {"method": CastMethod.HALF, "format": "float16", "label": "native", "explanation": "", **known}
+    )
+
+
+def change(after: str, tensors: int, rounded_to: str | None = None) -> DtypeChange:
+    return DtypeChange(group="parameter", before="float32", after=after, rounded_to=rounded_to, tensors=tensors)
+
+
+def test_what_was_not_measured_has_no_words() -> None:
+    nothing = RouteFacts(method=CastMethod.HALF, format="float16", label=None, explanation="")
+    for text in (words.object_text, words.ties_text, words.islands_text, words.training_text, words.said_text):
+        assert text(nothing) == ""
+    for text in (words.half_text, words.bytes_change_text, words.sqnr_text, words.dtypes_text):
+        assert text(nothing) == ""
+    assert words.output_text(nothing, CastMethod.HALF) == ""
+
+
+def test_dtypes_are_counted_where_there_are_several() -> None:
+    assert words.dtypes_text(facts(dtypes=(change("float16", 3),)), "parameter") == "float16"
+    both = facts(dtypes=(change("float16", 3), change("float32", 1)))
+    assert words.dtypes_text(both, "parameter") == "3 × float16, 1 × float32"
+    assert words.dtypes_text(both, "floating buffer") == ""
+    held = facts(dtypes=(change("float32", 2, "float16"), change("float8_e4m3fn", 1, "float8_e4m3fn")))
+    assert words.dtypes_text(held, "parameter") == "2 × float16 in float32, 1 × float8_e4m3fn"
+
+
+@pytest.mark.parametrize(
+    ("ties", "text"),
+    [
+        ((0, 0, 0), "none"),
+        ((2, 0, 0), "2 kept"),
+        ((0, 1, 0), "1 split"),
+        ((3, 1, 2), "3 kept, 1 split (2 as parameters of their own)"),
+    ],
+)
+def test_ties(ties: tuple[int, int, int], text: str) -> None:
+    kept, split, separate = ties
+    assert words.ties_text(facts(ties=TieFacts(kept=kept, split=split, separate_parameters=separate))) == text
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({}, "the optimizer goes on"),
+        ({"step_failure": "a dtype"}, "its next step raises: a dtype"),
+        (
+            {"same_parameters": 1, "gradients_lost": 3, "requiring_gradients": 1},
+            "the optimizer does not know 3 of 4 parameters; 3 gradients lost; 3 frozen",
+        ),
+    ],
+)
+def test_training(changed: dict[str, object], text: str) -> None:
+    assert words.training_text(facts(training=TRAINING.model_copy(update=changed))) == text
+
+
+def test_islands() -> None:
+    islands = IslandFacts(names=("wo",), kept=4, lost=1, kept_after_half=0)
+    assert words.islands_text(facts(islands=islands)) == "wo: 4 of 5 in float32"
+    assert words.islands_text(facts()) == "none asked for"
+
+
+@pytest.mark.parametrize(
+    ("raised", "unchanged", "failure", "text"),
+    [
+        (None, 0, None, "casts all parameters"),
+        (None, 2, None, "leaves 2 parameters as they are"),
+        (None, 2, "no", "leaves 2 parameters as they are, and the model runs no more"),
+        ("no", 0, None, "refused: no"),
+    ],
+)
+def test_half_afterwards(raised: str | None, unchanged: int, failure: str | None, text: str) -> None:
+    after = HalfAfterwards(raised=raised, unchanged=unchanged, forward_failure=failure)
+    assert words.half_text(facts(half_afterwards=after)) == text
+
+
+def test_output_and_dtype() -> None:
+    found = facts(
+        output_dtypes=("float16",), same_output_as_baseline=False, said_dtype="float16", said_dtype_share=0.75
+    )
+    assert words.output_text(found, CastMethod.HALF) == "float16, differs from .half()"
+    assert words.output_text(found, None) == "float16"
+    assert words.said_text(found) == "float16, true of 75% of the values"
+
+
+def test_the_finding_counts_only_routes_to_the_format() -> None:
+    report = RoutesReport(baseline=None, routes=())
+    assert words.finding(report, "float16") == "0 routes to float16 ran"
