@@ -16,7 +16,8 @@ run: .venv/runtime-installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: lint chromium
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not browser" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -m browser
 
 lint: .venv/dev-installed
 	$(BIN)/ruff check
