@@ -259,7 +259,11 @@ def test_a_terminal_without_unicode_is_no_error() -> None:
 def test_a_terminal_sees_progress_and_ctrl_c_ends_with_130() -> None:
     master, terminal = pty.openpty()
     process = subprocess.Popen(
-        [*COMMAND, "compare", "--model", "digits"], cwd=ROOT, stdout=subprocess.PIPE, stderr=terminal
+        # A shell has what runs in its background ignore the signal: here it is heeded.
+        ["/usr/bin/env", "--default-signal=INT", *COMMAND, "compare", "--model", "digits"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
     )
     os.close(terminal)
     shown = b""
