@@ -172,7 +172,7 @@ def test_without_exact_runs_whole_casts_alone_are_compared() -> None:
     assert [each.format for each in info.formats] == ["float16"]
     uniform = info.formats[0].uniform
     assert uniform is not None
-    assert (uniform.predicted, uniform.measured) == (pytest.approx(2e-2), pytest.approx(1e-2))
+    assert [uniform.predicted, uniform.measured] == pytest.approx([2e-2, 1e-2])
     assert info.title == "Whole casts are predicted at 2 × their measured error"
 
 
