@@ -8,9 +8,9 @@ from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
 from precision.charts import plot_regime_errors
-from precision.names import escape_markdown
+from precision.names import escape_markdown, plain
 from precision.regimes.names import label_of
-from precision.regimes.words import finding, overflow_text, place_text
+from precision.regimes.words import classes_text, finding, overflow_text, place_text, worst_place_text
 from precision.results import RegimesResult
 from precision.results.regimes import RegimeRow
 
@@ -45,8 +45,8 @@ def rows(result: RegimesResult) -> None:
     """Every regime, with its worst sample."""
     st.header("Every regime", anchor=False)
     table = pd.DataFrame([_row(row) for row in result.report.rows])
-    if not any(row.failure for row in result.report.rows):
-        table = table.drop(columns="failure")
+    table = table.drop(columns=[name for name in ("its classes", "its text", "failure") if not table[name].any()])
+    st.caption("The worst sample of a regime has the most new infinities and NaNs, then the largest normalized L2.")
     downloads.table(
         table,
         name=f"{downloads.file_stem(result)}-regimes",
@@ -56,6 +56,9 @@ def rows(result: RegimesResult) -> None:
             "regime": st.column_config.TextColumn(pinned=True),
             "RMSE": downloads.scientific(),
             "SQNR (dB)": st.column_config.NumberColumn(format="%.1f"),
+            "worst sample": st.column_config.TextColumn(help="Samples are counted from 1."),
+            "its classes": st.column_config.TextColumn(help="The first class of the reference → of the candidate."),
+            "its largest error": downloads.scientific(),
             "its normalized L2": st.column_config.NumberColumn(format="%.3e", width="small"),
         },
     )
@@ -69,8 +72,11 @@ def _row(row: RegimeRow) -> dict[str, object]:
         "SQNR (dB)": None if errors is None else errors.sqnr_db,
         "new infinities and NaNs": None if errors is None else errors.nonfinite_differ,
         "born in": "" if row.first_nonfinite is None else place_text(row.first_nonfinite),
-        "worst sample": "" if worst is None else f"{worst.index} of {row.samples}",
+        "worst sample": worst_place_text(row),
+        "its classes": "" if worst is None else classes_text(worst),
+        "its largest error": None if worst is None else worst.largest_error,
         "its normalized L2": None if worst is None else worst.normalized_l2,
+        "its text": "" if worst is None or worst.text is None else plain(worst.text, limit=None),
         "failure": row.failure.message if row.failure else "",
     }
 

@@ -18,7 +18,7 @@ from precision.models.catalogue import describe
 from precision.names import escape_markdown, for_markdown
 from precision.results import DeviceInfo, MemoryResult, SweepRow
 from precision.spec import Analysis, CastMethod, RunSpec
-from precision.sweep import USUAL_FORMATS, SweepPlan, plan_sweep, sweep_finding
+from precision.sweep import USUAL_FORMATS, VERDICTS_ARE_RELATIVE, SweepPlan, plan_sweep, sweep_finding
 from precision.units import count_text
 
 _POLL_S = 0.5
@@ -59,9 +59,12 @@ def main() -> None:
         st.stop()
     plan = pick_plan(base, devices)
     state.mirror_choice_in_link()
+    if state.link_asks_to_run():
+        sweep_jobs.start(plan)
     now = sweep_jobs.advance(plan)
+    state.mirror_run_in_link(bool(now.asked))
     with heading:
-        header(base, now)
+        header(base, plan, now)
     controls(plan, now)
     if now.rows:
         charts(plan, now.rows)
@@ -124,13 +127,15 @@ def _plan(base: RunSpec, formats: list[str], methods: list[CastMethod], devices:
     return SweepPlan((*usual.specs, *others.specs), (*usual.skipped, *others.skipped))
 
 
-def header(base: RunSpec, now: SweepState) -> None:
+def header(base: RunSpec, plan: SweepPlan, now: SweepState) -> None:
     """What the sweep found so far, and what it is about."""
     model = describe(base.model)
     title = escape_markdown(model.short_title)
-    st.title(f"{title}: {escape_markdown(sweep_finding(now.rows))}" if now.rows else f"{title} in many formats",
-             anchor=False)  # fmt: skip
-    st.caption(f"Every format against {base.reference}: error, bytes and time, each a run of its own.")
+    finding = f": {escape_markdown(sweep_finding(now.rows, len(plan.specs)))}" if now.rows else " in many formats"
+    st.title(f"{title}{finding}", anchor=False)
+    st.caption(
+        f"Every format against {base.reference}: error, bytes and time, each a run of its own. {VERDICTS_ARE_RELATIVE}"
+    )
     if model.weights == "random":
         st.warning("Random weights: speed and memory are real, errors are indicative only.", icon=":material/warning:")
 
@@ -143,6 +148,8 @@ def controls(plan: SweepPlan, now: SweepState) -> None:
     if now.ended:
         missing = len(plan.specs) - len([row for row in now.rows if row.reason is None])
         measured = len(now.rows)
+        if missing and sweep_jobs.was_cancelled(plan):
+            st.info(f"Cancelled: {measured} of {len(plan.specs)} were measured.", icon=":material/stop_circle:")
         if missing:
             st.button(
                 f"Run {count_text(missing, 'format') if not measured else f'{missing} more'}",
@@ -191,9 +198,9 @@ def _await_memory(base: RunSpec) -> None:
 
 def charts(plan: SweepPlan, rows: tuple[SweepRow, ...]) -> None:
     """Verdicts side by side, and what each format costs."""
-    show(plot_sweep_heatmap(rows, plan.skipped), key="sweep")
+    show(plot_sweep_heatmap(rows, plan.skipped, planned=len(plan.specs)), key="sweep")
     cost: SweepCost = radio("Cost", _COSTS, key="cost", help="What the horizontal axis of the dots shows.")
-    show(plot_sweep_costs(rows, cost), key="costs")
+    show(plot_sweep_costs(rows, cost, planned=len(plan.specs)), key="costs")
 
 
 main()

@@ -78,13 +78,13 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
     stage = ""
     try:
         stage = f"Running the {reference}"
-        first, reference_s = _forward(run, run.reference, stage, 0.25, 0.4)
+        first, _ = _forward(run, run.reference, stage, 0.25, 0.4)
         stage = f"Running the {reference} again"
         with working_memory(device) as reference_memory:
             second, reference_s = _forward(run, run.reference, stage, 0.4, 0.5)
         stage = f"Running the {candidate}"
         with working_memory(device) as candidate_memory:
-            output, candidate_s = _forward(run, run.candidate, stage, 0.5, 0.65)
+            output, _ = _forward(run, run.candidate, stage, 0.5, 0.65)
         stage = "Comparing the outputs"
         run.progress.step(stage, 0.65)
         comparison = compare_outputs(
@@ -111,7 +111,7 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
             result = result.model_copy(update={"real_kernels": checked})
         del output
         stage = "Timing both"
-        return result.model_copy(update={"cost": _cost(run, stage, (reference_s, candidate_s))})
+        return result.model_copy(update={"cost": _cost(run, stage)})
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         return result.model_copy(update={"failure": failure_of(error, stage)})
 
@@ -131,7 +131,7 @@ def _forward(run: Prepared, model: CastModel, stage: str, start: float, end: flo
     return output, time.monotonic() - began
 
 
-def _cost(run: Prepared, stage: str, estimates_s: tuple[float, float]) -> Cost:
+def _cost(run: Prepared, stage: str) -> Cost:
     runs: list[Callable[[], object]] = [
         model.prepared(run.loaded.args, run.loaded.kwargs) for model in (run.reference, run.candidate)
     ]
@@ -139,7 +139,7 @@ def _cost(run: Prepared, stage: str, estimates_s: tuple[float, float]) -> Cost:
     def on_round(done: float) -> None:
         run.progress.step(stage, 0.75 + 0.25 * done)
 
-    reference, candidate = time_side_by_side(runs, estimates_s=estimates_s, on_round=on_round)
+    reference, candidate = time_side_by_side(runs, on_round=on_round)
     return Cost(reference_time=reference, candidate_time=candidate)
 
 

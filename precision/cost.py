@@ -3,52 +3,57 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Sequence
 
 import torch
-from torch.utils.benchmark import Measurement, Timer
+from torch.utils.benchmark import Measurement, Timer, timer
 
 from precision.results import Timing
 
-_BLOCK_S = 0.01
-"""A block of runs takes about this long, so that starting and stopping the clock does not count."""
+_BLOCK_S, _LONGEST_BLOCK_S = 0.01, 0.1
+"""A block of the quickest takes about this long, so that starting and stopping the clock does not count; of the
+slowest, which has as many runs, no more than that."""
 _BLOCKS_OF = ((0.05, 9), (1.0, 5), (math.inf, 3))
 """(seconds of one run, blocks): the blocks of models that take up to that long; slow ones are repeated less."""
-_TRIES = 3
-"""Single runs of a fast model, the quickest of which tells how many make a block."""
+_TRIES, _TRIES_S = 6, 0.3
+"""Single runs of each before the blocks, the first of which warms up; two at least, and no more after so long."""
 
 
-def time_side_by_side(
-    runs: Sequence[Callable[[], object]], *, estimates_s: Sequence[float], on_round: Callable[[float], None]
-) -> tuple[Timing, ...]:
+def time_side_by_side(runs: Sequence[Callable[[], object]], *, on_round: Callable[[float], None]) -> tuple[Timing, ...]:
     """Median time of each of `runs`, by `torch.utils.benchmark`, in blocks that take turns.
 
-    Taking turns, a change of the machine's load meets all of them. All blocks of one have equally many runs, so that
-    each counts the same. The benchmark's own warnings (a wide spread) are kept. It synchronises accelerators, warms up
-    before each block and runs on torch's current number of threads.
+    Taking turns, a change of the machine's load meets all of them. All blocks have equally many runs, of all sides, so
+    that each counts the same; how many is told by the median of a few warm runs. The benchmark's own warnings (a wide
+    spread) are kept. It synchronises accelerators, warms up before each block and runs on torch's current number of
+    threads.
 
     Args:
-        runs: what to time, each called without arguments.
-        estimates_s: about how long one call of each takes, in seconds; slow ones are repeated less.
+        runs: what to time, each called without arguments; slow ones are repeated less.
         on_round: called with the done share (0 to 1) before each block; may raise to stop.
     """
     threads = torch.get_num_threads()
     timers = [Timer("run()", globals={"run": run}, num_threads=threads, label="forward pass") for run in runs]
-    blocks = next(blocks for limit, blocks in _BLOCKS_OF if max(estimates_s) <= limit)
-    sizes = [_block_size(timer, estimate) for timer, estimate in zip(timers, estimates_s, strict=True)]
+    on_round(0.0)
+    warm_s = [_warm_s(run) for run in runs]
+    blocks = next(blocks for limit, blocks in _BLOCKS_OF if max(warm_s) <= limit)
+    size = max(1, round(min(_BLOCK_S / min(warm_s), _LONGEST_BLOCK_S / max(warm_s))))
     measured: list[list[Measurement]] = [[] for _ in runs]
     for turn in range(blocks):
-        for index, (timer, size) in enumerate(zip(timers, sizes, strict=True)):
+        for index, timed in enumerate(timers):
             on_round((turn + index / len(timers)) / blocks)
-            measured[index].append(timer.timeit(size))
+            measured[index].append(timed.timeit(size))
     return tuple(_timing(measurements) for measurements in measured)
 
 
-def _block_size(timer: Timer, estimate_s: float) -> int:
-    if estimate_s >= _BLOCK_S * _TRIES:
-        return 1
-    quickest = min(timer.timeit(1).median for _ in range(_TRIES))
-    return max(1, round(_BLOCK_S / quickest))
+def _warm_s(run: Callable[[], object]) -> float:
+    """Median seconds of a run, but for the first, which may compile, allocate or read from disk."""
+    seconds: list[float] = []
+    while len(seconds) < 2 or (len(seconds) < _TRIES and sum(seconds[1:]) < _TRIES_S):
+        began = timer()
+        run()
+        seconds.append(timer() - began)
+    return max(statistics.median(seconds[1:]), 1e-9)  # a clock may not tell two runs apart
 
 
 def _timing(measurements: list[Measurement]) -> Timing:

@@ -19,8 +19,7 @@ def flipped(comparison: Comparison, limits: Yardsticks) -> Verdict | None:
             word="decisions changed",
             sentence=f"{found.flips:,} of {count_text(found.samples, 'sample')} of {output.path} got another first "
             f"class; of all such samples, {fine_share_text(flips.low)} to {fine_share_text(flips.high)} would.",
-            rule="Decisions changed: the 95 % interval (Wilson) of the share of flips is above "
-            f"{fine_share_text(limits.tolerated_flips)}.",
+            rule=f"Decisions changed: {_above_tolerated(limits)}.",
         )
     return None
 
@@ -60,8 +59,8 @@ def uncertain(comparison: Comparison, limits: Yardsticks) -> Verdict | None:
             sentence=f"The error is more than rounding, and {_flips_text(found)} of {output.path} got another first "
             f"class: too few to tell whether more than {fine_share_text(most)} would, as up to "
             f"{fine_share_text(flips.high)} may. {_needed_text(found, limits)}",
-            rule="Uncertain: the error is more than rounding, and the 95 % interval (Wilson) of the share of flips is "
-            f"neither above {fine_share_text(limits.tolerated_flips)} nor below {fine_share_text(most)}.",
+            rule=f"Uncertain: the error is more than rounding, there is not {_above_tolerated(limits)}, and the 95 % "
+            f"interval (Wilson) of the share of flips is not below {fine_share_text(most)}.",
         )
     return None
 
@@ -101,6 +100,14 @@ def _judged_by_flips(comparison: Comparison) -> Iterator[tuple[OutputComparison,
         found = output.decisions
         if isinstance(found, ClassDecisions) and (flips := found.flips_interval) is not None:
             yield output, found, flips
+
+
+def _above_tolerated(limits: Yardsticks) -> str:
+    """When flips are more than tolerated; where none are, any single one is."""
+    if limits.tolerated_flips == 0:
+        return "at least one flip"
+    tolerated = fine_share_text(limits.tolerated_flips)
+    return f"a 95 % interval (Wilson) of the share of flips above {tolerated}"
 
 
 def _flips_text(found: ClassDecisions) -> str:

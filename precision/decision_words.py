@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from precision.glossary import metric_named
-from precision.intervals import Interval
+from precision.intervals import SIGNIFICANT_P, Interval
 from precision.results import Accuracy, ClassDecisions, Decisions, Float64Truth, NeighbourDecisions, SampleMean
 from precision.units import count_text, fine_share_text, number_text
 
@@ -65,11 +65,11 @@ def accuracy_text(accuracy: Accuracy) -> str:
     if not lost and not gained:
         return "no sample went from right to wrong, none from wrong to right"
     moved = f"{lost:,} from right to wrong, {gained:,} from wrong to right"
-    if accuracy.p_value < 0.05:
+    if accuracy.p_value < SIGNIFICANT_P:
         return f"{moved} (p = {number_text(accuracy.p_value)})"
     apart = f"cannot be told apart with {count_text(accuracy.samples, 'sample')}"
     needed = accuracy.samples_needed
-    return f"{moved}; {apart}" + (f"; about {max(needed, accuracy.samples + 1):,} would" if needed else "")
+    return f"{moved}; {apart} (p = {number_text(accuracy.p_value)})" + (f"; about {needed:,} would" if needed else "")
 
 
 def truth_cells(truth: Float64Truth) -> tuple[str, str]:

@@ -24,10 +24,10 @@ _CALL_LIMIT_S = 0.015
 """Operands grow until a call takes this long in either dtype."""
 _TURN_S, _TURN_CALLS = 0.005, 50
 """A turn of one dtype in a round: until it takes this long, or has so many calls. At least two calls."""
-_ROUNDS, _LEAST_ROUNDS, _ROUNDS_LIMIT_S = 7, 3, 0.4
-"""Fewer rounds than usual where they take longer than this, as on a machine that is busy with something else."""
+_ROUNDS, _LEAST_ROUNDS = 7, 3
 _WHOLE_LIMIT_S = 6.0
-"""What is not begun by then is left out, and said so."""
+"""Each operator in each dtype has an equal share of what is left of it: half to find its size, half for its rounds.
+Where that is too little, as on a machine that is busy with something else, operands are smaller and rounds fewer."""
 _BUSY_SHARE, _BUSY_SAMPLE_S = 0.3, 0.25
 _BUSY = "The processors were busy with something else ({share} of their time): these ratios tell little."
 _SILENT = Silent()
@@ -102,7 +102,8 @@ def measure_device_speed(spec: RunSpec, progress: Progress = _SILENT) -> DeviceS
     with torch.random.fork_rng(devices=[]):
         for at, (operator, name) in enumerate(wanted):
             progress.step(f"Timing {operator} in {name}", at / len(wanted))
-            rows.append(_measured(operator, name, device, started=started))
+            left_s = started + _WHOLE_LIMIT_S - time.monotonic()
+            rows.append(_measured(operator, name, device, budget_s=left_s / (len(wanted) - at)))
     return DeviceSpeedResult(
         spec=spec.measured,
         device=info,
@@ -119,15 +120,13 @@ def _busy_share() -> float:
     return float(psutil.cpu_percent(interval=_BUSY_SAMPLE_S)) / 100
 
 
-def _measured(name: OperatorName, dtype: str, device: torch.device, *, started: float) -> OperatorSpeed:
+def _measured(name: OperatorName, dtype: str, device: torch.device, *, budget_s: float) -> OperatorSpeed:
     operator = _OPERATORS[name]
-    if time.monotonic() - started > _WHOLE_LIMIT_S:
-        return _left_out(name, dtype, f"Not measured: the whole may take {_WHOLE_LIMIT_S:g} s, which were up.")
     dtypes = (getattr(torch, dtype), getattr(torch, _REFERENCE))
     try:
         with torch.inference_mode():
-            size, calls = _largest(operator, dtypes, device)
-            rounds = list(_rounds(calls, device))
+            size, calls = _largest(operator, dtypes, device, budget_s=budget_s / 2)
+            rounds = list(_rounds(calls, device, budget_s=budget_s / 2))
     except (RuntimeError, TypeError) as error:
         return _left_out(name, dtype, f"{dtype} does not run here: {str(error).splitlines()[0]}")
     ratios = sorted(candidate / reference for candidate, reference in rounds)
@@ -153,15 +152,18 @@ def _left_out(operator: OperatorName, dtype: str, reason: str) -> OperatorSpeed:
     )  # fmt: skip
 
 
-def _largest(operator: _Operator, dtypes: Sequence[torch.dtype], device: torch.device) -> tuple[int, list[Call]]:
-    """The largest size at which no dtype's call takes longer than the limit, and its calls."""
+def _largest(
+    operator: _Operator, dtypes: Sequence[torch.dtype], device: torch.device, *, budget_s: float
+) -> tuple[int, list[Call]]:
+    """The largest size at which no dtype's call takes longer than the limit, of those tried in time, and its calls."""
+    started = time.monotonic()
     found = operator.sizes[0], [operator.make(operator.sizes[0], dtype, device) for dtype in dtypes]
     for size in operator.sizes:
         calls = [operator.make(size, dtype, device) for dtype in dtypes]
         longest = max(_quickest(call, device, least=3) for call in calls)
         if longest <= _CALL_LIMIT_S:
             found = size, calls
-        if longest * operator.growth > _CALL_LIMIT_S:
+        if longest * operator.growth > _CALL_LIMIT_S or time.monotonic() - started > budget_s:
             break
     return found
 
@@ -183,11 +185,11 @@ def _synchronize(device: torch.device) -> None:
         getattr(torch, device.type).synchronize()
 
 
-def _rounds(calls: Sequence[Call], device: torch.device) -> Iterator[tuple[float, float]]:
+def _rounds(calls: Sequence[Call], device: torch.device, *, budget_s: float) -> Iterator[tuple[float, float]]:
     """Seconds of a call of each, side by side, round by round; every other round begins with the other."""
     started = time.monotonic()
     for turn in range(_ROUNDS):
-        if turn >= _LEAST_ROUNDS and time.monotonic() - started > _ROUNDS_LIMIT_S:
+        if turn >= _LEAST_ROUNDS and time.monotonic() - started > budget_s:
             return
         order = (0, 1) if turn % 2 else (1, 0)
         times = {at: _quickest(calls[at], device, least=2) for at in order}

@@ -7,23 +7,33 @@ from collections.abc import Iterable
 
 from precision.results import DeviceSpeedResult, OperatorSpeed
 
-_UNSTEADY = 3.0
-"""Upper over lower quartile of the rounds' ratios, above which they say nothing: something else disturbed them."""
+_UNSTEADY = 1.5
+"""Upper over lower quartile of the rounds' ratios, above which they say little: something else disturbed them."""
+
+_PLAIN = 3.0
+"""A ratio that even a busy machine tells."""
 
 
 def is_slower(row: OperatorSpeed) -> bool:
     """Whether the dtype was slower than float32 in three rounds of four; False where nothing can be told."""
-    return _is_steady(row) and (row.ratio_low or 0.0) > 1
+    return _tells(row, row.ratio_low or 0.0)
 
 
 def is_faster(row: OperatorSpeed) -> bool:
     """Whether it was faster in three rounds of four; False where nothing can be told."""
-    return _is_steady(row) and (row.ratio_high or math.inf) < 1
+    return _tells(row, 1 / (row.ratio_high or math.inf))
 
 
-def _is_steady(row: OperatorSpeed) -> bool:
-    """Whether the rounds agree; False where it was not measured."""
-    return row.ratio_low is not None and row.ratio_high is not None and row.ratio_high <= _UNSTEADY * row.ratio_low
+def _tells(row: OperatorSpeed, least: float) -> bool:
+    """Whether the rounds agree that it is `least` times slower, or faster, if not more: where their spread is wide,
+    that has to exceed the spread."""
+    spread = _spread(row)
+    return spread is not None and least > 1 and (spread <= _UNSTEADY or least >= spread)
+
+
+def _spread(row: OperatorSpeed) -> float | None:
+    """Upper over lower quartile of the rounds' ratios; None where it was not measured."""
+    return row.ratio_high / row.ratio_low if row.ratio_low and row.ratio_high else None
 
 
 def slower_here(speed: DeviceSpeedResult, dtype: str) -> str | None:
@@ -47,14 +57,23 @@ def slower_here(speed: DeviceSpeedResult, dtype: str) -> str | None:
     )
 
 
-def speed_text(row: OperatorSpeed) -> str:
-    """One operator's speed against float32's, or why there is none."""
+def speed_text(row: OperatorSpeed, *, is_busy: bool = False) -> str:
+    """One operator's speed against float32's, or why there is none.
+
+    Args:
+        row: as measured.
+        is_busy: whether the machine was busy with something else then: only a plain difference is told.
+    """
     if row.reason is not None or row.ratio is None:
         return row.reason or "not measured"
+    if is_busy and max(row.ratio, 1 / row.ratio) < _PLAIN:
+        return "cannot tell: the processors were busy"
     if is_slower(row):
         return f"{times_text(row.ratio)} slower"
     if is_faster(row):
         return f"{times_text(1 / row.ratio)} faster"
+    if (_spread(row) or math.inf) > _UNSTEADY:
+        return f"cannot tell: {times_text(row.ratio_low or 0.0)} to {times_text(row.ratio_high or math.inf)} the time"
     return "not told apart"
 
 

@@ -8,6 +8,10 @@ from typing import NamedTuple
 
 Z_95 = 1.959963984540054
 """Of a two-sided 95 % interval of the normal distribution."""
+SIGNIFICANT_P = 0.05
+"""Two things whose `discordant_p` is below this are told apart."""
+_COUNTED_UP_TO = 500
+"""Samples that only one side has right, up to which the exact test is tried count by count."""
 
 
 class Interval(NamedTuple):
@@ -54,21 +58,33 @@ def samples_to_exclude(value: float, *, share: float) -> int | None:
 def samples_to_tell_apart(first_only: int, second_only: int, samples: int) -> int | None:
     """About how many samples would show that the first is right more often than the second, or the reverse.
 
-    If the samples went on as these: the two are told apart where McNemar's (b - c)² / (b + c) exceeds z², and b and c
-    grow with the samples, n = samples · z² · (b + c) / (b - c)². None where b = c: nothing points either way.
+    If the samples went on as these: of n, b·n/`samples` and c·n/`samples` are right on one side only, both rounded
+    down, and the smallest n is given, from `samples` on, of which `discordant_p` is below `SIGNIFICANT_P`. Where that
+    takes more than a few hundred such samples, it is the n that reaches z with Edwards' correction, (|b - c| - 1)² /
+    (b + c) = z², which is off by a percent or two at most. None where b = c: nothing points either way.
 
     Args:
         first_only: samples that only the first has right (b).
         second_only: samples that only the second has right (c).
         samples: all of them.
 
-    >>> samples_to_tell_apart(3, 1, 450), samples_to_tell_apart(2, 2, 450)
-    (1729, None)
+    Source: McNemar (1947); Edwards (1948) for the correction.
+
+    >>> samples_to_tell_apart(5, 0, 450), samples_to_tell_apart(3, 1, 450), samples_to_tell_apart(2, 2, 450)
+    (540, 1950, None)
     """
-    if first_only == second_only:
+    more, fewer = max(first_only, second_only), min(first_only, second_only)
+    if more == fewer:
         return None
-    needed = samples * Z_95**2 * (first_only + second_only) / (first_only - second_only) ** 2
-    return max(1, math.ceil(needed))
+    if discordant_p(more, fewer) < SIGNIFICANT_P:
+        return samples
+    for count in range(more + 1, _COUNTED_UP_TO + 1):
+        needed = -(-count * samples // more)  # the first n with so many of the more frequent kind
+        if discordant_p(count, fewer * needed // samples) < SIGNIFICANT_P:
+            return needed
+    lead, both = (more - fewer) / samples, (more + fewer) / samples
+    middle = lead + Z_95**2 * both / 2  # of lead² · n² - 2 · middle · n + 1 = 0, its larger root
+    return max(samples + 1, math.ceil((middle + math.sqrt(middle**2 - lead**2)) / lead**2))
 
 
 def discordant_p(first_only: int, second_only: int) -> float:

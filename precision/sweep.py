@@ -11,6 +11,7 @@ from precision.formats import any_format_named
 from precision.results import CompareResult, DeviceInfo, ModelMemory, SkippedRun, SweepRow, Verdict
 from precision.spec import CastMethod, RunSpec
 from precision.speed import compare_speed
+from precision.units import share_text
 from precision.verdict import judge
 
 USUAL_FORMATS: Final = (
@@ -25,8 +26,11 @@ USUAL_FORMATS: Final = (
     "int4_per_channel",
 )
 """What is swept where nobody says."""
-GOOD_WORDS: Final = ("exact", "below noise", "rounding only", "finer than the reference")
-"""Verdicts of a candidate that is as good as its format can be."""
+KEEPING_WORDS: Final = ("exact", "below noise", "rounding only", "finer than the reference", "amplified")
+"""Verdicts of a candidate whose decisions were not seen to change, and whose samples are enough to say so."""
+VERDICTS_ARE_RELATIVE: Final = (
+    "A verdict weighs a format's error against that of merely rounding to this format; SQNR compares formats."
+)
 
 
 class SweepPlan(NamedTuple):
@@ -95,6 +99,7 @@ def sweep_row(result: CompareResult, *, reason: str | None = None) -> SweepRow:
         reference_bytes=audit.bytes_before if audit else None,
         working_bytes=result.memory.candidate_bytes if result.memory else None,
         time_s=time_s,
+        time_iqr_s=cost.candidate_time.iqr_s if cost else None,
         reference_time_s=cost.reference_time.median_s if cost else None,
         speed=compare_speed(cost).text if cost else "",
         samples_per_s=samples / time_s if samples and time_s else None,
@@ -142,30 +147,64 @@ def _samples(result: CompareResult) -> int | None:
     return shapes[0][0] if shapes else None
 
 
-def smallest_good(rows: Sequence[SweepRow]) -> SweepRow | None:
-    """The run of fewest stored bytes of those that are as good as their format can be; None where none is.
+def smallest_keeping(rows: Sequence[SweepRow]) -> SweepRow | None:
+    """The run of fewest stored bytes of those that keep their decisions; None where none does.
 
     Among equal ones, that of the best SQNR.
     """
-    good = [row for row in rows if row.verdict.word in GOOD_WORDS and row.stored_bytes is not None]
-    return min(good, key=lambda row: (row.stored_bytes or 0, -(row.sqnr_db or 0.0)), default=None)
+    keeping = [row for row in rows if row.verdict.word in KEEPING_WORDS and row.stored_bytes is not None]
+    return min(keeping, key=lambda row: (row.stored_bytes or 0, -(row.sqnr_db or 0.0)), default=None)
 
 
-def sweep_finding(rows: Sequence[SweepRow]) -> str:
-    """What a sweep found, in a sentence without a full stop."""
+def most_exact_keeping(rows: Sequence[SweepRow]) -> SweepRow | None:
+    """The run of the best SQNR of those that keep their decisions, among equal ones the smallest; None without any."""
+    keeping = [row for row in rows if row.verdict.word in KEEPING_WORDS and row.sqnr_db is not None]
+    return max(keeping, key=lambda row: (row.sqnr_db or 0.0, -(row.stored_bytes or 0)), default=None)
+
+
+def sweep_finding(rows: Sequence[SweepRow], planned: int | None = None) -> str:
+    """What a sweep found, in a sentence without a full stop.
+
+    It does not rank verdicts, which are relative to each format's own rounding: it names what is smallest and what is
+    most exact of the runs that keep their decisions, with the decibels and the bytes of both.
+
+    Args:
+        rows: runs that have ended.
+        planned: all runs of the sweep; more than `rows` while it goes on, or where it was cancelled.
+    """
     measured = [row for row in rows if row.verdict.word != "not measured"]
     formats = len({row.spec.dtype for row in measured})
     if not measured:
         return "nothing is measured yet"
-    best = smallest_good(measured)
-    if best is None and formats > 1:
-        return f"none of {formats} formats keeps to rounding"
-    if best is None:
-        return f"{measured[0].spec.dtype} is {measured[0].verdict.word}"
-    quality = "" if best.sqnr_db in (None, math.inf) else f" (SQNR {best.sqnr_db:.1f} dB)"
+    begun = so_far(rows, planned)
+    smallest, most_exact = smallest_keeping(measured), most_exact_keeping(measured)
     if formats == 1:
-        return f"{best.spec.dtype} is {best.verdict.word}{quality}"
-    return f"of {formats} formats, {best.spec.dtype} is the smallest that is {best.verdict.word}{quality}"
+        only = smallest or measured[0]
+        return f"{begun}{only.spec.dtype} is {only.verdict.word}{_in_numbers(only)}"
+    if smallest is None:
+        return f"{begun}none{'' if begun else f' of {formats} formats'} is sure to keep its decisions"
+    said = begun or f"of {formats} formats, "
+    if most_exact is None or most_exact.spec.dtype == smallest.spec.dtype:
+        also = "" if most_exact is None else " and the most exact"
+        return f"{said}{smallest.spec.dtype} is the smallest{also} that keeps its decisions{_in_numbers(smallest)}"
+    return (
+        f"{said}{smallest.spec.dtype} is the smallest that keeps its decisions{_in_numbers(smallest)}, "
+        f"{most_exact.spec.dtype} the most exact{_in_numbers(most_exact)}"
+    )
+
+
+def so_far(rows: Sequence[SweepRow], planned: int | None) -> str:
+    """What to say before a finding about a part of the planned runs; empty where all have ended."""
+    return "" if planned is None or len(rows) >= planned else f"so far, {len(rows)} of {planned}: "
+
+
+def _in_numbers(row: SweepRow) -> str:
+    quality = "" if row.sqnr_db is None or math.isinf(row.sqnr_db) else f"{row.sqnr_db:.1f} dB"
+    size = ""
+    if row.stored_bytes is not None and row.reference_bytes:
+        size = f"{share_text(row.stored_bytes / row.reference_bytes)} of the bytes"
+    numbers = " in ".join(filter(None, (quality, size)))
+    return f" ({numbers})" if numbers else ""
 
 
 def fits_text(stored_bytes: int, working_bytes: int | None, memory_bytes: int | None) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
+_BYTES = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
+          "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}  # fmt: skip
 _SECONDS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 
@@ -20,6 +23,24 @@ def bytes_text(count: int) -> str:
     if round(count / 1024**power) >= 1024 and power < len(_BINARY) - 1:
         power += 1
     return f"{_three_digits(count / 1024**power)} {_BINARY[power]}"
+
+
+def parse_bytes(text: str) -> int:
+    """A number of bytes, more than zero, with a unit or without; binary and decimal ones are told apart.
+
+    >>> parse_bytes("8GiB"), parse_bytes("500 MB"), parse_bytes("1.5kib"), parse_bytes("20")
+    (8589934592, 500000000, 1536, 20)
+
+    Raises:
+        ValueError: it is no such number; the message says what is expected.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text)
+    if match is None or match[2].upper() not in _BYTES:
+        raise ValueError("expected a size such as 8GiB or 500MB")
+    size = int(float(match[1]) * _BYTES[match[2].upper()])
+    if size < 1:
+        raise ValueError("must be more than zero")
+    return size
 
 
 def seconds_text(seconds: float) -> str:

@@ -165,6 +165,35 @@ def test_sensitivity_of_an_overflow_names_what_is_not_finite(capsys: Captured) -
     assert "not finite" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["plan", "--bytes-share", "2"], "'2': expected a share above 0 and up to 1"),
+        (["plan", "--bytes-share", "nan"], "expected a share above 0"),
+        (["plan", "--bytes-share", "much"], "expected a share above 0"),
+        (["plan", "--max-bytes", "20 parsecs"], "expected a size such as 8GiB"),
+        (["plan", "--max-bytes", "0"], "must be more than zero"),
+        (["plan", "--bytes-share", "0.5", "--formats", ""], "name at least one format"),
+        (["sensitivity", "--formats", " , "], "name at least one format"),
+        (["sweep", "--formats", ""], "name at least one format"),
+        (["sensitivity", "--dtype", "float16"], "unrecognized arguments: --dtype float16"),
+        (["plan", "--bytes-share", "0.5", "--method", "half"], "unrecognized arguments: --method half"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused_in_a_line(command: list[str], said: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(command)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_a_budget_may_have_a_unit(capsys: Captured) -> None:
+    assert main(["plan", "--formats", "bfloat16", "--max-bytes", "0.1KiB"]) == 0
+    printed = capsys.readouterr().out
+    assert "this plan" in printed
+    assert "every layer was timed once, by itself" in printed
+
+
 def test_routes_prints_what_each_way_to_cast_did(capsys: Captured) -> None:
     assert main(["routes", "--model", "rotary", "--dtype", "bfloat16"]) == 0
     printed = capsys.readouterr()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -53,6 +55,13 @@ def test_claims_as_json_reads_back_and_prints_the_same(capsys: Captured) -> None
         "unit": "bytes",
     }
     assert "True, for this model. Stored tensors take 50.0 % of what they took." in claims_text(result, code=False)
+
+
+@pytest.mark.parametrize("claim", ["checkpoint-in-float32", "half-from-transformers", "half-tensorflow"])
+def test_what_imports_transformers_says_nothing_else(claim: str) -> None:
+    command = [sys.executable, "-m", "precision", "claims", "--only", claim]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)  # a process that has not imported it yet
+    assert ran.stderr == ""
 
 
 def test_a_misspelt_claim_is_refused_in_one_line(capsys: Captured) -> None:

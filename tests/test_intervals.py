@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from precision.intervals import (
-    Z_95,
     Interval,
     discordant_p,
     samples_to_exclude,
@@ -71,10 +70,33 @@ def test_discordant_p_is_the_exact_binomial_test(first: int, second: int) -> Non
     assert discordant_p(first, second) == pytest.approx(expected, rel=1e-9)
 
 
-def test_so_many_samples_would_pass_mcnemars_test() -> None:
-    first, second, samples = 6, 2, 450
+@pytest.mark.parametrize(
+    ("first", "second", "samples"),
+    [(5, 0, 450), (0, 5, 450), (1, 0, 12), (6, 2, 450), (7, 1, 450), (2, 3, 100), (9, 0, 450), (30, 20, 900)],
+)
+def test_so_many_samples_are_the_fewest_that_pass_the_exact_test(first: int, second: int, samples: int) -> None:
+    def separates(n: int) -> bool:
+        b, c = first * n // samples, second * n // samples
+        return bool(binomtest(b, b + c).pvalue < 0.05) if b + c else False
+
+    assert samples_to_tell_apart(first, second, samples) == next(filter(separates, range(samples, 10**6)))
+
+
+def test_five_lost_of_450_need_a_sixth() -> None:
+    assert samples_to_tell_apart(5, 0, 450) == 540
+
+
+@pytest.mark.parametrize(("first", "second", "samples"), [(60, 53, 10**4), (1000, 970, 10**5), (400, 366, 700)])
+def test_a_number_past_counting_is_near_where_the_exact_test_turns(first: int, second: int, samples: int) -> None:
     needed = samples_to_tell_apart(first, second, samples)
     assert needed is not None
-    grown = needed / samples
-    assert (grown * (first - second)) ** 2 / (grown * (first + second)) == pytest.approx(Z_95**2, rel=1e-3)
-    assert samples_to_tell_apart(3, 3, samples) is None
+
+    def p_value(n: int) -> float:
+        b, c = first * n // samples, second * n // samples
+        return float(binomtest(b, b + c).pvalue)
+
+    assert p_value(round(0.97 * needed)) > 0.05 > p_value(round(1.03 * needed))
+
+
+def test_nothing_that_points_either_way_is_ever_told_apart() -> None:
+    assert samples_to_tell_apart(3, 3, 450) is None

@@ -16,7 +16,7 @@ from precision.sweep import (
     failed_row,
     fits_text,
     plan_sweep,
-    smallest_good,
+    smallest_keeping,
     sweep_finding,
     sweep_row,
     theory_bytes,
@@ -33,7 +33,7 @@ def compared() -> CompareResult:
 
 def row(dtype: str, word: str, size: int, sqnr_db: float | None) -> SweepRow:
     verdict = Verdict.model_validate({"word": word, "sentence": "", "rule": ""})
-    values = {"verdict": verdict, "stored_bytes": size, "sqnr_db": sqnr_db, "reason": None}
+    values = {"verdict": verdict, "stored_bytes": size, "reference_bytes": 400, "sqnr_db": sqnr_db, "reason": None}
     return failed_row(RunSpec(dtype=dtype), "").model_copy(update=values)
 
 
@@ -103,24 +103,50 @@ def test_a_run_that_stopped_says_why(compared: CompareResult) -> None:
     assert stopped.stored_bytes is not None
 
 
-def test_the_smallest_good_run_is_found_and_said() -> None:
+def test_the_finding_names_what_each_format_buys_and_ranks_no_verdicts() -> None:
     rows = [
-        row("float16", "rounding only", 200, 70.0),
-        row("int8", "rounding only", 100, 40.0),
-        row("mxfp8_e4m3", "rounding only", 100, 41.25),
+        row("float16", "amplified", 200, 63.1),
+        row("int8", "rounding only", 100, 39.8),
+        row("mxfp8_e4m3", "decisions changed", 100, 41.25),
         row("int4", "broken", 50, 2.0),
     ]
-    best = smallest_good(rows)
+    assert sweep_finding(rows) == (
+        "of 4 formats, int8 is the smallest that keeps its decisions (39.8 dB in 25.0 % of the bytes), "
+        "float16 the most exact (63.1 dB in 50.0 % of the bytes)"
+    )
+    assert sweep_finding(rows[3:]) == "int4 is broken (2.0 dB in 12.5 % of the bytes)"
+    assert sweep_finding([rows[0], rows[3]]) == (
+        "of 2 formats, float16 is the smallest and the most exact that keeps its decisions "
+        "(63.1 dB in 50.0 % of the bytes)"
+    )
+    assert sweep_finding([row("float16", "exact", 200, math.inf)]) == "float16 is exact (50.0 % of the bytes)"
+    assert sweep_finding([failed_row(RunSpec(), "no")]) == "nothing is measured yet"
+
+
+def test_of_runs_that_keep_their_decisions_the_smallest_is_the_better_of_equals() -> None:
+    rows = [row("int8", "rounding only", 100, 40.0), row("mxfp8_e4m3", "rounding only", 100, 41.25)]
+    best = smallest_keeping(rows)
     assert best is not None
     assert best.spec.dtype == "mxfp8_e4m3"
-    assert sweep_finding(rows) == "of 4 formats, mxfp8_e4m3 is the smallest that is rounding only (SQNR 41.2 dB)"
-    assert sweep_finding(rows[3:]) == "int4 is broken"
-    assert sweep_finding([row("int4", "broken", 50, 2.0), row("int8", "amplified", 50, 2.0)]) == (
-        "none of 2 formats keeps to rounding"
+    assert smallest_keeping([]) is None
+
+
+@pytest.mark.parametrize("word", ["broken", "decisions changed", "uncertain"])
+def test_runs_whose_decisions_change_or_may_are_no_choice(word: str) -> None:
+    rows = [row("int4", word, 50, 20.0), row("int8", word, 100, 30.0)]
+    assert smallest_keeping(rows) is None
+    assert sweep_finding(rows) == "none of 2 formats is sure to keep its decisions"
+
+
+def test_a_part_of_a_sweep_speaks_for_itself_alone() -> None:
+    rows = [row("int4", "broken", 50, 2.0), row("int8", "decisions changed", 100, 30.0)]
+    assert sweep_finding(rows, 9) == "so far, 2 of 9: none is sure to keep its decisions"
+    assert sweep_finding(rows[:1], 9) == "so far, 1 of 9: int4 is broken (2.0 dB in 12.5 % of the bytes)"
+    assert sweep_finding([*rows, row("float16", "amplified", 200, 63.1)], 9) == (
+        "so far, 3 of 9: float16 is the smallest and the most exact that keeps its decisions "
+        "(63.1 dB in 50.0 % of the bytes)"
     )
-    assert sweep_finding([row("float16", "exact", 5, math.inf)]) == "float16 is exact"
-    assert sweep_finding([failed_row(RunSpec(), "no")]) == "nothing is measured yet"
-    assert smallest_good([]) is None
+    assert sweep_finding(rows, 2) == sweep_finding(rows)
 
 
 @pytest.mark.parametrize(

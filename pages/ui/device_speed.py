@@ -62,7 +62,9 @@ def _rows(speed: DeviceSpeedResult) -> pd.DataFrame:
         {
             "operator": [row.operator for row in speed.operators],
             "dtype": [row.dtype for row in speed.operators],
-            "against float32": [plain(speed_text(row), limit=None) for row in speed.operators],
+            "against float32": [
+                plain(speed_text(row, is_busy=bool(speed.warnings)), limit=None) for row in speed.operators
+            ],
             "time (ms)": [None if row.median_s is None else 1000 * row.median_s for row in speed.operators],
             "float32 (ms)": [
                 None if row.float32_median_s is None else 1000 * row.float32_median_s for row in speed.operators

@@ -89,6 +89,8 @@ def footer(result: RunResult, *, how_to_read: str) -> None:
 def command_line(spec: RunSpec) -> str:
     """The command that prints this comparison."""
     options = {"model": spec.model, "dtype": spec.dtype} | spec.to_query()
+    if spec.analysis is Analysis.SENSITIVITY:  # measures in formats of its own
+        options = {name: value for name, value in options.items() if name not in ("dtype", "method")}
     words = [
         word for name, value in options.items() for word in ([f"--{name}", value] if name != "exact" else ["--exact"])
     ]

@@ -42,8 +42,9 @@ def route() -> None:
         for name, (title, icon) in _MENU.items()
     ]
     as_written = [  # addresses as somebody types them who reads the menu
-        st.Page(f"pages/{name}.py", url_path=title.replace(" ", "_"), visibility="hidden")
+        st.Page(f"pages/{name}.py", url_path=address, visibility="hidden")
         for name, (title, _) in _MENU.items()
+        for address in _addresses(title) - {name}
     ]
     page = st.navigation([*menu, *as_written])
     devices = _known_devices()
@@ -64,6 +65,11 @@ def route() -> None:
         )
     if devices is None and engine().devices() is not None:
         st.rerun()  # the worker has said only now which devices there are
+
+
+def _addresses(title: str) -> set[str]:
+    written = title.replace(" ", "_")
+    return {written, written.lower()}
 
 
 def _known_devices() -> tuple[DeviceInfo, ...] | None:

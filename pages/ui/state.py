@@ -245,13 +245,35 @@ def follow_device_job(job: str | None) -> None:
 
 
 def swept() -> set[str]:
-    """Digests of the runs that were asked for by the button of the page Sweep."""
+    """Digests of the runs that were asked for by the button of the page Sweep, or by its link."""
     asked: set[str] = st.session_state.setdefault("swept", set())
     return asked
 
 
+def sweep_cancelled() -> set[str]:
+    """Digests of the runs that were asked for until Cancel was pressed on the page Sweep."""
+    cancelled: set[str] = st.session_state.setdefault("sweep_cancelled", set())
+    return cancelled
+
+
+def link_asks_to_run() -> bool:
+    """Whether the link that opened the session asks for the runs of the page Sweep; told once, when that is drawn."""
+    told = "run_told" in st.session_state
+    st.session_state["run_told"] = True
+    return not told and st.query_params.get("run") == _RUN
+
+
+def mirror_run_in_link(asked: bool) -> None:
+    """Have the link of the page Sweep ask for its runs, or not."""
+    if not asked:
+        st.query_params.pop("run", None)
+    elif st.query_params.get("run") != _RUN:
+        st.query_params["run"] = _RUN
+
+
+_RUN = "yes"
 _VIEW = (
-    *("formats", "methods", "devices", "cost"),
+    *("formats", "methods", "devices", "cost", "run"),
     *("lower_to", "exact", "rows", "order", "budget", "most_bytes", "most_time", "least_sqnr"),
     *("keep_norms", "native", "tied"),
     *("output", "chart", "find", "show", "part", "layer", "limit", "format", "values", "margin"),

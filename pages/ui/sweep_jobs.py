@@ -60,6 +60,7 @@ def advance(plan: SweepPlan, *, wait: bool = False) -> SweepState:
 
 def start(plan: SweepPlan) -> None:
     """Ask for every run of the plan; those that failed begin anew."""
+    state.sweep_cancelled().clear()
     state.swept().clear()
     state.swept().update(spec.digest() for spec in plan.specs)
     for spec in plan.specs:
@@ -70,8 +71,14 @@ def start(plan: SweepPlan) -> None:
 
 def cancel() -> None:
     """Ask for nothing any more; what has been measured stays."""
+    state.sweep_cancelled().update(state.swept())
     state.swept().clear()
     _cancel_all_but({})
+
+
+def was_cancelled(plan: SweepPlan) -> bool:
+    """Whether runs of the plan were asked for until somebody pressed Cancel."""
+    return any(spec.digest() in state.sweep_cancelled() for spec in plan.specs)
 
 
 def memory_of(spec: RunSpec) -> MemoryResult | str | None:

@@ -45,14 +45,16 @@ def table(
         alt="Error, bytes, memory and time of every format",
         column_config={
             "format": st.column_config.TextColumn(pinned=True),
-            "SQNR (dB)": st.column_config.NumberColumn(format="%.1f", help=escape_markdown(_definition("sqnr_db"))),
+            "SQNR (dB)": st.column_config.NumberColumn(
+                width="small", format="%.1f", help=escape_markdown(_definition("sqnr_db"))
+            ),
             "mean absolute error": downloads.scientific(),
             "max absolute error": downloads.scientific(),
-            "bytes, theory": st.column_config.NumberColumn(format="localized"),
-            "bytes, measured": st.column_config.NumberColumn(format="localized"),
+            "bytes, theory": st.column_config.NumberColumn(width="small", format="localized"),
+            "bytes, measured": st.column_config.NumberColumn(width="small", format="localized"),
             "working memory, measured": st.column_config.NumberColumn(format="localized"),
-            "time (ms)": st.column_config.NumberColumn(format="%.3g"),
-            "samples per second": st.column_config.NumberColumn(format="%.4g"),
+            "time (ms)": st.column_config.NumberColumn(width="small", format="%.3g"),
+            "throughput (samples/s)": st.column_config.NumberColumn(format="%.4g"),
             "page": st.column_config.LinkColumn(display_text="Overview"),
         },
     )
@@ -90,22 +92,22 @@ def _memory_caption(parameters: int, reference_bytes: int, devices: tuple[Device
 
 def _line(spec: RunSpec, row: SweepRow | None, theory: int | None, device: DeviceInfo) -> dict[str, object]:
     stored = row.stored_bytes if row and row.stored_bytes is not None else theory
-    return {
+    return {  # what is looked for first stands first, within a narrow window
         "format": spec.dtype,
-        "method": spec.method.label,
-        "device": plain(spec.device),
         "verdict": "not run yet" if row is None else row.verdict.word,
         "SQNR (dB)": None if row is None else row.sqnr_db,
-        "mean absolute error": None if row is None else row.mean_abs_error,
-        "max absolute error": None if row is None else row.max_abs_error,
         "bytes, theory": theory,
         "bytes, measured": None if row is None or row.bytes_are_estimated else row.stored_bytes,
+        "time (ms)": None if row is None or row.time_s is None else 1000 * row.time_s,
+        "against the reference": "" if row is None else row.speed.removesuffix(" than"),
+        "throughput (samples/s)": None if row is None else row.samples_per_s,
+        "max absolute error": None if row is None else row.max_abs_error,
+        "mean absolute error": None if row is None else row.mean_abs_error,
+        "method": spec.method.label,
+        "device": plain(spec.device),
         "working memory, measured": None if row is None else row.working_bytes,
         "fits this device": "" if stored is None else
         fits_text(stored, row.working_bytes if row else None, device.memory_bytes),
-        "time (ms)": None if row is None or row.time_s is None else 1000 * row.time_s,
-        "against the reference": "" if row is None else row.speed.removesuffix(" than"),
-        "samples per second": None if row is None else row.samples_per_s,
         "arithmetic": "" if row is None else row.execution or "",
         "why": "" if row is None else plain(row.reason or row.verdict.sentence, limit=None),
         "page": None if row is None else _overview(spec),

@@ -14,7 +14,7 @@ from precision.charts.palette import OUTLINE, colour_of
 from precision.names import escape_plotly, for_plotly, plain
 from precision.results import SweepRow
 from precision.spec import CastMethod
-from precision.sweep import GOOD_WORDS
+from precision.sweep import KEEPING_WORDS, smallest_keeping, so_far
 from precision.units import bytes_text, count_text, number_text, seconds_text, share_text
 
 SweepCost = Literal["bytes", "time"]
@@ -35,6 +35,8 @@ class CostPoint(NamedTuple):
     dtype: str
     execution: str
     cost: float
+    spread: float
+    """Interquartile range of a time; 0 of bytes, which are counted."""
     sqnr_db: float
     """Infinite where the outputs are exact."""
     hover: str
@@ -46,7 +48,8 @@ class SweepCostsInfo(NamedTuple):
     cost: SweepCost
     points: tuple[CostPoint, ...]
     front: tuple[int, ...]
-    """Indices of the points that no other beats in both, the cheapest first."""
+    """Indices of the points that no other beats in both, the cheapest first; each is dearer than the one before by more
+    than their spreads."""
     reference: float | None
     """The reference's cost."""
     title: str
@@ -54,17 +57,21 @@ class SweepCostsInfo(NamedTuple):
     empty: str | None
 
 
-def plot_sweep_costs(rows: Sequence[SweepRow], cost: SweepCost) -> go.Figure:
+def plot_sweep_costs(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int | None = None) -> go.Figure:
     """SQNR over stored bytes or over the time of a pass; a line joins the runs that no other beats in both.
+
+    Times have whiskers, as long as their interquartile range; of times that these do not tell apart, the line passes
+    through that of the best SQNR alone.
 
     Args:
         rows: runs that have ended; those without an SQNR or a cost are counted in the detail.
         cost: the horizontal axis.
+        planned: all runs of the sweep, where more are to come; None: these are all.
     """
-    return _sweep_costs_figure(_sweep_costs_info(rows, cost))
+    return _sweep_costs_figure(_sweep_costs_info(rows, cost, planned=planned))
 
 
-def _sweep_costs_info(rows: Sequence[SweepRow], cost: SweepCost) -> SweepCostsInfo:
+def _sweep_costs_info(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int | None = None) -> SweepCostsInfo:
     points = [point for row in rows if (point := _point(row, cost)) is not None]
     if not points:
         reason = "Runs with an error and a cost appear here as they end."
@@ -77,6 +84,7 @@ def _sweep_costs_info(rows: Sequence[SweepRow], cost: SweepCost) -> SweepCostsIn
     simulated = cost == "time" and any(point.execution == "simulated" for point in points)
     details = [
         "line: no other run is better in both",
+        "whiskers: interquartile range" if cost == "time" else "",
         "hollow: simulated" + (", whose time is not the format's" if simulated else ""),
         f"{count_text(left_out, 'run')} without a finite error or cost left out" if left_out else "",
     ]
@@ -85,7 +93,7 @@ def _sweep_costs_info(rows: Sequence[SweepRow], cost: SweepCost) -> SweepCostsIn
         points=tuple(points),
         front=_front(points),
         reference=reference,
-        title=_finding(rows, cost),
+        title=_title(rows, cost, planned),
         detail="; ".join(filter(None, details)),
         empty=None,
     )
@@ -103,6 +111,7 @@ def _point(row: SweepRow, cost: SweepCost) -> CostPoint | None:
         dtype=row.spec.dtype,
         execution=row.execution or "",
         cost=value,
+        spread=(row.time_iqr_s or 0.0) if cost == "time" else 0.0,
         sqnr_db=row.sqnr_db,
         hover=f"{row.spec.dtype} by {row.spec.method.label} on {plain(row.spec.device)}, {row.execution}: "
         f"{row.verdict.word}, SQNR {number_text(row.sqnr_db)} dB, {words}{estimated}",
@@ -110,28 +119,39 @@ def _point(row: SweepRow, cost: SweepCost) -> CostPoint | None:
 
 
 def _front(points: Sequence[CostPoint]) -> tuple[int, ...]:
-    front, best = [], -math.inf
+    front: list[int] = []
+    best = -math.inf
     for at in sorted(range(len(points)), key=lambda at: (points[at].cost, -points[at].sqnr_db)):
         if points[at].sqnr_db > best:
+            while front and not _apart(points[front[-1]], points[at]):
+                front.pop()
             front.append(at)
             best = points[at].sqnr_db
     return tuple(front)
 
 
+def _apart(first: CostPoint, second: CostPoint) -> bool:
+    """Whether the costs differ by more than half the sum of their spreads, as `speed.compare_speed` has it."""
+    return abs(second.cost - first.cost) > (first.spread + second.spread) / 2
+
+
+def _title(rows: Sequence[SweepRow], cost: SweepCost, planned: int | None) -> str:
+    title = so_far(rows, planned) + _finding(rows, cost)
+    return title[0].upper() + title[1:]
+
+
 def _finding(rows: Sequence[SweepRow], cost: SweepCost) -> str:
-    good = [row for row in rows if row.verdict.word in GOOD_WORDS]
     if cost == "bytes":
-        small = [row for row in good if row.stored_bytes and row.reference_bytes]
-        if not small:
-            return "No format here keeps to rounding"
-        best = min(small, key=lambda row: row.stored_bytes or 0)
-        share = share_text((best.stored_bytes or 0) / (best.reference_bytes or 1))
-        return f"{best.spec.dtype}, {best.verdict.word}, takes {share} of the reference's bytes"
-    timed = [row for row in good if row.time_s and row.execution == "native"]
+        best = smallest_keeping(rows)
+        if best is None or not best.reference_bytes:
+            return "no run is sure to keep its decisions"
+        share = share_text((best.stored_bytes or 0) / best.reference_bytes)
+        return f"decisions are kept in {share} of the reference's bytes ({best.spec.dtype})"
+    timed = [row for row in rows if row.verdict.word in KEEPING_WORDS and row.time_s and row.execution == "native"]
     if not timed:
-        return "No format that computes here keeps to rounding"
+        return "no run that computes here is sure to keep its decisions"
     best = min(timed, key=lambda row: row.time_s or 0.0)
-    return f"{best.spec.dtype}, {best.verdict.word}, takes {seconds_text(best.time_s or 0.0)}"
+    return f"decisions are kept in {seconds_text(best.time_s or 0.0)} ({best.spec.dtype})"
 
 
 def _sweep_costs_figure(info: SweepCostsInfo) -> go.Figure:
@@ -152,6 +172,7 @@ def _sweep_costs_figure(info: SweepCostsInfo) -> go.Figure:
     figure.add_scatter(
         x=[point.cost for point in info.points],
         y=heights,
+        error_x=_whiskers(info),
         mode="markers+text",
         text=[for_plotly(point.label) + (" (exact)" if math.isinf(point.sqnr_db) else "") for point in info.points],
         textposition=_positions(info.points, heights, logarithmic=info.cost == "time"),
@@ -180,6 +201,21 @@ def _sweep_costs_figure(info: SweepCostsInfo) -> go.Figure:
         showlegend=False,
     )
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360)
+
+
+def _whiskers(info: SweepCostsInfo) -> dict[str, object]:
+    halves = [point.spread / 2 for point in info.points]
+    return {
+        "visible": any(halves),
+        "type": "data",
+        "symmetric": False,
+        "array": halves,
+        # A logarithmic axis has no place for zero and less.
+        "arrayminus": [min(half, 0.9 * point.cost) for half, point in zip(halves, info.points, strict=True)],
+        "color": OUTLINE,
+        "thickness": 1,
+        "width": 3,
+    }
 
 
 def _positions(points: Sequence[CostPoint], heights: Sequence[float], *, logarithmic: bool) -> list[str]:

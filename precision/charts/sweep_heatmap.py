@@ -46,17 +46,22 @@ class SweepHeatmapInfo(NamedTuple):
     empty: str | None
 
 
-def plot_sweep_heatmap(rows: Sequence[SweepRow], skipped: Sequence[SkippedRun] = ()) -> go.Figure:
+def plot_sweep_heatmap(
+    rows: Sequence[SweepRow], skipped: Sequence[SkippedRun] = (), *, planned: int | None = None
+) -> go.Figure:
     """A cell for every run: the verdict's word on a colour that is its SQNR in decibels.
 
     Args:
         rows: runs that have ended.
         skipped: combinations that are not possible, shown without a colour.
+        planned: all runs of the sweep, where more are to come; None: these are all.
     """
-    return _sweep_heatmap_figure(_sweep_heatmap_info(rows, skipped))
+    return _sweep_heatmap_figure(_sweep_heatmap_info(rows, skipped, planned=planned))
 
 
-def _sweep_heatmap_info(rows: Sequence[SweepRow], skipped: Sequence[SkippedRun]) -> SweepHeatmapInfo:
+def _sweep_heatmap_info(
+    rows: Sequence[SweepRow], skipped: Sequence[SkippedRun], *, planned: int | None = None
+) -> SweepHeatmapInfo:
     if not rows:
         return SweepHeatmapInfo((), (), (), "No run has ended yet", "Verdicts appear here as the runs end.")
     cells = (
@@ -68,7 +73,7 @@ def _sweep_heatmap_info(rows: Sequence[SweepRow], skipped: Sequence[SkippedRun])
             for each in skipped
         ),
     )
-    finding = sweep_finding(rows)
+    finding = sweep_finding(rows, planned)
     return SweepHeatmapInfo(
         formats=tuple(dict.fromkeys(cell.format for cell in cells)),
         columns=tuple(dict.fromkeys(cell.column for cell in cells)),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Collection
 from typing import NoReturn
 
 from precision.formats import ALL_FORMATS
 from precision.spec import SENSITIVITY_FORMATS, CastMethod, RunSpec
 from precision.sweep import USUAL_FORMATS
+from precision.units import parse_bytes
 
 PROGRAM = "python -m precision"
 
@@ -67,8 +69,10 @@ def parser() -> argparse.ArgumentParser:
         )
         for name, text in about.items()
     }
-    for name in ("audit", "compare", "layers", "ranges", "regimes", "sensitivity", "plan"):
+    for name in ("audit", "compare", "layers", "ranges", "regimes"):
         _add_settings(by_name[name])
+    for name in ("sensitivity", "plan"):  # of --formats, each as it is cast by `to` or with dynamic scales
+        _add_settings(by_name[name], but=("dtype", "method"))
     _add_settings(by_name["training"], but=("method", "reference", "keep"))
     _add_settings(by_name["routes"], but=("method", "keep"))
     _add_settings(by_name["claims"], but=("dtype", "method", "regime", "reference", "keep"))
@@ -131,8 +135,14 @@ def _add_settings(command: argparse.ArgumentParser, *, only: Collection[str] = (
 
 
 def _add_lists(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--formats",
+        type=_names,
+        default=",".join(USUAL_FORMATS),
+        metavar="FORMATS",
+        help="with commas between (default: %(default)s)",
+    )
     for name, text in (
-        ("formats", f"with commas between (default: {','.join(USUAL_FORMATS)})"),
         ("methods", "how to cast, with commas between (default: each format's usual way)"),
         ("devices", "where to compute, with commas between (default: cpu)"),
     ):
@@ -150,6 +160,7 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
 def _add_formats(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--formats",
+        type=_names,
         default=argparse.SUPPRESS,
         metavar="FORMATS",
         help=f"formats to measure in, with commas between (default: {','.join(SENSITIVITY_FORMATS)})",
@@ -158,18 +169,41 @@ def _add_formats(command: argparse.ArgumentParser) -> None:
 
 def _add_budget(command: argparse.ArgumentParser) -> None:
     budget = command.add_mutually_exclusive_group(required=True)
-    for option, metavar, text in (
-        ("--max-bytes", "BYTES", "the least error in so many bytes of weights and buffers"),
-        ("--bytes-share", "SHARE", "the least error in this share of the reference's bytes, such as 0.4"),
-        ("--min-sqnr", "DB", "the fewest bytes at this signal-to-quantization-noise ratio of the output"),
+    for option, parse, metavar, text in (
+        ("--max-bytes", _bytes, "BYTES", "the least error in so many bytes of weights and buffers, such as 20KiB"),
+        ("--bytes-share", _share, "SHARE", "the least error in this share of the reference's bytes, such as 0.4"),
+        ("--min-sqnr", float, "DB", "the fewest bytes at this signal-to-quantization-noise ratio of the output"),
     ):
-        budget.add_argument(option, type=float, metavar=metavar, help=text)
+        budget.add_argument(option, type=parse, metavar=metavar, help=text)
     command.add_argument("--keep-norms", action="store_true", help="keep normalization layers in the reference")
     command.add_argument("--native", action="store_true", help="only formats in which the device computes")
     command.add_argument("--verify", action="store_true", help="run the plan and show predicted against measured")
     command.add_argument(
         "--export", metavar="FILE", help="write the plan: FILE.py as PyTorch code, any other name as JSON"
     )
+
+
+def _bytes(text: str) -> int:
+    try:
+        return parse_bytes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text[:80]!r}: {error}") from error
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text[:80]!r}: expected a share above 0 and up to 1, such as 0.4")
+    return share
+
+
+def _names(text: str) -> str:
+    if not text.replace(",", "").strip():
+        raise argparse.ArgumentTypeError("name at least one format, or leave the option out")
+    return text
 
 
 def _add_number(command: argparse.ArgumentParser) -> None:

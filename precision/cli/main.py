@@ -32,7 +32,7 @@ from precision.models.catalogue import describe
 from precision.names import plain
 from precision.results import DeviceInfo, DeviceSpeedResult, SweepResult
 from precision.spec import Analysis, CastMethod, RunSpec
-from precision.sweep import USUAL_FORMATS, failed_row, plan_sweep, sweep_row
+from precision.sweep import failed_row, plan_sweep, sweep_row
 from precision.thresholds import parse_threshold, violations
 
 _DONE, _VIOLATED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
@@ -106,7 +106,7 @@ def _memory(arguments: argparse.Namespace) -> int:
 def _sweep(arguments: argparse.Namespace) -> int:
     base = _spec(arguments)
     methods = [_method(name) for name in _listed(arguments.methods)]
-    formats = _listed(arguments.formats) or USUAL_FORMATS
+    formats = _listed(arguments.formats)
     plan_sweep(base, formats=formats, methods=methods, devices=())  # a misspelt format is told before torch is loaded
     from precision.compare import compare
     from precision.devices import describe_device, device_named

@@ -45,7 +45,7 @@ def speed_rows_text(result: DeviceSpeedResult) -> str:
             row.size,
             "" if row.median_s is None else seconds_text(row.median_s),
             "" if row.float32_median_s is None else seconds_text(row.float32_median_s),
-            plain(speed_text(row), limit=None),
+            plain(speed_text(row, is_busy=bool(result.warnings)), limit=None),
         ]
         for row in result.operators
     ]

@@ -17,6 +17,7 @@ from precision.plan.constraints import Constraints
 from precision.plan.export import plan_code, runtime_needs
 from precision.plan.export import plan_json as exported_json
 from precision.plan.solve import least_cost, least_error, squared_error_of
+from precision.plan.words import LAYER_TIMES
 from precision.results import SensitivityReport, SensitivityResult
 from precision.results.plan import Plan, Totals, Verification
 from precision.units import bytes_text, number_text, seconds_text
@@ -88,6 +89,7 @@ def plan_text(result: SensitivityResult, plan: Plan, verification: Verification 
         columns(rows),
         ", ".join(f"{count:,} × {name}" for name, count in Counter(name for _, name in plan.pairs).most_common()),
         columns(whole),
+        f"LAYERS TAKE: {LAYER_TIMES}",
         "" if plan.optimal else "The search was cut short: there may be a better plan.",
         "\n".join(runtime_needs(plan)),
         columns(_verified(verification)) if verification else "",

@@ -6,10 +6,22 @@ from precision.cli.heading import paragraphs, warnings_text
 from precision.cli.tables import columns
 from precision.names import plain
 from precision.results import SweepResult, SweepRow
-from precision.sweep import sweep_finding
+from precision.sweep import VERDICTS_ARE_RELATIVE, sweep_finding
 from precision.units import bytes_text, number_text, seconds_text
 
-_HEADER = ["FORMAT", "METHOD", "DEVICE", "VERDICT", "SQNR", "MAX ERROR", "BYTES", "WORKING", "TIME", "ARITHMETIC"]
+_HEADER = [
+    "FORMAT",
+    "METHOD",
+    "DEVICE",
+    "VERDICT",
+    "SQNR",
+    "MAX ERROR",
+    "BYTES",
+    "WORKING",
+    "TIME",
+    "SAMPLES/S",
+    "ARITHMETIC",
+]
 
 
 def sweep_text(result: SweepResult) -> str:
@@ -20,6 +32,7 @@ def sweep_text(result: SweepResult) -> str:
     return paragraphs(
         plain(finding[0].upper() + finding[1:] + ".", limit=None),
         columns([_HEADER, *map(_line, result.rows)]),
+        VERDICTS_ARE_RELATIVE,
         warnings_text(*stopped, *skipped),
     )
 
@@ -36,5 +49,6 @@ def _line(row: SweepRow) -> list[str]:
         else bytes_text(row.stored_bytes) + (", estimated" if row.bytes_are_estimated else ""),
         "" if row.working_bytes is None else bytes_text(row.working_bytes),
         "" if row.time_s is None else f"{seconds_text(row.time_s)}, {row.speed} the reference",
+        "" if row.samples_per_s is None else number_text(row.samples_per_s),
         row.execution or "",
     ]  # fmt: skip

@@ -14,11 +14,10 @@ from typing import Self
 import psutil
 
 from precision.errors import InputError
+from precision.units import parse_bytes
 
 _MEMORY_SHARE = 0.75
 """Of the machine's or the container's memory: the rest is for the web process and the system."""
-_BYTES = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
-          "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}  # fmt: skip
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 _CGROUP_CORES = Path("/sys/fs/cgroup/cpu.max")
@@ -74,7 +73,7 @@ class EngineConfig:
             InputError: a value is malformed or out of range; the message names the variable.
         """
         parsers = {
-            "memory_limit": _memory,
+            "memory_limit": parse_bytes,
             "time_limit": _seconds,
             "threads": _count,
             "queue_limit": _count,
@@ -92,16 +91,6 @@ class EngineConfig:
                 except ValueError as error:
                     raise InputError(f"{variable} = {text[:80]!r}: {error}.") from error
         return cls(**given)  # type: ignore[arg-type]  # each parser gives its own field's type
-
-
-def _memory(text: str) -> int:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text)
-    if match is None or match[2].upper() not in _BYTES:
-        raise ValueError("expected a size such as 8GiB or 500MB")
-    size = int(float(match[1]) * _BYTES[match[2].upper()])
-    if size < 1:
-        raise ValueError("must be more than zero")
-    return size
 
 
 def _seconds(text: str) -> float:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from precision.metrics.decisions import rule_of
 from precision.metrics.outputs import Leaf
-from precision.results.regimes import SampleErrors
+from precision.results.regimes import SampleClasses, SampleErrors
 
 _CHUNK_ELEMENTS = 2**20
+_TEXT_CHARACTERS = 200
 
 
 def samples_of(pairs: Sequence[tuple[Leaf, Leaf]]) -> int | None:
@@ -20,11 +22,15 @@ def samples_of(pairs: Sequence[tuple[Leaf, Leaf]]) -> int | None:
     return sizes.pop() if len(sizes) == 1 else None
 
 
-def worst_sample(pairs: Sequence[tuple[Leaf, Leaf]]) -> SampleErrors | None:
+def worst_sample(
+    pairs: Sequence[tuple[Leaf, Leaf]], *, labels: Tensor | None = None, texts: Sequence[str] = ()
+) -> SampleErrors | None:
     """The sample with most new infinities or NaNs; among equals, with the largest normalized L2; None without any.
 
     Args:
         pairs: Floating-point tensors of the reference and the candidate, `(samples, ...)`, of the same shapes.
+        labels: true classes `(samples,)` of the input, if it has them.
+        texts: the sentence of each sample, if the input is text.
     """
     count = samples_of(pairs)
     if not count:
@@ -35,7 +41,39 @@ def worst_sample(pairs: Sequence[tuple[Leaf, Leaf]]) -> SampleErrors | None:
         for start in range(0, count, rows):
             part = slice(start, start + rows)
             totals.add(part, _rows(reference.tensor[part]), _rows(candidate.tensor[part]))
-    return totals.worst()
+    worst = totals.worst()
+    return worst.model_copy(
+        update={
+            "largest_error": _largest_error(pairs, worst.index),
+            "classes": _classes(pairs, worst.index, labels=labels),
+            "text": texts[worst.index][:_TEXT_CHARACTERS] if len(texts) == count else None,
+        }
+    )
+
+
+def _largest_error(pairs: Sequence[tuple[Leaf, Leaf]], index: int) -> float | None:
+    largest: list[float] = []
+    for reference, candidate in pairs:
+        r, y = (leaf.tensor[index].cpu().double() for leaf in (reference, candidate))
+        errors = (y - r)[r.isfinite() & y.isfinite()].abs()
+        largest += [float(errors.max())] if errors.numel() else []
+    return max(largest, default=None)
+
+
+def _classes(pairs: Sequence[tuple[Leaf, Leaf]], index: int, *, labels: Tensor | None) -> SampleClasses | None:
+    for reference, candidate in pairs:
+        if reference.tensor.dim() == 2 and rule_of(reference, labels).kind == "classes":
+            is_labelled = labels is not None and labels.shape == reference.tensor.shape[:1]
+            return SampleClasses(
+                truth=int(labels[index]) if labels is not None and is_labelled else None,
+                reference=_first_class(reference.tensor[index]),
+                candidate=_first_class(candidate.tensor[index]),
+            )
+    return None
+
+
+def _first_class(scores: Tensor) -> int | None:
+    return int(scores.double().argmax()) if scores.isfinite().all() else None
 
 
 @dataclass(eq=False)

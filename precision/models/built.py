@@ -17,5 +17,7 @@ class Built:
     kwargs: Mapping[str, object] = field(default_factory=dict)
     labels: Tensor | None = None
     """True classes `(B,)` int64, where the input has them."""
+    texts: tuple[str, ...] = ()
+    """The sentences that were tokenized, one a sample; empty where the input is no text."""
     warnings: tuple[str, ...] = ()
     """What a person must know of this module, such as weights that its checkpoint lacks."""

@@ -32,6 +32,8 @@ class LoadedModel:
     input: InputDescription
     labels: Tensor | None
     """True classes `(B,)` int64 of a labelled input, else None."""
+    texts: tuple[str, ...] = ()
+    """The sentence of each sample; empty where the input is no text."""
     warnings: tuple[str, ...] = ()
 
 
@@ -56,6 +58,7 @@ def load(spec: RunSpec) -> LoadedModel:
         description=description.model_copy(update={"parameters": parameters}),
         input=InputDescription(name=request.choice.name, real=request.choice.real, tensors=tuple(_tensors_of(built))),
         labels=built.labels,
+        texts=built.texts,
         warnings=built.warnings,
     )
 

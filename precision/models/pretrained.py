@@ -100,7 +100,8 @@ def build_from(folder: Path, request: InputRequest) -> Built:
     kwargs: dict[str, object] = {name: value for name, value in inputs.items() if name in accepted}
     if "use_cache" in accepted:
         kwargs["use_cache"] = False
-    return Built(module, kwargs=kwargs, warnings=warnings)
+    texts = () if tokenizer is None else tuple(_lines(request))
+    return Built(module, kwargs=kwargs, texts=texts, warnings=warnings)
 
 
 def _load(checkpoint: Checkpoint) -> tuple[nn.Module, tuple[str, ...]]:

@@ -8,6 +8,12 @@ from precision.results import SensitivityReport
 from precision.results.plan import Plan, Verification, sqnr_db
 from precision.units import number_text
 
+LAYER_TIMES = (
+    "every layer was timed once, by itself, in each format that this device computes in; between two runs on a busy "
+    "machine this may differ several times over. --verify measures the whole pass."
+)
+"""How the times of layers were measured."""
+
 
 def formats_text(plan: Plan) -> str:
     """How many layers have which format, the most frequent first."""

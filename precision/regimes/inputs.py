@@ -55,7 +55,7 @@ def in_regime(loaded: LoadedModel, regime: str, *, seed: int) -> LoadedModel:
     )
     if regime == RANDOM:
         args, kwargs = _random(loaded, seed)
-        return replace(loaded, args=args, kwargs=kwargs, input=described, labels=None)
+        return replace(loaded, args=args, kwargs=kwargs, input=described, labels=None, texts=())
     outlier = regime == OUTLIER
     if _takes_numbers(loaded):
         args, kwargs = _scaled_inputs(loaded.args, dict(loaded.kwargs), factor_of(regime), outlier=outlier)

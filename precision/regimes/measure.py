@@ -76,7 +76,7 @@ def _row(run: Prepared, regime: str) -> RegimeRow:
         regime=regime,
         errors=overall_errors(pairs, run.spec.format),
         samples=samples_of(floating),
-        worst=worst_sample(floating),
+        worst=worst_sample(floating, labels=run.loaded.labels, texts=run.loaded.texts),
         first_nonfinite=_first_new(born, beforehand),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from precision.names import plain
 from precision.regimes.names import label_of
-from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport
+from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, SampleErrors
 from precision.units import count_text, number_text
 
 
@@ -33,6 +33,21 @@ def broken_text(row: RegimeRow) -> str:
     if row.errors is None:
         return "the forward failed"
     return f"{row.errors.nonfinite_differ:,} of {row.errors.elements:,} inf or NaN" if is_broken(row) else ""
+
+
+def worst_place_text(row: RegimeRow) -> str:
+    """Which sample is the worst, counted from one; empty without samples."""
+    return "" if row.worst is None else f"sample {row.worst.index + 1:,} of {row.samples:,}"
+
+
+def classes_text(worst: SampleErrors) -> str:
+    """The sample's class before and after, and its true one; empty where outputs are no class scores."""
+    found = worst.classes
+    if found is None:
+        return ""
+    before, after = ("not finite" if first is None else str(first) for first in (found.reference, found.candidate))
+    change = f"class {before}" if before == after else f"class {before} → {after}"
+    return change if found.truth is None else f"{change}, truly {found.truth}"
 
 
 def overflow_text(start: OverflowStart, dtype: str) -> str:

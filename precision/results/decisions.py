@@ -76,12 +76,12 @@ class Accuracy(Result):
 
     @property
     def p_value(self) -> float:
-        """McNemar's, exact: below 0.05 one of the two is right more often."""
+        """McNemar's, exact: below `SIGNIFICANT_P` one of the two is right more often."""
         return discordant_p(self.reference_only, self.candidate_only)
 
     @property
     def samples_needed(self) -> int | None:
-        """About how many would tell the two apart; None where nothing points either way."""
+        """About how many would tell the two apart, by the test of `p_value`; None where nothing points either way."""
         return samples_to_tell_apart(self.reference_only, self.candidate_only, self.samples)
 
 

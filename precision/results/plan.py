@@ -24,7 +24,8 @@ class Totals(Result):
     stored_bytes: int
     """Of all weights and buffers, as if every format could be stored; a weight that layers share once."""
     time_s: float | None
-    """Of the layers' calls, without what runs between them; None where one was not measured."""
+    """Of the layers' calls, each timed once and by itself, without what runs between them; None where one was not
+    measured."""
 
     def cost(self, resource: Resource) -> float | None:
         """Bytes or seconds; None where the time was not measured."""

@@ -7,14 +7,31 @@ from precision.results.comparison import ErrorMetrics
 from precision.results.run import Failure, RunResult
 
 
+class SampleClasses(Result):
+    """The classes of one sample, from 0."""
+
+    truth: int | None
+    """None where the input has no true classes."""
+    reference: int | None
+    """Of the largest score; None where one is not finite, as in `candidate`."""
+    candidate: int | None
+
+
 class SampleErrors(Result):
     """One sample of a batch, over all floating-point outputs."""
 
     index: int
+    """From 0."""
     normalized_l2: float | None
     """None without a finite pair; infinite where the reference is zero and the candidate is not."""
     nonfinite: int
     """Elements that are infinite or NaN in the candidate and finite in the reference."""
+    largest_error: float | None = None
+    """Largest absolute error of a finite pair; None without one."""
+    classes: SampleClasses | None = None
+    """By the first output of class scores with a row for each sample; None where there is none."""
+    text: str | None = None
+    """What was tokenized, the beginning of it; None where the input is no text."""
 
 
 class RegimeRow(Result):

@@ -25,7 +25,8 @@ class Contribution(Result):
     stored_bytes: int
     """Of the layer's own weights in this format, scales included."""
     time_s: float | None
-    """Of the layer's calls in this format; None where not native or not measured."""
+    """Of the layer's calls in this format, each timed by itself and once (the quicker of two below 2 ms): it may be
+    several times another run's; None where not native or not measured."""
     exact_squared_error: float | None
     """Measured by lowering this layer alone; None where not measured."""
     all_but_squared_error: float | None = None

@@ -25,6 +25,8 @@ class SweepRow(Result):
     """Measured: the most that a pass took beyond what is stored."""
     time_s: float | None
     """Median of a pass; of the simulation, where arithmetic is simulated."""
+    time_iqr_s: float | None = None
+    """Interquartile range of the blocks behind `time_s`."""
     reference_time_s: float | None
     speed: str
     """In words, such as "2.0 × faster than"."""

@@ -40,13 +40,15 @@ def test_a_malformed_link_is_explained_and_one_click_leads_on(
     assert "batch" not in visit.link()
 
 
-def test_an_address_may_begin_with_a_capital_letter(dashboard: Dashboard, visitors: Visitors) -> None:
+def test_an_address_may_be_a_title_of_the_menu(dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard).open()
     visit.result("TinyNet")
     for path, finding in (
         ("/Propagation", "error is born"),
         ("/Number_formats", "is stored as"),
         ("/Overview", "Tiny"),
+        ("/Inputs", "bfloat16"),
+        ("/inputs", "bfloat16"),
     ):
         visit.open(path, dtype="bfloat16").result(finding)
         assert visit.link()["dtype"] == "bfloat16"

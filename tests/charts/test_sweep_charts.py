@@ -90,7 +90,8 @@ def test_the_front_holds_what_no_other_run_beats() -> None:
     info = _sweep_costs_info(rows, "bytes")
     assert [info.points[at].dtype for at in info.front] == ["int4", "int8", "float16"]
     assert info.reference == 400
-    assert info.title == "int4, rounding only, takes 12.5 % of the reference's bytes"
+    assert info.title == "Decisions are kept in 12.5 % of the reference's bytes (int4)"
+    assert _sweep_costs_info(rows, "bytes", planned=9).title.startswith("So far, 5 of 9: decisions are kept in 12.5 %")
     brute = {
         at for at, one in enumerate(rows)
         if not any(
@@ -103,7 +104,26 @@ def test_the_front_holds_what_no_other_run_beats() -> None:
     assert set(_front(info.points)) == brute
 
 
+def test_times_that_cannot_be_told_apart_are_not_joined() -> None:
+    def timed(dtype: str, sqnr_db: float, time_s: float, iqr_s: float) -> SweepRow:
+        return row(dtype, sqnr_db=sqnr_db, time_s=time_s).model_copy(update={"time_iqr_s": iqr_s})
+
+    near = [timed("int8", 30.0, 1.0e-3, 1e-4), timed("float16", 60.0, 1.05e-3, 1e-4)]
+    far = timed("float32", 150.0, 2e-3, 1e-4)
+    info = _sweep_costs_info([*near, far], "time")
+    assert [info.points[at].dtype for at in info.front] == ["float16", "float32"]
+    assert "whiskers: interquartile range" in info.detail
+    steady = _sweep_costs_info([each.model_copy(update={"time_iqr_s": 1e-6}) for each in near], "time")
+    assert [steady.points[at].dtype for at in steady.front] == ["int8", "float16"]
+    wide = [timed("int8", 30.0, 1.0e-3, 4e-3), timed("float16", 60.0, 3e-3, 1e-3)]
+    figure = plot_sweep_costs(wide, "time")
+    assert len(figure.data) == 1  # no line
+    assert figure.data[0].error_x.array == (2e-3, 5e-4)
+    assert figure.data[0].error_x.arrayminus == pytest.approx((0.9e-3, 5e-4))
+    assert not plot_sweep_costs(wide, "bytes").data[-1].error_x.visible
+
+
 def test_a_simulations_time_is_no_finding() -> None:
     info = _sweep_costs_info([row(time_s=2e-3), row("int8", time_s=1e-6, execution="simulated")], "time")
-    assert info.title == "bfloat16, rounding only, takes 2.00 ms"
+    assert info.title == "Decisions are kept in 2.00 ms (bfloat16)"
     assert "whose time is not the format's" in info.detail

@@ -7,6 +7,7 @@ import torch
 
 from precision.metrics.outputs import flatten, paired
 from precision.metrics.samples import samples_of, worst_sample
+from precision.results.regimes import SampleClasses
 
 
 def test_the_sample_with_the_largest_relative_error_is_found() -> None:
@@ -21,6 +22,33 @@ def test_the_sample_with_the_largest_relative_error_is_found() -> None:
     assert worst.index == expected.argmax()
     assert worst.normalized_l2 is not None
     np.testing.assert_allclose(worst.normalized_l2, expected.max(), rtol=1e-12)
+
+
+def test_the_worst_sample_is_shown_with_its_classes_its_largest_error_and_its_text() -> None:
+    reference = torch.tensor([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])
+    candidate = torch.tensor([[1.0, 2.0, 3.0], [2.0, 2.5, 1.0]])
+    pairs = paired(flatten(reference), flatten(candidate)).pairs
+    worst = worst_sample(pairs, labels=torch.tensor([2, 0]), texts=("one", "two" * 100))
+    assert worst is not None
+    assert (worst.index, worst.largest_error) == (1, 1.0)
+    assert worst.classes == SampleClasses(truth=0, reference=0, candidate=1)
+    assert worst.text == ("two" * 100)[:200]
+    bare = worst_sample(pairs)
+    assert bare is not None
+    assert bare.classes == SampleClasses(truth=None, reference=0, candidate=1)
+    assert bare.text is None
+
+
+def test_scores_that_are_not_finite_have_no_first_class_and_vectors_no_classes() -> None:
+    reference = torch.tensor([[1.0, 2.0]])
+    candidate = torch.tensor([[float("nan"), 2.5]])
+    worst = worst_sample(paired(flatten(reference), flatten(candidate)).pairs)
+    assert worst is not None
+    assert worst.classes == SampleClasses(truth=None, reference=1, candidate=None)
+    assert worst.largest_error == 0.5
+    hidden = worst_sample(paired(flatten({"pooled": reference}), flatten({"pooled": candidate})).pairs)
+    assert hidden is not None
+    assert hidden.classes is None
 
 
 def test_new_infinities_come_first_and_enter_no_norm() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.job import engine
+from precision.cli.arguments import parser
 from precision.engine import Engine
 from precision.results import SensitivityResult
 from precision.spec import RunSpec
@@ -104,7 +106,9 @@ def test_code_is_offered_for_native_plans_alone() -> None:
     simulated = opened(PAGE, {"model": "linear-5-10", "lower_to": "int8", "most_bytes": "30"})
     assert not any("def lower_layers(model):" in code.value for code in simulated.code)
     assert "a runtime must provide" in text_of(simulated)
-    assert any(code.value.startswith("python -m precision plan ") for code in simulated.code)
+    commands = [code.value for code in simulated.code if code.value.startswith("python -m precision ")]
+    read = [parser().parse_args(shlex.split(command)[3:]) for command in commands]  # each is one that is taken
+    assert {arguments.command for arguments in read} == {"plan", "sensitivity"}
 
 
 def test_exact_runs_are_asked_for_by_a_toggle() -> None:

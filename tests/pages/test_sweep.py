@@ -71,6 +71,31 @@ def test_every_format_is_run_and_its_row_is_that_of_its_overview() -> None:
     assert "bfloat16" in overview.title[0].value
 
 
+def test_a_link_of_a_sweep_shows_its_results_to_another_session() -> None:
+    first = opened(PAGE, LINK)
+    assert "run" not in first.query_params
+    ended(first.button(key="run-sweep").click().run())
+    assert first.query_params["run"] == "yes"
+
+    second = opened(PAGE, LINK | {"run": "yes"}, settle=False)  # one draw is enough for what the engine has
+    assert second.title[0].value == first.title[0].value
+    assert second.session_state["sweep_jobs"] == first.session_state["sweep_jobs"]
+    assert "run-sweep" not in [button.key for button in second.button]
+
+    wider = ended(opened(PAGE, LINK | {"formats": ["bfloat16", "mxfp8_e4m3"], "run": "yes"}))
+    assert [row["format"] for row in sweep_of(wider)] == ["bfloat16", "mxfp8_e4m3"]
+    assert all(row["verdict"] not in ("not run yet", "not measured") for row in sweep_of(wider))
+
+
+def test_a_choice_of_which_nothing_was_asked_for_has_no_run_in_its_link() -> None:
+    app = ended(opened(PAGE, LINK | {"run": "yes"}))
+    app.multiselect(key="formats").set_value(["int8", "int4"]).run()
+    assert app.query_params["run"] == "yes"
+    app.multiselect(key="formats").set_value(["int4"]).run()
+    assert "run" not in app.query_params
+    assert "run-sweep" in [button.key for button in app.button]
+
+
 def test_what_is_not_possible_says_why() -> None:
     app = counted_or_skipped(
         opened(PAGE, {"model": "linear-5-10", "formats": ["int8", "float16"], "methods": "autocast"})
@@ -98,13 +123,20 @@ def test_cancelled_runs_are_not_begun_again(running_engine: Engine) -> None:
     app = opened(PAGE, link)
     app.button(key="run-sweep").click().run()
     assert any(button.key == "cancel" for button in app.button)
+    assert app.query_params["run"] == "yes"
     app.button(key="cancel").click().run()
     assert not app.exception
+    app.run()
+    assert "run" not in app.query_params
     for job in app.session_state["sweep_jobs"].values():
         running_engine.wait(job, timeout_s=PATIENCE_S)
     app.run()
     assert {engine().job(job).status for job in app.session_state["sweep_jobs"].values()} <= {"cancelled", "done"}
     assert "run-sweep" in [button.key for button in app.button]
+    (cancelled,) = [info.value for info in app.info if info.value.startswith("Cancelled: ")]
+    measured = int(cancelled.split()[1])
+    assert cancelled == f"Cancelled: {measured} of 3 were measured."
+    assert not measured or f"so far, {measured} of 3" in app.title[0].value
 
 
 def test_without_a_format_there_is_nothing_to_run() -> None:

@@ -13,7 +13,8 @@ from precision.models.loading import load
 from precision.regimes.inputs import in_regime
 from precision.regimes.measure import measure_regimes
 from precision.regimes.names import GIVEN, THE_INPUT, USUAL, canonical
-from precision.results.regimes import RegimesResult
+from precision.regimes.words import classes_text, worst_place_text
+from precision.results.regimes import RegimesResult, SampleClasses, SampleErrors
 from precision.spec import Analysis, RunSpec
 from tests.runs import Recorder, with_model
 
@@ -162,3 +163,17 @@ def test_progress_partial_results_and_cancel() -> None:
     assert RegimesResult.model_validate_json(result.model_dump_json()) == result
     with pytest.raises(JobCancelledError):
         measure_regimes(spec, Recorder(stop_at="Looking"))
+
+
+def test_the_worst_sample_is_counted_from_one_and_its_classes_are_said() -> None:
+    row = measured(model="digits", dtype="mxfp4").report.rows[0]
+    assert row.worst is not None
+    assert row.worst.classes is not None
+    assert worst_place_text(row) == f"sample {row.worst.index + 1} of 450"
+    labels = load(RunSpec(model="digits")).labels
+    assert labels is not None
+    assert row.worst.classes.truth == int(labels[row.worst.index])
+    changed = SampleErrors(
+        index=0, normalized_l2=None, nonfinite=1, classes=SampleClasses(truth=3, reference=3, candidate=None)
+    )
+    assert classes_text(changed) == "class 3 → not finite, truly 3"

@@ -68,7 +68,8 @@ class LoadingFacts:
 
 def provider_facts() -> ProviderFacts:
     """Look up `half()` in PyTorch and in Transformers, and cast a small BERT by each."""
-    from transformers import PreTrainedModel
+    with quiet_transformers():
+        from transformers import PreTrainedModel
 
     torchs = getattr(nn.Module, "half", None)
     theirs = vars(PreTrainedModel).get("half")
@@ -83,7 +84,8 @@ def provider_facts() -> ProviderFacts:
 
 
 def _small_bert() -> Any:
-    from transformers import BertConfig, BertModel
+    with quiet_transformers():
+        from transformers import BertConfig, BertModel
 
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
@@ -97,13 +99,14 @@ def _small_bert() -> Any:
 
 def tensorflow_facts() -> TensorFlowFacts:
     """Look for TensorFlow's model classes in Transformers."""
-    import transformers
+    with quiet_transformers():
+        import transformers
 
-    names = [
-        name
-        for name in sorted({*dir(transformers), *vars(transformers)})
-        if name.startswith("TF") and name.endswith("Model")
-    ]
+        names = [
+            name
+            for name in sorted({*dir(transformers), *vars(transformers)})
+            if name.startswith("TF") and name.endswith("Model")
+        ]
     return TensorFlowFacts(
         classes=tuple(names), with_half=tuple(name for name in names if hasattr(getattr(transformers, name), "half"))
     )
@@ -153,9 +156,9 @@ def _from_state_dict() -> str:
 
 
 def _from_pretrained() -> str:
-    from transformers import BertModel
-
     with quiet_transformers(), tempfile.TemporaryDirectory() as folder:
+        from transformers import BertModel
+
         _small_bert().half().save_pretrained(Path(folder))
         loaded: Any = BertModel.from_pretrained(Path(folder), local_files_only=True)
     return dtype_name(loaded.embeddings.word_embeddings.weight.dtype)

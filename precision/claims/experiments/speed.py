@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -52,13 +51,8 @@ def twin_times(loaded: LoadedModel, device: torch.device, on_round: Callable[[fl
     """Time the model after either call, and a second copy after `half()`, in blocks that take turns."""
     methods = (CastMethod.HALF, CastMethod.HALF, CastMethod.TO)
     models = [casting.cast(loaded.module, FLOAT16, method=method, device=device) for method in methods]
-    estimates = []
-    for model in models:
-        began = time.perf_counter()
-        model(loaded.args, loaded.kwargs)
-        estimates.append(time.perf_counter() - began)
     runs = [model.prepared(loaded.args, loaded.kwargs) for model in models]
-    half, again, to = time_side_by_side(runs, estimates_s=estimates, on_round=on_round)
+    half, again, to = time_side_by_side(runs, on_round=on_round)
     return TwinTimes(half=half, half_again=again, to=to)
 
 
@@ -71,9 +65,7 @@ def matrix_times(device: torch.device, on_round: Callable[[float], None]) -> Mat
     allowed = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = False
     try:
-        float32, float16 = time_side_by_side(
-            (lambda: full @ full, lambda: low @ low), estimates_s=(1e-2, 1e-2), on_round=on_round
-        )
+        float32, float16 = time_side_by_side((lambda: full @ full, lambda: low @ low), on_round=on_round)
     finally:
         torch.backends.cuda.matmul.allow_tf32 = allowed
     return MatrixTimes(float32=float32, float16=float16, capability=torch.cuda.get_device_capability(device))

@@ -1,0 +1,29 @@
+"""A sweep in a real browser: its link, and a reload."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.dashboard import PATIENCE_MS, Dashboard, Visitors
+
+
+def test_a_sweep_survives_a_reload_and_is_seen_by_whoever_has_its_link(
+    dashboard: Dashboard, visitors: Visitors
+) -> None:
+    link = {"model": "linear-5-10", "formats": "bfloat16"}
+    visit = visitors.visit(dashboard).open("/sweep", **link)
+    visit.press("Run 1 format")
+    finding = visit.result(re.compile("bfloat16 is"))
+    visit.said_in_link("run", "yes")
+
+    visit.page.reload()
+    assert visit.result(re.compile("bfloat16 is")) == finding
+    expect(visit.page.get_by_role("button", name=re.compile("^Run "))).to_have_count(0, timeout=PATIENCE_MS)
+
+    another = visitors.visit(dashboard)
+    another.page.goto(visit.page.url)
+    assert another.result(re.compile("bfloat16 is")) == finding
+    assert another.link()["run"] == "yes"
+    assert another.complaints == []
