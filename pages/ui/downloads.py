@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from pandas.api.types import is_integer_dtype
 
-from precision.results import RunResult
+from precision.results import AnalysisResult
 
 _SCIENTIFIC = "%.3e"
 """How numbers are written that span many powers of ten: all columns of a table alike, so that they compare."""
@@ -16,13 +16,21 @@ _SCIENTIFIC_PX = 95
 """Wide enough for each of them: in a narrower cell its first digits would be cut off."""
 _SIGNIFICANT = {"reference": "%.7g", "candidate": "%.7g", "absolute error": _SCIENTIFIC, "ULP error": _SCIENTIFIC}
 
+_MARKED = "background-color: rgba(240, 160, 0, 0.22)"
+"""Lets both pages' text through."""
 _VALUES = ("reference", "candidate")
 """Columns of element values: never missing, so that NaN is a value there, which a table would leave empty."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def table(
-    frame: pd.DataFrame, *, name: str, key: str, alt: str, column_config: Mapping[str, object] | None = None
+    frame: pd.DataFrame,
+    *,
+    name: str,
+    key: str,
+    alt: str,
+    column_config: Mapping[str, object] | None = None,
+    marked: str = "",
 ) -> None:
     """A sortable, searchable table with its CSV download below; what is missing is an empty cell, a NaN is named.
 
@@ -32,11 +40,12 @@ def table(
         key: of the widgets, one a page.
         alt: what the table shows, for those who cannot see it.
         column_config: Streamlit's, by column.
+        marked: cells that begin with this sign have a background of their own.
     """
     with_nan = [column for column in _VALUES if column in frame and frame[column].isna().any()]
     frame = frame.assign(**{column: frame[column].map(_value_text) for column in with_nan})
     st.dataframe(  # type: ignore[call-overload]
-        frame,
+        frame.style.map(lambda value: _MARKED if str(value).startswith(marked) else "") if marked else frame,
         hide_index=True,
         key=f"table-{key}",
         width="stretch",
@@ -74,7 +83,7 @@ def numbers(elements: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def result_json(result: RunResult) -> None:
+def result_json(result: AnalysisResult) -> None:
     """The whole result as JSON, the same that the command line prints with `--json`."""
     st.download_button(
         "Result as JSON",
@@ -88,7 +97,7 @@ def result_json(result: RunResult) -> None:
     )
 
 
-def file_stem(result: RunResult) -> str:
+def file_stem(result: AnalysisResult) -> str:
     """A file name that says what the file is of."""
     model = "".join(character if character.isalnum() else "-" for character in result.spec.model)[-40:].strip("-")
     return f"{model}-{result.spec.dtype}-{result.spec.method.value}"

@@ -11,7 +11,7 @@ from pages.ui import downloads, linked
 from pages.ui.job import run_again, say_failure
 from precision.glossary import metric_named, term_named
 from precision.names import escape_markdown, for_markdown
-from precision.results import OutputComparison, RunResult
+from precision.results import AnalysisResult, OutputComparison, RunResult
 from precision.spec import Analysis, RunSpec
 
 
@@ -37,11 +37,17 @@ def _subject(spec: RunSpec) -> str:
         return f"values of the {spec.reference} reference"
     if spec.analysis is Analysis.SENSITIVITY:
         return f"every layer alone in another format than {spec.reference}"
+    if spec.analysis is Analysis.CLAIMS:
+        return "**half()** and **to(torch.float16)** against float32"
+    if spec.analysis is Analysis.ROUTES:
+        return f"every route to **{spec.dtype}** against {spec.reference}"
+    if spec.analysis is Analysis.TRAINING:
+        return f"one training step in **{spec.dtype}** against float32"
     return f"**{spec.dtype}** against {spec.reference} · {escape_markdown(spec.method.label)}"
 
 
 def _whose(spec: RunSpec) -> str:
-    return "the reference's " if spec.analysis is Analysis.SENSITIVITY else ""
+    return "the reference's " if spec.analysis in (Analysis.SENSITIVITY, Analysis.CLAIMS) else ""
 
 
 def _kept_text(spec: RunSpec) -> str:
@@ -61,7 +67,7 @@ def input_text(result: RunResult) -> str:
     return escape_markdown(f"input {result.input.name}: {shapes}")
 
 
-def footer(result: RunResult, *, how_to_read: str) -> None:
+def footer(result: AnalysisResult, *, how_to_read: str) -> None:
     """How to read the page, how to get the same again, and where the numbers come from."""
     with st.expander("How to read this", icon=":material/help:"):
         st.markdown(how_to_read)

@@ -15,7 +15,7 @@ from precision.engine import Engine, EngineConfig, Job
 from precision.errors import InputError, PrecisionError
 from precision.models.catalogue import describe
 from precision.names import escape_markdown, for_markdown, plain
-from precision.results import Failure, RunResult
+from precision.results import AnalysisResult, Failure
 from precision.spec import Analysis, RunSpec
 from precision.units import seconds_text
 
@@ -26,6 +26,12 @@ CANCELLED = "cancelled"
 """Stage of a failure that somebody asked for."""
 NOT_POSSIBLE = "This choice cannot be run"
 NO_RESULT = "Nothing was measured"
+_TRYING = {
+    Analysis.ROUTES: "Trying every route of {name} to {dtype}",
+    Analysis.CLAIMS: "Trying on {name} what the articles claim",
+    Analysis.AUTOCAST: "Trying operators under autocast to {dtype}",
+    Analysis.TRAINING: "Trying one training step of {name} in {dtype}",
+}
 
 log = logging.getLogger("precision.pages")
 
@@ -38,10 +44,10 @@ def engine() -> Engine:
     return made
 
 
-R = TypeVar("R", bound=RunResult)
+R = TypeVar("R", bound=AnalysisResult)
 
 
-def current_result(kind: type[R], also: Mapping[str, object] | None = None) -> R:
+def current_result(kind: type[R], also: Mapping[str, object] | None = None, *, as_it_grows: bool = False) -> R:
     """The result of what the sidebar asks for; draws progress and stops the page while there is none.
 
     A run that ended early gives what it measured, with the reason in its `failure`.
@@ -49,9 +55,10 @@ def current_result(kind: type[R], also: Mapping[str, object] | None = None) -> R
     Args:
         kind: type of the result, which says what to measure.
         also: settings of the page's own, besides the sidebar's.
+        as_it_grows: give what is measured so far of a run that goes on, below its progress.
     """
     analysis = next(analysis for analysis, result in RESULTS.items() if result is kind)
-    result = _result(analysis, also)
+    result = _result(analysis, also, as_it_grows=as_it_grows)
     if not isinstance(result, kind):
         raise TypeError(f"{analysis} gave a {type(result).__name__}")
     return result
@@ -89,7 +96,7 @@ def require_choice() -> None:
         st.stop()
 
 
-def _result(analysis: Analysis, also: Mapping[str, object] | None) -> RunResult:
+def _result(analysis: Analysis, also: Mapping[str, object] | None, *, as_it_grows: bool) -> AnalysisResult:
     require_choice()
     try:
         spec = state.spec(analysis, also)
@@ -105,10 +112,13 @@ def _result(analysis: Analysis, also: Mapping[str, object] | None) -> RunResult:
     if job.status in ("queued", "running"):
         job = engine().wait(job.id, timeout_s=_QUICK_S)
     if job.status in ("queued", "running"):
+        if as_it_grows and isinstance(job.partial, AnalysisResult):
+            _progress(job.id, shown_s=job.partial.elapsed_s)
+            return job.partial
         st.title(_under_way(job.spec), anchor=False)
-        _progress(job.id)
+        _progress(job.id, shown_s=0.0 if as_it_grows else None)
         st.stop()
-    if isinstance(job.result, RunResult):
+    if isinstance(job.result, AnalysisResult):
         return job.result
     return _ended_early(job)
 
@@ -121,7 +131,15 @@ def _under_way(spec: RunSpec) -> str:
         return f"Comparing {name} in {spec.dtype} with {spec.reference} in every input regime"
     if spec.analysis is Analysis.SENSITIVITY:
         return f"Measuring how much every layer of {name} suffers from each format"
-    return f"Comparing {name} in {spec.dtype} with {spec.reference}"
+    return _TRYING.get(spec.analysis, "Comparing {name} in {dtype} with {reference}").format(
+        name=name, dtype=spec.dtype, reference=spec.reference
+    )
+
+
+def is_followed(analysis: Analysis) -> bool:
+    """Whether the session, or the link that opened it, is looking at a job of this analysis."""
+    job = _known(state.job_id(analysis) or "")
+    return job is not None and job.spec.analysis is analysis
 
 
 def run_again(spec: RunSpec) -> None:
@@ -156,9 +174,11 @@ def _known(job_id: str) -> Job | None:
 
 
 @st.fragment(run_every=_POLL_S)
-def _progress(job_id: str) -> None:
+def _progress(job_id: str, *, shown_s: float | None) -> None:
+    """Draws the page anew when the run ends, or has grown beyond the `shown_s` that it was shown after, if it was."""
     job = engine().job(job_id)
-    if job.status not in ("queued", "running"):
+    partial_s = job.partial.elapsed_s if isinstance(job.partial, AnalysisResult) else 0.0
+    if job.status not in ("queued", "running") or (shown_s is not None and partial_s != shown_s):
         st.rerun()
     with st.container(border=True):
         st.progress(job.fraction, text=_progress_text(job))
@@ -189,13 +209,13 @@ def _progress_text(job: Job) -> str:
     return f"{job.stage}{detail} · {seconds_text(job.elapsed_s)}{left}"
 
 
-def _ended_early(job: Job) -> RunResult:
+def _ended_early(job: Job) -> AnalysisResult:
     """What was measured before the end, with the reason; without anything measured, the reason alone."""
     if job.status == "cancelled":
         failure = Failure(stage=CANCELLED, where=None, message="The run was cancelled. Nothing is computing.")
     else:
         failure = Failure(stage=job.stage, where=None, message=job.error or "The run ended without a result.")
-    if not isinstance(job.partial, RunResult):
+    if not isinstance(job.partial, AnalysisResult):
         if job.error_kind == InputError.__name__:
             refuse(NOT_POSSIBLE, failure.message)
         st.title(NO_RESULT, anchor=False)

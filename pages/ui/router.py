@@ -26,6 +26,7 @@ _MENU = {
     "sweep": ("Sweep", "grid_on"),
     "mixed_precision": ("Mixed precision", "balance"),
     "regimes": ("Inputs", "tune"),
+    "casting": ("Casting", "swap_horiz"),
     "number_formats": ("Number formats", "pin"),
 }
 """Title and icon of each page, by the name of its script."""

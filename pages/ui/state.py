@@ -93,6 +93,18 @@ def model_changed() -> None:
     choice_changed()
 
 
+def choose_model(model_id: str) -> None:
+    """Pick a model of the catalogue, as the sidebar does."""
+    st.session_state["model"] = model_id
+    model_changed()
+
+
+def choose(name: str, value: str) -> None:
+    """Pick a format or a cast method, as the sidebar does."""
+    st.session_state[name] = value
+    choice_changed()
+
+
 def open_layer(label: str) -> None:
     """Have the page Propagation show this layer call; once a click, so that its picker can still be changed."""
     if st.session_state.get("clicked_layer") != label:
@@ -277,6 +289,7 @@ _VIEW = (
     *("lower_to", "exact", "rows", "order", "budget", "most_bytes", "most_time", "least_sqnr"),
     *("keep_norms", "native", "tied"),
     *("output", "chart", "find", "show", "part", "layer", "limit", "format", "values", "margin"),
+    *("section", "differences", "verdict", "article"),
     *("number", "number_format", "largest", "overflow", "axis"),
 )
 """Settings of a page's own view that its link carries."""

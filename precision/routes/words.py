@@ -10,9 +10,15 @@ from precision.results.routes import RouteFacts, RoutesReport, TensorGroup
 from precision.spec import CastMethod
 from precision.units import bytes_text, count_text, number_text
 
+_CASTS_WEIGHTS = (CastMethod.FROM_PRETRAINED, CastMethod.LOAD_STATE_DICT_ASSIGN, CastMethod.DEFAULT_DTYPE)
+"""Routes that leave a model in the format: of others it says little that they keep float32."""
+
 
 def finding(report: RoutesReport, dtype: str) -> str:
-    """The one sentence to take home."""
+    """The one sentence to take home: what was lost by some routes alone, else how many give another output."""
+    for lost in (_imaginary_parts, _islands):
+        if sentence := lost(report, dtype):
+            return sentence
     ran = [facts for facts in report.routes if facts.errors is not None and facts.format == dtype]
     unlike = [facts for facts in ran if facts.same_output_as_baseline is False]
     if report.baseline is None or len(ran) < 2:
@@ -21,6 +27,31 @@ def finding(report: RoutesReport, dtype: str) -> str:
         return f"All {len(ran)} routes to {dtype} that ran give the same output, bit for bit"
     others = count_text(len(ran) - 1, "other route")
     return f"{len(unlike)} of {others} to {dtype} give another output than {report.baseline.label}"
+
+
+def _imaginary_parts(report: RoutesReport, dtype: str) -> str:
+    to_format = [facts for facts in report.routes if facts.format == dtype and facts.imaginary_parts_lost is not None]
+    losing = [facts for facts in to_format if facts.imaginary_parts_lost]
+    keeping = [facts for facts in to_format if not facts.imaginary_parts_lost]
+    if not losing or not keeping:
+        return ""
+    first = losing[0]
+    tensors = count_text(first.imaginary_parts_lost or 0, "tensor")
+    return f"{first.method.label} drops the imaginary part of {tensors}, {keeping[0].method.label} keeps it"
+
+
+def _islands(report: RoutesReport, dtype: str) -> str:
+    to_format = [facts for facts in report.routes if facts.format == dtype and facts.islands is not None]
+    losing = [facts for facts in to_format if facts.islands and facts.islands.lost and not facts.islands.kept]
+    keeping = [
+        facts
+        for facts in to_format
+        if facts.islands and facts.islands.kept and not facts.islands.lost and facts.method in _CASTS_WEIGHTS
+    ]
+    if not losing or not keeping or losing[0].islands is None:
+        return ""
+    names = ", ".join(losing[0].islands.names)
+    return f"{losing[0].method.label} casts {names}, which {keeping[0].method.label} keeps in float32"
 
 
 def object_text(facts: RouteFacts) -> str:

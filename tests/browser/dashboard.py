@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 ROOT = Path(__file__).parents[2]
 PAGES = (
     *("/", "/layers", "/errors", "/propagation", "/ranges", "/sweep", "/mixed_precision"),
-    *("/regimes", "/number_formats"),
+    *("/regimes", "/casting", "/number_formats"),
 )
 PATIENCE_S = 120.0
 """For what takes a second or a few on an idle machine."""
@@ -33,7 +33,7 @@ _NOWHERE = "http://127.0.0.1:9"
 _ENDS_WITHIN_S = 15.0
 _ADDRESS_WITHIN_MS = 20_000.0
 _OPENS_WITHIN_MS, _TRIES = 10_000.0, 3
-_UNDER_WAY = re.compile("^(Comparing|Counting the values of|Measuring how much) ")
+_UNDER_WAY = re.compile("^(Comparing|Counting the values of|Measuring how much|Trying) ")
 """The heading of a page whose run goes on."""
 _OWN_PROBE = re.compile(f"({'|'.join(PAGES[1:])})/_stcore/(health|host-config)$")
 """Where Streamlit's page asks first when it was opened by a deep link; the 404 tells it where the server's root is."""

@@ -1,0 +1,36 @@
+"""Casting: what each way to cast does, what is claimed of it, what autocast lowers, what training loses."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pages.ui import casting_autocast, casting_claims, casting_routes, casting_training
+from pages.ui.guard import enter_through_router
+from pages.ui.job import require_choice
+from pages.ui.linked import radio
+
+Section = Literal["Routes", "Claims", "Autocast", "Training"]
+_DRAW = {
+    "Routes": casting_routes.section,
+    "Claims": casting_claims.section,
+    "Autocast": casting_autocast.section,
+    "Training": casting_training.section,
+}
+_SECTIONS: tuple[Section, ...] = ("Routes", "Claims", "Autocast", "Training")
+
+
+def main() -> None:
+    """Draw the page."""
+    enter_through_router()
+    require_choice()
+    section = radio(
+        "What to look at",
+        _SECTIONS,
+        key="section",
+        help="Routes: what each way to cast does to this model. Claims: what two articles say, tried. Autocast: which "
+        "operators it lowers. Training: one step in the format. Each is measured when it is opened.",
+    )
+    _DRAW[section]()
+
+
+main()

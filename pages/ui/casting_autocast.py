@@ -1,0 +1,88 @@
+"""Which operators autocast lowers, by measurement, on this device."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import downloads, frame, state
+from pages.ui.casting_format import require_16_bits
+from pages.ui.job import current_result, say_failure
+from precision.names import escape_markdown, plain
+from precision.results import AutocastResult
+from precision.results.autocast import AutocastOperator, AutocastRule
+from precision.spec import CastMethod
+from precision.units import count_text
+
+HOW_TO_READ = """\
+Every operator was run under `torch.autocast` on this device, and the dtypes of the kernels that ran were read.
+
+- **lower**: computes in the format although its inputs are float32. Matrix products gain most from it.
+- **float32**: computes in float32 although its inputs are in the format, since its sums or powers need the range.
+- **widest input**: where inputs differ, computes in the widest of their dtypes.
+- **as given**: autocast leaves it alone; inputs that differ may raise.
+- **not run**: it raised with float32 inputs; the reason is in its row.
+
+The table holds for this device and this version of torch, whatever the model.
+"""
+_RULES: tuple[AutocastRule, ...] = ("lower", "float32", "widest input", "as given", "not run")
+
+
+def section() -> None:
+    """The count of each rule, every operator, and the way to the model's own."""
+    require_16_bits("Autocast lowers to float16 or bfloat16", "Autocast knows no other formats. Choose one of these.")
+    result = current_result(AutocastResult)
+    dtype, device = result.spec.dtype, escape_markdown(result.device.id)
+    lowered, tried = len(result.of_rule("lower")), len(result.operators)
+    st.title(f"Autocast lowers {lowered} of {count_text(tried, 'operator')} to {dtype}", anchor=False)
+    st.caption(f"{device}, {escape_markdown(result.device.name)} · whatever the model · **measured**")
+    if result.failure:
+        say_failure(result.failure, result.spec, kept="\n\nWhat was measured before is shown.")
+    if result.warnings:
+        st.warning("  \n".join(map(escape_markdown, result.warnings)), icon=":material/warning:")
+    for rule in _RULES:
+        if operators := result.of_rule(rule):
+            names = ", ".join(f"`{operator.name}`" for operator in operators)
+            st.markdown(f"**{rule}** ({len(operators)}): {names}")
+    _table(result)
+    _of_the_model()
+    frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def _table(result: AutocastResult) -> None:
+    st.header("Every operator", anchor=False)
+    dtype = result.spec.dtype
+    table = pd.DataFrame([_row(operator, dtype) for operator in result.operators])
+    downloads.table(
+        table if table.empty or any(table["reason"]) else table.drop(columns="reason"),
+        name=f"{downloads.file_stem(result)}-operators",
+        key="operators",
+        alt="The rule of every operator under autocast, and the dtypes in which it computed",
+        column_config={"operator": st.column_config.TextColumn(pinned=True)},
+    )
+
+
+def _row(operator: AutocastOperator, dtype: str) -> dict[str, str]:
+    return {
+        "operator": plain(operator.name),
+        "family": operator.family,
+        "rule": operator.rule,
+        "computes in, for float32 inputs": ", ".join(operator.computed),
+        f"for {dtype} inputs": ", ".join(operator.computed_lower),
+        "for both": ", ".join(operator.computed_mixed),
+        "reason": plain(operator.reason, limit=None) if operator.reason else "",
+    }
+
+
+def _of_the_model() -> None:
+    st.header("In this model", anchor=False)
+    st.markdown("The page Layers shows which of this model's layers ran in which dtype, with autocast as cast method.")
+    opened = st.button(
+        "Open Layers with autocast",
+        icon=":material/account_tree:",
+        key="layers-autocast",
+        on_click=state.choose,
+        args=("method", CastMethod.AUTOCAST.value),
+    )
+    if opened:
+        st.switch_page("pages/layers.py")

@@ -1,0 +1,165 @@
+"""Every route to the format beside the others: what it did to tensors, training and output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import downloads, frame
+from pages.ui.job import current_result
+from precision.names import escape_markdown, plain
+from precision.results import RoutesResult
+from precision.results.routes import RouteFacts
+from precision.routes import words
+
+HOW_TO_READ = """\
+Each row is one way to bring the model into the format, on a copy of its own; each column one fact about what it did.
+
+- **≠** marks what differs from the first row that ran, the baseline.
+- **Tied tensors** share memory. A route that splits them stores them twice, and they no longer change together.
+- **Float32 islands** are modules that a model of transformers asks to keep in float32.
+- **The optimizer** is an AdamW that was made, and had made a step, before the cast.
+- **SQNR** is of the output against the reference: higher is better; ∞ is exact.
+- torchao's routes have formats of their own, with integers or float8 in linear layers; *upcast* computes in float32,
+  *simulated* rounds to the format and computes in float32.
+
+The sidebar's *cast method* plays no part here: all are tried.
+"""
+_DIFFERS, _SAME = "≠", "the same"
+
+
+class _Fact(NamedTuple):
+    """One column."""
+
+    name: str
+    text: Callable[[RouteFacts], str]
+    help: str
+
+
+_FACTS = (
+    _Fact(
+        "format", lambda facts: facts.format, "That of the values stored. torchao's routes have formats of their own."
+    ),
+    _Fact(
+        "arithmetic",
+        lambda facts: facts.label or "",
+        "Whether the model really computes in the format (native), in a wider one (upcast), or as if (simulated).",
+    ),
+    _Fact("returns", words.object_text, "Whether the call changes the very model that it is called on."),
+    _Fact("parameters", lambda facts: words.dtypes_text(facts, "parameter"), "Dtypes of the parameters afterwards."),
+    _Fact(
+        "buffers",
+        lambda facts: words.dtypes_text(facts, "floating buffer"),
+        "Dtypes of floating-point buffers afterwards, such as the statistics of a batch norm.",
+    ),
+    _Fact(
+        "integer buffers",
+        lambda facts: words.dtypes_text(facts, "integer or bool buffer"),
+        "Dtypes of integer and bool buffers, such as positions: only .type(dtype) touches them.",
+    ),
+    _Fact(
+        "complex",
+        lambda facts: words.dtypes_text(facts, "complex parameter or buffer"),
+        "Dtypes of complex tensors. One that becomes real has lost its imaginary part.",
+    ),
+    _Fact(
+        "attributes",
+        lambda facts: words.dtypes_text(facts, "plain attribute"),
+        "Dtypes of tensors that are neither parameter nor buffer, which no cast knows of.",
+    ),
+    _Fact("ties", words.ties_text, "Tensors that shared memory before the cast: whether they still do."),
+    _Fact("float32 islands", words.islands_text, "Parameters that transformers asks to keep in float32."),
+    _Fact("bytes", words.bytes_change_text, "Of all stored tensors, measured; tied ones once."),
+    _Fact(
+        "float32 input",
+        lambda facts: facts.float32_input or "",
+        "What a float32 input does, which nobody casts: it is accepted, it raises, or the model takes none.",
+    ),
+    _Fact("output", lambda facts: ", ".join(facts.output_dtypes), "Dtypes of the floating-point outputs."),
+    _Fact(
+        "output bits",
+        lambda facts: {True: _SAME, False: "others", None: "not compared"}[facts.same_output_as_baseline],
+        "Whether the output is the baseline's, bit for bit and dtype for dtype.",
+    ),
+    _Fact("SQNR (dB)", words.sqnr_text, "Error of the output against the reference; higher is better."),
+    _Fact("in training", words.training_text, "What became of gradients, and of an optimizer made before the cast."),
+    _Fact("model.dtype", words.said_text, "What a model of transformers says of itself, and whether it is so."),
+    _Fact("half() afterwards", words.half_text, "What .half() does on the model that is already cast."),
+)
+
+
+def section() -> None:
+    """The finding, the matrix, and what is not possible here."""
+    result = current_result(RoutesResult)
+    report = result.report
+    said = escape_markdown(words.finding(report, result.spec.dtype))
+    frame.header(f"{frame.model_name(result)}: {said}", result)
+    ran = [facts for facts in report.routes if facts.dtypes]
+    if ran:
+        _matrix(result, ran)
+    else:
+        st.info("No route to this format was measured.", icon=":material/block:")
+    _not_possible([facts for facts in report.routes if facts.failure is not None])
+    _warned(ran)
+    frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def _matrix(result: RoutesResult, ran: list[RouteFacts]) -> None:
+    baseline = next((facts for facts in ran if facts.method is result.report.baseline), ran[0])
+    only = st.toggle(
+        "Show only differences",
+        value=True,
+        key="differences",
+        bind="query-params",
+        help="Leaves out facts that are the same for every route.",
+    )
+    itself = baseline.model_copy(update={"same_output_as_baseline": True})
+    columns = {fact: [fact.text(itself if facts is baseline else facts) for facts in ran] for fact in _FACTS}
+    said = {fact: cells for fact, cells in columns.items() if any(cells)}
+    shown = {fact: cells for fact, cells in said.items() if not only or len(set(cells)) > 1}
+    first = ran.index(baseline)
+    table = pd.DataFrame(
+        {"route": [facts.method.label for facts in ran]}
+        | {fact.name: [_cell(cell, cells[first]) for cell in cells] for fact, cells in shown.items()}
+    )
+    downloads.table(
+        table,
+        name=f"{downloads.file_stem(result)}-routes",
+        key="routes",
+        alt="What every route to the format did; cells that differ from the baseline begin with ≠",
+        column_config={
+            "route": st.column_config.TextColumn(pinned=True),
+            **{fact.name: st.column_config.TextColumn(help=escape_markdown(fact.help)) for fact in shown},
+        },
+        marked=_DIFFERS,
+    )
+    same = [f"{fact.name}: {cells[0]}" for fact, cells in said.items() if fact not in shown]
+    st.caption(
+        escape_markdown(
+            f"{_DIFFERS} differs from {baseline.method.label}."
+            + (f" The same for all: {'; '.join(same)}." if same else "")
+        )
+    )
+
+
+def _cell(cell: str, baseline: str) -> str:
+    text = plain(cell, limit=None) if cell else ""
+    return text if cell == baseline else f"{_DIFFERS} {text or '–'}"
+
+
+def _not_possible(failed: list[RouteFacts]) -> None:
+    if not failed:
+        return
+    st.header("Not possible here", anchor=False)
+    for facts in failed:
+        if facts.failure is not None:
+            st.markdown(f"- **{escape_markdown(facts.method.label)}**: {escape_markdown(facts.failure.message)}")
+
+
+def _warned(ran: list[RouteFacts]) -> None:
+    said = {warning: facts.method.label for facts in reversed(ran) for warning in facts.warnings}
+    for warning, label in said.items():
+        st.caption(f":material/warning: **{escape_markdown(label)}** warns: {escape_markdown(warning)}")

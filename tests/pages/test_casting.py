@@ -1,0 +1,144 @@
+"""The page Casting: every route, the articles' claims, autocast, and one training step."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from precision.engine import Engine
+from precision.results import ClaimsResult, RoutesResult
+from precision.spec import Analysis
+from tests.pages.conftest import PATIENCE_S, opened, settled
+
+pytestmark = pytest.mark.usefixtures("running_engine")
+PAGE = "pages/casting.py"
+
+
+def text_of(app: AppTest) -> str:
+    shown = [*app.title, *app.markdown, *app.caption, *app.info, *app.warning]
+    return " ".join(str(each.value) for each in shown).replace("\\", "")
+
+
+def test_the_title_names_the_route_that_drops_imaginary_parts() -> None:
+    app = opened(PAGE, {"model": "rotary"})
+    assert not app.exception
+    said = ".to(dtype) drops the imaginary part of 1 tensor, .half() keeps it"
+    assert said in app.title[0].value.replace("\\", "")
+    table = app.dataframe[0].value
+    assert table["route"][0] == ".half()"
+    assert table["complex"].to_list()[:2] == ["complex64", "≠ float16"]
+    assert "torchao float8 dynamic" in text_of(app)
+
+
+def test_only_differences_are_shown_until_all_facts_are_asked_for() -> None:
+    app = opened(PAGE, {"model": "tinynet"})
+    some = set(app.dataframe[0].value.columns)
+    assert "ties" not in some
+    assert "ties: none" in text_of(app)
+    app.toggle(key="differences").set_value(False).run()
+    assert set(app.dataframe[0].value.columns) > some
+    assert "ties" in app.dataframe[0].value.columns
+    assert "ties" in opened(PAGE, {"model": "tinynet", "differences": "false"}).dataframe[0].value.columns
+
+
+def test_each_mark_is_a_difference_from_the_baseline(running_engine: Engine) -> None:
+    app = opened(PAGE, {"model": "t5-tiny"})
+    result = running_engine.job(app.session_state["jobs"]["routes"]).result
+    assert isinstance(result, RoutesResult)
+    table = app.dataframe[0].value
+    for facts in result.report.routes:
+        if facts.same_output_as_baseline is not None:
+            cell = table.set_index("route")["output bits"][facts.method.label]
+            assert cell.startswith("≠") is not facts.same_output_as_baseline
+    assert "from_pretrained(dtype=) keeps in float32" in text_of(app)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn"])
+def test_routes_to_other_formats_are_shown(dtype: str) -> None:
+    app = opened(PAGE, {"model": "tinynet", "dtype": dtype})
+    assert not app.exception
+    assert ".half()" not in app.dataframe[0].value["route"].to_list()
+
+
+def test_claims_are_counted_filtered_and_each_has_its_code(running_engine: Engine) -> None:
+    app = opened(PAGE, {"model": "linear-5-10", "section": "Claims"})
+    assert not app.exception
+    result = running_engine.job(app.session_state["jobs"]["claims"]).result
+    assert isinstance(result, ClaimsResult)
+    false = [claim for claim in result.claims if claim.verdict == "false"]
+    assert app.title[0].value.endswith(f"{len(false)} of {len(result.claims)} claims do not hold here")
+    snippets = {claim.snippet.strip() for claim in result.claims}
+    assert snippets <= {code.value.strip() for code in app.code}
+    app.selectbox(key="verdict").set_value("false").run()
+    assert not app.exception
+    questions = [each.value for each in app.markdown if "**" in each.value and "-badge[" in each.value]
+    assert len(questions) == len(false)
+
+
+def test_another_model_is_a_click_away() -> None:
+    app = opened(PAGE, {"model": "linear-5-10", "section": "Claims"})
+    app.button(key="try-tinynet").click().run()
+    assert app.sidebar.selectbox(key="model").value == "tinynet"
+    assert app.query_params["model"] == "tinynet"
+    app.button(key="cancel").click().run()
+
+
+def test_claims_appear_as_they_are_tried_and_stay_when_cancelled(running_engine: Engine) -> None:
+    app = opened(PAGE, {"model": "linear-5-10", "section": "Claims", "seed": "7"}, settle=False)
+    job = app.session_state["jobs"]["claims"]
+    deadline = time.monotonic() + PATIENCE_S
+    while running_engine.job(job).partial is None:
+        assert time.monotonic() < deadline
+        running_engine.wait(job, timeout_s=0.05)
+    app.run()
+    assert not app.exception
+    assert "tried so far, of 36," in app.title[0].value
+    app.button(key="cancel").click().run()
+    running_engine.wait(job, timeout_s=PATIENCE_S)
+    app.run()
+    assert not app.exception
+    assert "The result is partial" in text_of(app)
+    assert "tried so far" in app.title[0].value
+
+
+def test_autocast_tells_the_rule_of_every_operator() -> None:
+    app = opened(PAGE, {"model": "tinynet", "section": "Autocast", "dtype": "bfloat16"})
+    assert not app.exception
+    table = app.dataframe[0].value
+    rules = dict(zip(table["operator"], table["rule"], strict=True))
+    assert (rules["linear"], rules["relu"]) == ("lower", "as given")
+    lowered = sum(rule == "lower" for rule in rules.values())
+    assert app.title[0].value == f"Autocast lowers {lowered} of {len(rules)} operators to bfloat16"
+
+
+@pytest.mark.parametrize("section", ["Autocast", "Training"])
+def test_where_the_format_has_no_such_thing_another_is_offered(section: str) -> None:
+    app = opened(PAGE, {"model": "tinynet", "section": section, "dtype": "float8_e4m3fn"})
+    assert not app.exception
+    assert not app.session_state["jobs"]
+    app.button(key="choose-bfloat16").click().run()
+    assert not app.exception
+    assert app.sidebar.selectbox(key="dtype").value == "bfloat16"
+
+
+def test_training_runs_only_where_it_is_asked_for() -> None:
+    app = opened(PAGE, {"model": "linear-5-10", "section": "Training"})
+    assert not app.exception
+    assert Analysis.TRAINING not in app.session_state["jobs"]
+    settled(app.button(key="run-training").click().run())
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 3
+    methods = app.dataframe[0].value["method"].to_list()
+    assert methods == ["pure", "pure, scaled", "autocast", "autocast, scaled"]
+    assert "scaling by" in text_of(app)
+    again = opened(PAGE, {**app.query_params, "section": "Training"})
+    assert again.title[0].value == app.title[0].value
+    settled(app.selectbox(key="dtype").set_value("bfloat16").run())
+    assert "run-training" in [button.key for button in app.button]
+
+
+def test_an_unknown_section_is_told() -> None:
+    app = opened(PAGE, {"model": "tinynet", "section": "Nonsense"})
+    assert "the link asks for `Nonsense`" in text_of(app)
