@@ -81,7 +81,7 @@ _FACTS = (
     _Fact("output", lambda facts: ", ".join(facts.output_dtypes), "Dtypes of the floating-point outputs."),
     _Fact(
         "output bits",
-        lambda facts: {True: _SAME, False: "others", None: "not compared"}[facts.same_output_as_baseline],
+        lambda facts: {True: _SAME, False: "others", None: ""}[facts.same_output_as_baseline],
         "Whether the output is the baseline's, bit for bit and dtype for dtype.",
     ),
     _Fact("SQNR (dB)", words.sqnr_text, "Error of the output against the reference; higher is better."),
@@ -147,7 +147,7 @@ def _matrix(result: RoutesResult, ran: list[RouteFacts]) -> None:
 
 def _cell(cell: str, baseline: str) -> str:
     text = plain(cell, limit=None) if cell else ""
-    return text if cell == baseline else f"{_DIFFERS} {text or '–'}"
+    return text if cell in ("", baseline) else f"{_DIFFERS} {text}"
 
 
 def _not_possible(failed: list[RouteFacts]) -> None:

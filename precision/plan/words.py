@@ -33,9 +33,12 @@ def comparison_text(verification: Verification, report: SensitivityReport, plan:
     if measured is None:
         return ""
     sizes = {each.dtype: each.totals.stored_bytes for each in plan.uniform}
-    small = [check for check in report.uniform if sizes[check.dtype] <= verification.predicted_bytes]
+    own = {name for _, name in plan.pairs}
+    small = [
+        check for check in report.uniform if sizes[check.dtype] <= verification.predicted_bytes and own != {check.dtype}
+    ]
     if not small:
-        return "No cast to one format of those measured takes as few bytes."
+        return "No other cast to one format of those measured takes as few bytes."
     names = {
         check.dtype: "not finite"
         if check.measured_squared_error is None

@@ -86,7 +86,7 @@ def test_another_model_is_a_click_away() -> None:
 
 
 def test_claims_appear_as_they_are_tried_and_stay_when_cancelled(running_engine: Engine) -> None:
-    app = opened(PAGE, {"model": "linear-5-10", "section": "Claims", "seed": "7"}, settle=False)
+    app = opened(PAGE, {"model": "bert-tiny", "section": "Claims", "seed": "7"}, settle=False)
     job = app.session_state["jobs"]["claims"]
     deadline = time.monotonic() + PATIENCE_S
     while running_engine.job(job).partial is None:
