@@ -2,6 +2,7 @@
 
     python -m benchmarks.plan
 
+The last rows are what a slider waits for in the web process besides the plan; the front is kept between its moves.
 The columns: the median and the slowest of all budgets, and how many of the plans are proved to be the best.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from statistics import median
 
+from precision.charts import plot_plan_front, plot_plan_strip
 from precision.plan.front import front_of
 from precision.plan.solve import least_cost, least_error
 from precision.results.plan import Plan
@@ -44,6 +46,7 @@ def main() -> None:
         began = time.perf_counter()
         front_of(report)
         print(f"{'front':24} {1e3 * (time.perf_counter() - began):10.1f}")
+        print_charts(report)
 
 
 def print_times(name: str, plan: Callable[[float], Plan], limits: list[float]) -> None:
@@ -54,6 +57,24 @@ def print_times(name: str, plan: Callable[[float], Plan], limits: list[float]) -
         optimal += plan(limit).optimal
         times.append(1e3 * (time.perf_counter() - began))
     print(f"{name:24} {median(times):10.1f} {max(times):8.1f} {optimal:5}/{len(limits)}")
+
+
+def print_charts(report: SensitivityReport) -> None:
+    """A row for each chart of the chosen plan, and one for a whole move of the slider."""
+    front = front_of(report)
+    times: dict[str, list[float]] = {"chart of the front": [], "chart of the formats": [], "a slider's move": []}
+    for budget in budgets(report):
+        start = time.perf_counter()
+        plan = least_error(report, budget)
+        planned = time.perf_counter()
+        plot_plan_front(front, plan, report).to_json()
+        drawn = time.perf_counter()
+        plot_plan_strip(plan).to_json()
+        end = time.perf_counter()
+        for took, seconds in zip(times.values(), (drawn - planned, end - drawn, end - start), strict=True):
+            took.append(1e3 * seconds)
+    for name, took in times.items():
+        print(f"{name:24} {median(took):10.1f} {max(took):8.1f}")
 
 
 if __name__ == "__main__":

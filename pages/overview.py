@@ -57,7 +57,7 @@ def main() -> None:
     top = st.container()
     verdict = judge(result, decisions.pick_yardsticks() if result.comparison else None)
     with top:
-        frame.header(f"{frame.model_name(result)} in {result.spec.dtype}: {verdict.word}", result)
+        frame.header(f"{frame.model_name(result)} in {frame.candidate_text(result.spec)}: {verdict.word}", result)
         if result.comparison:
             verdict_box(verdict)
             decisions.truth_line(result.comparison)

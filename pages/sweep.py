@@ -49,7 +49,7 @@ def main() -> None:
     require_choice()
     devices = engine().devices()
     try:
-        base = state.spec(Analysis.COMPARE)
+        base = state.spec(Analysis.COMPARE, {"plan": ()})
     except PrecisionError as error:
         refuse(NOT_POSSIBLE, str(error))
     heading = st.container()

@@ -300,7 +300,7 @@ _UNREAD: Mapping[Analysis, Collection[str]] = {
     Analysis.CLAIMS: ("dtype", "method", "regime", "reference", "keep", "plan", *_OF_SENSITIVITIES),
     Analysis.MEMORY: _DEFAULTS.keys() - {"model", "device", "analysis"},
     Analysis.DEVICE_SPEED: _DEFAULTS.keys() - {"device", "analysis"},
-    Analysis.TRAINING: ("method", "reference", "keep", "plan", "formats"),
+    Analysis.TRAINING: ("method", "reference", "keep", "plan", *_OF_SENSITIVITIES),
     Analysis.AUTOCAST: _DEFAULTS.keys() - {"dtype", "device", "analysis"},
 }
 """The settings that an analysis does not read; of the others, those of sensitivities alone."""

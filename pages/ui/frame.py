@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import urllib.parse
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -43,7 +44,13 @@ def _subject(spec: RunSpec) -> str:
         return f"every route to **{spec.dtype}** against {spec.reference}"
     if spec.analysis is Analysis.TRAINING:
         return f"one training step in **{spec.dtype}** against float32"
-    return f"**{spec.dtype}** against {spec.reference} · {escape_markdown(spec.method.label)}"
+    how = "" if spec.plan else f" · {escape_markdown(spec.method.label)}"
+    return f"**{candidate_text(spec)}** against {spec.reference}{how}"
+
+
+def candidate_text(spec: RunSpec) -> str:
+    """The candidate's format, or those of its plan, safe in a heading."""
+    return escape_markdown(spec.candidate)
 
 
 def _whose(spec: RunSpec) -> str:
@@ -92,11 +99,17 @@ def footer(result: AnalysisResult, *, how_to_read: str) -> None:
             )
 
 
+def overview_address(spec: RunSpec, job: str | None) -> str:
+    """The address of a run's page Overview, which shows the very same job."""
+    query = {"model": spec.model, "dtype": spec.dtype} | spec.to_query() | ({"job": job} if job else {})
+    return f"./?{urllib.parse.urlencode(query)}"
+
+
 def command_line(spec: RunSpec) -> str:
     """The command that prints this comparison."""
     options = {"model": spec.model, "dtype": spec.dtype} | spec.to_query()
     if spec.analysis is Analysis.SENSITIVITY:  # measures in formats of its own
-        options = {name: value for name, value in options.items() if name not in ("dtype", "method")}
+        options = {name: value for name, value in options.items() if name not in ("dtype", "method", "plan")}
     words = [
         word for name, value in options.items() for word in ([f"--{name}", value] if name != "exact" else ["--exact"])
     ]

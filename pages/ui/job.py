@@ -124,15 +124,15 @@ def _result(analysis: Analysis, also: Mapping[str, object] | None, *, as_it_grow
 
 
 def _under_way(spec: RunSpec) -> str:
-    name = escape_markdown(describe(spec.model).short_title)
+    name, candidate = escape_markdown(describe(spec.model).short_title), escape_markdown(spec.candidate)
     if spec.analysis is Analysis.RANGES:
         return f"Counting the values of {name} in {spec.reference}"
     if spec.analysis is Analysis.REGIMES:
-        return f"Comparing {name} in {spec.dtype} with {spec.reference} in every input regime"
+        return f"Comparing {name} in {candidate} with {spec.reference} in every input regime"
     if spec.analysis is Analysis.SENSITIVITY:
         return f"Measuring how much every layer of {name} suffers from each format"
-    return _TRYING.get(spec.analysis, "Comparing {name} in {dtype} with {reference}").format(
-        name=name, dtype=spec.dtype, reference=spec.reference
+    return _TRYING.get(spec.analysis, "Comparing {name} in {candidate} with {reference}").format(
+        name=name, candidate=candidate, dtype=spec.dtype, reference=spec.reference
     )
 
 

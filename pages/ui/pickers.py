@@ -83,7 +83,7 @@ def _format_and_method() -> None:
         names,
         key="dtype",
         format_func=_format_label,
-        on_change=state.choice_changed,
+        on_change=state.drop_plan,
         help="The number format under test. Its result is compared with the reference below.",
     )
     methods = [method for method in CastMethod if formats_of(method, (state.choice("dtype"),))]
@@ -93,9 +93,17 @@ def _format_and_method() -> None:
         [method.value for method in methods],
         key="method",
         format_func=lambda value: CastMethod(value).label,
-        on_change=state.choice_changed,
+        on_change=state.drop_plan,
         help=_METHOD_HELP,
     )
+    if state.planned():
+        st.button(
+            "Remove the plan",
+            icon=":material/layers_clear:",
+            on_click=state.drop_plan,
+            help="The candidate is a plan, in which layers have formats of their own; *Format* is its coarsest. "
+            "Without it, as with another format or method, all layers have that one. Sweep leaves the plan out.",
+        )
 
 
 def _kept() -> None:

@@ -13,7 +13,7 @@ from precision.formats import any_format_named
 from precision.plan.constraints import Constraints
 from precision.plan.front import front_of
 from precision.plan.solve import least_cost, least_error, squared_error_of
-from precision.plan.totals import plan_of
+from precision.plan.totals import share_of, whole_of
 from precision.results import SensitivityReport
 from precision.results.plan import Front, Plan, Resource, Totals
 from precision.units import bytes_text, seconds_text
@@ -103,7 +103,7 @@ def choose(run: str, report: SensitivityReport, constraints: Constraints, refere
     began = time.perf_counter()
     front = _front(run, resource_of(kind), constraints, reference, _report=report)
     found_s = time.perf_counter() - began
-    value = _slider(kind, front, _whole(report, reference), reference)
+    value = _slider(kind, front, whole_of(report, reference), reference)
     began = time.perf_counter()
     plan = _plan(run, kind, value, constraints, reference, _report=report)
     return Chosen(kind, value, constraints, front, plan, found_s + time.perf_counter() - began)
@@ -169,10 +169,6 @@ def _ends_db(front: Front) -> tuple[float, float]:
     return float(low), float(max(math.ceil(max(known, default=0.0)), low + 1))
 
 
-def _whole(report: SensitivityReport, reference: str) -> Totals:
-    return plan_of(report, [reference] * len(report.layers), reference=reference, optimal=True).totals
-
-
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _front(
     run: str, resource: Resource, constraints: Constraints, reference: str, *, _report: SensitivityReport
@@ -189,8 +185,6 @@ def _plan(
     if kind == "error":
         limit = squared_error_of(_report, value)
         return least_cost(_report, limit, constraints=constraints, reference=reference)
-    whole = _whole(_report, reference)
-    most = whole.stored_bytes if kind == "bytes" else whole.time_s or 0.0
-    # A little more, so that a share that is exactly a plan's does not miss it by a rounding.
-    budget = most * value / _ALL * (1 + 1e-9)
-    return least_error(_report, budget, resource=resource_of(kind), constraints=constraints, reference=reference)
+    resource = resource_of(kind)
+    budget = share_of(whole_of(_report, reference), value / _ALL, resource)
+    return least_error(_report, budget, resource=resource, constraints=constraints, reference=reference)

@@ -30,9 +30,10 @@ def section(result: SensitivityResult, chosen: Chosen) -> None:
             st.code(code, language="python", height=280)
         _download("Plan as JSON", plan_json(plan), f"{stem}.json", "application/json", key="plan-json")
         _lists(plan, stem)
-        if command := _command(result.spec, chosen):
-            st.caption("The same plan on the command line, run and written to a file:")
-            st.code(command, language="bash", wrap_lines=True)
+        st.caption("The same on the command line, run and written to a file:")
+        st.code(_command(result.spec, chosen), language="bash", wrap_lines=True)
+        if chosen.kind == "time":
+            st.caption("Times are measured anew there, so that the plan may differ a little.")
 
 
 def _lists(plan: Plan, stem: str) -> None:
@@ -68,13 +69,20 @@ def _download(label: str, text: str, name: str, mime: str, *, key: str) -> None:
 
 
 def _command(spec: RunSpec, chosen: Chosen) -> str:
-    """The command that finds, runs and writes the plan; empty for what it does not take: time, tied layers apart."""
-    budgets = {"bytes": ("--bytes-share", f"{chosen.value / 100:g}"), "error": ("--min-sqnr", f"{chosen.value:g}")}
-    asked = chosen.constraints
-    if chosen.kind not in budgets or not asked.tied_together:
-        return ""
-    flags = [flag for flag, given in (("--keep-norms", asked.keep_norms), ("--native", asked.formats)) if given]
+    """The command that finds, runs and writes the plan."""
+    asked, share = chosen.constraints, f"{chosen.value / 100:g}"
+    budget = {
+        "bytes": ("--bytes-share", share),
+        "time": ("--time-share", share),
+        "error": ("--min-sqnr", f"{chosen.value:g}"),
+    }[chosen.kind]
+    given = {
+        "--keep-norms": asked.keep_norms,
+        "--native": asked.formats is not None,
+        "--split-ties": not asked.tied_together,
+    }
+    flags = [flag for flag, is_given in given.items() if is_given]
     settings = spec.model_copy(update={"exact": False, "keep": asked.keep})
     start = frame.command_line(settings).replace(f" {spec.analysis.value} ", " plan ", 1)
     file = "plan.json" if runtime_needs(chosen.plan) else "plan.py"
-    return f"{start} {shlex.join([*flags, *budgets[chosen.kind], '--verify', '--export', file])}"
+    return f"{start} {shlex.join([*flags, *budget, '--verify', '--export', file])}"

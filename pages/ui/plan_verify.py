@@ -6,7 +6,7 @@ import math
 
 import streamlit as st
 
-from pages.ui import plan_jobs
+from pages.ui import frame, plan_jobs
 from precision.engine import Job
 from precision.names import escape_markdown
 from precision.plan.verify import verification_of
@@ -25,6 +25,12 @@ def section(result: SensitivityResult, report: SensitivityReport, plan: Plan) ->
         plan_jobs.progress(job.id)
     elif isinstance(job.result, CompareResult):
         _measured(verification_of(plan, job.result), report, plan)
+        st.link_button(
+            "Open on Overview",
+            frame.overview_address(job.spec, job.id),
+            icon=":material/speed:",
+            help="In a new tab, whose pages all compare the plan with the reference.",
+        )
         _button("Run the plan again", result, plan, fresh=True)
     else:
         _ended_early(job)

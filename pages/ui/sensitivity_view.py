@@ -15,6 +15,7 @@ from precision.formats import any_format_named
 from precision.glossary import term_named
 from precision.names import escape_markdown, plain
 from precision.results import SensitivityReport, SensitivityResult
+from precision.sensitivity.words import kinds_text, method_text
 from precision.sensitivity_table import RowKind, RowOrder, SensitivityRow, rows_of
 from precision.units import count_text
 
@@ -22,30 +23,11 @@ _KINDS: tuple[RowKind, ...] = ("layer", "block")
 _ORDERS: tuple[RowOrder, ...] = ("worst first", "model order")
 
 
-def method_text(result: SensitivityResult, report: SensitivityReport) -> str:
-    """How the errors were found, and at what cost."""
-    cost = f"All took as long as {report.forward_equivalents:,.0f} passes of the reference."
-    if report.method == "exact sweep":
-        return f"Exact sweep, measured: every layer was lowered alone and the model run. {report.reason} {cost}"
-    vectors = count_text(report.probes, "random vector") if report.is_sampled else "a vector for each output"
-    runs = sum(each.exact_squared_error is not None for layer in report.layers for each in layer.contributions)
-    which = "every layer and format" if result.spec.exact else "of uncertain ones"
-    exact = f" {count_text(runs, 'exact run')}, {which}." if runs else ""
-    return f"Adjoint probes, estimated: {vectors} in {report.backward_passes:,} backward passes.{exact} {cost}"
-
-
-def kinds_text(report: SensitivityReport) -> str:
-    """In which formats torch computes, and which are simulated."""
-    native = [name for name in report.formats if any_format_named(name).computes]
-    simulated = [name for name in report.formats if name not in native]
-    parts = (("native", native), ("simulated", simulated))
-    return "; ".join(f"{word}: {', '.join(names)}" for word, names in parts if names)
-
-
 def section(result: SensitivityResult, report: SensitivityReport) -> None:
     """Every layer in every format."""
+    said = f"{method_text(report, exact=result.spec.exact)} Arithmetic: {kinds_text(report)}."
     st.caption(
-        f":material/science: {escape_markdown(f'{method_text(result, report)} Arithmetic: {kinds_text(report)}.')}",
+        f":material/science: {escape_markdown(said)}",
         help=escape_markdown(term_named("simulated").definition),
     )
     left, right = st.columns(2)

@@ -63,6 +63,7 @@ def _set_widgets(spec: RunSpec) -> None:
     state["text"] = spec.text or ""
     state["regime"] = spec.regime
     state["keep"] = list(spec.keep)
+    state["plan"] = spec.plan
 
 
 def link_error() -> str | None:
@@ -90,6 +91,17 @@ def model_changed() -> None:
     for name in _SIZES:
         st.session_state[name] = {"text": "", "input": "default"}.get(name)
     st.session_state["keep"] = []
+    drop_plan()
+
+
+def planned() -> bool:
+    """Whether the candidate is a plan, with formats of its own for its layers."""
+    return bool(st.session_state["plan"])
+
+
+def drop_plan() -> None:
+    """Another candidate was picked: one format for all layers."""
+    st.session_state["plan"] = ()
     choice_changed()
 
 
@@ -147,7 +159,7 @@ def kept_around(fqn: str) -> str | None:
 def keep_module(fqn: str) -> None:
     """Have the candidate keep one more module in the reference's precision."""
     st.session_state["keep"] = [*dict.fromkeys([*kept_modules(), fqn])]
-    choice_changed()
+    drop_plan()
 
 
 def choice(name: str) -> str:
@@ -208,6 +220,7 @@ def spec(analysis: Analysis, also: Mapping[str, object] | None = None) -> RunSpe
             "text": state["text"].strip() or None,
             "regime": state["regime"],
             "keep": state["keep"],
+            "plan": state["plan"],
             "analysis": analysis,
             **(also or {}),
         }

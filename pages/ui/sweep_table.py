@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import urllib.parse
-
 import pandas as pd
 import streamlit as st
 
-from pages.ui import downloads, state
+from pages.ui import downloads, frame, state
 from precision.glossary import metric_named
 from precision.names import escape_markdown, plain
 from precision.results import DeviceInfo, MemoryResult, SkippedRun, SweepResult, SweepRow
@@ -50,8 +48,8 @@ def table(
             ),
             "mean absolute error": downloads.scientific(),
             "max absolute error": downloads.scientific(),
-            "bytes, theory": st.column_config.NumberColumn(format="localized"),
-            "bytes, measured": st.column_config.NumberColumn(format="localized"),
+            "bytes, theory": st.column_config.NumberColumn(width="small", format="localized"),
+            "bytes, measured": st.column_config.NumberColumn(width="small", format="localized"),
             "working memory, measured": st.column_config.NumberColumn(format="localized"),
             "time (ms)": st.column_config.NumberColumn(width="small", format="%.3g"),
             "throughput (samples/s)": st.column_config.NumberColumn(format="%.4g"),
@@ -125,7 +123,4 @@ def _skipped_line(skipped: SkippedRun) -> dict[str, object]:
 
 
 def _overview(spec: RunSpec) -> str:
-    """The address of the run's page Overview, which shows the very same job."""
-    job = state.sweep_jobs().get(spec.digest())
-    query = {"model": spec.model, "dtype": spec.dtype} | spec.to_query() | ({"job": job} if job else {})
-    return f"./?{urllib.parse.urlencode(query)}"
+    return frame.overview_address(spec, state.sweep_jobs().get(spec.digest()))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.frame import empty_figure, frame, marker
@@ -78,15 +79,16 @@ def _plan_strip_figure(info: PlanStripInfo) -> go.Figure:
     if info.empty:
         return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
     figure = go.Figure()
+    hovers = [_hover(bar) for bar in info.bars]
     for name in info.formats:
-        held = [(at, bar, dict(bar.formats)[name]) for at, bar in enumerate(info.bars) if name in dict(bar.formats)]
+        held = [(at, count) for at, bar in enumerate(info.bars) for own, count in bar.formats if own == name]
         figure.add_bar(
-            x=[at for at, _, _ in held],
-            y=[count / bar.layers for _, bar, count in held],
+            x=np.array([at for at, _ in held]),
+            y=np.array([count / info.bars[at].layers for at, count in held]),
             width=1,
             name=for_plotly(name),
             marker=marker(name) | {"line": {"width": 0}},
-            customdata=[_hover(bar) for _, bar, _ in held],
+            customdata=[hovers[at] for at, _ in held],
             hovertemplate="%{customdata}<extra></extra>",
         )
     figure.update_layout(

@@ -28,6 +28,7 @@ _SETTINGS = {
     "length": "tokens or steps of one sample",
     "reference": "the format to compare against: float32 or float64",
     "keep": "modules to keep in the reference's precision, with commas between",
+    "plan": 'layers by format, all else in the reference\'s precision, such as {"float16": ["encoder.0"]}',
 }
 """Options of the same names as the fields of `RunSpec`, which checks their values."""
 
@@ -72,17 +73,17 @@ def parser() -> argparse.ArgumentParser:
     for name in ("audit", "compare", "layers", "ranges", "regimes"):
         _add_settings(by_name[name])
     for name in ("sensitivity", "plan"):  # of --formats, each as it is cast by `to` or with dynamic scales
-        _add_settings(by_name[name], but=("dtype", "method"))
-    _add_settings(by_name["training"], but=("method", "reference", "keep"))
-    _add_settings(by_name["routes"], but=("method", "keep"))
-    _add_settings(by_name["claims"], but=("dtype", "method", "regime", "reference", "keep"))
+        _add_settings(by_name[name], but=("dtype", "method", "plan"))
+    _add_settings(by_name["training"], but=("method", "reference", "keep", "plan"))
+    _add_settings(by_name["routes"], but=("method", "keep", "plan"))
+    _add_settings(by_name["claims"], but=("dtype", "method", "regime", "reference", "keep", "plan"))
     by_name["claims"].add_argument(
         "--only", action="append", default=[], metavar="ID", help="this claim alone; may be repeated"
     )
     by_name["claims"].add_argument("--code", action="store_true", help="show the code that reproduces the evidence")
     _add_settings(by_name["memory"], only=("model",))
     _add_settings(by_name["autocast"], only=("dtype", "device"))
-    _add_settings(by_name["sweep"], but=("dtype", "method", "device"))
+    _add_settings(by_name["sweep"], but=("dtype", "method", "device", "plan"))
     _add_lists(by_name["sweep"])
     by_name["devices"].add_argument(
         "--measure", action="store_true", help="time matmul, conv2d, layer norm and softmax in every dtype, and keep it"
@@ -172,11 +173,18 @@ def _add_budget(command: argparse.ArgumentParser) -> None:
     for option, parse, metavar, text in (
         ("--max-bytes", _bytes, "BYTES", "the least error in so many bytes of weights and buffers, such as 20KiB"),
         ("--bytes-share", _share, "SHARE", "the least error in this share of the reference's bytes, such as 0.4"),
+        (
+            "--time-share",
+            _share,
+            "SHARE",
+            "the least error in this share of the reference's layers' time, such as 0.8",
+        ),
         ("--min-sqnr", float, "DB", "the fewest bytes at this signal-to-quantization-noise ratio of the output"),
     ):
         budget.add_argument(option, type=parse, metavar=metavar, help=text)
     command.add_argument("--keep-norms", action="store_true", help="keep normalization layers in the reference")
     command.add_argument("--native", action="store_true", help="only formats in which the device computes")
+    command.add_argument("--split-ties", action="store_true", help="let layers that share a weight differ in format")
     command.add_argument("--verify", action="store_true", help="run the plan and show predicted against measured")
     command.add_argument(
         "--export", metavar="FILE", help="write the plan: FILE.py as PyTorch code, any other name as JSON"

@@ -17,9 +17,10 @@ from precision.plan.constraints import Constraints
 from precision.plan.export import plan_code, runtime_needs
 from precision.plan.export import plan_json as exported_json
 from precision.plan.solve import least_cost, least_error, squared_error_of
+from precision.plan.totals import share_of, whole_of
 from precision.plan.words import LAYER_TIMES
-from precision.results import SensitivityReport, SensitivityResult
-from precision.results.plan import Plan, Totals, Verification
+from precision.results import SensitivityResult
+from precision.results.plan import Plan, Resource, Totals, Verification
 from precision.units import bytes_text, number_text, seconds_text
 
 
@@ -34,17 +35,22 @@ def chosen(arguments: argparse.Namespace, result: SensitivityResult) -> Plan:
         raise InputError("No layer was measured.")
     native = tuple(name for name in report.formats if any_format_named(name).computes)
     constraints = Constraints(
-        keep=spec.keep, keep_norms=arguments.keep_norms, formats=native if arguments.native else None
+        keep=spec.keep,
+        keep_norms=arguments.keep_norms,
+        formats=native if arguments.native else None,
+        tied_together=not arguments.split_ties,
     )
     if arguments.min_sqnr is not None:
         limit = squared_error_of(report, arguments.min_sqnr)
         return least_cost(report, limit, constraints=constraints, reference=spec.reference)
-    budget = (
-        arguments.max_bytes
-        if arguments.max_bytes is not None
-        else arguments.bytes_share * _whole(report, spec.reference)
-    )
-    return least_error(report, budget, constraints=constraints, reference=spec.reference)
+    whole = whole_of(report, spec.reference)
+    resource: Resource = "bytes" if arguments.time_share is None else "time"
+    if arguments.max_bytes is not None:
+        budget = arguments.max_bytes
+    else:
+        share = arguments.bytes_share if resource == "bytes" else arguments.time_share
+        budget = share_of(whole, share, resource)
+    return least_error(report, budget, resource=resource, constraints=constraints, reference=spec.reference)
 
 
 def export(plan: Plan, path: Path) -> None:
@@ -94,11 +100,6 @@ def plan_text(result: SensitivityResult, plan: Plan, verification: Verification 
         "\n".join(runtime_needs(plan)),
         columns(_verified(verification)) if verification else "",
     )
-
-
-def _whole(report: SensitivityReport, reference: str) -> int:
-    """Bytes of the reference."""
-    return least_error(report, math.inf, reference=reference).uniform[0].totals.stored_bytes
 
 
 def _totals(name: str, totals: Totals) -> list[str]:

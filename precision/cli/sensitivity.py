@@ -8,7 +8,8 @@ from precision.cli.heading import heading, paragraphs, warnings_text
 from precision.cli.tables import columns
 from precision.names import plain
 from precision.results import Contribution, LayerSensitivity, SensitivityReport, SensitivityResult
-from precision.units import bytes_text, count_text, number_text
+from precision.sensitivity.words import kinds_text, method_text
+from precision.units import bytes_text, number_text
 
 _NO_ERROR = "exact"
 _KINDS = ("", " RUN", " ALL BUT")
@@ -24,25 +25,13 @@ def sensitivity_text(result: SensitivityResult) -> str:
     return paragraphs(
         heading(result),
         warnings_text(*result.warnings),
-        _method(report, is_exact),
+        f"{method_text(report, exact=result.spec.exact)} Arithmetic: {kinds_text(report)}.",
         f"SQNR of the output in dB where this layer alone is in the format{_ALL_KINDS if is_exact else ''}:",
         columns(
             [_header(report, is_exact), *(_row(report, layer, is_exact) for layer in sorted(report.layers, key=_worst))]
         ),
         columns([["EVERY LAYER IN", "PREDICTED RMSE", "MEASURED RMSE", "PREDICTED / MEASURED"], *_checks(report)]),
     )
-
-
-def _method(report: SensitivityReport, is_exact: bool) -> str:
-    cost = f"In all, {report.forward_equivalents:.1f} passes of the reference."
-    if report.method == "exact sweep":
-        return f"Exact sweep: each layer was lowered by itself and the model run. {report.reason} {cost}"
-    vectors = (
-        f"{report.probes:,} random vectors" if report.is_sampled else "one for each output, so that none is random"
-    )
-    runs = sum(each.exact_squared_error is not None for layer in report.layers for each in layer.contributions)
-    uncertain = f" {count_text(runs, 'uncertain number')} checked by a run (see JSON)." if runs and not is_exact else ""
-    return f"Adjoint probes: {report.backward_passes} backward passes, {vectors}.{uncertain} {cost}"
 
 
 def _header(report: SensitivityReport, is_exact: bool) -> list[str]:

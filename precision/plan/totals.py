@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from precision.errors import InputError
 from precision.plan.constraints import Group, shared_bytes
-from precision.results.plan import Plan, PlannedLayer, Totals, Uniform, sqnr_db
+from precision.results.plan import Plan, PlannedLayer, Resource, Totals, Uniform, sqnr_db
 from precision.results.sensitivity import LayerSensitivity, SensitivityReport
 from precision.sensitivity.together import squared_error_together
+
+_ROUNDING = 1e-9
+"""So that a share that is exactly a plan's does not miss it."""
 
 
 def formats_of_layers(groups: Sequence[Group], options: Sequence[int]) -> tuple[str, ...]:
@@ -71,6 +75,23 @@ def totals_of(report: SensitivityReport, formats: Sequence[str], reference: str)
         stored_bytes=report.fixed_bytes + _bytes(report, formats, [stored for _, stored, _ in rows]),
         time_s=math.fsum(times) if len(times) == len(rows) else None,
     )
+
+
+def whole_of(report: SensitivityReport, reference: str) -> Totals:
+    """Of the reference: every layer in its format."""
+    return totals_of(report, (reference,) * len(report.layers), reference)
+
+
+def share_of(whole: Totals, share: float, resource: Resource) -> float:
+    """A budget: this share of the reference's bytes or seconds, and as little more as a rounding of them takes.
+
+    Raises:
+        InputError: the times were not measured.
+    """
+    cost = whole.cost(resource)
+    if cost is None:
+        raise InputError("The layers' times were not measured: plan by bytes.")
+    return cost * share * (1 + _ROUNDING)
 
 
 def _measured(report: SensitivityReport, formats: Sequence[str]) -> float | None:

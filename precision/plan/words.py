@@ -24,6 +24,8 @@ def formats_text(plan: Plan) -> str:
 def comparison_text(verification: Verification, report: SensitivityReport, plan: Plan) -> str:
     """The measured error beside those of casts to one format that take no more bytes.
 
+    A plan that is such a cast itself is not held against itself.
+
     Args:
         verification: of the plan.
         report: the sensitivity, whose whole casts were run too.
@@ -35,7 +37,7 @@ def comparison_text(verification: Verification, report: SensitivityReport, plan:
     sizes = {each.dtype: each.totals.stored_bytes for each in plan.uniform}
     own = {name for _, name in plan.pairs}
     small = [
-        check for check in report.uniform if sizes[check.dtype] <= verification.predicted_bytes and own != {check.dtype}
+        check for check in report.uniform if sizes[check.dtype] <= verification.predicted_bytes and {check.dtype} != own
     ]
     if not small:
         return "No other cast to one format of those measured takes as few bytes."
@@ -52,5 +54,5 @@ def comparison_text(verification: Verification, report: SensitivityReport, plan:
     ]
     listed = ", ".join(f"{name} {said}" for name, said in names.items())
     if better:
-        return f"Of the casts to one format of no more bytes, {', '.join(better)} measured less error: {listed}."
-    return f"More exact than, or as exact as, every cast to one format of no more bytes, all measured: {listed}."
+        return f"Of the other casts to one format of no more bytes, {', '.join(better)} measured less error: {listed}."
+    return f"More exact than, or as exact as, every other cast to one format of no more bytes, all measured: {listed}."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
+from dataclasses import replace
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -13,6 +15,7 @@ from precision.cli.arguments import parser
 from precision.engine import Engine
 from precision.results import SensitivityResult
 from precision.spec import RunSpec
+from tests.charts.test_plan_charts import REPORTS
 from tests.pages.conftest import PATIENCE_S, opened, settled
 
 pytestmark = pytest.mark.usefixtures("running_engine")
@@ -93,7 +96,7 @@ def test_a_plan_is_run_and_its_errors_stand_side_by_side(running_engine: Engine)
     verified(app.button(key="verify").click().run())
     assert not app.exception
     assert "**Verified.** Measured" in text_of(app)
-    assert "every cast to one format of no more bytes, all measured" in text_of(app)
+    assert "every other cast to one format of no more bytes, all measured" in text_of(app)
     (job,) = app.session_state["plan_jobs"].values()
     assert running_engine.job(job).spec.plan
     app.slider(key="most_bytes").set_value(100.0).run()
@@ -158,3 +161,49 @@ def test_a_cancelled_run_of_a_plan_says_so_and_can_be_run_again(running_engine: 
     assert "The run of this plan was cancelled" in text_of(app)
     verified(app.button(key="verify").click().run())
     assert "**Verified.** Measured" in text_of(app)
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_odd_sensitivity_is_shown(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = engine().job(opened(PAGE, LINK).session_state["jobs"]["sensitivity"]).result
+    assert isinstance(real, SensitivityResult)
+    odd = real.model_copy(update={"report": REPORTS[name], "elapsed_s": float(list(REPORTS).index(name))})
+    monkeypatch.setattr("pages.ui.job.current_result", lambda *_: odd)
+    for limit in ("bytes", "error"):
+        app = opened(PAGE, {**LINK, "budget": limit}, settle=False)
+        assert not app.exception
+        assert not app.error
+        assert app.title[0].value != "Something went wrong"
+        is_empty = not (REPORTS[name].layers and REPORTS[name].formats)
+        assert len(app.get("plotly_chart")) == (0 if is_empty else 4)
+
+
+def test_a_link_to_a_verified_plan_makes_it_the_candidate_of_every_page_until_it_is_removed() -> None:
+    app = opened(PAGE, {**LINK, "native": "true", "most_bytes": "50"})
+    verified(app.button(key="verify").click().run())
+    (address,) = [each.proto.url for each in app.get("link_button")]
+    link = dict(parse_qsl(urlsplit(address).query))
+    overview = opened("pages/overview.py", link)
+    assert not overview.exception
+    assert " in plan of 1 × float16: " in overview.title[0].value
+    assert overview.query_params["plan"] == link["plan"]
+    assert "--plan" in " ".join(code.value for code in overview.code)
+    for page in ("pages/propagation.py", "pages/sweep.py", PAGE):
+        shown = opened(page, link)
+        assert not shown.exception
+        assert not shown.error
+        assert shown.title[0].value != "Something went wrong"
+    (remove,) = [button for button in overview.sidebar.button if button.label == "Remove the plan"]
+    settled(remove.click().run())
+    assert "plan" not in overview.query_params
+    assert "plan of" not in overview.title[0].value
+
+
+def test_a_failed_run_of_a_plan_says_why_and_can_be_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = engine().job(opened(PAGE, LINK).session_state["jobs"]["sensitivity"])
+    failed = replace(real, status="failed", result=None, error="The worker died.")
+    monkeypatch.setattr("pages.ui.plan_jobs.job_of", lambda *_: failed)
+    app = opened(PAGE, LINK)
+    assert not app.exception
+    assert [error.value for error in app.error] == ["The worker died."]
+    assert app.button(key="verify").label == "Run the plan again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from precision.plan.solve import least_error
+from precision.plan.totals import plan_of
 from precision.plan.words import comparison_text, formats_text
 from precision.results import UniformCheck
 from precision.results.plan import Verification
@@ -39,10 +40,10 @@ def test_formats_are_counted_the_most_frequent_first() -> None:
         (
             5e-5,
             0.5,
-            "as exact as, every cast to one format of no more bytes, all measured: bfloat16 40 dB, float16 not",
+            "as exact as, every other cast to one format of no more bytes, all measured: bfloat16 40 dB, float16 not",
         ),
         (1e-3, 0.5, "bfloat16 measured less error: bfloat16 40 dB, float16 not finite, float8_e4m3fn 20 dB."),
-        (1e-3, 0.3, "every cast to one format of no more bytes, all measured: float8_e4m3fn 20 dB."),
+        (1e-3, 0.3, "every other cast to one format of no more bytes, all measured: float8_e4m3fn 20 dB."),
         (1e-3, 0.1, "No other cast to one format of those measured takes as few bytes."),
     ],
 )
@@ -54,3 +55,12 @@ def test_a_plan_is_held_against_measured_casts_of_no_more_bytes(error: float, sh
 
 def test_a_plan_that_is_not_finite_is_held_against_nothing() -> None:
     assert comparison_text(verified(None, 10**9), REPORT, least_error(REPORT, 10**12)) == ""
+
+
+def test_a_cast_to_one_format_is_not_held_against_itself() -> None:
+    names = ["bfloat16"] * len(REPORT.layers)
+    plan = plan_of(REPORT, names, reference="float32", optimal=True)
+    size = plan.totals.stored_bytes
+    said = comparison_text(verified(1e-4, size), REPORT, plan)
+    assert "bfloat16" not in said
+    assert "float16 not finite, float8_e4m3fn 20 dB" in said
