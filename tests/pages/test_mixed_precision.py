@@ -205,5 +205,5 @@ def test_a_failed_run_of_a_plan_says_why_and_can_be_run_again(monkeypatch: pytes
     monkeypatch.setattr("pages.ui.plan_jobs.job_of", lambda *_: failed)
     app = opened(PAGE, LINK)
     assert not app.exception
-    assert [error.value for error in app.error] == ["The worker died."]
+    assert [error.value for error in app.error] == ["The worker died\\."]
     assert app.button(key="verify").label == "Run the plan again"
