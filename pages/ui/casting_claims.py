@@ -122,13 +122,6 @@ def _one(claim: MeasuredClaim) -> None:
 
 
 def _take_home(result: ClaimsResult) -> None:
-    st.download_button(
-        "Claims as Markdown",
-        claims_markdown(result),
-        file_name=f"{downloads.file_stem(result)}-claims.md",
-        mime="text/markdown",
-        icon=":material/download:",
-        key="markdown-claims",
-        on_click="ignore",
-        type="tertiary",
-    )
+    name = f"{downloads.file_stem(result)}-claims.md"
+    text = claims_markdown(result)
+    downloads.text_file("Claims as Markdown", text, name=name, mime="text/markdown", key="markdown-claims")

@@ -53,13 +53,26 @@ def table(
         alt=alt,
         column_config={column: config for column, config in (column_config or {}).items() if column not in with_nan},
     )
+    text_file("Table as CSV", safe_csv(frame), name=f"{name}.csv", mime="text/csv", key=f"csv-{key}")
+
+
+def text_file(label: str, text: str, *, name: str, mime: str, key: str) -> None:
+    """A text to take home.
+
+    Args:
+        label: of the button.
+        text: what the file holds.
+        name: of the file, with its ending.
+        mime: type of the file.
+        key: of the button, one a page.
+    """
     st.download_button(
-        "Table as CSV",
-        safe_csv(frame),
-        file_name=f"{name}.csv",
-        mime="text/csv",
+        label,
+        text,
+        file_name=name,
+        mime=mime,
         icon=":material/download:",
-        key=f"csv-{key}",
+        key=key,
         on_click="ignore",
         type="tertiary",
     )

@@ -138,7 +138,7 @@ def _under_way(spec: RunSpec) -> str:
 
 def is_followed(analysis: Analysis) -> bool:
     """Whether the session, or the link that opened it, is looking at a job of this analysis."""
-    job = _known(state.job_id(analysis) or "")
+    job = known_job(state.job_id(analysis))
     return job is not None and job.spec.analysis is analysis
 
 
@@ -155,7 +155,7 @@ def _job_for(spec: RunSpec) -> Job:
     known = state.job_id(spec.analysis)
     if not state.follows_jobs():
         engine().release(state.session_id())
-    job = _known(known) if known else None
+    job = known_job(known)
     if known and job is None:
         st.toast("The run that this link names is not here any more; it runs afresh.", icon=":material/refresh:")
     if job and job.spec == spec and (job.stopping or job.status in ("failed", "cancelled")):
@@ -165,10 +165,10 @@ def _job_for(spec: RunSpec) -> Job:
     return job
 
 
-def _known(job_id: str) -> Job | None:
-    """The job, or None where it is of another server, or of this one before it was restarted."""
+def known_job(job_id: str | None) -> Job | None:
+    """The job, or None where there is none, or it is of another server, or of this one before it was restarted."""
     try:
-        return engine().job(job_id)
+        return engine().job(job_id) if job_id else None
     except PrecisionError:
         return None
 

@@ -26,9 +26,11 @@ def section(result: SensitivityResult, chosen: Chosen) -> None:
             st.info(escape_markdown(said), icon=":material/memory:")
         else:
             code = plan_code(plan)
-            _download("PyTorch code", code, f"{stem}.py", "text/x-python", key="code")
+            downloads.text_file("PyTorch code", code, name=f"{stem}.py", mime="text/x-python", key="take-code")
             st.code(code, language="python", height=280)
-        _download("Plan as JSON", plan_json(plan), f"{stem}.json", "application/json", key="plan-json")
+        downloads.text_file(
+            "Plan as JSON", plan_json(plan), name=f"{stem}.json", mime="application/json", key="take-plan-json"
+        )
         _lists(plan, stem)
         st.caption("The same on the command line, run and written to a file:")
         st.code(_command(result.spec, chosen), language="bash", wrap_lines=True)
@@ -48,7 +50,9 @@ def _lists(plan: Plan, stem: str) -> None:
             )
         )
         text = json.dumps(list(keep.modules), indent=2)
-        _download("Modules to keep in float32", text, f"{stem}-keep.json", "application/json", key="keep-json")
+        downloads.text_file(
+            "Modules to keep in float32", text, name=f"{stem}-keep.json", mime="application/json", key="take-keep-json"
+        )
     configs = torchao_configs(plan)
     if configs:
         st.caption(
@@ -56,16 +60,15 @@ def _lists(plan: Plan, stem: str) -> None:
             "other groups of values: errors are like the plan's, not equal.".replace("_", "\\_")
         )
         text = json.dumps(configs, indent=2)
-        _download("Modules and torchao configs", text, f"{stem}-torchao.json", "application/json", key="torchao-json")
+        downloads.text_file(
+            "Modules and torchao configs",
+            text,
+            name=f"{stem}-torchao.json",
+            mime="application/json",
+            key="take-torchao-json",
+        )
     else:
         st.caption("torchao: no list, since no linear layer is in a format that it has a class for.")
-
-
-def _download(label: str, text: str, name: str, mime: str, *, key: str) -> None:
-    st.download_button(
-        label, text, file_name=name, mime=mime, icon=":material/download:", key=f"take-{key}", on_click="ignore",
-        type="tertiary",
-    )  # fmt: skip
 
 
 def _command(spec: RunSpec, chosen: Chosen) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from pages.ui import state
-from pages.ui.job import engine
+from pages.ui.job import engine, known_job
 from precision.engine import Job
 from precision.errors import PrecisionError
 from precision.names import escape_markdown, for_markdown, plain
@@ -48,14 +48,14 @@ def start(plan: Plan, spec: RunSpec, *, fresh: bool = False) -> None:
 
 def job_of(plan: Plan, spec: RunSpec) -> Job | None:
     """The job that runs or ran the plan in this session; None where none did, or it is forgotten."""
-    return _job(state.plan_jobs().get(_asked(plan, spec).digest()))
+    return known_job(state.plan_jobs().get(_asked(plan, spec).digest()))
 
 
 def verified(report: SensitivityReport, spec: RunSpec) -> Iterator[Verified]:
     """The plans for the model of `spec` that were run in this session and measured."""
     fqns = [layer.fqn for layer in report.layers]
     for digest, job_id in state.plan_jobs().items():
-        job = _job(job_id)
+        job = known_job(job_id)
         if job is None or not isinstance(job.result, CompareResult) or job.result.comparison is None:
             continue
         formats = dict(job.spec.plan)
@@ -71,7 +71,7 @@ def verified(report: SensitivityReport, spec: RunSpec) -> Iterator[Verified]:
 @st.fragment(run_every=_POLL_S)
 def progress(job_id: str) -> None:
     """How far the run is, with a way to stop it; draws the page anew when it has ended."""
-    job = _job(job_id)
+    job = known_job(job_id)
     if job is None or job.finished:
         st.rerun()
     with st.container(border=True):
@@ -102,10 +102,3 @@ def _cancel(job_id: str) -> None:
 
 def _asked(plan: Plan, spec: RunSpec) -> RunSpec:
     return planned_spec(plan, spec).measured
-
-
-def _job(job_id: str | None) -> Job | None:
-    try:
-        return engine().job(job_id) if job_id else None
-    except PrecisionError:
-        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pages.ui import state
-from pages.ui.job import engine
+from pages.ui.job import engine, known_job
 from precision.engine import Job
 from precision.errors import InputError, PrecisionError
 from precision.results import CompareResult, MemoryResult, SweepRow
@@ -136,11 +136,7 @@ def _cancel_all_but(wanted: dict[str, RunSpec]) -> None:
 
 def _job(digest: str) -> Job | None:
     """The job of that spec; None where there was none, or it is forgotten."""
-    known = state.sweep_jobs().get(digest)
-    try:
-        return engine().job(known) if known else None
-    except PrecisionError:
-        return None
+    return known_job(state.sweep_jobs().get(digest))
 
 
 def _row(spec: RunSpec) -> SweepRow | None:

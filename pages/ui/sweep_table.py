@@ -56,16 +56,8 @@ def table(
             "page": st.column_config.LinkColumn(display_text="Overview"),
         },
     )
-    st.download_button(
-        "Sweep as JSON",
-        SweepResult(rows=rows, skipped=plan.skipped).model_dump_json(indent=2),
-        file_name=f"{stem}-sweep.json",
-        mime="application/json",
-        icon=":material/download:",
-        key="json-sweep",
-        on_click="ignore",
-        type="tertiary",
-    )
+    text = SweepResult(rows=rows, skipped=plan.skipped).model_dump_json(indent=2)
+    downloads.text_file("Sweep as JSON", text, name=f"{stem}-sweep.json", mime="application/json", key="json-sweep")
     if sizes:
         _memory_caption(sizes.parameters, sizes.reference_bytes, devices)
 
