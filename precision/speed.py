@@ -24,13 +24,13 @@ def compare_speed(cost: Cost) -> Speed:
     """The ratio of the median times, and its words.
 
     Times no further apart than half the sum of their interquartile ranges are not told apart: the spread alone may
-    have put them in this order. Nor are they where either spread is so wide that the machine was busy with something
-    else, or where a median is zero, too short for the clock.
+    have put them in this order. Nor are they where the machine was busy with something else, by the cores that other
+    processes took or by a spread so wide, or where a median is zero, too short for the clock.
     """
     reference, candidate = cost.reference_time, cost.candidate_time
     spread = (reference.iqr_s + candidate.iqr_s) / 2
     too_short = not (reference.median_s and candidate.median_s)
-    disturbed = any(time.iqr_s > _DISTURBED * time.median_s for time in (reference, candidate))
+    disturbed = any(time.crowded or time.iqr_s > _DISTURBED * time.median_s for time in (reference, candidate))
     if too_short or disturbed or abs(reference.median_s - candidate.median_s) <= spread:
         return Speed(None, "not told apart from")
     return Speed(reference.median_s / candidate.median_s, _speed_text(reference.median_s, candidate.median_s))

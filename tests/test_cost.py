@@ -1,8 +1,13 @@
 """Timing: what is counted and what stops it. How fast anything is, is for the benchmarks."""
 
+import subprocess
+import sys
 import time
 
+import psutil
 import pytest
+import torch
+from torch.utils.benchmark import timer
 
 from precision import cost
 from precision.cost import time_side_by_side
@@ -74,3 +79,19 @@ def test_the_callback_can_stop_it() -> None:
 
     with pytest.raises(JobCancelledError, match="enough"):
         time_side_by_side([lambda: None], on_round=stop)
+
+
+@pytest.mark.parametrize(("busy", "crowded"), [(0.0, False), (0.4, False), (0.6, True), (2.0, True)])
+def test_cores_that_other_processes_take_are_said(busy: float, crowded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "cpu_count", torch.get_num_threads)
+    monkeypatch.setattr(cost._Others, "_used", lambda self: busy * timer())
+    (timing,) = time_side_by_side([lambda: None], on_round=lambda done: None)
+    assert timing.crowded == crowded
+    assert any(f"Other programs kept {busy:.1f} of" in warning for warning in timing.warnings) == crowded
+
+
+def test_what_another_process_computes_is_counted() -> None:
+    others = cost._Others()
+    before = others._used()
+    subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.5: pass"], check=True)
+    assert others._used() - before >= 0.4

@@ -54,3 +54,10 @@ def test_times_further_apart_than_their_spread_have_a_ratio(
 )
 def test_other_times_are_not_told_apart(reference: tuple[float, float], candidate: tuple[float, float]) -> None:
     assert compare_speed(cost(reference, candidate)) == (None, "not told apart from")
+
+
+def test_times_of_a_crowded_machine_are_not_told_apart() -> None:
+    alone = cost((1.0, 0.0), (2.0, 0.0))
+    for side in ("reference_time", "candidate_time"):
+        crowded = getattr(alone, side).model_copy(update={"crowded": True})
+        assert compare_speed(alone.model_copy(update={side: crowded})).ratio is None

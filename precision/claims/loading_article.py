@@ -81,9 +81,18 @@ LOADING_CLAIMS = (
     Claim(
         id="no-impact",
         article=LOADING,
-        question="Does float16 leave the results exactly as they were?",
-        claim="With most models nothing changes.",
+        question="Does float16 leave the model's results as they were?",
+        claim="Performance is not affected at all.",
         method="Count the output elements that are unchanged, and the samples that got another first class.",
         scope="for this model, on this device",
+    ),
+    Claim(
+        id="most-models",
+        article=LOADING,
+        question="Do most models decide the same after half()?",
+        claim="In most cases half precision costs no performance.",
+        method="Run small classifiers and language models of several kinds, most of them with random weights, in "
+        "float32 and after half(); count the samples that get another first class.",
+        scope="on this device",
     ),
 )

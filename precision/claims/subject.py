@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from precision.casting.methods import copied
-from precision.claims.experiments import islands, modules, operators, providers, running, speed
+from precision.claims.experiments import islands, modules, operators, providers, running, several, speed
 from precision.claims.experiments.storage import StorageFacts, storage_facts
 from precision.compare import compare
 from precision.models.loading import LoadedModel
@@ -75,6 +75,11 @@ class Subject:
     def modules(self) -> modules.ModuleFacts:
         """Modules of torch.nn after either call."""
         return modules.module_facts(self.device)
+
+    @cached_property
+    def several(self) -> tuple[several.Decided, ...]:
+        """What models of several kinds decide after `half()`."""
+        return several.decided(self.device, lambda done: self.on_step(done, ""))
 
     @cached_property
     def cpu_operators(self) -> operators.OperatorFacts:

@@ -16,6 +16,8 @@ class Timing(Result):
     runs: int
     """In all blocks together."""
     threads: int
+    crowded: bool = False
+    """Whether other processes left the machine fewer cores than the threads that it was timed on."""
     warnings: tuple[str, ...]
 
 

@@ -63,6 +63,13 @@ def doubled(module: nn.Module) -> None:
         parameter.data = parameter.data * 2
 
 
+def turned(module: nn.Module) -> None:
+    """Every sum changes its sign, and so does what is largest."""
+    _HALF(module)
+    for child in module.modules():
+        child.register_forward_hook(lambda _module, _inputs, output: -output if torch.is_tensor(output) else output)
+
+
 def with_outputs_widened(module: nn.Module) -> None:
     _HALF(module)
     for child in module.modules():
@@ -136,6 +143,18 @@ def of_ones() -> nn.Module:
     return layer
 
 
+class NoKernel(Tensor):
+    """No operator takes it."""
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        raise RuntimeError("not implemented for 'Half'")
+
+
+def without_kernels(tensor: Tensor) -> Tensor:
+    return tensor.as_subclass(NoKernel)
+
+
 def nothing(_module: nn.Module) -> None:
     """A half() that does nothing."""
 
@@ -147,12 +166,13 @@ FLIPS: Mapping[str, Flip] = {
     "half-casts-parameters": Flip(before="true", after="false", change=half_is(nothing)),
     "cpu-throws": Flip(before="false", after="true", changed=Distances),
     "cpu-kernels": Flip(
-        before="depends", after="false", change=lambda patch: patch.setattr(Tensor, "half", lambda tensor: tensor)
+        before="false", after="true", change=lambda patch: patch.setattr(Tensor, "half", without_kernels)
     ),
     "gpu-unasked": Flip(before="false", after="true", given=accelerator_called_meta, change=made_on_meta),
     "article-numbers": Flip(before="true", after="false", change=another_seed),
     "small-error": Flip(before="true", after="false", change=half_is(doubled)),
-    "no-impact": Flip(before="depends", after="true", change=half_is(nothing)),
+    "no-impact": Flip(before="false", after="true", change=half_is(nothing)),
+    "most-models": Flip(before="true", after="false", change=half_is(turned)),
     "half-from-transformers": Flip(before="false", after="true", change=lambda patch: patch.delattr(nn.Module, "half")),
     "half-only-transformers": Flip(before="false", after="true", change=half_is(nothing)),
     "to-any-module": Flip(

@@ -104,7 +104,8 @@ def test_manual_casting_is_a_difference_only_where_one_raises() -> None:
 
 def test_kernels_are_missing_altogether_in_part_or_not() -> None:
     assert cpu_kernels(OperatorFacts(tried=1, missing={"add": "no"})).verdict == "true"
-    assert cpu_kernels(OperatorFacts(tried=2, missing={"add": "no"})).verdict == "depends"
+    assert cpu_kernels(OperatorFacts(tried=2, missing={"add": "no"})).verdict == "false"
+    assert cpu_kernels(OperatorFacts(tried=3, missing={"add": "no", "mul": "no"})).verdict == "depends"
     assert cpu_kernels(OperatorFacts(tried=2, missing={})).verdict == "false"
 
 

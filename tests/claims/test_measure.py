@@ -22,7 +22,7 @@ from tests.claims.subjects import SPEC
 from tests.runs import Recorder, with_model
 
 TIMED = ("twice-as-fast", "half-faster")
-COSTLY = ("cpu-kernels", "modules-without-half", "pitfalls-differ", "small-error", "no-impact", *TIMED)
+COSTLY = ("cpu-kernels", "modules-without-half", "pitfalls-differ", "small-error", "no-impact", "most-models", *TIMED)
 """Of the device, or of whole comparisons."""
 EVERYWHERE: dict[str, ClaimWord] = {
     "loaded-in-float32": "true",
@@ -78,8 +78,8 @@ def test_tinynet_has_a_verdict_on_every_claim() -> None:
     assert isinstance(result, ClaimsResult)
     assert [claim.id for claim in result.claims] == [claim.id for claim in CLAIMS]
     assert result.of == len(CLAIMS)
-    expected = EVERYWHERE | ALIKE | {"named-parameters": "true", "to-converts-all": "true", "no-impact": "depends"}
-    expected |= {"small-error": "true", "cpu-kernels": "depends", "modules-without-half": "true"}
+    expected = EVERYWHERE | ALIKE | {"named-parameters": "true", "to-converts-all": "true", "no-impact": "false"}
+    expected |= {"small-error": "true", "cpu-kernels": "false", "modules-without-half": "true"}
     assert {claim: verdicts(result)[claim] for claim in expected} == expected
     assert all(claim.finding and claim.snippet for claim in result.claims)
     assert numbers(measured(result, "article-numbers"))["Largest here"] == 0.00022590160369873047
@@ -130,6 +130,26 @@ def test_a_complex_buffer_is_the_one_difference(monkeypatch: pytest.MonkeyPatch)
     assert "discards the imaginary part" in more["Warning of to(torch.float16)"]
     bytes_ = numbers(measured(result, "half-lighter"))
     assert bytes_ == {"After half()": 2 * 20 + 2 * 8, "After to(torch.float16)": 2 * 20 + 2 * 2}
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "depends"), (-1, "false")])
+def test_results_that_change_may_decide_the_same(
+    factor: int, verdict: ClaimWord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = nn.Module.half
+
+    def half(module: nn.Module) -> nn.Module:
+        usual(module)
+        for parameter in module.parameters():
+            parameter.data = parameter.data * factor
+        return module
+
+    monkeypatch.setattr(nn.Module, "half", half)
+    result = measure_claims(RunSpec(model="linear-5-10", analysis=Analysis.CLAIMS), only=["no-impact"])
+    assert verdicts(result) == {"no-impact": verdict}
+    changed = numbers(result.claims[0])["Samples with another first class"]
+    assert changed is not None
+    assert (changed > 0) == (factor == -1)
 
 
 def test_progress_names_each_claim_and_partial_results_grow() -> None:

@@ -8,10 +8,10 @@ import torch
 
 from precision.casting import methods as casting
 from precision.claims.experiments.running import FLOAT16, FLOAT32
-from precision.claims.finding import Finding, count, error, fact, true_if
+from precision.claims.finding import Finding, count, error, fact
 from precision.metrics.outputs import flatten
 from precision.models.loading import load
-from precision.results import ClaimWord, ClassDecisions, CompareResult, Comparison, Verdict
+from precision.results import Accuracy, ClaimWord, ClassDecisions, CompareResult, Comparison, Evidence, Verdict
 from precision.spec import CastMethod, RunSpec
 from precision.units import share_text
 
@@ -81,7 +81,7 @@ def small_error(seen: CompareResult) -> Finding:
 
 
 def no_impact(seen: CompareResult) -> Finding:
-    """Whether nothing at all changed; it depends where values did, and nothing that they decide."""
+    """Whether nothing at all changed; it depends where values did, and nothing that is decided by them."""
     if seen.comparison is None or seen.verdict is None:
         return _not_compared(seen)
     return _impact(seen.comparison, seen.verdict)
@@ -94,16 +94,25 @@ def _impact(comparison: Comparison, verdict: Verdict) -> Finding:
     evidence = (
         fact("Output elements that are unchanged", share_text(exact)),
         *([count("Samples with another first class", flips, of=samples)] if decided else []),
+        *(_accuracy(each.accuracy) for each in decided if each.accuracy),
         fact("Verdict", verdict.word),
     )
     if exact is None:
         return Finding("not testable here", verdict.sentence, evidence)
-    if exact == 1 or flips or verdict.word in _LARGE:
-        changed = "some samples decide otherwise" if flips else "the outputs are damaged"
-        sentence = "Every output is unchanged." if exact == 1 else f"Outputs change, and {changed}."
-        return Finding(true_if(exact == 1), sentence, evidence)
-    kept = f"none of {samples:,} samples decides otherwise" if decided else "nothing is decided by them here"
-    return Finding("depends", f"{share_text(exact)} of the outputs are unchanged; {kept}.", evidence)
+    if exact == 1:
+        return Finding("true", "Every output is unchanged.", evidence)
+    if flips or verdict.word in _LARGE:
+        changed = f"{flips:,} of {samples:,} samples get another first class" if flips else "they are damaged"
+        return Finding("false", f"Outputs change: {changed}.", evidence)
+    unchanged = f"{share_text(exact)} of the output elements are unchanged"
+    if not samples:
+        return Finding("false", f"{unchanged}. The model decides nothing by them.", evidence)
+    return Finding("depends", f"{unchanged}, but none of {samples:,} samples gets another first class.", evidence)
+
+
+def _accuracy(found: Accuracy) -> Evidence:
+    before, after = found.both_right + found.reference_only, found.both_right + found.candidate_only
+    return fact("Right answers", f"{before:,} of {found.samples:,} in float32, {after:,} after half()")
 
 
 def _not_compared(seen: CompareResult) -> Finding:

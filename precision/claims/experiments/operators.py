@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from precision.claims.experiments.attempt import raised
 from precision.claims.finding import Finding, count, fact, listed
+from precision.results import ClaimWord
 
 Operator = Callable[[Tensor], object]
 
@@ -66,6 +67,7 @@ OPERATORS: Mapping[str, Operator] = {
     "scatter_add": lambda x: x.scatter_add(0, torch.zeros(1, 2, dtype=torch.int64, device=x.device), x),
     "cdist": lambda x: torch.cdist(x, x),
     "fft": torch.fft.rfft,
+    "histogram": lambda x: torch.histogram(x, 4),
     "linalg.inv": torch.linalg.inv,
     "linalg.svd": torch.linalg.svd,
     "linalg.qr": torch.linalg.qr,
@@ -98,7 +100,7 @@ def operator_facts(device: torch.device) -> OperatorFacts:
 
 
 def cpu_kernels(seen: OperatorFacts) -> Finding:
-    """Whether no operator runs in float16, or only some do not."""
+    """Whether no operator runs in float16; it depends where fewer than half do."""
     runs = seen.tried - len(seen.missing)
     evidence = (
         count("Operators that run in float16", runs, of=seen.tried),
@@ -108,4 +110,5 @@ def cpu_kernels(seen: OperatorFacts) -> Finding:
     if not seen.missing:
         return Finding("false", f"All {seen.tried:,} operators tried run.", evidence)
     sentence = f"{runs:,} of {seen.tried:,} operators run; {listed(list(seen.missing))} do not."
-    return Finding("true" if not runs else "depends", sentence, evidence)
+    word: ClaimWord = "true" if not runs else "false" if 2 * runs >= seen.tried else "depends"
+    return Finding(word, sentence, evidence)

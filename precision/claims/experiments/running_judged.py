@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from precision.claims.experiments.running import Float32Inputs, RunFacts
 from precision.claims.experiments.storage import StorageFacts
@@ -79,7 +79,7 @@ def half_optimized(seen: RunFacts) -> Finding:
     first = next((at for at, (a, b) in enumerate(zip(half, to, strict=False)) if a != b), min(len(half), len(to)))
     pair = [names[first] if first < len(names) else "nothing" for names in (half, to)]
     differs = fact("First that differs", f"{pair[0]} after half(), {pair[1]} after to()")
-    sentence = "Other operators run after half(): see which, it need not be a gain."
+    sentence = f"Other operators run, which need not be a gain: first {pair[0]} after half(), {pair[1]} after to()."
     return Finding("depends", sentence, (*counts, differs))
 
 
@@ -96,10 +96,19 @@ def interchangeable(seen: RunFacts, storage: StorageFacts) -> Finding:
     )
     one_runs = (seen.half.failure is None) != (seen.to.failure is None)
     if differ or not same_bytes or seen.same_outputs is False or one_runs:
-        return Finding("true", "They leave different models: see in what.", evidence)
+        return Finding("true", f"They cannot: {_difference(differ, seen)}.", evidence)
     if seen.same_outputs is None:
         return Finding("depends", "Stored tensors are bit-identical; the model runs after neither call.", evidence)
-    return Finding("false", "Stored tensors, outputs and bytes are the same, to the last bit.", evidence)
+    return Finding("false", "They can: stored tensors, outputs and bytes are the same, to the last bit.", evidence)
+
+
+def _difference(tensors: Sequence[str], seen: RunFacts) -> str:
+    """In what two models differ."""
+    if (seen.half.failure is None) != (seen.to.failure is None):
+        return f"the model runs after {'half()' if seen.half.failure is None else 'to(torch.float16)'} only"
+    found = [listed(tensors)] if tensors else []
+    found += ["outputs"] if seen.same_outputs is False else []
+    return f"{' and '.join(found) or 'bytes'} {'differ' if len(tensors) != 1 or len(found) > 1 else 'differs'}"
 
 
 def cpu_throws(seen: RunFacts, *, device: str) -> Finding:

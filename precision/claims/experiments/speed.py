@@ -12,7 +12,7 @@ from precision.claims.experiments.running import FLOAT16, RunFacts
 from precision.claims.finding import Finding, duration, error, fact, true_if
 from precision.cost import time_side_by_side
 from precision.models.loading import LoadedModel
-from precision.results import CompareResult, Cost, Timing
+from precision.results import CompareResult, Cost, Evidence, Timing
 from precision.spec import CastMethod
 from precision.speed import compare_speed
 from precision.units import number_text
@@ -80,7 +80,8 @@ def twice_as_fast(seen: CompareResult) -> Finding:
 
 def _faster(cost: Cost) -> Finding:
     speed = compare_speed(cost)
-    evidence = (duration("float32", cost.reference_time), duration("After half()", cost.candidate_time))
+    times = (cost.reference_time, cost.candidate_time)
+    evidence = (duration("float32", times[0]), duration("After half()", times[1]), *_crowd(*times))
     sentence = f"float16 is {speed.text} float32."
     if speed.ratio is None:
         return Finding("depends", sentence, evidence)
@@ -102,8 +103,9 @@ def half_faster(seen: TwinTimes, runs: RunFacts) -> Finding:
         duration("After half()", seen.half),
         duration("Another copy after half()", seen.half_again),
         duration("After to(torch.float16)", seen.to),
-        error("Slower of the two equal copies over the faster", between_equals),
+        fact("Slower of the two equal copies over the faster", f"{between_equals:.3f}"),
         fact("Operators", "the same after both calls" if same else "not the same"),
+        *_crowd(seen.half, seen.half_again, seen.to),
     )
     least = max(2 * (between_equals - 1), _ALIKE if same else 0.0)
     if speed.ratio is None or max(speed.ratio, 1 / speed.ratio) - 1 <= least:
@@ -111,6 +113,12 @@ def half_faster(seen: TwinTimes, runs: RunFacts) -> Finding:
             return Finding("false", "The same operators run, and the times are as near as equal copies' are.", evidence)
         return Finding("depends", "The times cannot be told apart, though not the same operators run.", evidence)
     return Finding(true_if(speed.ratio > 1), f"half() is {speed.text} to(torch.float16).", evidence)
+
+
+def _crowd(*times: Timing) -> tuple[Evidence, ...]:
+    """That the machine was busy with something else, where it was."""
+    busy = any(time.crowded for time in times)
+    return (fact("The machine", "busy with other programs meanwhile: run it again when they rest"),) if busy else ()
 
 
 def tensor_cores(seen: MatrixTimes | None, *, device: str) -> Finding:

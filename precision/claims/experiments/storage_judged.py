@@ -103,7 +103,8 @@ def to_converts_all(seen: StorageFacts) -> Finding:
     )
     if not seen.tensors:
         return Finding("not testable here", "The model stores no tensor.", evidence)
-    sentence = f"{len(left):,} of {count_text(len(seen.tensors), 'stored tensor')} are not float16."
+    stored = count_text(len(seen.tensors), "stored tensor")
+    sentence = f"{len(left):,} of {stored} are not float16." if left else f"All of {stored} are float16."
     return Finding(true_if(not left), sentence, evidence)
 
 

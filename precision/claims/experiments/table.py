@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from precision.claims.experiments import accuracy, islands, modules, operators, placing, providers, speed
+from precision.claims.experiments import accuracy, islands, modules, operators, placing, providers, several, speed
 from precision.claims.experiments import running_judged as running
 from precision.claims.experiments import storage_judged as storage
 from precision.claims.finding import Finding
@@ -21,6 +21,7 @@ EXPERIMENTS: Mapping[str, Callable[[Subject], Finding]] = {
     "article-numbers": lambda on: accuracy.article_numbers(accuracy.tinynet_errors(on.device)),
     "small-error": lambda on: accuracy.small_error(on.compared),
     "no-impact": lambda on: accuracy.no_impact(on.compared),
+    "most-models": lambda on: several.most_models(on.several),
     "half-from-transformers": lambda _: providers.half_from_transformers(providers.provider_facts()),
     "half-only-transformers": lambda _: providers.half_only_transformers(providers.any_module_facts("half")),
     "to-any-module": lambda on: providers.to_any_module(on.cast_by_to()),

@@ -72,6 +72,31 @@ with torch.no_grad():
 print("mean:", difference.mean().item(), "(article: 0.00020454823970794678)")
 print("largest:", difference.max().item(), "(article: 0.00022590160369873047)")
 """,
+    "most-models": """import copy
+
+import torch
+from transformers import BertConfig, BertForSequenceClassification, GPT2Config, GPT2LMHeadModel
+from transformers import ResNetConfig, ResNetForImageClassification, ViTConfig, ViTForImageClassification
+
+torch.manual_seed(0)
+small = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128}
+stages = {"embedding_size": 16, "hidden_sizes": [16, 32], "depths": [1, 1]}
+ids, image = torch.randint(0, 1000, (4, 32)), torch.randn(4, 3, 32, 32)
+models = (
+    (BertForSequenceClassification(BertConfig(vocab_size=1000, **small)), ids),
+    (GPT2LMHeadModel(GPT2Config(vocab_size=1000, n_embd=64, n_layer=2, n_head=2)), ids),
+    (ViTForImageClassification(ViTConfig(image_size=32, num_labels=100, **small)), image),
+    (ResNetForImageClassification(ResNetConfig(num_labels=100, **stages)), image),
+)
+for model, given in models:
+    model, given = model.eval().to(DEVICE), given.to(DEVICE)
+    half = copy.deepcopy(model).half()
+    with torch.no_grad():
+        full = model(given).logits
+        low = half(given.half() if given.is_floating_point() else given).logits
+    changed = (full.argmax(-1) != low.argmax(-1)).sum().item()
+    print(type(model).__name__, "other first class:", changed, "of", full[..., 0].numel())
+""",
     "half-from-transformers": """import inspect
 
 import torch
