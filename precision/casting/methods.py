@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -126,9 +127,15 @@ def copied(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module, memo)
 
 
+_OF_TORCH = re.compile(r"\s*\(Triggered internally at .*?\)\s*$")
+
+
 @contextmanager
 def collected_warnings() -> Iterator[list[str]]:
-    """The texts of the warnings raised inside, also of those that torch otherwise gives only once."""
+    """The texts of the warnings raised inside, also of those that torch otherwise gives only once.
+
+    Without the place in torch's own source that it adds to them.
+    """
     said: list[str] = []
     always = torch.is_warn_always_enabled()
     torch.set_warn_always(True)
@@ -138,7 +145,7 @@ def collected_warnings() -> Iterator[list[str]]:
             yield said
     finally:
         torch.set_warn_always(always)
-    said.extend(str(warning.message) for warning in caught)
+    said.extend(_OF_TORCH.sub("", str(warning.message)) for warning in caught)
 
 
 _REFERENCE: Mapping[str, Callable[[nn.Module], nn.Module]] = {

@@ -121,7 +121,7 @@ def to_casts_more(seen: StorageFacts) -> Finding:
     if not more:
         return Finding("false", "Both cast the same tensors.", evidence)
     if only_complex:
-        sentence = f"Only complex tensors: {listed([tensor.fqn for tensor in more])} lose their imaginary part."
+        sentence = f"Only complex tensors, which lose their imaginary part: {listed([row.fqn for row in more])}."
         return Finding("depends", sentence, evidence)
     return Finding("true", f"to(torch.float16) casts {count_text(len(more), 'tensor')} more.", evidence)
 
