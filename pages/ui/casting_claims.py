@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from itertools import groupby
 
-import pandas as pd
 import streamlit as st
 
 from pages.ui import downloads, frame, state
@@ -102,22 +101,13 @@ def _picked(claims: tuple[MeasuredClaim, ...]) -> list[MeasuredClaim]:
 def _one(claim: MeasuredClaim) -> None:
     """The claim and its finding in view; how it was found, to unfold."""
     with st.container(border=True):
-        st.markdown(f"{_badge(claim.verdict, claim.verdict)} **{escape_markdown(claim.question)}**")
-        st.markdown(f"Claimed: *{escape_markdown(claim.claim)}*  \nFound: {escape_markdown(claim.finding)}")
+        st.markdown(f"**{escape_markdown(claim.question)}**")
+        badge = _badge(claim.verdict, claim.verdict)
+        st.markdown(f"{badge} Claimed: *{escape_markdown(claim.claim)}*  \nFound: {escape_markdown(claim.finding)}")
         with st.expander("Evidence and code", icon=":material/labs:"):
             st.caption(f"Tried: {escape_markdown(claim.method)} The verdict holds {escape_markdown(claim.scope)}.")
-            if claim.evidence:
-                st.dataframe(
-                    pd.DataFrame(
-                        {
-                            "fact": [plain(fact.label, limit=None) for fact in claim.evidence],
-                            "measured": [plain(fact.text, limit=None) for fact in claim.evidence],
-                        }
-                    ),
-                    hide_index=True,
-                    key=f"evidence-{claim.id}",
-                    alt=f"Evidence: {plain(claim.question)}",
-                )
+            facts = (f"{plain(fact.label)}: {plain(fact.text, limit=None)}" for fact in claim.evidence)
+            st.markdown("\n".join(f"- {escape_markdown(fact)}" for fact in facts))
             st.code(claim.snippet, language="python")
 
 

@@ -68,7 +68,7 @@ def small_error(seen: CompareResult) -> Finding:
         return _not_compared(seen)
     comparison, verdict = seen.comparison, seen.verdict
     evidence = (
-        fact("Verdict", f"{verdict.word}: {verdict.rule}"),
+        fact("Verdict", verdict.rule),
         error("Mean absolute error", comparison.overall.mean_abs_error),
         error("Largest absolute error", comparison.overall.max_abs_error),
         error("Root mean square error", comparison.overall.rmse),
