@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import BertConfig, BertForSequenceClassification
 
 from precision.claims.catalogue import CLAIMS
 from precision.claims.claim import Claim
@@ -96,3 +97,18 @@ def test_a_snippet_names_the_device_of_the_run() -> None:
         assert "DEVICE" not in code
         if claim.id in ON_MODEL:
             assert ".to('cuda:1')" in code
+
+
+def test_every_snippet_runs_on_a_checkpoint_of_ones_own(tmp_path: Path) -> None:
+    config = BertConfig(
+        vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+        architectures=["BertForSequenceClassification"],
+    )  # fmt: skip
+    BertForSequenceClassification(config).save_pretrained(tmp_path)
+    spec = RunSpec(model=f"hf:{tmp_path}", input="random", analysis=Analysis.CLAIMS)
+    for claim in ON_MODEL:
+        if "faster" not in claim and "fast" not in claim:
+            assert printed_by(code_of(claim, spec)), claim
+    on = Subject(spec, load(spec), torch.device("cpu"), lambda _done, _detail: None)
+    for fact in EXPERIMENTS["memory-halved"](on).evidence:
+        assert fact.number is None or f"{fact.number:.0f}" in printed_by(code_of("memory-halved", spec))
