@@ -180,15 +180,20 @@ def _progress(job_id: str, *, shown_s: float | None) -> None:
     partial_s = job.partial.elapsed_s if isinstance(job.partial, AnalysisResult) else 0.0
     if job.status not in ("queued", "running") or (shown_s is not None and partial_s != shown_s):
         st.rerun()
+    progress_bar(job, key="cancel")
+
+
+def progress_bar(job: Job, *, key: str) -> None:
+    """How far the run is, with a button of this key to stop it."""
     with st.container(border=True):
         st.progress(job.fraction, text=_progress_text(job))
         st.button(
             "Cancel",
             icon=":material/stop_circle:",
-            key="cancel",
+            key=key,
             disabled=job.stopping,
             on_click=_cancel,
-            args=(job_id,),
+            args=(job.id,),
             help="Stops the run and frees the device.",
         )
 

@@ -8,16 +8,15 @@ from typing import NamedTuple
 import streamlit as st
 
 from pages.ui import state
-from pages.ui.job import engine, known_job
+from pages.ui.job import engine, known_job, progress_bar
 from precision.engine import Job
 from precision.errors import PrecisionError
-from precision.names import escape_markdown, for_markdown, plain
+from precision.names import plain
 from precision.plan.totals import plan_of
 from precision.plan.verify import planned_spec, verification_of
 from precision.results import CompareResult, SensitivityReport
 from precision.results.plan import Plan, Verification
 from precision.spec import RunSpec
-from precision.units import seconds_text
 
 _POLL_S = 0.5
 
@@ -74,30 +73,7 @@ def progress(job_id: str) -> None:
     job = known_job(job_id)
     if job is None or job.finished:
         st.rerun()
-    with st.container(border=True):
-        st.progress(job.fraction, text=_progress_text(job))
-        st.button(
-            "Cancel the run",
-            icon=":material/stop_circle:",
-            key="cancel-plan",
-            disabled=job.stopping,
-            on_click=_cancel,
-            args=(job_id,),
-            help="Stops the run and frees the device; the plan stays.",
-        )
-
-
-def _progress_text(job: Job) -> str:
-    if job.stopping:
-        return "Stopping …"
-    if job.status == "queued":
-        return f"Waiting for the device: position {job.position} in the queue."
-    detail = f" · {for_markdown(job.detail)}" if job.detail else ""
-    return f"Running the plan: {escape_markdown(job.stage)}{detail} · {seconds_text(job.elapsed_s)}"
-
-
-def _cancel(job_id: str) -> None:
-    engine().cancel(job_id, session=state.session_id())
+    progress_bar(job, key="cancel-plan")
 
 
 def _asked(plan: Plan, spec: RunSpec) -> RunSpec:
