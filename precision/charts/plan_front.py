@@ -214,7 +214,10 @@ def _label(dot: FrontDot) -> str:
 
 
 def _sides(dots: Sequence[FrontDot], others: Sequence[FrontDot], top: float) -> list[str]:
-    """Right of a dot, or left of one in the right half of the drawing; below the line of the best plans."""
+    """Right of a dot, or left of one in the right half of the drawing; below the line of the best plans.
+
+    Above its end, an exact plan, to which it rises from the left.
+    """
     costs = [dot.cost for dot in others]
     middle = (min(costs) + max(costs)) / 2
     heights = _heights(dots, top)
@@ -228,7 +231,7 @@ def _sides(dots: Sequence[FrontDot], others: Sequence[FrontDot], top: float) -> 
             and (heights[at], at) > (heights[other], other)
             for other in range(len(dots))
         )
-        level = "top" if above else "bottom"
+        level = "top" if above or math.isinf(dot.sqnr_db) else "bottom"
         sides.append(f"{level} {'left' if dot.cost > middle else 'right'}")
     return sides
 

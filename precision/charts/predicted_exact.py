@@ -155,7 +155,7 @@ def _predicted_exact_figure(info: PredictedExactInfo) -> go.Figure:
         showlegend=False,
     )  # fmt: skip
     for at, each in enumerate(info.formats):
-        _draw(figure, each, _SYMBOLS[at % len(_SYMBOLS)])
+        _draw(figure, each, _SYMBOLS[at % len(_SYMBOLS)], middle=math.sqrt(min(ends) * max(ends)))
     figure.update_layout(
         xaxis={"title": "Measured RMSE of the output", **axis},
         yaxis={"title": "Predicted", **axis},
@@ -165,23 +165,27 @@ def _predicted_exact_figure(info: PredictedExactInfo) -> go.Figure:
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360, footer=footer)
 
 
-def _draw(figure: go.Figure, each: FormatPairs, symbol: str) -> None:
+def _draw(figure: go.Figure, each: FormatPairs, symbol: str, *, middle: float) -> None:
+    """One format's dots, and its star, whose name lies beside the line, away from the nearer end."""
     pairs = _all(each)
     said = "" if each.correlation is None else f" · r = {each.correlation:.3f}"
     stars = len(pairs) - len(each.pairs)
     figure.add_scatter(
         x=np.array([pair.measured for pair in pairs]),
         y=np.array([pair.predicted for pair in pairs]),
-        mode="markers",
+        mode="markers+text" if stars else "markers",
         name=f"{for_plotly(each.format)}{said}",
+        text=[*[""] * len(each.pairs), *[for_plotly(each.format)] * stars],
+        textposition="bottom right" if pairs and pairs[-1].measured < middle else "top left",
+        textfont={"size": 10},
         marker={
             "color": colour_of(each.format),
             "symbol": [*[symbol] * len(each.pairs), *["star"] * stars] if stars else symbol,
             "size": [*[8] * len(each.pairs), *[16] * stars],
             "line": {"color": OUTLINE, "width": 1},
         },
-        text=[for_plotly(pair.label, limit=40) for pair in pairs],
-        hovertemplate="%{text} in "
+        customdata=[for_plotly(pair.label, limit=40) for pair in pairs],
+        hovertemplate="%{customdata} in "
         + escape_plotly(each.format)
         + "<br>predicted %{y:.3e}, measured %{x:.3e}<extra></extra>",
     )

@@ -174,6 +174,7 @@ def test_without_exact_runs_whole_casts_alone_are_compared() -> None:
     assert uniform is not None
     assert [uniform.predicted, uniform.measured] == pytest.approx([2e-2, 1e-2])
     assert info.title == "Whole casts are predicted at 2 × their measured error"
+    assert [list(trace.text) for trace in plot_predicted_exact(made).data[1:]] == [["float16"]]
 
 
 def test_an_exact_sweep_is_no_check_of_itself() -> None:
