@@ -60,6 +60,16 @@ TORCHAO_FORMATS: Mapping[CastMethod, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Methods that are torchao's `quantize_`, and the formats that each gives to the weights of linear layers."""
+SIMULATIONS: Mapping[CastMethod, CastMethod] = MappingProxyType(
+    {
+        CastMethod.INT8_WEIGHT_ONLY: CastMethod.WEIGHTS_ONLY,
+        CastMethod.INT8_DYNAMIC: CastMethod.DYNAMIC,
+        CastMethod.FLOAT8_WEIGHT_ONLY: CastMethod.WEIGHTS_ONLY,
+        CastMethod.FLOAT8_DYNAMIC: CastMethod.TO,
+        CastMethod.INT4_WEIGHT_ONLY: CastMethod.WEIGHTS_ONLY,
+    }
+)
+"""What comes nearest to each of torchao's without its kernels: of all weight matrices, not of linear layers alone."""
 _NO_ROUTE = (CastMethod.WEIGHTS_ONLY, CastMethod.DYNAMIC)
 ROUTES = tuple(
     dict.fromkeys(method for method in (CastMethod.HALF, CastMethod.BFLOAT16, *CastMethod) if method not in _NO_ROUTE)

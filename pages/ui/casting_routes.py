@@ -17,14 +17,17 @@ from precision.routes import words
 
 HOW_TO_READ = """\
 Each row is one way to bring the model into the format, on a copy of its own; each column one fact about what it did.
+Tensors are counted by their names, tied ones too; the optimizer counts tied ones once.
 
 - **≠** marks what differs from the first row that ran, the baseline.
 - **Tied tensors** share memory. A route that splits them stores them twice, and they no longer change together.
 - **Float32 islands** are modules that a model of transformers asks to keep in float32.
 - **The optimizer** is an AdamW that was made, and had made a step, before the cast.
 - **SQNR** is of the output against the reference: higher is better; ∞ is exact.
-- torchao's routes have formats of their own, with integers or float8 in linear layers; *upcast* computes in float32,
-  *simulated* rounds to the format and computes in float32.
+- torchao's routes have formats of their own, with integers or float8 in linear layers. Below each stands what comes
+  nearest to it without torchao's kernels: it rounds all weight matrices, embeddings too, with other groups of values,
+  so that errors are alike, not equal. *Upcast* computes in float32; *simulated* rounds to the format, and computes in
+  float32.
 
 The sidebar's *cast method* plays no part here: all are tried.
 """
@@ -37,19 +40,18 @@ class _Fact(NamedTuple):
     name: str
     text: Callable[[RouteFacts], str]
     help: str
+    width_px: int | None = None
+    """Of long texts."""
 
 
-_FACTS = (
+_STORED = (
     _Fact(
         "format", lambda facts: facts.format, "That of the values stored. torchao's routes have formats of their own."
     ),
-    _Fact(
-        "arithmetic",
-        lambda facts: facts.label or "",
-        "Whether the model really computes in the format (native), in a wider one (upcast), or as if (simulated).",
-    ),
     _Fact("returns", words.object_text, "Whether the call changes the very model that it is called on."),
-    _Fact("parameters", lambda facts: words.dtypes_text(facts, "parameter"), "Dtypes of the parameters afterwards."),
+    _Fact(
+        "parameters", lambda facts: words.dtypes_text(facts, "parameter"), "Dtypes of the parameters afterwards.", 230
+    ),
     _Fact(
         "buffers",
         lambda facts: words.dtypes_text(facts, "floating buffer"),
@@ -72,22 +74,37 @@ _FACTS = (
     ),
     _Fact("ties", words.ties_text, "Tensors that shared memory before the cast: whether they still do."),
     _Fact("float32 islands", words.islands_text, "Parameters that transformers asks to keep in float32."),
-    _Fact("bytes", words.bytes_change_text, "Of all stored tensors, measured; tied ones once."),
     _Fact(
-        "float32 input",
-        lambda facts: facts.float32_input or "",
-        "What a float32 input does, which nobody casts: it is accepted, it raises, or the model takes none.",
+        "bytes",
+        words.bytes_change_text,
+        "Of all stored tensors, tied ones once: measured, or estimated where torch cannot store the format.",
     ),
+)
+_RUN = (
+    _Fact(
+        "arithmetic",
+        lambda facts: facts.label or "",
+        "Whether the model really computes in the format (native), in a wider one (upcast), or as if (simulated).",
+    ),
+    _Fact("SQNR (dB)", words.sqnr_text, "Error of the output against the reference; higher is better."),
     _Fact("output", lambda facts: ", ".join(facts.output_dtypes), "Dtypes of the floating-point outputs."),
     _Fact(
         "output bits",
         lambda facts: {True: _SAME, False: "others", None: ""}[facts.same_output_as_baseline],
         "Whether the output is the baseline's, bit for bit and dtype for dtype.",
     ),
-    _Fact("SQNR (dB)", words.sqnr_text, "Error of the output against the reference; higher is better."),
-    _Fact("in training", words.training_text, "What became of gradients, and of an optimizer made before the cast."),
+    _Fact(
+        "float32 input",
+        lambda facts: facts.float32_input or "",
+        "What a float32 input does, which nobody casts: it is accepted, it raises, or the model takes none.",
+    ),
+)
+_AFTERWARDS = (
+    _Fact(
+        "in training", words.training_text, "What became of gradients, and of an optimizer made before the cast.", 420
+    ),
+    _Fact("half() afterwards", words.half_text, "What .half() does on the model that is already cast.", 330),
     _Fact("model.dtype", words.said_text, "What a model of transformers says of itself, and whether it is so."),
-    _Fact("half() afterwards", words.half_text, "What .half() does on the model that is already cast."),
 )
 
 
@@ -99,15 +116,16 @@ def section() -> None:
     frame.header(f"{frame.model_name(result)}: {said}", result)
     ran = [facts for facts in report.routes if facts.dtypes]
     if ran:
-        _matrix(result, ran)
+        _matrices(result, ran)
     else:
         st.info("No route to this format was measured.", icon=":material/block:")
-    _not_possible([facts for facts in report.routes if facts.failure is not None])
+    _not_possible(result, [facts for facts in report.routes if facts.failure is not None])
     _warned(ran)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
-def _matrix(result: RoutesResult, ran: list[RouteFacts]) -> None:
+def _matrices(result: RoutesResult, ran: list[RouteFacts]) -> None:
+    """What is stored, what runs, and what can be done with it, each a table of routes by facts."""
     baseline = next((facts for facts in ran if facts.method is result.report.baseline), ran[0])
     only = st.toggle(
         "Show only differences",
@@ -116,33 +134,51 @@ def _matrix(result: RoutesResult, ran: list[RouteFacts]) -> None:
         bind="query-params",
         help="Leaves out facts that are the same for every route.",
     )
+    st.caption(f"{_DIFFERS} differs from {escape_markdown(baseline.method.label)}.")
+    for title, facts in (("What is stored", _STORED), ("What runs", _RUN), ("What follows", _AFTERWARDS)):
+        _matrix(result, ran, baseline, title=title, facts=facts, only_differences=only)
+
+
+def _matrix(
+    result: RoutesResult,
+    ran: list[RouteFacts],
+    baseline: RouteFacts,
+    *,
+    title: str,
+    facts: tuple[_Fact, ...],
+    only_differences: bool,
+) -> None:
     itself = baseline.model_copy(update={"same_output_as_baseline": True})
-    columns = {fact: [fact.text(itself if facts is baseline else facts) for facts in ran] for fact in _FACTS}
+    columns = {fact: [fact.text(itself if route is baseline else route) for route in ran] for fact in facts}
     said = {fact: cells for fact, cells in columns.items() if any(cells)}
-    shown = {fact: cells for fact, cells in said.items() if not only or len(set(cells)) > 1}
-    first = ran.index(baseline)
-    table = pd.DataFrame(
-        {"route": [facts.method.label for facts in ran]}
-        | {fact.name: [_cell(cell, cells[first]) for cell in cells] for fact, cells in shown.items()}
-    )
-    downloads.table(
-        table,
-        name=f"{downloads.file_stem(result)}-routes",
-        key="routes",
-        alt="What every route to the format did; cells that differ from the baseline begin with ≠",
-        column_config={
-            "route": st.column_config.TextColumn(pinned=True),
-            **{fact.name: st.column_config.TextColumn(help=escape_markdown(fact.help)) for fact in shown},
-        },
-        marked=_DIFFERS,
-    )
+    shown = {fact: cells for fact, cells in said.items() if not only_differences or len(set(cells)) > 1}
     same = [f"{fact.name}: {cells[0]}" for fact, cells in said.items() if fact not in shown]
-    st.caption(
-        escape_markdown(
-            f"{_DIFFERS} differs from {baseline.method.label}."
-            + (f" The same for all: {'; '.join(same)}." if same else "")
+    if not said:
+        return
+    st.header(title, anchor=False)
+    if shown:
+        first, name = ran.index(baseline), title.rpartition(" ")[2]
+        routes = pd.DataFrame(
+            {"route": [words.route_text(route, result.spec.dtype) for route in ran]}
+            | {fact.name: [_cell(cell, cells[first]) for cell in cells] for fact, cells in shown.items()}
         )
-    )
+        downloads.table(
+            routes[routes.drop(columns="route").any(axis="columns")],
+            name=f"{downloads.file_stem(result)}-routes-{name}",
+            key=f"routes-{name}",
+            alt=f"{title} by every route to the format; cells that differ from the baseline begin with {_DIFFERS}",
+            column_config={
+                "route": st.column_config.TextColumn(pinned=True),
+                **{
+                    fact.name: st.column_config.TextColumn(help=escape_markdown(fact.help), width=fact.width_px)
+                    for fact in shown
+                },
+            },
+            marked=_DIFFERS,
+            whole=True,
+        )
+    if same:
+        st.caption(escape_markdown(f"The same for all: {'; '.join(same)}."))
 
 
 def _cell(cell: str, baseline: str) -> str:
@@ -150,13 +186,14 @@ def _cell(cell: str, baseline: str) -> str:
     return text if cell in ("", baseline) else f"{_DIFFERS} {text}"
 
 
-def _not_possible(failed: list[RouteFacts]) -> None:
+def _not_possible(result: RoutesResult, failed: list[RouteFacts]) -> None:
     if not failed:
         return
     st.header("Not possible here", anchor=False)
     for facts in failed:
         if facts.failure is not None:
-            st.markdown(f"- **{escape_markdown(facts.method.label)}**: {escape_markdown(facts.failure.message)}")
+            name = words.route_text(facts, result.spec.dtype)
+            st.markdown(f"- **{escape_markdown(name)}**: {escape_markdown(facts.failure.message)}")
 
 
 def _warned(ran: list[RouteFacts]) -> None:

@@ -31,6 +31,7 @@ def table(
     alt: str,
     column_config: Mapping[str, object] | None = None,
     marked: str = "",
+    whole: bool = False,
 ) -> None:
     """A sortable, searchable table with its CSV download below; what is missing is an empty cell, a NaN is named.
 
@@ -41,6 +42,7 @@ def table(
         alt: what the table shows, for those who cannot see it.
         column_config: Streamlit's, by column.
         marked: cells that begin with this sign have a background of their own.
+        whole: as high as its rows, instead of scrolling within.
     """
     with_nan = [column for column in _VALUES if column in frame and frame[column].isna().any()]
     frame = frame.assign(**{column: frame[column].map(_value_text) for column in with_nan})
@@ -49,6 +51,7 @@ def table(
         hide_index=True,
         key=f"table-{key}",
         width="stretch",
+        height="content" if whole else "auto",
         placeholder="",
         alt=alt,
         column_config={column: config for column, config in (column_config or {}).items() if column not in with_nan},

@@ -26,17 +26,23 @@ _RUN = ["ROUTE", "EXECUTION", "FLOAT32 INPUT", "OUTPUT", "SQNR dB", "MODEL.DTYPE
 
 def routes_text(result: RoutesResult) -> str:
     """Three tables, of what is stored, what runs, and training; then why routes failed."""
-    report = result.report
+    report, dtype = result.report, result.spec.dtype
     routes = report.routes
+    names = [words.route_text(facts, dtype) for facts in routes]
     return paragraphs(
         heading(result),
         warnings_text(*result.warnings),
-        f"{words.finding(report, result.spec.dtype)}." if routes else "",
-        _table(_STORED, [_stored(facts) for facts in routes]),
-        _table(_RUN, [_run(facts, report.baseline) for facts in routes]),
-        _table(["ROUTE", "IN TRAINING"], [[facts.method.label, words.training_text(facts)] for facts in routes]),
+        f"{words.finding(report, dtype)}." if routes else "",
+        _table(_STORED, [[name, *_stored(facts)] for name, facts in zip(names, routes, strict=True)]),
+        _table(_RUN, [[name, *_run(facts, report.baseline)] for name, facts in zip(names, routes, strict=True)]),
+        _table(
+            ["ROUTE", "IN TRAINING"],
+            [[name, words.training_text(facts)] for name, facts in zip(names, routes, strict=True)],
+        ),
         "\n".join(
-            f"{facts.method.label}: {plain(facts.failure.message, limit=None)}" for facts in routes if facts.failure
+            f"{name}: {plain(facts.failure.message, limit=None)}"
+            for name, facts in zip(names, routes, strict=True)
+            if facts.failure
         ),
     )
 
@@ -50,9 +56,8 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 def _stored(facts: RouteFacts) -> list[str]:
     if not facts.dtypes:
-        return [facts.method.label, *[""] * (len(_STORED) - 1)]
+        return [""] * (len(_STORED) - 1)
     return [
-        facts.method.label,
         facts.format,
         words.object_text(facts),
         words.dtypes_text(facts, "parameter"),
@@ -67,7 +72,6 @@ def _stored(facts: RouteFacts) -> list[str]:
 
 def _run(facts: RouteFacts, baseline: CastMethod | None) -> list[str]:
     return [
-        facts.method.label,
         facts.label or "",
         facts.float32_input or "",
         words.output_text(facts, baseline),

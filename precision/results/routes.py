@@ -51,6 +51,7 @@ class TrainingFacts(Result):
     """What the cast did to gradients, and to an AdamW that was made, and had made a step, before it."""
 
     parameters: int
+    """Tied ones count once, unless the cast split them."""
     same_parameters: int
     """Parameters that are the same objects as before, so that the optimizer still changes the model's."""
     requiring_gradients: int
@@ -83,7 +84,7 @@ class RouteFacts(Result):
 
     method: CastMethod
     format: str
-    """That of the run; torchao's routes, which it has not, have formats of their own."""
+    """That of the run; torchao's routes, which it has not, and their simulations have formats of their own."""
     label: ExecutionLabel | None
     explanation: str
     same_object: bool | None = None
@@ -98,6 +99,8 @@ class RouteFacts(Result):
     """Of all stored values that the cast rounded."""
     bytes_before: int | None = None
     bytes_after: int | None = None
+    estimated_bytes_after: int | None = None
+    """What the model would take if the format could be stored; None where it is."""
     warnings: tuple[str, ...] = ()
     """What torch warned of during the cast."""
     said_dtype: str | None = None
@@ -120,7 +123,7 @@ class RouteFacts(Result):
 
 
 class RoutesReport(Result):
-    """Every route to one format, in order, and those of torchao."""
+    """Every route to one format, in order, and those of torchao, each beside its simulation."""
 
     baseline: CastMethod | None
     """The route that the others are compared with: the first that ran, `.half()` for float16."""

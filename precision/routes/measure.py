@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from precision.cast_methods import ROUTES, TORCHAO_FORMATS, CastMethod, formats_of
+from precision.cast_methods import ROUTES, SIMULATIONS, TORCHAO_FORMATS, CastMethod, formats_of
 from precision.casting import methods as casting
 from precision.devices import describe_device, device_named
 from precision.errors import ForwardError
@@ -26,7 +26,7 @@ _SILENT = Silent()
 
 
 def measure_routes(spec: RunSpec, progress: Progress = _SILENT) -> RoutesResult:
-    """Cast a model by every route to the format of `spec`, and by those of torchao, and see what each does.
+    """Cast a model by every route to the format of `spec`, by those of torchao and their simulations: what each does.
 
     A route that fails keeps the others: its facts say why. What is measured so far is handed to `progress`.
 
@@ -60,10 +60,17 @@ def measure_routes(spec: RunSpec, progress: Progress = _SILENT) -> RoutesResult:
 
 
 def routes_to(fmt: AnyFormat) -> tuple[tuple[CastMethod, AnyFormat], ...]:
-    """Every route to `fmt`; and those of torchao, in formats of their own where they have not that one."""
-    usual = {method: formats_of(method, (fmt.name,)) for method in ROUTES}
-    named = {method: names or TORCHAO_FORMATS.get(method, ()) for method, names in usual.items()}
-    return tuple((method, any_format_named(names[0])) for method, names in named.items() if names)
+    """Every route to `fmt`; and those of torchao, in formats of their own where they have not that one.
+
+    Beside each of torchao's stands what simulates it.
+    """
+    routes: list[tuple[CastMethod, AnyFormat]] = []
+    for method in ROUTES:
+        for name in (formats_of(method, (fmt.name,)) or TORCHAO_FORMATS.get(method, ()))[:1]:
+            routes.append((method, any_format_named(name)))
+            if method in SIMULATIONS:
+                routes.append((SIMULATIONS[method], any_format_named(name)))
+    return tuple(dict.fromkeys(routes))
 
 
 def _routes(run: Run, result: RoutesResult, progress: Progress) -> RoutesResult:

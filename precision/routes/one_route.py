@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from precision.cast_methods import TORCHAO_FORMATS, CastMethod
+from precision.cast_methods import ROUTES, TORCHAO_FORMATS, CastMethod
 from precision.casting import methods as casting
 from precision.casting.audit import audit
 from precision.casting.cast_model import CastModel
@@ -64,8 +64,9 @@ def follow(run: Run, fmt: AnyFormat, *, method: CastMethod, baseline: Cast | Non
         require_kernels(fmt, run.device_info)
         model = casting.cast(run.loaded.module, fmt, method=method, device=run.device)
         found = _stored_facts(run, model, fmt, found)
-        same, training = cast_in_training(run.loaded.module, fmt, method=method, device=run.device)
-        found = found.model_copy(update={"same_object": same, "training": training})
+        if method in ROUTES:
+            same, training = cast_in_training(run.loaded.module, fmt, method=method, device=run.device)
+            found = found.model_copy(update={"same_object": same, "training": training})
         if baseline is not None:
             found = found.model_copy(update={"same_state_as_baseline": read.same_state(model.stored, baseline.stored)})
         stage = f"Running after {method.label}"
@@ -82,8 +83,10 @@ def follow(run: Run, fmt: AnyFormat, *, method: CastMethod, baseline: Cast | Non
 
 def _stored_facts(run: Run, model: CastModel, fmt: AnyFormat, found: RouteFacts) -> RouteFacts:
     audited = audit(run.loaded.module, model.stored, fmt=fmt, method=found.method)
-    afterwards, halved = _half_afterwards(run, model, runs=found.method in TORCHAO_FORMATS)
-    said = read.said_dtype(model.stored)
+    afterwards, halved = None, None
+    if found.method in ROUTES:  # nobody calls .half() on a simulation
+        afterwards, halved = _half_afterwards(run, model, runs=found.method in TORCHAO_FORMATS)
+    said = read.said_dtype(model.stored) if found.method in ROUTES else None
     return found.model_copy(
         update={
             "label": model.execution.label,
@@ -95,6 +98,7 @@ def _stored_facts(run: Run, model: CastModel, fmt: AnyFormat, found: RouteFacts)
             "max_relative_error": read.max_relative_error(audited),
             "bytes_before": audited.bytes_before,
             "bytes_after": audited.bytes_after,
+            "estimated_bytes_after": audited.estimated_bytes_after,
             "warnings": model.warnings,
             "said_dtype": said[0] if said else None,
             "said_dtype_share": said[1] if said else None,

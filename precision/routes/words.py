@@ -5,28 +5,42 @@ Where nothing was measured, the words are empty.
 
 from __future__ import annotations
 
+from precision.cast_methods import ROUTES, TORCHAO_FORMATS, CastMethod
 from precision.names import plain
 from precision.results.routes import RouteFacts, RoutesReport, TensorGroup
-from precision.spec import CastMethod
-from precision.units import bytes_text, count_text, number_text
+from precision.units import bytes_text, count_text, number_text, share_text
 
 _CASTS_WEIGHTS = (CastMethod.FROM_PRETRAINED, CastMethod.LOAD_STATE_DICT_ASSIGN, CastMethod.DEFAULT_DTYPE)
 """Routes that leave a model in the format: of others it says little that they keep float32."""
+_MOST_NAMES = 3
 
 
 def finding(report: RoutesReport, dtype: str) -> str:
-    """The one sentence to take home: what was lost by some routes alone, else how many give another output."""
-    for lost in (_imaginary_parts, _islands):
+    """The one sentence to take home: what some routes alone lose or break, else which give another output."""
+    for lost in (_imaginary_parts, _islands, _broken):
         if sentence := lost(report, dtype):
             return sentence
-    ran = [facts for facts in report.routes if facts.errors is not None and facts.format == dtype]
-    unlike = [facts for facts in ran if facts.same_output_as_baseline is False]
+    to_format = [facts for facts in report.routes if facts.format == dtype and facts.method in ROUTES]
+    ran = [facts for facts in to_format if facts.errors is not None]
+    unlike = [facts.method.label for facts in ran if facts.same_output_as_baseline is False]
     if report.baseline is None or len(ran) < 2:
         return f"{count_text(len(ran), 'route')} to {dtype} ran"
     if not unlike:
         return f"All {len(ran)} routes to {dtype} that ran give the same output, bit for bit"
-    others = count_text(len(ran) - 1, "other route")
-    return f"{len(unlike)} of {others} to {dtype} give another output than {report.baseline.label}"
+    alike = len(ran) - len(unlike) - 1
+    names = f"{', '.join(unlike[:-1])} and {unlike[-1]} give" if len(unlike) > 1 else f"{unlike[0]} gives"
+    if len(unlike) > _MOST_NAMES:
+        names = f"{len(unlike):,} of {len(ran):,} routes give"
+    return f"{names} another output than {report.baseline.label}{f' and {alike:,} more' if alike else ''}"
+
+
+def _broken(report: RoutesReport, dtype: str) -> str:
+    cast = [facts for facts in report.routes if facts.format == dtype and facts.dtypes]
+    broken = [facts for facts in cast if facts.failure is not None]
+    ran = [facts for facts in cast if facts.errors is not None]
+    if not broken or not ran:
+        return ""
+    return f"{broken[0].method.label} leaves a model that does not run, {ran[0].method.label} one that does"
 
 
 def _imaginary_parts(report: RoutesReport, dtype: str) -> str:
@@ -35,9 +49,11 @@ def _imaginary_parts(report: RoutesReport, dtype: str) -> str:
     keeping = [facts for facts in to_format if not facts.imaginary_parts_lost]
     if not losing or not keeping:
         return ""
-    first = losing[0]
+    first, other = losing[0], keeping[0]
     tensors = count_text(first.imaginary_parts_lost or 0, "tensor")
-    return f"{first.method.label} drops the imaginary part of {tensors}, {keeping[0].method.label} keeps it"
+    said = f"{first.method.label} drops the imaginary part of {tensors}, {other.method.label} keeps it"
+    decibels = [sqnr_text(facts) for facts in (first, other)]
+    return f"{said}: SQNR {decibels[0]} against {decibels[1]} dB" if all(decibels) else said
 
 
 def _islands(report: RoutesReport, dtype: str) -> str:
@@ -54,6 +70,17 @@ def _islands(report: RoutesReport, dtype: str) -> str:
     return f"{losing[0].method.label} casts {names}, which {keeping[0].method.label} keeps in float32"
 
 
+def route_text(facts: RouteFacts, dtype: str) -> str:
+    """How the route is called; of what stands beside one of torchao's, the method and its format.
+
+    Args:
+        facts: of the route.
+        dtype: the format of the run.
+    """
+    simulates = facts.method not in ROUTES or (facts.format != dtype and facts.method not in TORCHAO_FORMATS)
+    return f"{facts.method}, {facts.format}" if simulates else facts.method.label
+
+
 def object_text(facts: RouteFacts) -> str:
     """Whether the call changes the module that it is called on, or gives another."""
     if facts.same_object is None:
@@ -62,7 +89,7 @@ def object_text(facts: RouteFacts) -> str:
 
 
 def dtypes_text(facts: RouteFacts, *groups: TensorGroup) -> str:
-    """The dtypes of these groups after the cast, with their numbers where there are several."""
+    """The dtypes of these groups after the cast, with their numbers where there are several, float32 last."""
     changes = [change for change in facts.dtypes if change.group in groups]
     counts: dict[str, int] = {}
     for change in changes:
@@ -70,9 +97,9 @@ def dtypes_text(facts: RouteFacts, *groups: TensorGroup) -> str:
             f"{change.rounded_to} in {change.after}" if change.rounded_to not in (None, change.after) else change.after
         )
         counts[held] = counts.get(held, 0) + change.tensors
-    return (
-        next(iter(counts)) if len(counts) == 1 else ", ".join(f"{count:,} × {name}" for name, count in counts.items())
-    )
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{counts[name]:,} × {name}" for name in sorted(counts, key=lambda name: name == "float32"))
 
 
 def ties_text(facts: RouteFacts) -> str:
@@ -99,7 +126,9 @@ def training_text(facts: RouteFacts) -> str:
     if training is None:
         return ""
     parts = []
-    if training.same_parameters < training.parameters:
+    if not training.same_parameters:
+        parts.append("the optimizer knows none of the parameters")
+    elif training.same_parameters < training.parameters:
         lost = training.parameters - training.same_parameters
         parts.append(f"the optimizer does not know {lost:,} of {training.parameters:,} parameters")
     elif training.step_failure is None:
@@ -107,7 +136,8 @@ def training_text(facts: RouteFacts) -> str:
     if training.step_failure is not None:
         parts.append(f"its next step raises: {plain(training.step_failure, limit=None)}")
     if training.gradients_lost:
-        parts.append(f"{count_text(training.gradients_lost, 'gradient')} lost")
+        every = training.gradients_lost == training.required_gradients
+        parts.append("all gradients lost" if every else f"{count_text(training.gradients_lost, 'gradient')} lost")
     if training.requiring_gradients < training.required_gradients:
         parts.append(f"{training.required_gradients - training.requiring_gradients:,} frozen")
     return "; ".join(parts)
@@ -117,7 +147,7 @@ def said_text(facts: RouteFacts) -> str:
     """What `model.dtype` says, and whether that is so."""
     if facts.said_dtype is None or facts.said_dtype_share is None:
         return ""
-    true = "true" if facts.said_dtype_share == 1 else f"true of {facts.said_dtype_share:.0%} of the values"
+    true = "true" if facts.said_dtype_share == 1 else f"but only {share_text(facts.said_dtype_share)} of the values are"
     return f"{facts.said_dtype}, {true}"
 
 
@@ -128,8 +158,10 @@ def half_text(facts: RouteFacts) -> str:
         return ""
     if after.raised is not None:
         return f"refused: {plain(after.raised, limit=None)}"
-    left = f"leaves {after.unchanged:,} parameters as they are" if after.unchanged else "casts all parameters"
-    return left if after.forward_failure is None else f"{left}, and the model runs no more"
+    count = count_text(after.unchanged, "parameter")
+    left = f"leaves {count} as {'it is' if after.unchanged == 1 else 'they are'}"
+    left = left if after.unchanged else "casts all parameters"
+    return left if after.forward_failure is None else f"the model runs no more: {left}"
 
 
 def output_text(facts: RouteFacts, baseline: CastMethod | None) -> str:
@@ -143,7 +175,9 @@ def output_text(facts: RouteFacts, baseline: CastMethod | None) -> str:
 
 
 def bytes_change_text(facts: RouteFacts) -> str:
-    """Bytes of all stored tensors after the cast."""
+    """Bytes of all stored tensors after the cast, estimated where the format cannot be stored."""
+    if facts.estimated_bytes_after is not None:
+        return f"{bytes_text(facts.estimated_bytes_after)} (estimated)"
     return "" if facts.bytes_after is None else bytes_text(facts.bytes_after)
 
 

@@ -47,11 +47,14 @@ def test_each_mark_is_a_difference_from_the_baseline(running_engine: Engine) -> 
     app = opened(PAGE, {"model": "t5-tiny"})
     result = running_engine.job(app.session_state["jobs"]["routes"]).result
     assert isinstance(result, RoutesResult)
-    table = app.dataframe[0].value
+    table = app.dataframe[1].value.set_index("route")
     for facts in result.report.routes:
         if facts.same_output_as_baseline is not None:
-            cell = table.set_index("route")["output bits"][facts.method.label]
-            assert cell.startswith("≠") is not facts.same_output_as_baseline
+            assert table["output bits"][facts.method.label].startswith("≠") is not facts.same_output_as_baseline
+    follows = app.dataframe[2].value["route"].to_list()
+    assert "torchao int8 dynamic" in follows
+    assert "dynamic, int8_per_channel" not in follows
+    assert "dynamic, int8_per_channel" in table.index
     assert "from_pretrained(dtype=) keeps in float32" in text_of(app)
 
 

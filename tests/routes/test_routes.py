@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import pytest
 import torch
 from torch import nn
 
-from precision.cast_methods import ROUTES, TORCHAO_FORMATS, CastMethod
+from precision.cast_methods import ROUTES, SIMULATIONS, TORCHAO_FORMATS, CastMethod
 from precision.errors import InputError, JobCancelledError
 from precision.formats import any_format_named
 from precision.results.routes import DtypeChange, RouteFacts, RoutesResult
@@ -42,10 +43,14 @@ def test_routes_to_float16_are_its_own_and_those_of_torchao() -> None:
         *(CastMethod.HALF, CastMethod.TO, CastMethod.AUTOCAST, CastMethod.TYPE, CastMethod.FROM_PRETRAINED),
         *(CastMethod.LOAD_STATE_DICT, CastMethod.LOAD_STATE_DICT_ASSIGN, CastMethod.DEFAULT_DTYPE),
     ]
-    assert [method for method, fmt in routes if fmt.name != "float16"] == list(TORCHAO_FORMATS)
-    int8 = dict(routes_to(any_format_named("int8")))
-    assert list(int8) == list(TORCHAO_FORMATS)
-    assert int8[CastMethod.INT8_DYNAMIC].name == "int8"
+    of_torchao = [(method, fmt.name) for method, fmt in routes if fmt.name != "float16"]
+    assert [method for method, _ in of_torchao if method in TORCHAO_FORMATS] == list(TORCHAO_FORMATS)
+    assert len(set(of_torchao)) == len(of_torchao) == 2 * len(TORCHAO_FORMATS)
+    for (method, name), (beside, same) in zip(of_torchao[::2], of_torchao[1::2], strict=True):
+        assert (SIMULATIONS[method], name) == (beside, same)
+    assert ("int8-dynamic", "int8") in [(method, fmt.name) for method, fmt in routes_to(any_format_named("int8"))]
+    eight = [method for method, _ in routes_to(any_format_named("float8_e4m3fn"))]
+    assert eight.count(TO) == 1
     assert CastMethod.WEIGHTS_ONLY not in ROUTES
 
 
@@ -100,6 +105,25 @@ def test_integer_buffers_stay_but_by_type() -> None:
         assert changes(facts(result, method), "floating buffer") == {("float32", "float16"): 24}
     assert changes(facts(result, TYPE), group) == {("int64", "float16"): 12}
     assert facts(result, TYPE).same_state_as_baseline is False
+
+
+def test_simulations_come_near_the_kernels_of_torchao_beside_them() -> None:
+    routes = measured("linear-5-10", "int8").report.routes
+    pairs = [(one, other) for one, other in itertools.pairwise(routes) if other.method not in ROUTES]
+    assert [one.method for one, _ in pairs] == [
+        CastMethod.INT8_WEIGHT_ONLY, CastMethod.INT8_DYNAMIC, CastMethod.FLOAT8_WEIGHT_ONLY, CastMethod.INT4_WEIGHT_ONLY
+    ]  # fmt: skip
+    for one, other in pairs[:2]:
+        assert one.errors is not None
+        assert other.errors is not None
+        assert one.errors.sqnr_db == pytest.approx(other.errors.sqnr_db, abs=6)
+        assert (other.label, other.training, other.same_object, other.half_afterwards) == (
+            "simulated",
+            None,
+            None,
+            None,
+        )
+        assert other.estimated_bytes_after is not None
 
 
 def test_a_float32_input_raises_after_a_cast_and_not_where_the_weights_stay() -> None:

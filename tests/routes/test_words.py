@@ -7,6 +7,8 @@ import pytest
 from precision.cast_methods import CastMethod
 from precision.results import (
     DtypeChange,
+    ErrorMetrics,
+    Failure,
     HalfAfterwards,
     IslandFacts,
     RouteFacts,
@@ -96,7 +98,8 @@ def test_islands() -> None:
     [
         (None, 0, None, "casts all parameters"),
         (None, 2, None, "leaves 2 parameters as they are"),
-        (None, 2, "no", "leaves 2 parameters as they are, and the model runs no more"),
+        (None, 1, None, "leaves 1 parameter as it is"),
+        (None, 2, "no", "the model runs no more: leaves 2 parameters as they are"),
         ("no", 0, None, "refused: no"),
     ],
 )
@@ -111,9 +114,57 @@ def test_output_and_dtype() -> None:
     )
     assert words.output_text(found, CastMethod.HALF) == "float16, differs from .half()"
     assert words.output_text(found, None) == "float16"
-    assert words.said_text(found) == "float16, true of 75% of the values"
+    assert words.said_text(found) == "float16, but only 75.0 % of the values are"
 
 
 def test_the_finding_counts_only_routes_to_the_format() -> None:
     report = RoutesReport(baseline=None, routes=())
     assert words.finding(report, "float16") == "0 routes to float16 ran"
+
+
+ERRORS = ErrorMetrics.model_construct(sqnr_db=60.0)
+CAST: dict[str, object] = {"dtypes": (change("float16", 1),)}
+ALIKE: dict[str, object] = {**CAST, "errors": ERRORS, "same_output_as_baseline": True}
+UNLIKE: dict[str, object] = {**ALIKE, "same_output_as_baseline": False}
+NO_RUN: dict[str, object] = {**CAST, "failure": Failure(stage="", where=None, message="no")}
+
+
+def found(*routes: tuple[CastMethod, dict[str, object]], dtype: str = "float16") -> str:
+    rows = tuple(facts().model_copy(update={"method": method, "format": dtype, **known}) for method, known in routes)
+    return words.finding(RoutesReport.model_construct(baseline=routes[0][0], routes=rows), dtype)
+
+
+def test_the_finding_names_the_routes_that_give_another_output() -> None:
+    half, to, kind = (CastMethod.HALF, ALIKE), (CastMethod.TO, ALIKE), (CastMethod.TYPE, UNLIKE)
+    auto, assign = (CastMethod.AUTOCAST, UNLIKE), (CastMethod.LOAD_STATE_DICT_ASSIGN, UNLIKE)
+    assert found(half, to) == "All 2 routes to float16 that ran give the same output, bit for bit"
+    assert found(half, kind) == ".type(dtype) gives another output than .half()"
+    assert found(half, to, kind, auto) == ".type(dtype) and autocast give another output than .half() and 1 more"
+    many = (half, kind, auto, assign, (CastMethod.FROM_PRETRAINED, UNLIKE))
+    assert found(*many) == "4 of 5 routes give another output than .half()"
+
+
+def test_a_simulation_is_no_route_that_gives_another_output() -> None:
+    int8 = ((CastMethod.INT8_WEIGHT_ONLY, ALIKE), (CastMethod.WEIGHTS_ONLY, UNLIKE), (CastMethod.INT8_DYNAMIC, ALIKE))
+    assert found(*int8, dtype="int8") == "All 2 routes to int8 that ran give the same output, bit for bit"
+
+
+def test_a_model_that_runs_no_more_is_the_finding() -> None:
+    broken = found((CastMethod.HALF, ALIKE), (CastMethod.TYPE, NO_RUN), (CastMethod.AUTOCAST, UNLIKE))
+    assert broken == ".type(dtype) leaves a model that does not run, .half() one that does"
+    assert found((CastMethod.HALF, NO_RUN)) == "0 routes to float16 ran"
+
+
+def test_what_stands_beside_a_route_of_torchao_is_called_by_its_format() -> None:
+    assert words.route_text(facts(), "float16") == ".half()"
+    beside = facts(method=CastMethod.WEIGHTS_ONLY, format="int8")
+    assert words.route_text(beside, "float16") == words.route_text(beside, "int8") == "weights-only, int8"
+    assert words.route_text(facts(method=CastMethod.INT8_DYNAMIC, format="int8"), "float16") == "torchao int8 dynamic"
+    eight = facts(method=CastMethod.TO, format="float8_e4m3fn")
+    assert words.route_text(eight, "float16") == "to, float8_e4m3fn"
+    assert words.route_text(eight, "float8_e4m3fn") == ".to(dtype)"
+
+
+def test_bytes_of_a_format_that_cannot_be_stored_are_estimated() -> None:
+    assert words.bytes_change_text(facts(bytes_after=2048)) == "2.00 KiB"
+    assert words.bytes_change_text(facts(bytes_after=2048, estimated_bytes_after=1024)) == "1.00 KiB (estimated)"
