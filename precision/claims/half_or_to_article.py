@@ -15,7 +15,8 @@ _ROWS: tuple[tuple[str, Scope, str, str, str], ...] = (
         _PACKAGES,
         "Who provides half()?",
         "Hugging Face Transformers, made for its own models.",
-        "See in which module half() is defined, and whether Transformers' own version casts differently.",
+        "See in which module half() is defined, whether Transformers' own version casts differently, and what it does "
+        "to a model that Transformers quantized.",
     ),
     (
         "half-only-transformers",

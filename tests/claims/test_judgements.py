@@ -137,5 +137,11 @@ def test_checkpoints_are_widened_by_all_ways_some_or_none() -> None:
 
 
 def test_transformers_own_half_counts_where_it_casts_otherwise() -> None:
-    seen = ProviderFacts(defined_in="torch.nn.modules.module", overridden=True, same_result=False)
+    seen = ProviderFacts(
+        defined_in="torch.nn.modules.module", overridden=True, same_result=False, refuses_quantized=True, refusal="no"
+    )
     assert from_transformers(seen).verdict == "depends"
+    assert "refuse quantized" in from_transformers(dataclasses.replace(seen, same_result=True)).sentence
+    cast = dataclasses.replace(seen, same_result=True, refuses_quantized=False)
+    assert from_transformers(cast).sentence == "PyTorch provides it, for every nn.Module."
+    assert from_transformers(cast).evidence[-1].text == "cast"

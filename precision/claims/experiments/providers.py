@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from precision.casting.stored_tensors import stored_tensors
+from precision.claims.experiments.attempt import raised
 from precision.claims.experiments.storage import CALLS, Call, same_bits
 from precision.claims.finding import Finding, count, fact, listed, true_if
 from precision.models.quiet import quiet_transformers
@@ -28,6 +29,10 @@ class ProviderFacts:
     """Whether Transformers has a version of its own."""
     same_result: bool | None
     """Whether that casts as PyTorch's does, of a model that is not quantized; None where one of both is missing."""
+    refuses_quantized: bool | None
+    """Whether it raises of a model that Transformers quantized by torchao; None where that is not installed."""
+    refusal: str = ""
+    """What it raised."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +72,7 @@ class LoadingFacts:
 
 
 def provider_facts() -> ProviderFacts:
-    """Look up `half()` in PyTorch and in Transformers, and cast a small BERT by each."""
+    """Look up `half()` in PyTorch and in Transformers, cast a small BERT by each, and a quantized one."""
     with quiet_transformers():
         from transformers import PreTrainedModel
 
@@ -79,8 +84,31 @@ def provider_facts() -> ProviderFacts:
         theirs(one), torchs(other)
         same = all(same_bits(a.tensor, b.tensor) for a, b in zip(*map(stored_tensors, (one, other)), strict=True))
     return ProviderFacts(
-        defined_in=torchs.__module__ if torchs else "", overridden=theirs is not None, same_result=same
+        defined_in=torchs.__module__ if torchs else "",
+        overridden=theirs is not None,
+        same_result=same,
+        **_refusal(),
     )
+
+
+def _refusal() -> dict[str, Any]:
+    try:
+        said = raised(_quantized_bert().half)
+    except ImportError:
+        return {"refuses_quantized": None}
+    return {"refuses_quantized": said is not None, "refusal": said or ""}
+
+
+def _quantized_bert() -> Any:
+    """A small BERT whose linear layers hold int8, as Transformers loads it."""
+    with quiet_transformers(), tempfile.TemporaryDirectory() as folder:
+        from torchao.quantization import Int8WeightOnlyConfig
+        from transformers import TorchAoConfig
+
+        model = _small_bert()
+        model.save_pretrained(folder)
+        config = TorchAoConfig(Int8WeightOnlyConfig())
+        return type(model).from_pretrained(folder, quantization_config=config, dtype=torch.float32)
 
 
 def _small_bert() -> Any:
@@ -173,12 +201,18 @@ def half_from_transformers(seen: ProviderFacts) -> Finding:
             "It casts as PyTorch's does",
             {None: "not measured", True: "yes, bit for bit", False: "no"}[seen.same_result],
         ),
+        fact(
+            "A model that Transformers quantized",
+            {None: "not tried: torchao is not installed", True: f"refused: {seen.refusal}", False: "cast"}[
+                seen.refuses_quantized
+            ],
+        ),
     )
     if not seen.defined_in.startswith("torch"):
         return Finding("true", "PyTorch has no half() of its own.", evidence)
     if seen.same_result is False:
         return Finding("depends", "PyTorch provides it; Transformers' version casts otherwise.", evidence)
-    own = " Transformers only has it refuse quantized models." if seen.overridden else ""
+    own = " Transformers only has it refuse quantized models." if seen.refuses_quantized else ""
     return Finding("false", f"PyTorch provides it, for every nn.Module.{own}", evidence)
 
 
