@@ -87,7 +87,11 @@ _RUN = (
         "Whether the model really computes in the format (native), in a wider one (upcast), or as if (simulated).",
     ),
     _Fact("SQNR (dB)", words.sqnr_text, "Error of the output against the reference; higher is better."),
-    _Fact("output", lambda facts: ", ".join(facts.output_dtypes), "Dtypes of the floating-point outputs."),
+    _Fact(
+        "output",
+        lambda facts: words.output_text(facts, None),
+        "Dtypes of the outputs, or that the model raises; what it raises is told below.",
+    ),
     _Fact(
         "output bits",
         lambda facts: {True: _SAME, False: "others", None: ""}[facts.same_output_as_baseline],
@@ -101,7 +105,7 @@ _RUN = (
 )
 _AFTERWARDS = (
     _Fact(
-        "in training", words.training_text, "What became of gradients, and of an optimizer made before the cast.", 420
+        "in training", words.training_text, "What became of gradients, and of an optimizer made before the cast.", 470
     ),
     _Fact("half() afterwards", words.half_text, "What .half() does on the model that is already cast.", 330),
     _Fact("model.dtype", words.said_text, "What a model of transformers says of itself, and whether it is so."),

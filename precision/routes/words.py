@@ -165,9 +165,9 @@ def half_text(facts: RouteFacts) -> str:
 
 
 def output_text(facts: RouteFacts, baseline: CastMethod | None) -> str:
-    """Dtypes of the output, and whether it is the baseline's bit for bit."""
+    """Dtypes of the output, and whether it is the baseline's bit for bit; that a model raises which was cast."""
     if not facts.output_dtypes:
-        return ""
+        return "raises" if facts.dtypes and facts.failure is not None else ""
     dtypes = ", ".join(facts.output_dtypes)
     if baseline is None or facts.same_output_as_baseline is None:
         return dtypes

@@ -114,6 +114,9 @@ def test_output_and_dtype() -> None:
     )
     assert words.output_text(found, CastMethod.HALF) == "float16, differs from .half()"
     assert words.output_text(found, None) == "float16"
+    raises = facts(dtypes=(change("float16", 1),), failure=Failure(stage="", where=None, message="no"))
+    assert words.output_text(raises, None) == words.output_text(raises, CastMethod.HALF) == "raises"
+    assert words.output_text(raises.model_copy(update={"dtypes": ()}), None) == ""
     assert words.said_text(found) == "float16, but only 75.0 % of the values are"
 
 
