@@ -33,7 +33,7 @@ def test_training_prints_every_recipe_step_and_parameter(capsys: Captured) -> No
     steps = table(printed.out, "RECIPE            OPTIMIZER")[1:]
     assert len(steps) == sum(len(recipe.steps) for recipe in report.recipes) == 12
     parameters = table(printed.out, "PARAMETER ")[1:]
-    assert [cells[0] for cells in parameters] == [row.fqn for row in report.parameters]
+    assert [cells[0] for cells in parameters] == [report.parameters[at].fqn for at in report.worst_first]
 
 
 def test_training_tells_of_skipped_steps_and_of_failures(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,9 +85,13 @@ def _value_text(value: float) -> str:
     return repr(float(value)).replace("nan", "NaN").replace("inf", "Infinity")
 
 
-def scientific() -> object:
-    """A column of numbers that span many powers of ten."""
-    return st.column_config.NumberColumn(format=_SCIENTIFIC, width=_SCIENTIFIC_PX)
+def scientific(*, width_px: int = _SCIENTIFIC_PX) -> object:
+    """A column of numbers that span many powers of ten.
+
+    Args:
+        width_px: more than the numbers need, where the column's title is longer.
+    """
+    return st.column_config.NumberColumn(format=_SCIENTIFIC, width=width_px)
 
 
 def numbers(elements: pd.DataFrame) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
@@ -14,7 +14,7 @@ from precision.charts.palette import OUTLINE, colour_of
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.names import for_plotly, plain
 from precision.results.training import GradientErrors, TrainingReport
-from precision.units import count_text, number_text, share_text
+from precision.units import count_text, fine_share_text, number_text
 
 GradientQuantity = Literal["error", "underflow"]
 MAX_ROWS = 40
@@ -23,14 +23,20 @@ _KIND = {
     "error": "Points of the relative error of every parameter's gradient, logarithmic axis",
     "underflow": "Points of the share of every parameter's gradients that became zero",
 }
-_AXIS = {"error": "Normalized L2 error of the gradient", "underflow": "Share of the gradients that became zero"}
+_AXIS = {"error": "Normalized L2 error of the gradient", "underflow": "Share of it that became zero"}
+_NOTHING = {
+    "error": "No way to train has an error that is finite and not zero.",
+    "underflow": "What is not zero in float32 is not zero here, by any way to train.",
+}
 _SYMBOLS = {
     "pure": "circle",
     "pure, scaled": "circle-open",
     "autocast": "square",
     "autocast, scaled": "square-open",
 }
-_ROW_PX = 20
+_OFFSETS = {"pure": -0.27, "pure, scaled": -0.09, "autocast": 0.09, "autocast, scaled": 0.27}
+"""Rows from the middle of its row at which a recipe's point is drawn, so that equal ones do not hide each other."""
+_ROW_PX = 24
 
 
 class GradientPoints(NamedTuple):
@@ -69,41 +75,66 @@ def _gradient_errors_info(report: TrainingReport, dtype: str, quantity: Gradient
     if not measured:
         reason = "No recipe gave gradients." if report.recipes else "No recipe has run yet."
         return GradientErrorsInfo(quantity, dtype, (), (), "No gradients to compare", "", reason)
-    names = [parameter.fqn for parameter in report.parameters]
+    kept = [at for at, parameter in enumerate(report.parameters) if not parameter.is_rounding]
+    names = [report.parameters[at].fqn for at in kept]
+    if not names:
+        reason = "Every gradient in float32 is itself mostly rounding."
+        return GradientErrorsInfo(quantity, dtype, (), (), "No gradients to compare", "", reason)
     shared, short = without_shared(names)
     points = tuple(
         GradientPoints(
-            recipe.label, tuple(_largest(rows, quantity) for rows in neighbours(recipe.parameters, MAX_ROWS))
+            recipe.label,
+            tuple(_largest(rows, quantity) for rows in neighbours([recipe.parameters[at] for at in kept], MAX_ROWS)),
         )
         for recipe in measured
     )
     labels = tuple(map(group_label, neighbours(short, MAX_ROWS)))
-    few = f"{count_text(len(names), 'parameter')} in {len(labels)} rows, the largest of each"
-    detail = "; ".join(filter(None, (few if len(labels) < len(names) else "", shared_text(shared))))
-    whole = tuple(map(group_label, neighbours(names, MAX_ROWS)))
-    return GradientErrorsInfo(quantity, dtype, labels, points, _title(whole, points, quantity), detail, None)
+    title = _title(report, kept, quantity)
+    if not any(value for each in points for value in each.values):
+        return GradientErrorsInfo(quantity, dtype, labels, points, title, "", _NOTHING[quantity])
+    detail = "; ".join(filter(None, (*_few(names, labels), *_not_drawn(report, quantity), shared_text(shared))))
+    return GradientErrorsInfo(quantity, dtype, labels, points, title, detail, None)
+
+
+def _few(names: Sequence[str], labels: Sequence[str]) -> Iterator[str]:
+    if len(labels) < len(names):
+        yield f"{count_text(len(names), 'parameter')} in {len(labels)} rows, the largest of each"
+
+
+def _not_drawn(report: TrainingReport, quantity: GradientQuantity) -> Iterator[str]:
+    if rounding := sum(parameter.is_rounding for parameter in report.parameters):
+        whose = "gradient is" if rounding == 1 else "gradients are"
+        yield f"without {count_text(rounding, 'parameter')} whose {whose} rounding in float32 too"
+    broken = max(sum(row.nonfinite > 0 for row in recipe.parameters) for recipe in report.recipes)
+    if broken and quantity == "error":
+        yield f"no point where a gradient is infinite or NaN: up to {count_text(broken, 'parameter')}"
+
+
+def _value(row: GradientErrors, quantity: GradientQuantity) -> float | None:
+    value = row.normalized_l2 if quantity == "error" else row.underflow_share
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _largest(rows: Sequence[GradientErrors], quantity: GradientQuantity) -> float | None:
-    found = [row.normalized_l2 if quantity == "error" else row.underflow_share for row in rows]
-    finite = [value for value in found if value is not None and math.isfinite(value)]
-    return max(finite, default=None)
+    return max((value for row in rows if (value := _value(row, quantity)) is not None), default=None)
 
 
-def _title(names: tuple[str, ...], points: tuple[GradientPoints, ...], quantity: GradientQuantity) -> str:
+def _title(report: TrainingReport, kept: Sequence[int], quantity: GradientQuantity) -> str:
     values = [
-        (value, name, each.recipe)
-        for each in points
-        for value, name in zip(each.values, names, strict=True)
-        if value is not None
+        (value, report.parameters[at].fqn, recipe.label)
+        for recipe in report.recipes
+        for at in (kept if recipe.parameters else ())
+        if (value := _value(recipe.parameters[at], quantity)) is not None
     ]
-    value, name, recipe = max(values, default=(0.0, "", ""))
+    if quantity == "error" and not values:
+        return "No error of a gradient is finite"
+    value, name, recipe = max(values, key=lambda each: each[0], default=(0.0, "", ""))
     if not value:
-        return "No gradient differs" if quantity == "error" else "No gradient becomes zero"
+        return "No finite gradient differs" if quantity == "error" else "No gradient becomes zero"
     of = f"{plain(name, limit=40)} ({recipe})"
     if quantity == "error":
         return f"Largest error: {number_text(value)} in {of}"
-    return f"Most lost: {share_text(value)} in {of}"
+    return f"Most lost: {fine_share_text(value)} in {of}"
 
 
 def _gradient_errors_figure(info: GradientErrorsInfo) -> go.Figure:
@@ -111,18 +142,19 @@ def _gradient_errors_figure(info: GradientErrorsInfo) -> go.Figure:
     if info.empty:
         return empty_figure(kind=kind, title=info.title, reason=info.empty)
     figure = go.Figure()
+    written = number_text if info.quantity == "error" else fine_share_text
     drawn: list[float] = []
     for each in info.points:
-        rows = [(at, value) for at, value in enumerate(each.values) if _drawable(value, info.quantity)]
-        values = [value for _, value in rows if value is not None]
+        rows = [(at, value) for at, value in enumerate(each.values) if value]
+        values = [value for _, value in rows]
         drawn += values
         figure.add_scatter(
             x=values,
-            y=[at for at, _ in rows],
+            y=[at + _OFFSETS[each.recipe] for at, _ in rows],
             mode="markers",
             name=each.recipe,
             marker=_point(each.recipe, colour_of(info.format)),
-            customdata=[(for_plotly(info.labels[at]), number_text(value)) for at, value in rows],
+            customdata=[(for_plotly(info.labels[at]), written(value)) for at, value in rows],
             hovertemplate="%{customdata[0]}: %{customdata[1]}<extra>" + each.recipe + "</extra>",
         )
     figure.update_layout(
@@ -144,15 +176,12 @@ def _point(recipe: str, colour: str) -> dict[str, object]:
     """A filled point has a border that shows on both pages; of an open one the colour is the border."""
     symbol = _SYMBOLS[recipe]
     line = {"color": colour if symbol.endswith("open") else OUTLINE, "width": 1.5}
-    return {"symbol": symbol, "size": 9, "color": colour, "line": line}
-
-
-def _drawable(value: float | None, quantity: GradientQuantity) -> bool:
-    return value is not None and (quantity == "underflow" or value > 0)
+    return {"symbol": symbol, "size": 7, "color": colour, "line": line}
 
 
 def _axis(drawn: list[float], quantity: GradientQuantity) -> dict[str, object]:
     if quantity == "underflow":
-        top = max(drawn, default=0.0) or 1.0
-        return {"range": [-0.03 * top, 1.05 * top], "tickformat": ".1%" if top < 0.1 else ".0%"}
-    return log_axis(min(drawn), max(drawn), margin_decades=0.2) if drawn else {"visible": False}
+        top = max(drawn)
+        digits = max(0, -1 - math.floor(math.log10(top)))
+        return {"range": [-0.03 * top, 1.05 * top], "tickformat": f".{digits}%"}
+    return log_axis(min(drawn), max(drawn), margin_decades=0.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 from typing import NamedTuple
 
 import plotly.graph_objects as go
@@ -11,14 +12,19 @@ from precision.charts.axes import power_text
 from precision.charts.frame import empty_figure, frame, marker
 from precision.charts.palette import OUTLINE
 from precision.formats import NumericFormat
-from precision.names import for_plotly
 from precision.predicted_rounding import Window, overflow_share, subnormal_share, underflow_share, window_of
 from precision.results.ranges import ExponentHistogram
 from precision.results.training import TrainingReport
-from precision.units import number_text, share_text
+from precision.units import count_text, number_text, share_text
 
 _KIND = "Bars of float32's gradients by power of two, with the window of the format, before and after loss scaling"
-_MOST_TICKS = 8
+_MOST_TICKS, _TICK_STEPS = 8, (1, 2, 5, 10, 20, 50, 100)
+_LABEL_PX = 14
+"""Height of a limit's name above the plot; one above the other, because their lines may be close."""
+_LABEL_END = 0.8
+"""Part of the axis from which on the name of a limit ends at it, so that a narrow page does not cut it off."""
+_TAIL_SHARE = 1e-3
+"""Of the smallest gradients, which may reach down to float32's last numbers: so many at most are not drawn."""
 
 
 class GradientShares(NamedTuple):
@@ -70,6 +76,7 @@ def _gradient_exponents_info(
     if not histogram.counts:
         reason = "No gradient is finite and other than zero."
         return GradientExponentsInfo(fmt.name, (), (), shift, before, after, (), "No gradients to place", "", reason)
+    tail = _tail(histogram)
     limits = (
         (float(window.vanish_exponent), "zero below"),
         (float(fmt.min_exponent), "subnormal below"),
@@ -77,14 +84,14 @@ def _gradient_exponents_info(
     )
     return GradientExponentsInfo(
         format=fmt.name,
-        exponents=tuple(range(histogram.first_exponent, histogram.last_exponent + 1)),
-        shares=tuple(count / histogram.nonzero for count in histogram.counts),
+        exponents=tuple(range(histogram.first_exponent + tail, histogram.last_exponent + 1)),
+        shares=tuple(count / histogram.nonzero for count in histogram.counts[tail:]),
         shift=shift,
         before=before,
         after=after,
         limits=limits,
         title=_title(fmt.name, before, after, scale),
-        detail=_detail(histogram, before, after),
+        detail=_detail(histogram, before, after, tail),
         empty=None,
     )
 
@@ -99,16 +106,28 @@ def _shares(histogram: ExponentHistogram, window: Window) -> GradientShares:
 
 
 def _title(fmt: str, before: GradientShares, after: GradientShares | None, scale: float | None) -> str:
-    start = f"{_share(before.zero)} of the gradients are too small for {fmt}"
+    some = f"{share_text(before.zero)} of the gradients are" if before.zero else "No gradient is"
+    start = f"{some} too small for {fmt}"
     if after is None:
-        return start
-    beyond = f", and {_share(after.overflow)} too large" if after.overflow else ""
-    return f"{start}, {_share(after.zero)} once multiplied by {number_text(scale)}{beyond}"
+        return f"{start}, and {share_text(before.overflow)} too large" if before.overflow else start
+    multiplied, beyond = f"once multiplied by {number_text(scale)}", f", and {_share(after.overflow)} too large"
+    if before.zero:
+        return f"{start}, {_share(after.zero)} {multiplied}{beyond if after.overflow else ''}"
+    return f"{start}{beyond} {multiplied}" if after.overflow else start
 
 
-def _detail(histogram: ExponentHistogram, before: GradientShares, after: GradientShares | None) -> str:
+def _tail(histogram: ExponentHistogram) -> int:
+    """How many of the lowest bars are not drawn."""
+    below = accumulate(histogram.counts)
+    return sum(count <= _TAIL_SHARE * histogram.nonzero for count in below)
+
+
+def _detail(histogram: ExponentHistogram, before: GradientShares, after: GradientShares | None, tail: int) -> str:
     scaled = "" if after is None else f", {_share(after.subnormal)} after scaling"
     parts = ["estimated from the gradients in float32", f"{_share(before.subnormal)} subnormal{scaled}"]
+    if tail:
+        below = number_text(2.0 ** (histogram.first_exponent + tail))
+        parts.append(f"{count_text(sum(histogram.counts[:tail]), 'gradient')} below {below} not drawn")
     if histogram.zeros:
         parts.append(f"{histogram.zeros:,} zero in float32 too, not drawn")
     if lost := histogram.infinite + histogram.nan:
@@ -126,24 +145,19 @@ def _gradient_exponents_figure(info: GradientExponentsInfo) -> go.Figure:
     figure = go.Figure()
     _add_bars(figure, info, 0, "not scaled", filled=True)
     if info.shift is not None:
-        _add_bars(figure, info, info.shift, f"loss × 2^{info.shift}", filled=False)
+        _add_bars(figure, info, info.shift, f"loss × {power_text(2, info.shift)}", filled=False)
     ends = [info.exponents[0], info.exponents[-1] + 1, *(at for at, _ in info.limits[:2])]
     ends += [end + info.shift for end in ends[:2]] if info.shift is not None else []
     low, high = min(ends) - 1, max(ends) + 1
-    for at, name in info.limits:
-        if low <= at <= high:
-            figure.add_vline(x=at, line={"color": OUTLINE, "width": 2, "dash": "dash"})
-            figure.add_annotation(
-                text=name, x=at, y=1, yref="paper", yanchor="bottom", showarrow=False, font={"size": 11}, textangle=-20
-            )
-    step = max(1, math.ceil((high - low) / _MOST_TICKS))
+    labels = _add_limits(figure, info, low, high)
+    step = next(size for size in _TICK_STEPS if (high - low) <= size * _MOST_TICKS)
     ticks = [tick for tick in range(math.ceil(low), math.floor(high) + 1) if tick % step == 0]
     figure.update_layout(
         bargap=0,
         barmode="overlay",
         showlegend=info.shift is not None,
         xaxis={
-            "title": f"Magnitude of the gradient, with the limits of {for_plotly(info.format)}",
+            "title": "Magnitude of the gradient",
             "range": [low, high],
             "tickvals": ticks,
             "ticktext": [power_text(2, tick) for tick in ticks],
@@ -152,8 +166,20 @@ def _gradient_exponents_figure(info: GradientExponentsInfo) -> go.Figure:
         yaxis={"title": "Share of the gradients", "tickformat": ".0%", "rangemode": "tozero"},
     )
     figure = frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=260, footer=96)
-    figure.update_layout(margin_t=figure.layout.margin.t + 28, height=figure.layout.height + 28)
+    figure.update_layout(margin_t=figure.layout.margin.t + labels, height=figure.layout.height + labels)
     return figure
+
+
+def _add_limits(figure: go.Figure, info: GradientExponentsInfo, low: float, high: float) -> int:
+    """Draws those that the axis shows, and says how many pixels their names take above the plot."""
+    limits = [(at, name) for at, name in info.limits if low <= at <= high]
+    for level, (at, name) in enumerate(limits):
+        figure.add_vline(x=at, line={"color": OUTLINE, "width": 2, "dash": "dash"})
+        figure.add_annotation(
+            text=name, x=at, y=1, yref="paper", yanchor="bottom", yshift=_LABEL_PX * level,
+            xanchor="right" if at > low + _LABEL_END * (high - low) else "left", showarrow=False, font={"size": 11},
+        )  # fmt: skip
+    return _LABEL_PX * len(limits)
 
 
 def _add_bars(figure: go.Figure, info: GradientExponentsInfo, shift: int, name: str, *, filled: bool) -> None:

@@ -8,7 +8,8 @@ from precision.cli.heading import heading, paragraphs, shape_text, warnings_text
 from precision.cli.tables import columns
 from precision.names import plain
 from precision.results.training import GradientErrors, TrainingReport, TrainingResult
-from precision.training.words import finding, scaling_text, step_text
+from precision.training.findings import advice, finding
+from precision.training.words import left_out_text, own_error_text, recipe_finding, scaling_text, step_text
 from precision.units import number_text, share_text
 
 _RECIPES = ["RECIPE", "LOSS", "UNDERFLOW", "INF/NAN", "NORMALIZED L2", "COSINE", "SCALE OF THE LOSS"]
@@ -16,7 +17,7 @@ _STEPS = ["RECIPE", "OPTIMIZER", "WEIGHTS IN", "INF/NAN", "UPDATE'S NORMALIZED L
 
 
 def training_text(result: TrainingResult) -> str:
-    """A line for every recipe, for every first step of an optimizer, and for every parameter."""
+    """What to take home, then a line for every recipe, optimizer and parameter, the worst parameter first."""
     report = result.report
     if report is None:
         return paragraphs(heading(result), warnings_text(*result.warnings), "No gradient was measured.")
@@ -24,7 +25,9 @@ def training_text(result: TrainingResult) -> str:
         heading(result),
         warnings_text(*result.warnings),
         f"Loss: {report.loss_words}; {number_text(report.loss)} in float32.",
-        f"{finding(report, result.spec.dtype)}.",
+        f"{finding(report, result.spec.dtype)}. {advice(report, result.spec.dtype)}".rstrip(),
+        "\n".join(f"{recipe.label}: {recipe_finding(report, recipe)}" for recipe in report.recipes),
+        left_out_text(report),
         columns([_RECIPES, *_recipe_rows(report)]),
         columns([_STEPS, *_step_rows(report)]),
         columns([_parameter_heading(report), *_parameter_rows(report)]),
@@ -60,12 +63,14 @@ def _step_rows(report: TrainingReport) -> Iterator[list[str]]:
 
 def _parameter_heading(report: TrainingReport) -> list[str]:
     measured = [recipe.label.upper() for recipe in report.recipes if recipe.parameters]
-    return ["PARAMETER", "SHAPE", "LARGEST", "SMALLEST", *(f"{label}: L2, UNDERFLOW" for label in measured)]
+    errors = (f"{label}: L2, UNDERFLOW" for label in measured)
+    return ["PARAMETER", "SHAPE", "LARGEST", "SMALLEST", "FLOAT32: L2", *errors, "REMARK"]
 
 
 def _parameter_rows(report: TrainingReport) -> Iterator[list[str]]:
-    for at, parameter in enumerate(report.parameters):
-        ends = (parameter.histogram.largest, parameter.histogram.smallest)
+    for at in report.worst_first:
+        parameter = report.parameters[at]
+        ends = (parameter.histogram.largest, parameter.histogram.smallest, parameter.float32_error)
         errors = [recipe.parameters[at] for recipe in report.recipes if recipe.parameters]
         cells = [(cells[2], cells[0]) for cells in map(_errors, errors)]
         yield [
@@ -73,6 +78,7 @@ def _parameter_rows(report: TrainingReport) -> Iterator[list[str]]:
             shape_text(parameter.shape),
             *("" if end is None else number_text(end) for end in ends),
             *(", ".join(filter(None, pair)) for pair in cells),
+            own_error_text(parameter),
         ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from precision.results.base import Result
@@ -12,6 +13,15 @@ from precision.results.run import RunResult
 Way = Literal["pure", "autocast"]
 """`pure`: weights and inputs cast by `.to(dtype)`. `autocast`: weights in float32, operators lowered by autocast."""
 OptimizerName = Literal["SGD", "AdamW"]
+RECIPES: tuple[tuple[Way, bool], ...] = (
+    ("pure", False),
+    ("pure", True),
+    ("autocast", False),
+    ("autocast", True),
+)
+"""Way, and whether the loss is scaled."""
+MOSTLY_ERROR = 0.5
+"""Normalized L2 above which a gradient is more error than value: about the sum of a right one and one as large."""
 
 
 class GradientErrors(PackedResult):
@@ -27,7 +37,8 @@ class GradientErrors(PackedResult):
     nan: int
     """NaN here, finite in float32."""
     normalized_l2: float | None
-    """norm(g - g32) / norm(g32) over the elements finite in both; None without one."""
+    """norm(g - g32) / norm(g32) over the elements finite in float32; None where there is none, or where one of them is
+    infinite or NaN here, as is the next."""
     cosine_similarity: float | None
 
     @property
@@ -47,6 +58,17 @@ class ParameterGradient(PackedResult):
     fqn: str
     shape: tuple[int, ...]
     histogram: ExponentHistogram
+    float32_error: float | None = None
+    """norm(g32 - g64) / norm(g64), of the same backward pass in float64; None where not measured."""
+
+    @property
+    def is_rounding(self) -> bool:
+        """Whether float32's own gradient is mostly rounding, so that no error against it tells anything.
+
+        So it is where the loss does not depend on a parameter, such as the bias of the keys of an attention: its true
+        gradient is zero.
+        """
+        return self.float32_error is not None and self.float32_error > MOSTLY_ERROR
 
 
 class OptimizerStep(Result):
@@ -57,7 +79,7 @@ class OptimizerStep(Result):
     """The dtype in which the weights are kept."""
     elements: int
     moved_reference: int
-    """Weights that float32's step changes."""
+    """Weights that float32's step changes, without those that are infinite or NaN after this one."""
     unmoved: int
     """Of these, the same before and after here."""
     rounded_away: int
@@ -65,8 +87,11 @@ class OptimizerStep(Result):
     unit in the last place. The others have a gradient of zero."""
     nonfinite: int
     """Weights that became infinite or NaN, and do not in float32."""
+    divided_by_zero: int
+    """Of these, those whose average squared gradient is zero, as is AdamW's epsilon in their dtype."""
     normalized_l2: float | None
-    """Of the update, weight after minus weight before, against float32's; None without a finite pair."""
+    """Of the update, weight after minus weight before, against float32's; None where a weight became infinite or NaN,
+    or none is finite, as is the next."""
     cosine_similarity: float | None
     missing: str = ""
     """Why there was no such step; the numbers are then 0 and None."""
@@ -122,6 +147,8 @@ class TrainingReport(Result):
     """In float32."""
     parameters: tuple[ParameterGradient, ...]
     """Those with a gradient."""
+    float64_missing: str
+    """Why float32's own gradients were not measured against float64's; empty where they were."""
     gradients: ExponentHistogram
     """Of all of them together, in float32."""
     without_gradient: tuple[str, ...]
@@ -131,6 +158,27 @@ class TrainingReport(Result):
     def recipe(self, way: Way, *, scaled: bool) -> TrainingRecipe | None:
         """One of the recipes; None where it has not run."""
         return next((each for each in self.recipes if (each.way, each.scaled) == (way, scaled)), None)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every recipe has been tried."""
+        return len(self.recipes) == len(RECIPES)
+
+    @property
+    def worst_first(self) -> tuple[int, ...]:
+        """Places in `parameters`: first those with the largest error in any recipe, where one is infinite or NaN; last
+        those whose gradient in float32 is rounding.
+        """
+        measured = [recipe.parameters for recipe in self.recipes if recipe.parameters]
+
+        def rank(at: int) -> tuple[bool, float]:
+            return self.parameters[at].is_rounding, -max((_size(rows[at]) for rows in measured), default=0.0)
+
+        return tuple(sorted(range(len(self.parameters)), key=rank))
+
+
+def _size(errors: GradientErrors) -> float:
+    return math.inf if errors.nonfinite else errors.normalized_l2 or 0.0
 
 
 class TrainingResult(RunResult):

@@ -18,7 +18,7 @@ MEAN_SQUARE = "mean of the squares of (output - target), over all floating-point
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Loss:
-    """Of a model's output, always computed in float32, as mixed-precision training does.
+    """Of a model's output, computed in float32 as mixed-precision training does, whatever the format.
 
     With true labels: cross-entropy. Otherwise the mean square of output minus target over the elements of all
     floating-point outputs that have a gradient, the targets drawn from N(0, 1). Elements that are not finite in the
@@ -29,23 +29,25 @@ class Loss:
     labels: Tensor | None
     targets: tuple[Tensor | None, ...]
     """One for each floating-point output, NaN where there is none; None for an output without a gradient."""
+    dtype: torch.dtype = torch.float32
+    """In which it is computed: float64 only for the model in float64."""
 
     def __call__(self, output: object) -> Tensor:
-        """The scalar loss of one output, a float32 tensor without dimensions.
+        """The scalar loss of one output, a tensor of `dtype` without dimensions.
 
         Raises:
             ForwardError: the output is not shaped as that of float32.
         """
         outputs = floating_tensors(output)
         if self.labels is not None:
-            return functional.cross_entropy(outputs[0].float(), self.labels)
+            return functional.cross_entropy(outputs[0].to(self.dtype), self.labels)
         shapes = [None if target is None else target.shape for target in self.targets]
         if len(outputs) != len(shapes) or any(
             shape is not None and shape != each.shape for each, shape in zip(outputs, shapes, strict=True)
         ):
             raise ForwardError("The outputs have other shapes than those of float32: there is no common loss.")
         pairs = [(each, target) for each, target in zip(outputs, self.targets, strict=True) if target is not None]
-        wanted = [(each.float(), target, ~target.isnan()) for each, target in pairs]
+        wanted = [(each.to(self.dtype), target, ~target.isnan()) for each, target in pairs]
         total = torch.stack([torch.where(has, each - target, 0.0).square().sum() for each, target, has in wanted]).sum()
         return total / sum(int(has.sum()) for _, _, has in wanted)
 

@@ -22,6 +22,8 @@ from precision.preparation import failure_of, head_of, module_progress
 from precision.progress import Progress, Silent
 from precision.regimes.inputs import in_regime
 from precision.results.training import (
+    RECIPES,
+    GradientErrors,
     OptimizerStep,
     ParameterGradient,
     TrainingRecipe,
@@ -31,25 +33,19 @@ from precision.results.training import (
 )
 from precision.spec import CastMethod, RunSpec
 from precision.training.backward import Backward, Gradients, Trainee
+from precision.training.float64_step import OwnErrors, float32_own_errors
 from precision.training.gradients import counts_of, gradient_errors, merged
 from precision.training.loss import Loss, loss_for
 from precision.training.scaling import scaled_backward, unscaled_in_place
 from precision.training.steps import no_steps, optimizer_steps
 
 FORMATS = ("float16", "bfloat16")
-RECIPES: tuple[tuple[Way, bool], ...] = (
-    ("pure", False),
-    ("pure", True),
-    ("autocast", False),
-    ("autocast", True),
-)
-"""Way, and whether the loss is scaled."""
 EVAL_MODE = "In eval mode: dropout is off and batch norms use their stored statistics, so that every pass is the same."
 _METHODS = {"pure": CastMethod.TO, "autocast": CastMethod.AUTOCAST}
-_LOADED, _REFERENCE = 0.1, 0.25
-"""Fractions of the whole at which the float32 step begins, and the first recipe."""
+_LOADED, _FLOAT64, _REFERENCE = 0.05, 0.08, 0.15
+"""Fractions of the whole at which the float32 step begins, the float64 step, and the first recipe."""
 _HALF = (1 - _REFERENCE) / len(RECIPES) / 2
-"""Of a recipe's part of the whole: gradients, then the optimizer's step."""
+"""Of a recipe's part of the whole: gradients, then the optimizers' steps in the format, then those in float32."""
 _SILENT = Silent()
 
 
@@ -120,10 +116,20 @@ def _require_trainable(loaded: LoadedModel) -> None:
 
 
 def _begin(spec: RunSpec, loaded: LoadedModel, reference: CastModel, progress: Progress, stage: str) -> _Run:
-    on_module = module_progress(progress, reference, stage=stage, start=_LOADED, end=_REFERENCE)
+    started = time.monotonic()
+    on_module = module_progress(progress, reference, stage=stage, start=_LOADED, end=_FLOAT64)
     trainee = Trainee.of(reference, loaded.args, loaded.kwargs, on_module=on_module)
     found = trainee.backward(partial(loss_for, labels=loaded.labels, seed=spec.seed), scaled=_as_it_is)
-    return _Run(spec=spec, loaded=loaded, progress=progress, reference=trainee, backward=found)
+    own = float32_own_errors(
+        loaded,
+        found,
+        device=reference.device,
+        float32_s=time.monotonic() - started,
+        progress=progress,
+        start=_FLOAT64,
+        end=_REFERENCE,
+    )
+    return _Run(spec=spec, loaded=loaded, progress=progress, reference=trainee, backward=found, own=own)
 
 
 def _as_it_is(loss: Tensor) -> Tensor:
@@ -139,6 +145,7 @@ class _Run:
     progress: Progress
     reference: Trainee
     backward: Backward
+    own: OwnErrors
 
     @property
     def loss(self) -> Loss:
@@ -152,9 +159,15 @@ class _Run:
             loss_words=self.loss.words,
             loss=self.backward.loss,
             parameters=tuple(
-                ParameterGradient(fqn=name, shape=tuple(each.shape), histogram=counts[name].result())
+                ParameterGradient(
+                    fqn=name,
+                    shape=tuple(each.shape),
+                    histogram=counts[name].result(),
+                    float32_error=self.own.by_fqn.get(name),
+                )
                 for name, each in self.backward.gradients.items()
             ),
+            float64_missing=self.own.missing,
             gradients=merged(counts.values()),
             without_gradient=tuple(name for name in self.reference.parameters if name not in counts),
             recipes=(),
@@ -182,9 +195,8 @@ class _Run:
 
     def _unscaled(self, trainee: Trainee, way: Way, start: float) -> TrainingRecipe:
         found = trainee.backward(lambda _: self.loss, scaled=_as_it_is)
-        at = start + _HALF
-        in_format = self._steps(trainee.parameters, found.gradients, at) if way == "pure" else ()
-        overall, rows = gradient_errors(self.backward.gradients, found.gradients, self.spec.format)
+        in_format = self._steps(trainee.parameters, found.gradients, start + _HALF) if way == "pure" else ()
+        overall, rows = self._compared(found.gradients, start + _HALF)
         return TrainingRecipe(
             way=way,
             scaled=False,
@@ -193,7 +205,7 @@ class _Run:
             made=merged(counts_of(found.gradients).values()),
             overall=overall,
             parameters=rows,
-            steps=(*in_format, *self._steps(self.reference.parameters, found.gradients, at)),
+            steps=(*in_format, *self._steps(self.reference.parameters, found.gradients, start + 1.5 * _HALF)),
         )
 
     def _scaled(self, trainee: Trainee, way: Way, stage: str, start: float) -> TrainingRecipe:
@@ -216,9 +228,13 @@ class _Run:
         if found.unscaled is None:
             return recipe.model_copy(update={"failure": _no_scale(found.scales, found.loss)})
         in_format = self._scaled_in_format(trainee, found.made, found.scales[-1], half) if way == "pure" else ()
-        overall, rows = gradient_errors(self.backward.gradients, found.unscaled, self.spec.format)
-        steps = (*in_format, *self._steps(self.reference.parameters, found.unscaled, half))
+        overall, rows = self._compared(found.unscaled, half)
+        steps = (*in_format, *self._steps(self.reference.parameters, found.unscaled, start + 1.5 * _HALF))
         return recipe.model_copy(update={"overall": overall, "parameters": rows, "steps": steps})
+
+    def _compared(self, found: Gradients, at: float) -> tuple[GradientErrors, tuple[GradientErrors, ...]]:
+        stage = partial(self.progress.step, "Comparing the gradients", at)
+        return gradient_errors(self.backward.gradients, found, self.spec.format, on_parameter=stage)
 
     def _scaled_in_format(self, trainee: Trainee, made: Gradients, scale: float, at: float) -> Iterator[OptimizerStep]:
         try:
@@ -233,8 +249,8 @@ class _Run:
     ) -> Iterator[OptimizerStep]:
         reference = self.reference.parameters
 
-        def on_parameter(fqn: str) -> None:
-            self.progress.step("The optimizer's step", at, fqn)
+        def on_parameter(fqn: str, done: float) -> None:
+            self.progress.step("The optimizer's step", at + done * _HALF / 2, fqn)
 
         return optimizer_steps(
             reference, self.backward.gradients, weights, gradients, fmt=self.spec.format, on_parameter=on_parameter

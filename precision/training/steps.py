@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,9 @@ _OPTIMIZERS: Mapping[OptimizerName, Callable[[list[nn.Parameter]], torch.optim.O
     "AdamW": torch.optim.AdamW,
 }
 """With torch's own settings: a learning rate of 0.001, and of AdamW a weight decay of 0.01 and an epsilon of 1e-8."""
+PART_ELEMENTS = 2**18
+"""1 MiB of float32: a dozen of them stay in a CPU's caches, and their memory is used again."""
+ACCELERATOR_PART_ELEMENTS = 2**24
 Weights = Mapping[str, Tensor]
 
 
@@ -28,11 +32,11 @@ def optimizer_steps(
     gradients: Gradients,
     *,
     fmt: AnyFormat,
-    on_parameter: Callable[[str], None],
+    on_parameter: Callable[[str, float], None],
 ) -> Iterator[OptimizerStep]:
     """One step of each optimizer.
 
-    These optimizers treat every element on its own, so that parameters are stepped one by one, and only one is in
+    These optimizers treat every element on its own, so that parameters are stepped part by part, and only a part is in
     memory twice.
 
     Args:
@@ -41,10 +45,16 @@ def optimizer_steps(
         weights: those that are stepped, in the dtype in which they are kept.
         gradients: those that the step is made with.
         fmt: the candidate's format.
-        on_parameter: told the fqn of each parameter before it is stepped; may raise to stop.
+        on_parameter: told the fqn of each parameter before a part of it is stepped, and what share of all elements is
+            done; may raise to stop.
     """
-    for name in _OPTIMIZERS:
-        yield _step(name, reference, reference_gradients, weights, gradients, fmt, on_parameter)
+    elements = sum(gradient.numel() for gradient in reference_gradients.values())
+    for at, name in enumerate(_OPTIMIZERS):
+
+        def on_elements(fqn: str, done: int, steps: int = at) -> None:
+            on_parameter(fqn, (steps + done / elements) / len(_OPTIMIZERS) if elements else 1.0)
+
+        yield _step(name, reference, reference_gradients, weights, gradients, fmt, on_elements)
 
 
 def no_steps(weights: str, missing: str) -> Iterator[OptimizerStep]:
@@ -52,7 +62,7 @@ def no_steps(weights: str, missing: str) -> Iterator[OptimizerStep]:
     for name in _OPTIMIZERS:
         yield OptimizerStep(
             optimizer=name, weights=weights, elements=0, moved_reference=0, unmoved=0, rounded_away=0, nonfinite=0,
-            normalized_l2=None, cosine_similarity=None, missing=missing,
+            divided_by_zero=0, normalized_l2=None, cosine_similarity=None, missing=missing,
         )  # fmt: skip
 
 
@@ -63,28 +73,30 @@ def _step(
     weights: Weights,
     gradients: Gradients,
     fmt: AnyFormat,
-    on_parameter: Callable[[str], None],
+    on_parameter: Callable[[str, int], None],
 ) -> OptimizerStep:
     statistics = ErrorStatistics(fmt, None)
-    moved = unmoved = rounded_away = nonfinite = elements = 0
+    moved = unmoved = rounded_away = nonfinite = divided_by_zero = elements = 0
     kept = ""
     for name, gradient in reference_gradients.items():
-        on_parameter(name)
-        weight = weights[name].detach()
-        kept = dtype_name(weight.dtype)
-        given = gradients[name] if name in gradients else torch.zeros_like(weight)
-        expected = _stepped(optimizer, reference[name], gradient)
-        found = _stepped(optimizer, weight, given)
-        moves = expected != reference[name]
-        still = moves & (found == weight)
-        wanted = _stepped(optimizer, weight[still].double(), given[still])
-        elements += weight.numel()
-        moved += int(moves.sum())
-        unmoved += int(still.sum())
-        rounded_away += int((wanted != weight[still]).sum())
-        nonfinite += int((expected.isfinite() & ~found.isfinite()).sum())
-        statistics.add(_difference(expected, reference[name]), _difference(found, weight))
-    errors = statistics.result()
+        kept = dtype_name(weights[name].dtype)
+        given = gradients[name] if name in gradients else torch.zeros_like(weights[name])
+        for before, slope, weight, part in _parts(reference[name], gradient, weights[name], given):
+            on_parameter(name, elements)
+            expected = _stepped(optimizer, before, slope).weight
+            found, has_zero_divisor = _stepped(optimizer, weight, part)
+            broken = expected.isfinite() & ~found.isfinite()
+            moves = (expected != before) & ~broken
+            still = moves & (found == weight)
+            wanted = _stepped(optimizer, weight[still].double(), part[still]).weight
+            elements += weight.numel()
+            moved += int(moves.sum())
+            unmoved += int(still.sum())
+            rounded_away += int((wanted != weight[still]).sum())
+            nonfinite += int(broken.sum())
+            divided_by_zero += int((broken & has_zero_divisor).sum())
+            statistics.add(_difference(expected, before), _difference(found, weight))
+    errors = None if nonfinite else statistics.result()
     return OptimizerStep(
         optimizer=optimizer,
         weights=kept,
@@ -93,18 +105,38 @@ def _step(
         unmoved=unmoved,
         rounded_away=rounded_away,
         nonfinite=nonfinite,
-        normalized_l2=errors.normalized_l2,
-        cosine_similarity=errors.cosine_similarity,
+        divided_by_zero=divided_by_zero,
+        normalized_l2=errors and errors.normalized_l2,
+        cosine_similarity=errors and errors.cosine_similarity,
     )
 
 
-def _stepped(optimizer: OptimizerName, weight: Tensor, gradient: Tensor) -> Tensor:
-    """`weight` after the first step, in its own dtype."""
+def _parts(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Tensors of one shape, cut alike into flat pieces."""
+    flat = [tensor.detach().reshape(-1) for tensor in tensors]
+    size = PART_ELEMENTS if flat[0].device.type == "cpu" else ACCELERATOR_PART_ELEMENTS
+    for start in range(0, flat[0].numel(), size):
+        yield tuple(each[start : start + size] for each in flat)
+
+
+class _Stepped(NamedTuple):
+    weight: Tensor
+    """After the first step, in its own dtype."""
+    has_zero_divisor: Tensor
+    """Where AdamW divides by zero."""
+
+
+def _stepped(optimizer: OptimizerName, weight: Tensor, gradient: Tensor) -> _Stepped:
     parameter = nn.Parameter(weight.detach().clone())
     parameter.grad = gradient.to(weight.dtype)
-    _OPTIMIZERS[optimizer]([parameter]).step()
-    return parameter.detach()
+    stepping = _OPTIMIZERS[optimizer]([parameter])
+    stepping.step()
+    squares = stepping.state[parameter].get("exp_avg_sq")
+    if squares is None:
+        return _Stepped(parameter.detach(), torch.zeros_like(weight, dtype=torch.bool))
+    epsilon = torch.tensor(stepping.defaults["eps"], dtype=squares.dtype)
+    return _Stepped(parameter.detach(), (squares == 0) & bool(epsilon == 0))
 
 
 def _difference(after: Tensor, before: Tensor) -> Tensor:
-    return (after.double() - before.detach().double()).float()
+    return after.float() - before.detach().float()

@@ -135,7 +135,13 @@ def test_training_runs_only_where_it_is_asked_for() -> None:
     assert len(app.get("plotly_chart")) == 3
     methods = app.dataframe[0].value["method"].to_list()
     assert methods == ["pure", "pure, scaled", "autocast", "autocast, scaled"]
-    assert "scaling by" in text_of(app)
+    assert "Train under autocast" in text_of(app)
+    assert "autocast, scaled**: all gradients together are within" in text_of(app)
+    table = app.dataframe[2].value
+    assert set(table["parameter"]) == {"fc.weight", "fc.bias"}
+    settled(app.text_input(key="find").set_value("BIAS").run())
+    assert app.dataframe[2].value["parameter"].to_list() == ["fc.bias"]
+    settled(app.text_input(key="find").set_value("").run())
     again = opened(PAGE, {**app.query_params, "section": "Training"})
     assert again.title[0].value == app.title[0].value
     settled(app.selectbox(key="dtype").set_value("bfloat16").run())

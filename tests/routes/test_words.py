@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
 from precision.cast_methods import CastMethod
@@ -125,7 +127,7 @@ def test_the_finding_counts_only_routes_to_the_format() -> None:
     assert words.finding(report, "float16") == "0 routes to float16 ran"
 
 
-ERRORS = ErrorMetrics.model_construct(sqnr_db=60.0)
+ERRORS = cast(Any, ErrorMetrics).model_construct(sqnr_db=60.0)
 CAST: dict[str, object] = {"dtypes": (change("float16", 1),)}
 ALIKE: dict[str, object] = {**CAST, "errors": ERRORS, "same_output_as_baseline": True}
 UNLIKE: dict[str, object] = {**ALIKE, "same_output_as_baseline": False}

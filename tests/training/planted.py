@@ -76,6 +76,45 @@ class Float32Only(nn.Module):
         return torch.eye(4) @ output.T
 
 
+class Float64Raises(nn.Module):
+    """Fails in float64."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self._error = error
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype == torch.float64:
+            raise self._error
+        output: Tensor = self.linear(x)
+        return output
+
+
+class Cancelling(nn.Module):
+    """y = w, as the difference of two products that float32 cannot tell apart: its gradient there is zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.linspace(-1, 1, 8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight * 100_000_001.0 * x - self.weight * 100_000_000.0 * x
+
+
+class Attention(nn.Module):
+    """One head. A bias of the keys adds the same to all scores of a query, which softmax does not see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key, self.value = (nn.Linear(8, 8) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.query(x) @ self.key(x).transpose(-2, -1)
+        output: Tensor = scores.softmax(dim=-1) @ self.value(x)
+        return output
+
+
 class Masked(nn.Module):
     """Every other score is minus infinity, in float32 too."""
 

@@ -13,10 +13,10 @@ from torch.nn import functional
 from precision.errors import JobCancelledError, UnsupportedError
 from precision.models.loading import load
 from precision.ranges.exponents import exponent_histogram
-from precision.results.training import TrainingReport, TrainingResult
+from precision.results.training import RECIPES, TrainingReport, TrainingResult
 from precision.spec import Analysis, RunSpec
 from precision.training.loss import CROSS_ENTROPY, MEAN_SQUARE
-from precision.training.measure import EVAL_MODE, RECIPES, measure_training
+from precision.training.measure import EVAL_MODE, measure_training
 from tests.runs import Recorder, with_model
 from tests.training.planted import Bare, Float32Only, Frozen, HalfUsed, Indices, Masked, Scaled
 
@@ -260,6 +260,8 @@ def test_progress_goes_forward_and_hands_over_every_recipe(monkeypatch: pytest.M
         len(each.report.recipes) for each in recorder.partials if isinstance(each, TrainingResult) and each.report
     ] == [*range(1, len(RECIPES) + 1)]
     assert recorder.partials[-1] == result
+    reports = [each.report for each in recorder.partials if isinstance(each, TrainingResult)]
+    assert [found is not None and found.is_complete for found in reports] == [False, False, False, True]
     with pytest.raises(JobCancelledError):
         measure_training(RunSpec(analysis=Analysis.TRAINING), Recorder("One training step in float16, autocast"))
 

@@ -22,7 +22,7 @@ def steps(weights: Tensor, gradients: Tensor, dtype: torch.dtype, fmt: str) -> d
         {"w": low},
         {"w": gradients.to(dtype)},
         fmt=format_named(fmt),
-        on_parameter=lambda _: None,
+        on_parameter=lambda *_: None,
     )
     return {step.optimizer: step for step in found}
 
@@ -65,8 +65,43 @@ def test_adamw_in_float16_makes_weights_infinite_or_nan() -> None:
     torch.optim.AdamW([parameter]).step()
     broken = int((~parameter.isfinite()).sum())
     assert broken == 8
-    assert steps(weights, gradients, torch.float16, "float16")["AdamW"].nonfinite == broken
-    assert steps(weights, gradients, torch.bfloat16, "bfloat16")["AdamW"].nonfinite == 0
+    step = steps(weights, gradients, torch.float16, "float16")["AdamW"]
+    assert (step.nonfinite, step.divided_by_zero, step.moved_reference) == (broken, broken, 0)
+    assert (step.normalized_l2, step.cosine_similarity) == (None, None)
+    kept = steps(weights, gradients, torch.bfloat16, "bfloat16")["AdamW"]
+    assert (kept.nonfinite, kept.divided_by_zero) == (0, 0)
+    assert kept.normalized_l2 is not None
+
+
+def test_only_weights_whose_squared_gradient_vanishes_are_divided_by_zero() -> None:
+    # A thousandth of the square of 1e-2 is 1e-7, which float16 can hold.
+    step = steps(torch.ones(4), torch.tensor([1e-4, 1e-2, 0.0, 1.0]), torch.float16, "float16")["AdamW"]
+    assert (step.nonfinite, step.divided_by_zero, step.moved_reference, step.unmoved) == (2, 2, 2, 0)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("optimizer", ["SGD", "AdamW"])
+def test_weights_that_an_infinite_gradient_breaks_were_not_divided_by_zero(
+    optimizer: OptimizerName, dtype: str
+) -> None:
+    given = {"w": torch.tensor([torch.inf, 1.0]).to(getattr(torch, dtype))}
+    weights = torch.ones(2)
+    low = weights.to(given["w"].dtype)
+    found = optimizer_steps(
+        {"w": weights}, {"w": weights}, {"w": low}, given, fmt=format_named(dtype), on_parameter=lambda *_: None
+    )
+    step = next(step for step in found if step.optimizer == optimizer)
+    assert (step.nonfinite, step.divided_by_zero, step.normalized_l2) == (1, 0, None)
+
+
+def test_progress_goes_forward_by_elements() -> None:
+    weights = {"a": torch.ones(1), "b": torch.ones(3)}
+    told: list[tuple[str, float]] = []
+    found = optimizer_steps(
+        weights, weights, weights, weights, fmt=format_named("float16"), on_parameter=lambda *each: told.append(each)
+    )
+    assert len(list(found)) == 2
+    assert told == [("a", 0.0), ("b", 0.125), ("a", 0.5), ("b", 0.625)]
 
 
 def test_nothing_given_is_changed() -> None:
