@@ -9,7 +9,7 @@ from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
 from precision.autocast.lowering import lowering, lowering_text
 from precision.cast_words import changed_text, estimated_text
-from precision.charts import plot_module_tree, plot_stored_values
+from precision.charts import plot_dtype_tree, plot_module_tree, plot_stored_values
 from precision.names import escape_markdown
 from precision.results import CastAudit, CompareResult, LayersResult, TensorAudit
 from precision.spec import CastMethod
@@ -36,6 +36,10 @@ Both models run side by side. A module's row has the dtypes of its floating-poin
 them and as it returned them. An operator's row says what its kernels computed in: autocast and silent promotion (a
 float16 tensor meeting a float32 one is widened) show here, whatever the stored dtypes say. *Only the candidate does
 this* marks operators that the other model lacks, such as casts.
+
+In the tree of operators, colour is what the candidate's kernels in a module computed in, over all of its calls: one
+dtype throughout, or several, the fuller the colour the more in the format. *Own operators* are those that a module runs
+besides the modules in it; height is layers.
 """
 
 
@@ -77,6 +81,8 @@ def dtype_flow(part: str) -> None:
     autocasts = part == "operators" and result.spec.method is CastMethod.AUTOCAST
     if autocasts and (counted := lowering(result)) is not None:
         st.markdown(escape_markdown(lowering_text(counted)))
+    if part == "operators":
+        show(plot_dtype_tree(result), key="dtype-tree")
     find = frame.find_box("layer", in_what="name or type")
     table = (
         layer_rows.operators(report, find=find) if part == "operators" else layer_rows.activations(report, find=find)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pages.ui import downloads, frame, state
+from pages.ui import autocast_model, downloads, frame
 from pages.ui.casting_format import require_16_bits
 from pages.ui.job import current_result, say_failure
 from precision.names import escape_markdown, plain
 from precision.results import AutocastResult
 from precision.results.autocast import AutocastOperator, AutocastRule
-from precision.spec import CastMethod
 from precision.units import count_text
 
 HOW_TO_READ = """\
@@ -22,6 +21,10 @@ Every operator was run under `torch.autocast` on this device, and the dtypes of 
 - **widest input**: where inputs differ, computes in the widest of their dtypes.
 - **as given**: autocast leaves it alone; inputs that differ may raise.
 - **not run**: it raised with float32 inputs; the reason is in its row.
+
+**With gradients** says whether an operator also runs, forward and backward, where its float32 inputs require
+gradients, as in training; the other columns are of runs without. It is *the same*, or it *computes in* other dtypes, it
+*raises*, or it is *not differentiable*: its output has no gradient.
 
 The table holds for this device and this version of torch, whatever the model.
 """
@@ -44,9 +47,17 @@ def section() -> None:
         if operators := result.of_rule(rule):
             names = ", ".join(f"`{operator.name}`" for operator in operators)
             st.markdown(f"**{rule}** ({len(operators)}): {names}")
+    st.caption(_gradients_text(result))
     _table(result)
-    _of_the_model()
+    autocast_model.section()
     frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def _gradients_text(result: AutocastResult) -> str:
+    if not result.untrainable:
+        return "With gradients required, as in training, every operator that runs here runs too."
+    names = ", ".join(f"`{operator.name}`" for operator in result.untrainable)
+    return f"With gradients required, as in training, {names} cannot run: see the last column of the table."
 
 
 def _table(result: AutocastResult) -> None:
@@ -70,19 +81,6 @@ def _row(operator: AutocastOperator, dtype: str) -> dict[str, str]:
         "computes in, for float32 inputs": ", ".join(operator.computed),
         f"for {dtype} inputs": ", ".join(operator.computed_lower),
         "for both": ", ".join(operator.computed_mixed),
+        "with gradients": plain(operator.gradients_text, limit=None),
         "reason": plain(operator.reason, limit=None) if operator.reason else "",
     }
-
-
-def _of_the_model() -> None:
-    st.header("In this model", anchor=False)
-    st.markdown("The page Layers shows which of this model's layers ran in which dtype, with autocast as cast method.")
-    opened = st.button(
-        "Open Layers with autocast",
-        icon=":material/account_tree:",
-        key="layers-autocast",
-        on_click=state.choose,
-        args=("method", CastMethod.AUTOCAST.value),
-    )
-    if opened:
-        st.switch_page("pages/layers.py")

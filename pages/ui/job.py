@@ -113,10 +113,10 @@ def _result(analysis: Analysis, also: Mapping[str, object] | None, *, as_it_grow
         job = engine().wait(job.id, timeout_s=_QUICK_S)
     if job.status in ("queued", "running"):
         if as_it_grows and isinstance(job.partial, AnalysisResult):
-            _progress(job.id, shown_s=job.partial.elapsed_s)
+            show_progress(job.id, shown_s=job.partial.elapsed_s)
             return job.partial
         st.title(_under_way(job.spec), anchor=False)
-        _progress(job.id, shown_s=0.0 if as_it_grows else None)
+        show_progress(job.id, shown_s=0.0 if as_it_grows else None)
         st.stop()
     if isinstance(job.result, AnalysisResult):
         return job.result
@@ -174,8 +174,11 @@ def known_job(job_id: str | None) -> Job | None:
 
 
 @st.fragment(run_every=_POLL_S)
-def _progress(job_id: str, *, shown_s: float | None) -> None:
-    """Draws the page anew when the run ends, or has grown beyond the `shown_s` that it was shown after, if it was."""
+def show_progress(job_id: str, *, shown_s: float | None = None) -> None:
+    """How far a job is, with a way to stop it.
+
+    Draws the page anew when it ends, or has grown beyond the `shown_s` that it was shown after, if it was.
+    """
     job = engine().job(job_id)
     partial_s = job.partial.elapsed_s if isinstance(job.partial, AnalysisResult) else 0.0
     if job.status not in ("queued", "running") or (shown_s is not None and partial_s != shown_s):

@@ -258,6 +258,12 @@ def plan_jobs() -> dict[str, str]:
     return jobs
 
 
+def autocast_jobs() -> dict[str, str]:
+    """Jobs of this session that ran models under autocast on the page Casting, by the digest of their spec."""
+    jobs: dict[str, str] = st.session_state.setdefault("autocast_jobs", {})
+    return jobs
+
+
 def device_job() -> str | None:
     """The job that measures a device for this session; None where none runs."""
     job: str | None = st.session_state.get("device_job")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from precision.names import plain
-from precision.results import LayersResult
+from precision.results import LayersReport, LayersResult
 from precision.units import count_text
 
 _MOST_NAMES = 8
@@ -23,27 +23,56 @@ class Lowering(NamedTuple):
     total: int
     stayed: Mapping[str, Mapping[str, int]]
     """Of the others: how many of each name, by dtype; one that computed in several is under all of them, joined."""
+    promoted: int = 0
+    """Operators that widened an input without the code asking."""
 
 
 def lowering(result: LayersResult) -> Lowering | None:
     """Counted over the operators in the report; None where operators were not watched."""
-    report, dtype = result.report, result.spec.dtype
+    report = result.report
     if report is None or not report.watched_operators:
         return None
-    lowered = total = 0
-    stayed: dict[str, Counter[str]] = {}
+    return together(result.spec.dtype, (one for _, one in _one_by_one(report, result.spec.dtype)))
+
+
+def lowering_by_module(result: LayersResult) -> Mapping[str, Lowering]:
+    """The same for every module that was called, by fqn: of the operators that it runs itself, in all of its calls.
+
+    What runs in a module inside of it is counted there. Empty where operators were not watched.
+    """
+    report, dtype = result.report, result.spec.dtype
+    if report is None or not report.watched_operators:
+        return {}
+    ran: dict[str, list[Lowering]] = {row.fqn: [] for row in report.rows}
+    for fqn, one in _one_by_one(report, dtype):
+        ran[fqn].append(one)
+    return {fqn: together(dtype, found) for fqn, found in ran.items()}
+
+
+def _one_by_one(report: LayersReport, dtype: str) -> Iterator[tuple[str, Lowering]]:
+    """Each operator of the candidate that computes, with the module that it runs in."""
     for operator in report.operators:
         if operator.candidate_dtypes is None:
             continue
-        computed = report.operator_dtypes[operator.candidate_dtypes].computed
-        if not computed:
+        flow = report.operator_dtypes[operator.candidate_dtypes]
+        if not flow.computed:
             continue
-        total += 1
-        if computed == (dtype,):
-            lowered += 1
-        else:
-            stayed.setdefault(" and ".join(computed), Counter())[operator.name] += 1
-    return Lowering(dtype, lowered, total, stayed)
+        lowered = flow.computed == (dtype,)
+        stayed = {} if lowered else {" and ".join(flow.computed): {operator.name: 1}}
+        yield report.rows[operator.row].fqn, Lowering(dtype, int(lowered), 1, stayed, int(flow.is_promoted))
+
+
+def together(dtype: str, parts: Iterable[Lowering]) -> Lowering:
+    """The counts of several groups of operators in one; zeros of none."""
+    lowered = total = promoted = 0
+    stayed: dict[str, Counter[str]] = {}
+    for part in parts:
+        lowered += part.lowered
+        total += part.total
+        promoted += part.promoted
+        for other, names in part.stayed.items():
+            stayed.setdefault(other, Counter()).update(names)
+    return Lowering(dtype, lowered, total, stayed, promoted)
 
 
 def lowering_text(found: Lowering) -> str:

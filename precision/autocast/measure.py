@@ -19,7 +19,7 @@ from precision.lockstep.operators import OperatorCall, OperatorRecorder
 from precision.lockstep.values import tensors_in
 from precision.preparation import environment
 from precision.progress import Progress, Silent
-from precision.results.autocast import AutocastOperator, AutocastResult, AutocastRule
+from precision.results.autocast import AutocastOperator, AutocastResult, AutocastRule, WithGradients
 from precision.rounding import dtype_name
 from precision.spec import CastMethod, RunSpec, formats_of
 
@@ -35,6 +35,7 @@ class _Run(NamedTuple):
     raised: str
 
 
+_RAISED = (RuntimeError, TypeError, ValueError)
 _NO_RUN = _Run(None, (), "")
 
 
@@ -42,7 +43,8 @@ def measure_autocast(spec: RunSpec, progress: Progress = _SILENT) -> AutocastRes
     """Run every operator of `autocast.operators` under autocast on tiny inputs, and see what it computes in.
 
     Each runs with float32 inputs, with inputs in the format, and with its first input in the format and the others in
-    float32: the three together tell its rule.
+    float32: the three together tell its rule. Once more it runs with float32 inputs that require gradients, forward
+    and, outside autocast, backward from the sum of its output.
 
     Args:
         spec: its `device` and `dtype` are read.
@@ -82,6 +84,7 @@ def _measured(operator: Operator, dtype: torch.dtype, device: torch.device) -> A
     full = _run(operator, inputs, dtype)
     lower = _run(operator, low, dtype)
     mixed = _run(operator, [low[0], *inputs[1:]], dtype) if len(inputs) > 1 else _NO_RUN
+    kind, training = _with_gradients(operator, inputs, dtype, without=full)
     return AutocastOperator(
         name=operator.name,
         family=operator.family,
@@ -91,6 +94,9 @@ def _measured(operator: Operator, dtype: torch.dtype, device: torch.device) -> A
         computed_lower=lower.computed,
         computed_mixed=mixed.computed,
         reason=full.raised,
+        with_gradients=kind,
+        computed_gradients=training.computed,
+        gradients_reason=training.raised,
     )
 
 
@@ -105,15 +111,41 @@ def _rule(full: _Run, lower: _Run, mixed: _Run, dtype: str) -> AutocastRule:
 
 
 def _run(operator: Operator, inputs: Sequence[Tensor], dtype: torch.dtype) -> _Run:
+    try:
+        with torch.no_grad():
+            output, computed = _forward(operator, inputs, dtype)
+    except _RAISED as error:
+        return _Run(None, (), shortened(str(error)))
+    return _Run(dtype_name(output.dtype), computed, "")
+
+
+def _with_gradients(
+    operator: Operator, inputs: Sequence[Tensor], dtype: torch.dtype, *, without: _Run
+) -> tuple[WithGradients, _Run]:
+    given = [each.clone().requires_grad_(at not in operator.statistics) for at, each in enumerate(inputs)]
+    stage = "in its forward"
+    try:
+        with torch.enable_grad():
+            output, computed = _forward(operator, given, dtype)
+            stage = "in its backward"
+            if output.requires_grad:
+                output.sum().abs().backward()  # type: ignore[no-untyped-call]
+    except _RAISED as error:
+        return "raises", _Run(None, (), f"{stage}: {shortened(str(error))}")
+    run = _Run(dtype_name(output.dtype), computed, "")
+    if not output.requires_grad:
+        return "not differentiable", run
+    return ("the same" if run == without else "computes otherwise"), run
+
+
+def _forward(operator: Operator, inputs: Sequence[Tensor], dtype: torch.dtype) -> tuple[Tensor, tuple[str, ...]]:
+    """Its first output under autocast, and what its kernels computed in."""
     recorder = OperatorRecorder(finds_births=False)
     calls: list[OperatorCall] = []
     recorder.into = calls
-    try:
-        with warnings.catch_warnings(), torch.no_grad(), torch.autocast(inputs[0].device.type, dtype):
-            warnings.simplefilter("ignore")  # of slow kernels for mixed dtypes
-            with recorder.watching():
-                output = operator.call(*inputs)
-    except (RuntimeError, TypeError, ValueError) as error:
-        return _Run(None, (), shortened(str(error)))
+    with warnings.catch_warnings(), torch.autocast(inputs[0].device.type, dtype):
+        warnings.simplefilter("ignore")  # of slow kernels for mixed dtypes
+        with recorder.watching():
+            output = operator.call(*inputs)
     computed = dict.fromkeys(name for call in calls for name in call.computed)
-    return _Run(dtype_name(next(iter(tensors_in(output))).dtype), tuple(computed), "")
+    return next(iter(tensors_in(output))), tuple(computed)

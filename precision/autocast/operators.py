@@ -21,12 +21,15 @@ class Operator:
     shapes: tuple[Shape, ...]
     """Of the inputs, which lie between 0 and 1, the domain of all of these operators."""
     call: Callable[..., object]
+    statistics: tuple[int, ...] = ()
+    """Places of the inputs that no gradient is ever asked for."""
 
 
 _MATRIX: Shape = (4, 4)
 _BATCH: Shape = (2, 4, 4)
 _IMAGES: Shape = (2, 4, 8, 8)
 _HEADS: Shape = (1, 2, 4, 8)
+_NORMS = "normalization"
 
 
 def operators() -> tuple[Operator, ...]:
@@ -99,11 +102,11 @@ def _activations() -> Iterator[Operator]:
 
 
 def _norms() -> Iterator[Operator]:
-    return _of(
-        "normalization",
+    yield Operator("batch_norm", _NORMS, (_IMAGES, (4,), (4,)), functional.batch_norm, statistics=(1, 2))
+    yield from _of(
+        _NORMS,
         ("layer_norm", [_MATRIX, (4,), (4,)], lambda x, w, b: functional.layer_norm(x, (4,), w, b)),
         ("group_norm", [_IMAGES, (4,), (4,)], lambda x, w, b: functional.group_norm(x, 2, w, b)),
-        ("batch_norm", [_IMAGES, (4,), (4,)], functional.batch_norm),
         ("instance_norm", [_IMAGES], functional.instance_norm),
         ("rms_norm", [_MATRIX, (4,)], lambda x, w: functional.rms_norm(x, (4,), w)),
         ("normalize", [_MATRIX], functional.normalize),

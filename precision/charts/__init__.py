@@ -1,6 +1,7 @@
 """One Plotly figure a file: numbers first (`XInfo`), drawing second."""
 
 from precision.charts.decision_margins import MarginScale, plot_decision_margins
+from precision.charts.dtype_tree import plot_dtype_tree
 from precision.charts.error_along_depth import plot_error_along_depth
 from precision.charts.error_by_magnitude import plot_error_by_magnitude
 from precision.charts.error_ecdf import plot_error_ecdf
@@ -45,6 +46,7 @@ __all__ = [
     "beside_each_other",
     "config",
     "plot_decision_margins",
+    "plot_dtype_tree",
     "plot_error_along_depth",
     "plot_error_by_magnitude",
     "plot_error_ecdf",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from precision.charts.stored_bytes import SIDES, Side, counted_bytes, dtype_on
+from precision.charts.tree_boxes import Box
 from precision.names import enclosing
 from precision.results import CastAudit, TensorAudit
 
@@ -15,13 +17,9 @@ def _no_sizes() -> dict[Side, Counter[str]]:
 
 
 @dataclass(eq=False)
-class Branch:
+class Branch(Box):
     """A module or a tensor; `sizes` holds the bytes of everything below it, by dtype, without zeros."""
 
-    label: str
-    fqn: str
-    type: str
-    children: list[Branch] = field(default_factory=list)
     sizes: dict[Side, Counter[str]] = field(default_factory=_no_sizes)
 
     @property
@@ -33,14 +31,14 @@ class Branch:
         """Its bytes before or after."""
         return self.sizes[side].total()
 
-    def add_sizes(self, other: Branch) -> None:
+    def add(self, other: Self) -> None:
         """Count `other`'s bytes here too."""
         for side in SIDES:
             self.sizes[side].update(other.sizes[side])
 
-    def relabelled(self, label: str) -> Branch:
-        """The same branch under another label."""
-        return replace(self, label=label)
+    def emptied(self) -> Self:
+        """The same, holding no bytes yet."""
+        return replace(self, sizes=_no_sizes())
 
 
 def byte_tree(audit: CastAudit) -> Branch:
@@ -72,7 +70,7 @@ def _hang(tensor: TensorAudit, modules: dict[str, Branch]) -> None:
     owner.children.append(leaf)
     branch = owner
     while True:
-        branch.add_sizes(leaf)
+        branch.add(leaf)
         if not branch.fqn:
             return
         branch = modules[enclosing(branch.fqn, modules)]

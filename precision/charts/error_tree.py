@@ -10,16 +10,14 @@ from typing import Literal, NamedTuple
 import plotly.graph_objects as go
 
 from precision.charts.frame import empty_figure, frame
-from precision.charts.palette import GROUND, OTHER, OUTLINE, SEQUENTIAL, text_on
+from precision.charts.icicle import IcicleBox, Look, add_icicle
+from precision.charts.palette import GROUND, OTHER, SEQUENTIAL, between, text_on
+from precision.charts.tree_boxes import MAX_NODES
 from precision.names import enclosing, for_plotly, plain
 from precision.results import LayersReport
 from precision.units import count_text, number_text
 
-MAX_NODES = 240
-"""More boxes could neither be read nor sent."""
 _KIND = "Icicle of modules, coloured by the relative error of their outputs"
-_LEVELS = 4
-_LABEL_CHARACTERS = 28
 _LEAST_DECADES = 1.0
 _BROKEN = "#D55E00"
 _ORIGIN_PX = 3
@@ -174,41 +172,28 @@ def _tree_figure(info: ErrorTreeInfo) -> go.Figure:
     if info.empty:
         return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
     low, high = _decades(info)
-    colours = [_colour(node, low, high) for node in info.nodes]
-    figure = go.Figure(
-        go.Icicle(
-            ids=[str(at) for at in range(len(info.nodes))],
-            parents=["" if node.parent is None else str(node.parent) for node in info.nodes],
-            labels=[for_plotly(node.label, limit=_LABEL_CHARACTERS) for node in info.nodes],
-            values=[node.leaves for node in info.nodes],
-            text=[_caption(node) for node in info.nodes],
-            hovertext=[for_plotly(node.what) for node in info.nodes],
-            hovertemplate="%{hovertext}<br>%{text}<extra></extra>",
-            textinfo="label+text",
-            textfont={"color": [text_on(colour) for colour in colours], "size": 12},
-            marker={
-                "colors": colours,
-                "line": {
-                    "color": [
-                        text_on(colour) if node.origin else OUTLINE
-                        for node, colour in zip(info.nodes, colours, strict=True)
-                    ],
-                    "width": [_ORIGIN_PX if node.origin else 0.5 for node in info.nodes],
-                },
-            },
-            leaf={"opacity": 1},
-            branchvalues="total",
-            sort=False,
-            maxdepth=_LEVELS,
-            tiling={"orientation": "h", "pad": 0},
-            pathbar={"visible": False},
-            domain={"x": [0, 1], "y": [0, 1]},
-        )
+    figure = go.Figure()
+    add_icicle(
+        figure,
+        [
+            IcicleBox(
+                at,
+                node.parent,
+                node.label,
+                node.leaves,
+                _caption(node),
+                for_plotly(node.what),
+                _look(node, low, high),
+            )
+            for at, node in enumerate(info.nodes)
+        ],
     )
-    figure.update_layout(uniformtext={"minsize": 9, "mode": "hide"})
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=420, footer=16)
+
+
+def _look(node: ErrorNode, low: float, high: float) -> Look:
+    colour = _colour(node, low, high)
+    return Look(colour, outline=text_on(colour), outline_px=_ORIGIN_PX) if node.origin else Look(colour)
 
 
 def _decades(info: ErrorTreeInfo) -> tuple[float, float]:
@@ -228,14 +213,7 @@ def _colour(node: ErrorNode, low: float, high: float) -> str:
     scale = (GROUND, *SEQUENTIAL)
     place = 1 + at * (len(scale) - 2)
     first = min(int(place), len(scale) - 2)
-    return _between(scale[first], scale[first + 1], place - first)
-
-
-def _between(first: str, second: str, share: float) -> str:
-    channels = (
-        round(int(first[at : at + 2], 16) * (1 - share) + int(second[at : at + 2], 16) * share) for at in (1, 3, 5)
-    )
-    return "#" + "".join(f"{channel:02X}" for channel in channels)
+    return between(scale[first], scale[first + 1], place - first)
 
 
 def _caption(node: ErrorNode) -> str:

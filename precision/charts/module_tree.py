@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from heapq import heappop, heappush
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.byte_tree import Branch, byte_tree
 from precision.charts.frame import empty_figure, frame, marker
-from precision.charts.palette import MIXED, OUTLINE, colour_of, pattern_of, text_on
+from precision.charts.icicle import IcicleBox, Look, add_icicle
+from precision.charts.palette import MIXED, colour_of, pattern_of
 from precision.charts.stored_bytes import SIDES, Side, bytes_finding
+from precision.charts.tree_boxes import opened
 from precision.names import for_plotly
 from precision.results import CastAudit
 from precision.units import bytes_text, count_text
 
-MAX_NODES = 240
-"""Boxes per panel: more could neither be read nor sent (each costs up to 1 kB)."""
-MAX_CHILDREN = 24
-"""A box with more parts shows them in runs of neighbours, each of at most 2 / `MAX_CHILDREN` of its bytes."""
 MIXED_DTYPES = "mixed"
 
 _KIND = "Icicle of modules and tensors by stored bytes, before above after, on one scale"
 _MOSTLY = "mostly "
 _MOST = 0.9
 """Share of a box's bytes from which it has the colour of one dtype."""
-_LEVELS = 4
-_LABEL_CHARACTERS = 28
 _LARGER_PANEL_PX = 420
 _HEADING_PX = 24
 
@@ -59,7 +53,7 @@ def plot_module_tree(audit: CastAudit) -> go.Figure:
 
     Parameters, buffers and attributes are the innermost boxes. Tied tensors count once, at the first; tensors
     without elements have no box. In a large model the boxes with the most bytes are opened first and the rest
-    stay closed, so that at most `MAX_NODES` are drawn; a long row of small modules is drawn as runs of neighbours.
+    stay closed, so that few enough are drawn; a long row of small modules is drawn as runs of neighbours.
     """
     return _module_tree_figure(_module_tree_info(audit))
 
@@ -73,63 +67,8 @@ def _module_tree_info(audit: CastAudit) -> ModuleTreeInfo:
     detail = "height: bytes; colour: dtype; click a box to open it"
     if tied:
         detail += f"; {count_text(tied, 'tied tensor')} counted with what they share"
-    return ModuleTreeInfo(tuple(_visible(root)), bytes_finding(audit), detail, None)
-
-
-def _visible(root: Branch) -> Iterator[TreeNode]:
-    """The root and, opening the heaviest branch first, as many of its descendants as may be drawn."""
-    yield _node(root, 0, None)
-    drawn = 1
-    closed = [(-root.weight, 0, root)]
-    while closed:
-        _, parent, branch = heappop(closed)
-        children = _boxes(branch)
-        if drawn + len(children) > MAX_NODES:
-            continue
-        for child in children:
-            yield _node(child, drawn, parent)
-            heappush(closed, (-child.weight, drawn, child))
-            drawn += 1
-
-
-def _boxes(branch: Branch) -> list[Branch]:
-    """A branch's children that have bytes, in the model's order; light neighbours share a box where there are many."""
-    children = [_without_single_steps(child) for child in branch.children if child.weight]
-    if len(children) <= MAX_CHILDREN:
-        return children
-    limit = 2 * branch.weight / MAX_CHILDREN
-    runs: list[list[Branch]] = [[]]
-    weight = 0
-    for child in children:
-        if runs[-1] and weight + child.weight > limit:
-            runs.append([])
-            weight = 0
-        runs[-1].append(child)
-        weight += child.weight
-    return [_together(run) for run in runs]
-
-
-def _together(run: list[Branch]) -> Branch:
-    if len(run) == 1:
-        return run[0]
-    box = Branch(
-        label=f"{run[0].label} … {run[-1].label}",
-        fqn=f"{run[0].fqn} … {run[-1].fqn}",
-        type=f"{len(run):,} neighbours",
-        children=run,
-    )
-    for child in run:
-        box.add_sizes(child)
-    return box
-
-
-def _without_single_steps(branch: Branch) -> Branch:
-    """`encoder` that only holds `layer` is one box, `encoder.layer`."""
-    labels = [branch.label]
-    while len(branch.children) == 1 and branch.children[0].children:
-        branch = branch.children[0]
-        labels.append(branch.label)
-    return branch.relabelled(".".join(labels)) if len(labels) > 1 else branch
+    nodes = tuple(_node(box, at, parent) for at, (parent, box) in enumerate(opened(root)))
+    return ModuleTreeInfo(nodes, bytes_finding(audit), detail, None)
 
 
 def _node(branch: Branch, at: int, parent: int | None) -> TreeNode:
@@ -139,7 +78,7 @@ def _node(branch: Branch, at: int, parent: int | None) -> TreeNode:
         at,
         parent,
         branch.label,
-        f"{branch.fqn or 'the model'} ({branch.type})",
+        branch.what,
         (before, after),
         (dtypes[0], dtypes[1]),
     )
@@ -170,9 +109,7 @@ def _module_tree_figure(info: ModuleTreeInfo) -> go.Figure:
         _add_panel(figure, info.nodes, side, (bottom, top))
         top = bottom
     _add_legend(figure, info.nodes)
-    figure.update_layout(uniformtext={"minsize": 9, "mode": "hide"}, showlegend=True)
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
+    figure.update_layout(showlegend=True)
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=round(plot_height), footer=48)
 
 
@@ -184,36 +121,20 @@ def _add_heading(figure: go.Figure, text: str, top: float) -> None:
 
 def _add_panel(figure: go.Figure, nodes: tuple[TreeNode, ...], side: Side, domain: tuple[float, float]) -> None:
     at = SIDES.index(side)
-    nodes = tuple(node for node in nodes if node.bytes[at])
-    colours = [_colour(node.dtypes[at]) for node in nodes]
-    figure.add_icicle(
-        ids=[str(node.id) for node in nodes],
-        parents=["" if node.parent is None else str(node.parent) for node in nodes],
-        labels=[for_plotly(node.label, limit=_LABEL_CHARACTERS) for node in nodes],
-        values=[node.bytes[at] for node in nodes],
-        text=[_caption(node.dtypes[at], node.bytes[at]) for node in nodes],
-        hovertext=[for_plotly(node.what) for node in nodes],
-        hovertemplate="%{hovertext}<br>%{text}, %{percentRoot:.1%} of the model<extra></extra>",
-        textinfo="label+text",
-        textfont={"color": [text_on(colour) for colour in colours], "size": 12},
-        marker={
-            "colors": colours,
-            "line": {"color": OUTLINE, "width": 0.5},
-            "pattern": {
-                "shape": [_pattern(node.dtypes[at]) for node in nodes],
-                "bgcolor": colours,
-                "fgcolor": OUTLINE,
-                "size": 5,
-            },
-        },
-        leaf={"opacity": 1},
-        branchvalues="total",
-        sort=False,
-        maxdepth=_LEVELS,
-        tiling={"orientation": "h", "pad": 0},
-        pathbar={"visible": False},
-        domain={"x": [0, 1], "y": list(domain)},
-    )
+    boxes = [
+        IcicleBox(
+            node.id,
+            node.parent,
+            node.label,
+            node.bytes[at],
+            _caption(node.dtypes[at], node.bytes[at]),
+            for_plotly(node.what),
+            Look(_colour(node.dtypes[at]), _pattern(node.dtypes[at])),
+        )
+        for node in nodes
+        if node.bytes[at]
+    ]
+    add_icicle(figure, boxes, hover="%{hovertext}<br>%{text}, %{percentRoot:.1%} of the model", y=domain)
 
 
 def _add_legend(figure: go.Figure, nodes: tuple[TreeNode, ...]) -> None:

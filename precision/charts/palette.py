@@ -94,6 +94,18 @@ def text_on(colour: str) -> str:
     return max((_DARK_TEXT, _LIGHT_TEXT), key=lambda text: contrast(text, colour))
 
 
+def between(first: str, second: str, share: float) -> str:
+    """The colour that lies `share` of the way from one `#RRGGBB` colour to another.
+
+    >>> between("#000000", "#FF8000", 0.5)
+    '#804000'
+    """
+    channels = (
+        round(int(first[at : at + 2], 16) * (1 - share) + int(second[at : at + 2], 16) * share) for at in (1, 3, 5)
+    )
+    return "#" + "".join(f"{channel:02X}" for channel in channels)
+
+
 def contrast(first: str, second: str) -> float:
     """Contrast ratio of two `#RRGGBB` colours, 1 to 21.
 

@@ -11,18 +11,26 @@ from precision.results.autocast import AutocastOperator, AutocastResult
 def autocast_text(result: AutocastResult) -> str:
     """A line for every operator: its rule, and what it computed in for inputs of each kind."""
     dtype = result.spec.dtype
-    header = ["OPERATOR", "FAMILY", "RULE", "FLOAT32 IN", f"{dtype.upper()} IN", "BOTH IN"]
+    header = ["OPERATOR", "FAMILY", "RULE", "FLOAT32 IN", f"{dtype.upper()} IN", "BOTH IN", "WITH GRADIENTS"]
     device = f"{result.device.id} ({plain(result.device.name)}), torch {result.environment.torch}"
     return paragraphs(
         columns([["Device", device], ["Autocast", f"to {dtype}, measured on {len(result.operators)} operators"]]),
         warnings_text(*result.warnings),
         columns([header, *map(_row, result.operators)]),
         "Columns: what its kernels computed in, for inputs all in float32, all in the format, and the first in the "
-        "format with the others in float32. Empty: it raises, or has a single input.",
+        "format with the others in float32. Empty: it raises, or has a single input. With gradients: whether it runs "
+        "the same, forward and backward, where float32 inputs require gradients.",
     )
 
 
 def _row(operator: AutocastOperator) -> list[str]:
     computed = (operator.computed, operator.computed_lower, operator.computed_mixed)
     first, *others = (", ".join(dtypes) for dtypes in computed)
-    return [operator.name, operator.family, operator.rule, first or plain(operator.reason), *others]
+    return [
+        operator.name,
+        operator.family,
+        operator.rule,
+        first or plain(operator.reason),
+        *others,
+        plain(operator.gradients_text),
+    ]

@@ -12,6 +12,11 @@ AutocastRule = Literal["lower", "float32", "widest input", "as given", "not run"
 in the format. `widest input`: computes in the widest dtype among its inputs. `as given`: autocast leaves it alone, it
 computes in the dtype of its inputs, which must agree. `not run`: it raises."""
 
+WithGradients = Literal["the same", "computes otherwise", "raises", "not differentiable"]
+"""What an operator does under autocast where its float32 inputs require gradients, as in training. `the same`: forward
+and backward run, and its forward computes in the same dtypes as without. `computes otherwise`: they run, and it does
+not. `raises`: one of them does. `not differentiable`: its output has no gradient."""
+
 
 class AutocastOperator(Result):
     """One operator, run under autocast with inputs in float32, in the format, and in both."""
@@ -31,6 +36,20 @@ class AutocastOperator(Result):
     raises."""
     reason: str
     """What it raised with float32 inputs; empty where it runs."""
+    with_gradients: WithGradients
+    computed_gradients: tuple[str, ...]
+    """As `computed`, with gradients required; empty where that raises."""
+    gradients_reason: str
+    """What its forward or backward raised, and which of them; empty where both run."""
+
+    @property
+    def gradients_text(self) -> str:
+        """What it does with gradients, in words."""
+        if self.with_gradients == "raises":
+            return f"raises {self.gradients_reason}"
+        if self.with_gradients == "computes otherwise":
+            return f"computes in {', '.join(self.computed_gradients)}"
+        return self.with_gradients
 
 
 class AutocastResult(AnalysisResult):
@@ -41,3 +60,8 @@ class AutocastResult(AnalysisResult):
     def of_rule(self, rule: AutocastRule) -> tuple[AutocastOperator, ...]:
         """Those of one rule, in order."""
         return tuple(operator for operator in self.operators if operator.rule == rule)
+
+    @property
+    def untrainable(self) -> tuple[AutocastOperator, ...]:
+        """Those that run, but raise where gradients are required."""
+        return tuple(each for each in self.operators if each.output and each.with_gradients == "raises")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from precision.autocast.lowering import Lowering, lowering, lowering_text
+from precision.autocast.lowering import Lowering, lowering, lowering_by_module, lowering_text
 from precision.layers import compare_layers
 from precision.results import LayersResult
 from precision.spec import Analysis, CastMethod, RunSpec
@@ -33,9 +33,20 @@ def measured(monkeypatch: pytest.MonkeyPatch, method: CastMethod) -> LayersResul
 def test_autocast_lowers_the_linear_layers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     found = lowering(measured(monkeypatch, CastMethod.AUTOCAST))
     assert found is not None
-    # relu is handed the second layer's bfloat16
-    assert found == Lowering("bfloat16", 3, 6, {"float32": {"layer_norm": 1, "softmax": 1, "add": 1}})
+    # relu is handed the second layer's bfloat16; the sum is of the first layer's and softmax's float32
+    stayed = {"float32": {"layer_norm": 1, "softmax": 1, "add": 1}}
+    assert found == Lowering("bfloat16", 3, 6, stayed, promoted=1)
     assert lowering_text(found) == "3 of 6 operators ran in bfloat16; in float32: layer_norm, softmax, add."
+
+
+def test_each_module_has_the_operators_that_it_runs_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    low = Lowering("bfloat16", 1, 1, {})
+    assert lowering_by_module(measured(monkeypatch, CastMethod.AUTOCAST)) == {
+        "": Lowering("bfloat16", 1, 3, {"float32": {"softmax": 1, "add": 1}}, promoted=1),
+        "norm": Lowering("bfloat16", 0, 1, {"float32": {"layer_norm": 1}}),
+        "first": low,
+        "second": low,
+    }
 
 
 def test_a_cast_model_runs_in_the_format_throughout(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +60,9 @@ def test_nothing_to_say_where_operators_were_not_watched(monkeypatch: pytest.Mon
     assert lowering(result.model_copy(update={"report": None})) is None
     assert result.report is not None
     unwatched = result.report.model_copy(update={"watched_operators": False})
-    assert lowering(result.model_copy(update={"report": unwatched})) is None
+    unseen = result.model_copy(update={"report": unwatched})
+    assert lowering(unseen) is None
+    assert lowering_by_module(unseen) == {}
 
 
 def test_long_lists_are_cut() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from precision.autocast import measure
@@ -65,6 +67,72 @@ def test_rules_that_are_known_of_the_cpu(dtype: str) -> None:
     assert found["mse_loss"].computed_lower == ("float32",)
     assert found["cat"].rule == "widest input"
     assert found["cat"].computed_mixed == ("float32",)
+
+
+@pytest.mark.parametrize("dtype", LOWER)
+def test_gradients_are_torchs_own_for_every_operator(dtype: str) -> None:
+    found = table(dtype)
+    for operator in operators():
+        inputs = [torch.rand(shape) * 0.8 + 0.1 for shape in operator.shapes]
+        for at, each in enumerate(inputs):
+            each.requires_grad_(at not in operator.statistics)
+        try:
+            with torch.autocast("cpu", getattr(torch, dtype)):
+                output = operator.call(*inputs)
+            first = output if isinstance(output, torch.Tensor) else output[0]  # type: ignore[index]
+            first.sum().abs().backward()
+        except RuntimeError as error:
+            kind, message = "raises", str(error)[:40]
+        else:
+            kind, message = "the same", "the same"
+            assert inputs[0].grad is not None
+        assert found[operator.name].with_gradients == kind, operator.name
+        assert message in found[operator.name].gradients_text
+
+
+def planted(monkeypatch: pytest.MonkeyPatch, call: Callable[[Tensor], object]) -> AutocastOperator:
+    monkeypatch.setattr(measure, "operators", lambda: (Operator("odd", "others", ((4, 4),), call),))
+    (row,) = table("bfloat16").values()
+    return row
+
+
+class NoBackward(torch.autograd.Function):
+    """Runs forward only."""
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        return x.exp()
+
+    @staticmethod
+    def backward(ctx: object, *gradients: Tensor) -> Tensor:
+        raise RuntimeError("no way back")
+
+
+def test_what_gradients_change_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forward_only(x: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            raise RuntimeError("not in training")
+        return x.exp()
+
+    raised = planted(monkeypatch, forward_only)
+    assert (raised.rule, raised.gradients_text) == ("as given", "raises in its forward: not in training")
+    back = planted(monkeypatch, NoBackward.apply)
+    assert back.gradients_text == "raises in its backward: no way back"
+    assert planted(monkeypatch, lambda x: x.argmax()).gradients_text == "not differentiable"
+    other = planted(monkeypatch, lambda x: x @ x if torch.is_grad_enabled() else x.exp())
+    assert (other.with_gradients, other.gradients_text) == ("computes otherwise", "computes in bfloat16")
+
+
+def test_those_that_run_but_cannot_be_trained_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "operators", lambda: (Operator("odd", "others", ((4,),), _refuse),))
+    result = measure_autocast(RunSpec(dtype="bfloat16", analysis=Analysis.AUTOCAST))
+    assert [operator.name for operator in result.untrainable] == ["odd"]
+
+
+def _refuse(x: Tensor) -> Tensor:
+    if x.requires_grad:
+        raise RuntimeError("no")
+    return x.exp()
 
 
 def test_without_autocast_no_operator_would_be_lowered(monkeypatch: pytest.MonkeyPatch) -> None:

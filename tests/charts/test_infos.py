@@ -16,10 +16,11 @@ from precision.charts.axes import bytes_axis, log_axis
 from precision.charts.error_by_magnitude import _magnitude_info
 from precision.charts.error_ecdf import _ecdf_info
 from precision.charts.error_histogram import HistogramKind, _histogram_info
-from precision.charts.module_tree import MAX_NODES, ModuleTreeInfo, _module_tree_info
+from precision.charts.module_tree import ModuleTreeInfo, _module_tree_info
 from precision.charts.side_by_side import _side_by_side_info
 from precision.charts.stored_bytes import _stored_bytes_info
 from precision.charts.stored_values import MAX_TENSORS, _stored_values_info
+from precision.charts.tree_boxes import MAX_NODES
 from precision.errors import InputError
 from precision.formats import format_named
 from precision.results import CastAudit, Ecdf

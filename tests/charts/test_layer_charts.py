@@ -9,9 +9,10 @@ import pytest
 
 from precision import charts
 from precision.charts.error_along_depth import MAX_LAYERS, _depth_info
-from precision.charts.error_tree import MAX_NODES, _tree_info
+from precision.charts.error_tree import _tree_info
 from precision.charts.layer_corners import _corners_info
 from precision.charts.layer_errors import _octaves_info
+from precision.charts.tree_boxes import MAX_NODES
 from precision.errors import InputError
 from precision.results import ErrorOctaves, LayerRow, LayersReport
 from tests.charts.odd_reports import REPORTS, corners, report, row

@@ -7,6 +7,7 @@ import time
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.job import engine
 from precision.engine import Engine
 from precision.results import ClaimsResult, RoutesResult
 from precision.spec import Analysis
@@ -114,6 +115,32 @@ def test_autocast_tells_the_rule_of_every_operator() -> None:
     assert (rules["linear"], rules["relu"]) == ("lower", "as given")
     lowered = sum(rule == "lower" for rule in rules.values())
     assert app.title[0].value == f"Autocast lowers {lowered} of {len(rules)} operators to bfloat16"
+
+
+def test_autocast_of_the_model_runs_at_a_click_and_is_drawn() -> None:
+    app = opened(PAGE, {"model": "tinynet", "section": "Autocast", "dtype": "bfloat16"})
+    assert not app.get("plotly_chart")
+    app.button(key="run-autocast").click().run()
+    (job,) = app.session_state["autocast_jobs"].values()
+    engine().wait(job, timeout_s=PATIENCE_S)
+    app.run()
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 1
+    assert "3 of 6 operators ran in bfloat16" in text_of(app)
+    assert app.sidebar.selectbox(key="method").value != "autocast"
+    assert app.query_params.get("method") is None
+    app.sidebar.selectbox(key="dtype").set_value("float16").run()
+    settled(app)
+    assert not app.get("plotly_chart")
+    assert "run-autocast" in [button.key for button in app.button]
+
+
+def test_autocast_tells_which_operators_cannot_be_trained() -> None:
+    app = opened(PAGE, {"model": "tinynet", "section": "Autocast", "dtype": "float16"})
+    told = dict(zip(app.dataframe[0].value["operator"], app.dataframe[0].value["with gradients"], strict=True))
+    assert told["linear"] == "the same"
+    for name, said in told.items():
+        assert said.startswith("raises") == (f"`{name}`" in text_of(app).partition("With gradients required")[2][:80])
 
 
 @pytest.mark.parametrize("section", ["Autocast", "Training"])

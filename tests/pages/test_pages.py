@@ -228,7 +228,9 @@ def test_what_is_missing_in_a_table_is_an_empty_cell() -> None:
 
 def test_layers_say_which_operators_autocast_lowered() -> None:
     link = {"method": "autocast", "dtype": "bfloat16", "part": "operators"}
-    said = [text.value for text in opened("pages/layers.py", link).markdown if "operators ran in" in text.value]
+    app = opened("pages/layers.py", link)
+    assert len(app.get("plotly_chart")) == 1
+    said = [text.value for text in app.markdown if "operators ran in" in text.value]
     assert [text.replace("\\", "") for text in said] == [
         "3 of 6 operators ran in bfloat16; in float32: 2 × layer_norm, embedding."
     ]

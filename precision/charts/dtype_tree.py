@@ -1,0 +1,223 @@
+"""The tree of modules, each coloured by the dtype that the candidate's operators in it computed in."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, Self
+
+import plotly.graph_objects as go
+
+from precision.autocast.lowering import Lowering, lowering_by_module, lowering_text, together
+from precision.charts.frame import empty_figure, frame
+from precision.charts.icicle import IcicleBox, Look, add_icicle
+from precision.charts.palette import MIXED, OTHER, OUTLINE, between, colour_of, pattern_of
+from precision.charts.tree_boxes import Box, opened
+from precision.names import enclosing, escape_plotly, for_plotly, plain
+from precision.results import LayersResult
+from precision.results.layers import FLOAT_BITS
+from precision.units import count_text
+
+_KIND = "Icicle of modules, coloured by the dtype that their operators computed in"
+_OWN = "own operators"
+_HOVER_CHARACTERS = 60
+_SEVERAL = "several dtypes; the fuller the colour, the more in {dtype}"
+_NONE = "computes nothing"
+
+Extent = Literal["wholly", "in part", "not", "nothing to run"]
+
+
+@dataclass(eq=False, kw_only=True)
+class _Ran(Box):
+    """A module, or the operators that it runs besides the modules in it."""
+
+    found: Lowering
+    """Of everything in it."""
+    layers: int = 0
+
+    @property
+    def weight(self) -> int:
+        """Layers in it; its own operators count as one."""
+        return self.layers
+
+    def add(self, other: Self) -> None:
+        """Count `other`'s operators here too."""
+        self.found = together(self.found.dtype, (self.found, other.found))
+        self.layers += other.layers
+
+    def emptied(self) -> Self:
+        """The same, holding no operators yet."""
+        return replace(self, found=together(self.found.dtype, ()), layers=0)
+
+
+class DtypeNode(NamedTuple):
+    """One box; its counts are of all operators in it, in all calls."""
+
+    parent: int | None
+    label: str
+    what: str
+    layers: int
+    found: Lowering
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """What its operators computed in."""
+        return (*((self.found.dtype,) if self.found.lowered else ()), *self.found.stayed)
+
+
+class DtypeTreeInfo(NamedTuple):
+    """The numbers drawn, the model first. `empty` says why there are none."""
+
+    nodes: tuple[DtypeNode, ...]
+    title: str
+    detail: str
+    empty: str | None
+
+
+def plot_dtype_tree(result: LayersResult) -> go.Figure:
+    """Which modules computed in the format, wholly or in part, which in another dtype, and which compute nothing.
+
+    What counts is the dtype of the kernels that ran in the candidate: autocast and silent promotion show, whatever the
+    stored dtypes are. A box is as high as the layers in it are many. What a module computes besides the modules in it
+    is a box of its own. Calls of a module are taken together. In a large model the highest boxes are opened first and
+    neighbours share one.
+    """
+    return _dtype_tree_figure(_dtype_tree_info(result))
+
+
+def _dtype_tree_info(result: LayersResult) -> DtypeTreeInfo:
+    own = lowering_by_module(result)
+    if not own or result.report is None:
+        return DtypeTreeInfo((), "No module to show", "", "No operator was seen before the run ended.")
+    modules = _modules(result, own)
+    root = modules[""]
+    if not root.found.total:
+        return DtypeTreeInfo((), "No operator computed", "", "The model only moves values.")
+    nodes = tuple(DtypeNode(parent, box.label, box.what, box.layers, box.found) for parent, box in opened(root))
+    details = (
+        _extents_text(modules, result.spec.dtype),
+        f"{result.spec.dtype} is simulated: kernels compute in another dtype, and values are rounded between them"
+        if result.execution.label == "simulated"
+        else "",
+        f"the first {len(result.report.operators):,} of {result.report.operator_calls:,} operators"
+        if result.report.operator_calls > len(result.report.operators)
+        else "",
+        "until the run stopped" if result.failure else "",
+        "height: layers; click a box to open it",
+    )
+    return DtypeTreeInfo(nodes, _finding(own, root.found), "; ".join(filter(None, details)), None)
+
+
+def _modules(result: LayersResult, own: Mapping[str, Lowering]) -> dict[str, _Ran]:
+    """By fqn; a module hangs on the nearest one around it that was called, by name."""
+    rows = () if result.report is None else result.report.rows
+    types, calls = {row.fqn: row.type for row in rows}, Counter(row.fqn for row in rows)
+    nothing = together(result.spec.dtype, ())
+    modules = {"": _Ran(label="model", fqn="", type=types.get("", "module"), found=nothing)}
+    for fqn in sorted(filter(None, own), key=lambda name: name.count(".")):
+        around = modules[enclosing(fqn, modules)]
+        called = f", {calls[fqn]:,} calls" if calls[fqn] > 1 else ""
+        label = fqn.removeprefix(f"{around.fqn}.")
+        modules[fqn] = _Ran(label=label, fqn=fqn, type=types[fqn] + called, found=nothing)
+        around.children.append(modules[fqn])
+    for fqn in sorted(modules, key=lambda name: (-name.count("."), not name)):
+        module, found = modules[fqn], own.get(fqn, nothing)
+        if module.children and found.total:
+            itself = f"{module.type} itself"
+            module.children.insert(0, _Ran(label=_OWN, fqn=fqn, type=itself, found=found, layers=1))
+        elif not module.children:
+            module.found, module.layers = found, 1
+        for child in module.children:
+            module.add(child)
+    return modules
+
+
+def _extent(found: Lowering) -> Extent:
+    if not found.total:
+        return "nothing to run"
+    return "wholly" if found.lowered == found.total else "in part" if found.lowered else "not"
+
+
+def _extents_text(modules: dict[str, _Ran], dtype: str) -> str:
+    counts = Counter(_extent(module.found) for module in modules.values())
+    worded: tuple[tuple[Extent, str], ...] = (
+        ("wholly", f"wholly in {dtype}"),
+        ("in part", "in part"),
+        ("not", "not at all"),
+        ("nothing to run", "compute nothing"),
+    )
+    parts = [f"{counts[extent]:,} {words}" for extent, words in worded if counts[extent]]
+    return f"of {count_text(len(modules), 'module')} {', '.join(parts)}"
+
+
+def _finding(own: Mapping[str, Lowering], whole: Lowering) -> str:
+    if not whole.lowered and len(whole.stayed) == 1:
+        return f"{whole.total:,} of {count_text(whole.total, 'operator')} ran in {next(iter(whole.stayed))}"
+    start = f"{whole.lowered:,} of {count_text(whole.total, 'operator')} ran in {whole.dtype}"
+    others = [fqn for fqn, found in own.items() if found.stayed]
+    if not others:
+        return start
+    where = (plain(others[0]) if others[0] else "the model itself") if len(others) == 1 else f"{len(others):,} modules"
+    return f"{start}; what did not is in {where}"
+
+
+def _dtype_tree_figure(info: DtypeTreeInfo) -> go.Figure:
+    if info.empty:
+        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    figure = go.Figure()
+    boxes = [
+        IcicleBox(at, node.parent, node.label, node.layers, _caption(node.found), _hover(node), _look(node))
+        for at, node in enumerate(info.nodes)
+    ]
+    add_icicle(figure, boxes, hover="%{hovertext}")
+    _add_legend(figure, info.nodes)
+    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=420, footer=64)
+
+
+def _look(node: DtypeNode) -> Look:
+    found = node.found
+    if not found.total:
+        return Look(OTHER, ".")
+    if _is_mixed(node):
+        return Look(between(MIXED, colour_of(found.dtype), found.lowered / found.total), "/")
+    return Look(colour_of(node.dtypes[0]), pattern_of(node.dtypes[0]))
+
+
+def _is_mixed(node: DtypeNode) -> bool:
+    return len(node.dtypes) > 1 or node.dtypes[0] not in FLOAT_BITS
+
+
+def _caption(found: Lowering) -> str:
+    if not found.total:
+        return _NONE
+    if not found.lowered and len(found.stayed) == 1:
+        return f"{found.total:,} in {next(iter(found.stayed))}"
+    count = f"{found.lowered:,}" if found.lowered == found.total else f"{found.lowered:,} of {found.total:,}"
+    return f"{count} in {found.dtype}"
+
+
+def _hover(node: DtypeNode) -> str:
+    if not node.found.total:
+        return f"{for_plotly(node.what)}<br>{_NONE}"
+    said = lowering_text(node.found)
+    if node.found.promoted:
+        said += f" {count_text(node.found.promoted, 'operator')} silently promoted an input."
+    return "<br>".join((for_plotly(node.what), *map(escape_plotly, textwrap.wrap(said, _HOVER_CHARACTERS))))
+
+
+def _add_legend(figure: go.Figure, nodes: tuple[DtypeNode, ...]) -> None:
+    looks: dict[str, Look] = {}
+    for node in nodes:
+        dtype = node.found.dtype
+        if not node.found.total:
+            looks[_NONE] = _look(node)
+        elif _is_mixed(node):
+            looks[_SEVERAL.format(dtype=dtype)] = Look(between(MIXED, colour_of(dtype), 0.5), "/")
+        else:
+            looks[node.dtypes[0]] = _look(node)
+    for name, look in looks.items():
+        fill = {"shape": look.pattern, "bgcolor": look.colour, "fgcolor": OUTLINE, "size": 5}
+        border = {"color": OUTLINE, "width": 1}
+        figure.add_bar(x=[None], y=[None], name=name, marker={"color": look.colour, "line": border, "pattern": fill})
