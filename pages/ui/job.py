@@ -179,21 +179,18 @@ def show_progress(job_id: str, *, shown_s: float | None = None) -> None:
 
     Draws the page anew when it ends, or has grown beyond the `shown_s` that it was shown after, if it was.
     """
-    job = engine().job(job_id)
-    partial_s = job.partial.elapsed_s if isinstance(job.partial, AnalysisResult) else 0.0
-    if job.status not in ("queued", "running") or (shown_s is not None and partial_s != shown_s):
+    job = known_job(job_id)
+    if job is None or job.finished:
         st.rerun()
-    progress_bar(job, key="cancel")
-
-
-def progress_bar(job: Job, *, key: str) -> None:
-    """How far the run is, with a button of this key to stop it."""
+    partial_s = job.partial.elapsed_s if isinstance(job.partial, AnalysisResult) else 0.0
+    if shown_s is not None and partial_s != shown_s:
+        st.rerun()
     with st.container(border=True):
         st.progress(job.fraction, text=_progress_text(job))
         st.button(
             "Cancel",
             icon=":material/stop_circle:",
-            key=key,
+            key="cancel",
             disabled=job.stopping,
             on_click=_cancel,
             args=(job.id,),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from pages.ui import state
-from pages.ui.job import engine, known_job, progress_bar
+from pages.ui.job import engine, known_job
 from precision.engine import Job
 from precision.errors import PrecisionError
 from precision.names import plain
@@ -17,8 +17,6 @@ from precision.plan.verify import planned_spec, verification_of
 from precision.results import CompareResult, SensitivityReport
 from precision.results.plan import Plan, Verification
 from precision.spec import RunSpec
-
-_POLL_S = 0.5
 
 
 class Verified(NamedTuple):
@@ -65,15 +63,6 @@ def verified(report: SensitivityReport, spec: RunSpec) -> Iterator[Verified]:
         plan = plan_of(report, names, reference=spec.reference, optimal=False)
         if _asked(plan, spec).digest() == digest:
             yield Verified(plan, verification_of(plan, job.result))
-
-
-@st.fragment(run_every=_POLL_S)
-def progress(job_id: str) -> None:
-    """How far the run is, with a way to stop it; draws the page anew when it has ended."""
-    job = known_job(job_id)
-    if job is None or job.finished:
-        st.rerun()
-    progress_bar(job, key="cancel-plan")
 
 
 def _asked(plan: Plan, spec: RunSpec) -> RunSpec:

@@ -7,6 +7,7 @@ import math
 import streamlit as st
 
 from pages.ui import frame, plan_jobs
+from pages.ui.job import show_progress
 from precision.engine import Job
 from precision.names import escape_markdown
 from precision.plan.verify import verification_of
@@ -22,7 +23,7 @@ def section(result: SensitivityResult, report: SensitivityReport, plan: Plan) ->
     if job is None:
         _button("Verify by a run", result, plan)
     elif not job.finished:
-        plan_jobs.progress(job.id)
+        show_progress(job.id)
     elif isinstance(job.result, CompareResult):
         _measured(verification_of(plan, job.result), report, plan)
         st.link_button(

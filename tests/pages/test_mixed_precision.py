@@ -154,7 +154,7 @@ def test_a_cancelled_run_of_a_plan_says_so_and_can_be_run_again(running_engine: 
     before = running_engine.submit(RunSpec(model="bert-base", batch=64, length=512), session="somebody else")
     app.button(key="verify").click().run()
     (job,) = app.session_state["plan_jobs"].values()
-    app.button(key="cancel-plan").click().run()
+    app.button(key="cancel").click().run()
     assert running_engine.wait(job, timeout_s=PATIENCE_S).status == "cancelled"
     running_engine.cancel(before.id, session="somebody else")
     app.run()
