@@ -194,10 +194,12 @@ def _not_possible(result: RoutesResult, failed: list[RouteFacts]) -> None:
     if not failed:
         return
     st.header("Not possible here", anchor=False)
+    why: dict[str, list[str]] = {}
     for facts in failed:
         if facts.failure is not None:
-            name = words.route_text(facts, result.spec.dtype)
-            st.markdown(f"- **{escape_markdown(name)}**: {escape_markdown(facts.failure.message)}")
+            why.setdefault(facts.failure.message, []).append(words.route_text(facts, result.spec.dtype))
+    for message, names in why.items():
+        st.markdown(f"- **{escape_markdown(', '.join(names))}**: {escape_markdown(message)}")
 
 
 def _warned(ran: list[RouteFacts]) -> None:

@@ -117,7 +117,7 @@ def explained(
     """
     where = raised_in(error, module)
     last = _last_to_finish(again, run_again)
-    kind = type(module.get_submodule(where)).__name__
+    kind = type(dict(module.named_modules())[where]).__name__  # TorchScript has no get_submodule
     place = f"{plain(where)} ({kind})" if where else f"the model itself ({kind})"
     after = f"after {plain(last)} had run" if last else "before any other module had run"
     return ForwardError(f"Forward failed in {place}, {after}: {error_text(error)}", where=where)

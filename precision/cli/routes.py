@@ -27,12 +27,12 @@ _RUN = ["ROUTE", "EXECUTION", "FLOAT32 INPUT", "OUTPUT", "SQNR dB", "MODEL.DTYPE
 def routes_text(result: RoutesResult) -> str:
     """Three tables, of what is stored, what runs, and training; then why routes failed."""
     report, dtype = result.report, result.spec.dtype
-    routes = report.routes
+    routes, said = report.routes, words.finding(report, dtype)
     names = [words.route_text(facts, dtype) for facts in routes]
     return paragraphs(
         heading(result),
         warnings_text(*result.warnings),
-        f"{words.finding(report, dtype)}." if routes else "",
+        f"{said[:1].upper()}{said[1:]}." if routes else "",
         _table(_STORED, [[name, *_stored(facts)] for name, facts in zip(names, routes, strict=True)]),
         _table(_RUN, [[name, *_run(facts, report.baseline)] for name, facts in zip(names, routes, strict=True)]),
         _table(

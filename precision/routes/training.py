@@ -28,7 +28,7 @@ def cast_in_training(
 
     Returns:
         Whether the cast gave back the very object that it was given; and what became of the training, None for models
-        of more than `MAX_PARAMETER_BYTES`.
+        of more than `MAX_PARAMETER_BYTES`, and for copies that no optimizer takes (TorchScript).
 
     Raises:
         UnsupportedError: as `bring`; whatever else torch raises comes out as it is.
@@ -36,6 +36,7 @@ def cast_in_training(
     model = copied(module).to(device)
     parameters = list(model.parameters())
     trains = 0 < sum(parameter.nbytes for parameter in parameters) <= MAX_PARAMETER_BYTES
+    trains = trains and all(parameter.is_leaf for parameter in parameters)
     optimizer = _stepped(parameters) if trains else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -17,10 +17,12 @@ _MOST_NAMES = 3
 
 def finding(report: RoutesReport, dtype: str) -> str:
     """The one sentence to take home: what some routes alone lose or break, else which give another output."""
-    for lost in (_imaginary_parts, _islands, _broken):
+    for lost in (_not_finite, _imaginary_parts, _islands, _broken):
         if sentence := lost(report, dtype):
             return sentence
-    to_format = [facts for facts in report.routes if facts.format == dtype and facts.method in ROUTES]
+    to_format = [facts for facts in _calls(report, dtype) if not leaves_all(facts)]
+    if report.routes and not _calls(report, dtype):
+        return f"no call of PyTorch or torchao leads to {dtype}: it is simulated"
     ran = [facts for facts in to_format if facts.errors is not None]
     unlike = [facts.method.label for facts in ran if facts.same_output_as_baseline is False]
     if report.baseline is None or len(ran) < 2:
@@ -32,6 +34,28 @@ def finding(report: RoutesReport, dtype: str) -> str:
     if len(unlike) > _MOST_NAMES:
         names = f"{len(unlike):,} of {len(ran):,} routes give"
     return f"{names} another output than {report.baseline.label}{f' and {alike:,} more' if alike else ''}"
+
+
+def _calls(report: RoutesReport, dtype: str) -> list[RouteFacts]:
+    """Routes to the format that somebody else's code takes."""
+    return [facts for facts in report.routes if facts.format == dtype and facts.method in ROUTES]
+
+
+def leaves_all(facts: RouteFacts) -> bool:
+    """Whether torchao found no layer to quantize."""
+    return facts.method in TORCHAO_FORMATS and all(change.rounded_to is None for change in facts.dtypes)
+
+
+def _not_finite(report: RoutesReport, dtype: str) -> str:
+    ran = [(facts, facts.errors.cand_only_nonfinite) for facts in _calls(report, dtype) if facts.errors is not None]
+    broken = [(facts, count) for facts, count in ran if count]
+    if not broken:
+        return ""
+    first, count = broken[0]
+    outputs = f"{count:,} of {first.errors.elements:,} outputs" if first.errors else ""
+    said = f"after {first.method.label} {outputs} are infinite or NaN"
+    whole = [facts for facts, count in ran if not count]
+    return f"{said}, after {whole[0].method.label} none" if whole else said
 
 
 def _broken(report: RoutesReport, dtype: str) -> str:
@@ -98,7 +122,7 @@ def dtypes_text(facts: RouteFacts, *groups: TensorGroup) -> str:
         )
         counts[held] = counts.get(held, 0) + change.tensors
     if len(counts) == 1:
-        return next(iter(counts))
+        return next(iter(counts)) + (", no layer quantized" if "parameter" in groups and leaves_all(facts) else "")
     return ", ".join(f"{counts[name]:,} × {name}" for name in sorted(counts, key=lambda name: name == "float32"))
 
 

@@ -49,6 +49,8 @@ def test_routes_to_float16_are_its_own_and_those_of_torchao() -> None:
     for (method, name), (beside, same) in zip(of_torchao[::2], of_torchao[1::2], strict=True):
         assert (SIMULATIONS[method], name) == (beside, same)
     assert ("int8-dynamic", "int8") in [(method, fmt.name) for method, fmt in routes_to(any_format_named("int8"))]
+    four = any_format_named("mxfp4_e2m1")
+    assert routes_to(four)[:2] == ((CastMethod.DYNAMIC, four), (CastMethod.WEIGHTS_ONLY, four))
     eight = [method for method, _ in routes_to(any_format_named("float8_e4m3fn"))]
     assert eight.count(TO) == 1
     assert CastMethod.WEIGHTS_ONLY not in ROUTES
@@ -311,3 +313,11 @@ def test_the_method_is_not_read_and_the_measured_spec_is_a_valid_one() -> None:
     assert RunSpec.model_validate_json(one.measured.model_dump_json()) == one.measured
     with pytest.raises(InputError, match="no device"):
         measure_routes(RunSpec(device="cuda:99", analysis=Analysis.ROUTES))
+
+
+def test_a_torchscript_model_has_routes_and_no_optimizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted = torch.jit.script(nn.Sequential(nn.Linear(3, 2)))
+    with_model(monkeypatch, scripted, torch.randn(2, 3))
+    result = measure_routes(RunSpec(dtype="float16", analysis=Analysis.ROUTES))
+    assert facts(result, HALF).errors is not None
+    assert facts(result, HALF).training is None
