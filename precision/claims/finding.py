@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from precision.results import ClaimWord, Evidence, Timing
+from precision.results import ClaimWord, Evidence, Scope, Timing
 from precision.units import bytes_text, number_text, seconds_text
 
 _NAMES_SHOWN = 10
@@ -18,6 +18,8 @@ class Finding:
     verdict: ClaimWord
     sentence: str
     evidence: tuple[Evidence, ...]
+    scope: Scope | None = None
+    """Where it is another than the claim's: something else stood in for the model."""
 
 
 def true_if(condition: bool) -> ClaimWord:

@@ -82,7 +82,7 @@ LOADING_CLAIMS = (
         id="no-impact",
         article=LOADING,
         question="Does float16 leave the model's results as they were?",
-        claim="Performance is not affected at all.",
+        claim="They are not affected at all.",
         method="Count the output elements that are unchanged, and the samples that got another first class.",
         scope="for this model, on this device",
     ),
@@ -91,8 +91,8 @@ LOADING_CLAIMS = (
         article=LOADING,
         question="Do most models decide the same after half()?",
         claim="In most cases half precision costs no performance.",
-        method="Run small classifiers and language models of several kinds, most of them with random weights, in "
-        "float32 and after half(); count the samples that get another first class.",
+        method="Take performance for what is decided. Run small classifiers and language models of several kinds, none "
+        "of them made to overflow, in float32 and after half(); count the samples that get another first class.",
         scope="on this device",
     ),
 )

@@ -92,7 +92,7 @@ def _measured(claim: Claim, subject: Subject) -> MeasuredClaim:
         question=claim.question,
         claim=claim.claim,
         method=claim.method,
-        scope=claim.scope,
+        scope=finding.scope or claim.scope,
         verdict=finding.verdict,
         finding=finding.sentence,
         evidence=finding.evidence,

@@ -15,10 +15,10 @@ from precision.claims.experiments.providers import LoadingFacts, ProviderFacts, 
 from precision.claims.experiments.providers import half_from_transformers as from_transformers
 from precision.claims.experiments.running import Float32Inputs, RunFacts, RunSeen
 from precision.claims.experiments.running_judged import activations_cast, interchangeable, manual_casting
-from precision.claims.experiments.speed import MatrixTimes, TwinTimes, half_faster, tensor_cores
+from precision.claims.experiments.speed import MatrixTimes, TwinTimes, half_faster, tensor_cores, twice_as_fast
 from precision.claims.experiments.storage import CastSeen, StorageFacts
 from precision.claims.experiments.storage_judged import memory_halved, named_parameters, precision_kept, same_goal
-from precision.results import ClaimWord, Timing
+from precision.results import ClaimWord, CompareResult, Cost, Timing
 
 NO_RUN = RunSeen(failure="no kernel")
 RAN = RunSeen(failure=None, operators=("mm(float16, float16)",))
@@ -145,3 +145,17 @@ def test_transformers_own_half_counts_where_it_casts_otherwise() -> None:
     cast = dataclasses.replace(seen, same_result=True, refuses_quantized=False)
     assert from_transformers(cast).sentence == "PyTorch provides it, for every nn.Module."
     assert from_transformers(cast).evidence[-1].text == "cast"
+
+
+def test_a_tenth_is_no_difference_in_speed() -> None:
+    def verdict(half_s: float) -> ClaimWord:
+        cost = Cost(reference_time=timing(1.0), candidate_time=timing(half_s))
+        return twice_as_fast(CompareResult.model_construct(cost=cost)).verdict  # type: ignore[call-arg]
+
+    assert [verdict(half_s) for half_s in (0.4, 0.6, 0.95, 1.05, 1.2)] == [
+        "depends",
+        "true",
+        "depends",
+        "depends",
+        "false",
+    ]

@@ -57,8 +57,9 @@ def article_numbers(seen: TinyNetErrors) -> Finding:
         error("Largest here", seen.max),
         error("Largest in the article", ARTICLE_MAX),
     )
-    agree = "to the last digit" if all(digits) else "the largest to the last digit" if digits[1] else "nearly"
-    sentence = f"Reproduced, {agree}." if all(close) else "Other errors are found here."
+    near = f"within {share_text(_AGREE)}"
+    mean, largest = ("to the last digit" if same else near for same in digits)
+    sentence = f"Reproduced: the mean {mean}, the largest {largest}." if all(close) else "Other errors are found here."
     return Finding("true" if all(close) else "depends" if any(close) else "false", sentence, evidence)
 
 

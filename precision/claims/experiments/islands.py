@@ -55,7 +55,7 @@ def half_islands(seen: IslandFacts) -> Finding:
         count("Still float32 after to(torch.float16)", seen.kept_by_to, of=seen.parameters),
     )
     if not seen.parameters:
-        return Finding("not testable here", "The model names nothing to be kept in float32.", evidence)
+        return Finding("not testable here", "The model names nothing to be kept in float32; one of T5 does.", evidence)
     if not seen.kept_by_half:
         sentence = f"half() casts them all; to(torch.float16) does {'not' if seen.kept_by_to else 'too'}."
         return Finding("false", sentence, evidence)

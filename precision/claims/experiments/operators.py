@@ -105,7 +105,7 @@ def cpu_kernels(seen: OperatorFacts) -> Finding:
     evidence = (
         count("Operators that run in float16", runs, of=seen.tried),
         fact("Without a kernel", listed(list(seen.missing))),
-        *(fact(f"{name} raised", message) for name, message in list(seen.missing.items())[:1]),
+        *(fact(f"For example, {name} raised", message) for name, message in list(seen.missing.items())[:1]),
     )
     if not seen.missing:
         return Finding("false", f"All {seen.tried:,} operators tried run.", evidence)

@@ -239,6 +239,8 @@ def half_tensorflow(seen: TensorFlowFacts) -> Finding:
         count("Of them, with half()", len(seen.with_half)),
     )
     sentence = "half() is a method of PyTorch modules; no TensorFlow model class has it."
+    if not seen.classes:
+        sentence = "half() is a method of PyTorch modules; the installed Transformers has no TensorFlow models."
     if seen.with_half:
         sentence = f"half() is there for {listed(seen.with_half)}."
     return Finding(true_if(bool(seen.with_half)), sentence, evidence)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from precision.claims.experiments.running import Float32Inputs, RunFacts
 from precision.claims.experiments.storage import StorageFacts
 from precision.claims.finding import Finding, count, fact, listed, true_if
-from precision.results import Evidence
+from precision.results import Evidence, Scope
 
 _HALF, _TO = "After half()", "After to(torch.float16)"
 
@@ -39,7 +39,7 @@ def activations_need_to(seen: RunFacts) -> Finding:
 def inputs_cast(seen: Float32Inputs) -> Finding:
     """Whether a model runs on float32 inputs after `half()`."""
     sentence = f"{_tried(seen)} {'raises' if seen.half else 'runs'} on float32 inputs after half()."
-    return Finding(true_if(seen.half is None), sentence, _raised(seen))
+    return Finding(true_if(seen.half is None), sentence, _raised(seen), _scope(seen))
 
 
 def manual_casting(seen: Float32Inputs) -> Finding:
@@ -47,7 +47,7 @@ def manual_casting(seen: Float32Inputs) -> Finding:
     sentence = "Both ask for inputs in float16." if seen.half and seen.to else "Neither asks for inputs in float16."
     if bool(seen.half) != bool(seen.to):
         sentence = f"Only {'half()' if seen.half else 'to(torch.float16)'} asks for inputs in float16."
-    return Finding(true_if(seen.half is None and seen.to is not None), sentence, _raised(seen))
+    return Finding(true_if(seen.half is None and seen.to is not None), sentence, _raised(seen), _scope(seen))
 
 
 def outputs_cast(seen: RunFacts) -> Finding:
@@ -128,6 +128,10 @@ def cpu_throws(seen: RunFacts, *, device: str) -> Finding:
 
 def _does_not_run(failure: str) -> Finding:
     return Finding("not testable here", f"The model does not run in float16: {failure}", ())
+
+
+def _scope(seen: Float32Inputs) -> Scope | None:
+    return None if seen.own else "on this device"
 
 
 def _tried(seen: Float32Inputs) -> str:

@@ -26,6 +26,7 @@ class Decided:
     """One model's samples, and those whose first class is another after `half()`; all of them where it does not run."""
 
     title: str
+    trained: bool
     samples: int
     changed: int
 
@@ -48,7 +49,14 @@ def decided(device: torch.device, on_model: Callable[[float], None]) -> tuple[De
             except ForwardError:
                 classes.append(torch.full_like(classes[0], -1))
         changed = int((classes[0] != classes[1]).sum())
-        seen.append(Decided(title=loaded.description.title, samples=classes[0].numel(), changed=changed))
+        seen.append(
+            Decided(
+                title=loaded.description.title,
+                trained=loaded.description.weights != "random",
+                samples=classes[0].numel(),
+                changed=changed,
+            )
+        )
     return tuple(seen)
 
 
@@ -56,5 +64,7 @@ def most_models(seen: Sequence[Decided]) -> Finding:
     """Whether in more than half of the models no sample is decided otherwise."""
     kept = sum(not model.changed for model in seen)
     evidence = tuple(count(f"{model.title}: other first class", model.changed, of=model.samples) for model in seen)
-    sentence = f"In {kept:,} of {count_text(len(seen), 'model')} no sample gets another first class."
+    trained = sum(model.trained for model in seen)
+    models = f"{count_text(len(seen), 'small model')}, {trained:,} of them trained,"
+    sentence = f"In {kept:,} of {models} no sample gets another first class."
     return Finding(true_if(2 * kept > len(seen)), sentence, evidence)

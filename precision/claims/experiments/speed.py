@@ -85,6 +85,9 @@ def _faster(cost: Cost) -> Finding:
     sentence = f"float16 is {speed.text} float32."
     if speed.ratio is None:
         return Finding("depends", sentence, evidence)
+    if max(speed.ratio, 1 / speed.ratio) - 1 <= _ALIKE:
+        alike = "float16 is neither faster nor slower by more than a tenth, as equal models may be too."
+        return Finding("depends", alike, evidence)
     return Finding("depends" if speed.ratio > _TWICE else true_if(speed.ratio > 1), sentence, evidence)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from precision.claims.experiments.storage import StorageFacts
 from precision.claims.finding import Finding, count, fact, listed, size, true_if
-from precision.results import Evidence
+from precision.results import ClaimWord, Evidence
 from precision.units import change_text, count_text, share_text
 
 _NO_PARAMETERS = Finding("not testable here", "The model has no floating-point parameter.", ())
@@ -91,7 +91,8 @@ def weights_only(seen: StorageFacts, elsewhere: StorageFacts) -> Finding:
     )
     of = "the model" if own else "a BatchNorm (the model has none)"
     sentence = f"half() casts {len(cast):,} of {count_text(len(buffers), 'floating-point buffer')} of {of}."
-    return Finding("true" if not cast else "false" if len(cast) == len(buffers) else "depends", sentence, evidence)
+    word: ClaimWord = "true" if not cast else "false" if len(cast) == len(buffers) else "depends"
+    return Finding(word, sentence, evidence, None if own else "with the installed packages")
 
 
 def to_converts_all(seen: StorageFacts) -> Finding:
