@@ -14,6 +14,7 @@ from precision.names import escape_markdown, plain
 from precision.results import RoutesResult
 from precision.results.routes import RouteFacts
 from precision.routes import words
+from precision.routes.findings import finding
 
 HOW_TO_READ = """\
 Each row is one way to bring the model into the format, on a copy of its own; each column one fact about what it did.
@@ -116,7 +117,7 @@ def section() -> None:
     """The finding, the matrix, and what is not possible here."""
     result = current_result(RoutesResult)
     report = result.report
-    said = escape_markdown(words.finding(report, result.spec.dtype))
+    said = escape_markdown(finding(report, result.spec.dtype))
     frame.header(f"{frame.model_name(result)}: {said}", result)
     ran = [facts for facts in report.routes if facts.dtypes]
     if ran:

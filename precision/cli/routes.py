@@ -7,6 +7,7 @@ from precision.cli.tables import columns
 from precision.names import plain
 from precision.results.routes import RouteFacts, RoutesResult
 from precision.routes import words
+from precision.routes.findings import finding
 from precision.spec import CastMethod
 
 _STORED = [
@@ -27,7 +28,7 @@ _RUN = ["ROUTE", "EXECUTION", "FLOAT32 INPUT", "OUTPUT", "SQNR dB", "MODEL.DTYPE
 def routes_text(result: RoutesResult) -> str:
     """Three tables, of what is stored, what runs, and training; then why routes failed."""
     report, dtype = result.report, result.spec.dtype
-    routes, said = report.routes, words.finding(report, dtype)
+    routes, said = report.routes, finding(report, dtype)
     names = [words.route_text(facts, dtype) for facts in routes]
     return paragraphs(
         heading(result),

@@ -86,7 +86,7 @@ def _faster(cost: Cost) -> Finding:
     if speed.ratio is None:
         return Finding("depends", sentence, evidence)
     if max(speed.ratio, 1 / speed.ratio) - 1 <= _ALIKE:
-        alike = "float16 is neither faster nor slower by more than a tenth, as equal models may be too."
+        alike = "The two differ by less than a tenth, as equal models do."
         return Finding("depends", alike, evidence)
     return Finding("depends" if speed.ratio > _TWICE else true_if(speed.ratio > 1), sentence, evidence)
 
