@@ -21,8 +21,8 @@ def opened(visit: Visit, path: str) -> None:
         visit.page.get_by_role("button", name="Run 1 format").click()
     else:
         visit.open(path).result()
-    if path == "/casting":  # has a table, and no chart
-        expect(visit.page.get_by_test_id("stDataFrame")).to_be_visible(timeout=PATIENCE_MS)
+    if path == "/casting":  # has tables, and no chart
+        expect(visit.page.get_by_test_id("stDataFrame")).to_have_count(3, timeout=PATIENCE_MS)
         return
     charts = visit.page.get_by_test_id("stPlotlyChart")
     expect(charts.first.locator(".main-svg").first).to_be_visible(timeout=PATIENCE_MS)

@@ -55,7 +55,7 @@ class Bench:
 
 @pytest.fixture(scope="package")
 def bench() -> Iterator[Bench]:
-    engine = Engine(EngineConfig(memory_limit=LIMIT_BYTES, time_limit=3.0, cancel_grace=0.5), task=TASK)
+    engine = Engine(EngineConfig(memory_limit=LIMIT_BYTES, time_limit=8.0, cancel_grace=0.5), task=TASK)
     engine.start()
     yield Bench(engine)
     engine.close()

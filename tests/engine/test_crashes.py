@@ -59,7 +59,7 @@ def test_a_job_past_the_memory_limit(bench: Bench) -> None:
 @pytest.mark.parametrize(("text", "stage"), [("steps 30", "stepping"), ("stuck 30", "running one long kernel")])
 def test_a_job_past_the_time_limit(bench: Bench, text: str, stage: str) -> None:
     job = bench.submit(text)
-    assert _explained(bench, job).startswith(f"Stopped at its limit of 3 s while {stage}. ")
+    assert _explained(bench, job).startswith(f"Stopped at its limit of 8 s while {stage}. ")
     assert bench.run("return").status == "done"
 
 
