@@ -76,6 +76,11 @@ def _became_nonfinite(row: TensorAudit) -> str | None:
     if fmt is None:
         return f"{_count(row, stored.became_nonfinite)} became infinite or NaN in {row.rounded_to}."
     became = "infinite" if fmt.has_infinities else "NaN"
+    if stored.saturated is None:  # a scale brings every value into the range, unless the scale is none
+        return (
+            f"{_count(row, stored.became_nonfinite)} became {became} in {fmt.name}: torchao's scale of a row of zeros "
+            "is 0, and it divides by it."
+        )
     return (
         f"{_count(row, stored.became_nonfinite)} became {became} in {fmt.name} "
         f"(largest {_number(stored.max_absolute_value)}, format's maximum {fmt.max:.6g})."

@@ -51,7 +51,7 @@ def _numbers(result: CompareResult) -> list[list[str]]:
         rows += [
             ["Mean absolute error", number_text(metrics.mean_abs_error), _floor(floor.mean_abs_error)],
             ["Max absolute error", number_text(metrics.max_abs_error), _floor(floor.max_abs_error)],
-            ["SQNR", f"{number_text(metrics.sqnr_db)} dB", ""],
+            ["SQNR", _decibels(metrics.sqnr_db), ""],
             ["Cosine similarity", number_text(metrics.cosine_similarity), ""],
         ]
         if (truth := result.comparison.truth) is not None:
@@ -61,6 +61,10 @@ def _numbers(result: CompareResult) -> list[list[str]]:
     if result.cost is not None:
         rows.append(["Time per run", *_time(result.cost, result.candidate_name)])
     return rows
+
+
+def _decibels(sqnr_db: float | None) -> str:
+    return number_text(sqnr_db) if sqnr_db is None else f"{number_text(sqnr_db)} dB"
 
 
 def _decisions(result: CompareResult) -> str:

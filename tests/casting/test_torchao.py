@@ -150,6 +150,17 @@ def test_a_tied_head_is_quantized_apart_from_its_embedding() -> None:
     assert row(result, "embedding.weight").dtype_after == "float32"
 
 
+def test_a_row_of_zeros_has_no_scale_in_float8() -> None:
+    module = nn.Sequential(nn.Linear(8, 4, bias=False))
+    with torch.no_grad():
+        module[0].weight[1] = 0
+    result = audited(module, CastMethod.FLOAT8_WEIGHT_ONLY, "float8_e4m3fn")
+    assert result.warnings == (
+        "0.weight: 8 of 32 values became NaN in float8_e4m3fn: torchao's scale of a row of zeros is 0, and it divides "
+        "by it.",
+    )
+
+
 def test_int4_leaves_layers_that_its_kernel_does_not_take() -> None:
     result = audited(layers(), CastMethod.INT4_WEIGHT_ONLY, "int4_per_channel")
     assert row(result, "0.weight").dtype_after == "uint8"
