@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,7 @@ from precision.casting.forward import shortened
 from precision.errors import UnsupportedError
 from precision.formats import AnyFormat
 from precision.models.quiet import quiet_torchao
+from precision.names import plain
 from precision.results import ExecutionLabel
 
 _INT4_GROUP = 32
@@ -83,8 +84,10 @@ def quantize(module: nn.Module, fmt: AnyFormat, method: CastMethod) -> nn.Module
         method: one of `TORCHAO_FORMATS`.
 
     Raises:
-        UnsupportedError: torchao is not installed, or has no kernels for it here; the message is torchao's own reason.
+        UnsupportedError: torchao is not installed, or has no kernels for it here, and the message is torchao's own
+            reason; or a layer makes its weight anew in every call.
     """
+    _require_stored_weights(module, method)
     module.to(torch.bfloat16) if torchao_scheme(method).computing == torch.bfloat16 else module.float()
     with quiet_torchao(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -98,19 +101,28 @@ def quantize(module: nn.Module, fmt: AnyFormat, method: CastMethod) -> nn.Module
         try:
             quantize_(module, _config(method, fmt, device), filter_fn=_TAKES.get(method, _is_linear))
         except (AssertionError, ImportError, NotImplementedError, RuntimeError, ValueError) as error:
-            choices = " or ".join(repr(other.value) for other in _elsewhere(method))
             reason = shortened(str(error)).rstrip(".")
             raise UnsupportedError(
-                f"torchao has no {method.value} on {device}: {reason}. Choose method {choices}."
+                f"torchao has no {method.value} on {device}: {reason}. {_elsewhere(method)}"
             ) from error
     return module
 
 
-def _elsewhere(method: CastMethod) -> Iterator[CastMethod]:
+def _require_stored_weights(module: nn.Module, method: CastMethod) -> None:
+    for name, child in module.named_modules():
+        if isinstance(child, nn.Linear) and "weight" not in dict(child.named_parameters(recurse=False)):
+            raise UnsupportedError(
+                f"torchao's quantize_ puts a parameter of its own in the place of a weight, but "
+                f"{plain(name, limit=None)} (Linear) makes its weight anew in every call, as weight_norm, "
+                f"spectral_norm and other parametrizations do. Remove that first. {_elsewhere(method)}"
+            )
+
+
+def _elsewhere(method: CastMethod) -> str:
     """What gives a model in a like format without kernels of torchao."""
     scaled = TORCHAO_FORMATS[method][0].startswith("int")
-    yield CastMethod.DYNAMIC if scaled else CastMethod.TO
-    yield CastMethod.WEIGHTS_ONLY
+    simulated = CastMethod.DYNAMIC if scaled else CastMethod.TO
+    return f"Choose method {simulated.value!r} or {CastMethod.WEIGHTS_ONLY.value!r}."
 
 
 def _config(method: CastMethod, fmt: AnyFormat, device: torch.device) -> object:

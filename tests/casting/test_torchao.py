@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -159,6 +161,15 @@ def test_a_row_of_zeros_has_no_scale_in_float8() -> None:
         "0.weight: 8 of 32 values became NaN in float8_e4m3fn: torchao's scale of a row of zeros is 0, and it divides "
         "by it.",
     )
+
+
+@pytest.mark.parametrize(
+    "wrapped", [nn.utils.weight_norm, nn.utils.spectral_norm, nn.utils.parametrizations.weight_norm]
+)
+def test_a_weight_that_is_made_anew_in_every_call(wrapped: Callable[[nn.Module], nn.Module]) -> None:
+    module = nn.Sequential(nn.Linear(32, 32), wrapped(nn.Linear(32, 32)))
+    with pytest.raises(UnsupportedError, match=r"but 1 \(Linear\) makes its weight anew in every call"):
+        brought(module, CastMethod.INT8_WEIGHT_ONLY, "int8_per_channel")
 
 
 def test_int4_leaves_layers_that_its_kernel_does_not_take() -> None:
