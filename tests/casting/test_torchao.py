@@ -153,10 +153,10 @@ def test_a_tied_head_is_quantized_apart_from_its_embedding() -> None:
 
 
 def test_a_row_of_zeros_has_no_scale_in_float8() -> None:
-    module = nn.Sequential(nn.Linear(8, 4, bias=False))
+    linear = nn.Linear(8, 4, bias=False)
     with torch.no_grad():
-        module[0].weight[1] = 0
-    result = audited(module, CastMethod.FLOAT8_WEIGHT_ONLY, "float8_e4m3fn")
+        linear.weight[1] = 0
+    result = audited(nn.Sequential(linear), CastMethod.FLOAT8_WEIGHT_ONLY, "float8_e4m3fn")
     assert result.warnings == (
         "0.weight: 8 of 32 values became NaN in float8_e4m3fn: torchao's scale of a row of zeros is 0, and it divides "
         "by it.",
