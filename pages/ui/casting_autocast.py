@@ -47,7 +47,7 @@ def section() -> None:
         if operators := result.of_rule(rule):
             names = ", ".join(f"`{operator.name}`" for operator in operators)
             st.markdown(f"**{rule}** ({len(operators)}): {names}")
-    st.caption(_gradients_text(result))
+    st.markdown(_gradients_text(result))
     _table(result)
     autocast_model.section()
     frame.footer(result, how_to_read=HOW_TO_READ)
