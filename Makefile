@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PORT ?= 8501
 BIN := .venv/bin
+BESIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
 .PHONY: help run test lint fast chromium clean
@@ -16,7 +17,7 @@ run: .venv/runtime-installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: lint chromium
-	$(BIN)/pytest -m "not browser" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -m "not browser" $(BESIDE)
 	$(BIN)/pytest -m browser
 
 lint: .venv/dev-installed
@@ -26,7 +27,7 @@ lint: .venv/dev-installed
 	$(BIN)/lint-imports
 
 fast: .venv/dev-installed
-	$(BIN)/pytest -m "not slow and not browser"
+	$(BIN)/pytest -m "not slow and not browser" $(BESIDE)
 
 chromium:
 	@command -v chromium >/dev/null || .ci/apt-install chromium

@@ -41,6 +41,7 @@ def test_every_code_decodes_as_ml_dtypes_does(fmt: NumericFormat) -> None:
     np.testing.assert_array_equal(np.signbit(decoded), np.signbit(values) & ~np.isnan(values))
 
 
+@pytest.mark.slow
 @every_small
 def test_every_value_encodes_to_its_code(fmt: NumericFormat) -> None:
     for code, value in zip(*codes_and_values(fmt), strict=True):

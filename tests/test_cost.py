@@ -14,6 +14,7 @@ from precision.cost import time_side_by_side
 from precision.errors import JobCancelledError
 
 
+@pytest.mark.slow
 def test_medians_keep_the_order_of_what_was_timed() -> None:
     quick, slow = time_side_by_side([lambda: None, lambda: time.sleep(0.02)], on_round=lambda done: None)
     assert quick.median_s < 0.01 <= slow.median_s
@@ -36,6 +37,7 @@ def test_slow_models_are_repeated_less(run_s: float, blocks: int, monkeypatch: p
     assert timing.runs % blocks == 0
 
 
+@pytest.mark.slow
 def test_a_slow_first_call_decides_nothing_and_both_sides_run_equally_often() -> None:
     calls = iter(range(10**9))
     both = time_side_by_side(

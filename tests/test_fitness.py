@@ -265,6 +265,7 @@ def test_limits_decide() -> None:
     assert judged([1.0, 1e-6], "float16", strict).verdict is Fit.NEEDS_SCALING
 
 
+@pytest.mark.slow
 def test_the_lowest_safe_format() -> None:
     formats = [format_named(name) for name in ("float32", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")]
 

@@ -70,6 +70,7 @@ def test_discordant_p_is_the_exact_binomial_test(first: int, second: int) -> Non
     assert discordant_p(first, second) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second", "samples"),
     [(5, 0, 450), (0, 5, 450), (1, 0, 12), (6, 2, 450), (7, 1, 450), (2, 3, 100), (9, 0, 450), (30, 20, 900)],

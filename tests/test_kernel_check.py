@@ -22,6 +22,8 @@ from precision.units import number_text
 from tests.casting.kernels import kernel_of
 from tests.runs import Recorder, with_model
 
+pytestmark = pytest.mark.slow
+
 INT8 = RunSpec(dtype="int8_per_channel", method=CastMethod.DYNAMIC)
 FLOAT8 = RunSpec(dtype="float8_e4m3fn")
 

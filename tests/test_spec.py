@@ -22,6 +22,7 @@ specs = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(specs)
 def test_a_link_reproduces_the_spec(spec: RunSpec) -> None:
     assert RunSpec.parse(spec.to_query()) == spec

@@ -136,6 +136,7 @@ def test_set_default_dtype_gives_the_values_of_half(model_id: str) -> None:
         assert torch.equal(tensor, other.state_dict()[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [CastMethod.FROM_PRETRAINED, CastMethod.DEFAULT_DTYPE])
 def test_a_model_that_is_built_anew_is_still_in_its_input_regime(method: CastMethod) -> None:
     spec = RunSpec(model="bert-tiny", regime="x100", dtype="float16", method=method)

@@ -143,6 +143,7 @@ def test_wholly_in_part_not_and_nothing_look_unlike_without_colour(monkeypatch: 
     assert len({bar.name for bar in figure.data[1:]}) == 4
 
 
+@pytest.mark.slow
 def test_a_thousand_modules_with_odd_names_draw_small(monkeypatch: pytest.MonkeyPatch) -> None:
     many = nn.Sequential(*(nn.Linear(4, 4) for _ in range(1000)))
     many.add_module("<img src=x>%{y}" + "x" * 200, nn.LayerNorm(4))

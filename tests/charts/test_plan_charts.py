@@ -105,6 +105,7 @@ def every_chart(made: SensitivityReport) -> Iterator[go.Figure]:
             yield plot_plan_front(front, plan, made, runs=runs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REPORTS)
 def test_every_report_is_drawn(name: str) -> None:
     for figure in every_chart(REPORTS[name]):
@@ -140,6 +141,7 @@ def test_the_heatmap_writes_decibels_and_marks_what_has_none() -> None:
     assert plot_sensitivity_heatmap(REPORTS["one"]).layout.title.text == "The least SQNR is 30 dB: a in int8"
 
 
+@pytest.mark.slow
 def test_of_many_layers_the_worst_are_drawn_or_neighbours_together_with_the_worst() -> None:
     worst = _sensitivity_heatmap_info(REPORTS["many"], by="layer", order="worst first")
     assert len(worst.rows) == MAX_ROWS

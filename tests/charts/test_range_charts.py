@@ -274,6 +274,7 @@ def test_rows_that_share_no_path_keep_the_end_of_their_names() -> None:
     assert only == "a.b.0 output"  # alone, it is named whole
 
 
+@pytest.mark.slow
 def test_a_thousand_modules_in_every_format_stay_small() -> None:
     generator = torch.Generator().manual_seed(1)
     histograms = [value_histogram(torch.randn(8, 40, generator=generator) * 10.0**at) for at in range(-20, 20)]

@@ -201,6 +201,7 @@ def test_nothing_is_decided_by_an_output_without_elements() -> None:
     assert decisions(empty, empty) is None
 
 
+@pytest.mark.slow
 def test_neighbours_are_those_of_brute_force() -> None:
     generator = torch.Generator().manual_seed(5)
     r = torch.randn(300, 6, generator=generator)

@@ -37,6 +37,7 @@ def place(value: float, edges: tuple[float, ...]) -> int:
     return min(max(int(np.searchsorted(np.array(edges), value, side="right")) - 1, 0), len(edges) - 2)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.tuples(VALUE, VALUE), min_size=1, max_size=40), st.sampled_from([1, 7, 1024]))
 def test_every_count_agrees_with_a_plain_count(pairs: list[tuple[float, float]], size: int) -> None:

@@ -26,6 +26,7 @@ def expected_counts(values: list[float], edges: tuple[float, ...]) -> list[int]:
     return [int(count) for count in np.bincount(np.clip(places, 0, len(edges) - 2), minlength=len(edges) - 1)]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(MAGNITUDE, max_size=40), st.sampled_from([1, 5, 64, 200]))
 def test_counts_are_exact_and_all_are_counted(values: list[float], max_bins: int) -> None:
@@ -43,6 +44,7 @@ def test_counts_are_exact_and_all_are_counted(values: list[float], max_bins: int
         assert histogram.counts[-1] > 0
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(MAGNITUDE, min_size=1, max_size=40))
 def test_places_agree_with_the_edges(values: list[float]) -> None:

@@ -113,6 +113,7 @@ HARD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fmt", [FLOAT16, BFLOAT16, E4M3, format_named("float32"), format_named("float64")], ids=lambda fmt: fmt.name
 )
@@ -121,6 +122,7 @@ def test_hard_cases_agree_with_float64(case: str, fmt: NumericFormat) -> None:
     assert_agrees(*HARD[case], fmt)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float8_e4m3fn])
 def test_narrow_candidates_and_references_agree_with_float64(dtype: torch.dtype) -> None:
     fmt = format_named(str(dtype).removeprefix("torch."))
@@ -145,6 +147,7 @@ def test_any_scale_agrees_with_float64(seed: int, scale: float, error: float, sh
     assert_agrees(reference, candidate, fmt)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.floats(1, 4, width=32))
 def test_many_equal_values_are_summed_to_a_millionth(value: float) -> None:

@@ -33,6 +33,7 @@ def noise(elements: int, seed: int = 0) -> Tensor:
     return torch.randn(elements, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference", [torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn])
 @pytest.mark.parametrize("candidate", [torch.float32, torch.float16, torch.bfloat16, torch.float8_e5m2])
 def test_any_two_dtypes_are_read_as_they_are(reference: torch.dtype, candidate: torch.dtype) -> None:

@@ -138,12 +138,14 @@ MODERATE = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(MODERATE, MODERATE), max_size=40), st.sampled_from(FORMATS))
 def test_every_metric_agrees_with_exact_arithmetic(pairs: list[tuple[float, float]], fmt: NumericFormat) -> None:
     assert_agrees_with_oracle(measured(*_columns(pairs), fmt), pairs, fmt)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(MODERATE, st.floats(-1e-3, 1e-3)), max_size=40), st.sampled_from(FORMATS))
 def test_close_outputs_agree_with_exact_arithmetic(drawn: list[tuple[float, float]], fmt: NumericFormat) -> None:

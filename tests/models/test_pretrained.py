@@ -144,6 +144,7 @@ def test_an_encoder_decoder(tmp_path: Path) -> None:
         load(spec(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_config_that_claims_more_than_the_weights_hold(causal: Path) -> None:
     with edited(causal / "config.json") as config:
         config["n_layer"] = 400

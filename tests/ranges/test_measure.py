@@ -299,6 +299,7 @@ def test_results_survive_json() -> None:
     assert ranges_of(result).histograms_of([row]) == (ranges_of(result).histogram_of(row),)
 
 
+@pytest.mark.slow
 def test_a_thousand_modules_fit_in_a_few_hundred_kilobytes(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     model = nn.Sequential(*(nn.Linear(8, 8) if at % 2 else nn.Tanh() for at in range(1000)))

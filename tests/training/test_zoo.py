@@ -23,6 +23,7 @@ FAILS = {"sparse": (), "float32 mask": ("autocast",), "no kernel": ("autocast",)
 """Models that fail, and the ways by which they train nevertheless."""
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ZOO)
 def test_it_trains_or_explains_itself(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
