@@ -54,7 +54,7 @@ def candidate_text(spec: RunSpec) -> str:
 
 
 def _whose(spec: RunSpec) -> str:
-    return "the reference's " if spec.analysis in (Analysis.SENSITIVITY, Analysis.CLAIMS) else ""
+    return "the reference's " if spec.analysis in (Analysis.SENSITIVITY, Analysis.CLAIMS, Analysis.ROUTES) else ""
 
 
 def _kept_text(spec: RunSpec) -> str:

@@ -25,7 +25,7 @@ def finding(report: RoutesReport, dtype: str) -> str:
     if report.baseline is None or len(ran) < 2:
         return f"{count_text(len(ran), 'route')} to {dtype} ran"
     if not unlike:
-        return f"All {len(ran)} routes to {dtype} that ran give the same output, bit for bit"
+        return f"all {len(ran)} routes to {dtype} that ran give the same output, bit for bit"
     alike = len(ran) - len(unlike) - 1
     names = f"{', '.join(unlike[:-1])} and {unlike[-1]} give" if len(unlike) > 1 else f"{unlike[0]} gives"
     if len(unlike) > _MOST_NAMES:

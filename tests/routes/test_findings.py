@@ -25,7 +25,7 @@ def found(*routes: tuple[CastMethod, dict[str, object]], dtype: str = "float16")
 def test_the_finding_names_the_routes_that_give_another_output() -> None:
     half, to, kind = (CastMethod.HALF, ALIKE), (CastMethod.TO, ALIKE), (CastMethod.TYPE, UNLIKE)
     auto, assign = (CastMethod.AUTOCAST, UNLIKE), (CastMethod.LOAD_STATE_DICT_ASSIGN, UNLIKE)
-    assert found(half, to) == "All 2 routes to float16 that ran give the same output, bit for bit"
+    assert found(half, to) == "all 2 routes to float16 that ran give the same output, bit for bit"
     assert found(half, kind) == ".type(dtype) gives another output than .half()"
     assert found(half, to, kind, auto) == ".type(dtype) and autocast give another output than .half() and 1 more"
     many = (half, kind, auto, assign, (CastMethod.FROM_PRETRAINED, UNLIKE))
@@ -34,7 +34,7 @@ def test_the_finding_names_the_routes_that_give_another_output() -> None:
 
 def test_a_simulation_is_no_route_that_gives_another_output() -> None:
     int8 = ((CastMethod.INT8_WEIGHT_ONLY, ALIKE), (CastMethod.WEIGHTS_ONLY, UNLIKE), (CastMethod.INT8_DYNAMIC, ALIKE))
-    assert found(*int8, dtype="int8") == "All 2 routes to int8 that ran give the same output, bit for bit"
+    assert found(*int8, dtype="int8") == "all 2 routes to int8 that ran give the same output, bit for bit"
 
 
 def test_a_model_that_runs_no_more_is_the_finding() -> None:
