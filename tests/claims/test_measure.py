@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -106,6 +108,16 @@ def test_t5_loses_its_float32_islands_by_either_call() -> None:
     islands = measured(result, "half-islands")
     assert islands.evidence[0].text == "wo"
     assert [fact.number for fact in islands.evidence[1:]] == [4, 0, 0]
+
+
+def test_tied_tensors_count_once() -> None:
+    result = quick("t5-tiny")
+    assert numbers(measured(result, "to-casts-more"))["Cast by half()"] == 47
+    assert measured(result, "in-place").evidence[0].text.endswith("; 47 tensors of the original changed")
+    facts = [fact.text for claim in result.claims for fact in claim.evidence]
+    parts = [part for text in facts for part in re.findall(r"([\d,]+) of ([\d,]+)", text)]
+    assert parts
+    assert all(int(part.replace(",", "")) <= int(whole.replace(",", "")) for part, whole in parts)
 
 
 def test_a_bert_classifier_keeps_its_integer_buffers() -> None:

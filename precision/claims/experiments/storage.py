@@ -92,7 +92,8 @@ CALLS: Mapping[str, Call] = {"half": lambda module: module.half(), "to": lambda 
 
 def storage_facts(module: nn.Module) -> StorageFacts:
     """Cast a copy of `module` by either call, and look at every tensor."""
-    before = _tensors(module)
+    once = _once(stored_tensors(module))
+    before = {held.fqn: held.tensor for held in once}
     copies, seen = {}, {}
     for name, call in CALLS.items():
         copies[name] = copied(module)
@@ -111,7 +112,7 @@ def storage_facts(module: nn.Module) -> StorageFacts:
                 elements=held.tensor.numel(),
                 kept_by_round_trip=_unchanged(held.tensor, half[held.fqn]),
             )
-            for held in _once(stored_tensors(module))
+            for held in once
         ),
         bytes_before=MemorySpans(before.items()).total,
         half=seen["half"],
@@ -121,12 +122,12 @@ def storage_facts(module: nn.Module) -> StorageFacts:
     )
 
 
-def _once(held: Iterable[StoredTensor]) -> Iterable[StoredTensor]:
+def _once(held: Iterable[StoredTensor]) -> tuple[StoredTensor, ...]:
     """Each tensor under the first of its names."""
     seen: dict[int, StoredTensor] = {}
     for each in held:
         seen.setdefault(id(each.tensor), each)
-    return seen.values()
+    return tuple(seen.values())
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:
