@@ -91,10 +91,10 @@ def _await_devices() -> None:
 def pick_plan(base: RunSpec, devices: tuple[DeviceInfo, ...]) -> SweepPlan:
     """What to sweep over."""
     names = [fmt.name for fmt in formats_with(base.dtype)]
-    state.seed("formats", list(USUAL_FORMATS))
     formats = st.multiselect(
         "Formats",
         names,
+        default=list(USUAL_FORMATS),
         key="formats",
         bind="query-params",
         help="Each is compared with the reference of the sidebar, on the sidebar's model and input.",
@@ -110,10 +110,10 @@ def pick_plan(base: RunSpec, devices: tuple[DeviceInfo, ...]) -> SweepPlan:
     )
     here = {device.id: device for device in devices}
     first = base.device if base.device in here else next(iter(here))
-    state.seed("devices", [first])
     chosen = right.multiselect(
         "Devices",
         list(here),
+        default=[first],
         key="devices",
         bind="query-params",
         help="Where to run: every device that this server's workers have.",

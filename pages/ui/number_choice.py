@@ -55,9 +55,9 @@ def choose() -> NumberChoice:
 
 
 def _number(label: str, *, key: str, default: str, help_text: str) -> ExactNumber | None:
-    state.seed(key, default)
     typed = st.text_input(  # without a limit of its own, which would cut a link's number off in silence
         label,
+        value=default,
         key=key,
         bind="query-params",
         help=help_text,

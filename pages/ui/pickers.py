@@ -1,4 +1,8 @@
-"""The sidebar: which model, format, cast method, device and input."""
+"""The sidebar: which model, format, cast method, device and input.
+
+Each picker holds its choice for the whole session (`persist_state`): not every model, and not every input, has every
+picker, and a browser that draws one late, over a slow network, must take the choice for it and not the default.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +49,7 @@ def _model() -> None:
         "Model",
         list(titles),
         key="model",
+        persist_state="session",
         format_func=titles.__getitem__,
         on_change=state.model_changed,
         help="Built-in models need no network. Random weights show real speed and memory, but indicative errors.",
@@ -53,6 +58,7 @@ def _model() -> None:
         st.text_input(
             "Hub id or folder",
             key="checkpoint",
+            persist_state="session",
             placeholder="sentence-transformers/all-MiniLM-L6-v2",
             on_change=state.model_changed,
             help="An encoder, sequence classifier or causal language model with safetensors weights: "
@@ -82,6 +88,7 @@ def _format_and_method() -> None:
         "Format",
         names,
         key="dtype",
+        persist_state="session",
         format_func=_format_label,
         on_change=state.drop_plan,
         help="The number format under test. Its result is compared with the reference below.",
@@ -92,6 +99,7 @@ def _format_and_method() -> None:
         "Cast method",
         [method.value for method in methods],
         key="method",
+        persist_state="session",
         format_func=lambda value: CastMethod(value).label,
         on_change=state.drop_plan,
         help=_METHOD_HELP,
@@ -114,6 +122,7 @@ def _kept() -> None:
             f"Kept in {state.choice('reference')}",
             kept,
             key="keep",
+            persist_state="session",
             on_change=state.choice_changed,
             help="Modules that the candidate does not cast. Remove one to cast it again.",
         )
@@ -141,6 +150,7 @@ def _device(devices: tuple[DeviceInfo, ...] | None) -> None:
         "Device",
         list(named),
         key="device",
+        persist_state="session",
         format_func=named.__getitem__,
         on_change=state.choice_changed,
         help="Where both models run and are timed. This server has "
@@ -163,6 +173,7 @@ def _input() -> None:
             "Input regime",
             [*USUAL, *({state.choice("regime")} - set(USUAL))],  # another factor by a link
             key="regime",
+            persist_state="session",
             format_func=label_of,
             on_change=state.choice_changed,
             help="Runs every page on the input as given, scaled, with one channel a hundred times as large, or with "
@@ -172,6 +183,7 @@ def _input() -> None:
             "Seed",
             step=1,
             key="seed",
+            persist_state="session",
             on_change=state.choice_changed,
             help="Seeds random weights and random inputs. Equal seeds give equal numbers.",
         )
@@ -179,6 +191,7 @@ def _input() -> None:
             "Reference",
             ["float32", "float64"],
             key="reference",
+            persist_state="session",
             on_change=state.choice_changed,
             help="The trusted precision. float64 also shows float32's own error: choose float32 as the format.",
         )
@@ -191,6 +204,7 @@ def _input_choice(choices: tuple[InputChoice, ...]) -> None:
         "Input",
         list(by_name),
         key="input",
+        persist_state="session",
         on_change=state.choice_changed,
         help=" · ".join(f"{choice.name}: {choice.description}" for choice in choices),
     )
@@ -203,6 +217,7 @@ def _input_choice(choices: tuple[InputChoice, ...]) -> None:
         st.text_area(
             "Text, one sentence a line",
             key="text",
+            persist_state="session",
             max_chars=MAX_TEXT_CHARACTERS,
             on_change=state.choice_changed,
             placeholder="Leave empty for the default sentences.",
@@ -214,6 +229,7 @@ def _size(label: str, key: str, default: int | None, limit: int) -> None:
         label,
         step=1,
         key=key,
+        persist_state="session",
         value=None,
         placeholder=f"{default}" if default else "model's own",
         on_change=state.choice_changed,

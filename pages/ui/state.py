@@ -205,7 +205,8 @@ def spec(analysis: Analysis, also: Mapping[str, object] | None = None) -> RunSpe
     if _model_id() == PRETRAINED:
         raise InputError("Name a Hugging Face model id or a local folder in the sidebar.")
     model = describe(_model_id())
-    default_input = model.inputs[0].name
+    default_input = model.inputs[0]
+    chosen_input = next((choice for choice in model.inputs if choice.name == state["input"]), default_input)
     asked = RunSpec.parse(
         {
             "model": model.id,
@@ -214,10 +215,11 @@ def spec(analysis: Analysis, also: Mapping[str, object] | None = None) -> RunSpe
             "device": state["device"],
             "reference": state["reference"],
             "seed": state["seed"],
-            "input": "default" if state["input"] == default_input else state["input"],
-            "batch": state["batch"],
-            "length": state["length"],
-            "text": state["text"].strip() or None,
+            "input": "default" if chosen_input is default_input else chosen_input.name,
+            # A picker that is not drawn holds what it held.
+            "batch": state["batch"] if chosen_input.takes_batch else None,
+            "length": state["length"] if chosen_input.takes_length else None,
+            "text": (state["text"].strip() or None) if chosen_input.takes_text else None,
             "regime": state["regime"],
             "keep": state["keep"],
             "plan": state["plan"],
@@ -339,12 +341,6 @@ def mirror_choice_in_link() -> None:
     except InputError:
         return
     mirror_in_link(chosen)
-
-
-def seed(name: str, value: str | list[str]) -> None:
-    """Fill in one of a page's own fields at first, unless the link does. (A widget's default cannot be set later.)"""
-    if name not in st.session_state and name not in st.query_params:
-        st.session_state[name] = value
 
 
 def keep_between(name: str, low: float, high: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.browser.dashboard import Dashboard, Visitors
 
 _ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
+_LOGGED_CHARACTERS = 20_000
 _MEASURED = pytest.StashKey[list[str]]()
 
 
@@ -28,6 +29,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("measured, not judged")
         for line in lines:
             terminalreporter.line(line)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to a failure what the servers of the test logged."""
+    report = yield
+    if report.failed:
+        for name, server in getattr(item, "funcargs", {}).items():
+            if isinstance(server, Dashboard):
+                report.sections.append((f"log of {name}", server.log.read_text()[-_LOGGED_CHARACTERS:]))
+    return report
 
 
 @pytest.fixture

@@ -9,14 +9,25 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, TimeoutError, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    Route,
+    TimeoutError,
+    expect,
+)
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
@@ -135,6 +146,18 @@ class Visit:
         """Go to a page by its link."""
         self.page.goto(f"{self._url}{path}?{urlencode(link)}" if link else f"{self._url}{path}")
         return self
+
+    @contextmanager
+    def without_scripts(self, names: str) -> Iterator[None]:
+        """Until its end, the browser waits for some of the scripts that Streamlit's page loads when it needs them."""
+        waiting: list[Route] = []
+        pattern = f"**/{names}.*.js"
+        self.page.route(pattern, lambda script: waiting.append(script))  # noqa: PLW0108  # Playwright takes no builtin
+        yield
+        assert waiting
+        for script in waiting:
+            script.continue_()
+        self.page.unroute(pattern)
 
     def settled(self) -> Self:
         """Wait until the page's script has run; a progress bar may still move."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tests.browser.dashboard import Dashboard, Visitors
+from playwright.sync_api import expect
+
+from tests.browser.dashboard import PATIENCE_MS, Dashboard, Visitors
 
 
 def test_the_address_reproduces_the_choice_and_its_result(
@@ -55,3 +57,26 @@ def test_the_address_keeps_which_tensors_are_shown(dashboard: Dashboard, visitor
     visit.page.reload()
     visit.result()
     visit.page.get_by_text("0 of 11 tensors.").wait_for()
+
+
+def test_a_link_holds_where_the_browser_draws_the_pickers_late(dashboard: Dashboard, visitors: Visitors) -> None:
+    link = {"model": "linear-5-10", "dtype": "bfloat16", "seed": "7", "batch": "3"}
+    visit = visitors.visit(dashboard)
+    with visit.without_scripts("{Selectbox,NumberInput}"):
+        visit.open("/casting", section="Claims", **link).result("37 claims do not hold here")
+    expect(visit.picker("Model")).to_have_value("Linear 5 → 10 · random", timeout=PATIENCE_MS)
+    visit.page.get_by_text("Autocast", exact=True).click()
+    visit.result("Autocast lowers")
+    shown = visit.link()
+    assert {name: shown.get(name) for name in link} == link
+
+
+def test_a_model_without_a_batch_may_follow_one_with(dashboard: Dashboard, visitors: Visitors) -> None:
+    visit = visitors.visit(dashboard).open(model="linear-5-10", batch="3")
+    visit.result("Linear")
+    visit.choose("Model", "TinyNet")
+    visit.result("TinyNet in float16")
+    for dtype in ("bfloat16", "float64", "bfloat16"):
+        visit.choose("Format", f"{dtype} ·")
+        visit.result(f"TinyNet in {dtype}")
+    assert "batch" not in visit.link()

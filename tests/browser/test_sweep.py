@@ -27,3 +27,15 @@ def test_a_sweep_survives_a_reload_and_is_seen_by_whoever_has_its_link(
     assert another.result(re.compile("bfloat16 is")) == finding
     assert another.link()["run"] == "yes"
     assert another.complaints == []
+
+
+def test_a_sweep_holds_where_the_browser_draws_its_lists_late(dashboard: Dashboard, visitors: Visitors) -> None:
+    visit = visitors.visit(dashboard)
+    with visit.without_scripts("Multiselect"):
+        visit.open("/sweep", model="linear-5-10", run="yes").result(re.compile("of 9 formats"))
+    for picked in ("float16", "cpu"):
+        expect(visit.page.get_by_test_id("stMultiSelect").get_by_text(picked, exact=True)).to_be_visible(
+            timeout=PATIENCE_MS
+        )
+    visit.result(re.compile("of 9 formats"))
+    assert visit.link()["run"] == "yes"
