@@ -7,6 +7,7 @@ import streamlit as st
 from pages.ui import frame, plan_view, sensitivity_view, state
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result, require_choice
+from pages.ui.linked import multiselect
 from precision.formats import formats_with
 from precision.names import escape_markdown
 from precision.results import SensitivityResult
@@ -67,13 +68,13 @@ def pick_runs() -> tuple[list[str], bool]:
     """The formats to plan with, and whether single layers are run too."""
     names = [fmt.name for fmt in formats_with(state.choice("dtype")) if fmt.name not in _WIDE]
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    formats = left.multiselect(
+    formats = multiselect(
         "Formats to plan with",
         names,
         default=list(SENSITIVITY_FORMATS),
         key="lower_to",
-        bind="query-params",
         help="Every layer is measured in each, and a plan may give it any of them, or leave it in the reference's.",
+        place=left,
     )
     exact = right.toggle(
         "Check with exact runs",

@@ -8,7 +8,7 @@ from pages.ui import device_speed, state, sweep_jobs
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import NOT_POSSIBLE, engine, refuse, require_choice
-from pages.ui.linked import radio
+from pages.ui.linked import multiselect, radio
 from pages.ui.sweep_jobs import SweepState
 from pages.ui.sweep_table import table
 from precision.charts import SweepCost, plot_sweep_costs, plot_sweep_heatmap
@@ -91,32 +91,31 @@ def _await_devices() -> None:
 def pick_plan(base: RunSpec, devices: tuple[DeviceInfo, ...]) -> SweepPlan:
     """What to sweep over."""
     names = [fmt.name for fmt in formats_with(base.dtype)]
-    formats = st.multiselect(
+    formats = multiselect(
         "Formats",
         names,
         default=list(USUAL_FORMATS),
         key="formats",
-        bind="query-params",
         help="Each is compared with the reference of the sidebar, on the sidebar's model and input.",
     )
     left, right = st.columns(2)
-    methods = left.multiselect(
+    methods = multiselect(
         "Cast methods besides the usual one",
         [method.value for method in _METHODS],
         key="methods",
-        bind="query-params",
         placeholder="the usual one alone",
         help="The usual one is .to(dtype), or, for formats with scales, weights and inputs (dynamic).",
+        place=left,
     )
     here = {device.id: device for device in devices}
     first = base.device if base.device in here else next(iter(here))
-    chosen = right.multiselect(
+    chosen = multiselect(
         "Devices",
         list(here),
         default=[first],
         key="devices",
-        bind="query-params",
         help="Where to run: every device that this server's workers have.",
+        place=right,
     )
     return _plan(base, formats, [CastMethod(value) for value in methods], [here[name] for name in chosen])
 

@@ -58,7 +58,7 @@ def section() -> None:
     for title, of_article in groupby(shown, lambda claim: claim.article):
         st.header(escape_markdown(title), anchor=False)
         for claim in of_article:
-            _one(claim)
+            _one(claim, result.environment.packages)
     if len(claims) == result.of or result.failure:  # a growing result's files are gone before they are asked for
         _take_home(result)
         frame.footer(result, how_to_read=HOW_TO_READ)
@@ -98,14 +98,15 @@ def _picked(claims: tuple[MeasuredClaim, ...]) -> list[MeasuredClaim]:
     return [claim for claim in claims if verdict in (_ALL, claim.verdict) and article in (_ALL, claim.article)]
 
 
-def _one(claim: MeasuredClaim) -> None:
+def _one(claim: MeasuredClaim, packages: str) -> None:
     """The claim and its finding in view; how it was found, to unfold."""
     with st.container(border=True):
         st.markdown(f"**{escape_markdown(claim.question)}**")
         badge = _badge(claim.verdict, claim.verdict)
         st.markdown(f"{badge} Claimed: *{escape_markdown(claim.claim)}*  \nFound: {escape_markdown(claim.finding)}")
         with st.expander("Evidence and code", icon=":material/labs:"):
-            st.caption(f"Tried: {escape_markdown(claim.method)} The verdict holds {escape_markdown(claim.scope)}.")
+            here = f"{claim.scope}, {packages}" if claim.scope == "with the installed packages" else claim.scope
+            st.caption(f"Tried: {escape_markdown(claim.method)} The verdict holds {escape_markdown(here)}.")
             facts = (f"{plain(fact.label)}: {plain(fact.text, limit=None)}" for fact in claim.evidence)
             st.markdown("\n".join(f"- {escape_markdown(fact)}" for fact in facts))
             st.code(claim.snippet, language="python")

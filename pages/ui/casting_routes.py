@@ -18,7 +18,7 @@ from precision.routes.findings import finding
 
 HOW_TO_READ = """\
 Each row is one way to bring the model into the format, on a copy of its own; each column one fact about what it did.
-Tensors are counted by their names, tied ones too; the optimizer counts tied ones once.
+Tensors are counted by their names, tied ones too; the optimizer and `.half()` afterwards count tied ones once.
 
 - **≠** marks what differs from the first row that ran, the baseline.
 - **Tied tensors** share memory. A route that splits them stores them twice, and they no longer change together.
@@ -89,6 +89,12 @@ _RUN = (
     ),
     _Fact("SQNR (dB)", words.sqnr_text, "Error of the output against the reference; higher is better."),
     _Fact(
+        "largest error",
+        words.largest_error_text,
+        "The largest absolute error of any output against the reference; where no output is a floating-point tensor, "
+        "how many of its elements differ.",
+    ),
+    _Fact(
         "output",
         lambda facts: words.output_text(facts, None),
         "Dtypes of the outputs, or that the model raises; what it raises is told below.",
@@ -115,18 +121,23 @@ _AFTERWARDS = (
 
 def section() -> None:
     """The finding, the matrix, and what is not possible here."""
-    result = current_result(RoutesResult)
+    result = current_result(RoutesResult, as_it_grows=True)
     report = result.report
     said = escape_markdown(finding(report, result.spec.dtype))
     frame.header(f"{frame.model_name(result)}: {said}", result)
     ran = [facts for facts in report.routes if facts.dtypes]
     if ran:
         _matrices(result, ran)
-    else:
+    elif report.is_complete:
         st.info("No route to this format was measured.", icon=":material/block:")
     _not_possible(result, [facts for facts in report.routes if facts.failure is not None])
     _warned(ran)
-    frame.footer(result, how_to_read=HOW_TO_READ)
+    if _has_ended(result):
+        frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def _has_ended(result: RoutesResult) -> bool:
+    return result.report.is_complete or result.failure is not None
 
 
 def _matrices(result: RoutesResult, ran: list[RouteFacts]) -> None:
@@ -139,7 +150,9 @@ def _matrices(result: RoutesResult, ran: list[RouteFacts]) -> None:
         bind="query-params",
         help="Leaves out facts that are the same for every route.",
     )
-    st.caption(f"{_DIFFERS} differs from {escape_markdown(baseline.method.label)}.")
+    st.caption(
+        f"{_DIFFERS} differs from {escape_markdown(baseline.method.label)}. Tensors are counted by name, tied ones too."
+    )
     for title, facts in (("What is stored", _STORED), ("What runs", _RUN), ("What follows", _AFTERWARDS)):
         _matrix(result, ran, baseline, title=title, facts=facts, only_differences=only)
 
@@ -169,7 +182,7 @@ def _matrix(
         )
         downloads.table(
             routes[routes.drop(columns="route").any(axis="columns")],
-            name=f"{downloads.file_stem(result)}-routes-{name}",
+            name=f"{downloads.file_stem(result)}-routes-{name}" if _has_ended(result) else None,
             key=f"routes-{name}",
             alt=f"{title} by every route to the format; cells that differ from the baseline begin with {_DIFFERS}",
             column_config={

@@ -26,7 +26,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def table(
     frame: pd.DataFrame,
     *,
-    name: str,
+    name: str | None,
     key: str,
     alt: str,
     column_config: Mapping[str, object] | None = None,
@@ -37,7 +37,8 @@ def table(
 
     Args:
         frame: the rows.
-        name: of the CSV file, without its ending.
+        name: of the CSV file, without its ending; None for no file, as of a table that still grows: its file would
+            be gone before it is asked for.
         key: of the widgets, one a page.
         alt: what the table shows, for those who cannot see it.
         column_config: Streamlit's, by column.
@@ -56,7 +57,8 @@ def table(
         alt=alt,
         column_config={column: config for column, config in (column_config or {}).items() if column not in with_nan},
     )
-    text_file("Table as CSV", safe_csv(frame), name=f"{name}.csv", mime="text/csv", key=f"csv-{key}")
+    if name is not None:
+        text_file("Table as CSV", safe_csv(frame), name=f"{name}.csv", mime="text/csv", key=f"csv-{key}")
 
 
 def text_file(label: str, text: str, *, name: str, mime: str, key: str) -> None:

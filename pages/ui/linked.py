@@ -53,6 +53,43 @@ def selectbox(
     return chosen
 
 
+def multiselect(
+    label: str,
+    options: Sequence[T],
+    *,
+    key: str,
+    default: Sequence[T] = (),
+    placeholder: str | None = None,
+    help: str | None = None,  # as Streamlit calls it
+    place: DeltaGenerator | None = None,
+) -> list[T]:
+    """A list to pick several from, or none.
+
+    Args:
+        label: above it.
+        options: to pick from.
+        key: its name in the link.
+        default: what it holds at first.
+        placeholder: what it says while it holds none.
+        help: its hover text.
+        place: where to put it, if not next on the page.
+    """
+    refused = state.refused_by(key, options.__contains__)
+    chosen = (place or st).multiselect(
+        label,
+        options,
+        default=default,
+        key=key,
+        bind="query-params",
+        placeholder=placeholder,
+        help=help,
+        on_change=state.forget_refused,
+        args=(key,),
+    )
+    _tell(label, refused, ", ".join(chosen) or "none", place=place)
+    return chosen
+
+
 def radio(
     label: str,
     options: Sequence[T],
@@ -170,5 +207,5 @@ def _tell(
     if refused is not None:
         (place or st).caption(
             f":material/link_off: {escape_markdown(label)}: the link asks for {for_markdown(refused)}, {why}. "
-            f"{for_markdown(shown)} is shown instead."
+            f"Shown instead: {for_markdown(shown)}."
         )

@@ -61,8 +61,8 @@ def _model() -> None:
             persist_state="session",
             placeholder="sentence-transformers/all-MiniLM-L6-v2",
             on_change=state.model_changed,
-            help="An encoder, sequence classifier or causal language model with safetensors weights: "
-            "an id on the Hugging Face hub, or a folder on the server. Code in the repository is never run.",
+            help="A text encoder, sequence classifier, causal or encoder-decoder language model with safetensors "
+            "weights: an id on the Hugging Face hub, or a folder on the server. Code in the repository is never run.",
         )
 
     if model := _chosen():

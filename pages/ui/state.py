@@ -130,13 +130,13 @@ def refused_by(name: str, takes: Callable[[str], bool]) -> str | None:
 
     Streamlit takes it out of the link then. Here it is remembered until another choice is made.
     """
-    refused: dict[str, str] = st.session_state["refused"]
+    refused: dict[str, list[str]] = st.session_state["refused"]
     if name not in st.session_state and name in st.query_params:  # else the picker has a choice of its own already
-        refused[name] = st.query_params[name]
-    asked = refused.get(name)
-    if asked is not None and takes(asked):
+        refused[name] = st.query_params.get_all(name)
+    asked = [value for value in refused.get(name, ()) if not takes(value)]
+    if not asked:
         forget_refused(name)
-    return refused.get(name)
+    return ", ".join(asked) or None
 
 
 def forget_refused(name: str) -> None:

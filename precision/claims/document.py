@@ -11,9 +11,7 @@ from precision.results import ClaimsResult, MeasuredClaim
 def claims_markdown(result: ClaimsResult) -> str:
     """Every claim under its article: verdict, finding, evidence, code."""
     model, device = escape_markdown(result.model.title), escape_markdown(result.device.name)
-    parts = [
-        f"# What the articles claim, tried on {model}\n\n{device}, torch {escape_markdown(result.environment.torch)}"
-    ]
+    parts = [f"# What the articles claim, tried on {model}\n\n{device}, {escape_markdown(result.environment.packages)}"]
     for title, claims in groupby(result.claims, lambda claim: claim.article):
         parts += [f"## {escape_markdown(title)}", *map(_claim, claims)]
     return "\n\n".join(parts) + "\n"

@@ -28,7 +28,7 @@ def heading(result: RunResult) -> str:
         *([] if spec.analysis in _OWN_CANDIDATES else [["Candidate", candidate]]),
         *([["Kept", f"{', '.join(map(plain, spec.keep))} in {spec.reference}"]] if spec.keep else []),
         ["Reference", spec.reference],
-        ["Device", f"{spec.device} ({plain(result.device.name)}), torch {result.environment.torch}"],
+        ["Device", f"{spec.device} ({plain(result.device.name)}), {result.environment.packages}"],
         ["Input", f"{result.input.name if result.input else spec.input}: {shapes}, seed {spec.seed}"],
     ]
     return columns(rows)

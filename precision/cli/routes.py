@@ -22,7 +22,7 @@ _STORED = [
     "FLOAT32 ISLANDS",
     "BYTES",
 ]
-_RUN = ["ROUTE", "EXECUTION", "FLOAT32 INPUT", "OUTPUT", "SQNR dB", "MODEL.DTYPE", "HALF() AFTERWARDS"]
+_RUN = ["ROUTE", "EXECUTION", "FLOAT32 INPUT", "OUTPUT", "SQNR dB", "LARGEST ERROR", "MODEL.DTYPE", "HALF() AFTERWARDS"]
 
 
 def routes_text(result: RoutesResult) -> str:
@@ -77,6 +77,7 @@ def _run(facts: RouteFacts, baseline: CastMethod | None) -> list[str]:
         facts.float32_input or "",
         words.output_text(facts, baseline),
         words.sqnr_text(facts),
+        words.largest_error_text(facts),
         words.said_text(facts),
         words.half_text(facts),
     ]

@@ -28,7 +28,10 @@ def models_text() -> str:
         parameters = "not counted" if model.parameters is None else f"{model.parameters:,}"
         inputs = " ".join(choice.name for choice in model.inputs)
         rows.append([model.id, model.family, model.weights, parameters, inputs, model.title])
-    note = "Also hf:<hub id or local folder>: a Hugging Face encoder, classifier or causal language model."
+    note = (
+        "Also hf:<hub id or local folder>: a Hugging Face text encoder, classifier, causal or encoder-decoder language "
+        "model."
+    )
     return f"{columns(rows)}\n\n{note}"
 
 

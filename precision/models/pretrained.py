@@ -33,6 +33,8 @@ SENTENCES = (
 
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
 _NAMES_SHOWN = 4
+_SHIFT = "prepare_decoder_input_ids_from_labels"
+"""The method by which transformers makes a decoder's input in training."""
 
 
 def build(request: InputRequest) -> Built:
@@ -98,13 +100,15 @@ def build_from(folder: Path, request: InputRequest) -> Built:
     inputs = _random_ids(module, request) if tokenizer is None else _tokens(tokenizer, module, request)
     accepted = inspect.signature(module.forward).parameters
     kwargs: dict[str, object] = {name: value for name, value in inputs.items() if name in accepted}
+    if module.config.is_encoder_decoder:
+        kwargs["decoder_input_ids"] = _decoder_ids(folder, module, inputs["input_ids"])
     if "use_cache" in accepted:
         kwargs["use_cache"] = False
     texts = () if tokenizer is None else tuple(_lines(request))
     return Built(module, kwargs=kwargs, texts=texts, warnings=warnings)
 
 
-def _load(checkpoint: Checkpoint) -> tuple[nn.Module, tuple[str, ...]]:
+def _load(checkpoint: Checkpoint) -> tuple[Any, tuple[str, ...]]:
     folder = checkpoint.folder
     auto_class, config, skeleton = _configured(folder, checkpoint.config)
     _check_skeleton(checkpoint, skeleton)
@@ -141,21 +145,28 @@ def _configured(folder: Path, settings: Mapping[str, object]) -> tuple[Any, Any,
 
 
 def _auto_class_name(settings: Mapping[str, object]) -> str:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
+
     architectures = settings.get("architectures")
     architecture = str(architectures[0]) if isinstance(architectures, list) and architectures else ""
     if architecture.endswith("ForSequenceClassification"):
         return "AutoModelForSequenceClassification"
     if architecture.endswith(("ForCausalLM", "LMHeadModel")):
         return "AutoModelForCausalLM"
+    if architecture.endswith("EncoderModel"):
+        return "AutoModelForTextEncoding"
+    if architecture and architecture == MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.get(str(settings["model_type"])):
+        return "AutoModelForSeq2SeqLM"
     return "AutoModel"
 
 
 def _check_skeleton(checkpoint: Checkpoint, skeleton: Any) -> None:
     folder = checkpoint.folder
-    if skeleton.config.is_encoder_decoder or skeleton.main_input_name != "input_ids":
+    lacks_decoder_input = skeleton.config.is_encoder_decoder and not hasattr(skeleton, _SHIFT)
+    if lacks_decoder_input or skeleton.main_input_name != "input_ids":
         raise UnsupportedError(
-            f"{folder} is a {type(skeleton).__name__}. "
-            f"Text encoders, sequence classifiers and causal language models can be loaded."
+            f"{folder} is a {type(skeleton).__name__}. Text encoders, sequence classifiers, causal language models and "
+            f"encoder-decoders that generate text can be loaded."
         )
     parameters = sum(parameter.numel() for parameter in skeleton.parameters())
     # Twice, for a head that the checkpoint may lack. More is a config that does not belong to these weights.
@@ -224,6 +235,18 @@ def _random_ids(module: Any, request: InputRequest) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(request.seed)
     size = (request.batch or 1, request.length or 1)
     return {"input_ids": torch.randint(0, module.config.vocab_size, size, generator=generator)}
+
+
+def _decoder_ids(folder: Path, module: Any, ids: Tensor) -> Tensor:
+    """What a decoder reads that is to say the input again: its start token, then the ids but the last."""
+    try:
+        shifted: Tensor = getattr(module, _SHIFT)(labels=ids)
+    except ValueError as error:  # of a config without a start token
+        raise InputError(f"{folder}: its decoder's input cannot be made: {error}") from error
+    start, vocabulary = int(shifted[0, 0]), module.config.vocab_size
+    if not 0 <= start < vocabulary:
+        raise InputError(f"{folder}: config.json starts the decoder with id {start}, the model knows {vocabulary}.")
+    return shifted
 
 
 def _max_length(module: Any, request: InputRequest) -> int | None:

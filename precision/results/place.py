@@ -26,3 +26,8 @@ class Environment(Result):
     platform: str
     threads: int
     cpu_capability: str
+
+    @property
+    def packages(self) -> str:
+        """The versions of torch and, where it is installed, of transformers."""
+        return f"torch {self.torch}" + (f", transformers {self.transformers}" if self.transformers else "")

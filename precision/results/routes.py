@@ -128,6 +128,14 @@ class RoutesReport(Result):
     baseline: CastMethod | None
     """The route that the others are compared with: the first that ran, `.half()` for float16."""
     routes: tuple[RouteFacts, ...]
+    """Those tried so far."""
+    of: int
+    """How many there are to try."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every route was tried."""
+        return len(self.routes) == self.of
 
     def route(self, method: CastMethod) -> RouteFacts | None:
         """The facts of one route; None where it is not among them."""

@@ -13,7 +13,12 @@ _MOST_NAMES = 3
 
 
 def finding(report: RoutesReport, dtype: str) -> str:
-    """The one sentence to take home: what some routes alone lose or break, else which give another output."""
+    """The one sentence to take home: what some routes alone lose or break, else which give another output.
+
+    Before all routes are tried, how many are.
+    """
+    if not report.is_complete:
+        return f"{len(report.routes)} of {count_text(report.of, 'route')} tried so far"
     for lost in (_not_finite, _imaginary_parts, _islands, _broken):
         if sentence := lost(report, dtype):
             return sentence

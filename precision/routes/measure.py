@@ -45,8 +45,10 @@ def measure_routes(spec: RunSpec, progress: Progress = _SILENT) -> RoutesResult:
     device_info = describe_device(device)
     loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
     reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
+    routes = routes_to(spec.format)
     result = RoutesResult(
-        **dict(head_of(spec, loaded, reference, device_info)), report=RoutesReport(baseline=None, routes=())
+        **dict(head_of(spec, loaded, reference, device_info)),
+        report=RoutesReport(baseline=None, routes=(), of=len(routes)),
     )
     stage = f"Running the {spec.reference} reference"
     progress.step(stage, 0.1)
@@ -55,8 +57,18 @@ def measure_routes(spec: RunSpec, progress: Progress = _SILENT) -> RoutesResult:
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         return result.model_copy(update={"failure": failure_of(error, stage)})
     run = Run(loaded=loaded, device=device, device_info=device_info, reference=output)
-    result = _routes(run, result, progress)
-    return result.model_copy(update={"elapsed_s": time.monotonic() - started})
+    baseline: Cast | None = None
+    for place, (method, fmt) in enumerate(routes):
+        progress.step(f"Casting by {method.label}", _PREPARED + (1 - _PREPARED) * place / len(routes))
+        comparable = fmt == spec.format
+        found, cast = follow(run, fmt, method=method, baseline=baseline if comparable else None)
+        baseline = baseline or (cast if comparable else None)
+        report = RoutesReport(
+            baseline=baseline.method if baseline else None, routes=(*result.report.routes, found), of=len(routes)
+        )
+        result = result.model_copy(update={"report": report, "elapsed_s": time.monotonic() - started})
+        progress.partial(result)
+    return result
 
 
 def routes_to(fmt: AnyFormat) -> tuple[tuple[CastMethod, AnyFormat], ...]:
@@ -73,17 +85,3 @@ def routes_to(fmt: AnyFormat) -> tuple[tuple[CastMethod, AnyFormat], ...]:
             if method in SIMULATIONS:
                 routes.append((SIMULATIONS[method], any_format_named(name)))
     return tuple(dict.fromkeys(routes))
-
-
-def _routes(run: Run, result: RoutesResult, progress: Progress) -> RoutesResult:
-    baseline: Cast | None = None
-    routes = routes_to(result.spec.format)
-    for place, (method, fmt) in enumerate(routes):
-        progress.step(f"Casting by {method.label}", _PREPARED + (1 - _PREPARED) * place / len(routes))
-        comparable = fmt == result.spec.format
-        found, cast = follow(run, fmt, method=method, baseline=baseline if comparable else None)
-        baseline = baseline or (cast if comparable else None)
-        report = RoutesReport(baseline=baseline.method if baseline else None, routes=(*result.report.routes, found))
-        result = result.model_copy(update={"report": report})
-        progress.partial(result)
-    return result

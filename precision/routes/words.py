@@ -127,6 +127,18 @@ def bytes_change_text(facts: RouteFacts) -> str:
     return "" if facts.bytes_after is None else bytes_text(facts.bytes_after)
 
 
+def largest_error_text(facts: RouteFacts) -> str:
+    """The largest absolute error of any output; of outputs that are not floating, how many elements differ."""
+    errors = facts.errors
+    if errors is None:
+        return ""
+    if errors.max_abs_error is not None:
+        return number_text(errors.max_abs_error)
+    if errors.exact_share is None or not errors.finite_pairs:
+        return ""
+    return f"{round(errors.elements * (1 - errors.exact_share)):,} of {errors.elements:,} differ"
+
+
 def sqnr_text(facts: RouteFacts) -> str:
     """Error of the output against the reference, in dB."""
     return "" if facts.errors is None or facts.errors.sqnr_db is None else number_text(facts.errors.sqnr_db)

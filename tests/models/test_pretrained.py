@@ -7,13 +7,22 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, T5Config, T5ForConditionalGeneration
+from transformers import (
+    AutoModelForCausalLM,
+    MarianConfig,
+    MarianMTModel,
+    T5Config,
+    T5EncoderModel,
+    T5ForConditionalGeneration,
+    T5Model,
+)
 from transformers.utils import logging
 
 from precision.errors import InputError, UnsupportedError
 from precision.models.loading import LoadedModel, load
 from precision.models.pretrained import SENTENCES
 from precision.spec import RunSpec
+from tests.models.conftest import save_tokenizer
 
 
 def spec(folder: Path, **settings: object) -> RunSpec:
@@ -137,9 +146,72 @@ def test_a_config_that_makes_no_model(causal: Path) -> None:
         load(spec(causal))
 
 
-def test_an_encoder_decoder(tmp_path: Path) -> None:
-    config = T5Config(vocab_size=10, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
-    T5ForConditionalGeneration(config).save_pretrained(tmp_path)
+def t5_config() -> T5Config:
+    sizes: dict[str, Any] = {"vocab_size": 10, "d_model": 8, "d_kv": 4, "d_ff": 8, "num_layers": 1, "num_heads": 2}
+    config: Any = T5Config
+    made: T5Config = config(**sizes, decoder_start_token_id=0)
+    return made
+
+
+def test_an_encoder_decoder_reads_what_it_is_to_say(tmp_path: Path) -> None:
+    T5ForConditionalGeneration(t5_config()).save_pretrained(tmp_path)
+    save_tokenizer(tmp_path)
+    model = load(spec(tmp_path, text="the cat sat .\nthe dog ran home ."))
+    ids, decoder = (model.kwargs[name] for name in ("input_ids", "decoder_input_ids"))
+    assert isinstance(ids, torch.Tensor)
+    assert isinstance(decoder, torch.Tensor)
+    assert decoder.tolist() == [[0, *row[:-1]] for row in ids.tolist()]
+    oracle: Any = T5ForConditionalGeneration.from_pretrained(tmp_path)
+    assert torch.equal(run(model).logits, run(LoadedModel(**{**vars(model), "module": oracle})).logits)
+    assert run(load(spec(tmp_path, input="random", batch=3, length=4))).logits.shape == (3, 4, 10)
+
+
+def marian_config() -> MarianConfig:
+    return MarianConfig(
+        vocab_size=10,
+        d_model=8,
+        pad_token_id=1,
+        decoder_start_token_id=1,
+        max_position_embeddings=32,
+        encoder_layers=1,
+        encoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_layers=1,
+        decoder_attention_heads=2,
+        decoder_ffn_dim=16,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "name"),
+    [(MarianMTModel, marian_config(), "decoder_input_ids"), (T5EncoderModel, t5_config(), "input_ids")],
+)
+def test_other_models_of_encoder_and_decoder(tmp_path: Path, kind: Any, config: Any, name: str) -> None:
+    kind(config).save_pretrained(tmp_path)
+    model = load(spec(tmp_path, input="random"))
+    assert type(model.module) is kind
+    assert [row[0] for row in model.input.tensors][-1] == name
+    assert torch.isfinite(run(model)[0]).all()
+    assert model.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("start", "why"),
+    [
+        (None, r"its decoder's input cannot be made: .*decoder_start_token_id"),
+        (10, r"config\.json starts the decoder with id 10, the model knows 10\."),
+    ],
+)
+def test_an_encoder_decoder_that_cannot_start(tmp_path: Path, start: int | None, why: str) -> None:
+    T5ForConditionalGeneration(t5_config()).save_pretrained(tmp_path)
+    with edited(tmp_path / "config.json") as config:
+        config["decoder_start_token_id"] = start
+    with pytest.raises(InputError, match=why):
+        load(spec(tmp_path, input="random"))
+
+
+def test_an_encoder_decoder_without_a_head(tmp_path: Path) -> None:
+    T5Model(t5_config()).save_pretrained(tmp_path)
     with pytest.raises(UnsupportedError, match=r"is a T5Model. Text encoders, sequence classifiers"):
         load(spec(tmp_path))
 

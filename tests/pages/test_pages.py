@@ -194,7 +194,7 @@ def test_what_a_view_asks_for_in_vain_is_told(page: str, link: dict[str, str], a
     app = opened(page, link)
     app.run()
     (told,) = [caption.value for caption in app.caption if "the link asks for" in caption.value]
-    assert f"the link asks for {asked}, which is not here. {shown}" in told
+    assert f"the link asks for {asked}, which is not here. Shown instead: {shown}" in told
 
 
 @pytest.mark.parametrize("asked", ["abc", "-1", "nan", "1e400"])
@@ -202,7 +202,7 @@ def test_a_limit_that_is_none_is_told_and_another_ends_the_remark(asked: str) ->
     app = opened("pages/propagation.py", {"limit": asked})
     app.run()
     (told,) = [caption.value for caption in app.caption if "the link asks for" in caption.value]
-    assert f"the link asks for `{asked}`, which is not a number from 0 up. `0.01` is shown instead." in told
+    assert f"the link asks for `{asked}`, which is not a number from 0 up. Shown instead: `0.01`." in told
     app.number_input(key="limit").set_value(0.5).run()
     assert not [caption for caption in app.caption if "the link asks for" in caption.value]
 

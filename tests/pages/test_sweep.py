@@ -13,6 +13,7 @@ from precision import device_speed_store
 from precision.engine import Engine
 from precision.results import CompareResult, DeviceSpeedResult
 from precision.spec import Analysis, RunSpec
+from precision.sweep import USUAL_FORMATS
 from tests.pages.conftest import PATIENCE_S, opened
 
 pytestmark = pytest.mark.usefixtures("running_engine")
@@ -52,6 +53,24 @@ def test_bytes_are_known_before_anything_runs() -> None:
     assert {row["verdict"] for row in rows} == {"not run yet"}
     assert next(row for row in rows if row["format"] == "float16")["bytes, theory"] == 60
     assert all(str(row["fits this device"]).startswith("yes") for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("formats", "asked", "shown"),
+    [("bfloat16,int8", "`bfloat16,int8`", None), (["int8", "nope"], "`nope`", ["int8"]), (["int8"], None, ["int8"])],
+)
+def test_formats_that_a_link_asks_for_in_vain_are_told(
+    formats: str | list[str], asked: str | None, shown: list[str] | None
+) -> None:
+    app = counted(opened(PAGE, {**LINK, "formats": formats}))
+    app.run()
+    told = [caption.value for caption in app.caption if "the link asks for" in caption.value]
+    assert bool(told) == bool(asked)
+    assert app.multiselect(key="formats").value == (shown or list(USUAL_FORMATS))
+    if asked:
+        assert f"Formats: the link asks for {asked}, which is not here. Shown instead: " in told[0]
+        app.multiselect(key="formats").set_value(["float16"]).run()
+        assert not [caption for caption in app.caption if "the link asks for" in caption.value]
 
 
 def test_every_format_is_run_and_its_row_is_that_of_its_overview() -> None:

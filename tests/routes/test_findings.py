@@ -19,7 +19,7 @@ NO_RUN: dict[str, object] = {**CAST, "failure": Failure(stage="", where=None, me
 
 def found(*routes: tuple[CastMethod, dict[str, object]], dtype: str = "float16") -> str:
     rows = tuple(facts().model_copy(update={"method": method, "format": dtype, **known}) for method, known in routes)
-    return finding(RoutesReport.model_construct(baseline=routes[0][0], routes=rows), dtype)
+    return finding(RoutesReport.model_construct(baseline=routes[0][0], routes=rows, of=len(rows)), dtype)
 
 
 def test_the_finding_names_the_routes_that_give_another_output() -> None:
@@ -66,5 +66,9 @@ def test_torchao_that_finds_no_layer_to_quantize_is_no_exact_route() -> None:
 
 
 def test_the_finding_counts_only_routes_to_the_format() -> None:
-    report = RoutesReport(baseline=None, routes=())
+    report = RoutesReport(baseline=None, routes=(), of=0)
     assert finding(report, "float16") == "0 routes to float16 ran"
+
+
+def test_there_is_no_finding_before_all_routes_are_tried() -> None:
+    assert finding(RoutesReport(baseline=None, routes=(facts(),), of=23), "float16") == "1 of 23 routes tried so far"

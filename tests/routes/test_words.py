@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from precision.cast_methods import CastMethod
+from precision.formats import format_named
+from precision.metrics.comparison import overall_errors
+from precision.metrics.outputs import Leaf, flatten
 from precision.results import (
     DtypeChange,
     Failure,
@@ -32,6 +36,11 @@ def facts(**known: object) -> RouteFacts:
     return RouteFacts.model_validate(
         {"method": CastMethod.HALF, "format": "float16", "label": "native", "explanation": "", **known}
     )
+
+
+def leaf(tensor: torch.Tensor) -> Leaf:
+    (found,) = flatten(tensor).leaves
+    return found
 
 
 def change(after: str, tensors: int, rounded_to: str | None = None) -> DtypeChange:
@@ -116,6 +125,15 @@ def test_output_and_dtype() -> None:
     assert words.output_text(raises, None) == words.output_text(raises, CastMethod.HALF) == "raises"
     assert words.output_text(raises.model_copy(update={"dtypes": ()}), None) == ""
     assert words.said_text(found) == "float16, but only 75.0 % of the values are"
+
+
+def test_the_largest_error_is_a_number_or_a_count() -> None:
+    floats = overall_errors([(leaf(torch.ones(2)), leaf(torch.tensor([1.0, 1.25])))], format_named("float16"))
+    assert words.largest_error_text(facts(errors=floats)) == "0.25"
+    labels = overall_errors([(leaf(torch.arange(4)), leaf(torch.tensor([0, 1, 2, 4])))], format_named("float16"))
+    assert words.largest_error_text(facts(errors=labels)) == "1 of 4 differ"
+    nothing = overall_errors([(leaf(torch.full((2,), torch.nan)),) * 2], format_named("float16"))
+    assert words.largest_error_text(facts(errors=nothing)) == words.largest_error_text(facts()) == ""
 
 
 def test_what_stands_beside_a_route_of_torchao_is_called_by_its_format() -> None:

@@ -82,7 +82,7 @@ def _architecture(architecture: Architecture, spec: RunSpec, given: InputDescrip
 
 def _checkpoint(spec: RunSpec, kind: str, given: InputDescription, device: str) -> str:
     source = spec.model.removeprefix(HUB_PREFIX).strip()
-    ids = given.model_copy(update={"tensors": tuple(row for row in given.tensors if row[0] == "input_ids")})
+    ids = given.model_copy(update={"tensors": tuple(row for row in given.tensors if row[0].endswith("input_ids"))})
     return (
         f"import copy\n\nimport torch\nfrom transformers import {kind}\n\n"
         f"model = {kind}.from_pretrained({source!r}, dtype=torch.float32).eval().to({device!r})\n"
