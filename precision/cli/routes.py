@@ -33,7 +33,7 @@ def routes_text(result: RoutesResult) -> str:
     return paragraphs(
         heading(result),
         warnings_text(*result.warnings),
-        f"{said[:1].upper()}{said[1:]}." if routes else "",
+        f"Found: {said}." if routes else "",
         _table(_STORED, [[name, *_stored(facts)] for name, facts in zip(names, routes, strict=True)]),
         _table(_RUN, [[name, *_run(facts, report.baseline)] for name, facts in zip(names, routes, strict=True)]),
         _table(

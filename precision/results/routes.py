@@ -45,6 +45,8 @@ class IslandFacts(Result):
     lost: int
     kept_after_half: int | None
     """Those still in float32 after `.half()` on the cast model; None where that raised, or changes nothing."""
+    rounded: int = 0
+    """Of those kept, parameters whose values were rounded all the same, to another format that float32 holds."""
 
 
 class TrainingFacts(Result):

@@ -63,11 +63,12 @@ def max_relative_error(audit: CastAudit) -> float | None:
     return max(errors, default=None)
 
 
-def island_facts(module: nn.Module, after_half: nn.Module | None) -> IslandFacts | None:
+def island_facts(module: nn.Module, audit: CastAudit, after_half: nn.Module | None) -> IslandFacts | None:
     """Which of the parameters that transformers asks to keep in float32 are; None where it asks for none.
 
     Args:
         module: the model after the cast.
+        audit: of that cast.
         after_half: that model after `.half()`; None where that raised.
     """
     names = sorted(
@@ -77,22 +78,29 @@ def island_facts(module: nn.Module, after_half: nn.Module | None) -> IslandFacts
     if not names:
         return None
     kept, of = _in_float32(module, names)
+    rounded = {row.fqn for row in audit.tensors if row.dtype_after == "float32" and row.rounded_to is not None}
     return IslandFacts(
         names=tuple(names),
         kept=kept,
         lost=of - kept,
         kept_after_half=_in_float32(after_half, names)[0] if after_half is not None else None,
+        rounded=sum(fqn in rounded for fqn, _ in _inside(module, names)),
     )
 
 
 def _in_float32(module: nn.Module, names: list[str]) -> tuple[int, int]:
     """How many of the parameters inside modules of these names are in float32, and how many there are."""
-    inside = [
-        stored_dtype(parameter)
+    dtypes = [stored_dtype(parameter) for _, parameter in _inside(module, names)]
+    return dtypes.count(torch.float32), len(dtypes)
+
+
+def _inside(module: nn.Module, names: list[str]) -> list[tuple[str, nn.Parameter]]:
+    """The parameters inside modules of these names, with their fqns."""
+    return [
+        (fqn, parameter)
         for fqn, parameter in module.named_parameters()
         if any(part in names for part in fqn.split("."))
     ]
-    return inside.count(torch.float32), len(inside)
 
 
 def said_dtype(module: nn.Module) -> tuple[str, float] | None:

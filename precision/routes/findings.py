@@ -35,7 +35,8 @@ def finding(report: RoutesReport, dtype: str) -> str:
     names = f"{', '.join(unlike[:-1])} and {unlike[-1]} give" if len(unlike) > 1 else f"{unlike[0]} gives"
     if len(unlike) > _MOST_NAMES:
         names = f"{len(unlike):,} of {len(ran):,} routes give"
-    return f"{names} another output than {report.baseline.label}{f' and {alike:,} more' if alike else ''}"
+    agree = f", with which {alike:,} more {'agrees' if alike == 1 else 'agree'}" if alike else ""
+    return f"{names} another output than {report.baseline.label}{agree}"
 
 
 def _calls(report: RoutesReport, dtype: str) -> list[RouteFacts]:

@@ -93,7 +93,7 @@ def _stored_facts(run: Run, model: CastModel, fmt: AnyFormat, found: RouteFacts)
             "explanation": model.execution.explanation,
             "dtypes": read.dtype_changes(audited),
             "ties": read.tie_facts(audited, run.loaded.module, model.stored),
-            "islands": read.island_facts(model.stored, halved),
+            "islands": read.island_facts(model.stored, audited, halved),
             "imaginary_parts_lost": read.imaginary_parts_lost(audited),
             "max_relative_error": read.max_relative_error(audited),
             "bytes_before": audited.bytes_before,

@@ -63,7 +63,8 @@ def islands_text(facts: RouteFacts) -> str:
     islands = facts.islands
     if islands is None:
         return "" if facts.label in (None, "unsupported") else "none asked for"
-    return f"{', '.join(islands.names)}: {islands.kept:,} of {islands.kept + islands.lost:,} in float32"
+    rounded = "" if not islands.rounded else f", {islands.rounded:,} of them with rounded values"
+    return f"{', '.join(islands.names)}: {islands.kept:,} of {islands.kept + islands.lost:,} in float32{rounded}"
 
 
 def training_text(facts: RouteFacts) -> str:
@@ -73,14 +74,14 @@ def training_text(facts: RouteFacts) -> str:
         return ""
     parts = []
     if not training.same_parameters:
-        parts.append("the optimizer knows none of the parameters")
+        parts.append("AdamW knows none of the parameters")
     elif training.same_parameters < training.parameters:
         lost = training.parameters - training.same_parameters
-        parts.append(f"the optimizer does not know {lost:,} of {training.parameters:,} parameters")
+        parts.append(f"AdamW does not know {lost:,} of {training.parameters:,} parameters")
     elif training.step_failure is None:
-        parts.append("the optimizer goes on")
+        parts.append("AdamW goes on")
     if training.step_failure is not None:
-        parts.append(f"its next step raises: {plain(training.step_failure, limit=None)}")
+        parts.append(f"AdamW's next step raises: {plain(training.step_failure, limit=None)}")
     if training.gradients_lost:
         every = training.gradients_lost == training.required_gradients
         parts.append("all gradients lost" if every else f"{count_text(training.gradients_lost, 'gradient')} lost")

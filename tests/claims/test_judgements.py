@@ -59,6 +59,16 @@ def test_disturbed_times_tell_nothing() -> None:
     assert half_faster(seen, runs(RAN, OTHER)).verdict == "depends"
 
 
+def test_a_busy_machine_times_nothing_but_operators_are_counted() -> None:
+    busy = timing(1.0).model_copy(update={"crowded": True})
+    seen = TwinTimes(half=busy, half_again=timing(1.0), to=timing(2.0))
+    assert half_faster(seen, runs(RAN, RAN)).verdict == "false"
+    assert half_faster(seen, runs(RAN, OTHER)).verdict == "not testable here"
+    for reference, verdict in ((busy, "not testable here"), (timing(1.0), "true")):
+        cost = Cost(reference_time=reference, candidate_time=timing(0.6))
+        assert twice_as_fast(CompareResult.model_construct(cost=cost)).verdict == verdict  # type: ignore[call-arg]
+
+
 def test_tensor_cores_are_neither_on_a_cpu_nor_on_an_old_gpu() -> None:
     assert tensor_cores(None, device="cpu").verdict == "not testable here"
     old = MatrixTimes(float32=timing(1.0), float16=timing(0.1), capability=(6, 1))

@@ -134,7 +134,7 @@ def test_a_complex_buffer_is_the_one_difference(monkeypatch: pytest.MonkeyPatch)
     result = measure_claims(SPEC, only=only)
     expected = EVERYWHERE | {
         "to-casts-more": "depends", "interchangeable": "true", "half-optimized": "depends", "named-parameters": "false",
-        "memory-halved": "depends", "outputs-cast": "depends",
+        "memory-halved": "depends", "outputs-cast": "depends", "weights-only": "depends",
     }  # fmt: skip
     assert {claim: verdicts(result)[claim] for claim in expected} == expected
     more = {fact.label: fact.text for fact in measured(result, "to-casts-more").evidence}

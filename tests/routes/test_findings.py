@@ -27,7 +27,8 @@ def test_the_finding_names_the_routes_that_give_another_output() -> None:
     auto, assign = (CastMethod.AUTOCAST, UNLIKE), (CastMethod.LOAD_STATE_DICT_ASSIGN, UNLIKE)
     assert found(half, to) == "all 2 routes to float16 that ran give the same output, bit for bit"
     assert found(half, kind) == ".type(dtype) gives another output than .half()"
-    assert found(half, to, kind, auto) == ".type(dtype) and autocast give another output than .half() and 1 more"
+    two = found(half, to, kind, auto)
+    assert two == ".type(dtype) and autocast give another output than .half(), with which 1 more agrees"
     many = (half, kind, auto, assign, (CastMethod.FROM_PRETRAINED, UNLIKE))
     assert found(*many) == "4 of 5 routes give another output than .half()"
 

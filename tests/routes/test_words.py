@@ -82,11 +82,11 @@ def test_ties(ties: tuple[int, int, int], text: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "text"),
     [
-        ({}, "the optimizer goes on"),
-        ({"step_failure": "a dtype"}, "its next step raises: a dtype"),
+        ({}, "AdamW goes on"),
+        ({"step_failure": "a dtype"}, "AdamW's next step raises: a dtype"),
         (
             {"same_parameters": 1, "gradients_lost": 3, "requiring_gradients": 1},
-            "the optimizer does not know 3 of 4 parameters; 3 gradients lost; 3 frozen",
+            "AdamW does not know 3 of 4 parameters; 3 gradients lost; 3 frozen",
         ),
     ],
 )
@@ -97,6 +97,8 @@ def test_training(changed: dict[str, object], text: str) -> None:
 def test_islands() -> None:
     islands = IslandFacts(names=("wo",), kept=4, lost=1, kept_after_half=0)
     assert words.islands_text(facts(islands=islands)) == "wo: 4 of 5 in float32"
+    rounded = islands.model_copy(update={"rounded": 4})
+    assert words.islands_text(facts(islands=rounded)) == "wo: 4 of 5 in float32, 4 of them with rounded values"
     assert words.islands_text(facts()) == "none asked for"
 
 

@@ -107,7 +107,7 @@ def _impact(comparison: Comparison, verdict: Verdict) -> Finding:
         return Finding("false", f"Outputs change: {changed}.", evidence)
     unchanged = f"{share_text(exact)} of the output elements are unchanged"
     if not samples:
-        return Finding("false", f"{unchanged}; there are no class scores among them.", evidence)
+        return Finding("false", f"{unchanged}; no class scores are known among them.", evidence)
     return Finding("depends", f"{unchanged}, but none of {samples:,} samples gets another first class.", evidence)
 
 

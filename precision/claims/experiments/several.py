@@ -65,6 +65,6 @@ def most_models(seen: Sequence[Decided]) -> Finding:
     kept = sum(not model.changed for model in seen)
     evidence = tuple(count(f"{model.title}: other first class", model.changed, of=model.samples) for model in seen)
     trained = sum(model.trained for model in seen)
-    models = f"{count_text(len(seen), 'small model')}, {trained:,} of them trained,"
-    sentence = f"In {kept:,} of {models} no sample gets another first class."
+    models = f"{count_text(len(seen), 'small model')} no sample tried gets another first class"
+    sentence = f"In {kept:,} of {models}. {len(seen) - trained:,} of them have random weights: these only indicate it."
     return Finding(true_if(2 * kept > len(seen)), sentence, evidence)

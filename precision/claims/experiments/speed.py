@@ -12,7 +12,7 @@ from precision.claims.experiments.running import FLOAT16, RunFacts
 from precision.claims.finding import Finding, duration, error, fact, true_if
 from precision.cost import time_side_by_side
 from precision.models.loading import LoadedModel
-from precision.results import CompareResult, Cost, Evidence, Timing
+from precision.results import CompareResult, Cost, Timing
 from precision.spec import CastMethod
 from precision.speed import compare_speed
 from precision.units import number_text
@@ -23,6 +23,7 @@ _TENSOR_CORES_FROM = 4.0
 Source: NVIDIA A100 Tensor Core GPU Architecture (2020), table of peak rates."""
 _ALIKE = 0.1
 _MATRIX = 4096
+_TOO_BUSY = "Other programs keep this machine too busy to time anything: try again when they rest."
 _TENSOR_CORES_SINCE = (7, 0)
 """Compute capability of the first GPUs that have them (Volta)."""
 
@@ -72,7 +73,7 @@ def matrix_times(device: torch.device, on_round: Callable[[float], None]) -> Mat
 
 
 def twice_as_fast(seen: CompareResult) -> Finding:
-    """Whether float16 is faster than float32, by no more than two times."""
+    """Whether float16 is faster than float32, by no more than two times; not testable on a busy machine."""
     if seen.cost is None:
         return Finding("not testable here", seen.failure.message if seen.failure else "Nothing was timed.", ())
     return _faster(seen.cost)
@@ -81,7 +82,9 @@ def twice_as_fast(seen: CompareResult) -> Finding:
 def _faster(cost: Cost) -> Finding:
     speed = compare_speed(cost)
     times = (cost.reference_time, cost.candidate_time)
-    evidence = (duration("float32", times[0]), duration("After half()", times[1]), *_crowd(*times))
+    evidence = (duration("float32", times[0]), duration("After half()", times[1]))
+    if _is_crowded(*times):
+        return Finding("not testable here", _TOO_BUSY, evidence)
     sentence = f"float16 is {speed.text} float32."
     if speed.ratio is None:
         return Finding("depends", sentence, evidence)
@@ -95,7 +98,7 @@ def half_faster(seen: TwinTimes, runs: RunFacts) -> Finding:
     """Whether `half()` is faster, by more than two equal copies after it differ.
 
     Where the same operators run after both calls, less than a tenth is no difference: equal models may lie differently
-    in memory.
+    in memory. On a busy machine the operators alone decide.
     """
     same = runs.half.operators == runs.to.operators
     speed = compare_speed(Cost(reference_time=seen.to, candidate_time=seen.half))
@@ -108,9 +111,12 @@ def half_faster(seen: TwinTimes, runs: RunFacts) -> Finding:
         duration("After to(torch.float16)", seen.to),
         fact("Slower of the two equal copies over the faster", f"{between_equals:.3f}"),
         fact("Operators", "the same after both calls" if same else "not the same"),
-        *_crowd(seen.half, seen.half_again, seen.to),
     )
     least = max(2 * (between_equals - 1), _ALIKE if same else 0.0)
+    if _is_crowded(seen.half, seen.half_again, seen.to):
+        if same:
+            return Finding("false", f"The same operators run. {_TOO_BUSY}", evidence)
+        return Finding("not testable here", _TOO_BUSY, evidence)
     if speed.ratio is None or max(speed.ratio, 1 / speed.ratio) - 1 <= least:
         if same:
             return Finding("false", "The same operators run, and the times are as near as equal copies' are.", evidence)
@@ -118,10 +124,8 @@ def half_faster(seen: TwinTimes, runs: RunFacts) -> Finding:
     return Finding(true_if(speed.ratio > 1), f"half() is {speed.text} to(torch.float16).", evidence)
 
 
-def _crowd(*times: Timing) -> tuple[Evidence, ...]:
-    """That the machine was busy with something else, where it was."""
-    busy = any(time.crowded for time in times)
-    return (fact("The machine", "busy with other programs meanwhile: run it again when they rest"),) if busy else ()
+def _is_crowded(*times: Timing) -> bool:
+    return any(time.crowded for time in times)
 
 
 def tensor_cores(seen: MatrixTimes | None, *, device: str) -> Finding:

@@ -83,7 +83,17 @@ class StorageFacts:
     @property
     def floating_buffers(self) -> tuple[CastTensor, ...]:
         """The buffers that hold floating-point numbers, in checkpoints or not."""
-        return tuple(held for held in self.of_kind("buffer", "non-persistent buffer") if held.floating)
+        return tuple(held for held in self.buffers if held.floating)
+
+    @property
+    def complex_buffers(self) -> tuple[CastTensor, ...]:
+        """The buffers that hold complex numbers, in checkpoints or not."""
+        return tuple(held for held in self.buffers if held.before.startswith("complex"))
+
+    @property
+    def buffers(self) -> tuple[CastTensor, ...]:
+        """All of them, in checkpoints or not."""
+        return self.of_kind("buffer", "non-persistent buffer")
 
 
 Call = Callable[[nn.Module], object]

@@ -75,7 +75,7 @@ def same_goal(seen: StorageFacts) -> Finding:
 
 
 def weights_only(seen: StorageFacts, elsewhere: StorageFacts) -> Finding:
-    """Whether `half()` leaves floating-point buffers alone.
+    """Whether `half()` leaves floating-point buffers alone; it depends where complex ones are left, which it is to.
 
     Args:
         seen: of the model.
@@ -84,15 +84,20 @@ def weights_only(seen: StorageFacts, elsewhere: StorageFacts) -> Finding:
     own = seen.floating_buffers
     buffers = own or elsewhere.floating_buffers
     cast = [tensor for tensor in buffers if tensor.half != tensor.before]
-    evidence = (
+    evidence: tuple[Evidence, ...] = (
         count("Floating-point buffers of the model", len(own)),
         fact("Looked at", listed([tensor.named for tensor in buffers])),
         _dtypes("After half()", (tensor.half for tensor in buffers)),
     )
     of = "the model" if own else "a BatchNorm (the model has none)"
-    sentence = f"half() casts {len(cast):,} of {count_text(len(buffers), 'floating-point buffer')} of {of}."
+    sentence = f"half() casts {len(cast):,} of {count_text(len(buffers), 'floating-point buffer')} of {of}"
     word: ClaimWord = "true" if not cast else "false" if len(cast) == len(buffers) else "depends"
-    return Finding(word, sentence, evidence, None if own else "with the installed packages")
+    complex_left = [tensor for tensor in seen.complex_buffers if tensor.half == tensor.before]
+    if complex_left:
+        evidence += (fact("Complex, and left as they are", listed([tensor.named for tensor in complex_left])),)
+        left = f"{sentence}, and leaves {count_text(len(complex_left), 'complex buffer')} of the model as it was."
+        return Finding("depends" if cast else "true", left, evidence)
+    return Finding(word, f"{sentence}.", evidence, None if own else "with the installed packages")
 
 
 def to_converts_all(seen: StorageFacts) -> Finding:
