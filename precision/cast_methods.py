@@ -107,6 +107,11 @@ def _gives(method: CastMethod, fmt: AnyFormat) -> bool:
     return isinstance(fmt, ScaledFormat) is (method is CastMethod.DYNAMIC)
 
 
+def is_call(method: CastMethod, fmt: AnyFormat) -> bool:
+    """Whether `method` in `fmt` is a call of PyTorch, transformers or torchao; else this package simulates it."""
+    return method in ROUTES and (method in TORCHAO_FORMATS or fmt.has_dtype or fmt.computes)
+
+
 def given_by(method: CastMethod) -> str:
     """The formats that `method` can produce, in words."""
     if method in _ONLY_FORMATS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from precision.results import Cost
+from precision.results import Cost, Timing
 
 _DISTURBED = 0.25
 """Interquartile range over median, above which `torch.utils.benchmark` suspects its surroundings, and so do we."""
@@ -30,10 +30,14 @@ def compare_speed(cost: Cost) -> Speed:
     reference, candidate = cost.reference_time, cost.candidate_time
     spread = (reference.iqr_s + candidate.iqr_s) / 2
     too_short = not (reference.median_s and candidate.median_s)
-    disturbed = any(time.crowded or time.iqr_s > _DISTURBED * time.median_s for time in (reference, candidate))
-    if too_short or disturbed or abs(reference.median_s - candidate.median_s) <= spread:
+    if too_short or are_disturbed(reference, candidate) or abs(reference.median_s - candidate.median_s) <= spread:
         return Speed(None, "not told apart from")
     return Speed(reference.median_s / candidate.median_s, _speed_text(reference.median_s, candidate.median_s))
+
+
+def are_disturbed(*times: Timing) -> bool:
+    """Whether the machine was busy with something else, by the cores that other processes took or by a wide spread."""
+    return any(time.crowded or time.iqr_s > _DISTURBED * time.median_s for time in times)
 
 
 def _speed_text(reference_s: float, candidate_s: float) -> str:

@@ -24,10 +24,9 @@ are told here in our words. Each was tried just now, on this model and device.
 - **True**, **false**: what was measured agrees with the claim, or contradicts it.
 - **Depends**: it holds in part, or for a reason that the claim does not name; the sentence says which.
 - **Not testable here**: this machine or this model lacks what the claim is about. Nothing is guessed.
-- Each verdict has a **scope**: that of this model, of this device, or of the installed packages.
-- The **code** shows the evidence by itself, in a fresh process.
-
-The sidebar's *format* and *cast method* play no part: the claims are about float16.
+- Beside each verdict is its **scope**: how far it reaches, to this model, this device, or the installed packages.
+- The **code** shows the evidence in a fresh process. It is plain PyTorch and Transformers, with a few of the
+  modules and operators that the evidence counts; models that only this product has are loaded from it, in its folder.
 """
 _WORDS: tuple[ClaimWord, ...] = ("true", "false", "depends", "not testable here")
 _BADGES: dict[ClaimWord, tuple[str, str]] = {
@@ -51,6 +50,7 @@ def section() -> None:
         return
     counts = Counter(claim.verdict for claim in claims)
     st.markdown(" ".join(_badge(word, f"{counts[word]} {word}") for word in _WORDS if counts[word]))
+    st.caption("The claims are about float16: the sidebar's format and cast method play no part.")
     _other_models(result.spec.model)
     shown = _picked(claims)
     if not shown:
@@ -102,11 +102,11 @@ def _one(claim: MeasuredClaim, packages: str) -> None:
     """The claim and its finding in view; how it was found, to unfold."""
     with st.container(border=True):
         st.markdown(f"**{escape_markdown(claim.question)}**")
-        badge = _badge(claim.verdict, claim.verdict)
-        st.markdown(f"{badge} Claimed: *{escape_markdown(claim.claim)}*  \nFound: {escape_markdown(claim.finding)}")
+        badge = f"{_badge(claim.verdict, claim.verdict)} :gray[{escape_markdown(claim.scope)}]"
+        st.markdown(f"{badge}  \nClaimed: *{escape_markdown(claim.claim)}*  \nFound: {escape_markdown(claim.finding)}")
         with st.expander("Evidence and code", icon=":material/labs:"):
-            here = f"{claim.scope}, {packages}" if claim.scope == "with the installed packages" else claim.scope
-            st.caption(f"Tried: {escape_markdown(claim.method)} The verdict holds {escape_markdown(here)}.")
+            where = f" Packages: {packages}." if claim.scope == "with the installed packages" else ""
+            st.caption(escape_markdown(f"Tried: {claim.method}{where}"))
             facts = (f"{plain(fact.label)}: {plain(fact.text, limit=None)}" for fact in claim.evidence)
             st.markdown("\n".join(f"- {escape_markdown(fact)}" for fact in facts))
             st.code(claim.snippet, language="python")

@@ -20,15 +20,20 @@ HOW_TO_READ = """\
 Each row is one way to bring the model into the format, on a copy of its own; each column one fact about what it did.
 Tensors are counted by their names, tied ones too; the optimizer and `.half()` afterwards count tied ones once.
 
-- **≠** marks what differs from the first row that ran, the baseline.
+- **≠** marks what differs from the first row that ran, the baseline. Rows of other formats have marks only where the
+  format is no reason to differ.
 - **Tied tensors** share memory. A route that splits them stores them twice, and they no longer change together.
-- **Float32 islands** are modules that a model of transformers asks to keep in float32.
+- **Float32 islands** are modules that a model of transformers asks to keep in float32: most of them for float16 alone,
+  some for bfloat16 too.
 - **The optimizer** is an AdamW that was made, and had made a step, before the cast.
 - **SQNR** is of the output against the reference: higher is better; ∞ is exact.
 - torchao's routes have formats of their own, with integers or float8 in linear layers. Below each stands what comes
   nearest to it without torchao's kernels: it rounds all weight matrices, embeddings too, with other groups of values,
   so that errors are alike, not equal. *Upcast* computes in float32; *simulated* rounds to the format, and computes in
   float32.
+- A call whose arithmetic is *simulated* leaves a model that stores the format and has no kernels to run in it.
+- **half() afterwards** is tried on what `quantize_` of torchao leaves. A model that transformers itself quantized
+  refuses it: see the claims.
 
 The sidebar's *cast method* plays no part here: all are tried.
 """
@@ -43,20 +48,30 @@ class _Fact(NamedTuple):
     help: str
     width_px: int | None = None
     """Of long texts."""
+    of_format: bool = False
+    """Whether another format explains another value, so that rows of other formats are not marked."""
 
 
 _STORED = (
     _Fact(
-        "format", lambda facts: facts.format, "That of the values stored. torchao's routes have formats of their own."
+        "format",
+        words.format_text,
+        "That of the values stored. torchao's routes have formats of their own.",
+        of_format=True,
     ),
     _Fact("returns", words.object_text, "Whether the call changes the very model that it is called on."),
     _Fact(
-        "parameters", lambda facts: words.dtypes_text(facts, "parameter"), "Dtypes of the parameters afterwards.", 230
+        "parameters",
+        lambda facts: words.dtypes_text(facts, "parameter"),
+        "Dtypes of the parameters afterwards.",
+        260,
+        True,
     ),
     _Fact(
         "buffers",
         lambda facts: words.dtypes_text(facts, "floating buffer"),
         "Dtypes of floating-point buffers afterwards, such as the statistics of a batch norm.",
+        of_format=True,
     ),
     _Fact(
         "integer buffers",
@@ -79,6 +94,7 @@ _STORED = (
         "bytes",
         words.bytes_change_text,
         "Of all stored tensors, tied ones once: measured, or estimated where torch cannot store the format.",
+        of_format=True,
     ),
 )
 _RUN = (
@@ -86,18 +102,21 @@ _RUN = (
         "arithmetic",
         lambda facts: facts.label or "",
         "Whether the model really computes in the format (native), in a wider one (upcast), or as if (simulated).",
+        of_format=True,
     ),
-    _Fact("SQNR (dB)", words.sqnr_text, "Error of the output against the reference; higher is better."),
+    _Fact("SQNR (dB)", words.sqnr_text, "Error of the output against the reference; higher is better.", of_format=True),
     _Fact(
         "largest error",
         words.largest_error_text,
         "The largest absolute error of any output against the reference; where no output is a floating-point tensor, "
         "how many of its elements differ.",
+        of_format=True,
     ),
     _Fact(
         "output",
         lambda facts: words.output_text(facts, None),
         "Dtypes of the outputs, or that the model raises; what it raises is told below.",
+        of_format=True,
     ),
     _Fact(
         "output bits",
@@ -111,11 +130,20 @@ _RUN = (
     ),
 )
 _AFTERWARDS = (
+    _Fact("model.dtype", words.said_text, "What a model of transformers says of itself, and whether it is so."),
     _Fact(
-        "in training", words.training_text, "What became of gradients, and of an optimizer made before the cast.", 470
+        "dtypes in training",
+        words.training_dtypes_text,
+        "Dtypes of the gradients that are left after the cast, and of the averages that AdamW keeps.",
+        250,
+    ),
+    _Fact(
+        "in training",
+        words.training_text,
+        "What became of gradients, and of an AdamW made before the cast. What its next step raises is told below.",
+        300,
     ),
     _Fact("half() afterwards", words.half_text, "What .half() does on the model that is already cast.", 330),
-    _Fact("model.dtype", words.said_text, "What a model of transformers says of itself, and whether it is so."),
 )
 
 
@@ -151,10 +179,13 @@ def _matrices(result: RoutesResult, ran: list[RouteFacts]) -> None:
         help="Leaves out facts that are the same for every route.",
     )
     st.caption(
-        f"{_DIFFERS} differs from {escape_markdown(baseline.method.label)}. Tensors are counted by name, tied ones too."
+        f"{_DIFFERS} differs from {escape_markdown(words.route_text(baseline, result.spec.dtype))}; where the format "
+        "is another, only what the format does not explain is marked. Tensors are counted by name, tied ones too."
     )
     for title, facts in (("What is stored", _STORED), ("What runs", _RUN), ("What follows", _AFTERWARDS)):
         _matrix(result, ran, baseline, title=title, facts=facts, only_differences=only)
+    for text in (*words.step_failure_texts(ran, result.spec.dtype), *words.no_layer_texts(ran)):
+        st.caption(f":material/info: {escape_markdown(text)}")
 
 
 def _matrix(
@@ -178,7 +209,13 @@ def _matrix(
         first, name = ran.index(baseline), title.rpartition(" ")[2]
         routes = pd.DataFrame(
             {"route": [words.route_text(route, result.spec.dtype) for route in ran]}
-            | {fact.name: [_cell(cell, cells[first]) for cell in cells] for fact, cells in shown.items()}
+            | {
+                fact.name: [
+                    _cell(cell, None if fact.of_format and route.format != ran[first].format else cells[first])
+                    for route, cell in zip(ran, cells, strict=True)
+                ]
+                for fact, cells in shown.items()
+            }
         )
         downloads.table(
             routes[routes.drop(columns="route").any(axis="columns")],
@@ -199,9 +236,10 @@ def _matrix(
         st.caption(escape_markdown(f"The same for all: {'; '.join(same)}."))
 
 
-def _cell(cell: str, baseline: str) -> str:
+def _cell(cell: str, baseline: str | None) -> str:
+    """The text, marked where it is not the baseline's; without a baseline, as it is."""
     text = plain(cell, limit=None) if cell else ""
-    return text if cell in ("", baseline) else f"{_DIFFERS} {text}"
+    return text if baseline is None or cell in ("", baseline) else f"{_DIFFERS} {text}"
 
 
 def _not_possible(result: RoutesResult, failed: list[RouteFacts]) -> None:

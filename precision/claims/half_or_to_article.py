@@ -54,6 +54,13 @@ _ROWS: tuple[tuple[str, Scope, str, str, str], ...] = (
         "Compare every parameter after half() with the one after to(torch.float16), bit for bit.",
     ),
     (
+        "quantization",
+        _MODEL,
+        "Do the two calls quantize the model?",
+        "Both achieve quantization.",
+        "See how many parameters are integers with a scale after either call; the others are floating-point still.",
+    ),
+    (
         "weights-only",
         _MODEL,
         "Does half() leave buffers untouched?",
@@ -77,15 +84,15 @@ _ROWS: tuple[tuple[str, Scope, str, str, str], ...] = (
     (
         "internal-state",
         _MODEL,
-        "Does half() change anything of the model besides its tensors?",
-        "Whatever the model keeps about itself switches to float16 too.",
+        "Does either call change anything of the model besides its tensors?",
+        "Both switch to float16 whatever the model keeps about itself.",
         "Compare all settings (numbers, texts, dtypes, hooks) of all modules, and the configuration, before and after.",
     ),
     (
         "precision-kept",
         _MODEL,
-        "Does half() keep the precision of the weights?",
-        "None is lost.",
+        "Does half() maintain the precision of the weights?",
+        "Casting is done so that precision is maintained.",
         "half() and then float(): count the parameter values that come back unchanged.",
     ),
     (
@@ -184,14 +191,15 @@ _ROWS: tuple[tuple[str, Scope, str, str, str], ...] = (
         "on this device",
         "Are there modules that do not work after half()?",
         "Some have no half precision, and break.",
-        "Run modules of torch.nn in float32 and after half(); list those that run in float32 only.",
+        "Run modules of torch.nn, and a model that Transformers quantized, in float32 and after half(); list those "
+        "that run in float32 only.",
     ),
     (
         "pitfalls-differ",
         "on this device",
         "Do the two calls fail on different modules?",
         "Each has pitfalls of its own.",
-        "Run modules of torch.nn after either call; compare the lists of those that fail.",
+        "Run modules of torch.nn, and a model that Transformers quantized, after either call; compare what fails.",
     ),
 )
 

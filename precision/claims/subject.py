@@ -13,7 +13,7 @@ from precision.casting.methods import copied
 from precision.claims.experiments import islands, modules, operators, providers, running, several, speed
 from precision.claims.experiments.storage import StorageFacts, storage_facts
 from precision.compare import compare
-from precision.models.loading import LoadedModel
+from precision.models.loading import LoadedModel, load
 from precision.results import AnalysisResult, CompareResult
 from precision.spec import Analysis, CastMethod, RunSpec
 
@@ -42,6 +42,13 @@ class Subject:
     def runs(self) -> running.RunFacts:
         """Runs in float32 and after either call."""
         return running.run_facts(self.loaded, self.device)
+
+    @cached_property
+    def bert_runs(self) -> running.RunFacts | None:
+        """The same of a small BERT, where the model is none of Transformers'."""
+        if any(kind.__name__ == "PreTrainedModel" for kind in type(self.loaded.module).__mro__):
+            return None
+        return running.run_facts(load(RunSpec(model="bert-tiny")), self.device)
 
     @cached_property
     def float32_inputs(self) -> running.Float32Inputs:

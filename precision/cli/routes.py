@@ -8,7 +8,6 @@ from precision.names import plain
 from precision.results.routes import RouteFacts, RoutesResult
 from precision.routes import words
 from precision.routes.findings import finding
-from precision.spec import CastMethod
 
 _STORED = [
     "ROUTE",
@@ -29,17 +28,22 @@ def routes_text(result: RoutesResult) -> str:
     """Three tables, of what is stored, what runs, and training; then why routes failed."""
     report, dtype = result.report, result.spec.dtype
     routes, said = report.routes, finding(report, dtype)
+    baseline = next((words.route_text(facts, dtype) for facts in routes if facts.method is report.baseline), None)
     names = [words.route_text(facts, dtype) for facts in routes]
     return paragraphs(
         heading(result),
         warnings_text(*result.warnings),
         f"Found: {said}." if routes else "",
         _table(_STORED, [[name, *_stored(facts)] for name, facts in zip(names, routes, strict=True)]),
-        _table(_RUN, [[name, *_run(facts, report.baseline)] for name, facts in zip(names, routes, strict=True)]),
+        _table(_RUN, [[name, *_run(facts, baseline)] for name, facts in zip(names, routes, strict=True)]),
         _table(
-            ["ROUTE", "IN TRAINING"],
-            [[name, words.training_text(facts)] for name, facts in zip(names, routes, strict=True)],
+            ["ROUTE", "DTYPES IN TRAINING", "IN TRAINING"],
+            [
+                [name, words.training_dtypes_text(facts), words.training_text(facts)]
+                for name, facts in zip(names, routes, strict=True)
+            ],
         ),
+        "\n".join((*words.step_failure_texts(routes, dtype), *words.no_layer_texts(routes))),
         "\n".join(
             f"{name}: {plain(facts.failure.message, limit=None)}"
             for name, facts in zip(names, routes, strict=True)
@@ -59,7 +63,7 @@ def _stored(facts: RouteFacts) -> list[str]:
     if not facts.dtypes:
         return [""] * (len(_STORED) - 1)
     return [
-        facts.format,
+        words.format_text(facts),
         words.object_text(facts),
         words.dtypes_text(facts, "parameter"),
         words.dtypes_text(facts, "floating buffer", "integer or bool buffer"),
@@ -71,7 +75,7 @@ def _stored(facts: RouteFacts) -> list[str]:
     ]
 
 
-def _run(facts: RouteFacts, baseline: CastMethod | None) -> list[str]:
+def _run(facts: RouteFacts, baseline: str | None) -> list[str]:
     return [
         facts.label or "",
         facts.float32_input or "",

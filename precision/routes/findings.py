@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from precision.cast_methods import ROUTES, CastMethod
+from precision.cast_methods import CastMethod, is_call
+from precision.formats import any_format_named
 from precision.results.routes import RouteFacts, RoutesReport
 from precision.routes.words import leaves_all, sqnr_text
 from precision.units import count_text
@@ -41,7 +42,8 @@ def finding(report: RoutesReport, dtype: str) -> str:
 
 def _calls(report: RoutesReport, dtype: str) -> list[RouteFacts]:
     """Routes to the format that somebody else's code takes."""
-    return [facts for facts in report.routes if facts.format == dtype and facts.method in ROUTES]
+    fmt = any_format_named(dtype)
+    return [facts for facts in report.routes if facts.format == dtype and is_call(facts.method, fmt)]
 
 
 def _not_finite(report: RoutesReport, dtype: str) -> str:

@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from precision.cast_methods import ROUTES, SIMULATIONS, TORCHAO_FORMATS, CastMethod, formats_of, usual_method
+from precision.cast_methods import ROUTES, SIMULATIONS, TORCHAO_FORMATS, CastMethod, formats_of, is_call, usual_method
 from precision.casting import methods as casting
 from precision.devices import describe_device, device_named
 from precision.errors import ForwardError
@@ -77,7 +77,7 @@ def routes_to(fmt: AnyFormat) -> tuple[tuple[CastMethod, AnyFormat], ...]:
     Beside each of torchao's stands what simulates it. Where nobody's call leads to `fmt`, its simulations come first.
     """
     routes: list[tuple[CastMethod, AnyFormat]] = []
-    if not any(formats_of(method, (fmt.name,)) for method in ROUTES):
+    if not any(is_call(method, fmt) for method in ROUTES if formats_of(method, (fmt.name,))):
         routes += [(usual_method(fmt), fmt), (CastMethod.WEIGHTS_ONLY, fmt)]
     for method in ROUTES:
         for name in (formats_of(method, (fmt.name,)) or TORCHAO_FORMATS.get(method, ()))[:1]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from precision.cast_methods import ROUTES, TORCHAO_FORMATS, CastMethod
+from precision.cast_methods import TORCHAO_FORMATS, CastMethod, is_call
 from precision.casting import methods as casting
 from precision.casting.audit import audit
 from precision.casting.cast_model import CastModel
@@ -64,7 +64,7 @@ def follow(run: Run, fmt: AnyFormat, *, method: CastMethod, baseline: Cast | Non
         require_kernels(fmt, run.device_info)
         model = casting.cast(run.loaded.module, fmt, method=method, device=run.device)
         found = _stored_facts(run, model, fmt, found)
-        if method in ROUTES:
+        if is_call(method, fmt):
             same, training = cast_in_training(run.loaded.module, fmt, method=method, device=run.device)
             found = found.model_copy(update={"same_object": same, "training": training})
         if baseline is not None:
@@ -84,9 +84,10 @@ def follow(run: Run, fmt: AnyFormat, *, method: CastMethod, baseline: Cast | Non
 def _stored_facts(run: Run, model: CastModel, fmt: AnyFormat, found: RouteFacts) -> RouteFacts:
     audited = audit(run.loaded.module, model.stored, fmt=fmt, method=found.method)
     afterwards, halved = None, None
-    if found.method in ROUTES:  # nobody calls .half() on a simulation
+    called = is_call(found.method, fmt)
+    if called:  # nobody calls .half() on a simulation
         afterwards, halved = _half_afterwards(run, model, runs=found.method in TORCHAO_FORMATS)
-    said = read.said_dtype(model.stored) if found.method in ROUTES else None
+    said = read.said_dtype(model.stored) if called else None
     return found.model_copy(
         update={
             "label": model.execution.label,

@@ -5,7 +5,10 @@ Where nothing was measured, the words are empty.
 
 from __future__ import annotations
 
-from precision.cast_methods import ROUTES, TORCHAO_FORMATS, CastMethod
+from collections.abc import Iterable
+
+from precision.cast_methods import TORCHAO_FORMATS, is_call
+from precision.formats import any_format_named
 from precision.names import plain
 from precision.results.routes import RouteFacts, TensorGroup
 from precision.units import bytes_text, count_text, number_text, share_text
@@ -23,8 +26,21 @@ def route_text(facts: RouteFacts, dtype: str) -> str:
         facts: of the route.
         dtype: the format of the run.
     """
-    simulates = facts.method not in ROUTES or (facts.format != dtype and facts.method not in TORCHAO_FORMATS)
+    beside = facts.format != dtype and facts.method not in TORCHAO_FORMATS
+    simulates = beside or not is_call(facts.method, any_format_named(facts.format))
     return f"{facts.method}, {facts.format}" if simulates else facts.method.label
+
+
+def format_text(facts: RouteFacts) -> str:
+    """The format of what is stored."""
+    return "left as it was" if leaves_all(facts) else facts.format
+
+
+def no_layer_texts(routes: Iterable[RouteFacts]) -> list[str]:
+    """Of each route of torchao that found no layer to quantize, what it would take."""
+    return [
+        f"{facts.method.label} finds no layer to quantize: {facts.explanation}" for facts in routes if leaves_all(facts)
+    ]
 
 
 def object_text(facts: RouteFacts) -> str:
@@ -81,13 +97,39 @@ def training_text(facts: RouteFacts) -> str:
     elif training.step_failure is None:
         parts.append("AdamW goes on")
     if training.step_failure is not None:
-        parts.append(f"AdamW's next step raises: {plain(training.step_failure, limit=None)}")
+        parts.append("AdamW's next step raises")
     if training.gradients_lost:
         every = training.gradients_lost == training.required_gradients
         parts.append("all gradients lost" if every else f"{count_text(training.gradients_lost, 'gradient')} lost")
     if training.requiring_gradients < training.required_gradients:
         parts.append(f"{training.required_gradients - training.requiring_gradients:,} frozen")
     return "; ".join(parts)
+
+
+def training_dtypes_text(facts: RouteFacts) -> str:
+    """Dtypes of the gradients that are left, and of the optimizer's averages."""
+    training = facts.training
+    if training is None or not training.optimizer_state:
+        return ""
+    gradients = f"gradients {', '.join(training.gradients)}" if training.gradients else "no gradients"
+    return f"{gradients}; averages {', '.join(training.optimizer_state)}"
+
+
+def step_failure_texts(routes: Iterable[RouteFacts], dtype: str) -> list[str]:
+    """What AdamW's next step raised, a sentence for each message, and after which routes.
+
+    Args:
+        routes: in order.
+        dtype: the format of the run.
+    """
+    after: dict[str, list[str]] = {}
+    for facts in routes:
+        if facts.training is not None and facts.training.step_failure is not None:
+            after.setdefault(facts.training.step_failure, []).append(route_text(facts, dtype))
+    return [
+        f"AdamW's next step after {', '.join(names)} raises: {plain(raised, limit=None)}"
+        for raised, names in after.items()
+    ]
 
 
 def said_text(facts: RouteFacts) -> str:
@@ -111,14 +153,19 @@ def half_text(facts: RouteFacts) -> str:
     return left if after.forward_failure is None else f"the model runs no more: {left}"
 
 
-def output_text(facts: RouteFacts, baseline: CastMethod | None) -> str:
-    """Dtypes of the output, and whether it is the baseline's bit for bit; that a model raises which was cast."""
+def output_text(facts: RouteFacts, baseline: str | None) -> str:
+    """Dtypes of the output, and whether it is the baseline's bit for bit; that a model raises which was cast.
+
+    Args:
+        facts: of the route.
+        baseline: how the baseline is called.
+    """
     if not facts.output_dtypes:
         return "raises" if facts.dtypes and facts.failure is not None else ""
     dtypes = ", ".join(facts.output_dtypes)
     if baseline is None or facts.same_output_as_baseline is None:
         return dtypes
-    return f"{dtypes}, {'equals' if facts.same_output_as_baseline else 'differs from'} {baseline.label}"
+    return f"{dtypes}, {'equals' if facts.same_output_as_baseline else 'differs from'} {baseline}"
 
 
 def bytes_change_text(facts: RouteFacts) -> str:

@@ -52,6 +52,12 @@ def parameters_only(module: nn.Module) -> None:
         parameter.data = parameter.data.half()
 
 
+def to_integers(module: nn.Module) -> None:
+    for child in module.modules():
+        for name, parameter in [*child.named_parameters(recurse=False)]:
+            setattr(child, name, nn.Parameter(parameter.detach().char(), requires_grad=False))
+
+
 def all_but_wo(module: nn.Module) -> None:
     for name, parameter in module.named_parameters():
         parameter.data = parameter.data if name.startswith("wo.") else parameter.data.half()
@@ -162,7 +168,7 @@ def nothing(_module: nn.Module) -> None:
 FLIPS: Mapping[str, Flip] = {
     "loaded-in-float32": Flip(before="true", after="false", change=made_in_float64),
     "checkpoint-in-float32": Flip(before="depends", after="false", change=loaded_as_stored),
-    "named-parameters": Flip(before="true", after="false", changed=normed),
+    "named-parameters": Flip(before="true", after="depends", changed=normed),
     "half-casts-parameters": Flip(before="true", after="false", change=half_is(nothing)),
     "cpu-throws": Flip(before="false", after="true", changed=Distances),
     "cpu-kernels": Flip(
@@ -171,8 +177,8 @@ FLIPS: Mapping[str, Flip] = {
     "gpu-unasked": Flip(before="false", after="true", given=accelerator_called_meta, change=made_on_meta),
     "article-numbers": Flip(before="true", after="false", change=another_seed),
     "small-error": Flip(before="true", after="false", change=half_is(doubled)),
-    "no-impact": Flip(before="false", after="true", change=half_is(nothing)),
-    "most-models": Flip(before="true", after="false", change=half_is(turned)),
+    "no-impact": Flip(before="depends", after="true", change=half_is(nothing)),
+    "most-models": Flip(before="depends", after="false", change=half_is(turned)),
     "half-from-transformers": Flip(before="false", after="true", change=lambda patch: patch.delattr(nn.Module, "half")),
     "half-only-transformers": Flip(before="false", after="true", change=half_is(nothing)),
     "to-any-module": Flip(
@@ -181,6 +187,7 @@ FLIPS: Mapping[str, Flip] = {
     "half-tensorflow": Flip(before="false", after="true", change=tensorflow_model),
     "in-place": Flip(before="true", after="depends", change=half_is(lambda module: _HALF(copy.deepcopy(module)))),
     "same-goal": Flip(before="true", after="false", change=half_is(lambda module: module.bfloat16())),
+    "quantization": Flip(before="false", after="depends", change=half_is(to_integers)),
     "weights-only": Flip(before="false", after="true", change=half_is(parameters_only), module=normed),
     "to-converts-all": Flip(before="true", after="false", changed=normed),
     "to-casts-more": Flip(before="false", after="true", change=half_is(parameters_only), module=normed),
@@ -200,7 +207,7 @@ FLIPS: Mapping[str, Flip] = {
     "half-faster": Flip(before="false", after="true", given=times(1.0, 1.0, 1.0), change=times(1.0, 1.0, 1.5)),
     "tensor-cores": Flip(before="true", after="false", given=on_a_gpu(1.0, 0.1), change=on_a_gpu(1.0, 0.5)),
     "modules-without-half": Flip(before="true", after="false", change=linear_alone),
-    "pitfalls-differ": Flip(before="depends", after="false", change=linear_alone),
+    "pitfalls-differ": Flip(before="true", after="false", change=linear_alone),
 }
 
 

@@ -6,7 +6,14 @@ import dataclasses
 
 import pytest
 
-from precision.claims.experiments.accuracy import ARTICLE_MAX, ARTICLE_MEAN, TinyNetErrors, article_numbers
+from precision.claims.experiments.accuracy import (
+    ARTICLE_FULL,
+    ARTICLE_LOW,
+    ARTICLE_MAX,
+    ARTICLE_MEAN,
+    TinyNetErrors,
+    article_numbers,
+)
 from precision.claims.experiments.islands import IslandFacts, half_islands
 from precision.claims.experiments.modules import ModuleFacts, pitfalls_differ
 from precision.claims.experiments.operators import OperatorFacts, cpu_kernels
@@ -14,7 +21,13 @@ from precision.claims.experiments.placing import PlacingFacts, gpu_unasked
 from precision.claims.experiments.providers import LoadingFacts, ProviderFacts, checkpoint_in_float32
 from precision.claims.experiments.providers import half_from_transformers as from_transformers
 from precision.claims.experiments.running import Float32Inputs, RunFacts, RunSeen
-from precision.claims.experiments.running_judged import activations_cast, interchangeable, manual_casting
+from precision.claims.experiments.running_judged import (
+    activations_cast,
+    half_optimized,
+    interchangeable,
+    manual_casting,
+)
+from precision.claims.experiments.several import Decided, most_models
 from precision.claims.experiments.speed import MatrixTimes, TwinTimes, half_faster, tensor_cores, twice_as_fast
 from precision.claims.experiments.storage import CastSeen, StorageFacts
 from precision.claims.experiments.storage_judged import memory_halved, named_parameters, precision_kept, same_goal
@@ -23,7 +36,9 @@ from precision.results import ClaimWord, CompareResult, Cost, Timing
 NO_RUN = RunSeen(failure="no kernel")
 RAN = RunSeen(failure=None, operators=("mm(float16, float16)",))
 CAST = CastSeen(returned_model=True, changed=0, total_bytes=0, warnings=())
-EMPTY = StorageFacts(tensors=(), bytes_before=0, half=CAST, to=CAST, settings_changed=(), settings=0)
+EMPTY = StorageFacts(
+    tensors=(), bytes_before=0, half=CAST, to=CAST, settings_changed=(), settings_changed_by_to=(), settings=0
+)
 
 
 def timing(median_s: float, iqr_s: float = 0.001) -> Timing:
@@ -56,7 +71,7 @@ def test_half_is_faster_only_beyond_what_equal_copies_differ_by(
 
 def test_disturbed_times_tell_nothing() -> None:
     seen = TwinTimes(half=timing(1.0, 0.5), half_again=timing(1.0), to=timing(2.0))
-    assert half_faster(seen, runs(RAN, OTHER)).verdict == "depends"
+    assert half_faster(seen, runs(RAN, OTHER)).verdict == "not testable here"
 
 
 def test_a_busy_machine_times_nothing_but_operators_are_counted() -> None:
@@ -77,10 +92,26 @@ def test_tensor_cores_are_neither_on_a_cpu_nor_on_an_old_gpu() -> None:
 
 
 def test_the_articles_numbers_allow_for_other_kernels_and_no_more() -> None:
-    near = TinyNetErrors(mean=ARTICLE_MEAN * 1.0009, max=ARTICLE_MAX)
+    near = TinyNetErrors(mean=ARTICLE_MEAN * 1.0009, max=ARTICLE_MAX, full=ARTICLE_FULL, low=ARTICLE_LOW)
     assert article_numbers(near).verdict == "true"
     assert article_numbers(dataclasses.replace(near, mean=ARTICLE_MEAN * 1.0011)).verdict == "depends"
-    assert article_numbers(TinyNetErrors(mean=0.0, max=0.0)).verdict == "false"
+    assert article_numbers(TinyNetErrors(mean=0.0, max=0.0, full=(), low=())).verdict == "false"
+
+
+def test_most_models_takes_trained_ones_with_samples_enough() -> None:
+    tells = Decided(title="a", trained=True, samples=500, changed=0)
+    few, random = dataclasses.replace(tells, samples=50), dataclasses.replace(tells, trained=False)
+    other = dataclasses.replace(tells, changed=1)
+    assert most_models([tells, tells, few]).verdict == "true"
+    assert most_models([tells, few, random]).verdict == "depends"
+    assert most_models([tells, other]).verdict == "false"
+    assert most_models([tells]).evidence[0].text == "0 of 500, at most 0.8 % (95 % confidence)"
+
+
+def test_operators_of_a_bert_count_where_the_model_is_none_of_transformers() -> None:
+    assert half_optimized(runs(RAN, RAN), None).verdict == "false"
+    assert half_optimized(runs(RAN, RAN), runs(RAN, RAN)).verdict == "false"
+    assert half_optimized(runs(RAN, RAN), runs(RAN, OTHER)).verdict == "depends"
 
 
 def test_a_model_that_stores_nothing_has_nothing_to_test() -> None:
@@ -113,14 +144,15 @@ def test_manual_casting_is_a_difference_only_where_one_raises() -> None:
 
 
 def test_kernels_are_missing_altogether_in_part_or_not() -> None:
-    assert cpu_kernels(OperatorFacts(tried=1, missing={"add": "no"})).verdict == "true"
-    assert cpu_kernels(OperatorFacts(tried=2, missing={"add": "no"})).verdict == "false"
-    assert cpu_kernels(OperatorFacts(tried=3, missing={"add": "no", "mul": "no"})).verdict == "depends"
-    assert cpu_kernels(OperatorFacts(tried=2, missing={})).verdict == "false"
+    assert cpu_kernels(OperatorFacts(tried=("add",), missing={"add": "no"})).verdict == "true"
+    assert cpu_kernels(OperatorFacts(tried=("add", "mul"), missing={"add": "no"})).verdict == "false"
+    most = OperatorFacts(tried=("add", "mul", "div"), missing={"add": "no", "mul": "no"})
+    assert cpu_kernels(most).verdict == "depends"
+    assert cpu_kernels(OperatorFacts(tried=("add", "mul"), missing={})).verdict == "false"
 
 
 def test_pitfalls_differ_where_each_call_has_its_own() -> None:
-    both = ModuleFacts(tried=2, half={"a": "no"}, to={"b": "no"})
+    both = ModuleFacts(tried=("a", "b"), half={"a": "no"}, to={"b": "no"})
     assert pitfalls_differ(both).verdict == "true"
 
 

@@ -60,6 +60,8 @@ def test_torchao_that_finds_no_layer_to_quantize_is_no_exact_route() -> None:
     nothing = facts(method=CastMethod.INT8_DYNAMIC, format="int8", dtypes=(change("float32", 2),))
     assert words.dtypes_text(nothing, "parameter") == "float32, no layer quantized"
     assert words.dtypes_text(nothing, "floating buffer") == ""
+    assert words.format_text(nothing) == "left as it was"
+    assert words.no_layer_texts([nothing]) == ["torchao int8 dynamic finds no layer to quantize: "]
     assert not words.leaves_all(facts(method=CastMethod.INT8_DYNAMIC, dtypes=(change("int8", 1, "int8"),)))
     kept: dict[str, object] = {**ALIKE, "dtypes": nothing.dtypes}
     both = found((CastMethod.INT8_WEIGHT_ONLY, kept), (CastMethod.INT8_DYNAMIC, kept), dtype="int8")

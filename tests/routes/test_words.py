@@ -51,9 +51,9 @@ def test_what_was_not_measured_has_no_words() -> None:
     nothing = RouteFacts(method=CastMethod.HALF, format="float16", label=None, explanation="")
     for text in (words.object_text, words.ties_text, words.islands_text, words.training_text, words.said_text):
         assert text(nothing) == ""
-    for text in (words.half_text, words.bytes_change_text, words.sqnr_text, words.dtypes_text):
+    for text in (words.half_text, words.bytes_change_text, words.sqnr_text, words.training_dtypes_text):
         assert text(nothing) == ""
-    assert words.output_text(nothing, CastMethod.HALF) == ""
+    assert words.output_text(nothing, ".half()") == words.dtypes_text(nothing) == ""
 
 
 def test_dtypes_are_counted_where_there_are_several() -> None:
@@ -83,7 +83,7 @@ def test_ties(ties: tuple[int, int, int], text: str) -> None:
     ("changed", "text"),
     [
         ({}, "AdamW goes on"),
-        ({"step_failure": "a dtype"}, "AdamW's next step raises: a dtype"),
+        ({"step_failure": "a dtype"}, "AdamW's next step raises"),
         (
             {"same_parameters": 1, "gradients_lost": 3, "requiring_gradients": 1},
             "AdamW does not know 3 of 4 parameters; 3 gradients lost; 3 frozen",
@@ -100,6 +100,17 @@ def test_islands() -> None:
     rounded = islands.model_copy(update={"rounded": 4})
     assert words.islands_text(facts(islands=rounded)) == "wo: 4 of 5 in float32, 4 of them with rounded values"
     assert words.islands_text(facts()) == "none asked for"
+
+
+def test_dtypes_in_training_and_what_the_next_step_raises() -> None:
+    assert words.training_dtypes_text(facts(training=TRAINING)) == "gradients float32; averages float32"
+    lost = TRAINING.model_copy(update={"gradients": ()})
+    assert words.training_dtypes_text(facts(training=lost)) == "no gradients; averages float32"
+    raising = TRAINING.model_copy(update={"step_failure": "a dtype"})
+    half, to = facts(training=raising), facts(method=CastMethod.TO, training=raising)
+    other = facts(method=CastMethod.TYPE, training=TRAINING)
+    told = words.step_failure_texts([half, other, to], "float16")
+    assert told == ["AdamW's next step after .half(), .to(dtype) raises: a dtype"]
 
 
 @pytest.mark.parametrize(
@@ -121,10 +132,10 @@ def test_output_and_dtype() -> None:
     found = facts(
         output_dtypes=("float16",), same_output_as_baseline=False, said_dtype="float16", said_dtype_share=0.75
     )
-    assert words.output_text(found, CastMethod.HALF) == "float16, differs from .half()"
+    assert words.output_text(found, ".half()") == "float16, differs from .half()"
     assert words.output_text(found, None) == "float16"
     raises = facts(dtypes=(change("float16", 1),), failure=Failure(stage="", where=None, message="no"))
-    assert words.output_text(raises, None) == words.output_text(raises, CastMethod.HALF) == "raises"
+    assert words.output_text(raises, None) == words.output_text(raises, ".half()") == "raises"
     assert words.output_text(raises.model_copy(update={"dtypes": ()}), None) == ""
     assert words.said_text(found) == "float16, but only 75.0 % of the values are"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from precision.casting import methods as casting
 from precision.claims.experiments.running import FLOAT16, FLOAT32
@@ -15,8 +16,11 @@ from precision.results import Accuracy, ClaimWord, ClassDecisions, CompareResult
 from precision.spec import CastMethod, RunSpec
 from precision.units import share_text
 
+ARTICLE_FULL, ARTICLE_LOW = (-0.6872, 0.7132), (-0.6870, 0.7134)
+"""Each row of its outputs, as printed there, in float32 and after `half()`."""
 ARTICLE_MEAN, ARTICLE_MAX = 0.00020454823970794678, 0.00022590160369873047
 """Of the article's TinyNet, on the author's machine."""
+_PRINTED_DIGITS = 4
 _AGREE = 1e-3
 """Relative difference up to which two errors are the same: other kernels round other sums."""
 
@@ -30,6 +34,10 @@ class TinyNetErrors:
 
     mean: float
     max: float
+    full: tuple[float, ...]
+    """The outputs in float32, each row once, to the four digits that the article prints."""
+    low: tuple[float, ...]
+    """After `half()`."""
 
 
 def tinynet_errors(device: torch.device) -> TinyNetErrors:
@@ -43,7 +51,16 @@ def tinynet_errors(device: torch.device) -> TinyNetErrors:
         )
     )
     difference = (full - low.float()).abs()
-    return TinyNetErrors(mean=difference.mean().item(), max=difference.max().item())
+    return TinyNetErrors(
+        mean=difference.mean().item(), max=difference.max().item(), full=_printed(full), low=_printed(low)
+    )
+
+
+def _printed(outputs: Tensor) -> tuple[float, ...]:
+    rows = dict.fromkeys(
+        tuple(round(value, _PRINTED_DIGITS) for value in row) for row in outputs.flatten(0, -2).tolist()
+    )
+    return tuple(value for row in rows for value in row)
 
 
 def article_numbers(seen: TinyNetErrors) -> Finding:
@@ -51,7 +68,9 @@ def article_numbers(seen: TinyNetErrors) -> Finding:
     pairs = ((seen.mean, ARTICLE_MEAN), (seen.max, ARTICLE_MAX))
     close = [abs(here / there - 1) <= _AGREE for here, there in pairs]
     digits = [here == there for here, there in pairs]
+    printed = (seen.full, seen.low) == (ARTICLE_FULL, ARTICLE_LOW)
     evidence = (
+        *(_outputs(*row) for row in (("float32", seen.full, ARTICLE_FULL), ("float16", seen.low, ARTICLE_LOW))),
         error("Mean here", seen.mean),
         error("Mean in the article", ARTICLE_MEAN),
         error("Largest here", seen.max),
@@ -60,7 +79,14 @@ def article_numbers(seen: TinyNetErrors) -> Finding:
     near = f"within {share_text(_AGREE)}"
     mean, largest = ("to the last digit" if same else near for same in digits)
     sentence = f"Reproduced: the mean {mean}, the largest {largest}." if all(close) else "Other errors are found here."
+    sentence += " The outputs are those printed there." if printed else " The outputs are not those printed there."
+    close.append(printed)
     return Finding("true" if all(close) else "depends" if any(close) else "false", sentence, evidence)
+
+
+def _outputs(dtype: str, here: tuple[float, ...], there: tuple[float, ...]) -> Evidence:
+    rows = [", ".join(f"{value:.{_PRINTED_DIGITS}f}" for value in row) for row in (here, there)]
+    return fact(f"Outputs in {dtype}", f"{rows[0]}; in the article {rows[1]}")
 
 
 def small_error(seen: CompareResult) -> Finding:
@@ -107,7 +133,7 @@ def _impact(comparison: Comparison, verdict: Verdict) -> Finding:
         return Finding("false", f"Outputs change: {changed}.", evidence)
     unchanged = f"{share_text(exact)} of the output elements are unchanged"
     if not samples:
-        return Finding("false", f"{unchanged}; no class scores are known among them.", evidence)
+        return Finding("depends", f"{unchanged}; what they decide is not known: they are no class scores.", evidence)
     return Finding("depends", f"{unchanged}, but none of {samples:,} samples gets another first class.", evidence)
 
 

@@ -1,4 +1,4 @@
-"""Which modules run in float16 on a device."""
+"""Which modules run in float16 on a device, or let themselves be cast to it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from precision.claims.experiments.attempt import raised
+from precision.claims.experiments.providers import quantized_bert
 from precision.claims.experiments.storage import CALLS, Call
 from precision.claims.finding import Finding, count, fact, listed, true_if
 
@@ -45,6 +46,16 @@ class _Complex(nn.Module):
         return torch.view_as_real(x.to(torch.complex64) @ self.weight)
 
 
+def _quantized() -> nn.Module:
+    """A BERT whose linear layers Transformers loaded as torchao's int8."""
+    try:
+        made: nn.Module = quantized_bert()
+    except ImportError as error:
+        raise NotImplementedError("torchao is not installed") from error
+    return made
+
+
+QUANTIZED = "BERT quantized by Transformers"
 _ROW, _IMAGE, _STEPS = (4, 8), (2, 4, 8, 8), (2, 5, 8)
 MODULES: Mapping[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "Linear": (lambda: nn.Linear(8, 4), _ROW),
@@ -85,15 +96,18 @@ MODULES: Mapping[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "KLDivLoss": (lambda: _Twice(nn.KLDivLoss(reduction="batchmean")), _ROW),
     "CTCLoss": (_CTC, (5, 2, 8)),
     "complex Linear": (_Complex, _ROW),
+    QUANTIZED: (_quantized, _STEPS),
 }
 """How each is made, and the shape of its input."""
+_TAKES = {QUANTIZED: "inputs_embeds"}
+"""The name of the input, where it is not the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleFacts:
     """Modules that run in float32, tried after either call."""
 
-    tried: int
+    tried: tuple[str, ...]
     half: Mapping[str, str]
     """What each of those raised that do not run after `half()`."""
     to: Mapping[str, str]
@@ -108,7 +122,7 @@ def module_facts(device: torch.device) -> ModuleFacts:
             message = _module_raised(name, call, torch.float16, device)
             if message is not None:
                 failed[call_name][name] = message
-    return ModuleFacts(tried=len(works), half=failed["half"], to=failed["to"])
+    return ModuleFacts(tried=tuple(works), half=failed["half"], to=failed["to"])
 
 
 def _module_raised(name: str, call: Call, dtype: torch.dtype, device: torch.device) -> str | None:
@@ -119,7 +133,7 @@ def _module_raised(name: str, call: Call, dtype: torch.dtype, device: torch.devi
         call(module)
         x = torch.rand(shape, dtype=torch.float32).to(device, dtype)
         with torch.no_grad():
-            return module(x)
+            return module(**{_TAKES[name]: x}) if name in _TAKES else module(x)
 
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of casting complex weights: that is seen in what it breaks
@@ -129,10 +143,11 @@ def _module_raised(name: str, call: Call, dtype: torch.dtype, device: torch.devi
 def modules_without_half(seen: ModuleFacts) -> Finding:
     """Whether some module does not run after `half()`."""
     evidence = (
-        count("Modules that run after half()", seen.tried - len(seen.half), of=seen.tried),
+        count("Modules that run after half()", len(seen.tried) - len(seen.half), of=len(seen.tried)),
+        fact("These run", ", ".join(name for name in seen.tried if name not in seen.half) or "none"),
         *(fact(name, message) for name, message in seen.half.items()),
     )
-    sentence = f"These do not run: {listed(list(seen.half))}." if seen.half else f"All {seen.tried} tried run."
+    sentence = f"These do not run: {listed(list(seen.half))}." if seen.half else f"All {len(seen.tried):,} tried run."
     return Finding(true_if(bool(seen.half)), sentence, evidence)
 
 

@@ -82,7 +82,7 @@ OPERATORS: Mapping[str, Operator] = {
 class OperatorFacts:
     """Operators that run in float32, tried in float16."""
 
-    tried: int
+    tried: tuple[str, ...]
     missing: Mapping[str, str]
     """What each of those raised that do not run in float16."""
 
@@ -95,20 +95,22 @@ def operator_facts(device: torch.device) -> OperatorFacts:
     low = matrix.half()
     outcomes = {name: raised(partial(OPERATORS[name], low)) for name in works}
     return OperatorFacts(
-        tried=len(works), missing={name: message for name, message in outcomes.items() if message is not None}
+        tried=tuple(works), missing={name: message for name, message in outcomes.items() if message is not None}
     )
 
 
 def cpu_kernels(seen: OperatorFacts) -> Finding:
     """Whether no operator runs in float16; it depends where fewer than half do."""
-    runs = seen.tried - len(seen.missing)
+    tried = len(seen.tried)
+    runs = tried - len(seen.missing)
     evidence = (
-        count("Operators that run in float16", runs, of=seen.tried),
+        count("Operators that run in float16", runs, of=tried),
+        fact("These run", ", ".join(name for name in seen.tried if name not in seen.missing) or "none"),
         fact("Without a kernel", listed(list(seen.missing))),
         *(fact(f"For example, {name} raised", message) for name, message in list(seen.missing.items())[:1]),
     )
     if not seen.missing:
-        return Finding("false", f"All {seen.tried:,} operators tried run.", evidence)
-    sentence = f"{runs:,} of {seen.tried:,} operators run; {listed(list(seen.missing))} do not."
-    word: ClaimWord = "true" if not runs else "false" if 2 * runs >= seen.tried else "depends"
+        return Finding("false", f"All {tried:,} operators tried run.", evidence)
+    sentence = f"{runs:,} of {tried:,} operators run; {listed(list(seen.missing))} do not."
+    word: ClaimWord = "true" if not runs else "false" if 2 * runs >= tried else "depends"
     return Finding(word, sentence, evidence)

@@ -93,13 +93,13 @@ def provider_facts() -> ProviderFacts:
 
 def _refusal() -> dict[str, Any]:
     try:
-        said = raised(_quantized_bert().half)
+        said = raised(quantized_bert().half)
     except ImportError:
         return {"refuses_quantized": None}
     return {"refuses_quantized": said is not None, "refusal": said or ""}
 
 
-def _quantized_bert() -> Any:
+def quantized_bert() -> Any:
     """A small BERT whose linear layers hold int8, as Transformers loads it."""
     with quiet_transformers(), tempfile.TemporaryDirectory() as folder:
         from torchao.quantization import Int8WeightOnlyConfig

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -52,6 +53,8 @@ class RunFacts:
     to: RunSeen
     same_outputs: bool | None
     """Whether both calls give the same bits; None where one of them does not run."""
+    between_calls: float | None = None
+    """The largest absolute difference between floating-point outputs after one call and after the other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +77,22 @@ def run_facts(loaded: LoadedModel, device: torch.device) -> RunFacts:
             *(_cast(loaded.module, method, device) for method in (CastMethod.HALF, CastMethod.TO)),
         )
     )
-    same = None
+    same, between = None, None
     if half.failure is None and to.failure is None:
         same = len(one) == len(other) and all(map(same_bits, one, other))
-    return RunFacts(reference=reference, half=half, to=to, same_outputs=same)
+        between = _largest_difference(one, other)
+    return RunFacts(reference=reference, half=half, to=to, same_outputs=same, between_calls=between)
+
+
+def _largest_difference(ones: list[Tensor], others: list[Tensor]) -> float | None:
+    """NaN where a difference is; None without floating-point outputs of equal shapes."""
+    pairs = zip(ones, others, strict=False)
+    differences = [
+        (one.double() - other.double()).abs().max().item()
+        for one, other in pairs
+        if one.is_floating_point() and other.is_floating_point() and one.shape == other.shape and one.numel()
+    ]
+    return math.nan if any(map(math.isnan, differences)) else max(differences, default=None)
 
 
 def float32_inputs(loaded: LoadedModel, device: torch.device) -> Float32Inputs:

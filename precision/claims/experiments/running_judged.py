@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from precision.claims.experiments.running import Float32Inputs, RunFacts
 from precision.claims.experiments.storage import StorageFacts
-from precision.claims.finding import Finding, count, fact, listed, true_if
+from precision.claims.finding import Finding, count, error, fact, listed, true_if
 from precision.results import Evidence, Scope
 
 _HALF, _TO = "After half()", "After to(torch.float16)"
@@ -20,7 +20,7 @@ def activations_cast(seen: RunFacts) -> Finding:
     evidence = (_dtypes("In float32", seen.reference.activations), _dtypes(_HALF, seen.half.activations))
     if not total:
         return Finding("not testable here", "No layer hands on floating-point numbers.", evidence)
-    sentence = f"{low:,} of {total:,} floating-point outputs of layers are float16, as their weights and inputs are."
+    sentence = f"{low:,} of {total:,} floating-point outputs of layers are float16."
     return Finding("true" if low == total else "depends" if low else "false", sentence, evidence)
 
 
@@ -68,12 +68,27 @@ def outputs_cast(seen: RunFacts) -> Finding:
     return Finding("true", "Outputs are in float32 after half() alone.", evidence)
 
 
-def half_optimized(seen: RunFacts) -> Finding:
-    """Whether other operators run after `half()` than after `to()`."""
+def half_optimized(seen: RunFacts, bert: RunFacts | None) -> Finding:
+    """Whether other operators run after `half()` than after `to()`.
+
+    Args:
+        seen: of the model.
+        bert: of a model of Transformers, where the model itself is none.
+    """
     if seen.to.failure is not None or seen.half.failure is not None:
         return _does_not_run(seen.to.failure or seen.half.failure or "")
     half, to = seen.half.operators, seen.to.operators
-    counts = (count(f"Operators {_HALF[0].lower()}{_HALF[1:]}", len(half)), count("After to()", len(to)))
+    counts: tuple[Evidence, ...] = (
+        count(f"Operators {_HALF[0].lower()}{_HALF[1:]}", len(half)),
+        count("After to()", len(to)),
+    )
+    if half == to and bert is not None:
+        alike = bert.half.operators == bert.to.operators
+        ran = f"{len(bert.half.operators):,} operators, {'the same' if alike else 'others'}"
+        also = fact("A BERT of Transformers", ran)
+        counts = (*counts, also)
+        if not alike:
+            return Finding("depends", "In this model the same operators run, in a BERT of Transformers others.", counts)
     if half == to:
         return Finding("false", "The same operators run, in the same order and dtypes.", counts)
     first = next((at for at, (a, b) in enumerate(zip(half, to, strict=False)) if a != b), min(len(half), len(to)))
@@ -92,6 +107,7 @@ def interchangeable(seen: RunFacts, storage: StorageFacts) -> Finding:
         fact("Stored tensors that differ", listed(differ)),
         fact("Bytes", "the same" if same_bytes else "differ"),
         fact("Outputs", outputs),
+        *([error("Largest difference of the outputs", seen.between_calls)] if seen.same_outputs is False else []),
         *(fact(name, run.failure) for name, run in ((_HALF, seen.half), (_TO, seen.to)) if run.failure),
     )
     one_runs = (seen.half.failure is None) != (seen.to.failure is None)

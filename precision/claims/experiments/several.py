@@ -10,15 +10,21 @@ import torch
 from precision.casting import methods as casting
 from precision.casting.forward import seeded
 from precision.claims.experiments.running import FLOAT16, FLOAT32
-from precision.claims.finding import Finding, count, true_if
+from precision.claims.finding import Finding
 from precision.errors import ForwardError
+from precision.intervals import wilson
 from precision.metrics.outputs import flatten
 from precision.models.loading import load
+from precision.results import Evidence
 from precision.spec import CastMethod, RunSpec
-from precision.units import count_text
+from precision.units import count_text, share_text
 
 MODELS = ("linear-5-10", "digits", "bert-tiny", "gpt2-tiny", "t5-tiny", "vit-tiny", "resnet-tiny")
 """Built-in models whose first output is class scores, small enough to be run in passing."""
+
+
+_TELLS = 0.01
+"""Share of samples with another first class that is to be excluded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +67,28 @@ def decided(device: torch.device, on_model: Callable[[float], None]) -> tuple[De
 
 
 def most_models(seen: Sequence[Decided]) -> Finding:
-    """Whether in more than half of the models no sample is decided otherwise."""
-    kept = sum(not model.changed for model in seen)
-    evidence = tuple(count(f"{model.title}: other first class", model.changed, of=model.samples) for model in seen)
-    trained = sum(model.trained for model in seen)
-    models = f"{count_text(len(seen), 'small model')} no sample tried gets another first class"
-    sentence = f"In {kept:,} of {models}. {len(seen) - trained:,} of them have random weights: these only indicate it."
-    return Finding(true_if(2 * kept > len(seen)), sentence, evidence)
+    """Whether in more than half of the models no sample is decided otherwise.
+
+    It depends where too few of them are trained and have samples enough to tell a change of one in a hundred.
+    """
+    kept = [model for model in seen if not model.changed]
+    tell = [model for model in kept if model.trained and _at_most(model) <= _TELLS]
+    evidence = tuple(_evidence(model) for model in seen)
+    sentence = f"In {len(kept):,} of {count_text(len(seen), 'small model')} no sample tried gets another first class"
+    if 2 * len(kept) <= len(seen):
+        return Finding("false", f"{sentence}.", evidence)
+    if 2 * len(tell) > len(seen):
+        return Finding("true", f"{sentence}.", evidence)
+    few = f"{len(tell):,} of them {'is' if len(tell) == 1 else 'are'} trained and {'has' if len(tell) == 1 else 'have'}"
+    return Finding("depends", f"{sentence}, but only {few} samples enough to tell.", evidence)
+
+
+def _evidence(model: Decided) -> Evidence:
+    text = f"{model.changed:,} of {model.samples:,}, at most {share_text(_at_most(model))} (95 % confidence)"
+    return Evidence(label=f"{model.title}: other first class", text=text, number=model.changed)
+
+
+def _at_most(model: Decided) -> float:
+    """The largest share of samples with another first class that what was seen leaves room for."""
+    interval = wilson(model.changed, model.samples)
+    return interval.high if interval else 1.0

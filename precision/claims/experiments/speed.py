@@ -14,7 +14,7 @@ from precision.cost import time_side_by_side
 from precision.models.loading import LoadedModel
 from precision.results import CompareResult, Cost, Timing
 from precision.spec import CastMethod
-from precision.speed import compare_speed
+from precision.speed import are_disturbed, compare_speed
 from precision.units import number_text
 
 _TWICE = 2.0
@@ -23,7 +23,7 @@ _TENSOR_CORES_FROM = 4.0
 Source: NVIDIA A100 Tensor Core GPU Architecture (2020), table of peak rates."""
 _ALIKE = 0.1
 _MATRIX = 4096
-_TOO_BUSY = "Other programs keep this machine too busy to time anything: try again when they rest."
+_TOO_BUSY = "The machine was too busy with other programs for its times to tell: try again when they rest."
 _TENSOR_CORES_SINCE = (7, 0)
 """Compute capability of the first GPUs that have them (Volta)."""
 
@@ -83,7 +83,7 @@ def _faster(cost: Cost) -> Finding:
     speed = compare_speed(cost)
     times = (cost.reference_time, cost.candidate_time)
     evidence = (duration("float32", times[0]), duration("After half()", times[1]))
-    if _is_crowded(*times):
+    if are_disturbed(*times):
         return Finding("not testable here", _TOO_BUSY, evidence)
     sentence = f"float16 is {speed.text} float32."
     if speed.ratio is None:
@@ -113,7 +113,7 @@ def half_faster(seen: TwinTimes, runs: RunFacts) -> Finding:
         fact("Operators", "the same after both calls" if same else "not the same"),
     )
     least = max(2 * (between_equals - 1), _ALIKE if same else 0.0)
-    if _is_crowded(seen.half, seen.half_again, seen.to):
+    if are_disturbed(seen.half, seen.half_again, seen.to):
         if same:
             return Finding("false", f"The same operators run. {_TOO_BUSY}", evidence)
         return Finding("not testable here", _TOO_BUSY, evidence)
@@ -122,10 +122,6 @@ def half_faster(seen: TwinTimes, runs: RunFacts) -> Finding:
             return Finding("false", "The same operators run, and the times are as near as equal copies' are.", evidence)
         return Finding("depends", "The times cannot be told apart, though not the same operators run.", evidence)
     return Finding(true_if(speed.ratio > 1), f"half() is {speed.text} to(torch.float16).", evidence)
-
-
-def _is_crowded(*times: Timing) -> bool:
-    return any(time.crowded for time in times)
 
 
 def tensor_cores(seen: MatrixTimes | None, *, device: str) -> Finding:

@@ -67,6 +67,7 @@ class StorageFacts:
     half: CastSeen
     to: CastSeen
     settings_changed: tuple[str, ...]
+    settings_changed_by_to: tuple[str, ...]
     """Names of what is no tensor, and differs after `half()`."""
     settings: int
     """How many were looked at."""
@@ -109,7 +110,7 @@ def storage_facts(module: nn.Module) -> StorageFacts:
         copies[name] = copied(module)
         seen[name] = _cast(copies[name], call, before)
     half, to = _tensors(copies["half"]), _tensors(copies["to"])
-    settings, changed = settings_of(module), settings_of(copies["half"])
+    settings = settings_of(module)
     return StorageFacts(
         tensors=tuple(
             CastTensor(
@@ -127,9 +128,15 @@ def storage_facts(module: nn.Module) -> StorageFacts:
         bytes_before=MemorySpans(before.items()).total,
         half=seen["half"],
         to=seen["to"],
-        settings_changed=tuple(name for name in settings if settings[name] != changed.get(name)),
+        settings_changed=_changed(settings, copies["half"]),
+        settings_changed_by_to=_changed(settings, copies["to"]),
         settings=len(settings),
     )
+
+
+def _changed(settings: Mapping[str, object], module: nn.Module) -> tuple[str, ...]:
+    after = settings_of(module)
+    return tuple(name for name in settings if settings[name] != after.get(name))
 
 
 def _once(held: Iterable[StoredTensor]) -> tuple[StoredTensor, ...]:

@@ -10,11 +10,12 @@ from precision.claims.finding import Finding, count, fact, listed, size, true_if
 from precision.results import ClaimWord, Evidence
 from precision.units import change_text, count_text, share_text
 
+_NO_COMPLEX = " Complex ones, of which alone they make different things, this model has none."
 _NO_PARAMETERS = Finding("not testable here", "The model has no floating-point parameter.", ())
 
 
 def named_parameters(seen: StorageFacts) -> Finding:
-    """Whether parameters show every dtype that the model stores."""
+    """Whether parameters show every dtype that the model stores; it depends where they do not."""
     shown = {tensor.before for tensor in seen.parameters}
     hidden = [tensor for tensor in seen.tensors if tensor.kind != "parameter"]
     missed = sorted({tensor.before for tensor in hidden} - shown)
@@ -26,8 +27,9 @@ def named_parameters(seen: StorageFacts) -> Finding:
         return Finding("true", "The model stores nothing but parameters.", evidence)
     if not missed:
         sentence = f"{count_text(len(hidden), 'tensor')} not listed, of dtypes that parameters have too."
-        return Finding("depends", sentence, evidence)
-    return Finding("false", f"Tensors of {listed(missed)} are missed.", evidence)
+        return Finding("true", sentence, evidence)
+    sentence = f"That of its parameters, yes; of what else the model stores, tensors of {listed(missed)} are missed."
+    return Finding("depends", sentence, evidence)
 
 
 def half_casts_parameters(seen: StorageFacts) -> Finding:
@@ -74,6 +76,32 @@ def same_goal(seen: StorageFacts) -> Finding:
     return Finding(true_if(len(same) == len(seen.parameters)), sentence, evidence)
 
 
+def quantization(seen: StorageFacts) -> Finding:
+    """Whether either call leaves parameters that are no floating-point numbers any more."""
+    if not seen.parameters:
+        return _NO_PARAMETERS
+    total = len(seen.parameters)
+    half, to = (sum(not _is_floating(dtype) for dtype in dtypes) for dtypes in _after_either(seen))
+    evidence = (
+        count("No floating-point numbers after half()", half, of=total),
+        count("No floating-point numbers after to(torch.float16)", to, of=total),
+        _dtypes("Parameters after half()", (tensor.half for tensor in seen.parameters)),
+    )
+    if not half and not to:
+        sentence = "They cast: every parameter is a floating-point number still, of fewer bits, without any scale."
+        return Finding("false", sentence, evidence)
+    sentence = f"{half:,} after half() and {to:,} after to() of {total:,} parameters are no floating-point numbers."
+    return Finding("true" if half == to == total else "depends", sentence, evidence)
+
+
+def _after_either(seen: StorageFacts) -> tuple[list[str], list[str]]:
+    return [tensor.half for tensor in seen.parameters], [tensor.to for tensor in seen.parameters]
+
+
+def _is_floating(dtype: str) -> bool:
+    return dtype.startswith(("float", "bfloat"))
+
+
 def weights_only(seen: StorageFacts, elsewhere: StorageFacts) -> Finding:
     """Whether `half()` leaves floating-point buffers alone; it depends where complex ones are left, which it is to.
 
@@ -111,6 +139,9 @@ def to_converts_all(seen: StorageFacts) -> Finding:
         return Finding("not testable here", "The model stores no tensor.", evidence)
     stored = count_text(len(seen.tensors), "stored tensor")
     sentence = f"{len(left):,} of {stored} are not float16." if left else f"All of {stored} are float16."
+    lost = [tensor.fqn for tensor in seen.tensors if tensor.before.startswith("complex") and tensor.to == "float16"]
+    if lost:
+        sentence += f" Of complex numbers the imaginary part is lost: {listed(lost)}."
     return Finding(true_if(not left), sentence, evidence)
 
 
@@ -125,7 +156,8 @@ def to_casts_more(seen: StorageFacts) -> Finding:
         *(fact("Warning of to(torch.float16)", text) for text in seen.to.warnings),
     )
     if not more:
-        return Finding("false", "Both cast the same tensors.", evidence)
+        which = "" if any(tensor.before.startswith("complex") for tensor in seen.tensors) else _NO_COMPLEX
+        return Finding("false", f"Both cast the same tensors.{which}", evidence)
     if only_complex:
         sentence = f"Only complex tensors, which lose their imaginary part: {listed([row.fqn for row in more])}."
         return Finding("depends", sentence, evidence)
@@ -133,16 +165,18 @@ def to_casts_more(seen: StorageFacts) -> Finding:
 
 
 def internal_state(seen: StorageFacts) -> Finding:
-    """Whether `half()` changes what is no tensor."""
+    """Whether either call changes what is no tensor."""
+    changed = tuple(dict.fromkeys((*seen.settings_changed, *seen.settings_changed_by_to)))
     evidence = (
-        count("Settings and hooks that changed", len(seen.settings_changed), of=seen.settings),
-        fact("Changed", listed(seen.settings_changed)),
+        count("Settings and hooks that half() changed", len(seen.settings_changed), of=seen.settings),
+        count("Settings and hooks that to(torch.float16) changed", len(seen.settings_changed_by_to), of=seen.settings),
+        fact("Changed", listed(changed)),
         count("Tensors that changed", seen.half.changed, of=len(seen.tensors)),
     )
     sentence = "Besides tensors, nothing changes: no setting, no hook, no configuration."
-    if seen.settings_changed:
-        sentence = f"Besides tensors, {listed(seen.settings_changed)} changed."
-    return Finding(true_if(bool(seen.settings_changed)), sentence, evidence)
+    if changed:
+        sentence = f"Besides tensors, {listed(changed)} changed."
+    return Finding(true_if(bool(changed)), sentence, evidence)
 
 
 def precision_kept(seen: StorageFacts) -> Finding:

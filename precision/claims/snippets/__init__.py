@@ -20,7 +20,10 @@ def snippet(claim_id: str, spec: RunSpec, *, kind: str, given: InputDescription)
     """
     if claim_id in ALONE:
         return ALONE[claim_id].replace("DEVICE", repr(_device(spec)))
-    return f"{setup(spec, kind=kind, given=given, device=_device(spec))}\n\n{ON_MODEL[claim_id]}"
+    made, shown = setup(spec, kind=kind, given=given, device=_device(spec)), ON_MODEL[claim_id]
+    copies = "import copy\n\n" if "copy." in shown else ""
+    run = f"{made.run}\n\n" if "run(" in shown else "\n"
+    return f"{copies}{made.imports}{made.model}{run}{shown}"
 
 
 def _device(spec: RunSpec) -> str:

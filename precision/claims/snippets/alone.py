@@ -98,13 +98,23 @@ for model, given in models:
     print(type(model).__name__, "other first class:", changed, "of", full[..., 0].numel())
 """,
     "half-from-transformers": """import inspect
+import tempfile
 
 import torch
-from transformers import PreTrainedModel
+from torchao.quantization import Int8WeightOnlyConfig
+from transformers import BertConfig, BertModel, PreTrainedModel, TorchAoConfig
 
 print("torch.nn.Module.half is defined in:", torch.nn.Module.half.__module__)
 print("what Transformers makes of it:")
 print(inspect.getsource(PreTrainedModel.half))
+with tempfile.TemporaryDirectory() as folder:
+    BertModel(BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=2)).save_pretrained(folder)
+    config = TorchAoConfig(Int8WeightOnlyConfig())
+    quantized = BertModel.from_pretrained(folder, quantization_config=config, dtype=torch.float32)
+try:
+    quantized.half()
+except ValueError as error:
+    print("of a model that Transformers quantized:", error)
 """,
     "half-only-transformers": """import torch
 
@@ -144,8 +154,12 @@ for module in (nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.GroupNorm(2, 4), nn.Max
     except RuntimeError as error:
         print(type(module).__name__, "raises:", str(error).splitlines()[0])
 """,
-    "pitfalls-differ": """import torch
+    "pitfalls-differ": """import tempfile
+
+import torch
 from torch import nn
+from torchao.quantization import Int8WeightOnlyConfig
+from transformers import BertConfig, BertModel, TorchAoConfig
 
 
 class Complex(nn.Module):
@@ -157,15 +171,24 @@ class Complex(nn.Module):
         return torch.view_as_real(x.to(torch.complex64) @ self.weight)
 
 
+def quantized():
+    with tempfile.TemporaryDirectory() as folder:
+        BertModel(BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=2)).save_pretrained(folder)
+        config = TorchAoConfig(Int8WeightOnlyConfig())
+        return BertModel.from_pretrained(folder, quantization_config=config, dtype=torch.float32)
+
+
 casts = {"half()": lambda module: module.half(), "to(torch.float16)": lambda module: module.to(torch.float16)}
-for make in (lambda: nn.Linear(8, 4), lambda: nn.LayerNorm(8), lambda: nn.LocalResponseNorm(2), Complex):
+makers = (lambda: nn.Linear(8, 4), lambda: nn.LayerNorm(8), lambda: nn.LocalResponseNorm(2), Complex, quantized)
+for make in makers:
     for name, cast in casts.items():
-        module = cast(make().to(DEVICE))
+        module = make().to(DEVICE)
         x = torch.rand(2, 4, 8, 8, device=DEVICE).half()
         try:
-            module(x)
+            cast(module)
+            module(inputs_embeds=x[0]) if make is quantized else module(x)
             print(type(module).__name__, "runs after", name)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             print(type(module).__name__, "after", name, "raises:", str(error).splitlines()[0])
 """,
 }

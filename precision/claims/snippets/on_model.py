@@ -51,7 +51,7 @@ except RuntimeError as error:
     "small-error": """full, low = run(model, torch.float32), run(copy.deepcopy(model).half(), torch.float16)
 error = low.double() - full.double()
 rounding = full.half().double() - full.double()
-print("root mean square error:", error.square().mean().sqrt().item())
+print("root mean square error of the first output:", error.square().mean().sqrt().item())
 print("of merely rounding the outputs:", rounding.square().mean().sqrt().item())
 """,
     "no-impact": """full, low = run(model, torch.float32), run(copy.deepcopy(model).half(), torch.float16)
@@ -71,6 +71,11 @@ print("first class changed:", (full.argmax(-1) != low.argmax(-1)).sum().item(), 
     "same-goal": _COPIES
     + """pairs = list(zip(half.parameters(), to.parameters(), strict=True))
 print("bit-identical:", sum(torch.equal(a, b) and a.dtype == b.dtype for a, b in pairs), "of", len(pairs), "parameters")
+""",
+    "quantization": _CASTS
+    + """for name, cast in casts.items():
+    parameters = list(cast(copy.deepcopy(model)).parameters())
+    print("after", name, "floating-point:", sum(p.is_floating_point() for p in parameters), "of", len(parameters))
 """,
     "weights-only": """for module in (copy.deepcopy(model), torch.nn.BatchNorm1d(2)):
     before = {name: buffer.dtype for name, buffer in module.named_buffers()}
@@ -114,8 +119,9 @@ same = sum((a == b).sum().item() for a, b in zip(model.parameters(), back.parame
 print("values that come back unchanged:", same, "of", sum(p.numel() for p in model.parameters()))
 """,
     "interchangeable": _COPIES
-    + """stored = list(zip(half.state_dict().items(), to.state_dict().items(), strict=True))
-print("stored tensors that differ:", [n for (n, a), (_, b) in stored if a.dtype != b.dtype or not torch.equal(a, b)])
+    + """one, other = (dict(m.named_parameters()) | dict(m.named_buffers()) for m in (half, to))
+differ = [name for name in one if one[name].dtype != other[name].dtype or not torch.equal(one[name], other[name])]
+print("stored tensors that differ:", differ)
 outputs = []
 for name, module in {"half()": half, "to()": to}.items():
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from precision.models.architectures import ARCHITECTURES, Architecture
 from precision.models.catalogue import HUB_PREFIX
 from precision.results import InputDescription
@@ -38,8 +40,21 @@ def run(model, dtype):
 """
 
 
-def setup(spec: RunSpec, *, kind: str, given: InputDescription, device: str) -> str:
-    """Code that leaves `model` and `run(model, dtype)` behind; `run` returns the model's (first) output.
+_WHISPER = "transformers.models.whisper.modeling_whisper"
+
+
+class Setup(NamedTuple):
+    """Code that a claim's own lines come after."""
+
+    imports: str
+    model: str
+    """Leaves `model` behind."""
+    run: str
+    """Leaves `run(model, dtype)` behind, which returns the model's (first) output."""
+
+
+def setup(spec: RunSpec, *, kind: str, given: InputDescription, device: str) -> Setup:
+    """Code that makes a model and runs it.
 
     Models of transformers and the articles' are made in plain code, with the product's own weights and random inputs
     where it draws them; of a checkpoint, the input is drawn token ids. All others are loaded by this package.
@@ -57,36 +72,35 @@ def setup(spec: RunSpec, *, kind: str, given: InputDescription, device: str) -> 
     return _ours(spec, device)
 
 
-def _plain(definition: str, made: str, inputs: str, *, seed: int, device: str) -> str:
-    return (
-        f"import copy\n\nimport torch\n\n{definition}\n"
-        f"torch.manual_seed({seed})\nmodel = {made}.eval().to({device!r})\n"
-        f"inputs = [{inputs}.to({device!r})]\n\n{_RUN}"
+def _plain(definition: str, made: str, inputs: str, *, seed: int, device: str) -> Setup:
+    return Setup(
+        imports="import torch\n",
+        model=f"{definition}\ntorch.manual_seed({seed})\nmodel = {made}.eval().to({device!r})\n",
+        run=f"inputs = [{inputs}.to({device!r})]\n\n{_RUN}",
     )
 
 
-def _architecture(architecture: Architecture, spec: RunSpec, given: InputDescription, device: str) -> str:
-    module = (
-        "transformers.models.whisper.modeling_whisper" if architecture.model == "WhisperEncoder" else "transformers"
-    )
+def _architecture(architecture: Architecture, spec: RunSpec, given: InputDescription, device: str) -> Setup:
+    imports = f"from transformers import {architecture.config}, {architecture.model}\n"
+    if architecture.model == "WhisperEncoder":
+        imports = f"from transformers import {architecture.config}\nfrom {_WHISPER} import {architecture.model}\n"
     settings = ", ".join(f"{name}={value!r}" for name, value in architecture.settings.items())
     rest = "".join(f", {name}={value!r}" for name, value in architecture.forward.items())
-    return (
-        f"import copy\n\nimport torch\nfrom transformers import {architecture.config}\n"
-        f"from {module} import {architecture.model}\n\n"
-        f"torch.manual_seed({spec.seed})\n"
-        f"model = {architecture.model}({architecture.config}({settings})).eval().to({device!r})\n"
-        f"{_drawn(given, spec.seed, device)}\n\n{_RUN_NAMED.replace('@REST@', rest)}"
+    return Setup(
+        imports=f"import torch\n{imports}",
+        model=f"\ntorch.manual_seed({spec.seed})\n"
+        f"model = {architecture.model}({architecture.config}({settings})).eval().to({device!r})\n",
+        run=f"{_drawn(given, spec.seed, device)}\n\n{_RUN_NAMED.replace('@REST@', rest)}",
     )
 
 
-def _checkpoint(spec: RunSpec, kind: str, given: InputDescription, device: str) -> str:
+def _checkpoint(spec: RunSpec, kind: str, given: InputDescription, device: str) -> Setup:
     source = spec.model.removeprefix(HUB_PREFIX).strip()
     ids = given.model_copy(update={"tensors": tuple(row for row in given.tensors if row[0].endswith("input_ids"))})
-    return (
-        f"import copy\n\nimport torch\nfrom transformers import {kind}\n\n"
-        f"model = {kind}.from_pretrained({source!r}, dtype=torch.float32).eval().to({device!r})\n"
-        f"{_drawn(ids, spec.seed, device)}\n\n{_RUN_NAMED.replace('@REST@', '')}"
+    return Setup(
+        imports=f"import torch\nfrom transformers import {kind}\n",
+        model=f"\nmodel = {kind}.from_pretrained({source!r}, dtype=torch.float32).eval().to({device!r})\n",
+        run=f"{_drawn(ids, spec.seed, device)}\n\n{_RUN_NAMED.replace('@REST@', '')}",
     )
 
 
@@ -105,22 +119,23 @@ def _shape(given: InputDescription, at: int) -> str:
     return repr(given.tensors[at][2])
 
 
-def _ours(spec: RunSpec, device: str) -> str:
+def _ours(spec: RunSpec, device: str) -> Setup:
     settings = ", ".join(
         f"{name}={value!r}"
         for name, value in spec.model_dump(include={"model", "input", "seed", "batch", "length", "text"}).items()
         if name == "model" or value != type(spec).model_fields[name].default
     )
-    return f"""import copy
-
-import torch
-from torch.utils._pytree import tree_leaves, tree_map
-
+    return Setup(
+        imports="import torch\n",
+        model=f"""
 from precision.models.loading import load
 from precision.spec import RunSpec
 
 loaded = load(RunSpec({settings}))
 model = loaded.module.to({device!r})
+""",
+        run=f"""
+from torch.utils._pytree import tree_leaves, tree_map
 
 
 def run(model, dtype):
@@ -130,4 +145,5 @@ def run(model, dtype):
     args, kwargs = tree_map(given, (loaded.args, dict(loaded.kwargs)))
     with torch.no_grad():
         return tree_leaves(model(*args, **kwargs))[0]
-"""
+""",
+    )
