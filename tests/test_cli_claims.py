@@ -21,12 +21,12 @@ def test_claims_prints_question_claim_verdict_and_evidence(capsys: Captured) -> 
     assert printed.err == ""
     lines = printed.out.splitlines()
     for line in (
-        "2 claims: 0 true, 2 false, 0 depends, 0 not testable here.",
+        "2 claims: 0 true, 1 false, 1 depends, 0 not testable here.",
         "Does half() leave buffers untouched?  [weights-only]",
         "  Claimed: It casts weights only; buffers and other tensors stay as they are.",
         "  False, for this model. half() casts 6 of 6 floating-point buffers of the model.",
         "  - Floating-point buffers of the model: 6",
-        "  False, for this model. Tensors of int64 are missed.",
+        "  - Buffers and attributes, not listed: 6 × float32, 3 × int64",
     ):
         assert line in lines
     assert [line for line in lines if line.startswith("“")] == [

@@ -31,13 +31,15 @@ Tensors are counted by their names, tied ones too; the optimizer and `.half()` a
   nearest to it without torchao's kernels: it rounds all weight matrices, embeddings too, with other groups of values,
   so that errors are alike, not equal. *Upcast* computes in float32; *simulated* rounds to the format, and computes in
   float32.
-- A call whose arithmetic is *simulated* leaves a model that stores the format and has no kernels to run in it.
+- `.to(dtype)` of a format without kernels leaves a model that does not run by itself; what runs here simulates it.
 - **half() afterwards** is tried on what `quantize_` of torchao leaves. A model that transformers itself quantized
   refuses it: see the claims.
 
 The sidebar's *cast method* plays no part here: all are tried.
 """
 _DIFFERS, _SAME = "≠", "the same"
+_ROUTE_PX = 190
+"""Said, as a table that grows keeps the widths of its first rows."""
 
 
 class _Fact(NamedTuple):
@@ -68,6 +70,12 @@ _STORED = (
         True,
     ),
     _Fact(
+        "bytes",
+        words.bytes_change_text,
+        "Of all stored tensors, tied ones once: measured, or estimated where torch cannot store the format.",
+        of_format=True,
+    ),
+    _Fact(
         "buffers",
         lambda facts: words.dtypes_text(facts, "floating buffer"),
         "Dtypes of floating-point buffers afterwards, such as the statistics of a batch norm.",
@@ -90,12 +98,6 @@ _STORED = (
     ),
     _Fact("ties", words.ties_text, "Tensors that shared memory before the cast: whether they still do."),
     _Fact("float32 islands", words.islands_text, "Parameters that transformers asks to keep in float32."),
-    _Fact(
-        "bytes",
-        words.bytes_change_text,
-        "Of all stored tensors, tied ones once: measured, or estimated where torch cannot store the format.",
-        of_format=True,
-    ),
 )
 _RUN = (
     _Fact(
@@ -223,7 +225,7 @@ def _matrix(
             key=f"routes-{name}",
             alt=f"{title} by every route to the format; cells that differ from the baseline begin with {_DIFFERS}",
             column_config={
-                "route": st.column_config.TextColumn(pinned=True),
+                "route": st.column_config.TextColumn(pinned=True, width=_ROUTE_PX),
                 **{
                     fact.name: st.column_config.TextColumn(help=escape_markdown(fact.help), width=fact.width_px)
                     for fact in shown

@@ -48,6 +48,7 @@ def gradients(result: TrainingResult, report: TrainingReport) -> None:
             "cosine": st.column_config.NumberColumn(format="%.6f"),
             "infinite or NaN": _COUNT,
         },
+        whole=True,
     )
 
 
@@ -80,6 +81,7 @@ def steps(result: TrainingResult, report: TrainingReport) -> None:
             "do not move": st.column_config.NumberColumn(format="percent"),
             "update's L2": downloads.scientific(),
         },
+        whole=True,
     )
 
 

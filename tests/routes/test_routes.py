@@ -284,9 +284,11 @@ def test_routes_of_another_format_are_not_compared_with_the_baseline() -> None:
 def test_partial_results_come_after_each_route_and_a_cancelled_run_stops() -> None:
     recorder = Recorder()
     result = measure_routes(RunSpec(analysis=Analysis.ROUTES), recorder)
-    assert [len(part.report.routes) for part in recorder.partials if isinstance(part, RoutesResult)] == list(
-        range(1, len(result.report.routes) + 1)
-    )
+    partials = [part for part in recorder.partials if isinstance(part, RoutesResult)]
+    assert [len(part.report.routes) for part in partials] == list(range(1, result.report.of + 1))
+    assert [part.report.is_complete for part in partials] == [False] * (result.report.of - 1) + [True]
+    elapsed = [part.elapsed_s for part in partials]
+    assert elapsed == sorted(set(elapsed))  # by which a page sees that the result has grown
     assert recorder.fractions == sorted(recorder.fractions)
     with pytest.raises(JobCancelledError):
         measure_routes(RunSpec(analysis=Analysis.ROUTES), Recorder(stop_at="Casting by .half()"))
