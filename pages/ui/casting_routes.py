@@ -66,8 +66,8 @@ _STORED = (
         "parameters",
         lambda facts: words.dtypes_text(facts, "parameter"),
         "Dtypes of the parameters afterwards.",
-        260,
-        True,
+        width_px=260,
+        of_format=True,
     ),
     _Fact(
         "bytes",

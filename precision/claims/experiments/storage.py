@@ -67,8 +67,9 @@ class StorageFacts:
     half: CastSeen
     to: CastSeen
     settings_changed: tuple[str, ...]
-    settings_changed_by_to: tuple[str, ...]
     """Names of what is no tensor, and differs after `half()`."""
+    settings_changed_by_to: tuple[str, ...]
+    """The same after `to()`."""
     settings: int
     """How many were looked at."""
 

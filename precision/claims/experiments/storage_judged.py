@@ -10,7 +10,7 @@ from precision.claims.finding import Finding, count, fact, listed, size, true_if
 from precision.results import ClaimWord, Evidence
 from precision.units import change_text, count_text, share_text
 
-_NO_COMPLEX = " Complex ones, of which alone they make different things, this model has none."
+_NO_COMPLEX = " Only complex tensors are cast differently, and this model has none."
 _NO_PARAMETERS = Finding("not testable here", "The model has no floating-point parameter.", ())
 
 
@@ -81,21 +81,19 @@ def quantization(seen: StorageFacts) -> Finding:
     if not seen.parameters:
         return _NO_PARAMETERS
     total = len(seen.parameters)
-    half, to = (sum(not _is_floating(dtype) for dtype in dtypes) for dtypes in _after_either(seen))
+    half = sum(not _is_floating(tensor.half) for tensor in seen.parameters)
+    to = sum(not _is_floating(tensor.to) for tensor in seen.parameters)
     evidence = (
         count("No floating-point numbers after half()", half, of=total),
         count("No floating-point numbers after to(torch.float16)", to, of=total),
         _dtypes("Parameters after half()", (tensor.half for tensor in seen.parameters)),
     )
     if not half and not to:
-        sentence = "They cast: every parameter is a floating-point number still, of fewer bits, without any scale."
-        return Finding("false", sentence, evidence)
+        return Finding(
+            "false", "They cast: every parameter is a floating-point number still, without a scale.", evidence
+        )
     sentence = f"{half:,} after half() and {to:,} after to() of {total:,} parameters are no floating-point numbers."
     return Finding("true" if half == to == total else "depends", sentence, evidence)
-
-
-def _after_either(seen: StorageFacts) -> tuple[list[str], list[str]]:
-    return [tensor.half for tensor in seen.parameters], [tensor.to for tensor in seen.parameters]
 
 
 def _is_floating(dtype: str) -> bool:
