@@ -7,7 +7,7 @@ from pages.ui import downloads, frame, layer_rows, linked
 from pages.ui.chart import show
 from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
-from precision.autocast.lowering import lowering, lowering_text
+from precision.autocast.lowering import lowering, stayed_text
 from precision.cast_words import changed_text, estimated_text
 from precision.charts import plot_dtype_tree, plot_module_tree, plot_stored_values
 from precision.names import escape_markdown
@@ -70,9 +70,8 @@ def dtype_flow(part: str) -> None:
         flows = [flow for _, flow in layer_rows.flows(report)]
         promoted, lowered = sum(flow.is_promoted for flow in flows), sum(flow.is_lowered for flow in flows)
         one_sided = sum(operator.only is not None for operator in report.operators)
-        found = [f"{promoted:,} promote silently", f"{one_sided:,} in one model only"]
-        if lowered:
-            found.insert(0, f"{lowered:,} lowered by autocast")
+        found = [f"{lowered:,} lowered by autocast"] if lowered else []
+        found += [f"{promoted:,} promote silently", f"{one_sided:,} in one model only"]
         finding = f"{len(report.operators):,} operators: {', '.join(found)}"
     else:
         low = sum(layer_rows.returns_other_dtype(row) for row in report.rows)
@@ -80,7 +79,7 @@ def dtype_flow(part: str) -> None:
     frame.header(finding, result)
     autocasts = part == "operators" and result.spec.method is CastMethod.AUTOCAST
     if autocasts and (counted := lowering(result)) is not None:
-        st.markdown(escape_markdown(lowering_text(counted)))
+        st.markdown(escape_markdown(stayed_text(counted)))
     if part == "operators":
         show(plot_dtype_tree(result), key="dtype-tree")
     find = frame.find_box("layer", in_what="name or type")

@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui import state
 from pages.ui.chart import show
 from pages.ui.job import engine, known_job, show_progress
-from precision.autocast.lowering import lowering, lowering_text
+from precision.autocast.lowering import lowering, stayed_text
 from precision.charts import plot_dtype_tree
 from precision.engine import Job
 from precision.errors import PrecisionError
@@ -70,7 +70,7 @@ def _result(job: Job, spec: RunSpec) -> None:
         st.warning(f"{escape_markdown(why)}\n\nWhat ran before is shown.", icon=":material/warning:")
         _offer(spec, label="Run it again")
     if (counted := lowering(found)) is not None:
-        st.markdown(f"{escape_markdown(lowering_text(counted))} Arithmetic **{found.execution.label}**, **measured**.")
+        st.markdown(f"{escape_markdown(stayed_text(counted))} Arithmetic **{found.execution.label}**, **measured**.")
     show(plot_dtype_tree(found), key="autocast-tree")
 
 

@@ -82,7 +82,20 @@ def lowering_text(found: Lowering) -> str:
     '3 of 6 operators ran in float16; in float32: 2 × softmax, layer_norm.'
     """
     start = f"{found.lowered:,} of {count_text(found.total, 'operator')} ran in {found.dtype}"
-    return "; ".join((start, *(f"in {dtype}: {_names(names)}" for dtype, names in found.stayed.items()))) + "."
+    return "; ".join(filter(None, (start, _stayed(found)))) + "."
+
+
+def stayed_text(found: Lowering) -> str:
+    """What did not run in the format, in a sentence; empty where all did.
+
+    >>> stayed_text(Lowering("float16", 3, 6, {"float32": {"softmax": 2, "layer_norm": 1}}))
+    'Not in float16, but in float32: 2 × softmax, layer_norm.'
+    """
+    return f"Not in {found.dtype}, but {_stayed(found)}." if found.stayed else ""
+
+
+def _stayed(found: Lowering) -> str:
+    return "; ".join(f"in {dtype}: {_names(names)}" for dtype, names in found.stayed.items())
 
 
 def _names(counts: Mapping[str, int]) -> str:

@@ -128,7 +128,8 @@ def _lost(report: TrainingReport, recipe: TrainingRecipe) -> Iterator[str]:
     many = f"{share_text(lost.share)} of the gradients"
     more = f" and of {len(lost.parameters) - 1:,} more" if len(lost.parameters) > 1 else ""
     whole = f", all of {plain(lost.parameters[0])}{more}" if lost.parameters else ""
-    yield f"{few if saved or lost.share < NOTABLE_SHARE else many} become zero{whole}{saved}"
+    verb = "becomes" if lost.gradients == 1 else "become"
+    yield f"{few if saved or lost.share < NOTABLE_SHARE else many} {verb} zero{whole}{saved}"
 
 
 def _updates(recipe: TrainingRecipe) -> Iterator[str]:
