@@ -15,6 +15,7 @@ from precision.engine.config import EngineConfig
 from precision.errors import JobError
 
 _CONNECT_TIMEOUT_S = 5
+_SENDERS_END_S = 0.1
 _CLOSE_TIMEOUT_S = 1
 _LOST = "The connection to the scheduler is lost. It is tried again and again."
 _SETTINGS: dict[str, object] = {
@@ -129,3 +130,5 @@ class Cluster:
         if self._scheduler is not None:
             with contextlib.suppress(TimeoutError, OSError):
                 await asyncio.wait_for(self._scheduler.close(), _CLOSE_TIMEOUT_S)
+        # Dask's senders wake every few milliseconds. Cut off in a wait that has just timed out, they would complain.
+        await asyncio.sleep(_SENDERS_END_S)
