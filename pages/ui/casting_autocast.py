@@ -14,11 +14,12 @@ from precision.results.autocast import AutocastOperator, AutocastRule
 from precision.units import count_text
 
 HOW_TO_READ = """\
-Every operator was run under `torch.autocast` on this device, and the dtypes of the kernels that ran were read.
+Every operator was run under `torch.autocast` on this device. Its rule is told by the dtype of what it returns; the
+columns tell the dtypes of the kernels that ran, which inside of an operator may be several.
 
-- **lower**: computes in the format although its inputs are float32. Matrix products gain most from it.
-- **float32**: computes in float32 although its inputs are in the format, since its sums or powers need the range.
-- **widest input**: where inputs differ, computes in the widest of their dtypes.
+- **lower**: returns the format although its inputs are float32. Matrix products gain most from it.
+- **float32**: returns float32 although its inputs are in the format.
+- **widest input**: where inputs differ, returns the widest of their dtypes.
 - **as given**: autocast leaves it alone; inputs that differ may raise.
 - **not run**: it raised with float32 inputs; the reason is in its row.
 
@@ -26,7 +27,9 @@ Every operator was run under `torch.autocast` on this device, and the dtypes of 
 gradients, as in training; the other columns are of runs without. It is *the same*, or it *computes in* other dtypes, it
 *raises*, or it is *not differentiable*: its output has no gradient.
 
-The table holds for this device and this version of torch, whatever the model.
+**For mixed inputs**: the first in the format, the others in float32. An empty cell: it raises, or has a single input.
+
+The table holds for this device and this version of torch, whatever the model; other devices have lists of their own.
 """
 _RULES: tuple[AutocastRule, ...] = ("lower", "float32", "widest input", "as given", "not run")
 
@@ -48,8 +51,8 @@ def section() -> None:
             names = ", ".join(f"`{operator.name}`" for operator in operators)
             st.markdown(f"**{rule}** ({len(operators)}): {names}")
     st.markdown(_gradients_text(result))
-    _table(result)
     autocast_model.section()
+    _table(result)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
@@ -80,7 +83,7 @@ def _row(operator: AutocastOperator, dtype: str) -> dict[str, str]:
         "rule": operator.rule,
         "computes in, for float32 inputs": ", ".join(operator.computed),
         f"for {dtype} inputs": ", ".join(operator.computed_lower),
-        "for both": ", ".join(operator.computed_mixed),
+        "for mixed inputs": ", ".join(operator.computed_mixed),
         "with gradients": plain(operator.gradients_text, limit=None),
         "reason": plain(operator.reason, limit=None) if operator.reason else "",
     }

@@ -32,8 +32,11 @@ beside the same step in float32.
 - **L2 float32**: the error of float32's gradients against the same step in float64. Where it is above one half,
   float32's gradient is itself mostly rounding, as of a bias that the loss does not depend on: no error against it
   tells anything, and the parameter is in no finding.
-- **Do not move**: weights that float32's step changes, and this one leaves: their update is less than half a unit in
-  the last place. That is why weights are kept in float32 in mixed-precision training.
+- **Do not move**: of the weights that float32's step changes, those that this one leaves: their update is less than
+  half a unit in the last place, or their gradient became zero. That is why weights are kept in float32 in
+  mixed-precision training.
+- **Weights in**: *float16* weights are cast and updated in the format; *float32* ones are the model's own, updated by
+  the gradients of their copy in the format.
 
 Only native arithmetic is shown: a backward pass is not simulated.
 """

@@ -6,10 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import downloads, frame
-from precision.names import plain
+from precision.names import escape_markdown, plain
 from precision.results import TrainingResult
 from precision.results.training import TrainingReport
 from precision.training.words import own_error_text, scaling_text, step_text
+from precision.units import share_text
 
 _COUNT = st.column_config.NumberColumn(format="localized")
 _CHARACTER_PX = 8
@@ -26,7 +27,9 @@ def gradients(result: TrainingResult, report: TrainingReport) -> None:
         rows.append(
             {
                 "method": recipe.label,
-                "underflow": None if errors is None else errors.underflow_share,
+                "underflow": ""
+                if errors is None or errors.underflow_share is None
+                else share_text(errors.underflow_share),
                 "infinite or NaN": None if errors is None else errors.nonfinite,
                 "normalized L2": None if errors is None else errors.normalized_l2,
                 "cosine": None if errors is None else errors.cosine_similarity,
@@ -43,8 +46,8 @@ def gradients(result: TrainingResult, report: TrainingReport) -> None:
         alt="Error of the gradients by each way to train in the format",
         column_config={
             "method": st.column_config.TextColumn(pinned=True),
-            "underflow": st.column_config.NumberColumn(format="percent"),
             "normalized L2": downloads.scientific(),
+            "loss": st.column_config.NumberColumn(format="%.5g"),
             "cosine": st.column_config.NumberColumn(format="%.6f"),
             "infinite or NaN": _COUNT,
         },
@@ -83,6 +86,18 @@ def steps(result: TrainingResult, report: TrainingReport) -> None:
         },
         whole=True,
     )
+    for text, ways in _broken(report).items():
+        st.caption(escape_markdown(f"{', '.join(ways)}: {text}."))
+
+
+def _broken(report: TrainingReport) -> dict[str, list[str]]:
+    """What is to be said of steps that broke or were refused, and of which: too long for a cell."""
+    said: dict[str, list[str]] = {}
+    for recipe in report.recipes:
+        for step in recipe.steps:
+            if step.missing or step.nonfinite:
+                said.setdefault(step_text(step).rstrip("."), []).append(f"{recipe.label} with {step.optimizer}")
+    return said
 
 
 def parameters(result: TrainingResult, report: TrainingReport) -> None:

@@ -15,6 +15,15 @@ from precision.names import escape_markdown, for_markdown
 from precision.results import AnalysisResult, OutputComparison, RunResult
 from precision.spec import Analysis, RunSpec
 
+_UNREAD = {
+    Analysis.AUTOCAST: ("model", "method"),
+    Analysis.CLAIMS: ("dtype", "method"),
+    Analysis.ROUTES: ("method",),
+    Analysis.SENSITIVITY: ("dtype", "method", "plan"),
+    Analysis.TRAINING: ("method",),
+}
+"""Settings that the command of an analysis does not have."""
+
 
 def header(finding: str, result: RunResult) -> None:
     """The page's one message, what it is about, and what to keep in mind."""
@@ -107,9 +116,8 @@ def overview_address(spec: RunSpec, job: str | None) -> str:
 
 def command_line(spec: RunSpec) -> str:
     """The command that prints this comparison."""
-    options = {"model": spec.model, "dtype": spec.dtype} | spec.to_query()
-    if spec.analysis is Analysis.SENSITIVITY:  # measures in formats of its own
-        options = {name: value for name, value in options.items() if name not in ("dtype", "method", "plan")}
+    settings = {"model": spec.model, "dtype": spec.dtype} | spec.to_query()
+    options = {name: value for name, value in settings.items() if name not in _UNREAD.get(spec.analysis, ())}
     words = [
         word for name, value in options.items() for word in ([f"--{name}", value] if name != "exact" else ["--exact"])
     ]

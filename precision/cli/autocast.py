@@ -11,15 +11,18 @@ from precision.results.autocast import AutocastOperator, AutocastResult
 def autocast_text(result: AutocastResult) -> str:
     """A line for every operator: its rule, and what it computed in for inputs of each kind."""
     dtype = result.spec.dtype
-    header = ["OPERATOR", "FAMILY", "RULE", "FLOAT32 IN", f"{dtype.upper()} IN", "BOTH IN", "WITH GRADIENTS"]
+    header = ["OPERATOR", "FAMILY", "RULE", "FLOAT32 IN", f"{dtype.upper()} IN", "MIXED IN", "WITH GRADIENTS"]
     device = f"{result.device.id} ({plain(result.device.name)}), torch {result.environment.torch}"
     return paragraphs(
         columns([["Device", device], ["Autocast", f"to {dtype}, measured on {len(result.operators)} operators"]]),
         warnings_text(*result.warnings),
+        f"Found: autocast lowers {len(result.of_rule('lower')):,} of {len(result.operators):,} operators to {dtype}.",
         columns([header, *map(_row, result.operators)]),
-        "Columns: what its kernels computed in, for inputs all in float32, all in the format, and the first in the "
-        "format with the others in float32. Empty: it raises, or has a single input. With gradients: whether it runs "
-        "the same, forward and backward, where float32 inputs require gradients.",
+        "Rule, by what it returns: lower, the format for float32 inputs; float32, that for inputs in the format; "
+        "widest input, the widest dtype of inputs that differ; as given, that of its inputs; not run: it raised on "
+        "float32 inputs. Columns: what its kernels computed in, for inputs all in float32, all in the format, and the "
+        "first in the format with the others in float32. Empty: it raises, or has a single input. With gradients: "
+        "whether it runs the same, forward and backward, where float32 inputs require gradients.",
     )
 
 

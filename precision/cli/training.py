@@ -12,6 +12,12 @@ from precision.training.findings import advice, finding
 from precision.training.words import left_out_text, own_error_text, recipe_finding, scaling_text, step_text
 from precision.units import number_text, share_text
 
+_LEGEND = (
+    "Steps: the first, with a learning rate of 0.001. Weights in: the format's are cast and updated in it; float32's "
+    "are the model's own, updated by the gradients of their copy in the format. Largest, smallest: float32's gradients "
+    "other than zero. Float32: L2: its own error against the same step in float64. L2, underflow: against float32. "
+    "Empty: a value is infinite or NaN, or nothing ran."
+)
 _RECIPES = ["RECIPE", "LOSS", "UNDERFLOW", "INF/NAN", "NORMALIZED L2", "COSINE", "SCALE OF THE LOSS"]
 _STEPS = ["RECIPE", "OPTIMIZER", "WEIGHTS IN", "INF/NAN", "UPDATE'S NORMALIZED L2", "REMARK"]
 
@@ -32,6 +38,7 @@ def training_text(result: TrainingResult) -> str:
         columns([_STEPS, *_step_rows(report)]),
         columns([_parameter_heading(report), *_parameter_rows(report)]),
         _unused(report),
+        _LEGEND,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from precision.results.training import TrainingRecipe, TrainingReport
 from precision.training.judged import Lost, is_unharmed, judged, leaves_many, mostly_error
-from precision.training.words import broken_text, error_text, wrong_text
+from precision.training.words import broken_text, error_text, still_text, wrong_text
 from precision.units import number_text, share_text
 
 
@@ -110,5 +110,4 @@ def _still(report: TrainingReport, dtype: str) -> str:
     if not steps:
         return ""
     step, recipe = max(steps, key=lambda each: each[0].unmoved_share or 0.0)
-    weights = f"{share_text(step.unmoved_share)} of the {step.weights} weights"
-    return f"{step.optimizer} does not move {weights} in the first step of {_named(recipe, dtype)}"
+    return f"{step.optimizer} does not move {still_text(step)}, in the first step of {_named(recipe, dtype)}"

@@ -25,6 +25,11 @@ def broken_text(step: OptimizerStep) -> str:
     return f"{step.optimizer} makes {step.nonfinite:,} of {step.elements:,} {step.weights} weights infinite or NaN"
 
 
+def still_text(step: OptimizerStep) -> str:
+    """The share of the weights that stay where they were, of those that the same step in float32 moves."""
+    return f"{share_text(step.unmoved_share)} of the {step.weights} weights that float32 moves"
+
+
 def wrong_text(wrong: list[NamedErrors], *, of: int) -> str:
     """Which gradients are more error than value.
 
@@ -140,13 +145,13 @@ def _updates(recipe: TrainingRecipe) -> Iterator[str]:
         if step.nonfinite:
             yield broken_text(step)
         if leaves_many(step):
-            yield f"{step.optimizer} does not move {share_text(step.unmoved_share)} of the {step.weights} weights"
+            yield f"{step.optimizer} does not move {still_text(step)}"
     refused = dict.fromkeys(step.weights for step in recipe.steps if step.missing)
     if refused:
         yield f"the scaler refuses {' and '.join(refused)} weights, float32 ones it takes"
     if made and not any(step.nonfinite or leaves_many(step) for step in made):
         still = max(step.unmoved for step in made)
-        yield f"all weights but {still:,} move" if still else "every weight moves"
+        yield f"every weight moves that float32 moves{f', but {still:,}' if still else ''}"
 
 
 def _broken(step: OptimizerStep) -> str:
@@ -173,5 +178,5 @@ def _unmoved(step: OptimizerStep) -> str:
         f"{step.rounded_away:,} by less than half a unit in the last place" if step.rounded_away else "",
         f"{zero:,} for want of a gradient" if zero else "",
     )
-    said = f"{share_text(step.unmoved_share)} {'' if of else 'of the weights '}do not move"
+    said = f"{share_text(step.unmoved_share)} {'' if of else 'of the weights that float32 moves '}do not move"
     return f"{of}{said}: {', '.join(filter(None, reasons))}"

@@ -17,7 +17,7 @@ INFINITE = recipe("pure", errors(infinite=3))
 FAILED = recipe("pure", failure="It broke.")
 SAID = {
     "gradients in float16 are within 0.2 % of float32's": FINE,
-    "SGD does not move 90.0 % of the float16 weights in the first step of pure float16": STILL,
+    "SGD does not move 90.0 % of the float16 weights that float32 moves, in the first step of pure float16": STILL,
     "100 % of the gradients become zero in float16 autocast": VANISHED,
     "1 of 1 parameter has a gradient off by 12 × its size (a) in pure float16": WRONG,
     "AdamW makes 20 of 100 float16 weights infinite or NaN in the first step of pure float16": BREAKING,

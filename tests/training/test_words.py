@@ -16,7 +16,7 @@ from precision.training.words import (
 )
 from tests.training.reports import errors, recipe, report, step
 
-UPDATED = "; every weight moves"
+UPDATED = "; every weight moves that float32 moves"
 
 
 def lines(found: TrainingReport) -> list[str]:
@@ -34,7 +34,8 @@ def test_the_scaler_in_words() -> None:
 def test_why_weights_stay() -> None:
     found = step(unmoved=10, rounded_away=7)
     assert step_text(found) == (
-        "20.0 % of the weights do not move: 7 by less than half a unit in the last place, 3 for want of a gradient"
+        "20.0 % of the weights that float32 moves do not move: 7 by less than half a unit in the last place, "
+        "3 for want of a gradient"
     )
     assert step_text(step()) == "every weight moves that float32 moves"
     assert step_text(step(moved_reference=0)) == "no weight moves in float32 either"
@@ -94,11 +95,12 @@ def test_a_recipe_tells_of_infinite_gradients_and_of_weights() -> None:
     assert lines(found) == [f"{said}; no gradient becomes zero"]
     finite = lines(report(recipe("pure", errors(), steps=steps)))[0]
     assert finite.endswith(
-        "; SGD does not move 50.0 % of the float16 weights; AdamW makes 3 of 100 float16 weights infinite or NaN"
+        "; SGD does not move 50.0 % of the float16 weights that float32 moves; "
+        "AdamW makes 3 of 100 float16 weights infinite or NaN"
     )
     steps = (step(weights="float16", missing="no"), step(unmoved=1, moved_reference=1000))
     refused = recipe("pure", errors(), scaled=True, steps=steps)
-    said = "; the scaler refuses float16 weights, float32 ones it takes; all weights but 1 move"
+    said = "; the scaler refuses float16 weights, float32 ones it takes; every weight moves that float32 moves, but 1"
     assert lines(report(refused))[0].endswith(said)
 
 
