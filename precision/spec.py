@@ -264,11 +264,15 @@ class RunSpec(BaseModel):
         model, and a device's speed and autocast rules are its own; training runs by every method that it knows, beside
         float32.
         """
-        unread = _UNREAD.get(self.analysis, _OF_SENSITIVITIES)
-        update = {name: _DEFAULTS[name] for name in unread}
+        update = {name: _DEFAULTS[name] for name in self.unread}
         if "method" in update and "dtype" not in update:
             update["method"] = usual_method(self.format)
         return self.model_copy(update=update)
+
+    @property
+    def unread(self) -> Collection[str]:
+        """The settings that the analysis does not read."""
+        return _UNREAD.get(self.analysis, _OF_SENSITIVITIES)
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hex."""

@@ -15,15 +15,6 @@ from precision.names import escape_markdown, for_markdown
 from precision.results import AnalysisResult, OutputComparison, RunResult
 from precision.spec import Analysis, RunSpec
 
-_UNREAD = {
-    Analysis.AUTOCAST: ("model", "method"),
-    Analysis.CLAIMS: ("dtype", "method"),
-    Analysis.ROUTES: ("method",),
-    Analysis.SENSITIVITY: ("dtype", "method", "plan"),
-    Analysis.TRAINING: ("method",),
-}
-"""Settings that the command of an analysis does not have."""
-
 
 def header(finding: str, result: RunResult) -> None:
     """The page's one message, what it is about, and what to keep in mind."""
@@ -117,7 +108,7 @@ def overview_address(spec: RunSpec, job: str | None) -> str:
 def command_line(spec: RunSpec) -> str:
     """The command that prints this comparison."""
     settings = {"model": spec.model, "dtype": spec.dtype} | spec.to_query()
-    options = {name: value for name, value in settings.items() if name not in _UNREAD.get(spec.analysis, ())}
+    options = {name: value for name, value in settings.items() if name not in spec.unread}
     words = [
         word for name, value in options.items() for word in ([f"--{name}", value] if name != "exact" else ["--exact"])
     ]

@@ -85,7 +85,8 @@ def _command(spec: RunSpec, chosen: Chosen) -> str:
         "--split-ties": not asked.tied_together,
     }
     flags = [flag for flag, is_given in given.items() if is_given]
-    settings = spec.model_copy(update={"exact": False, "keep": asked.keep})
+    kept = ["--keep", ",".join(asked.keep)] if asked.keep else []  # which sensitivities do not read, and plans do
+    settings = spec.model_copy(update={"exact": False})
     start = frame.command_line(settings).replace(f" {spec.analysis.value} ", " plan ", 1)
     file = "plan.json" if runtime_needs(chosen.plan) else "plan.py"
-    return f"{start} {shlex.join([*flags, *budget, '--verify', '--export', file])}"
+    return f"{start} {shlex.join([*kept, *flags, *budget, '--verify', '--export', file])}"

@@ -38,6 +38,11 @@ class CastTensor:
         return self.before in _FLOATING
 
     @property
+    def is_complex(self) -> bool:
+        """Whether it holds complex numbers before."""
+        return self.before.startswith("complex")
+
+    @property
     def named(self) -> str:
         """Its name and dtype before."""
         return f"{self.fqn} ({self.before})"
@@ -90,7 +95,7 @@ class StorageFacts:
     @property
     def complex_buffers(self) -> tuple[CastTensor, ...]:
         """The buffers that hold complex numbers, in checkpoints or not."""
-        return tuple(held for held in self.buffers if held.before.startswith("complex"))
+        return tuple(held for held in self.buffers if held.is_complex)
 
     @property
     def buffers(self) -> tuple[CastTensor, ...]:

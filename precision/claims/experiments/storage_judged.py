@@ -137,7 +137,7 @@ def to_converts_all(seen: StorageFacts) -> Finding:
         return Finding("not testable here", "The model stores no tensor.", evidence)
     stored = count_text(len(seen.tensors), "stored tensor")
     sentence = f"{len(left):,} of {stored} are not float16." if left else f"All of {stored} are float16."
-    lost = [tensor.fqn for tensor in seen.tensors if tensor.before.startswith("complex") and tensor.to == "float16"]
+    lost = [tensor.fqn for tensor in seen.tensors if tensor.is_complex and tensor.to == "float16"]
     if lost:
         sentence += f" Of complex numbers the imaginary part is lost: {listed(lost)}."
     return Finding(true_if(not left), sentence, evidence)
@@ -146,7 +146,7 @@ def to_converts_all(seen: StorageFacts) -> Finding:
 def to_casts_more(seen: StorageFacts) -> Finding:
     """Whether `to()` casts tensors that `half()` does not."""
     more = [tensor for tensor in seen.tensors if tensor.half == tensor.before != tensor.to]
-    only_complex = all(tensor.before.startswith("complex") for tensor in more)
+    only_complex = all(tensor.is_complex for tensor in more)
     evidence = (
         count("Cast by half()", seen.half.changed, of=len(seen.tensors)),
         count("Cast by to(torch.float16)", seen.to.changed, of=len(seen.tensors)),
@@ -154,7 +154,7 @@ def to_casts_more(seen: StorageFacts) -> Finding:
         *(fact("Warning of to(torch.float16)", text) for text in seen.to.warnings),
     )
     if not more:
-        which = "" if any(tensor.before.startswith("complex") for tensor in seen.tensors) else _NO_COMPLEX
+        which = "" if any(tensor.is_complex for tensor in seen.tensors) else _NO_COMPLEX
         return Finding("false", f"Both cast the same tensors.{which}", evidence)
     if only_complex:
         sentence = f"Only complex tensors, which lose their imaginary part: {listed([row.fqn for row in more])}."
