@@ -25,12 +25,12 @@ from torch.ao.ns.fx.utils import compute_cosine_similarity, compute_normalized_l
 from transformers import BertConfig, BertModel
 
 from benchmarks.rounds import interleaved_s, median_ratio
-from precision.casting import methods as casting
-from precision.casting.cast_model import CastModel
 from precision.formats import NumericFormat, format_named
-from precision.lockstep.run import run_lockstep
+from precision.measure.casting import methods as casting
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.lockstep.run import run_lockstep
 from precision.spec import CastMethod
-from precision.units import bytes_text
+from precision.text.units import bytes_text
 
 BATCH, TOKENS = 8, 128
 FORMATS = ("float16", "bfloat16")

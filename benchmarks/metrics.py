@@ -20,10 +20,10 @@ from torch import Tensor
 
 from benchmarks.rounds import interleaved_s, median_ratio
 from precision.formats import format_named
-from precision.metrics.chunks import pair_chunks
-from precision.metrics.comparison import compare_outputs
-from precision.metrics.octaves import OctaveCounts
-from precision.metrics.statistics import ErrorStatistics
+from precision.measure.metrics.chunks import pair_chunks
+from precision.measure.metrics.comparison import compare_outputs
+from precision.measure.metrics.octaves import OctaveCounts
+from precision.measure.metrics.statistics import ErrorStatistics
 
 ELEMENTS = 8 * 128 * 768
 """One layer's output in a BERT-base encoder, batch 8 × 128 tokens."""

@@ -24,16 +24,16 @@ from torch import Tensor
 from transformers import BertConfig, BertModel
 
 from benchmarks.rounds import interleaved_s
-from precision.casting import methods as casting
-from precision.casting.cast_model import CastModel
-from precision.casting.forward import seeded
-from precision.casting.mixed import cast_mixed
 from precision.formats import any_format_named, format_named
-from precision.sensitivity.adjoint import adjoint_of
-from precision.sensitivity.exact import measured_squared_error, run_squared_error
-from precision.sensitivity.layers import floating_tensors, leaves_of
-from precision.sensitivity.local import LocalError, LocalErrors
-from precision.sensitivity.outputs import finite_elements
+from precision.measure.casting import methods as casting
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.forward import seeded
+from precision.measure.casting.mixed import cast_mixed
+from precision.measure.sensitivity.adjoint import adjoint_of
+from precision.measure.sensitivity.exact import measured_squared_error, run_squared_error
+from precision.measure.sensitivity.layers import floating_tensors, leaves_of
+from precision.measure.sensitivity.local import LocalError, LocalErrors
+from precision.measure.sensitivity.outputs import finite_elements
 
 FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "int8", "mxfp4")
 SECONDS = 5.0

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pages.ui import casting_autocast, casting_claims, casting_routes, casting_training
-from pages.ui.guard import enter_through_router
+from pages.ui.casting import autocast as casting_autocast
+from pages.ui.casting import claims as casting_claims
+from pages.ui.casting import routes as casting_routes
+from pages.ui.casting import training as casting_training
 from pages.ui.job import require_choice
 from pages.ui.linked import radio
+from pages.ui.shell.guard import enter_through_router
 
 Section = Literal["Routes", "Claims", "Autocast", "Training"]
 _DRAW = {

@@ -5,8 +5,8 @@ import streamlit as st
 
 from pages.ui import downloads, frame, linked
 from pages.ui.chart import show
-from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
+from pages.ui.shell.guard import enter_through_router
 from precision.charts import (
     HistogramKind,
     beside_each_other,
@@ -14,10 +14,10 @@ from precision.charts import (
     plot_error_ecdf,
     plot_error_histogram,
 )
-from precision.glossary import METRICS
-from precision.names import escape_markdown, for_markdown
 from precision.results import CompareResult, Comparison, OutputComparison
-from precision.units import number_text
+from precision.text.glossary import METRICS
+from precision.text.names import escape_markdown, for_markdown
+from precision.text.units import number_text
 
 KINDS: tuple[HistogramKind, ...] = ("absolute", "signed", "ulp")
 

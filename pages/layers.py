@@ -5,15 +5,15 @@ import streamlit as st
 
 from pages.ui import downloads, frame, layer_rows, linked
 from pages.ui.chart import show
-from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
-from precision.autocast.lowering import lowering, stayed_text
-from precision.cast_words import changed_text, estimated_text
+from pages.ui.shell.guard import enter_through_router
 from precision.charts import plot_dtype_tree, plot_module_tree, plot_stored_values
-from precision.names import escape_markdown
+from precision.findings.autocast import lowering, stayed_text
+from precision.findings.cast import changed_text, estimated_text
 from precision.results import CastAudit, CompareResult, LayersResult, TensorAudit
 from precision.spec import CastMethod
-from precision.units import bytes_text
+from precision.text.names import escape_markdown
+from precision.text.units import bytes_text
 
 HOW_TO_READ = """\
 Each row of the table is one stored tensor: a **parameter**, a **buffer** (persistent or not) or a **plain attribute**

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import frame, plan_view, sensitivity_view, state
-from pages.ui.guard import enter_through_router
+from pages.ui import frame, state
 from pages.ui.job import current_result, require_choice
 from pages.ui.linked import multiselect
+from pages.ui.plan import sensitivity as sensitivity_view
+from pages.ui.plan import view as plan_view
+from pages.ui.shell.guard import enter_through_router
+from precision.findings.sensitivity.rows import finding
 from precision.formats import formats_with
-from precision.names import escape_markdown
 from precision.results import SensitivityResult
-from precision.sensitivity_table import finding
 from precision.spec import SENSITIVITY_FORMATS
+from precision.text.names import escape_markdown
 
 _WIDE = ("float64", "float32")
 HOW_TO_READ = """\

@@ -10,12 +10,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import downloads, linked, state
-from pages.ui.bits import bit_row, code_input
 from pages.ui.chart import show
-from pages.ui.format_tables import SCIENTIFIC, constants_table, number_table
-from pages.ui.guard import enter_through_router
 from pages.ui.job import engine, warn_of_link_error
-from pages.ui.number_choice import choose
+from pages.ui.numbers.bits import bit_row, code_input
+from pages.ui.numbers.choice import choose
+from pages.ui.numbers.format_tables import SCIENTIFIC, constants_table, number_table
+from pages.ui.shell.guard import enter_through_router
 from precision.charts import (
     ValueScale,
     beside_each_other,
@@ -28,14 +28,14 @@ from precision.charts import (
     plot_number_line,
 )
 from precision.charts.format_values import MAX_BITS
+from precision.findings.numbers import SCALE_RULES, error_text, finding, formula, scaled_finding
 from precision.formats import ALL_FORMATS, AnyFormat, NumericFormat, ScaledFormat, formats_with
 from precision.formats.anatomy import ExactNumber, NumberAnatomy
-from precision.glossary import term_named
-from precision.names import escape_markdown
-from precision.numbers.in_format import in_every_format, in_format, is_exact
-from precision.numbers.typed import code_text, dissect_typed, exact_text
-from precision.numbers.words import SCALE_RULES, error_text, finding, formula, scaled_finding
-from precision.units import number_text
+from precision.formats.number_in_format import in_every_format, in_format, is_exact
+from precision.formats.typed_number import code_text, dissect_typed, exact_text
+from precision.text.glossary import term_named
+from precision.text.names import escape_markdown
+from precision.text.units import number_text
 
 _NARROW_BITS = 32
 SCALES: tuple[ValueScale, ...] = ("logarithmic", "linear")

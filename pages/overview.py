@@ -5,9 +5,8 @@ import streamlit as st
 
 from pages.ui import decisions, device_speed, downloads, frame
 from pages.ui.chart import show
-from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
-from precision.cast_words import changed_text, estimated_text
+from pages.ui.shell.guard import enter_through_router
 from precision.charts import (
     beside_each_other,
     plot_error_histogram,
@@ -15,12 +14,13 @@ from precision.charts import (
     plot_stored_bytes,
     plot_timing,
 )
-from precision.kernel_words import real_kernels_text
-from precision.names import escape_markdown, for_markdown
+from precision.findings.cast import changed_text, estimated_text
+from precision.findings.real_kernels import real_kernels_text
+from precision.findings.speed import compare_speed
+from precision.findings.verdict import judge
 from precision.results import CastAudit, CompareResult, OutputComparison, Verdict
-from precision.speed import compare_speed
-from precision.units import bytes_text, change_text, number_text, seconds_text
-from precision.verdict import judge
+from precision.text.names import escape_markdown, for_markdown
+from precision.text.units import bytes_text, change_text, number_text, seconds_text
 
 SHORT_TABLE = 15
 """A table of up to this many rows is shown whole."""

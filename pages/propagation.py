@@ -5,8 +5,8 @@ import streamlit as st
 
 from pages.ui import downloads, frame, layer_rows, linked, state
 from pages.ui.chart import show, show_and_pick
-from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
+from pages.ui.shell.guard import enter_through_router
 from precision.charts import (
     beside_each_other,
     plot_error_along_depth,
@@ -14,9 +14,9 @@ from precision.charts import (
     plot_layer_corners,
     plot_layer_errors,
 )
-from precision.names import escape_markdown, for_markdown
 from precision.results import LayerRow, LayersReport, LayersResult, NonfiniteOrigin
-from precision.units import number_text
+from precision.text.names import escape_markdown, for_markdown
+from precision.text.units import number_text
 
 DEFAULT_LIMIT = 0.01
 

@@ -7,15 +7,15 @@ import streamlit as st
 
 from pages.ui import downloads, frame, linked, state
 from pages.ui.chart import show
-from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
+from pages.ui.shell.guard import enter_through_router
 from precision.charts import plot_exponent_heatmap, plot_fit_matrix, plot_headroom
-from precision.fit_table import FitTable, fit_table
-from precision.fitness import Fit, FitLimits, Fitness, share_between
+from precision.findings.fit.fitness import Fit, FitLimits, Fitness, share_between
+from precision.findings.fit.rounding import Share
+from precision.findings.fit.table import FitTable, fit_table
 from precision.formats import ALL_FORMATS, AnyFormat, ScaledFormat, any_format_named, formats_with
-from precision.predicted_rounding import Share
 from precision.results.ranges import WEIGHT_KINDS, Ranges, RangesResult, TensorRange, by_module
-from precision.units import number_text, share_text
+from precision.text.units import number_text, share_text
 
 HOW_TO_READ = """\
 One pass of the reference counts every weight and every module's inputs and outputs by power of two. Those counts

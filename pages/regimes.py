@@ -5,14 +5,14 @@ import streamlit as st
 
 from pages.ui import downloads, frame
 from pages.ui.chart import show
-from pages.ui.guard import enter_through_router
 from pages.ui.job import current_result
+from pages.ui.shell.guard import enter_through_router
 from precision.charts import plot_regime_errors
-from precision.names import escape_markdown, plain
-from precision.regimes.names import label_of
-from precision.regimes.words import classes_text, finding, overflow_text, place_text, worst_place_text
+from precision.findings.regimes import classes_text, finding, overflow_text, place_text, worst_place_text
 from precision.results import RegimesResult
 from precision.results.regimes import RegimeRow
+from precision.spec.regimes import label_of
+from precision.text.names import escape_markdown, plain
 
 HOW_TO_READ = """\
 A format that suits one input may fail on another: its range is fixed, the values are not.

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import device_speed, state, sweep_jobs
+from pages.ui import device_speed, state
 from pages.ui.chart import show
-from pages.ui.guard import enter_through_router
 from pages.ui.job import NOT_POSSIBLE, engine, refuse, require_choice
 from pages.ui.linked import multiselect, radio
-from pages.ui.sweep_jobs import SweepState
-from pages.ui.sweep_table import table
+from pages.ui.shell.guard import enter_through_router
+from pages.ui.sweep import jobs as sweep_jobs
+from pages.ui.sweep.jobs import SweepState
+from pages.ui.sweep.table import table
 from precision.charts import SweepCost, plot_sweep_costs, plot_sweep_heatmap
 from precision.errors import PrecisionError
+from precision.findings.sweep import USUAL_FORMATS, VERDICTS_ARE_RELATIVE, SweepPlan, plan_sweep, sweep_finding
 from precision.formats import formats_with
 from precision.models.catalogue import describe
-from precision.names import escape_markdown, for_markdown
 from precision.results import DeviceInfo, MemoryResult, SweepRow
 from precision.spec import Analysis, CastMethod, RunSpec
-from precision.sweep import USUAL_FORMATS, VERDICTS_ARE_RELATIVE, SweepPlan, plan_sweep, sweep_finding
-from precision.units import count_text
+from precision.text.names import escape_markdown, for_markdown
+from precision.text.units import count_text
 
 _POLL_S = 0.5
 _COSTS: tuple[SweepCost, ...] = ("bytes", "time")

@@ -1,14 +1,14 @@
 """Precision Explorer: what a number format does to a neural network.
 
-`precision.compare.compare(RunSpec(model="tinynet", dtype="float16"))` runs a model in two formats and returns a
-`CompareResult`; `judge` puts it into words. Importing this package does not import torch; `precision.compare` does.
+`precision.measure` runs models in two formats; `judge` puts a `CompareResult` into words. Importing this package does
+not import torch; `precision.measure` does.
 """
 
 from precision.errors import ForwardError, InputError, PrecisionError, UnsupportedError
+from precision.findings.verdict import judge
 from precision.formats import FORMATS, NumericFormat, format_named
 from precision.results import CompareResult, Verdict
 from precision.spec import CastMethod, RunSpec
-from precision.verdict import judge
 
 __all__ = [
     "FORMATS",

@@ -25,17 +25,17 @@ from precision.spec import Analysis, RunSpec
 __all__ = ["FUNCTIONS", "RESULTS", "Analysis", "run"]
 
 FUNCTIONS: Mapping[Analysis, str] = {
-    Analysis.COMPARE: "precision.compare:compare",
-    Analysis.LAYERS: "precision.layers:compare_layers",
-    Analysis.RANGES: "precision.ranges.measure:measure_ranges",
-    Analysis.REGIMES: "precision.regimes.measure:measure_regimes",
-    Analysis.MEMORY: "precision.memory:measure_memory",
-    Analysis.DEVICE_SPEED: "precision.device_speed:measure_device_speed",
-    Analysis.SENSITIVITY: "precision.sensitivity.measure:measure_sensitivity",
-    Analysis.TRAINING: "precision.training.measure:measure_training",
-    Analysis.AUTOCAST: "precision.autocast.measure:measure_autocast",
-    Analysis.ROUTES: "precision.routes.measure:measure_routes",
-    Analysis.CLAIMS: "precision.claims.measure:measure_claims",
+    Analysis.COMPARE: "precision.measure.compare.compare:compare",
+    Analysis.LAYERS: "precision.measure.lockstep.compare_layers:compare_layers",
+    Analysis.RANGES: "precision.measure.ranges.measure_ranges:measure_ranges",
+    Analysis.REGIMES: "precision.measure.regimes.measure_regimes:measure_regimes",
+    Analysis.MEMORY: "precision.measure.memory:measure_memory",
+    Analysis.DEVICE_SPEED: "precision.measure.machine.device_speed:measure_device_speed",
+    Analysis.SENSITIVITY: "precision.measure.sensitivity.measure_sensitivity:measure_sensitivity",
+    Analysis.TRAINING: "precision.measure.training.measure_training:measure_training",
+    Analysis.AUTOCAST: "precision.measure.autocast.measure_autocast:measure_autocast",
+    Analysis.ROUTES: "precision.measure.routes.measure_routes:measure_routes",
+    Analysis.CLAIMS: "precision.measure.claims.measure_claims:measure_claims",
 }
 """`module:function`, each of a `RunSpec` and a `Progress`. By name, since all of these modules import torch."""
 RESULTS: Mapping[Analysis, type[AnalysisResult]] = {

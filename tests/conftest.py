@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 
 PATIENT = (
-    *("tests/engine/", "tests/pages/", "tests/test_cli", "tests/test_imports.py"),
-    *("tests/lockstep/test_zoo.py", "tests/lockstep/test_modules.py", "tests/models/test_huggingface.py"),
-    *("tests/test_rounding.py", "tests/test_scaled_rounding.py", "tests/casting/test_mixed.py"),
-    *("tests/sensitivity/", "tests/plan/", "tests/regimes/", "tests/routes/", "tests/claims/"),
-    "tests/charts/test_regime_chart.py",
-    *("tests/test_device_speed.py", "tests/test_memory.py", "tests/test_working_memory.py", "tests/test_compare.py"),
+    *("tests/engine/", "tests/pages/", "tests/cli/", "tests/plan/", "tests/charts/test_regime_chart.py"),
+    *(
+        f"tests/measure/{place}"
+        for place in (
+            *("sensitivity/", "regimes/", "routes/", "claims/", "rounding/", "test_memory.py"),
+            *("lockstep/test_zoo.py", "lockstep/test_modules.py", "models/test_huggingface.py"),
+            *("casting/test_mixed.py", "compare/test_compare.py"),
+            *("machine/test_device_speed.py", "machine/test_working_memory.py"),
+        )
+    ),
 )
 """Tests that start processes, run whole pages or models by the dozen, or round millions of values."""
 

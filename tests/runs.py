@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from precision import preparation
-from precision.claims import measure as claims
 from precision.errors import JobCancelledError
-from precision.models.loading import LoadedModel, load
-from precision.ranges import measure
+from precision.measure import preparation
+from precision.measure.claims import measure_claims as claims
+from precision.measure.models.loading import LoadedModel, load
+from precision.measure.ranges import measure_ranges as measure
+from precision.measure.routes import measure_routes as routes
+from precision.measure.sensitivity import measure_sensitivity as sensitivity
+from precision.measure.training import measure_training as training
 from precision.results import AnalysisResult
-from precision.routes import measure as routes
-from precision.sensitivity import measure as sensitivity
 from precision.spec import RunSpec
-from precision.training import measure as training
 
 
 class Recorder:

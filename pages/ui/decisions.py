@@ -8,9 +8,8 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.ui import frame, linked
 from pages.ui.chart import show
 from precision.charts import MarginScale, plot_decision_margins
-from precision.decision_words import accuracy_text, left_out, mean_cells, share_cells, truth_cells
-from precision.glossary import metric_named, term_named
-from precision.names import escape_markdown
+from precision.findings.decisions import accuracy_text, left_out, mean_cells, share_cells, truth_cells
+from precision.findings.yardsticks import Yardsticks
 from precision.results import (
     ClassDecisions,
     CompareResult,
@@ -19,8 +18,9 @@ from precision.results import (
     OutputComparison,
     SampleMean,
 )
-from precision.units import count_text, fine_share_text, number_text
-from precision.yardsticks import Yardsticks
+from precision.text.glossary import metric_named, term_named
+from precision.text.names import escape_markdown
+from precision.text.units import count_text, fine_share_text, number_text
 
 SCALES: tuple[MarginScale, ...] = ("score", "probability")
 

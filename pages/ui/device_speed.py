@@ -7,13 +7,12 @@ import streamlit as st
 
 from pages.ui import downloads, state
 from pages.ui.job import engine
-from precision import device_speed_store
-from precision.device_words import slower_here, speed_text
-from precision.engine import EngineConfig
+from precision.engine import EngineConfig, device_speed_store
 from precision.errors import PrecisionError
-from precision.names import escape_markdown, plain
+from precision.findings.device_speed import slower_here, speed_text
 from precision.results import AnalysisResult, DeviceSpeedResult, RunResult
 from precision.spec import Analysis, RunSpec
+from precision.text.names import escape_markdown, plain
 
 _POLL_S = 0.5
 _AGAIN = "Measure this device again"

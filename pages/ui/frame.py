@@ -10,10 +10,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import downloads, linked
 from pages.ui.job import run_again, say_failure
-from precision.glossary import metric_named, term_named
-from precision.names import escape_markdown, for_markdown
 from precision.results import AnalysisResult, OutputComparison, RunResult
 from precision.spec import Analysis, RunSpec
+from precision.text.glossary import metric_named, term_named
+from precision.text.names import escape_markdown, for_markdown
 
 
 def header(finding: str, result: RunResult) -> None:

@@ -14,10 +14,10 @@ from precision.analyses import RESULTS
 from precision.engine import Engine, EngineConfig, Job
 from precision.errors import InputError, PrecisionError
 from precision.models.catalogue import describe
-from precision.names import escape_markdown, for_markdown, plain
 from precision.results import AnalysisResult, Failure
 from precision.spec import Analysis, RunSpec
-from precision.units import seconds_text
+from precision.text.names import escape_markdown, for_markdown, plain
+from precision.text.units import seconds_text
 
 _QUICK_S = 0.9
 """A run that ends within this time is shown at once, without a progress bar flashing by."""

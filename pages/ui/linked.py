@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import state
-from precision.names import escape_markdown, for_markdown
+from precision.text.names import escape_markdown, for_markdown
 
 T = TypeVar("T", bound=str)
 

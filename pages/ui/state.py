@@ -14,9 +14,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from precision.errors import InputError
 from precision.models.catalogue import CATALOGUE, describe
 from precision.models.request import request_input
-from precision.names import enclosing
 from precision.results import ModelDescription
 from precision.spec import Analysis, RunSpec
+from precision.text.names import enclosing
 
 PRETRAINED = "hf:"
 """The picker's entry for a Hugging Face id or folder."""

@@ -8,8 +8,8 @@ from typing import Self
 
 from precision.charts.stored_bytes import SIDES, Side, counted_bytes, dtype_on
 from precision.charts.tree_boxes import Box
-from precision.names import enclosing
 from precision.results import CastAudit, TensorAudit
+from precision.text.names import enclosing
 
 
 def _no_sizes() -> dict[Side, Counter[str]]:

@@ -10,10 +10,10 @@ import plotly.graph_objects as go
 from precision.charts.axes import power_text
 from precision.charts.frame import empty_figure, frame, marker
 from precision.charts.palette import MIXED, OUTLINE
-from precision.intervals import wilson
-from precision.names import plain
 from precision.results import ClassDecisions, OutputComparison
-from precision.units import count_text, fine_share_text, number_text
+from precision.results.intervals import wilson
+from precision.text.names import plain
+from precision.text.units import count_text, fine_share_text, number_text
 
 MarginScale = Literal["score", "probability"]
 

@@ -10,15 +10,15 @@ from typing import Literal, NamedTuple, Self
 
 import plotly.graph_objects as go
 
-from precision.autocast.lowering import Lowering, lowering_by_module, lowering_text, together
 from precision.charts.frame import empty_figure, frame
 from precision.charts.icicle import IcicleBox, Look, add_icicle
 from precision.charts.palette import MIXED, OTHER, OUTLINE, between, colour_of, pattern_of
 from precision.charts.tree_boxes import Box, opened
-from precision.names import enclosing, escape_plotly, for_plotly, plain
+from precision.findings.autocast import Lowering, lowering_by_module, lowering_text, together
 from precision.results import LayersResult
 from precision.results.layers import FLOAT_BITS
-from precision.units import count_text
+from precision.text.names import enclosing, escape_plotly, for_plotly, plain
+from precision.text.units import count_text
 
 _KIND = "Icicle of modules, coloured by the dtype that their operators computed in"
 _OWN = "own operators"

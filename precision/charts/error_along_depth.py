@@ -12,9 +12,9 @@ from precision.charts.axes import log_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.formats import any_format_named, ulp_format
-from precision.names import for_plotly, plain
 from precision.results import LayersReport
-from precision.units import count_text, number_text
+from precision.text.names import for_plotly, plain
+from precision.text.units import count_text, number_text
 
 MAX_LAYERS = 1_500
 """More could neither be told apart nor sent: each costs some 150 bytes."""

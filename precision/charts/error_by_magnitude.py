@@ -13,9 +13,9 @@ from precision.charts.error_histogram import below_text, left_out, no_errors_bec
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import GROUND, ON_GROUND
 from precision.formats import NumericFormat, any_format_named, ulp_format
-from precision.names import plain
 from precision.results import Histogram2D, OutputComparison
-from precision.units import count_text
+from precision.text.names import plain
+from precision.text.units import count_text
 
 _KIND = "Heatmap of the absolute error against the reference's magnitude, logarithmic axes"
 _RELATIVE_ERRORS = tuple(10.0**power for power in range(-16, 3))

@@ -13,9 +13,9 @@ from precision.charts.axes import log_axis
 from precision.charts.error_histogram import all_exact, left_out, no_errors_because
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
-from precision.names import plain
 from precision.results import Ecdf, ErrorMetrics, OutputComparison
-from precision.units import number_text, share_text
+from precision.text.names import plain
+from precision.text.units import number_text, share_text
 
 _KIND = "Cumulative distribution of the absolute error, logarithmic axis"
 _DASHES = ("dash", "dot")

@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 from precision.charts.axes import log_axis
 from precision.charts.frame import empty_figure, frame, marker
 from precision.charts.palette import OUTLINE, colour_of
-from precision.names import escape_plotly, plain
 from precision.results import ErrorMetrics, Histogram, OutputComparison
-from precision.units import count_text, number_text, share_text
+from precision.text.names import escape_plotly, plain
+from precision.text.units import count_text, number_text, share_text
 
 HistogramKind = Literal["signed", "absolute", "ulp"]
 

@@ -13,9 +13,9 @@ from precision.charts.frame import empty_figure, frame
 from precision.charts.icicle import IcicleBox, Look, add_icicle
 from precision.charts.palette import GROUND, OTHER, SEQUENTIAL, between, text_on
 from precision.charts.tree_boxes import MAX_NODES
-from precision.names import enclosing, for_plotly, plain
 from precision.results import LayersReport
-from precision.units import count_text, number_text
+from precision.text.names import enclosing, for_plotly, plain
+from precision.text.units import count_text, number_text
 
 _KIND = "Icicle of modules, coloured by the relative error of their outputs"
 _LEAST_DECADES = 1.0

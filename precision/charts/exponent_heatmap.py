@@ -13,11 +13,11 @@ from precision.charts.axes import colour_axis, power_text
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import GROUND, ON_GROUND
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
+from precision.findings.fit.rounding import window_of
 from precision.formats import AnyFormat, NumericFormat, ScaledFormat
-from precision.names import plain
-from precision.predicted_rounding import window_of
 from precision.results.ranges import Ranges, TensorRange
-from precision.units import count_text, share_text
+from precision.text.names import plain
+from precision.text.units import count_text, share_text
 
 MAX_ROWS = 60
 MAX_COLUMNS = 160

@@ -12,11 +12,11 @@ import plotly.graph_objects as go
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import colour_of_fit, text_on
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
-from precision.fit_table import FitTable
-from precision.fitness import Fit, Fitness, worst
-from precision.names import escape_plotly, for_plotly, plain
+from precision.findings.fit.fitness import Fit, Fitness, worst
+from precision.findings.fit.table import FitTable
 from precision.results.ranges import ModuleRanges, TensorRange
-from precision.units import count_text
+from precision.text.names import escape_plotly, for_plotly, plain
+from precision.text.units import count_text
 
 MAX_ROWS = 60
 SIGNS = {

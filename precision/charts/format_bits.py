@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of, text_on
 from precision.formats import NumericFormat
-from precision.names import for_plotly
-from precision.units import count_text
+from precision.text.names import for_plotly
+from precision.text.units import count_text
 
 _KIND = "Stacked bars of the widths of sign, exponent and mantissa by format"
 _ROW_PX = 26

@@ -12,7 +12,7 @@ from precision.charts.axes import log_axis
 from precision.charts.frame import frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.formats import NumericFormat
-from precision.units import count_text, number_text
+from precision.text.units import count_text, number_text
 
 _KIND = "Staircase of the number of values per power of two, both axes logarithmic"
 

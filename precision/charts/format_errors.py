@@ -12,11 +12,11 @@ import plotly.graph_objects as go
 from precision.charts.axes import log_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
+from precision.findings.numbers import error_text, fate_text, typed_text
 from precision.formats.anatomy import ExactNumber
-from precision.names import escape_plotly, for_plotly
-from precision.numbers.in_format import NumberInFormat
-from precision.numbers.words import error_text, fate_text, typed_text
-from precision.units import count_text, number_text
+from precision.formats.number_in_format import NumberInFormat
+from precision.text.names import escape_plotly, for_plotly
+from precision.text.units import count_text, number_text
 
 Group = Literal["exact", "rounded", "cut off", "lost"]
 

@@ -11,11 +11,11 @@ import plotly.graph_objects as go
 from precision.charts.axes import log_axis
 from precision.charts.frame import frame
 from precision.charts.palette import OUTLINE, colour_of
+from precision.findings.numbers import typed_text
 from precision.formats import NumericFormat, format_named
 from precision.formats.anatomy import ExactNumber
-from precision.names import escape_plotly
-from precision.numbers.words import typed_text
-from precision.units import number_text
+from precision.text.names import escape_plotly
+from precision.text.units import number_text
 
 _KIND = "Staircase of the spacing of neighbouring values against magnitude, both axes logarithmic"
 _BESIDE = (("float32", "dash"), ("bfloat16", "dot"), ("float16", "dashdot"))

@@ -9,11 +9,11 @@ import plotly.graph_objects as go
 
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
+from precision.findings.numbers import typed_text
 from precision.formats import NumericFormat
 from precision.formats.anatomy import ExactNumber, NumberAnatomy, finite_values
-from precision.names import escape_plotly
-from precision.numbers.words import typed_text
-from precision.units import number_text
+from precision.text.names import escape_plotly
+from precision.text.units import number_text
 
 ValueScale = Literal["logarithmic", "linear"]
 

@@ -12,8 +12,8 @@ from precision.charts.axes import log_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import colour_of
 from precision.formats import NumericFormat
-from precision.names import for_plotly
-from precision.units import number_text
+from precision.text.names import for_plotly
+from precision.text.units import number_text
 
 _KIND = "Lines of the largest relative rounding error against the magnitude, by format"
 _DASHES = ("solid", "dash", "dot", "dashdot")

@@ -12,7 +12,7 @@ from typing import Any, Final
 import plotly.graph_objects as go
 
 from precision.charts.palette import OUTLINE, colour_of, pattern_of, text_on
-from precision.names import escape_plotly
+from precision.text.names import escape_plotly
 
 TITLE_CHARACTERS: Final = 48
 """A line of the title; what fits a phone 390 pixels wide."""

@@ -12,9 +12,9 @@ from precision.charts.axes import log_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
-from precision.names import for_plotly, plain
 from precision.results.training import GradientErrors, TrainingReport
-from precision.units import count_text, fine_share_text, number_text
+from precision.text.names import for_plotly, plain
+from precision.text.units import count_text, fine_share_text, number_text
 
 GradientQuantity = Literal["error", "underflow"]
 MAX_ROWS = 40

@@ -11,11 +11,11 @@ import plotly.graph_objects as go
 from precision.charts.axes import power_text
 from precision.charts.frame import empty_figure, frame, marker
 from precision.charts.palette import OUTLINE
+from precision.findings.fit.rounding import Window, overflow_share, subnormal_share, underflow_share, window_of
 from precision.formats import NumericFormat
-from precision.predicted_rounding import Window, overflow_share, subnormal_share, underflow_share, window_of
 from precision.results.ranges import ExponentHistogram
 from precision.results.training import TrainingReport
-from precision.units import count_text, number_text, share_text
+from precision.text.units import count_text, number_text, share_text
 
 _KIND = "Bars of float32's gradients by power of two, with the window of the format, before and after loss scaling"
 _MOST_TICKS, _TICK_STEPS = 8, (1, 2, 5, 10, 20, 50, 100)

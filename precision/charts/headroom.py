@@ -12,11 +12,11 @@ from precision.charts.axes import evenly_spaced
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of, pattern_of, text_on
 from precision.charts.row_groups import row_name, shared_text, without_shared
+from precision.findings.fit.rounding import window_of
 from precision.formats import AnyFormat, NumericFormat
-from precision.names import for_plotly, plain
-from precision.predicted_rounding import window_of
 from precision.results.ranges import Ranges, TensorRange
-from precision.units import count_text, number_text
+from precision.text.names import for_plotly, plain
+from precision.text.units import count_text, number_text
 
 MAX_TENSORS = 20
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from precision.charts.palette import OUTLINE, text_on
-from precision.names import for_plotly
+from precision.text.names import for_plotly
 
 _LEVELS = 4
 _LABEL_CHARACTERS = 28

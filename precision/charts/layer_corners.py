@@ -11,7 +11,7 @@ from precision.charts.axes import log_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import LayerRow
-from precision.units import number_text
+from precision.text.units import number_text
 
 _KIND = "Dots of one layer's error by where it comes from, logarithmic axis"
 _PARTS = (

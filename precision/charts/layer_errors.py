@@ -11,7 +11,7 @@ from precision.charts.axes import log_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import LayerRow
-from precision.units import count_text, share_text
+from precision.text.units import count_text, share_text
 
 _KIND = "Histogram of one layer's absolute error, an octave a bar, logarithmic axis"
 

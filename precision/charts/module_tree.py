@@ -13,9 +13,9 @@ from precision.charts.icicle import IcicleBox, Look, add_icicle
 from precision.charts.palette import MIXED, colour_of, pattern_of
 from precision.charts.stored_bytes import SIDES, Side, bytes_finding
 from precision.charts.tree_boxes import opened
-from precision.names import for_plotly
 from precision.results import CastAudit
-from precision.units import bytes_text, count_text
+from precision.text.names import for_plotly
+from precision.text.units import bytes_text, count_text
 
 MIXED_DTYPES = "mixed"
 

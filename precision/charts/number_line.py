@@ -12,8 +12,8 @@ from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.formats import NumericFormat
 from precision.formats.anatomy import ExactNumber, NumberAnatomy, dissect, values_around
-from precision.names import escape_plotly, plain
-from precision.units import number_text
+from precision.text.names import escape_plotly, plain
+from precision.text.units import number_text
 
 _KIND = "Number line around one number, in steps of the format"
 _EACH_SIDE = 6

@@ -78,7 +78,7 @@ def colour_of(dtype: str) -> str:
 
 
 def colour_of_fit(verdict: str) -> str:
-    """The colour of a verdict of `precision.fitness`; `MIXED` where there is nothing to judge."""
+    """The colour of a verdict of `precision.findings.fit.fitness`; `MIXED` where there is nothing to judge."""
     return _OF_FIT.get(verdict, MIXED)
 
 

@@ -12,10 +12,10 @@ import plotly.graph_objects as go
 from precision.charts.axes import bytes_axis, log_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
-from precision.names import escape_plotly, for_plotly
 from precision.results import SensitivityReport
 from precision.results.plan import Front, Plan, Resource, Totals, sqnr_db
-from precision.units import bytes_text, number_text, seconds_text, share_text
+from precision.text.names import escape_plotly, for_plotly
+from precision.text.units import bytes_text, number_text, seconds_text, share_text
 
 _KIND = "Line of the best plans' signal-to-noise ratio against their cost, with dots of other casts"
 _ABOVE_DB = 12.0

@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 
 from precision.charts.frame import empty_figure, frame, marker
 from precision.charts.row_groups import group_label, neighbours
-from precision.names import for_plotly
 from precision.results.plan import Plan, PlannedLayer
-from precision.units import count_text
+from precision.text.names import for_plotly
+from precision.text.units import count_text
 
 MAX_BARS = 200
 """More would be narrower than two pixels of a phone."""

@@ -12,9 +12,9 @@ import plotly.graph_objects as go
 from precision.charts.axes import log_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
-from precision.names import escape_plotly, for_plotly
 from precision.results import SensitivityReport
-from precision.units import count_text, number_text
+from precision.text.names import escape_plotly, for_plotly
+from precision.text.units import count_text, number_text
 
 MAX_POINTS = 3_000
 """In all; each costs some 100 bytes."""

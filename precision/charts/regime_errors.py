@@ -7,11 +7,11 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from precision.charts.frame import empty_figure, frame, marker
-from precision.names import for_plotly
-from precision.regimes.names import label_of
-from precision.regimes.words import broken_text, is_broken
+from precision.findings.regimes import broken_text, is_broken
 from precision.results.regimes import RegimesReport
-from precision.units import count_text, number_text
+from precision.spec.regimes import label_of
+from precision.text.names import for_plotly
+from precision.text.units import count_text, number_text
 
 _KIND = "Bars of the outputs' SQNR in every input regime"
 

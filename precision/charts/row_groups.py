@@ -7,7 +7,7 @@ import os.path
 from collections.abc import Sequence
 from typing import TypeVar
 
-from precision.names import escape_plotly, plain
+from precision.text.names import escape_plotly, plain
 
 T = TypeVar("T")
 

@@ -13,10 +13,10 @@ from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import colour_of_fit, text_on
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.charts.sqnr_scale import clipped, colour_of_sqnr, sqnr_axis
-from precision.names import escape_plotly, for_plotly, plain
+from precision.findings.sensitivity.rows import RowKind, RowOrder, SensitivityCell, SensitivityRow, rows_of, worst_cell
 from precision.results import SensitivityReport
-from precision.sensitivity_table import RowKind, RowOrder, SensitivityCell, SensitivityRow, rows_of, worst_cell
-from precision.units import count_text, number_text
+from precision.text.names import escape_plotly, for_plotly, plain
+from precision.text.units import count_text, number_text
 
 MAX_ROWS = 60
 _KIND = "Table of signal-to-noise ratios, layers down, formats across"

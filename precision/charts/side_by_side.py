@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 
 from precision.charts.frame import empty_figure, frame, marker
 from precision.charts.palette import OUTLINE, colour_of
-from precision.names import for_plotly, plain
 from precision.results import OutputComparison
-from precision.units import count_text, number_text
+from precision.text.names import for_plotly, plain
+from precision.text.units import count_text, number_text
 
 _KIND = "Output values of reference and candidate, with their difference below"
 _MAX_TICKS = 8

@@ -7,14 +7,14 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.cast_words import changed_text, estimated_text
 from precision.charts.axes import bytes_axis
 from precision.charts.frame import empty_figure, frame, marker
 from precision.charts.palette import colour_of, text_on
+from precision.findings.cast import changed_text, estimated_text
 from precision.formats import FORMATS
-from precision.names import for_plotly, plain
 from precision.results import CastAudit, TensorAudit
-from precision.units import bytes_text, change_text
+from precision.text.names import for_plotly, plain
+from precision.text.units import bytes_text, change_text
 
 Side = Literal["before", "after"]
 SIDES: tuple[Side, Side] = ("before", "after")

@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 from precision.charts.axes import log_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
-from precision.names import escape_plotly, for_plotly, plain
 from precision.results import CastAudit, StoredValues, TensorAudit
-from precision.units import count_text, share_text
+from precision.text.names import escape_plotly, for_plotly, plain
+from precision.text.units import count_text, share_text
 
 MAX_TENSORS = 30
 _LINE_CHARACTERS = 28

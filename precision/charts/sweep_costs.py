@@ -11,11 +11,11 @@ import plotly.graph_objects as go
 from precision.charts.axes import bytes_axis, log_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
-from precision.names import escape_plotly, for_plotly, plain
+from precision.findings.sweep import KEEPING_WORDS, smallest_keeping, so_far
 from precision.results import SweepRow
 from precision.spec import CastMethod
-from precision.sweep import KEEPING_WORDS, smallest_keeping, so_far
-from precision.units import bytes_text, count_text, number_text, seconds_text, share_text
+from precision.text.names import escape_plotly, for_plotly, plain
+from precision.text.units import bytes_text, count_text, number_text, seconds_text, share_text
 
 SweepCost = Literal["bytes", "time"]
 

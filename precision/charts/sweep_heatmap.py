@@ -12,11 +12,11 @@ import plotly.graph_objects as go
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import text_on
 from precision.charts.sqnr_scale import clipped, colour_of_sqnr, sqnr_axis
-from precision.names import escape_plotly, for_plotly, plain
+from precision.findings.sweep import sweep_finding
 from precision.results import SkippedRun, SweepRow
 from precision.spec import CastMethod
-from precision.sweep import sweep_finding
-from precision.units import number_text
+from precision.text.names import escape_plotly, for_plotly, plain
+from precision.text.units import number_text
 
 _KIND = "Table of verdicts, formats down, devices and methods across"
 _ROW_PX = 34

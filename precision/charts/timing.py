@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 
 from precision.charts.frame import empty_figure, frame, marker
 from precision.charts.palette import OUTLINE
-from precision.names import for_plotly, plain
+from precision.findings.speed import compare_speed
 from precision.results import Cost, Timing
-from precision.speed import compare_speed
-from precision.units import count_text, seconds_text
+from precision.text.names import for_plotly, plain
+from precision.text.units import count_text, seconds_text
 
 _KIND = "Bars of the median time of one forward pass, with the interquartile range"
 

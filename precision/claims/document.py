@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from precision.names import escape_markdown
 from precision.results import ClaimsResult, MeasuredClaim
+from precision.text.names import escape_markdown
 
 
 def claims_markdown(result: ClaimsResult) -> str:

@@ -7,10 +7,10 @@ import math
 from collections.abc import Collection
 from typing import NoReturn
 
+from precision.findings.sweep import USUAL_FORMATS
 from precision.formats import ALL_FORMATS
 from precision.spec import SENSITIVITY_FORMATS, CastMethod, RunSpec
-from precision.sweep import USUAL_FORMATS
-from precision.units import parse_bytes
+from precision.text.units import parse_bytes
 
 PROGRAM = "python -m precision"
 

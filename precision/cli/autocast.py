@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from precision.cli.heading import paragraphs, warnings_text
 from precision.cli.tables import columns
-from precision.names import plain
 from precision.results.autocast import AutocastOperator, AutocastResult
+from precision.text.names import plain
 
 
 def autocast_text(result: AutocastResult) -> str:

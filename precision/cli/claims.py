@@ -7,8 +7,8 @@ from collections import Counter
 from itertools import groupby
 
 from precision.cli.heading import heading, paragraphs, warnings_text
-from precision.names import plain
 from precision.results import ClaimsResult, MeasuredClaim
+from precision.text.names import plain
 
 _WIDTH = 100
 

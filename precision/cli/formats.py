@@ -9,13 +9,13 @@ from dataclasses import asdict
 from precision.cli.heading import paragraphs
 from precision.cli.tables import columns
 from precision.errors import InputError
+from precision.findings.numbers import SCALE_RULES, error_text, fate_text, finding, formula, scaled_finding
 from precision.formats import AnyFormat, NumericFormat, ScaledFormat, any_format_named
 from precision.formats.anatomy import NumberAnatomy
 from precision.formats.constants import constants
-from precision.numbers.in_format import NumberInFormat, in_every_format, in_format, is_exact
-from precision.numbers.typed import code_text, dissect_typed, exact_text, read_number
-from precision.numbers.words import SCALE_RULES, error_text, fate_text, finding, formula, scaled_finding
-from precision.units import number_text
+from precision.formats.number_in_format import NumberInFormat, in_every_format, in_format, is_exact
+from precision.formats.typed_number import code_text, dissect_typed, exact_text, read_number
+from precision.text.units import number_text
 
 
 def format_text(name: str) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from precision.cli.tables import columns
-from precision.names import plain
 from precision.results import RunResult
 from precision.spec import Analysis
+from precision.text.names import plain
 
 _OWN_CANDIDATES = (Analysis.RANGES, Analysis.SENSITIVITY, Analysis.ROUTES, Analysis.TRAINING, Analysis.CLAIMS)
 """Analyses that have none, or several."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from precision.autocast.lowering import lowering, lowering_text
 from precision.cli.heading import heading, paragraphs, warnings_text
 from precision.cli.tables import columns
-from precision.names import plain
+from precision.findings.autocast import lowering, lowering_text
 from precision.results import LayerRow, LayersReport, LayersResult, NonfiniteOrigin
 from precision.spec import CastMethod
-from precision.units import number_text
+from precision.text.names import plain
+from precision.text.units import number_text
 
 _COLUMNS = [
     "LAYER",

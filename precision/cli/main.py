@@ -28,12 +28,12 @@ from precision.cli.terminal import Part, on_terminal
 from precision.cli.training import training_text
 from precision.engine import EngineConfig
 from precision.errors import InputError, PrecisionError, UnsupportedError
+from precision.findings.sweep import failed_row, plan_sweep, sweep_row
+from precision.findings.thresholds import parse_threshold, violations
 from precision.models.catalogue import describe
-from precision.names import plain
 from precision.results import DeviceInfo, DeviceSpeedResult, SweepResult
 from precision.spec import Analysis, CastMethod, RunSpec
-from precision.sweep import failed_row, plan_sweep, sweep_row
-from precision.thresholds import parse_threshold, violations
+from precision.text.names import plain
 
 _DONE, _VIOLATED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
 
@@ -68,7 +68,7 @@ def _formats(arguments: argparse.Namespace) -> int:
 
 
 def _devices(arguments: argparse.Namespace) -> int:
-    from precision.devices import list_devices
+    from precision.measure.machine.devices import list_devices
 
     devices = list_devices()
     if arguments.measure:
@@ -78,7 +78,8 @@ def _devices(arguments: argparse.Namespace) -> int:
 
 
 def _speeds(devices: Sequence[DeviceInfo], *, as_json: bool) -> int:
-    from precision import analyses, device_speed_store
+    from precision import analyses
+    from precision.engine import device_speed_store
 
     folder = EngineConfig.from_environment().data
     results = []
@@ -94,8 +95,8 @@ def _speeds(devices: Sequence[DeviceInfo], *, as_json: bool) -> int:
 
 def _memory(arguments: argparse.Namespace) -> int:
     spec = _spec(arguments, Analysis.MEMORY)
-    from precision.devices import list_devices
-    from precision.memory import measure_memory
+    from precision.measure.machine.devices import list_devices
+    from precision.measure.memory import measure_memory
 
     with on_terminal(sys.stderr) as progress:
         result = measure_memory(spec, progress)
@@ -108,8 +109,8 @@ def _sweep(arguments: argparse.Namespace) -> int:
     methods = [_method(name) for name in _listed(arguments.methods)]
     formats = _listed(arguments.formats)
     plan_sweep(base, formats=formats, methods=methods, devices=())  # a misspelt format is told before torch is loaded
-    from precision.compare import compare
-    from precision.devices import describe_device, device_named
+    from precision.measure.compare.compare import compare
+    from precision.measure.machine.devices import describe_device, device_named
 
     devices = [describe_device(device_named(name)) for name in _listed(arguments.devices) or (base.device,)]
     plan = plan_sweep(base, formats=formats, methods=methods, devices=devices)
@@ -138,7 +139,7 @@ def _method(name: str) -> CastMethod:
 
 def _audit(arguments: argparse.Namespace) -> int:
     spec = _spec(arguments)
-    from precision.compare import audit_cast
+    from precision.measure.compare.compare import audit_cast
 
     with on_terminal(sys.stderr) as progress:
         result = audit_cast(spec, progress)
@@ -152,7 +153,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         *(parse_threshold(text, higher_is_better=True) for text in arguments.fail_below),
     )
     spec = _spec(arguments)
-    from precision.compare import compare
+    from precision.measure.compare.compare import compare
 
     with on_terminal(sys.stderr) as progress:
         result = compare(spec, progress)
@@ -196,7 +197,7 @@ def _sensitivity(arguments: argparse.Namespace) -> int:
 def _claims(arguments: argparse.Namespace) -> int:
     claims_named(arguments.only)  # a misspelt id is told before torch is loaded
     spec = _spec(arguments, Analysis.CLAIMS)
-    from precision.claims.measure import measure_claims
+    from precision.measure.claims.measure_claims import measure_claims
 
     with on_terminal(sys.stderr) as progress:
         result = measure_claims(spec, progress, only=arguments.only)
@@ -206,7 +207,7 @@ def _claims(arguments: argparse.Namespace) -> int:
 
 def _plan(arguments: argparse.Namespace) -> int:
     spec = _spec(arguments, Analysis.SENSITIVITY)
-    from precision.sensitivity.measure import measure_sensitivity
+    from precision.measure.sensitivity.measure_sensitivity import measure_sensitivity
 
     with on_terminal(sys.stderr) as progress:
         result = measure_sensitivity(spec, progress)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from precision.cli.heading import paragraphs, warnings_text
 from precision.cli.tables import columns
-from precision.device_words import speed_text
-from precision.names import plain
+from precision.findings.device_speed import speed_text
+from precision.findings.sweep import fits_text
 from precision.results import DeviceInfo, DeviceSpeedResult, MemoryResult
-from precision.sweep import fits_text
-from precision.units import bytes_text, count_text, seconds_text
+from precision.text.names import plain
+from precision.text.units import bytes_text, count_text, seconds_text
 
 
 def memory_text(result: MemoryResult, devices: Sequence[DeviceInfo]) -> str:

@@ -11,17 +11,17 @@ from pathlib import Path
 from precision.cli.heading import heading, paragraphs, warnings_text
 from precision.cli.tables import columns
 from precision.errors import InputError
+from precision.findings.plan import LAYER_TIMES
 from precision.formats import any_format_named
-from precision.names import plain
 from precision.plan.constraints import Constraints
 from precision.plan.export import plan_code, runtime_needs
 from precision.plan.export import plan_json as exported_json
 from precision.plan.solve import least_cost, least_error, squared_error_of
 from precision.plan.totals import share_of, whole_of
-from precision.plan.words import LAYER_TIMES
 from precision.results import SensitivityResult
 from precision.results.plan import Plan, Resource, Totals, Verification
-from precision.units import bytes_text, number_text, seconds_text
+from precision.text.names import plain
+from precision.text.units import bytes_text, number_text, seconds_text
 
 
 def chosen(arguments: argparse.Namespace, result: SensitivityResult) -> Plan:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from precision.cli.heading import heading, paragraphs, warnings_text
 from precision.cli.tables import columns
-from precision.fit_table import FitTable, fit_table
+from precision.findings.fit.table import FitTable, fit_table
 from precision.formats import formats_with
-from precision.names import plain
 from precision.results import RangesResult
 from precision.results.ranges import Ranges, TensorRange
-from precision.units import number_text
+from precision.text.names import plain
+from precision.text.units import number_text
 
 _COLUMNS = ["TENSOR", "KIND", "ELEMENTS", "ZEROS", "SMALLEST", "LARGEST", "LOWEST SAFE"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from precision.cli.heading import heading, paragraphs, warnings_text
 from precision.cli.tables import columns
-from precision.names import plain
-from precision.regimes.names import label_of
-from precision.regimes.words import classes_text, overflow_text, place_text, worst_place_text
+from precision.findings.regimes import classes_text, overflow_text, place_text, worst_place_text
 from precision.results.regimes import RegimeRow, RegimesResult, SampleErrors
-from precision.units import number_text
+from precision.spec.regimes import label_of
+from precision.text.names import plain
+from precision.text.units import number_text
 
 _COLUMNS = ["REGIME", "INPUT", "RMSE", "SQNR dB", "NEW INF/NAN", "BORN IN", "WORST SAMPLE", "ITS TEXT"]
 

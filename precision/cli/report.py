@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from precision.cli.heading import heading, paragraphs, shape_text, warnings_text
 from precision.cli.tables import columns
-from precision.decision_words import decision_rows, truth_cells
-from precision.kernel_words import real_kernels_text
-from precision.names import plain
+from precision.findings.decisions import decision_rows, truth_cells
+from precision.findings.real_kernels import real_kernels_text
+from precision.findings.speed import compare_speed
+from precision.findings.verdict import judge
 from precision.results import CastAudit, CompareResult, Cost, TensorAudit
-from precision.speed import compare_speed
-from precision.units import bytes_text, number_text, seconds_text, share_text
-from precision.verdict import judge
+from precision.text.names import plain
+from precision.text.units import bytes_text, number_text, seconds_text, share_text
 
 
 def compare_text(result: CompareResult) -> str:

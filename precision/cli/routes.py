@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from precision.cli.heading import heading, paragraphs, warnings_text
 from precision.cli.tables import columns
-from precision.names import plain
+from precision.findings.routes import facts as words
+from precision.findings.routes.differences import finding
 from precision.results.routes import RouteFacts, RoutesResult
-from precision.routes import words
-from precision.routes.findings import finding
+from precision.text.names import plain
 
 _STORED = [
     "ROUTE",

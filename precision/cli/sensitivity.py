@@ -6,10 +6,10 @@ import math
 
 from precision.cli.heading import heading, paragraphs, warnings_text
 from precision.cli.tables import columns
-from precision.names import plain
+from precision.findings.sensitivity.method import kinds_text, method_text
 from precision.results import Contribution, LayerSensitivity, SensitivityReport, SensitivityResult
-from precision.sensitivity.words import kinds_text, method_text
-from precision.units import bytes_text, number_text
+from precision.text.names import plain
+from precision.text.units import bytes_text, number_text
 
 _NO_ERROR = "exact"
 _KINDS = ("", " RUN", " ALL BUT")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from precision.cli.heading import paragraphs, warnings_text
 from precision.cli.tables import columns
-from precision.names import plain
+from precision.findings.sweep import VERDICTS_ARE_RELATIVE, sweep_finding
 from precision.results import SweepResult, SweepRow
-from precision.sweep import VERDICTS_ARE_RELATIVE, sweep_finding
-from precision.units import bytes_text, number_text, seconds_text
+from precision.text.names import plain
+from precision.text.units import bytes_text, number_text, seconds_text
 
 _HEADER = [
     "FORMAT",

@@ -9,9 +9,9 @@ from dataclasses import asdict
 from precision.formats import ALL_FORMATS, FORMATS, SCALED_FORMATS, AnyFormat
 from precision.formats.constants import constants
 from precision.models.catalogue import CATALOGUE
-from precision.names import plain
 from precision.results import DeviceInfo, Result
-from precision.units import bytes_text
+from precision.text.names import plain
+from precision.text.units import bytes_text
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from precision.names import plain
 from precision.progress import Progress, Silent
 from precision.results import AnalysisResult
+from precision.text.names import plain
 
 _START_OF_LINE, _CLEAR_TO_END = "\r", "\x1b[K"
 

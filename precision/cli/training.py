@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from precision.cli.heading import heading, paragraphs, shape_text, warnings_text
 from precision.cli.tables import columns
-from precision.names import plain
+from precision.findings.training.advice import advice, finding
+from precision.findings.training.steps import left_out_text, own_error_text, recipe_finding, scaling_text, step_text
 from precision.results.training import GradientErrors, TrainingReport, TrainingResult
-from precision.training.findings import advice, finding
-from precision.training.words import left_out_text, own_error_text, recipe_finding, scaling_text, step_text
-from precision.units import number_text, share_text
+from precision.text.names import plain
+from precision.text.units import number_text, share_text
 
 _LEGEND = (
     "Steps: the first, with a learning rate of 0.001. Weights in: the format's are cast and updated in it; float32's "

@@ -14,7 +14,7 @@ from typing import Self
 import psutil
 
 from precision.errors import InputError
-from precision.units import parse_bytes
+from precision.text.units import parse_bytes
 
 _MEMORY_SHARE = 0.75
 """Of the machine's or the container's memory: the rest is for the web process and the system."""

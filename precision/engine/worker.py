@@ -93,7 +93,7 @@ def list_devices_and_warm_up(task: str) -> str:
     """Import what jobs need, and return this worker's devices as a JSON list."""
     for module in modules_of(task):
         import_module(module)
-    from precision.devices import list_devices
+    from precision.measure.machine.devices import list_devices
 
     _forget_garbage()
     return json.dumps([device.model_dump(mode="json") for device in list_devices()])

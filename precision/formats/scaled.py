@@ -55,7 +55,7 @@ class ScaledFormat:
     """Narrow elements, and scales that groups of them share: a value is its element times its scale.
 
     It has no exponent range, largest value or ULP of its own: these depend on the values that share a scale.
-    `precision.rounding.round_to` has the rules by which the scales are chosen.
+    `precision.measure.rounding.round_to` has the rules by which the scales are chosen.
 
     Source: OCP Microscaling Formats (MX) 1.0, sections 5 and 6; NVIDIA, "Pretraining Large Language Models with
     NVFP4" (2025), section 2.

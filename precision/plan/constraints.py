@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from precision.errors import InputError
-from precision.names import plain
 from precision.results.plan import Resource
 from precision.results.sensitivity import LayerSensitivity, SensitivityReport
+from precision.text.names import plain
 
 
 @dataclass(frozen=True, kw_only=True)

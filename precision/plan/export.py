@@ -9,7 +9,7 @@ from typing import NamedTuple
 from precision.errors import UnsupportedError
 from precision.formats import AnyFormat, ScaledFormat, any_format_named
 from precision.results.plan import Plan
-from precision.units import count_text
+from precision.text.units import count_text
 
 _TORCHAO: Mapping[str, str] = {
     "int8_per_channel": "Int8DynamicActivationInt8WeightConfig",

@@ -12,7 +12,7 @@ from precision.plan.totals import formats_of_layers, plan_of
 from precision.plan.uniform import uniform_choices
 from precision.results.plan import Plan, Resource, Totals
 from precision.results.sensitivity import SensitivityReport
-from precision.units import bytes_text, seconds_text
+from precision.text.units import bytes_text, seconds_text
 
 _TIGHTENED, _TIGHTER = 8, 0.98
 """So often at most the sum of the layers' errors is limited further, by this factor, as theirs together is more."""

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from precision.errors import InputError
+from precision.findings.sensitivity.together import squared_error_together
 from precision.plan.constraints import Group, shared_bytes
 from precision.results.plan import Plan, PlannedLayer, Resource, Totals, Uniform, sqnr_db
 from precision.results.sensitivity import LayerSensitivity, SensitivityReport
-from precision.sensitivity.together import squared_error_together
 
 _ROUNDING = 1e-9
 """So that a share that is exactly a plan's does not miss it."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from precision.intervals import Interval, discordant_p, samples_to_tell_apart, wilson
 from precision.results.base import Result
+from precision.results.intervals import Interval, discordant_p, samples_to_tell_apart, wilson
 
 
 class SampleMean(Result):

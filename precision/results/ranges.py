@@ -1,4 +1,4 @@
-"""Where the values of a model lie, by power of two; `precision.fitness` reads every format's fit off it."""
+"""Where the values of a model lie, by power of two; `findings.fit.fitness` reads every format's fit off it."""
 
 from __future__ import annotations
 

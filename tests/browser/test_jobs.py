@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from precision.lockstep.director import FIRST_PARTIAL_S
+from precision.measure.lockstep.director import FIRST_PARTIAL_S
 from tests.browser.dashboard import MINUTES_OF_WORK, PATIENCE_MS, Dashboard, Visit, Visitors, until
 
 RUNNING = re.compile("Running the float32 reference")

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from precision.formats import format_named
-from precision.metrics.comparison import compare_outputs
+from precision.measure.metrics.comparison import compare_outputs
 from precision.results import (
     CastAudit,
     Cost,

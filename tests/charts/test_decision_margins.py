@@ -11,9 +11,9 @@ from torch import Tensor
 from precision.charts import MarginScale, alt_text, plot_decision_margins
 from precision.charts.decision_margins import _margins_info
 from precision.formats import format_named
-from precision.intervals import wilson
-from precision.metrics.comparison import compare_outputs
+from precision.measure.metrics.comparison import compare_outputs
 from precision.results import ClassDecisions, OutputComparison
+from precision.results.intervals import wilson
 
 
 def compared(reference: Tensor, candidate: Tensor) -> OutputComparison:

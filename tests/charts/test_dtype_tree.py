@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from precision import charts
 from precision.charts.dtype_tree import DtypeTreeInfo, _dtype_tree_info
 from precision.charts.tree_boxes import MAX_NODES
-from precision.layers import compare_layers
+from precision.measure.lockstep.compare_layers import compare_layers
 from precision.results import LayersResult
 from precision.spec import Analysis, CastMethod, RunSpec
 from tests.runs import with_model

@@ -10,8 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from precision.casting.audit import audit
-from precision.casting.methods import cast
 from precision.charts.axes import bytes_axis, log_axis
 from precision.charts.error_by_magnitude import _magnitude_info
 from precision.charts.error_ecdf import _ecdf_info
@@ -23,9 +21,11 @@ from precision.charts.stored_values import MAX_TENSORS, _stored_values_info
 from precision.charts.tree_boxes import MAX_NODES
 from precision.errors import InputError
 from precision.formats import format_named
+from precision.measure.casting.audit import audit
+from precision.measure.casting.methods import cast
 from precision.results import CastAudit, Ecdf
 from precision.spec import CastMethod
-from precision.units import number_text
+from precision.text.units import number_text
 from tests.charts.odd_results import AUDITS, OUTPUTS, compared, floor_of, output, stored, tensor
 from tests.charts.odd_results import audit as synthetic
 

@@ -31,8 +31,8 @@ from precision.charts.frame import TITLE_CHARACTERS
 from precision.charts.number_line import _number_line_info
 from precision.formats import FORMATS, NumericFormat, any_format_named, format_named
 from precision.formats.anatomy import dissect, finite_values
-from precision.numbers.in_format import in_every_format, in_format
-from precision.numbers.typed import read_number
+from precision.formats.number_in_format import in_every_format, in_format
+from precision.formats.typed_number import read_number
 
 NUMBERS = ["0.1", "-1/3", "0", "-0", "1e-7", "500", "-1e9", "1e5000", "-1e-5000", "inf", "-inf", "nan"]
 CUSTOM = [format_named(name) for name in ("e5m7", "e1m2finite", "e8m0fn", "e5m0fnuz", "e11m1")]

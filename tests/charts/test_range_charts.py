@@ -17,11 +17,11 @@ from precision.charts.fit_matrix import SIGNS, _fit_matrix_info, plot_fit_matrix
 from precision.charts.frame import DETAIL_CHARACTERS, TITLE_CHARACTERS, alt_text
 from precision.charts.headroom import _headroom_info, plot_headroom
 from precision.charts.palette import colour_of_fit
-from precision.fit_table import fit_table
-from precision.fitness import Fit
+from precision.findings.fit.fitness import Fit
+from precision.findings.fit.rounding import window_of
+from precision.findings.fit.table import fit_table
 from precision.formats import ALL_FORMATS, any_format_named, format_named
-from precision.predicted_rounding import window_of
-from precision.ranges.counts import value_histogram
+from precision.measure.ranges.counts import value_histogram
 from precision.results.ranges import ExponentHistogram, Ranges, TensorRange, by_module
 from tests.charts.odd_results import HOSTILE_NAME
 

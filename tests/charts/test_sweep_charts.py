@@ -11,9 +11,9 @@ from precision.charts.frame import alt_text
 from precision.charts.sqnr_scale import colour_of_sqnr
 from precision.charts.sweep_costs import SweepCost, _front, _sweep_costs_info, plot_sweep_costs
 from precision.charts.sweep_heatmap import _sweep_heatmap_info, plot_sweep_heatmap
+from precision.findings.sweep import failed_row
 from precision.results import SkippedRun, SweepRow, Verdict
 from precision.spec import CastMethod, RunSpec
-from precision.sweep import failed_row
 from tests.charts.odd_results import HOSTILE_NAME
 
 OWN_TAGS = re.compile(r"</?(br|b|sup|extra)/?>")

@@ -14,7 +14,7 @@ from precision.charts.frame import DETAIL_CHARACTERS, TITLE_CHARACTERS, alt_text
 from precision.charts.gradient_errors import MAX_ROWS, _gradient_errors_info
 from precision.charts.gradient_exponents import _gradient_exponents_info
 from precision.formats import format_named
-from precision.ranges.exponents import exponent_histogram
+from precision.measure.ranges.exponents import exponent_histogram
 from precision.results.training import (
     GradientErrors,
     ParameterGradient,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import precision.devices
+import precision.measure.machine.devices
 from precision.results import DeviceInfo
 from tests.engine.tasks import run
 
@@ -13,4 +13,4 @@ def _two_devices() -> tuple[DeviceInfo, ...]:
     return tuple(DeviceInfo(id=name, name=name.upper(), memory_bytes=None) for name in ("cpu", "cuda:0"))
 
 
-precision.devices.list_devices = _two_devices  # in the worker's process only
+precision.measure.machine.devices.list_devices = _two_devices  # in the worker's process only

@@ -202,7 +202,7 @@ def test_a_link_to_a_verified_plan_makes_it_the_candidate_of_every_page_until_it
 def test_a_failed_run_of_a_plan_says_why_and_can_be_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
     real = engine().job(opened(PAGE, LINK).session_state["jobs"]["sensitivity"])
     failed = replace(real, status="failed", result=None, error="The worker died.")
-    monkeypatch.setattr("pages.ui.plan_jobs.job_of", lambda *_: failed)
+    monkeypatch.setattr("pages.ui.plan.jobs.job_of", lambda *_: failed)
     app = opened(PAGE, LINK)
     assert not app.exception
     assert [error.value for error in app.error] == ["The worker died\\."]

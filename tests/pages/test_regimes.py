@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from precision.regimes.names import USUAL, label_of
+from precision.spec.regimes import USUAL, label_of
 from tests.pages.conftest import opened, settled
 
 pytestmark = pytest.mark.usefixtures("running_engine")

@@ -9,11 +9,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.job import engine
-from precision import device_speed_store
-from precision.engine import Engine
+from precision.engine import Engine, device_speed_store
+from precision.findings.sweep import USUAL_FORMATS
 from precision.results import CompareResult, DeviceSpeedResult
 from precision.spec import Analysis, RunSpec
-from precision.sweep import USUAL_FORMATS
 from tests.pages.conftest import PATIENCE_S, opened
 
 pytestmark = pytest.mark.usefixtures("running_engine")

@@ -12,16 +12,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from precision.casting.mixed import cast_mixed
 from precision.errors import UnsupportedError
 from precision.formats import any_format_named, format_named
-from precision.models import digits
-from precision.models.digits import WEIGHTS, DigitsNet
+from precision.measure.casting.mixed import cast_mixed
+from precision.measure.models import digits
+from precision.measure.models.digits import WEIGHTS, DigitsNet
 from precision.plan.export import keep_in_float32, plan_code, plan_json, runtime_needs, torchao_configs
 from precision.plan.totals import plan_of
 from precision.results.plan import Plan
-from tests.awkward_models import TiedLanguageModel
 from tests.plan.reports import contribution, layer, report
+from tests.zoo.awkward_models import TiedLanguageModel
 
 
 def plan(formats: dict[str, str], *, reference: str = "float32", is_linear: bool = True) -> Plan:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from precision.cli.main import main
+from precision.measure.sensitivity.measure_sensitivity import measure_sensitivity
 from precision.plan.front import front_of
 from precision.plan.solve import least_error
 from precision.plan.totals import plan_of
 from precision.plan.verify import verify
-from precision.sensitivity.measure import measure_sensitivity
 from precision.spec import Analysis, RunSpec
 
 Captured = pytest.CaptureFixture[str]

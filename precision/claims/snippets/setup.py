@@ -128,7 +128,7 @@ def _ours(spec: RunSpec, device: str) -> Setup:
     return Setup(
         imports="import torch\n",
         model=f"""
-from precision.models.loading import load
+from precision.measure.models.loading import load
 from precision.spec import RunSpec
 
 loaded = load(RunSpec({settings}))

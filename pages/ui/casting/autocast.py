@@ -1,0 +1,90 @@
+"""Which operators autocast lowers, by measurement, on this device."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import downloads, frame
+from pages.ui.casting import autocast_model
+from pages.ui.casting.format import require_16_bits
+from pages.ui.job import current_result, say_failure
+from precision.results import AutocastResult
+from precision.results.autocast import AutocastOperator, AutocastRule
+from precision.text.names import escape_markdown, plain
+from precision.text.units import count_text
+
+HOW_TO_READ = """\
+Every operator was run under `torch.autocast` on this device. Its rule is told by the dtype of what it returns; the
+columns tell the dtypes of the kernels that ran, which inside of an operator may be several.
+
+- **lower**: returns the format although its inputs are float32. Matrix products gain most from it.
+- **float32**: returns float32 although its inputs are in the format.
+- **widest input**: where inputs differ, returns the widest of their dtypes.
+- **as given**: autocast leaves it alone; inputs that differ may raise.
+- **not run**: it raised with float32 inputs; the reason is in its row.
+
+**With gradients** says whether an operator also runs, forward and backward, where its float32 inputs require
+gradients, as in training; the other columns are of runs without. It is *the same*, or it *computes in* other dtypes, it
+*raises*, or it is *not differentiable*: its output has no gradient.
+
+**For mixed inputs**: the first in the format, the others in float32. An empty cell: it raises, or has a single input.
+
+The table holds for this device and this version of torch, whatever the model; other devices have lists of their own.
+"""
+_RULES: tuple[AutocastRule, ...] = ("lower", "float32", "widest input", "as given", "not run")
+
+
+def section() -> None:
+    """The count of each rule, every operator, and the way to the model's own."""
+    require_16_bits("Autocast lowers to float16 or bfloat16", "Autocast knows no other formats. Choose one of these.")
+    result = current_result(AutocastResult)
+    dtype, device = result.spec.dtype, escape_markdown(result.device.id)
+    lowered, tried = len(result.of_rule("lower")), len(result.operators)
+    st.title(f"Autocast lowers {lowered} of {count_text(tried, 'operator')} to {dtype}", anchor=False)
+    st.caption(f"{device}, {escape_markdown(result.device.name)} · whatever the model · **measured**")
+    if result.failure:
+        say_failure(result.failure, result.spec, kept="\n\nWhat was measured before is shown.")
+    if result.warnings:
+        st.warning("  \n".join(map(escape_markdown, result.warnings)), icon=":material/warning:")
+    for rule in _RULES:
+        if operators := result.of_rule(rule):
+            names = ", ".join(f"`{operator.name}`" for operator in operators)
+            st.markdown(f"**{rule}** ({len(operators)}): {names}")
+    st.markdown(_gradients_text(result))
+    autocast_model.section()
+    _table(result)
+    frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def _gradients_text(result: AutocastResult) -> str:
+    if not result.untrainable:
+        return "With gradients required, as in training, every operator that runs here runs too."
+    names = ", ".join(f"`{operator.name}`" for operator in result.untrainable)
+    return f"With gradients required, as in training, {names} cannot run: see the last column of the table."
+
+
+def _table(result: AutocastResult) -> None:
+    st.header("Every operator", anchor=False)
+    dtype = result.spec.dtype
+    table = pd.DataFrame([_row(operator, dtype) for operator in result.operators])
+    downloads.table(
+        table if table.empty or any(table["reason"]) else table.drop(columns="reason"),
+        name=f"{downloads.file_stem(result)}-operators",
+        key="operators",
+        alt="The rule of every operator under autocast, and the dtypes in which it computed",
+        column_config={"operator": st.column_config.TextColumn(pinned=True)},
+    )
+
+
+def _row(operator: AutocastOperator, dtype: str) -> dict[str, str]:
+    return {
+        "operator": plain(operator.name),
+        "family": operator.family,
+        "rule": operator.rule,
+        "computes in, for float32 inputs": ", ".join(operator.computed),
+        f"for {dtype} inputs": ", ".join(operator.computed_lower),
+        "for mixed inputs": ", ".join(operator.computed_mixed),
+        "with gradients": plain(operator.gradients_text, limit=None),
+        "reason": plain(operator.reason, limit=None) if operator.reason else "",
+    }

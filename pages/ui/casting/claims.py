@@ -1,0 +1,118 @@
+"""What the articles claim, each with its verdict: a list that reads like an article."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+
+import streamlit as st
+
+from pages.ui import downloads, frame, state
+from pages.ui.job import current_result
+from pages.ui.linked import selectbox
+from precision.claims.claim import HALF_OR_TO, LOADING
+from precision.claims.document import claims_markdown
+from precision.models.catalogue import describe
+from precision.results import ClaimsResult, MeasuredClaim
+from precision.results.claims import ClaimWord
+from precision.text.names import escape_markdown, plain
+
+HOW_TO_READ = """\
+Two articles make these claims, on loading models in other data types and on `half()` against `to(torch.float16)`; they
+are told here in our words. Each was tried just now, on this model and device.
+
+- **True**, **false**: what was measured agrees with the claim, or contradicts it.
+- **Depends**: it holds in part, or for a reason that the claim does not name; the sentence says which.
+- **Not testable here**: this machine or this model lacks what the claim is about. Nothing is guessed.
+- Beside each verdict is its **scope**: how far it reaches, to this model, this device, or the installed packages.
+- The **code** shows the evidence in a fresh process. It is plain PyTorch and Transformers, with a few of the
+  modules and operators that the evidence counts; models that only this product has are loaded from it, in its folder.
+"""
+_WORDS: tuple[ClaimWord, ...] = ("true", "false", "depends", "not testable here")
+_BADGES: dict[ClaimWord, tuple[str, str]] = {
+    "true": (":material/check_circle:", "green"),
+    "false": (":material/cancel:", "red"),
+    "depends": (":material/alt_route:", "orange"),
+    "not testable here": (":material/block:", "gray"),
+}
+_ALL = "all"
+_TELLING = ("tinynet", "resnet-tiny", "rotary", "t5-tiny", "bert-tiny")
+"""Models that between them have what the claims are about: batch norms, complex buffers, islands, a classifier."""
+
+
+def section() -> None:
+    """The count of each verdict, then one claim after the other."""
+    result = current_result(ClaimsResult, as_it_grows=True)
+    claims = result.claims
+    frame.header(f"{frame.model_name(result)}: {_finding(result)}", result)
+    if not claims:
+        frame.footer(result, how_to_read=HOW_TO_READ)
+        return
+    counts = Counter(claim.verdict for claim in claims)
+    st.markdown(" ".join(_badge(word, f"{counts[word]} {word}") for word in _WORDS if counts[word]))
+    st.caption("The claims are about float16: the sidebar's format and cast method play no part.")
+    _other_models(result.spec.model)
+    shown = _picked(claims)
+    if not shown:
+        st.info("No claim has this verdict in this article.", icon=":material/filter_alt_off:")
+    for title, of_article in groupby(shown, lambda claim: claim.article):
+        st.header(escape_markdown(title), anchor=False)
+        for claim in of_article:
+            _one(claim, result.environment.packages)
+    if len(claims) == result.of or result.failure:  # a growing result's files are gone before they are asked for
+        _take_home(result)
+        frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def _finding(result: ClaimsResult) -> str:
+    false = sum(claim.verdict == "false" for claim in result.claims)
+    measured, of = len(result.claims), result.of
+    whole = f"{measured} claims" if measured == of else f"{measured} claims tried so far, of {of},"
+    return f"{false} of {whole} {'does' if false == 1 else 'do'} not hold here"
+
+
+def _badge(word: ClaimWord, text: str) -> str:
+    icon, colour = _BADGES[word]
+    return f":{colour}-badge[{icon} {escape_markdown(text)}]"
+
+
+def _other_models(current: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Models that show most:", width="content")
+        for model in _TELLING:
+            st.button(
+                escape_markdown(describe(model).short_title),
+                key=f"try-{model}",
+                type="tertiary",
+                disabled=model == current,
+                on_click=state.choose_model,
+                args=(model,),
+                help="Tries the claims on this model.",
+            )
+
+
+def _picked(claims: tuple[MeasuredClaim, ...]) -> list[MeasuredClaim]:
+    left, right = st.columns(2)
+    verdict = selectbox("Verdict", (_ALL, *_WORDS), key="verdict", place=left)
+    article = selectbox("Article", (_ALL, LOADING, HALF_OR_TO), key="article", place=right)
+    return [claim for claim in claims if verdict in (_ALL, claim.verdict) and article in (_ALL, claim.article)]
+
+
+def _one(claim: MeasuredClaim, packages: str) -> None:
+    """The claim and its finding in view; how it was found, to unfold."""
+    with st.container(border=True):
+        st.markdown(f"**{escape_markdown(claim.question)}**")
+        badge = f"{_badge(claim.verdict, claim.verdict)} :gray[{escape_markdown(claim.scope)}]"
+        st.markdown(f"{badge}  \nClaimed: *{escape_markdown(claim.claim)}*  \nFound: {escape_markdown(claim.finding)}")
+        with st.expander("Evidence and code", icon=":material/labs:"):
+            where = f" Packages: {packages}." if claim.scope == "with the installed packages" else ""
+            st.caption(escape_markdown(f"Tried: {claim.method}{where}"))
+            facts = (f"{plain(fact.label)}: {plain(fact.text, limit=None)}" for fact in claim.evidence)
+            st.markdown("\n".join(f"- {escape_markdown(fact)}" for fact in facts))
+            st.code(claim.snippet, language="python")
+
+
+def _take_home(result: ClaimsResult) -> None:
+    name = f"{downloads.file_stem(result)}-claims.md"
+    text = claims_markdown(result)
+    downloads.text_file("Claims as Markdown", text, name=name, mime="text/markdown", key="markdown-claims")

@@ -1,0 +1,91 @@
+"""The bits of a number, field by field; each can be flipped."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui import state
+from precision.errors import InputError
+from precision.formats import NumericFormat
+from precision.formats.anatomy import NumberAnatomy
+from precision.formats.typed_number import read_code, type_code
+from precision.text.names import escape_markdown
+
+_COLOURS = {"sign": "orange", "exponent": "blue", "mantissa": "green"}
+"""Streamlit's names for them. They only repeat what the heading of each group says."""
+_CODE_HELP = "Shows the number that a bit pattern stands for: 0x and hexadecimal digits, or 0b and bits."
+
+
+def bit_row(anatomy: NumberAnatomy, fmt: NumericFormat) -> None:
+    """One box for each bit, most significant first; ticking or clearing it types the number that the bits then are.
+
+    Nothing where the format has no code for the number.
+    """
+    if anatomy.code is None or anatomy.fields is None:
+        return
+    place = fmt.bits
+    with st.container(horizontal=True, gap="small"):
+        for field in _COLOURS:
+            bits: str = getattr(anatomy.fields, field)
+            if bits:
+                _field(field, bits, first=place - 1, fmt=fmt)
+            place -= len(bits)
+
+
+def _field(field: str, bits: str, *, first: int, fmt: NumericFormat) -> None:
+    with st.container(border=True, width="content", gap="small"):
+        width = f" · {len(bits)} bits = {int(bits, 2):,}" if len(bits) > 1 else ""
+        st.markdown(f":{_COLOURS[field]}-background[**{field}**{width}]")
+        with st.container(horizontal=True, gap="xsmall"):
+            for offset, bit in enumerate(bits):
+                _bit(field, bit, place=first - offset, fmt=fmt)
+
+
+def _bit(field: str, bit: str, *, place: int, fmt: NumericFormat) -> None:
+    key = f"bit-{place}"
+    state.put(key, bit == "1")
+    with st.container(width="content", gap="xsmall", horizontal_alignment="center"):
+        st.markdown(f":{_COLOURS[field]}-background[**{bit}**]", width="content")
+        st.checkbox(
+            f"bit {place}, {field}, {bit}",
+            key=key,
+            label_visibility="collapsed",
+            on_change=_flipped,
+            args=(fmt,),
+        )
+
+
+def _flipped(fmt: NumericFormat) -> None:
+    code = sum(1 << place for place in range(fmt.bits) if state.is_ticked(f"bit-{place}"))
+    state.put("number", type_code(code, fmt))
+
+
+def code_input(shown: str, fmt: NumericFormat) -> None:
+    """A field for a bit pattern; it empties itself once it is read.
+
+    Args:
+        shown: the code of the number on the page.
+        fmt: a format without scales.
+    """
+    typed = st.text_input(
+        "Or type its code",
+        key="code",
+        placeholder=shown,
+        max_chars=80,
+        help=_CODE_HELP,
+        on_change=_code_typed,
+        args=(fmt,),
+    )
+    if typed:
+        try:
+            read_code(typed, fmt)
+        except InputError as error:
+            st.error(escape_markdown(str(error)), icon=":material/error:")
+
+
+def _code_typed(fmt: NumericFormat) -> None:
+    try:
+        state.put("number", type_code(read_code(state.choice("code"), fmt), fmt))
+    except InputError:
+        return  # told below the field, which keeps what was typed
+    state.put("code", "")

@@ -1,0 +1,190 @@
+"""What a person asks of a plan: a budget by a slider, and constraints."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Literal, NamedTuple
+
+import streamlit as st
+
+from pages.ui import linked, state
+from precision.formats import any_format_named
+from precision.plan.constraints import Constraints
+from precision.plan.front import front_of
+from precision.plan.solve import least_cost, least_error, squared_error_of
+from precision.plan.totals import share_of, whole_of
+from precision.results import SensitivityReport
+from precision.results.plan import Front, Plan, Resource, Totals
+from precision.text.units import bytes_text, seconds_text
+
+BudgetKind = Literal["bytes", "error", "time"]
+_KEYS: dict[BudgetKind, str] = {"bytes": "most_bytes", "error": "least_sqnr", "time": "most_time"}
+_FIRST_SHARE = 40.0
+"""Percent: between casts to 8 and to 16 bits, where a mix of both is to be found."""
+_FIRST_DB = 40.0
+"""An error of a hundredth of the output."""
+_STEP, _ALL = 0.5, 100.0
+"""Percent."""
+
+
+class Chosen(NamedTuple):
+    """The plan that the controls ask for."""
+
+    kind: BudgetKind
+    value: float
+    """Percent of the reference's bytes or time; of an error, decibels."""
+    constraints: Constraints
+    front: Front
+    plan: Plan
+    took_s: float
+    """To find both."""
+
+
+def resource_of(kind: BudgetKind) -> Resource:
+    """What the front weighs against the error."""
+    return "time" if kind == "time" else "bytes"
+
+
+def pick_constraints(report: SensitivityReport) -> Constraints:
+    """What every plan is to keep to; the sidebar's kept modules among them."""
+    columns = st.columns(3)
+    norms = columns[0].checkbox(
+        f"Keep norms in {state.choice('reference')}",
+        key="keep_norms",
+        bind="query-params",
+        help="Normalization layers are small, and few runtimes compute them in narrow formats.",
+    )
+    native = columns[1].checkbox(
+        "Native formats only",
+        key="native",
+        bind="query-params",
+        help="Only formats in which torch computes on this device: such plans can be exported as PyTorch code.",
+    )
+    tied = columns[2].checkbox(
+        "Tied layers together",
+        value=True,
+        key="tied",
+        bind="query-params",
+        help="Layers that share a weight get one format, so that it is stored once.",
+    )
+    formats = tuple(name for name in report.formats if any_format_named(name).computes) if native else None
+    return Constraints(keep=tuple(state.kept_modules()), keep_norms=norms, formats=formats, tied_together=tied)
+
+
+def pick_kind(report: SensitivityReport) -> BudgetKind:
+    """What is limited: time only where it was measured."""
+    timed = any(each.time_s is not None for layer in report.layers for each in layer.contributions) and all(
+        layer.reference_time_s is not None for layer in report.layers
+    )
+    kinds: tuple[BudgetKind, ...] = ("bytes", "error", "time") if timed else ("bytes", "error")
+    return linked.radio(
+        "Limit",
+        kinds,
+        key="budget",
+        help="bytes: the most exact plan of at most so many bytes. error: the plan of fewest bytes whose SQNR is at "
+        "least so high. time: the most exact plan whose layers take at most so long; simulated formats have no time.",
+    )
+
+
+def choose(run: str, report: SensitivityReport, constraints: Constraints, reference: str) -> Chosen:
+    """Draw the slider and find the best plan within its budget.
+
+    Args:
+        run: tells one report from another.
+        report: the sensitivity of the model's layers.
+        constraints: what the plan must keep to.
+        reference: the format of all else.
+
+    Raises:
+        InputError: the constraints cannot be kept.
+    """
+    kind = pick_kind(report)
+    began = time.perf_counter()
+    front = _front(run, resource_of(kind), constraints, reference, _report=report)
+    found_s = time.perf_counter() - began
+    value = _slider(kind, front, whole_of(report, reference), reference)
+    began = time.perf_counter()
+    plan = _plan(run, kind, value, constraints, reference, _report=report)
+    return Chosen(kind, value, constraints, front, plan, found_s + time.perf_counter() - began)
+
+
+def move_to(chosen: Chosen, point: int) -> None:
+    """Set the slider to where the plan of one of the front's points is found."""
+    totals = chosen.front.points[point].totals
+    if chosen.kind == "error":
+        most = _ends_db(chosen.front)[1]
+        value = most if totals.sqnr_db is None else float(math.floor(min(totals.sqnr_db, most)))
+    else:
+        value = _share_up(totals, chosen.kind, chosen.plan.uniform[0].totals)
+    state.put(_KEYS[chosen.kind], value)
+
+
+def _slider(kind: BudgetKind, front: Front, whole: Totals, reference: str) -> float:
+    if kind == "error":
+        low, high = _ends_db(front)
+        return linked.slider(
+            "SQNR of at least",
+            key=_KEYS[kind],
+            value=_FIRST_DB,
+            least=low,
+            most=high,
+            step=1.0,
+            format="%.0f dB",
+            help="20 dB more is an error ten times smaller.",
+        )
+    low = _share_up(front.points[0].totals, kind, whole)
+    if low >= _ALL:
+        st.caption("The constraints leave one plan.")
+        return _ALL
+    unit = bytes_text(whole.stored_bytes) if kind == "bytes" else seconds_text(whole.time_s or 0.0)
+    return linked.slider(
+        f"At most so much of the {unit} of {reference}",
+        key=_KEYS[kind],
+        value=_FIRST_SHARE,
+        least=low,
+        most=_ALL,
+        step=_STEP,
+        format="%.1f %%",
+        help="From the cheapest plan that the constraints allow to the reference itself.",
+    )
+
+
+def _share_up(cost: Totals, kind: BudgetKind, whole: Totals) -> float:
+    """A cost in percent of the reference's, up to the next step of the slider."""
+    part, all_of_it = (
+        (cost.stored_bytes, whole.stored_bytes) if kind == "bytes" else (cost.time_s or 0.0, whole.time_s or 0.0)
+    )
+    return min(math.ceil(_ALL * part / all_of_it / _STEP) * _STEP, _ALL) if all_of_it else _ALL
+
+
+def _ends_db(front: Front) -> tuple[float, float]:
+    """The least and the most decibels of the front's plans that have an error."""
+    known = [
+        point.totals.sqnr_db
+        for point in front.points
+        if point.totals.sqnr_db is not None and math.isfinite(point.totals.sqnr_db)
+    ]
+    low = math.floor(min(known, default=0.0))
+    return float(low), float(max(math.ceil(max(known, default=0.0)), low + 1))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _front(
+    run: str, resource: Resource, constraints: Constraints, reference: str, *, _report: SensitivityReport
+) -> Front:
+    del run  # tells one report from another; the report itself is too large for a key
+    return front_of(_report, resource=resource, constraints=constraints, reference=reference)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _plan(
+    run: str, kind: BudgetKind, value: float, constraints: Constraints, reference: str, *, _report: SensitivityReport
+) -> Plan:
+    del run
+    if kind == "error":
+        limit = squared_error_of(_report, value)
+        return least_cost(_report, limit, constraints=constraints, reference=reference)
+    resource = resource_of(kind)
+    budget = share_of(whole_of(_report, reference), value / _ALL, resource)
+    return least_error(_report, budget, resource=resource, constraints=constraints, reference=reference)

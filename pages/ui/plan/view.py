@@ -1,0 +1,146 @@
+"""The best plan for a budget: what it takes, which layer gets which format, and where it lies on the front."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import partial
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.ui import downloads, frame
+from pages.ui.chart import show, show_and_tell
+from pages.ui.plan import budget as plan_budget
+from pages.ui.plan import export as plan_export
+from pages.ui.plan import jobs as plan_jobs
+from pages.ui.plan import verify as plan_verify
+from pages.ui.plan.budget import Chosen
+from pages.ui.plan.jobs import Verified
+from precision.charts import MeasuredPlan, plot_plan_front, plot_plan_strip
+from precision.errors import PrecisionError
+from precision.findings.plan import formats_text
+from precision.formats import any_format_named
+from precision.results import SensitivityReport, SensitivityResult
+from precision.results.plan import Plan, Totals
+from precision.text.names import escape_markdown, plain
+from precision.text.units import bytes_text, change_text, number_text, seconds_text
+
+
+@st.fragment
+def section(result: SensitivityResult, run: str, _report: SensitivityReport) -> None:
+    """Controls and the plan that they ask for; a move of the slider draws this part alone anew.
+
+    Args:
+        result: that the plans are for.
+        run: tells one report from another.
+        _report: the result's.
+    """
+    st.header("The best plan", anchor=False)
+    spec = result.spec
+    constraints = plan_budget.pick_constraints(_report)
+    try:
+        chosen = plan_budget.choose(run, _report, constraints, spec.reference)
+    except PrecisionError as error:
+        st.warning(escape_markdown(str(error)), icon=":material/rule:")
+        return
+    plan = chosen.plan
+    numbers(plan)
+    st.caption(
+        f":material/bolt: Found in {seconds_text(chosen.took_s)}"
+        + ("." if plan.optimal else ", cut short: there may be a better plan.")
+    )
+    runs = list(plan_jobs.verified(_report, spec))
+    left, right = st.columns([3, 2])
+    with left:
+        show_and_tell(_front(chosen, _report, runs), key="front", on_pick=partial(plan_budget.move_to, chosen))
+        st.caption("Click a point of the line to choose its plan.")
+    with right:
+        show(plot_plan_strip(plan), key="strip")
+        plan_verify.section(result, _report, plan)
+    with st.expander("Every layer of the plan", icon=":material/table:"):
+        layers(result, _report, plan)
+    plan_export.section(result, chosen)
+
+
+def numbers(plan: Plan) -> None:
+    """Bytes, predicted error, time and formats."""
+    whole = plan.uniform[0].totals
+    size, error, time, formats = st.columns(4)
+    before, after = whole.stored_bytes, plan.totals.stored_bytes
+    size.metric(
+        "Stored bytes",
+        bytes_text(after),
+        delta=f"{change_text(before, after)} from {bytes_text(before)}",
+        delta_color="off" if before == after else "green" if after < before else "red",
+        delta_arrow="off",
+        help="By theory: weights and buffers in the plan's formats, scales included, as if each could be stored.",
+    )
+    error.metric(
+        "SQNR, measured" if plan.totals.is_measured else "SQNR, predicted",
+        "exact" if plan.totals.sqnr_db == math.inf else f"{number_text(plan.totals.sqnr_db)} dB",
+        delta=f"RMSE {number_text(_rmse(plan.totals))}",
+        delta_color="off",
+        delta_arrow="off",
+        help=f"Estimated from what the layers add; measured of one format for all. {frame.metric_help('sqnr_db')}",
+    )
+    time.metric(
+        "Time of the layers",
+        None if plan.totals.time_s is None else seconds_text(plan.totals.time_s),
+        delta=None if whole.time_s is None else f"{plan.reference}: {seconds_text(whole.time_s)}",
+        delta_color="off",
+        delta_arrow="off",
+        help="Measured of each layer alone, casts at its borders left out; simulated formats have no time.",
+    )
+    lowered = sum(name != plan.reference for _, name in plan.pairs)
+    formats.metric(
+        "Layers lowered",
+        f"{lowered:,} of {len(plan.layers):,}",
+        help="How many layers leave the reference's format.",
+    )
+
+
+def layers(result: SensitivityResult, report: SensitivityReport, plan: Plan) -> None:
+    """The format of every layer, and what it costs."""
+    downloads.table(
+        pd.DataFrame(list(_rows(report, plan))),
+        name=f"{downloads.file_stem(result)}-plan",
+        key="plan",
+        alt="Format, error and bytes of every layer of the plan",
+        column_config={
+            "layer": st.column_config.TextColumn(pinned=True),
+            "adds RMSE": downloads.scientific(),
+            "bytes": st.column_config.NumberColumn(format="localized"),
+            "reference bytes": st.column_config.NumberColumn(format="localized"),
+            "time (ms)": st.column_config.NumberColumn(format="%.3g"),
+        },
+    )
+
+
+def _rows(report: SensitivityReport, plan: Plan) -> Iterable[dict[str, object]]:
+    for known, layer in zip(report.layers, plan.layers, strict=True):
+        kept = layer.format == plan.reference
+        yield {
+            "layer": plain(layer.fqn, limit=None) if layer.fqn else "(model)",
+            "type": plain(layer.type, limit=None),
+            "format": layer.format,
+            "arithmetic": "" if kept else "native" if any_format_named(layer.format).computes else "simulated",
+            "adds RMSE": math.sqrt(layer.squared_error),
+            "bytes": layer.stored_bytes,
+            "reference bytes": known.reference_bytes,
+            "time (ms)": None if layer.time_s is None else 1000 * layer.time_s,
+        }
+
+
+def _front(chosen: Chosen, report: SensitivityReport, runs: list[Verified]) -> go.Figure:
+    measured = [
+        MeasuredPlan(f"plan of {formats_text(each.plan)}", error, each.plan.totals)
+        for each in runs
+        if (error := each.verification.measured_squared_error) is not None
+    ]
+    return plot_plan_front(chosen.front, chosen.plan, report, runs=measured)
+
+
+def _rmse(totals: Totals) -> float | None:
+    return None if totals.squared_error is None else math.sqrt(totals.squared_error)

@@ -1,0 +1,237 @@
+"""The sidebar: which model, format, cast method, device and input.
+
+Each picker holds its choice for the whole session (`persist_state`): not every model, and not every input, has every
+picker, and a browser that draws one late, over a slow network, must take the choice for it and not the default.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui import state
+from precision.errors import InputError
+from precision.formats import ALL_FORMATS, ScaledFormat, any_format_named
+from precision.models.catalogue import CATALOGUE
+from precision.results import DeviceInfo, InputChoice, ModelDescription
+from precision.spec import MAX_BATCH, MAX_LENGTH, MAX_TEXT_CHARACTERS, CastMethod, RunSpec, formats_of
+from precision.spec.regimes import USUAL, label_of
+from precision.text.names import escape_markdown, plain
+from precision.text.units import bytes_text, count_text
+
+_METHOD_HELP = """How the model is brought into the format.
+
+- **.to(dtype)** casts every floating tensor, and runs in it.
+- **.half()**, **.bfloat16()** are the shorthands; they differ from `.to` for complex buffers.
+- **autocast** keeps the weights in float32; each operator chooses its own precision.
+- **weights only** stores the weights in the format and computes in float32.
+- **dynamic**, for formats with scales, also rounds the inputs of every layer that has weights.
+- **.type(dtype)** casts integer buffers too; **from_pretrained** loads a saved copy, and keeps what transformers keeps
+  in float32; **load_state_dict** loads rounded weights, in float32 or, with `assign`, as they are;
+  **set_default_dtype** builds the model in the format.
+- **torchao** quantizes the weights of linear layers, and multiplies by its own kernels."""
+
+
+def sidebar(devices: tuple[DeviceInfo, ...] | None) -> None:
+    """Draw the pickers. `devices` is None while the worker has not said yet which there are."""
+    with st.sidebar:
+        _model()
+        _format_and_method()
+        _kept()
+        _device(devices)
+        _input()
+
+
+def _model() -> None:
+    titles = {model.id: model.title.replace("(random weights)", "· random") for model in CATALOGUE} | {
+        state.PRETRAINED: "From Hugging Face, or a folder …"
+    }
+    st.selectbox(
+        "Model",
+        list(titles),
+        key="model",
+        persist_state="session",
+        format_func=titles.__getitem__,
+        on_change=state.model_changed,
+        help="Built-in models need no network. Random weights show real speed and memory, but indicative errors.",
+    )
+    if state.choice("model") == state.PRETRAINED:
+        st.text_input(
+            "Hub id or folder",
+            key="checkpoint",
+            persist_state="session",
+            placeholder="sentence-transformers/all-MiniLM-L6-v2",
+            on_change=state.model_changed,
+            help="A text encoder, sequence classifier, causal or encoder-decoder language model with safetensors "
+            "weights: an id on the Hugging Face hub, or a folder on the server. Code in the repository is never run.",
+        )
+
+    if model := _chosen():
+        size = f" {count_text(model.parameters, 'parameter')}." if model.parameters else ""
+        accuracy = f" Accuracy: {model.accuracy}." if model.accuracy else ""
+        st.caption(
+            escape_markdown(f"{model.good_for}{size}{accuracy}"), help=escape_markdown(f"Licence: {model.licence}")
+        )
+
+
+def _chosen() -> ModelDescription | None:
+    try:
+        return state.chosen_model()
+    except InputError:
+        return None
+
+
+def _format_and_method() -> None:
+    names = [row.name for row in ALL_FORMATS]
+    if (typed := state.choice("dtype")) not in names:
+        names.append(typed)  # by a link
+    st.selectbox(
+        "Format",
+        names,
+        key="dtype",
+        persist_state="session",
+        format_func=_format_label,
+        on_change=state.drop_plan,
+        help="The number format under test. Its result is compared with the reference below.",
+    )
+    methods = [method for method in CastMethod if formats_of(method, (state.choice("dtype"),))]
+    state.keep_among("method", [method.value for method in methods])
+    st.selectbox(
+        "Cast method",
+        [method.value for method in methods],
+        key="method",
+        persist_state="session",
+        format_func=lambda value: CastMethod(value).label,
+        on_change=state.drop_plan,
+        help=_METHOD_HELP,
+    )
+    if state.planned():
+        st.button(
+            "Remove the plan",
+            icon=":material/layers_clear:",
+            on_click=state.drop_plan,
+            help="The candidate is a plan, in which layers have formats of their own; *Format* is its coarsest. "
+            "Without it, as with another format or method, all layers have that one. Sweep leaves the plan out.",
+        )
+
+
+def _kept() -> None:
+    """The modules kept out of the cast; pages add them, here they are taken back."""
+    kept = state.kept_modules()
+    if kept:
+        st.multiselect(
+            f"Kept in {state.choice('reference')}",
+            kept,
+            key="keep",
+            persist_state="session",
+            on_change=state.choice_changed,
+            help="Modules that the candidate does not cast. Remove one to cast it again.",
+        )
+
+
+def _format_label(name: str) -> str:
+    row = any_format_named(name)
+    bits = row.bits_per_value if isinstance(row, ScaledFormat) else row.stored_bits or row.bits
+    return f"{name} · {bits:g} bits" + ("" if row.computes else ", simulated")
+
+
+def _device(devices: tuple[DeviceInfo, ...] | None) -> None:
+    if devices is None:
+        # Under a key of its own: the browser keeps the label of a picker whose options change.
+        asked = f"{plain(state.choice('device'))} · looking it up"
+        st.selectbox("Device", [asked], key="device-asked", help="The worker is starting.")
+        return
+    named = {device.id: f"{device.id} · {device.name}" for device in devices}
+    if named and state.choice("device") == RunSpec().device:
+        state.keep_among("device", list(named))  # a cluster's devices have other names than this machine's
+    chosen = state.choice("device")
+    if chosen not in named:
+        named[chosen] = plain(chosen) + " · not on this machine"
+    st.selectbox(
+        "Device",
+        list(named),
+        key="device",
+        persist_state="session",
+        format_func=named.__getitem__,
+        on_change=state.choice_changed,
+        help="Where both models run and are timed. This server has "
+        f"{escape_markdown('; '.join(map(_device_text, devices)))}.",
+    )
+
+
+def _device_text(device: DeviceInfo) -> str:
+    memory = f" with {bytes_text(device.memory_bytes)} of memory" if device.memory_bytes else ""
+    return f"{device.id}: {device.name}{memory}"
+
+
+def _input() -> None:
+    model = _chosen()
+    # Without limits of their own: a field only turns red beyond those, and the spec says what is wrong.
+    with st.expander("Input, seed and reference", expanded=False):
+        if model:
+            _input_choice(model.inputs)
+        st.selectbox(
+            "Input regime",
+            [*USUAL, *({state.choice("regime")} - set(USUAL))],  # another factor by a link
+            key="regime",
+            persist_state="session",
+            format_func=label_of,
+            on_change=state.choice_changed,
+            help="Runs every page on the input as given, scaled, with one channel a hundred times as large, or with "
+            "random values. Of models that take ids, the vectors of the embeddings are scaled.",
+        )
+        st.number_input(
+            "Seed",
+            step=1,
+            key="seed",
+            persist_state="session",
+            on_change=state.choice_changed,
+            help="Seeds random weights and random inputs. Equal seeds give equal numbers.",
+        )
+        st.selectbox(
+            "Reference",
+            ["float32", "float64"],
+            key="reference",
+            persist_state="session",
+            on_change=state.choice_changed,
+            help="The trusted precision. float64 also shows float32's own error: choose float32 as the format.",
+        )
+
+
+def _input_choice(choices: tuple[InputChoice, ...]) -> None:
+    by_name = {choice.name: choice for choice in choices}
+    state.keep_among("input", list(by_name))
+    st.selectbox(
+        "Input",
+        list(by_name),
+        key="input",
+        persist_state="session",
+        on_change=state.choice_changed,
+        help=" · ".join(f"{choice.name}: {choice.description}" for choice in choices),
+    )
+    choice = by_name[state.choice("input")]
+    if choice.takes_batch:
+        _size("Batch", "batch", choice.default_batch, min(choice.max_batch or MAX_BATCH, MAX_BATCH))
+    if choice.takes_length:
+        _size("Length", "length", choice.default_length, min(choice.max_length or MAX_LENGTH, MAX_LENGTH))
+    if choice.takes_text:
+        st.text_area(
+            "Text, one sentence a line",
+            key="text",
+            persist_state="session",
+            max_chars=MAX_TEXT_CHARACTERS,
+            on_change=state.choice_changed,
+            placeholder="Leave empty for the default sentences.",
+        )
+
+
+def _size(label: str, key: str, default: int | None, limit: int) -> None:
+    st.number_input(
+        label,
+        step=1,
+        key=key,
+        persist_state="session",
+        value=None,
+        placeholder=f"{default}" if default else "model's own",
+        on_change=state.choice_changed,
+        help=f"At most {limit:,}. Empty: the model's own default.",
+    )

@@ -1,0 +1,80 @@
+"""The frame around every page: page config, navigation and sidebar."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.ui import state
+from pages.ui.shell import pickers
+
+if TYPE_CHECKING:
+    from precision.results import DeviceInfo
+
+log = logging.getLogger("precision.pages")
+
+_MENU = {
+    "overview": ("Overview", "speed"),
+    "layers": ("Layers", "account_tree"),
+    "errors": ("Errors", "bar_chart"),
+    "propagation": ("Propagation", "trending_up"),
+    "ranges": ("Ranges", "straighten"),
+    "sweep": ("Sweep", "grid_on"),
+    "mixed_precision": ("Mixed precision", "balance"),
+    "regimes": ("Inputs", "tune"),
+    "casting": ("Casting", "swap_horiz"),
+    "number_formats": ("Number formats", "pin"),
+}
+"""Title and icon of each page, by the name of its script."""
+
+
+def route() -> None:
+    """Draw the frame, and in it whichever page is open; a bug in a page is logged whole and told in a sentence."""
+    st.set_page_config(
+        page_title="Precision Explorer", page_icon=str(Path(__file__).parent / "icon.png"), layout="wide"
+    )
+    state.open_link()
+    menu = [
+        st.Page(f"pages/{name}.py", title=title, icon=f":material/{icon}:", default=name == "overview")
+        for name, (title, icon) in _MENU.items()
+    ]
+    as_written = [  # addresses as somebody types them who reads the menu
+        st.Page(f"pages/{name}.py", url_path=address, visibility="hidden")
+        for name, (title, _) in _MENU.items()
+        for address in _addresses(title) - {name}
+    ]
+    page = st.navigation([*menu, *as_written])
+    devices = _known_devices()
+    pickers.sidebar(devices)
+    from pages.ui.job import engine  # only now, since its import takes half a second
+
+    engine().start()  # and this keeps both the process and the machine busy for seconds
+    try:
+        page.run()
+    except Exception:
+        incident = secrets.token_hex(4)
+        log.exception("Internal error %s", incident)
+        st.title("Something went wrong", anchor=False)
+        st.error(
+            f"The fault is in the dashboard itself (incident {incident}). The server's log has the details; "
+            "the rest of the dashboard still works.",
+            icon=":material/bug_report:",
+        )
+    if devices is None and engine().devices() is not None:
+        st.rerun()  # the worker has said only now which devices there are
+
+
+def _addresses(title: str) -> set[str]:
+    written = title.replace(" ", "_")
+    return {written, written.lower()}
+
+
+def _known_devices() -> tuple[DeviceInfo, ...] | None:
+    """The engine's devices; None while it does not know them, or is not even imported: no sidebar waits for that."""
+    job = sys.modules.get("pages.ui.job")
+    return None if job is None else job.engine().devices()

@@ -1,0 +1,149 @@
+"""The runs of a sweep: each a job of its own, one at a time on each device, looked at until all have ended."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pages.ui import state
+from pages.ui.job import engine, known_job
+from precision.engine import Job
+from precision.errors import InputError, PrecisionError
+from precision.findings.sweep import SweepPlan, failed_row, sweep_row
+from precision.results import CompareResult, MemoryResult, SweepRow
+from precision.spec import Analysis, RunSpec
+
+_WAIT_S = 0.4
+"""A run that ends within this time is followed by the next one at once."""
+
+
+class SweepState(NamedTuple):
+    """How far a sweep has come."""
+
+    rows: tuple[SweepRow, ...]
+    """Of runs that have ended, in the plan's order."""
+    running: tuple[Job, ...]
+    """Submitted and not ended."""
+    asked: int
+    """Runs of the plan that were asked for."""
+    left: int
+    """Of these, those that have not ended."""
+    held_up: str
+    """Why the next run cannot begin yet; empty where nothing stands in its way."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing that was asked for is missing."""
+        return not self.left
+
+
+def advance(plan: SweepPlan, *, wait: bool = False) -> SweepState:
+    """Submit what can be submitted of the runs that were asked for, and tell how far all are.
+
+    Runs that are no longer asked for are cancelled. A job that somebody else's choice ended begins anew.
+
+    Args:
+        plan: the runs of the page's choice.
+        wait: whether to wait a moment for a running job, so that the next one can follow.
+    """
+    wanted = {spec.digest(): spec for spec in plan.specs if spec.digest() in state.swept()}
+    _cancel_all_but(wanted)
+    held_up = _submit(wanted)
+    running = _unfinished(wanted)
+    if wait and running:
+        engine().wait(running[0].id, timeout_s=_WAIT_S)
+        held_up = _submit(wanted)
+        running = _unfinished(wanted)
+    rows = tuple(row for spec in plan.specs if (row := _row(spec)) is not None)
+    left = len(wanted.keys() - {row.spec.digest() for row in rows})
+    return SweepState(rows=rows, running=running, asked=len(wanted), left=left, held_up=held_up)
+
+
+def start(plan: SweepPlan) -> None:
+    """Ask for every run of the plan; those that failed begin anew."""
+    state.sweep_cancelled().clear()
+    state.swept().clear()
+    state.swept().update(spec.digest() for spec in plan.specs)
+    for spec in plan.specs:
+        job = _job(spec.digest())
+        if job is None or job.status in ("failed", "cancelled"):
+            state.sweep_jobs().pop(spec.digest(), None)
+
+
+def cancel() -> None:
+    """Ask for nothing any more; what has been measured stays."""
+    state.sweep_cancelled().update(state.swept())
+    state.swept().clear()
+    _cancel_all_but({})
+
+
+def was_cancelled(plan: SweepPlan) -> bool:
+    """Whether runs of the plan were asked for until somebody pressed Cancel."""
+    return any(spec.digest() in state.sweep_cancelled() for spec in plan.specs)
+
+
+def memory_of(spec: RunSpec) -> MemoryResult | str | None:
+    """The model's bytes in every format; why there are none; or None while they are counted.
+
+    Args:
+        spec: names the model and the device.
+    """
+    asked = spec.model_copy(update={"analysis": Analysis.MEMORY}).measured
+    known = _job(asked.digest())
+    try:
+        job = known or engine().submit(asked, session=state.session_id())
+    except PrecisionError as error:
+        return str(error)
+    state.sweep_jobs()[asked.digest()] = job.id
+    if not job.finished:
+        job = engine().wait(job.id, timeout_s=_WAIT_S)
+    if isinstance(job.result, MemoryResult):
+        return job.result
+    return (job.error or "The count was cancelled.") if job.finished else None
+
+
+def _submit(wanted: dict[str, RunSpec]) -> str:
+    """Submit the next run of every device that has none; returns why one could not be."""
+    busy = {job.spec.device for job in _unfinished(wanted)}
+    for digest, spec in wanted.items():
+        job = _job(digest)
+        if spec.device in busy or (job is not None and job.status != "cancelled"):
+            continue
+        try:
+            submitted = engine().submit(spec, session=state.session_id())
+        except InputError:
+            state.swept().discard(digest)  # its device is gone: the plan will say so
+        except PrecisionError as error:
+            return str(error)
+        else:
+            state.sweep_jobs()[digest] = submitted.id
+            if not submitted.finished:
+                busy.add(spec.device)
+    return ""
+
+
+def _unfinished(wanted: dict[str, RunSpec]) -> tuple[Job, ...]:
+    return tuple(job for digest in wanted if (job := _job(digest)) is not None and not job.finished)
+
+
+def _cancel_all_but(wanted: dict[str, RunSpec]) -> None:
+    for digest in tuple(state.sweep_jobs()):
+        job = _job(digest)
+        if job is None:
+            del state.sweep_jobs()[digest]
+        elif digest not in wanted and job.spec.analysis is Analysis.COMPARE and not job.finished:
+            engine().cancel(job.id, session=state.session_id())
+
+
+def _job(digest: str) -> Job | None:
+    """The job of that spec; None where there was none, or it is forgotten."""
+    return known_job(state.sweep_jobs().get(digest))
+
+
+def _row(spec: RunSpec) -> SweepRow | None:
+    job = _job(spec.digest())
+    if job is None or not job.finished or job.status == "cancelled":
+        return None
+    if isinstance(job.result, CompareResult):
+        return sweep_row(job.result)
+    reason = job.error or "The run ended without a result."
+    return sweep_row(job.partial, reason=reason) if isinstance(job.partial, CompareResult) else failed_row(spec, reason)

@@ -1,0 +1,95 @@
+"""What outputs decide, in words, the same on pages and in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from precision.results import Accuracy, ClassDecisions, Decisions, Float64Truth, NeighbourDecisions, SampleMean
+from precision.results.intervals import SIGNIFICANT_P, Interval
+from precision.text.glossary import metric_named
+from precision.text.units import count_text, fine_share_text, number_text
+
+
+def decision_rows(decisions: Decisions) -> Iterator[tuple[str, str, str]]:
+    """Label, value and remark of everything that an output decides."""
+    if isinstance(decisions, NeighbourDecisions):
+        yield from _neighbour_rows(decisions)
+    else:
+        yield from _class_rows(decisions)
+
+
+def _class_rows(decisions: ClassDecisions) -> Iterator[tuple[str, str, str]]:
+    yield _label("top1_agreement"), *share_cells(decisions.top1_agreement, decisions.agreement_interval)
+    yield _label("flips"), f"{decisions.flips:,} of {count_text(decisions.samples, 'sample')}", left_out(decisions)
+    yield "KL divergence", *mean_cells(decisions.kl)
+    yield "Change of the top-1 probability", *mean_cells(decisions.delta_p, higher_is_better=True)
+    if decisions.accuracy:
+        accuracy = decisions.accuracy
+        values = f"{fine_share_text(accuracy.reference)} → {fine_share_text(accuracy.candidate)}"
+        yield _label("candidate_accuracy"), values, accuracy_text(accuracy)
+
+
+def _neighbour_rows(decisions: NeighbourDecisions) -> Iterator[tuple[str, str, str]]:
+    agreement = share_cells(decisions.neighbour_agreement, decisions.agreement_interval)
+    yield _label("neighbour_agreement"), *agreement
+    changed = f"{decisions.changed:,} of {count_text(decisions.samples, 'sample')}"
+    yield "Another nearest neighbour", changed, left_out(decisions)
+    yield "Cosine similarity of samples", *mean_cells(decisions.cosine, higher_is_better=True)
+
+
+def share_cells(share: float | None, interval: Interval | None) -> tuple[str, str]:
+    """A share, and its interval."""
+    if share is None or interval is None:
+        return "not measured", ""
+    return fine_share_text(share), f"95 %: {fine_share_text(interval.low)} to {fine_share_text(interval.high)}"
+
+
+def mean_cells(mean: SampleMean | None, *, higher_is_better: bool = False) -> tuple[str, str]:
+    """A mean with its standard error; its bootstrap interval, and the percentiles towards its bad side."""
+    if mean is None:
+        return "not measured", ""
+    if mean.standard_error is None or mean.low is None or mean.high is None:
+        return number_text(mean.mean), "of a single sample"
+    value = f"{number_text(mean.mean)} ± {number_text(mean.standard_error)}"
+    if higher_is_better:
+        spread = f"99 % from {number_text(mean.p1)} on, min {number_text(mean.minimum)}"
+    else:
+        spread = f"99 % up to {number_text(mean.p99)}, max {number_text(mean.maximum)}"
+    interval = f"95 %: {number_text(mean.low)} to {number_text(mean.high)}"
+    return value, f"{interval}; median {number_text(mean.p50)}, {spread}"
+
+
+def accuracy_text(accuracy: Accuracy) -> str:
+    """Which flips cost and which gained, and whether the two models can be told apart by them."""
+    lost, gained = accuracy.reference_only, accuracy.candidate_only
+    if not lost and not gained:
+        return "no sample went from right to wrong, none from wrong to right"
+    moved = f"{lost:,} from right to wrong, {gained:,} from wrong to right"
+    if accuracy.p_value < SIGNIFICANT_P:
+        return f"{moved} (p = {number_text(accuracy.p_value)})"
+    apart = f"cannot be told apart with {count_text(accuracy.samples, 'sample')}"
+    needed = accuracy.samples_needed
+    return f"{moved}; {apart} (p = {number_text(accuracy.p_value)})" + (f"; about {needed:,} would" if needed else "")
+
+
+def truth_cells(truth: Float64Truth) -> tuple[str, str]:
+    """The candidate's error against float64, and how it compares with the reference's own; or why there is none."""
+    if truth.reference is None or truth.candidate is None:
+        return "not measured", truth.reason or ""
+    own = f"the reference's own is {number_text(truth.reference.rmse)}"
+    share = truth.own_share
+    return number_text(truth.candidate.rmse), own if share is None else f"{own}, {fine_share_text(share)} of it"
+
+
+def left_out(decisions: Decisions) -> str:
+    """Samples that nothing is said of; empty without any."""
+    parts = []
+    if decisions.nonfinite_samples:
+        parts.append(f"{decisions.nonfinite_samples:,} with infinities or NaN left out")
+    if isinstance(decisions, NeighbourDecisions) and decisions.left_out:
+        parts.append(f"{decisions.left_out:,} beyond the first left out")
+    return ", ".join(parts)
+
+
+def _label(name: str) -> str:
+    return metric_named(name).label

@@ -1,0 +1,122 @@
+"""What the verdict says of decisions: rules over stored counts of flips, cosines and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from precision.findings.yardsticks import Yardsticks
+from precision.results import ClassDecisions, Comparison, OutputComparison, Verdict
+from precision.results.intervals import Interval, samples_to_exclude
+from precision.text.units import count_text, fine_share_text, number_text
+
+
+def flipped(comparison: Comparison, limits: Yardsticks) -> Verdict | None:
+    """*Decisions changed* where an output of class scores has more flips than are tolerated; else None."""
+    for output, found, flips in _judged_by_flips(comparison):
+        if flips.low <= limits.tolerated_flips:
+            continue
+        return Verdict(
+            word="decisions changed",
+            sentence=f"{found.flips:,} of {count_text(found.samples, 'sample')} of {output.path} got another first "
+            f"class; of all such samples, {fine_share_text(flips.low)} to {fine_share_text(flips.high)} would.",
+            rule=f"Decisions changed: {_above_tolerated(limits)}.",
+        )
+    return None
+
+
+def turned(comparison: Comparison, limits: Yardsticks) -> Verdict | None:
+    """*Decisions changed* where outputs that decide otherwise than by a first class (of regressors, embeddings, hidden
+    states) turned or moved too far; else None. Beside class scores, other outputs are not judged so.
+    """
+    if any(_judged_by_flips(comparison)):
+        return None
+    for output in comparison.outputs:
+        largest, cosine = output.metrics.max_abs_error, output.metrics.cosine_similarity
+        if limits.largest_error is not None:
+            if largest is None or largest <= limits.largest_error:
+                continue
+            found, rule = f"max absolute error of {largest:.2e}", f"above the tolerated {limits.largest_error:g}"
+        elif cosine is not None and cosine < limits.least_cosine:
+            found, rule = f"cosine similarity of {number_text(cosine)}", f"below {limits.least_cosine:g}"
+        else:
+            continue
+        return Verdict(
+            word="decisions changed",
+            sentence=f"Output {output.path} has a {found}: what is decided by it may change.",
+            rule=f"Decisions changed: of an output without class scores, a {found.split(' of ')[0]} {rule}.",
+        )
+    return None
+
+
+def uncertain(comparison: Comparison, limits: Yardsticks) -> Verdict | None:
+    """*Uncertain* where an error is more than rounding, and too few samples tell what it decides; else None."""
+    most = max(limits.tolerated_flips, limits.resolved_flips)
+    for output, found, flips in _judged_by_flips(comparison):
+        if flips.high <= most:
+            continue
+        return Verdict(
+            word="uncertain",
+            sentence=f"The error is more than rounding, and {_flips_text(found)} of {output.path} got another first "
+            f"class: too few to tell whether more than {fine_share_text(most)} would, as up to "
+            f"{fine_share_text(flips.high)} may. {_needed_text(found, limits)}",
+            rule=f"Uncertain: the error is more than rounding, there is not {_above_tolerated(limits)}, and the 95 % "
+            f"interval (Wilson) of the share of flips is not below {fine_share_text(most)}.",
+        )
+    return None
+
+
+def samples_needed(found: ClassDecisions, limits: Yardsticks | None = None) -> int | None:
+    """About how many samples would tell whether decisions are affected, if so large a share of them flipped too.
+
+    The fewer of those that put Wilson's interval above the tolerated share of flips and those that put it below
+    the largest that is called unaffected; None where the share lies on them.
+    """
+    limits = limits or Yardsticks()
+    if not found.samples:
+        return None
+    share = found.flips / found.samples
+    ends = []
+    if share > limits.tolerated_flips:
+        ends.append(samples_to_exclude(limits.tolerated_flips, share=share))
+    most = max(limits.tolerated_flips, limits.resolved_flips)
+    if share < most:
+        ends.append(samples_to_exclude(most, share=share))
+    return min((end for end in ends if end is not None), default=None)
+
+
+def unaffected_text(comparison: Comparison) -> str:
+    """What the samples say of decisions, where there are any."""
+    said = [
+        f" {_flips_text(found).capitalize()} of {output.path} got another first class (at most "
+        f"{fine_share_text(flips.high)} would)."
+        for output, found, flips in _judged_by_flips(comparison)
+    ]
+    return "".join(said)
+
+
+def _judged_by_flips(comparison: Comparison) -> Iterator[tuple[OutputComparison, ClassDecisions, Interval]]:
+    """Outputs of class scores with samples to judge by, and the interval of their share of flips."""
+    for output in comparison.outputs:
+        found = output.decisions
+        if isinstance(found, ClassDecisions) and (flips := found.flips_interval) is not None:
+            yield output, found, flips
+
+
+def _above_tolerated(limits: Yardsticks) -> str:
+    """When flips are more than tolerated; where none are, any single one is."""
+    if limits.tolerated_flips == 0:
+        return "at least one flip"
+    tolerated = fine_share_text(limits.tolerated_flips)
+    return f"a 95 % interval (Wilson) of the share of flips above {tolerated}"
+
+
+def _flips_text(found: ClassDecisions) -> str:
+    flips = f"{found.flips:,}" if found.flips else "none"
+    return f"{flips} of {count_text(found.samples, 'sample')}"
+
+
+def _needed_text(found: ClassDecisions, limits: Yardsticks) -> str:
+    needed = samples_needed(found, limits)
+    if needed is None:
+        return "No number of samples of this kind would tell."
+    return f"About {needed:,} samples of this kind would tell, {needed - found.samples:,} more."

@@ -1,0 +1,1 @@
+"""How well values fit a format, told from their histogram."""

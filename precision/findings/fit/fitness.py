@@ -1,0 +1,293 @@
+"""How well values fit a number format, told from their histogram alone: no format needs another run.
+
+Exact where counts by exponent decide; bounds elsewhere. Formats with a scale for each channel or block are judged by
+how far values are below the largest of those that share a scale with them.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from precision.findings.fit.rounding import (
+    Share,
+    Window,
+    best_scale_exponent,
+    integer_sqnr_db,
+    integer_underflow_share,
+    overflow_share,
+    predicted_sqnr_db,
+    subnormal_share,
+    underflow_share,
+    window_of,
+)
+from precision.findings.fit.scaling import scaled_sqnr_db, scaled_underflow_share
+from precision.formats import ALL_FORMATS, AnyFormat, IntegerGrid, NumericFormat, ScaledFormat
+from precision.results.ranges import ExponentHistogram
+from precision.text.units import number_text, share_text
+
+
+class Fit(StrEnum):
+    """The verdict on values in a format, the best first."""
+
+    FITS = "fits"
+    NEEDS_SCALING = "needs scaling"
+    """Multiplied by one power of two for the whole tensor, it fits."""
+    TOO_COARSE = "too coarse"
+    """Too few mantissa bits, at whatever scale."""
+    SUBNORMAL = "subnormals lose precision"
+    UNDERFLOWS = "underflows"
+    OVERFLOWS = "overflows"
+    NOTHING = "nothing to judge"
+    """No finite value."""
+
+
+_BEST_FIRST = tuple(Fit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitLimits:
+    """How much may be lost before values do not fit; a single overflow is always too much."""
+
+    underflow_fraction: float = 0.01
+    subnormal_fraction: float = 0.05
+    sqnr_db: float = 30.0
+    """3 % noise: what the three mantissa bits of float8_e4m3fn give to values well inside its range."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitness:
+    """What a format does to the values of a histogram. Shares are of the finite non-zero values."""
+
+    format: str
+    verdict: Fit
+    reason: str
+    """One sentence."""
+    headroom_bits: float | None
+    """log2(format's largest / largest); negative: beyond it. None for scaled formats and without non-zero values."""
+    overflow: Share | None
+    """None without finite non-zero values, as are the next two."""
+    underflow: Share | None
+    """What becomes zero."""
+    subnormal: Share | None
+    """What is below the smallest normal value and does not become zero."""
+    sqnr_db: float | None
+    """Predicted; see `predicted_sqnr_db`, `integer_sqnr_db` and `scaled_sqnr_db`."""
+    scale_exponent: int | None
+    """Of `NEEDS_SCALING`: multiplied by 2 to this power, the values fit."""
+
+
+def fitness(histogram: ExponentHistogram, fmt: AnyFormat, *, limits: FitLimits | None = None) -> Fitness:
+    """How the values of `histogram` fit `fmt`.
+
+    Zeros fit every format. NaNs and infinities are no values to fit; infinities that the format lacks make it
+    overflow. Overflow is what rounds to beyond the largest value, whether the cast then saturates or not; underflow
+    what rounds to zero. A format with scales has no overflow and no subnormal values, and what becomes zero in it is
+    off by no more than the rest of its group: its precision decides. An infinity or a NaN leaves no scale.
+
+    Raises:
+        UnsupportedError: a format with scales for parts of a tensor, and a histogram made without counting groups.
+    """
+    limits = limits or FitLimits()
+    if not histogram.nonzero:
+        return _without_values(histogram, fmt)
+    if isinstance(fmt, NumericFormat):
+        return _judged(histogram, fmt, limits)
+    return _judged_scaled(histogram, fmt, limits)
+
+
+def worst(fits: Sequence[Fitness]) -> Fitness:
+    """The one that fits least; of equal verdicts the one with the lowest predicted SQNR.
+
+    Raises:
+        ValueError: there is none.
+    """
+    judged = [fit for fit in fits if fit.verdict is not Fit.NOTHING] or list(fits)
+    return max(judged, key=lambda fit: (_BEST_FIRST.index(fit.verdict), -_or_infinite(fit.sqnr_db)))
+
+
+def lowest_safe(
+    histograms: Sequence[ExponentHistogram],
+    formats: Sequence[AnyFormat] = ALL_FORMATS,
+    *,
+    limits: FitLimits | None = None,
+    scaled: bool = False,
+) -> str | None:
+    """The format of fewest bits in which all of `histograms` fit; None where there is none, or nothing to fit.
+
+    Of formats with equally many bits, the one whose worst predicted SQNR is best.
+
+    Args:
+        histograms: of the tensors that would be in that format together, such as those of one layer.
+        formats: to choose from.
+        limits: what counts as fitting.
+        scaled: whether each tensor may have a scale: a power of two, or that of a scaled format. Without, scaled
+            formats are no choice.
+    """
+    fits = [[fitness(histogram, fmt, limits=limits) for histogram in histograms] for fmt in formats]
+    return lowest_fit(formats, fits, scaled=scaled)
+
+
+def lowest_fit(formats: Sequence[AnyFormat], fits: Sequence[Sequence[Fitness]], *, scaled: bool = False) -> str | None:
+    """As `lowest_safe`, of what is judged already: for each format, the fits of all that would be in it together."""
+    good = (Fit.FITS, Fit.NEEDS_SCALING) if scaled else (Fit.FITS,)
+    found: list[tuple[float, float, str]] = []
+    for fmt, together in zip(formats, fits, strict=True):
+        judged = [fit for fit in together if fit.verdict is not Fit.NOTHING]
+        if isinstance(fmt, ScaledFormat) and not scaled:
+            continue
+        if judged and all(fit.verdict in good for fit in judged):
+            found.append((bits_per_value(fmt), -min(_or_infinite(fit.sqnr_db) for fit in judged), fmt.name))
+    return min(found)[2] if found else None
+
+
+def bits_per_value(fmt: AnyFormat) -> float:
+    """Bits that one stored value takes, with its share of a block's scale."""
+    if isinstance(fmt, ScaledFormat):
+        return fmt.bits_per_value
+    return fmt.stored_bits or fmt.bits
+
+
+def _judged(histogram: ExponentHistogram, fmt: NumericFormat, limits: FitLimits) -> Fitness:
+    window = window_of(fmt)
+    losses = _losses(histogram, window)
+    verdict, reason = _verdict(histogram, fmt, losses, limits)
+    scale_exponent = None
+    if verdict is not Fit.FITS and not _lacks_infinities(histogram, fmt):
+        exponent = best_scale_exponent(histogram, window)
+        after = _losses(histogram, window.of_values_times(exponent))
+        scaled, scaled_reason = _verdict(histogram, fmt, after, limits)
+        if scaled is Fit.FITS:
+            verdict, scale_exponent = Fit.NEEDS_SCALING, exponent
+            reason = f"{reason.removesuffix('.')}; multiplied by 2^{exponent} the values fit."
+        elif scaled is Fit.TOO_COARSE:
+            verdict, reason = scaled, scaled_reason
+    return Fitness(
+        format=fmt.name,
+        verdict=verdict,
+        reason=reason,
+        headroom_bits=_headroom_bits(fmt.max, histogram.largest),
+        overflow=losses.overflow,
+        underflow=losses.underflow,
+        subnormal=losses.subnormal,
+        sqnr_db=losses.sqnr_db,
+        scale_exponent=scale_exponent,
+    )
+
+
+class _Losses(NamedTuple):
+    overflow: Share
+    underflow: Share
+    subnormal: Share
+    sqnr_db: float | None
+
+
+def _losses(histogram: ExponentHistogram, window: Window) -> _Losses:
+    return _Losses(
+        overflow_share(histogram, window),
+        underflow_share(histogram, window),
+        subnormal_share(histogram, window),
+        predicted_sqnr_db(histogram, window),
+    )
+
+
+def _verdict(histogram: ExponentHistogram, fmt: NumericFormat, losses: _Losses, limits: FitLimits) -> tuple[Fit, str]:
+    """The verdict without scaling, and why; the first rule that applies."""
+    if _lacks_infinities(histogram, fmt):
+        return Fit.OVERFLOWS, f"{histogram.infinite:,} values are infinite, and {fmt.name} has no infinities."
+    if losses.overflow.high:
+        largest = number_text(histogram.largest)
+        return Fit.OVERFLOWS, f"{share_between(losses.overflow)} are beyond {number_text(fmt.max)}: up to {largest}."
+    if losses.underflow.high > limits.underflow_fraction:
+        return Fit.UNDERFLOWS, f"{share_between(losses.underflow)} of the non-zero values become zero."
+    if losses.subnormal.high > limits.subnormal_fraction:
+        return Fit.SUBNORMAL, f"{share_between(losses.subnormal)} of the non-zero values are subnormal."
+    return _precision_verdict(losses.sqnr_db, limits)
+
+
+def _precision_verdict(sqnr_db: float | None, limits: FitLimits) -> tuple[Fit, str]:
+    if sqnr_db is None or sqnr_db >= limits.sqnr_db:
+        size = "" if sqnr_db is None else f", predicted SQNR {_db_text(sqnr_db)}"
+        return Fit.FITS, f"The values are within range{size}."
+    return Fit.TOO_COARSE, f"Predicted SQNR {_db_text(sqnr_db)}, below {limits.sqnr_db:g} dB."
+
+
+def _judged_scaled(histogram: ExponentHistogram, fmt: ScaledFormat, limits: FitLimits) -> Fitness:
+    if fmt.grouping is None and isinstance(fmt.element, IntegerGrid):
+        underflow = integer_underflow_share(histogram, fmt.element)
+        sqnr_db = integer_sqnr_db(histogram, fmt.element)
+    else:
+        underflow, sqnr_db = scaled_underflow_share(histogram, fmt), scaled_sqnr_db(histogram, fmt)
+    if nonfinite := histogram.infinite + histogram.nan:
+        verdict, reason = Fit.OVERFLOWS, f"{nonfinite:,} values are infinite or NaN: they leave no scale."
+        sqnr_db = None
+    else:
+        verdict, reason = _precision_verdict(sqnr_db, limits)
+    return Fitness(
+        format=fmt.name,
+        verdict=verdict,
+        reason=reason,
+        headroom_bits=None,
+        overflow=Share(0.0, 0.0),
+        underflow=underflow,
+        subnormal=Share(0.0, 0.0),
+        sqnr_db=sqnr_db,
+        scale_exponent=None,
+    )
+
+
+def _headroom_bits(limit: float, largest: float | None) -> float | None:
+    if not largest:
+        return None
+    ratio = limit / largest if largest > limit / sys.float_info.max else math.inf
+    return math.log2(ratio) if 0 < ratio < math.inf else math.log2(limit) - math.log2(largest)
+
+
+def _lacks_infinities(histogram: ExponentHistogram, fmt: NumericFormat) -> bool:
+    return bool(histogram.infinite) and not fmt.has_infinities
+
+
+def _without_values(histogram: ExponentHistogram, fmt: AnyFormat) -> Fitness:
+    """Of a histogram without finite non-zero values."""
+    if histogram.infinite and not (isinstance(fmt, NumericFormat) and fmt.has_infinities):
+        verdict, reason = (
+            Fit.OVERFLOWS,
+            f"{histogram.infinite:,} values are infinite, and {fmt.name} has no infinities.",
+        )
+    elif histogram.zeros:
+        verdict, reason = Fit.FITS, "All finite values are zero."
+    else:
+        verdict, reason = Fit.NOTHING, "There is no finite value."
+    return Fitness(
+        format=fmt.name,
+        verdict=verdict,
+        reason=reason,
+        headroom_bits=None,
+        overflow=None,
+        underflow=None,
+        subnormal=None,
+        sqnr_db=None,
+        scale_exponent=None,
+    )
+
+
+def share_between(share: Share) -> str:
+    """A share, or its two bounds where they differ as written.
+
+    >>> share_between(Share(0.25, 0.25)), share_between(Share(0.01, 0.02))
+    ('25.0 %', '1.0 to 2.0 %')
+    """
+    low, high = share_text(share.low), share_text(share.high)
+    return high if low == high else f"{low.removesuffix(' %')} to {high}"
+
+
+def _db_text(sqnr_db: float) -> str:
+    return "infinite" if math.isinf(sqnr_db) else f"{sqnr_db:.1f} dB"
+
+
+def _or_infinite(value: float | None) -> float:
+    return math.inf if value is None else value

@@ -1,0 +1,63 @@
+"""What the regimes found, in sentences. Needs no torch."""
+
+from __future__ import annotations
+
+from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, SampleErrors
+from precision.spec.regimes import label_of
+from precision.text.names import plain
+from precision.text.units import count_text, number_text
+
+
+def finding(report: RegimesReport, dtype: str) -> str:
+    """The one sentence to take home."""
+    broken = [row for row in report.rows if is_broken(row)]
+    if broken and is_broken(report.rows[0]):
+        return f"{dtype} already breaks on the input as given"
+    if broken:
+        others = count_text(len(broken) - 1, "other regime")
+        more = f" and in {others}" if len(broken) > 1 else ""
+        return f"{dtype} breaks on the {label_of(broken[0].regime)}{more}"
+    sqnr = [row.errors.sqnr_db for row in report.rows if row.errors and row.errors.sqnr_db is not None]
+    if not sqnr:
+        return f"{dtype} in {count_text(len(report.rows), 'input regime')}"
+    return f"{dtype} keeps {number_text(min(sqnr))} dB or more in every input regime"
+
+
+def is_broken(row: RegimeRow) -> bool:
+    """Whether the candidate raised, or made an infinity or NaN that the reference has not."""
+    return row.errors is None or row.errors.cand_only_nonfinite > 0 or row.errors.nonfinite_differ > 0
+
+
+def broken_text(row: RegimeRow) -> str:
+    """How a regime broke, in a few words; empty where it did not."""
+    if row.errors is None:
+        return "the forward failed"
+    return f"{row.errors.nonfinite_differ:,} of {row.errors.elements:,} inf or NaN" if is_broken(row) else ""
+
+
+def worst_place_text(row: RegimeRow) -> str:
+    """Which sample is the worst, counted from one; empty without samples."""
+    return "" if row.worst is None else f"sample {row.worst.index + 1:,} of {row.samples:,}"
+
+
+def classes_text(worst: SampleErrors) -> str:
+    """The sample's class before and after, and its true one; empty where outputs are no class scores."""
+    found = worst.classes
+    if found is None:
+        return ""
+    before, after = ("not finite" if first is None else str(first) for first in (found.reference, found.candidate))
+    change = f"class {before}" if before == after else f"class {before} → {after}"
+    return change if found.truth is None else f"{change}, truly {found.truth}"
+
+
+def overflow_text(start: OverflowStart, dtype: str) -> str:
+    """Where overflow starts."""
+    if start.factor is None:
+        return f"No start of overflow was found. {start.reason}"
+    below = "" if start.finite_at is None else f"; at × {start.finite_at:.4g} it does not yet"
+    return f"With this input × {start.factor:.4g}, {dtype} overflows in {place_text(start.where)}{below}."
+
+
+def place_text(where: str | None) -> str:
+    """A module's name as text; the root has none."""
+    return plain(where or "the model itself", limit=None)

@@ -1,0 +1,1 @@
+"""What the ways to a format do, and where they differ."""

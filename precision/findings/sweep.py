@@ -1,0 +1,222 @@
+"""One model in many formats, by many methods, on many devices: what to run, and what of each run to compare."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from precision.errors import InputError
+from precision.findings.speed import compare_speed
+from precision.findings.verdict import judge
+from precision.formats import any_format_named
+from precision.results import CompareResult, DeviceInfo, ModelMemory, SkippedRun, SweepRow, Verdict
+from precision.spec import CastMethod, RunSpec
+from precision.text.units import share_text
+
+USUAL_FORMATS: Final = (
+    "bfloat16",
+    "float16",
+    "float8_e4m3fn",
+    "float8_e5m2",
+    "mxfp8_e4m3",
+    "int8_per_channel",
+    "int8",
+    "nvfp4",
+    "int4_per_channel",
+)
+"""What is swept where nobody says."""
+KEEPING_WORDS: Final = ("exact", "below noise", "rounding only", "finer than the reference", "amplified")
+"""Verdicts of a candidate whose decisions were not seen to change, and whose samples are enough to say so."""
+VERDICTS_ARE_RELATIVE: Final = (
+    "A verdict weighs a format's error against that of merely rounding to this format; SQNR compares formats."
+)
+
+
+class SweepPlan(NamedTuple):
+    """What to run, in order, and what cannot be."""
+
+    specs: tuple[RunSpec, ...]
+    skipped: tuple[SkippedRun, ...]
+
+
+def plan_sweep(
+    base: RunSpec, *, formats: Sequence[str], methods: Sequence[CastMethod] = (), devices: Sequence[DeviceInfo]
+) -> SweepPlan:
+    """Every combination of formats, methods and devices that is possible, format by format.
+
+    Args:
+        base: model, input, seed and reference; its format, method and device are not read.
+        formats: by name.
+        methods: how to cast; none: each format's usual way, `to`, or `dynamic` for formats with scales.
+        devices: where; a device without kernels for a format is left out.
+
+    Raises:
+        InputError: no such format.
+    """
+    specs: list[RunSpec] = []
+    skipped: list[SkippedRun] = []
+    shared = base.model_dump(exclude={"dtype", "method", "device"})
+    for fmt in dict.fromkeys(any_format_named(name) for name in formats):
+        for device in devices:
+            for method in methods or (RunSpec(dtype=fmt.name).method,):
+                try:
+                    spec = RunSpec.parse({**shared, "dtype": fmt.name, "method": method, "device": device.id})
+                    _require_kernels(spec, device)
+                except InputError as error:
+                    skipped.append(SkippedRun(dtype=fmt.name, method=method, device=device.id, reason=str(error)))
+                else:
+                    specs.append(spec)
+    return SweepPlan(tuple(specs), tuple(skipped))
+
+
+def _require_kernels(spec: RunSpec, device: DeviceInfo) -> None:
+    if spec.format.computes and spec.dtype not in device.native_formats:
+        raise InputError(f"{device.name} ({device.id}) has no kernels for {spec.dtype}.")
+
+
+def sweep_row(result: CompareResult, *, reason: str | None = None) -> SweepRow:
+    """The row of one comparison.
+
+    Args:
+        result: as far as it came.
+        reason: why it stopped, where that is not in its `failure`.
+    """
+    metrics = result.comparison.overall if result.comparison else None
+    audit, cost = result.audit, result.cost
+    estimate = audit.estimated_bytes_after if audit else None
+    time_s = cost.candidate_time.median_s if cost else None
+    samples = _samples(result)
+    return SweepRow(
+        spec=result.spec,
+        execution=result.execution.label,
+        verdict=judge(result),
+        sqnr_db=metrics.sqnr_db if metrics else None,
+        mean_abs_error=metrics.mean_abs_error if metrics else None,
+        max_abs_error=metrics.max_abs_error if metrics else None,
+        stored_bytes=estimate if estimate is not None else audit.bytes_after if audit else None,
+        bytes_are_estimated=estimate is not None,
+        reference_bytes=audit.bytes_before if audit else None,
+        working_bytes=result.memory.candidate_bytes if result.memory else None,
+        time_s=time_s,
+        time_iqr_s=cost.candidate_time.iqr_s if cost else None,
+        reference_time_s=cost.reference_time.median_s if cost else None,
+        speed=compare_speed(cost).text if cost else "",
+        samples_per_s=samples / time_s if samples and time_s else None,
+        reason=reason or (result.failure.message if result.failure else None),
+    )
+
+
+def failed_row(spec: RunSpec, reason: str) -> SweepRow:
+    """The row of a run that ended before anything was measured."""
+    return SweepRow(
+        spec=spec,
+        execution=None,
+        verdict=Verdict(word="not measured", sentence=reason, rule="There is no comparison to judge."),
+        sqnr_db=None,
+        mean_abs_error=None,
+        max_abs_error=None,
+        stored_bytes=None,
+        bytes_are_estimated=False,
+        reference_bytes=None,
+        working_bytes=None,
+        time_s=None,
+        reference_time_s=None,
+        speed="",
+        samples_per_s=None,
+        reason=reason,
+    )
+
+
+_BYTES_BY_FORMAT = (CastMethod.TO, CastMethod.HALF, CastMethod.BFLOAT16, CastMethod.DYNAMIC, CastMethod.AUTOCAST)
+"""Methods that shapes and format alone say the bytes of."""
+
+
+def theory_bytes(memory: ModelMemory, spec: RunSpec) -> int | None:
+    """What the run's candidate stores, by theory; None where only its cast can tell.
+
+    The method decides, too: autocast stores float32; several others leave some tensors as they are.
+    """
+    if spec.keep or spec.method not in _BYTES_BY_FORMAT:
+        return None
+    return memory.reference_bytes if spec.method is CastMethod.AUTOCAST else memory.stored_bytes(spec.dtype)
+
+
+def _samples(result: CompareResult) -> int | None:
+    shapes = [shape for _, _, shape in result.input.tensors if shape] if result.input else []
+    return shapes[0][0] if shapes else None
+
+
+def smallest_keeping(rows: Sequence[SweepRow]) -> SweepRow | None:
+    """The run of fewest stored bytes of those that keep their decisions; None where none does.
+
+    Among equal ones, that of the best SQNR.
+    """
+    keeping = [row for row in rows if row.verdict.word in KEEPING_WORDS and row.stored_bytes is not None]
+    return min(keeping, key=lambda row: (row.stored_bytes or 0, -(row.sqnr_db or 0.0)), default=None)
+
+
+def most_exact_keeping(rows: Sequence[SweepRow]) -> SweepRow | None:
+    """The run of the best SQNR of those that keep their decisions, among equal ones the smallest; None without any."""
+    keeping = [row for row in rows if row.verdict.word in KEEPING_WORDS and row.sqnr_db is not None]
+    return max(keeping, key=lambda row: (row.sqnr_db or 0.0, -(row.stored_bytes or 0)), default=None)
+
+
+def sweep_finding(rows: Sequence[SweepRow], planned: int | None = None) -> str:
+    """What a sweep found, in a sentence without a full stop.
+
+    It does not rank verdicts, which are relative to each format's own rounding: it names what is smallest and what is
+    most exact of the runs that keep their decisions, with the decibels and the bytes of both.
+
+    Args:
+        rows: runs that have ended.
+        planned: all runs of the sweep; more than `rows` while it goes on, or where it was cancelled.
+    """
+    measured = [row for row in rows if row.verdict.word != "not measured"]
+    formats = len({row.spec.dtype for row in measured})
+    if not measured:
+        return "nothing is measured yet"
+    begun = so_far(rows, planned)
+    smallest, most_exact = smallest_keeping(measured), most_exact_keeping(measured)
+    if formats == 1:
+        only = smallest or measured[0]
+        return f"{begun}{only.spec.dtype} is {only.verdict.word}{_in_numbers(only)}"
+    if smallest is None:
+        return f"{begun}none{'' if begun else f' of {formats} formats'} is sure to keep its decisions"
+    said = begun or f"of {formats} formats, "
+    if most_exact is None or most_exact.spec.dtype == smallest.spec.dtype:
+        also = "" if most_exact is None else " and the most exact"
+        return f"{said}{smallest.spec.dtype} is the smallest{also} that keeps its decisions{_in_numbers(smallest)}"
+    return (
+        f"{said}{smallest.spec.dtype} is the smallest that keeps its decisions{_in_numbers(smallest)}, "
+        f"{most_exact.spec.dtype} the most exact{_in_numbers(most_exact)}"
+    )
+
+
+def so_far(rows: Sequence[SweepRow], planned: int | None) -> str:
+    """What to say before a finding about a part of the planned runs; empty where all have ended."""
+    return "" if planned is None or len(rows) >= planned else f"so far, {len(rows)} of {planned}: "
+
+
+def _in_numbers(row: SweepRow) -> str:
+    quality = "" if row.sqnr_db is None or math.isinf(row.sqnr_db) else f"{row.sqnr_db:.1f} dB"
+    size = ""
+    if row.stored_bytes is not None and row.reference_bytes:
+        size = f"{share_text(row.stored_bytes / row.reference_bytes)} of the bytes"
+    numbers = " in ".join(filter(None, (quality, size)))
+    return f" ({numbers})" if numbers else ""
+
+
+def fits_text(stored_bytes: int, working_bytes: int | None, memory_bytes: int | None) -> str:
+    """Whether a model fits a device's whole memory, and what was counted.
+
+    >>> fits_text(2**30, None, 4 * 2**30), fits_text(2**30, 2**32, 2**32), fits_text(1, None, None)
+    ('yes: 25 % for weights', 'no', 'unknown')
+    """
+    if memory_bytes is None:
+        return "unknown"
+    share = (stored_bytes + (working_bytes or 0)) / memory_bytes
+    if share > 1:
+        return "no"
+    percent = f"{share:.0%}".replace("%", " %") if share >= 0.005 else "< 1 %"
+    return f"yes: {percent} for weights" + ("" if working_bytes is None else " and a pass")

@@ -1,0 +1,112 @@
+"""Limits on error metrics, judged over stored numbers without running anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from precision.errors import InputError
+from precision.results import Comparison, ErrorMetrics
+from precision.text.glossary import DECISION_METRICS, metric_named
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """The worst value of one metric that still passes; of a signed metric, the largest magnitude."""
+
+    metric: str
+    """A field of `ErrorMetrics`, or the name of one of `DECISION_METRICS`."""
+    value: float
+    higher_is_better: bool
+
+    def violation(self, metrics: ErrorMetrics) -> str | None:
+        """What is wrong, in one sentence; None where `metrics` keeps to the threshold.
+
+        A metric that was not measured is a violation, and so is a NaN.
+        """
+        return self.violation_of(getattr(metrics, self.metric))
+
+    def violation_of(self, measured: float | None) -> str | None:
+        """What is wrong with the metric's value, as `violation`."""
+        if measured is None:
+            return f"{self.metric} was not measured, so its limit {self.value:g} cannot be checked."
+        judged = abs(measured) if metric_named(self.metric).higher_is_better is None else measured
+        kept = judged >= self.value if self.higher_is_better else judged <= self.value
+        if kept:
+            return None
+        word = "above" if judged > self.value else "below" if judged < self.value else "not comparable with"
+        return f"{self.metric} = {measured!r} is {word} {self.value:g}."
+
+
+def violations(comparison: Comparison, thresholds: Sequence[Threshold]) -> tuple[str, ...]:
+    """Everything that keeps a comparison from passing; empty where it passes, or where there is no threshold.
+
+    Nothing passes unseen: what no metric covers (outputs that could not be compared, elements that are infinite or
+    NaN and not the same on both sides, integer outputs that differ) is a violation of any threshold.
+    """
+    if not thresholds:
+        return ()
+    metrics = comparison.overall
+    uncovered = [f"A limit cannot be checked on all outputs: {reason}" for reason in comparison.uncompared]
+    if metrics.nonfinite_differ:
+        uncovered.append(
+            f"{metrics.nonfinite_differ:,} of {metrics.elements:,} elements are infinite or NaN, and not the same on "
+            "both sides: no metric covers them."
+        )
+    uncovered += [
+        f"{output.path}: {output.differs_as_integer:,} of {output.metrics.elements:,} integer elements differ, "
+        "which no metric of the other outputs covers."
+        for output in comparison.outputs
+        if output.differs_as_integer and metrics.mean_abs_error is not None
+    ]
+    return (*uncovered, *(found for each in thresholds if (found := _violation(comparison, each))))
+
+
+_OF_DECISIONS = {metric.name for metric in DECISION_METRICS}
+
+
+def _violation(comparison: Comparison, threshold: Threshold) -> str | None:
+    """Of a number of what outputs decide, the worst output counts."""
+    if threshold.metric not in _OF_DECISIONS:
+        return threshold.violation(comparison.overall)
+    measured: list[float] = [
+        value
+        for output in comparison.outputs
+        if (value := getattr(output.decisions, threshold.metric, None)) is not None
+    ]
+    if not measured:
+        return threshold.violation_of(None)
+    return threshold.violation_of(min(measured) if threshold.higher_is_better else max(measured, key=abs))
+
+
+_SETTINGS = ("relative_tolerance", "absolute_tolerance", "quantile_elements")
+"""Metrics that depend on the format and the size of the output alone."""
+
+
+def parse_threshold(text: str, *, higher_is_better: bool) -> Threshold:
+    """A threshold from `metric=value`.
+
+    Args:
+        text: such as `mean_abs_error=1e-3`.
+        higher_is_better: True for a least value that passes, False for a largest.
+
+    Raises:
+        InputError: not of that form, no such metric, no number, or a limit on the metric's good side.
+    """
+    name, separator, number = (part.strip() for part in text.partition("="))
+    if not separator:
+        raise InputError(f"{text!r} is no limit. Write metric=value, such as mean_abs_error=1e-3.")
+    metric = metric_named(name)
+    if name in _SETTINGS:
+        raise InputError(f"{name} is how the comparison was made, not what it found. Limit an error, such as rmse.")
+    if metric.higher_is_better is not None and metric.higher_is_better != higher_is_better:
+        better, option = ("higher", "--fail-below") if metric.higher_is_better else ("lower", "--fail-above")
+        raise InputError(f"{name}: {better} is better, so its limit is set by {option}.")
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise InputError(f"{name}={number}: the limit must be a number, such as 1e-3.")
+    return Threshold(metric=name, value=value, higher_is_better=higher_is_better)

@@ -1,0 +1,1 @@
+"""What one training step in a format showed."""

@@ -1,0 +1,113 @@
+"""The gravest of what one training step in a format showed, and what to train with. Needs no torch."""
+
+from __future__ import annotations
+
+from precision.findings.training.judged import Lost, is_unharmed, judged, leaves_many, mostly_error
+from precision.findings.training.steps import broken_text, error_text, still_text, wrong_text
+from precision.results.training import TrainingRecipe, TrainingReport
+from precision.text.units import number_text, share_text
+
+
+def finding(report: TrainingReport, dtype: str) -> str:
+    """The one sentence to take home: the gravest of what happened.
+
+    In this order: no gradients; infinite or NaN ones; weights that become so in the first step; gradients that are more
+    error than value; those that become zero; weights that do not move.
+    """
+    if not report.recipes:
+        return f"one training step in {dtype}"
+    for gravest in (_without_gradients, _infinite_or_nan, _without_a_scale, _breaking, _wrong, _vanishing, _still):
+        if said := gravest(report, dtype):
+            return said
+    sizes = [recipe.overall.normalized_l2 or 0.0 for recipe in report.recipes if recipe.overall is not None]
+    everywhere = ", by every way to train" if report.is_complete else ""
+    return f"gradients in {dtype} are within {error_text(max(sizes))} of float32's{everywhere}"
+
+
+def advice(report: TrainingReport, dtype: str) -> str:
+    """How to train: by a recipe that came through unharmed, under autocast where that did; empty where none has run.
+
+    Of two such recipes float16's loss is scaled, which costs nothing, because gradients shrink in the course of a
+    training; bfloat16's is not, because it has the range of float32.
+    """
+    if not report.recipes:
+        return ""
+    unharmed = [recipe for recipe in report.recipes if is_unharmed(report, recipe)]
+    if not unharmed:
+        return "No way to train came through this step unharmed."
+    best = min(unharmed, key=lambda each: (each.way != "autocast", each.scaled != (dtype == "float16")))
+    scaled = "a scaled loss" if best.scaled else ""
+    if best.way == "autocast":
+        return f"Train under autocast{scaled and f' with {scaled}'}."
+    return f"Train by pure casting with {scaled and f'{scaled} and '}a copy of the weights in float32."
+
+
+def _named(recipe: TrainingRecipe, dtype: str) -> str:
+    way = f"pure {dtype}" if recipe.way == "pure" else f"{dtype} autocast"
+    return f"{way} with a scaled loss" if recipe.scaled else way
+
+
+def _without_gradients(report: TrainingReport, dtype: str) -> str:
+    failed = [recipe for recipe in report.recipes if recipe.overall is None]
+    if len(failed) == len(report.recipes):
+        return f"{dtype} gives no gradients"
+    names = [_named(recipe, dtype) for recipe in failed if not recipe.scaled]
+    return f"{names[0]} gives no gradients" if names else ""
+
+
+def _infinite_or_nan(report: TrainingReport, dtype: str) -> str:
+    broken = [recipe for recipe in report.recipes if recipe.overall is not None and recipe.overall.nonfinite]
+    if not broken or (errors := broken[0].overall) is None:
+        return ""
+    said = f"{errors.nonfinite:,} of {errors.elements:,} gradients are infinite or NaN in {_named(broken[0], dtype)}"
+    if (scaled := report.recipe(broken[0].way, scaled=True)) is not None and scaled.overall is None:
+        return f"{said}, and scaling the loss does not help"
+    return said + _with_scaling(report, broken[0], "none")
+
+
+def _without_a_scale(report: TrainingReport, dtype: str) -> str:
+    failed = [recipe for recipe in report.recipes if recipe.overall is None]
+    return f"{_named(failed[0], dtype)} gives no gradients" if failed else ""
+
+
+def _with_scaling(report: TrainingReport, recipe: TrainingRecipe, left: str) -> str:
+    scaled = report.recipe(recipe.way, scaled=True)
+    if recipe.scaled or scaled is None or scaled.scale is None:
+        return ""
+    return f", {left} with the loss scaled by {number_text(scaled.scale)}"
+
+
+def _breaking(report: TrainingReport, dtype: str) -> str:
+    steps = [(step, recipe) for recipe in report.recipes for step in recipe.steps if step.nonfinite]
+    if not steps:
+        return ""
+    step, recipe = max(steps, key=lambda each: each[0].nonfinite)
+    return f"{broken_text(step)} in the first step of {_named(recipe, dtype)}"
+
+
+def _wrong(report: TrainingReport, dtype: str) -> str:
+    found = {recipe: wrong for recipe in report.recipes if (wrong := mostly_error(judged(report, recipe)))}
+    if not found:
+        return ""
+    recipe = max(found, key=lambda each: len(found[each]))
+    return f"{wrong_text(found[recipe], of=len(report.parameters))} in {_named(recipe, dtype)}"
+
+
+def _vanishing(report: TrainingReport, dtype: str) -> str:
+    lost = {recipe: Lost.of(judged(report, recipe)) for recipe in report.recipes}
+    notable = [recipe for recipe in report.recipes if lost[recipe].is_notable]
+    if not notable:
+        return ""
+    worst = max(notable, key=lambda each: lost[each].share)
+    scaled = report.recipe(worst.way, scaled=True)
+    left = lost[scaled].share if scaled is not None else 0.0
+    said = f"{share_text(lost[worst].share)} of the gradients become zero in {_named(worst, dtype)}"
+    return said + _with_scaling(report, worst, share_text(left) if left else "none")
+
+
+def _still(report: TrainingReport, dtype: str) -> str:
+    steps = [(step, recipe) for recipe in report.recipes for step in recipe.steps if leaves_many(step)]
+    if not steps:
+        return ""
+    step, recipe = max(steps, key=lambda each: each[0].unmoved_share or 0.0)
+    return f"{step.optimizer} does not move {still_text(step)}, in the first step of {_named(recipe, dtype)}"

@@ -1,0 +1,177 @@
+"""What a person must know of a cast before reading any number of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from precision.formats import AnyFormat, NumericFormat, any_format_named, ulp_format
+from precision.results import StoredValues, TensorAudit
+from precision.spec.cast_methods import TORCHAO_FORMATS, CastMethod
+from precision.text.names import plain
+
+MOST_NAMED = 8
+"""Tensors that one kind of warning names before it sums up the rest."""
+_COMPUTE_WIDE = {CastMethod.AUTOCAST, CastMethod.WEIGHTS_ONLY, CastMethod.LOAD_STATE_DICT, *TORCHAO_FORMATS}
+"""Methods after which a float32 tensor meets others of its kind."""
+
+
+def call(method: CastMethod, fmt: AnyFormat) -> str:
+    """How the cast is written in code, or called where there is no code for it."""
+    if method is CastMethod.TO and not fmt.has_dtype:
+        return f"simulated {fmt.name}"
+    if method in TORCHAO_FORMATS:
+        return "torchao's quantize_"
+    return {
+        CastMethod.TO: f".to(torch.{fmt.name})",
+        CastMethod.HALF: ".half()",
+        CastMethod.BFLOAT16: ".bfloat16()",
+        CastMethod.AUTOCAST: "autocast",
+        CastMethod.WEIGHTS_ONLY: "weights-only storage",
+        CastMethod.DYNAMIC: "dynamic quantization",
+        CastMethod.TYPE: f".type(torch.{fmt.name})",
+        CastMethod.FROM_PRETRAINED: f"from_pretrained(dtype=torch.{fmt.name})",
+        CastMethod.LOAD_STATE_DICT: f"load_state_dict() of {fmt.name} values",
+        CastMethod.LOAD_STATE_DICT_ASSIGN: f"load_state_dict(assign=True) of {fmt.name} values",
+        CastMethod.DEFAULT_DTYPE: f"torch.set_default_dtype(torch.{fmt.name})",
+    }[method]
+
+
+def audit_warnings(rows: Sequence[TensorAudit], *, fmt: AnyFormat, method: CastMethod) -> tuple[str, ...]:
+    """The warnings of an audit, the gravest first: overflow, lost values, lost ties, and a cast that did nothing."""
+    casting = call(method, fmt)
+    return (
+        *_each(rows, _became_nonfinite),
+        *_each(rows, _saturated),
+        *_each(rows, lambda row: _lost_imaginary(row, casting)),
+        *_each(rows, _nonfinite_before),
+        *_became_zero(rows),
+        *_each(rows, _lost_tie),
+        *_each(rows, lambda row: _left_behind(row, fmt, method)),
+        *_vacuous(rows, method),
+    )
+
+
+def _each(rows: Sequence[TensorAudit], warning: Callable[[TensorAudit], str | None]) -> list[str]:
+    texts = [text for row in rows if (text := warning(row)) is not None]
+    rest = len(texts) - MOST_NAMED
+    return (
+        [*texts[:MOST_NAMED], f"The same happened to {rest} more tensors; the table has them."] if rest > 0 else texts
+    )
+
+
+def _counted(row: TensorAudit) -> StoredValues | None:
+    """What to warn of; a tensor that is still tied to another was counted there."""
+    return None if row.tie_kept else row.stored
+
+
+def _format_of(row: TensorAudit) -> AnyFormat:
+    return any_format_named(row.rounded_to or row.dtype_after)
+
+
+def _became_nonfinite(row: TensorAudit) -> str | None:
+    stored = _counted(row)
+    if stored is None or not stored.became_nonfinite:
+        return None
+    fmt = ulp_format(_format_of(row))
+    if fmt is None:
+        return f"{_count(row, stored.became_nonfinite)} became infinite or NaN in {row.rounded_to}."
+    became = "infinite" if fmt.has_infinities else "NaN"
+    if stored.saturated is None:  # a scale brings every value into the range, unless the scale is none
+        return (
+            f"{_count(row, stored.became_nonfinite)} became {became} in {fmt.name}: torchao's scale of a row of zeros "
+            "is 0, and it divides by it."
+        )
+    return (
+        f"{_count(row, stored.became_nonfinite)} became {became} in {fmt.name} "
+        f"(largest {_number(stored.max_absolute_value)}, format's maximum {fmt.max:.6g})."
+    )
+
+
+def _saturated(row: TensorAudit) -> str | None:
+    stored = _counted(row)
+    if stored is None or not stored.saturated:
+        return None
+    fmt = ulp_format(_format_of(row))
+    if fmt is None:
+        return None
+    return (
+        f"{_count(row, stored.saturated)} were beyond the range of {fmt.name} and are stored as ±{fmt.max:.6g} "
+        f"(largest {_number(stored.max_absolute_value)})."
+    )
+
+
+def _lost_imaginary(row: TensorAudit, casting: str) -> str | None:
+    if not row.dtype_before.startswith("complex") or row.dtype_after.startswith("complex"):
+        return None
+    return (
+        f"{plain(row.fqn, limit=None)}: {casting} dropped the imaginary part of this {row.dtype_before} tensor "
+        "(.half(), .bfloat16() and .float() leave complex tensors as they are)."
+    )
+
+
+def _nonfinite_before(row: TensorAudit) -> str | None:
+    stored = _counted(row)
+    if stored is None or not stored.nonfinite_before:
+        return None
+    return f"{_count(row, stored.nonfinite_before)} were infinite or NaN before the cast already."
+
+
+def _became_zero(rows: Sequence[TensorAudit]) -> list[str]:
+    """One sentence for all tensors: in a large model every layer has a few such values."""
+    hit = [(row, stored) for row in rows if (stored := _counted(row)) is not None and stored.became_zero]
+    if not hit:
+        return []
+    zeros = sum(stored.became_zero for _, stored in hit)
+    elements = sum(stored.elements for row in rows if (stored := _counted(row)) is not None)
+    row, most = max(hit, key=lambda pair: pair[1].became_zero)
+    fmt = _format_of(row)
+    smallest = (
+        f"the smallest that it holds is {fmt.smallest_subnormal:.3g}"
+        if isinstance(fmt, NumericFormat) and most.saturated is not None
+        else ("below half the smallest step beside the largest value that shares their scale")
+    )
+    names = ", ".join(dict.fromkeys(_format_of(row).name for row, _ in hit))
+    where = "one tensor" if len(hit) == 1 else f"{len(hit)} tensors"
+    return [
+        f"{zeros:,} of {elements:,} stored values became zero in {names}, in {where}; "
+        f"most in {_count(row, most.became_zero)} ({smallest})."
+    ]
+
+
+def _lost_tie(row: TensorAudit) -> str | None:
+    if row.tie_kept is not False:
+        return None
+    return (
+        f"{plain(row.fqn, limit=None)} shared its memory with {plain(row.tied_to or '', limit=None)} before the cast "
+        "and is a copy of its own after it."
+    )
+
+
+def _left_behind(row: TensorAudit, fmt: AnyFormat, method: CastMethod) -> str | None:
+    if row.kind != "attribute" or not row.dtype_after.startswith(("float", "bfloat")):
+        return None
+    if row.dtype_after == fmt.name or not fmt.has_dtype or method in _COMPUTE_WIDE:
+        return None
+    return (
+        f"{plain(row.fqn, limit=None)} is a plain attribute and stays {row.dtype_after}: in forward it can raise a "
+        "dtype mismatch or promote results. Register it as a buffer."
+    )
+
+
+def _vacuous(rows: Sequence[TensorAudit], method: CastMethod) -> list[str]:
+    if not rows:
+        return ["The model stores no tensors: there is nothing to cast but its inputs."]
+    if method is CastMethod.AUTOCAST or any(row.changed for row in rows):
+        return []
+    return [
+        f"0 of {len(rows)} tensors changed: the comparison is vacuous unless the reference computes in another format."
+    ]
+
+
+def _count(row: TensorAudit, count: int) -> str:
+    elements = row.stored.elements if row.stored is not None else 0
+    return f"{plain(row.fqn, limit=None)}: {count:,} of {elements:,} values"
+
+
+def _number(value: float | None) -> str:
+    return "none finite" if value is None else f"{value:.3g}"

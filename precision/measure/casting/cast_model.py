@@ -1,0 +1,184 @@
+"""A cast copy of a model, and how it is run."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from precision.errors import PrecisionError
+from precision.formats import AnyFormat, NumericFormat, ScaledFormat
+from precision.measure.casting.forward import explained, full_float32, map_tensors, seeded, watched
+from precision.measure.casting.held_weights import channel_axis
+from precision.measure.casting.kept import Kept, inside_kept
+from precision.measure.rounding import holding_dtype, round_to
+from precision.results import Execution
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CastModel:
+    """A cast copy of a model, and how it is run.
+
+    Every call runs on a copy of `stored` that shares only the parameters, with clones of the inputs, in eval
+    mode, without gradients and with a fixed seed: nothing that a forward changes (buffers, cached tensors,
+    its own inputs) reaches the next call. `no_grad` rather than `inference_mode`, so that outputs are ordinary tensors
+    and a forward that differentiates inside still works.
+    """
+
+    stored: nn.Module
+    """What the cast stores; never run itself, so its tensors are those right after the cast."""
+    execution: Execution
+    warnings: tuple[str, ...]
+    """What torch warned of during the cast."""
+    device: torch.device
+    input_dtype: torch.dtype
+    """Floating-point inputs are cast to it; others never are."""
+    widened: bool
+    """Whether parameters and floating buffers are widened to `input_dtype` at the start of every run."""
+    rounded_to: NumericFormat | None
+    """The format to which inputs and every module's outputs are rounded, where arithmetic is simulated."""
+    quantized_to: ScaledFormat | None
+    """The format to which the inputs of every module that holds a weight matrix are rounded."""
+    autocast_dtype: torch.dtype | None
+
+    def __call__(
+        self,
+        args: tuple[object, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
+        *,
+        on_module: Callable[[str], None] | None = None,
+    ) -> object:
+        """The output of one forward pass, on `device`.
+
+        Args:
+            args: positional inputs; tensors may be nested in tuples, lists and dicts.
+            kwargs: inputs by name.
+            on_module: called with the fqn of each leaf module before it runs; a `PrecisionError` it raises ends the
+                pass and is passed on as it is.
+
+        Raises:
+            ForwardError: the model raised; the message names the module.
+            MemoryError: memory ran out (`torch.OutOfMemoryError` on an accelerator).
+        """
+        with seeded(self.device):
+            return self.prepared(args, kwargs).explained(on_module)
+
+    def prepared(self, args: tuple[object, ...] = (), kwargs: Mapping[str, object] | None = None) -> PreparedRun:
+        """One forward pass, ready to be timed: a fresh copy and cast inputs; errors come out as they are."""
+        cast_args, cast_kwargs = self._inputs(args, kwargs or {})
+        return PreparedRun(
+            model=self,
+            module=self._fresh(),
+            args=cast_args,
+            kwargs=cast_kwargs,
+            again=lambda: self.prepared(args, kwargs),
+        )
+
+    def _run(self, module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+        with torch.no_grad(), self._autocast(), full_float32(self.device):
+            if self.widened:
+                return torch.func.functional_call(module, self._wide(module), args, kwargs)
+            return module(*args, **kwargs)
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        if self.autocast_dtype is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.autocast_dtype)
+
+    def _wide(self, module: nn.Module) -> dict[str, Tensor]:
+        tensors = (*module.named_parameters(), *module.named_buffers())
+        return {name: tensor.to(self.input_dtype) for name, tensor in tensors if tensor.is_floating_point()}
+
+    def _fresh(self) -> nn.Module:
+        """A copy of `stored` that shares its parameters and nothing else."""
+        module = copy.deepcopy(self.stored, {id(parameter): parameter for parameter in self.stored.parameters()})
+        kept = inside_kept(module)
+        for child in module.modules():
+            if id(child) in kept:
+                continue
+            if self.rounded_to is not None:
+                child.register_forward_hook(lambda _module, _inputs, output: self.rounded(output))
+            if self.quantized_to is not None and _holds_matrix(child) and not isinstance(child, Kept):
+                child.register_forward_pre_hook(self.quantized, with_kwargs=True)
+        return module
+
+    def _inputs(
+        self, args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> tuple[tuple[object, ...], dict[str, object]]:
+        def moved(tensor: Tensor) -> Tensor:
+            dtype = self.input_dtype if tensor.is_floating_point() else tensor.dtype
+            return tensor.detach().to(device=self.device, dtype=dtype, copy=True)
+
+        return self.rounded(map_tensors((tuple(args), dict(kwargs)), moved))
+
+    def rounded(self, structure: T) -> T:
+        """A copy of a structure whose floating-point tensors are rounded to `rounded_to`; itself without one."""
+        fmt = self.rounded_to
+        if fmt is None:
+            return structure
+        return map_tensors(structure, lambda tensor: _rounded_in_place_of(tensor, fmt))
+
+    def quantized(
+        self, module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> tuple[tuple[object, ...], dict[str, object]]:
+        """A call's inputs rounded to `quantized_to`.
+
+        Those given by place; where there are none, those given by name. Masks are given by name.
+        """
+        fmt = self.quantized_to
+        if fmt is None:
+            return args, kwargs
+
+        def rounded(tensor: Tensor) -> Tensor:
+            return _rounded_in_place_of(tensor, fmt, axis=channel_axis(tensor, module))
+
+        return (map_tensors(args, rounded), kwargs) if args else (args, map_tensors(kwargs, rounded))
+
+
+def _holds_matrix(module: nn.Module) -> bool:
+    return any(weight.dim() >= 2 for weight in module.parameters(recurse=False))
+
+
+def _rounded_in_place_of(tensor: Tensor, fmt: AnyFormat, *, axis: int = -1) -> Tensor:
+    """`tensor` rounded to `fmt` if it is a floating one, by way of a dtype that holds the format."""
+    if not tensor.is_floating_point():
+        return tensor
+    wide = tensor.to(torch.promote_types(tensor.dtype, holding_dtype(fmt)))
+    return round_to(wide, fmt, axis=axis).to(tensor.dtype)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PreparedRun:
+    """One forward pass with everything around it done. Called again, it runs on the same copy and inputs."""
+
+    model: CastModel
+    module: nn.Module
+    """The copy that it runs."""
+    args: tuple[object, ...]
+    kwargs: dict[str, object]
+    again: Callable[[], PreparedRun]
+    """Another of the same, that has not run."""
+
+    def __call__(self) -> object:
+        """The model's output."""
+        return self.model._run(self.module, self.args, self.kwargs)
+
+    def explained(self, on_module: Callable[[str], None] | None = None) -> object:
+        """The model's output; errors come out as they do of a `CastModel`."""
+        try:
+            with watched(self.module, on_module):
+                return self()
+        except (PrecisionError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            if "can't allocate memory" in str(error):
+                raise MemoryError(str(error)) from error
+            again = self.again()
+            raise explained(error, self.module, again=again.module, run_again=again) from error

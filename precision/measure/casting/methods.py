@@ -1,0 +1,240 @@
+"""Every way to cast a model: a copy is cast, the caller's is never changed."""
+
+from __future__ import annotations
+
+import copy
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from precision.errors import UnsupportedError
+from precision.formats import AnyFormat, NumericFormat, ScaledFormat
+from precision.measure.casting import castable
+from precision.measure.casting.bringing import bring
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.stored_tensors import stored_tensors
+from precision.measure.casting.torchao_kernels import torchao_scheme
+from precision.measure.rounding import dtype_name, holding_dtype, storage_dtype
+from precision.results import Execution
+from precision.spec.cast_methods import TORCHAO_FORMATS, CastMethod
+
+__all__ = ["CastModel", "cast", "reference"]
+
+
+def cast(module: nn.Module, fmt: AnyFormat, *, method: CastMethod, device: torch.device) -> CastModel:
+    """A copy of `module` on `device`, cast to `fmt` by `method`, in eval mode.
+
+    - `TO`, `HALF`, `BFLOAT16` call `.to(dtype)`, `.half()`, `.bfloat16()`. In a format without kernels,
+      `.to(dtype)` stores the weights in it, arithmetic is float32, and the floating-point inputs and the outputs
+      of every module are rounded to the format, saturating.
+    - `AUTOCAST` brings the weights to float32 and runs inside `torch.autocast`.
+    - `WEIGHTS_ONLY` stores what a checkpoint holds, parameters and persistent floating-point buffers, in the
+      format, and widens all to float32 (float64 where that is the format) at the start of every run. Non-persistent
+      buffers are constants that the model makes for itself: they stay as they are, as do integer, boolean and
+      complex tensors. Ties are kept.
+    - `TYPE` calls `.type(dtype)`, which casts integer and boolean buffers too.
+    - `FROM_PRETRAINED` saves a model of transformers and loads it by `from_pretrained(dtype=)`.
+    - `LOAD_STATE_DICT` rounds what a checkpoint holds, and loads it into the model in float32, which keeps that dtype;
+      `LOAD_STATE_DICT_ASSIGN` puts the rounded tensors in the place of the model's.
+    - `DEFAULT_DTYPE` builds the model under `torch.set_default_dtype`, and loads its values.
+    - Those of `TORCHAO_FORMATS` are torchao's `quantize_`, with its kernels.
+    - `DYNAMIC` rounds weight matrices to a scaled format, and the floating-point inputs of the modules that hold
+      them, at every run with scales of their own.
+
+    Where torch has no dtype for the format, its values are held in float32 (float64 for formats wider than that),
+    rounded, and saturated; complex tensors stay as they are. What becomes of values beyond the range of a format with
+    a dtype is torch's cast's doing: `audit` counts them.
+
+    Raises:
+        UnsupportedError: the method, the device or the model does not allow it; says what to choose instead.
+    """
+    dtype = storage_dtype(fmt) if fmt.has_dtype else holding_dtype(fmt)
+    castable.require_method(method, fmt)
+    castable.require_device(device, dtype)
+    castable.require_castable(module)
+    simulated = not fmt.computes and method is CastMethod.TO
+    if method is CastMethod.AUTOCAST:
+        castable.require_autocast(device, dtype)
+    if method not in _TAKES_TORCHSCRIPT or simulated:
+        castable.require_unscripted(module)
+    stored, said = _stored(module, dtype, bring=lambda model: bring(model, fmt, method), device=device)
+    return CastModel(
+        stored=stored,
+        execution=_execution(fmt, method, device),
+        warnings=said,
+        device=device,
+        input_dtype=_computing_dtype(fmt, method),
+        widened=fmt.has_dtype and (simulated or method is CastMethod.WEIGHTS_ONLY),
+        rounded_to=fmt if simulated and isinstance(fmt, NumericFormat) else None,
+        quantized_to=fmt if method is CastMethod.DYNAMIC and isinstance(fmt, ScaledFormat) else None,
+        autocast_dtype=dtype if method is CastMethod.AUTOCAST else None,
+    )
+
+
+def reference(module: nn.Module, fmt: NumericFormat, *, device: torch.device) -> CastModel:
+    """A copy of `module` to measure against: like `cast` by `TO`, but complex tensors keep their imaginary part.
+
+    `.to(torch.float32)` drops it, so that a model with complex rotary embeddings would be compared against a
+    broken one; `.float()` and `.double()`, which are used here, do not.
+
+    Raises:
+        UnsupportedError: the format is not float32 or float64, or the device or the model does not allow the cast.
+    """
+    if fmt.name not in _REFERENCE:
+        raise UnsupportedError(f"{fmt.name} cannot be the reference. Choose one of: {', '.join(_REFERENCE)}.")
+    dtype = storage_dtype(fmt)
+    castable.require_device(device, dtype)
+    castable.require_castable(module)
+    stored, said = _stored(module, dtype, bring=_REFERENCE[fmt.name], device=device)
+    return CastModel(
+        stored=stored,
+        execution=_execution(fmt, CastMethod.TO, device),
+        warnings=said,
+        device=device,
+        input_dtype=dtype,
+        widened=False,
+        rounded_to=None,
+        quantized_to=None,
+        autocast_dtype=None,
+    )
+
+
+def _stored(
+    module: nn.Module, dtype: torch.dtype, *, bring: Callable[[nn.Module], nn.Module], device: torch.device
+) -> tuple[nn.Module, tuple[str, ...]]:
+    """The cast copy, and what torch warned of on the way."""
+    try:
+        with collected_warnings() as said:
+            stored = bring(copied(module).to(device)).eval()
+    except (MemoryError, torch.OutOfMemoryError, UnsupportedError):
+        raise
+    except Exception as error:
+        raise UnsupportedError(
+            f"{type(module).__name__} cannot be copied and cast to {dtype_name(dtype)} on {device}: {error}"
+        ) from error
+    return stored, tuple(dict.fromkeys(said))
+
+
+def copied(module: nn.Module) -> nn.Module:
+    """A deep copy; torch refuses to copy tensors with a history (as the old weight_norm keeps), so these are cloned."""
+    memo: dict[int, object] = {
+        id(held.tensor): held.tensor.detach().clone() for held in stored_tensors(module) if not held.tensor.is_leaf
+    }
+    return copy.deepcopy(module, memo)
+
+
+_OF_TORCH = re.compile(r"\s*\(Triggered internally at .*?\)\s*$")
+
+
+@contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """The texts of the warnings raised inside, also of those that torch otherwise gives only once.
+
+    Without the place in torch's own source that it adds to them.
+    """
+    said: list[str] = []
+    always = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield said
+    finally:
+        torch.set_warn_always(always)
+    said.extend(_OF_TORCH.sub("", str(warning.message)) for warning in caught)
+
+
+_REFERENCE: Mapping[str, Callable[[nn.Module], nn.Module]] = {
+    "float32": lambda module: module.float(),
+    "float64": lambda module: module.double(),
+}
+
+
+_TAKES_TORCHSCRIPT = {CastMethod.TO, CastMethod.HALF, CastMethod.BFLOAT16, CastMethod.TYPE, CastMethod.AUTOCAST}
+
+
+def _computing_dtype(fmt: AnyFormat, method: CastMethod) -> torch.dtype:
+    """The dtype of the tensors that the model's own code sees."""
+    if method in TORCHAO_FORMATS:
+        return torchao_scheme(method).computing
+    if method in {CastMethod.AUTOCAST, CastMethod.LOAD_STATE_DICT}:
+        return torch.float32
+    if not fmt.computes:
+        return holding_dtype(fmt)
+    dtype = storage_dtype(fmt)
+    return torch.promote_types(dtype, torch.float32) if method is CastMethod.WEIGHTS_ONLY else dtype
+
+
+def _execution(fmt: AnyFormat, method: CastMethod, device: torch.device) -> Execution:
+    computing = dtype_name(_computing_dtype(fmt, method))
+    if method in TORCHAO_FORMATS:
+        scheme = torchao_scheme(method)
+        return Execution(label=scheme.label, explanation=scheme.explanation)
+    if isinstance(fmt, ScaledFormat) or not fmt.has_dtype:
+        return Execution(label="simulated", explanation=_simulation(fmt, method, computing))
+    if method is CastMethod.AUTOCAST:
+        return Execution(
+            label="native",
+            explanation=f"Weights stay in float32. Autocast runs matrix products, convolutions and the like with the "
+            f"{fmt.name} kernels of {device}, and leaves the other operators in float32.",
+        )
+    if method is CastMethod.LOAD_STATE_DICT:
+        return Execution(
+            label="simulated",
+            explanation=f"Weights are rounded to {fmt.name} and stored in float32, as load_state_dict leaves them: all "
+            f"arithmetic is float32, and nothing is saved.{_overflow(fmt, device)}",
+        )
+    if method is CastMethod.WEIGHTS_ONLY and computing != fmt.name:
+        return Execution(
+            label="upcast",
+            explanation=f"Weights are really stored in {fmt.name} and widened to {computing} at the start of every "
+            f"run: all arithmetic is {computing}, which saves storage, not time.{_overflow(fmt, device)}",
+        )
+    if not fmt.computes:
+        return Execution(
+            label="simulated",
+            explanation=f"Modules do not compute in {fmt.name}. Weights are really stored in it; arithmetic is "
+            f"float32, and the floating-point inputs and the outputs of every module are rounded to {fmt.name}: those "
+            f"beyond ±{fmt.max:g} become ±{fmt.max:g}.{_overflow(fmt, device)}",
+        )
+    return Execution(
+        label="native",
+        explanation=f"Weights, floating-point inputs and operators in {fmt.name}, by the kernels of {device}; "
+        "a kernel may accumulate in a wider format before it rounds its result.",
+    )
+
+
+def _simulation(fmt: AnyFormat, method: CastMethod, computing: str) -> str:
+    """How a format is simulated that torch cannot store."""
+    if isinstance(fmt, ScaledFormat):
+        inputs = (
+            ", and the floating-point inputs of the modules that hold them," if method is CastMethod.DYNAMIC else ""
+        )
+        return (
+            f"{fmt.name} is simulated: torch has no dtype for it. Weight matrices{inputs} are rounded to it, with "
+            f"scales from their own values, and held in {computing}, in which all arithmetic runs. "
+            "Biases, norms and buffers are not rounded."
+        )
+    weights = f"{fmt.name} is simulated: torch has no dtype for it. Weights are rounded to it and held in {computing}, "
+    beyond = f"Values beyond ±{fmt.max:g} become ±{fmt.max:g}."
+    if method is CastMethod.WEIGHTS_ONLY:
+        return f"{weights}in which all arithmetic runs. {beyond}"
+    return (
+        f"{weights}in which arithmetic runs; the floating-point inputs and the outputs of every module are rounded "
+        f"to {fmt.name}. {beyond}"
+    )
+
+
+def _overflow(fmt: NumericFormat, device: torch.device) -> str:
+    """What torch's own cast makes of values beyond the range: measured, as it differs between versions of torch."""
+    if fmt.computes:
+        return ""
+    kept = torch.tensor(4 * fmt.max, device=device).to(storage_dtype(fmt)).float().item()
+    if kept == fmt.max:
+        return f" Stored values beyond ±{fmt.max:g} are stored as ±{fmt.max:g}."
+    became = "infinite" if kept == float("inf") else "NaN"
+    return f" Stored values beyond ±{fmt.max:g} become {became}: torch's cast does not saturate here."

@@ -1,0 +1,48 @@
+"""Tensors that wrap others, as torchao's weights do: a narrow one, and its scales."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
+
+from precision.measure.rounding import dtype_name
+
+
+def inner_tensors(tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """The plain tensors that hold what `tensor` stores, by attribute; itself, without a name, where it is plain."""
+    if not is_traceable_wrapper_subclass(tensor):
+        yield "", tensor
+        return
+    for name in tensor.__tensor_flatten__()[0]:
+        for inner_name, inner in inner_tensors(getattr(tensor, name)):
+            yield f"{name}.{inner_name}" if inner_name else name, inner
+
+
+def stored_dtype(tensor: Tensor) -> torch.dtype:
+    """The dtype that the values of `tensor` are stored in: of a wrapping one, that of its largest part."""
+    return max((inner for _, inner in inner_tensors(tensor)), key=lambda inner: inner.numel()).dtype
+
+
+def parts_text(tensor: Tensor) -> str:
+    """What a wrapping tensor consists of, such as `qdata int8 (64, 64), scale float32 (64, 1)`."""
+    return ", ".join(f"{name} {dtype_name(inner.dtype)} {tuple(inner.shape)}" for name, inner in inner_tensors(tensor))
+
+
+def plain_values(tensor: Tensor) -> Tensor:
+    """The values of `tensor` as a plain one; of a packed weight without a way back, by its product with the identity.
+
+    Args:
+        tensor: plain, or a matrix `(out, in)` that wraps others.
+    """
+    if not is_traceable_wrapper_subclass(tensor):
+        return tensor
+    try:
+        values: Tensor = tensor.dequantize()
+    except NotImplementedError:
+        identity = torch.eye(tensor.shape[-1], dtype=tensor.dtype, device=tensor.device)
+        with torch.no_grad():
+            values = nn.functional.linear(identity, tensor).mT
+    return values

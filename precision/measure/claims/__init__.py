@@ -1,0 +1,1 @@
+"""The claims of two articles, tried on a model."""

@@ -1,0 +1,61 @@
+"""What an experiment found: a verdict, a sentence and the facts under it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from precision.results import ClaimWord, Evidence, Scope, Timing
+from precision.text.units import bytes_text, number_text, seconds_text
+
+_NAMES_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a pure judgement makes of the facts."""
+
+    verdict: ClaimWord
+    sentence: str
+    evidence: tuple[Evidence, ...]
+    scope: Scope | None = None
+    """Where it is another than the claim's: something else stood in for the model."""
+
+
+def true_if(condition: bool) -> ClaimWord:
+    """The verdict on a claim that a condition decides."""
+    return "true" if condition else "false"
+
+
+def fact(label: str, text: str) -> Evidence:
+    """A fact in words."""
+    return Evidence(label=label, text=text)
+
+
+def count(label: str, number: int, *, of: int | None = None) -> Evidence:
+    """A count, where given of how many."""
+    text = f"{number:,}" if of is None else f"{number:,} of {of:,}"
+    return Evidence(label=label, text=text, number=number)
+
+
+def size(label: str, number: int) -> Evidence:
+    """Bytes, exactly and as people read them."""
+    text = bytes_text(number) if number < 1024 else f"{bytes_text(number)} ({number:,} B)"
+    return Evidence(label=label, text=text, number=number, unit="bytes")
+
+
+def error(label: str, number: float | None) -> Evidence:
+    """An error, to its last digit."""
+    return Evidence(label=label, text=number_text(number) if number is None else repr(number), number=number)
+
+
+def duration(label: str, timing: Timing) -> Evidence:
+    """A median time with its spread."""
+    text = f"{seconds_text(timing.median_s)} ± {seconds_text(timing.iqr_s / 2)} (half the interquartile range)"
+    return Evidence(label=label, text=text, number=timing.median_s, unit="s")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names with commas between, a long list cut; none: "none"."""
+    more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
+    return ", ".join(names[:_NAMES_SHOWN]) + more if names else "none"

@@ -1,0 +1,182 @@
+"""What both calls do to the tensors that a model stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from precision.measure.casting.memory_spans import MemorySpans
+from precision.measure.casting.methods import collected_warnings, copied
+from precision.measure.casting.stored_tensors import StoredTensor, stored_tensors
+from precision.measure.claims.experiments.settings import settings_of
+from precision.measure.rounding import dtype_name
+from precision.results import TensorKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class CastTensor:
+    """One stored tensor before and after either call."""
+
+    fqn: str
+    kind: TensorKind
+    before: str
+    """dtype, as the two after it."""
+    half: str
+    to: str
+    same: bool
+    """Bit for bit, after both calls."""
+    elements: int
+    kept_by_round_trip: int
+    """Elements that `half()` and then `float()` leave as they were."""
+
+    @property
+    def floating(self) -> bool:
+        """Whether it is of a dtype that both calls cast."""
+        return self.before in _FLOATING
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether it holds complex numbers before."""
+        return self.before.startswith("complex")
+
+    @property
+    def named(self) -> str:
+        """Its name and dtype before."""
+        return f"{self.fqn} ({self.before})"
+
+
+_FLOATING = ("float64", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CastSeen:
+    """What one call did to a copy of the model."""
+
+    returned_model: bool
+    """Whether it returned the object that it was called on."""
+    changed: int
+    """Tensors of that object with another dtype than before."""
+    total_bytes: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageFacts:
+    """A model before and after either call."""
+
+    tensors: tuple[CastTensor, ...]
+    bytes_before: int
+    half: CastSeen
+    to: CastSeen
+    settings_changed: tuple[str, ...]
+    """Names of what is no tensor, and differs after `half()`."""
+    settings_changed_by_to: tuple[str, ...]
+    """The same after `to()`."""
+    settings: int
+    """How many were looked at."""
+
+    def of_kind(self, *kinds: TensorKind) -> tuple[CastTensor, ...]:
+        """The tensors of these kinds."""
+        return tuple(tensor for tensor in self.tensors if tensor.kind in kinds)
+
+    @property
+    def parameters(self) -> tuple[CastTensor, ...]:
+        """The parameters."""
+        return self.of_kind("parameter")
+
+    @property
+    def floating_buffers(self) -> tuple[CastTensor, ...]:
+        """The buffers that hold floating-point numbers, in checkpoints or not."""
+        return tuple(held for held in self.buffers if held.floating)
+
+    @property
+    def complex_buffers(self) -> tuple[CastTensor, ...]:
+        """The buffers that hold complex numbers, in checkpoints or not."""
+        return tuple(held for held in self.buffers if held.is_complex)
+
+    @property
+    def buffers(self) -> tuple[CastTensor, ...]:
+        """All of them, in checkpoints or not."""
+        return self.of_kind("buffer", "non-persistent buffer")
+
+
+Call = Callable[[nn.Module], object]
+CALLS: Mapping[str, Call] = {"half": lambda module: module.half(), "to": lambda module: module.to(torch.float16)}
+
+
+def storage_facts(module: nn.Module) -> StorageFacts:
+    """Cast a copy of `module` by either call, and look at every tensor."""
+    once = _once(stored_tensors(module))
+    before = {held.fqn: held.tensor for held in once}
+    copies, seen = {}, {}
+    for name, call in CALLS.items():
+        copies[name] = copied(module)
+        seen[name] = _cast(copies[name], call, before)
+    half, to = _tensors(copies["half"]), _tensors(copies["to"])
+    settings = settings_of(module)
+    return StorageFacts(
+        tensors=tuple(
+            CastTensor(
+                fqn=held.fqn,
+                kind=held.kind,
+                before=dtype_name(held.tensor.dtype),
+                half=dtype_name(half[held.fqn].dtype),
+                to=dtype_name(to[held.fqn].dtype),
+                same=same_bits(half[held.fqn], to[held.fqn]),
+                elements=held.tensor.numel(),
+                kept_by_round_trip=_unchanged(held.tensor, half[held.fqn]),
+            )
+            for held in once
+        ),
+        bytes_before=MemorySpans(before.items()).total,
+        half=seen["half"],
+        to=seen["to"],
+        settings_changed=_changed(settings, copies["half"]),
+        settings_changed_by_to=_changed(settings, copies["to"]),
+        settings=len(settings),
+    )
+
+
+def _changed(settings: Mapping[str, object], module: nn.Module) -> tuple[str, ...]:
+    after = settings_of(module)
+    return tuple(name for name in settings if settings[name] != after.get(name))
+
+
+def _once(held: Iterable[StoredTensor]) -> tuple[StoredTensor, ...]:
+    """Each tensor under the first of its names."""
+    seen: dict[int, StoredTensor] = {}
+    for each in held:
+        seen.setdefault(id(each.tensor), each)
+    return tuple(seen.values())
+
+
+def _tensors(module: nn.Module) -> dict[str, Tensor]:
+    return {held.fqn: held.tensor for held in stored_tensors(module)}
+
+
+def _cast(module: nn.Module, call: Call, before: Mapping[str, Tensor]) -> CastSeen:
+    with collected_warnings() as said:
+        returned = call(module)
+    after = _tensors(module)
+    return CastSeen(
+        returned_model=returned is module,
+        changed=sum(after[name].dtype != tensor.dtype for name, tensor in before.items()),
+        total_bytes=MemorySpans(after.items()).total,
+        warnings=tuple(dict.fromkeys(said)),
+    )
+
+
+def same_bits(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same dtype, shape and bits, NaN included."""
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    return torch.equal(*(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8) for tensor in (one, other)))
+
+
+def _unchanged(before: Tensor, after: Tensor) -> int:
+    back = after.detach().to(before.dtype)
+    same = (before.detach() == back) | ((before.detach() != before.detach()) & (back != back))
+    return int(same.sum())

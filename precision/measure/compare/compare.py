@@ -1,0 +1,161 @@
+"""One comparison from start to end: load, cast, audit, run both, compare, time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from precision.errors import ForwardError
+from precision.findings.verdict import judge
+from precision.measure.casting.audit import audit
+from precision.measure.casting.methods import CastModel
+from precision.measure.compare.float64_truth import float64_truth
+from precision.measure.compare.kernel_check import check_on_real_kernel
+from precision.measure.machine.cost import time_side_by_side
+from precision.measure.machine.working_memory import how_measured, working_memory
+from precision.measure.metrics.comparison import compare_outputs
+from precision.measure.preparation import Prepared, failure_of, module_progress, prepare
+from precision.progress import Progress, Silent
+from precision.results import CompareResult, Comparison, Cost, RunMemory
+from precision.spec import RunSpec
+from precision.spec.cast_methods import CastMethod
+
+_SILENT = Silent()
+
+
+def compare(spec: RunSpec, progress: Progress = _SILENT) -> CompareResult:
+    """Run a model in the reference's precision and in the candidate's, and measure what differs.
+
+    A forward that raises does not lose what was measured before it: the result then has a `failure`
+    and None for the parts after it.
+
+    Args:
+        spec: what to run.
+        progress: told of each stage; may raise `JobCancelledError` to stop.
+
+    Raises:
+        InputError: the spec asks for something that this machine or this model does not have.
+        JobCancelledError: from `progress`.
+    """
+    started = time.monotonic()
+    run, result = _audited(spec, progress)
+    result = _measure(run, result)
+    return result.model_copy(update={"verdict": judge(result), "elapsed_s": time.monotonic() - started})
+
+
+def audit_cast(spec: RunSpec, progress: Progress = _SILENT) -> CompareResult:
+    """Load and cast as `compare` does, and stop there: the audit is measured, comparison and cost are None.
+
+    Raises:
+        InputError: as `compare`.
+        JobCancelledError: from `progress`.
+    """
+    return _audited(spec, progress)[1]
+
+
+def _audited(spec: RunSpec, progress: Progress) -> tuple[Prepared, CompareResult]:
+    """Both models, cast and audited, and the result as far as it is known before they run."""
+    started = time.monotonic()
+    run = prepare(spec, progress)
+    progress.step("Auditing the cast", 0.2)
+    result = CompareResult(
+        **dict(run.head),
+        audit=audit(run.loaded.module, run.candidate.stored, fmt=spec.format, method=spec.method),
+        comparison=None,
+        cost=None,
+    )
+    result = result.model_copy(update={"elapsed_s": time.monotonic() - started})
+    progress.partial(result)
+    return run, result
+
+
+def _measure(run: Prepared, result: CompareResult) -> CompareResult:
+    """The result with comparison and cost, or with the failure that stopped them."""
+    reference, candidate = f"{run.spec.reference} reference", f"{run.spec.candidate} candidate"
+    device = run.reference.device
+    stage = ""
+    try:
+        stage = f"Running the {reference}"
+        first, _ = _forward(run, run.reference, stage, 0.25, 0.4)
+        stage = f"Running the {reference} again"
+        with working_memory(device) as reference_memory:
+            second, reference_s = _forward(run, run.reference, stage, 0.4, 0.5)
+        stage = f"Running the {candidate}"
+        with working_memory(device) as candidate_memory:
+            output, _ = _forward(run, run.candidate, stage, 0.5, 0.65)
+        stage = "Comparing the outputs"
+        run.progress.step(stage, 0.65)
+        comparison = compare_outputs(
+            reference=first, candidate=output, repeat=second, fmt=run.spec.format, labels=run.loaded.labels
+        )
+        del second
+        result = result.model_copy(
+            update={
+                "comparison": comparison,
+                "memory": RunMemory(
+                    reference_bytes=reference_memory.most_bytes,
+                    candidate_bytes=candidate_memory.most_bytes,
+                    how=how_measured(device),
+                ),
+                "warnings": (*_caveats(comparison, run.spec.candidate), *result.warnings),
+            }
+        )
+        run.progress.partial(result)
+        truth = float64_truth(run, reference=first, candidate=output, reference_s=reference_s, start=0.66, end=0.68)
+        del first
+        result = result.model_copy(update={"comparison": comparison.model_copy(update={"truth": truth})})
+        if _has_a_kernel_to_check(result):
+            checked = check_on_real_kernel(run, output, start=0.68, end=0.75)
+            result = result.model_copy(update={"real_kernels": checked})
+        del output
+        stage = "Timing both"
+        return result.model_copy(update={"cost": _cost(run, stage)})
+    except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
+        return result.model_copy(update={"failure": failure_of(error, stage)})
+
+
+def _has_a_kernel_to_check(result: CompareResult) -> bool:
+    """Whether the candidate's arithmetic stands for that of kernels: after `load_state_dict` float32 is what it is."""
+    spec = result.spec
+    return result.execution.label == "simulated" and not spec.plan and spec.method is not CastMethod.LOAD_STATE_DICT
+
+
+def _forward(run: Prepared, model: CastModel, stage: str, start: float, end: float) -> tuple[object, float]:
+    """Output and seconds of one pass, reporting progress at every module call."""
+    run.progress.step(stage, start)
+    on_module = module_progress(run.progress, model, stage=stage, start=start, end=end)
+    began = time.monotonic()
+    output = model(run.loaded.args, run.loaded.kwargs, on_module=on_module)
+    return output, time.monotonic() - began
+
+
+def _cost(run: Prepared, stage: str) -> Cost:
+    runs: list[Callable[[], object]] = [
+        model.prepared(run.loaded.args, run.loaded.kwargs) for model in (run.reference, run.candidate)
+    ]
+
+    def on_round(done: float) -> None:
+        run.progress.step(stage, 0.75 + 0.25 * done)
+
+    reference, candidate = time_side_by_side(runs, on_round=on_round)
+    return Cost(reference_time=reference, candidate_time=candidate)
+
+
+def _caveats(comparison: Comparison, candidate: str) -> tuple[str, ...]:
+    """What the outputs themselves say against reading too much into their errors."""
+    caveats = []
+    overall, repeat = comparison.overall, comparison.repeat_floor
+    if overall.ref_nonfinite:
+        caveats.append(
+            f"{overall.ref_nonfinite:,} of {overall.elements:,} outputs of the reference are infinite or NaN: "
+            "they are counted apart and enter no mean."
+        )
+    if repeat.exact_share is not None and repeat.exact_share < 1:
+        size = f" (RMSE {repeat.rmse:.2e})" if repeat.rmse else ""
+        caveats.append(
+            f"Two runs of the reference differ{size}: the model is not deterministic here, and an error of that size "
+            f"cannot be attributed to {candidate}."
+        )
+    return tuple(caveats)

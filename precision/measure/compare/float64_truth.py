@@ -1,0 +1,70 @@
+"""The errors of reference and candidate against one more run in float64: often the error is the reference's own."""
+
+from __future__ import annotations
+
+import torch
+
+from precision.errors import ForwardError, UnsupportedError
+from precision.formats import format_named
+from precision.measure.casting import methods as casting
+from precision.measure.metrics.comparison import overall_errors
+from precision.measure.metrics.outputs import flatten, paired
+from precision.measure.preparation import Prepared, module_progress
+from precision.results import ErrorMetrics, Float64Truth
+from precision.text.units import bytes_text, seconds_text
+
+MAX_REFERENCE_S = 3.0
+"""A float64 run takes two to sixty times as long, the latter on graphics cards without units for it."""
+MAX_STORED_BYTES = 2**30
+"""Of the parameters as they were loaded; in float64 it takes twice as much, beside the two casts."""
+
+
+def float64_truth(
+    run: Prepared, *, reference: object, candidate: object, reference_s: float, start: float, end: float
+) -> Float64Truth:
+    """Run the reference in float64 and measure both outputs against it; or say why not.
+
+    It is left out where it would cost much: where the reference took more than `MAX_REFERENCE_S`, or the model holds
+    more than `MAX_STORED_BYTES`.
+
+    Args:
+        run: both models.
+        reference: output of the reference.
+        candidate: output of the candidate.
+        reference_s: seconds that the reference took.
+        start: what part of the whole is done before.
+        end: what part is done after.
+
+    Raises:
+        JobCancelledError: from the run's progress.
+    """
+    reason = _reason_against(run, reference_s)
+    if reason:
+        return Float64Truth(reference=None, candidate=None, reason=reason)
+    stage = "Running in float64"
+    run.progress.step(stage, start)
+    try:
+        model = casting.reference(run.loaded.module, format_named("float64"), device=run.candidate.device)
+        on_module = module_progress(run.progress, model, stage=stage, start=start, end=end)
+        truth = model(run.loaded.args, run.loaded.kwargs, on_module=on_module)
+    except (ForwardError, UnsupportedError) as error:
+        return Float64Truth(reference=None, candidate=None, reason=f"The model does not run in float64: {error}")
+    except (MemoryError, torch.OutOfMemoryError):
+        return Float64Truth(reference=None, candidate=None, reason="Memory does not suffice for a float64 run.")
+
+    def against(output: object) -> ErrorMetrics:
+        return overall_errors(paired(flatten(truth), flatten(output)).pairs, run.spec.format)
+
+    return Float64Truth(reference=against(reference), candidate=against(candidate), reason=None)
+
+
+def _reason_against(run: Prepared, reference_s: float) -> str | None:
+    """Why a float64 run is not even tried; None where it is."""
+    if run.spec.reference == "float64":
+        return "The reference is float64 itself."
+    if reference_s > MAX_REFERENCE_S:
+        return f"No float64 run, for its cost: the reference took {seconds_text(reference_s)}."
+    held = sum(parameter.nbytes for parameter in run.loaded.module.parameters())
+    if held > MAX_STORED_BYTES:
+        return f"No float64 run, for its memory: the model holds {bytes_text(held)}."
+    return None

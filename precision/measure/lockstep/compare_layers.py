@@ -1,0 +1,99 @@
+"""One comparison layer by layer, from start to end: load, cast, run both in lockstep."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from precision.measure.lockstep.run import run_lockstep
+from precision.measure.preparation import failure_of, prepare
+from precision.progress import Progress, Silent
+from precision.results import Failure
+from precision.results.layers import LayersReport, LayersResult
+from precision.spec import RunSpec
+
+_SILENT = Silent()
+_CAST = 0.25
+"""Fraction of the whole at which both models start to run."""
+
+
+def compare_layers(spec: RunSpec, progress: Progress = _SILENT) -> LayersResult:
+    """Run both models side by side, and measure what differs after every module and every operator.
+
+    A forward that raises does not lose what was measured before it: the result then has a `failure`, and its report
+    what was compared until then. What is compared so far is handed to `progress` now and then, for runs that end
+    otherwise.
+
+    Args:
+        spec: what to run.
+        progress: told of each module, handed partial results; may raise `JobCancelledError` to stop.
+
+    Raises:
+        InputError: the spec asks for something that this machine or this model does not have.
+        JobCancelledError: from `progress`.
+    """
+    started = time.monotonic()
+    run = prepare(spec, progress)
+    stage = f"Running {spec.reference} and {spec.candidate} side by side"
+    progress.step(stage, _CAST)
+
+    def on_call(name: str, fraction: float) -> None:
+        progress.step(stage, _CAST + (1 - _CAST) * fraction, name)
+
+    report: LayersReport | None = None
+    failure = None
+
+    def on_partial(partial: LayersReport) -> None:
+        nonlocal report
+        report = partial
+        progress.partial(LayersResult(**dict(run.head), report=partial))
+
+    try:
+        report = run_lockstep(
+            run.reference,
+            run.candidate,
+            run.loaded.args,
+            run.loaded.kwargs,
+            fmt=spec.format,
+            operators=True,
+            decompose=True,
+            verify=True,
+            on_call=on_call,
+            on_partial=on_partial,
+        )
+        failure = _failure(report, stage)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        failure = failure_of(error, stage)
+    result = LayersResult(**dict(run.head), report=report)
+    return result.model_copy(
+        update={
+            "failure": failure,
+            "warnings": (*_caveats(report), *result.warnings),
+            "elapsed_s": time.monotonic() - started,
+        }
+    )
+
+
+def _failure(report: LayersReport, stage: str) -> Failure | None:
+    if report.stopped is None:
+        return None
+    return Failure(stage=stage, where=report.stopped.fqn, message=report.stopped.message)
+
+
+def _caveats(report: LayersReport | None) -> tuple[str, ...]:
+    """What the run itself says against reading too much into its rows."""
+    if report is None or report.observer is None or not report.observer.changed:
+        return ()
+    sides = [
+        name
+        for name, equal in (
+            ("reference", report.observer.reference_equal),
+            ("candidate", report.observer.candidate_equal),
+        )
+        if not equal
+    ]
+    return (
+        f"Observed and unobserved, the {' and the '.join(sides)} gave outputs that differ: a fused path was switched "
+        "off, or the model is not deterministic.",
+    )

@@ -1,0 +1,229 @@
+"""Two returns of one module call become a row; the operators in it become rows too; nothing else is kept of them."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from precision.formats import AnyFormat, NumericFormat
+from precision.measure.lockstep.alignment import aligned
+from precision.measure.lockstep.corners import Decomposition
+from precision.measure.lockstep.observer import Frame, Returned
+from precision.measure.lockstep.operator_rows import OperatorComparer
+from precision.measure.lockstep.origins import Origins
+from precision.measure.lockstep.pairs import Matched, matched, numbers_of
+from precision.measure.lockstep.replay import NotSeparableError
+from precision.measure.lockstep.rows import LayerDraft, Ledger
+from precision.measure.lockstep.values import tensors_in
+from precision.results.layers import (
+    Divergence,
+    LayersReport,
+    ObserverCheck,
+    Side,
+    Stopped,
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Last:
+    """The output tensors compared last, as long as they live, and the state they were in."""
+
+    draft: LayerDraft
+    tensors: tuple[weakref.ref[Tensor], ...]
+    versions: tuple[int, ...]
+
+
+class Comparer:
+    """Compares what both sides bring to their meetings.
+
+    Args:
+        fmt: the candidate's format.
+        simulated: the format that the candidate rounds outputs to, where its arithmetic is simulated.
+        max_operators: so many operators become rows.
+        decomposition: takes calls of leaf modules apart; None to leave them whole.
+    """
+
+    def __init__(
+        self,
+        *,
+        fmt: AnyFormat,
+        simulated: NumericFormat | None,
+        max_operators: int,
+        decomposition: Decomposition | None,
+    ) -> None:
+        self._fmt = fmt
+        self._decomposition = decomposition
+        self._ledger = Ledger()
+        self._last: _Last | None = None
+        self._origins = Origins(simulated)
+        self._elements = 0
+        self._operators = OperatorComparer(fmt, self._ledger, self._origins, max_operators=max_operators)
+
+    @property
+    def calls(self) -> int:
+        """Module calls compared so far."""
+        return self._ledger.finished
+
+    def compare(self, reference: Returned, candidate: Returned) -> None:
+        """The row of one module call, and of the operators that ran since the last."""
+        self._compare_pending(reference.frame.stack, candidate.frame.stack)
+        draft = self._draft(reference.frame)
+        found = matched(reference.output, candidate.output)
+        draft.inputs = matched((reference.args, reference.kwargs), (candidate.args, candidate.kwargs)).listed
+        draft.outputs, draft.uncompared = found.listed, found.uncompared
+        self._ledger.finish(draft)
+        tensors = _live_tensors(reference.output, candidate.output)
+        if self._are_the_last(tensors, found):
+            draft.same_as = self._last.draft if self._last else None
+            if self._decomposition is not None and not reference.frame.called:
+                draft.corners_missing = "it returned the tensors that it was given."
+            return
+        draft.numbers = numbers_of(found, self._fmt, detailed=True)
+        self._elements += draft.numbers.errors.elements if draft.numbers.errors else 0
+        self._last = _last(draft, tensors)
+        self._origins.look_at_module(draft, found, tuple(tensors_in((candidate.args, candidate.kwargs))))
+        if self._decomposition is not None and not reference.frame.called and not candidate.frame.called:
+            self._take_apart(draft, found, reference, candidate)
+
+    def forget_last(self) -> None:
+        """The two parted: what either returns next is to be read in any case."""
+        self._last = None
+
+    def leave_open(self, reference: Frame | None, candidate: Frame | None, failed: Side) -> None:
+        """Rows for the calls that the failed side was in, and the operators that had run in them."""
+        stacks = tuple(() if frame is None else frame.stack for frame in (reference, candidate))
+        shared = common_calls(*stacks)
+        self._compare_pending(stacks[0][:shared], stacks[1][:shared], stopped=True)
+        above = [self._draft(frame) for frame in stacks[0][:shared]]
+        failing = stacks[0] if failed == "reference" else stacks[1]
+        for frame in failing[shared:]:
+            if failed == "reference":
+                self._draft(frame)
+                continue
+            order = (above[-1].order if above else 0) + 1
+            above.append(self._ledger.add(_drafted(frame, above[-1] if above else None, order)))
+
+    def report(
+        self,
+        *,
+        stopped: Stopped | None,
+        divergences: tuple[Divergence, ...],
+        not_called: tuple[str, ...],
+        observer: ObserverCheck | None,
+        watched_operators: bool,
+        notes: Sequence[str],
+    ) -> LayersReport:
+        """Everything compared."""
+        places = self._ledger.places()
+        operators, dtypes = self._ledger.operator_rows(places)
+        return LayersReport(
+            rows=self._ledger.rows(places),
+            operators=operators,
+            operator_dtypes=dtypes,
+            origins=self._origins.first(places),
+            divergences=divergences,
+            not_called=not_called,
+            stopped=stopped,
+            observer=observer,
+            watched_operators=watched_operators,
+            decomposed=self._decomposition is not None,
+            calls=self.calls,
+            compared_elements=self._elements,
+            operator_calls=self._operators.calls,
+            notes=(*notes, *self._own_notes()),
+        )
+
+    def _own_notes(self) -> list[str]:
+        notes = []
+        if not self._ledger.drafts:
+            notes.append("No module call could be seen: the model is compiled, or its forward is not Python.")
+        return [*notes, *self._operators.notes, *self._origins.notes]
+
+    def _draft(self, frame: Frame) -> LayerDraft:
+        if frame.draft is None:
+            parent = None if frame.parent is None else self._draft(frame.parent)
+            frame.draft = self._ledger.add(_drafted(frame, parent, frame.order))
+        return frame.draft
+
+    def _are_the_last(self, tensors: Sequence[Tensor] | None, found: Matched) -> bool:
+        last = self._last
+        if last is None or tensors is None or not tensors or 2 * len(found.pairs) != len(tensors):
+            return False
+        known = {id(tensor): version for reference, version in zip(last.tensors, last.versions, strict=True)
+                 if (tensor := reference()) is not None}  # fmt: skip
+        return len(known) == len({id(tensor) for tensor in tensors}) and all(
+            known.get(id(tensor)) == tensor._version for tensor in tensors
+        )
+
+    def _take_apart(self, draft: LayerDraft, found: Matched, reference: Returned, candidate: Returned) -> None:
+        if self._decomposition is None or not found.floating:
+            return
+        try:
+            draft.corners = self._decomposition.corners(reference, candidate)
+        except NotSeparableError as error:
+            draft.corners_missing = str(error)
+
+    def _compare_pending(
+        self, reference: Sequence[Frame], candidate: Sequence[Frame], *, stopped: bool = False
+    ) -> None:
+        """The operators of all open calls: the outer ones' ran before the inner ones were called."""
+        for r_frame, c_frame in zip(reference, candidate, strict=True):
+            ours, theirs = r_frame.pending, c_frame.pending
+            if not ours and not theirs:
+                continue
+            draft = self._draft(r_frame)
+            pairs = aligned([call.name for call in ours], [call.name for call in theirs])
+            if stopped:
+                pairs = pairs[: _last_match(pairs)]
+            for r, c in pairs:
+                self._operators.compare(draft, None if r is None else ours[r], None if c is None else theirs[c])
+            ours.clear()
+            theirs.clear()
+
+
+def common_calls(one: Sequence[Frame], other: Sequence[Frame]) -> int:
+    """How many calls, from the root, two stacks have in common."""
+    shared = 0
+    for a, b in zip(one, other, strict=False):
+        if a.fqn != b.fqn:
+            break
+        shared += 1
+    return shared
+
+
+def _drafted(frame: Frame, parent: LayerDraft | None, order: int) -> LayerDraft:
+    return LayerDraft(
+        fqn=frame.fqn,
+        call=frame.call,
+        type=type(frame.module).__name__,
+        order=order,
+        parent=parent,
+        is_leaf=not any(True for _ in frame.module.children()),
+    )
+
+
+def _live_tensors(reference: object, candidate: object) -> tuple[Tensor, ...] | None:
+    """The very tensors that both returned; None where their versions cannot be told."""
+    tensors = tuple(
+        leaf for leaf in (*pytree.tree_leaves(reference), *pytree.tree_leaves(candidate)) if isinstance(leaf, Tensor)
+    )
+    return None if any(tensor.is_inference() for tensor in tensors) else tensors
+
+
+def _last(draft: LayerDraft, tensors: tuple[Tensor, ...] | None) -> _Last | None:
+    if tensors is None:
+        return None
+    return _Last(
+        draft=draft,
+        tensors=tuple(weakref.ref(tensor) for tensor in tensors),
+        versions=tuple(int(tensor._version) for tensor in tensors),
+    )
+
+
+def _last_match(pairs: Sequence[tuple[int | None, int | None]]) -> int:
+    """How many pairs there are up to the last that both sides ran."""
+    return max((place for place, (r, c) in enumerate(pairs, 1) if r is not None and c is not None), default=0)

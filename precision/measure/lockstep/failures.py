@@ -1,0 +1,103 @@
+"""Why a side could not go on, as far as it can be told: module, operator, and the tensors that did not fit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+
+import torch
+from torch import nn
+
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.forward import error_text, raised_in, seeded
+from precision.measure.lockstep.observer import Observer
+from precision.measure.lockstep.operators import OperatorRecorder, Raised
+from precision.measure.rounding import dtype_name
+from precision.results.layers import Side, Stopped
+from precision.text.names import plain
+from precision.text.units import seconds_text
+
+_OUT_OF_MEMORY = "Out of memory. Choose a smaller batch, a shorter input or a smaller model."
+
+
+class Failed(Exception):  # noqa: N818 - not an error of ours
+    """A side's model raised."""
+
+    def __init__(self, side: Side, error: Exception) -> None:
+        super().__init__(str(error))
+        self.side = side
+        self.error = error
+
+
+def timed_out(side: Side, observer: Observer, timeout_s: float) -> Stopped:
+    """The report of a side that did not come to a meeting in time."""
+    top = observer.top
+    return Stopped(
+        side=side,
+        fqn=None if top is None else top.fqn,
+        operator=None,
+        message=f"The {side} did not get past {observer.where} within {seconds_text(timeout_s)}. Choose a smaller "
+        "input, or a format with kernels for it.",
+    )
+
+
+def stopped(
+    failed: Failed,
+    *,
+    model: CastModel,
+    module: nn.Module,
+    recorder: OperatorRecorder | None,
+    inputs: tuple[tuple[object, ...], dict[str, object]],
+) -> Stopped:
+    """The report of a side that raised. Where operators were not watched it runs once more, watched, to name its own.
+
+    Args:
+        failed: the side and what it raised.
+        model: that side's model.
+        module: the copy that ran.
+        recorder: of its operators, if they were watched.
+        inputs: of the run.
+    """
+    error = failed.error
+    fqn = raised_in(error, module)
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
+        return Stopped(side=failed.side, fqn=fqn, operator=None, message=f"{_OUT_OF_MEMORY} ({error})")
+    raised = _raised_again(model, inputs, error) if recorder is None else recorder.raised_by(error)
+    return Stopped(
+        side=failed.side,
+        fqn=fqn,
+        operator=raised.name if raised else None,
+        message=_message(failed, fqn, raised, module),
+        mixed=_mixed(raised, model) if raised else (),
+        keep=fqn if failed.side == "candidate" and fqn else None,
+    )
+
+
+def _message(failed: Failed, fqn: str, raised: Raised | None, module: nn.Module) -> str:
+    kind = type(module.get_submodule(fqn)).__name__
+    place = f"{plain(fqn)} ({kind})" if fqn else f"the model itself ({kind})"
+    operator = f"operator {raised.name} of " if raised else ""
+    return f"The {failed.side} failed in {operator}{place}: {error_text(failed.error)}"
+
+
+def _mixed(raised: Raised, model: CastModel) -> tuple[str, ...]:
+    """The floating-point tensors that are not in the model's dtype; none where all of them agree."""
+    if len(set(raised.dtypes)) < 2:
+        return ()
+    usual = dtype_name(model.input_dtype)
+    if usual not in raised.dtypes:
+        usual = Counter(raised.dtypes).most_common(1)[0][0]
+    return tuple(words for words, dtype in zip(raised.inputs, raised.dtypes, strict=True) if dtype != usual)
+
+
+def _raised_again(
+    model: CastModel, inputs: tuple[tuple[object, ...], dict[str, object]], error: Exception
+) -> Raised | None:
+    """The operator that raises in a second run; None where that raises something else, or nothing."""
+    recorder = OperatorRecorder(finds_births=False)
+    with seeded(model.device):
+        prepared = model.prepared(*inputs)
+        recorder.name_parameters_of(prepared.module)
+        with recorder.watching(), suppress(Exception):
+            prepared()
+    return recorder.raised if recorder.raised is not None and recorder.raised.message == str(error) else None

@@ -1,0 +1,90 @@
+"""What is known of operators and kernels from their names and schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from precision.measure.lockstep.values import tensors_in
+from precision.measure.rounding import dtype_name
+
+_MOVES = frozenset(
+    {
+        "_to_copy",
+        "copy_",
+        "copy",
+        "clone",
+        "_unsafe_view",
+        "_reshape_alias",
+        "_local_scalar_dense",
+        "lift",
+        "lift_fresh",
+    }
+    | {"fill_", "zero_", "set_", "resize_"}
+)
+_CREATIONS = ("empty", "new_", "zeros", "ones", "full", "arange", "scalar_tensor", "rand", "eye", "linspace")
+"""Names of kernels that move, convert or make values start so: nothing is computed in a dtype."""
+_OVERWRITES = frozenset(
+    {"copy_", "fill_", "zero_", "normal_", "uniform_", "random_", "bernoulli_", "exponential_", "set_", "resize_"}
+)
+"""In-place kernels that do not read what they overwrite."""
+
+
+def operator_name(func: Any) -> str:
+    """As the code calls it: `linear`; operators such as `+` by the name of their function, `add`."""
+    name = str(getattr(func, "__name__", func))
+    if name == "__get__":
+        owner = getattr(func, "__self__", None)
+        name = str(getattr(owner, "__name__", name))
+    if name.startswith("__") and name.endswith("__"):
+        bare = name[2:-2]
+        if bare.startswith("r") and bare[1:] in _REFLECTED:
+            return bare[1:]
+        return bare[1:] + "_" if bare.startswith("i") and bare[1:] in _REFLECTED else bare
+    return name
+
+
+_REFLECTED = frozenset(["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "div", "and", "or", "xor"])
+
+
+def written(func: Any, args: tuple[object, ...], kwargs: Mapping[str, object]) -> list[tuple[Tensor, bool]]:
+    """The tensors that a kernel writes to, and whether their values are read before."""
+    schema = func._schema
+    if not schema.is_mutable:
+        return []
+    name = schema.name.rpartition("::")[2]
+    written: list[tuple[Tensor, bool]] = []
+    for place, argument in enumerate(schema.arguments):
+        if argument.alias_info is None or not argument.alias_info.is_write:
+            continue
+        value = args[place] if place < len(args) else kwargs.get(argument.name)
+        is_read = name.endswith("_") and name not in _OVERWRITES and not argument.is_out
+        written += [(tensor, is_read) for tensor in tensors_in(value)]
+    return written
+
+
+def computed(func: Any, given: object, result: object) -> str | None:
+    """The floating-point dtype that a kernel computed in, after promotion; None where it only moved or made values."""
+    name = func._schema.name.rpartition("::")[2]
+    if name in _MOVES or name.startswith(_CREATIONS):
+        return None
+    tensors = [tensor for tensor in tensors_in(given) if tensor.is_floating_point() or tensor.is_complex()]
+    # Tensors without dimensions do not take part in the promotion of those with some.
+    dtypes = [tensor.dtype for tensor in tensors if tensor.dim()] or [tensor.dtype for tensor in tensors]
+    dtypes += [tensor.dtype for tensor in tensors_in(result) if tensor.is_floating_point() or tensor.is_complex()][:1]
+    if not tensors:
+        return None
+    widest = dtypes[0]
+    for dtype in dtypes[1:]:
+        widest = _wider(widest, dtype)
+    return dtype_name(widest)
+
+
+def _wider(one: torch.dtype, other: torch.dtype) -> torch.dtype:
+    try:
+        return torch.promote_types(one, other)
+    except RuntimeError:  # float8 has no promotion rules
+        return max(one, other, key=lambda dtype: dtype.itemsize)

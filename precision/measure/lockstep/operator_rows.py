@@ -1,0 +1,88 @@
+"""Two operator calls become a row; their outputs are let go."""
+
+from __future__ import annotations
+
+from precision.formats import AnyFormat
+from precision.measure.lockstep.operators import OperatorCall
+from precision.measure.lockstep.origins import Origins
+from precision.measure.lockstep.pairs import Matched, PairNumbers, matched, numbers_of
+from precision.measure.lockstep.rows import LayerDraft, Ledger, OperatorDraft
+from precision.measure.rounding import dtype_name
+from precision.results.layers import OperatorDtypes, OperatorErrors
+
+
+class OperatorComparer:
+    """Compares operators, and looks for the birth of infinities and NaNs in them.
+
+    Args:
+        fmt: the candidate's format.
+        ledger: where rows go.
+        origins: told of every operator of the candidate.
+        max_operators: so many become rows; the others are compared too.
+    """
+
+    def __init__(self, fmt: AnyFormat, ledger: Ledger, origins: Origins, *, max_operators: int) -> None:
+        self._fmt = fmt
+        self._ledger = ledger
+        self._origins = origins
+        self._max_operators = max_operators
+        self._gone = 0
+        self.calls = 0
+        """Operators seen, of both sides together once."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What is not in the rows."""
+        notes = []
+        if self.calls > len(self._ledger.operators):
+            notes.append(f"Of {self.calls:,} operators the first {len(self._ledger.operators):,} are listed.")
+        if self._gone:
+            notes.append(f"The outputs of {self._gone:,} operators were overwritten before they could be compared.")
+        return notes
+
+    def compare(self, draft: LayerDraft, reference: OperatorCall | None, candidate: OperatorCall | None) -> None:
+        """The row of one operator that both sides ran, or only one.
+
+        Args:
+            draft: row of the module call that it ran in.
+            reference: what the reference ran; None for nothing.
+            candidate: what the candidate ran.
+        """
+        self.calls += 1
+        some = reference or candidate
+        if some is None:
+            return
+        numbers, found = self._numbers(reference, candidate)
+        if candidate is not None:
+            self._origins.look_at_operator(draft, candidate, found, numbers)
+        if len(self._ledger.operators) >= self._max_operators:
+            return
+        errors = numbers.errors if numbers else None
+        self._ledger.operators.append(
+            OperatorDraft(
+                draft=draft,
+                name=some.name,
+                shape=tuple(some.outputs[0].tensor.shape),
+                reference=_dtypes(reference),
+                candidate=_dtypes(candidate),
+                errors=None if errors is None else OperatorErrors.of(errors),
+            )
+        )
+
+    def _numbers(
+        self, reference: OperatorCall | None, candidate: OperatorCall | None
+    ) -> tuple[PairNumbers | None, Matched | None]:
+        if reference is None or candidate is None:
+            return None, None
+        if not all(kept.is_intact for call in (reference, candidate) for kept in call.outputs):
+            self._gone += 1
+            return None, None
+        outputs = [tuple(kept.tensor for kept in call.outputs) for call in (reference, candidate)]
+        found = matched(*outputs)
+        return (numbers_of(found, self._fmt, detailed=False), found) if found.floating else (None, found)
+
+
+def _dtypes(call: OperatorCall | None) -> OperatorDtypes | None:
+    if call is None:
+        return None
+    return OperatorDtypes(inputs=call.inputs, computed=call.computed, output=dtype_name(call.outputs[0].tensor.dtype))

@@ -1,0 +1,281 @@
+"""The operators of one side: what each returned, and the dtype that its kernels really computed in."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from precision.measure.lockstep.kernels import computed, operator_name, written
+from precision.measure.lockstep.values import magnitudes, may_be_nonfinite, storage_of, tensors_in, version_of
+from precision.measure.rounding import dtype_name
+from precision.results.layers import SCALAR
+
+_MANY = 4096
+"""Entries of the tables of tensors from which on those of tensors that are gone are cleared away."""
+
+
+@dataclass(kw_only=True, eq=False)
+class KeptOutput:
+    """An operator's output, until it is compared; a clone from the moment when it is about to be overwritten."""
+
+    tensor: Tensor
+    version: int | None
+    storage: int
+    is_clone: bool = False
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether it still holds what the operator returned."""
+        return self.is_clone or self.version is None or version_of(self.tensor) == self.version
+
+
+@dataclass(frozen=True, kw_only=True)
+class Birth:
+    """A non-finite output, and what the inputs were like."""
+
+    inputs_have_nan: bool
+    inputs_have_infinity: bool
+    largest_input: float | None
+    """Largest finite magnitude; None without floating-point inputs."""
+    output_has_nan: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OperatorCall:
+    """One operator call."""
+
+    name: str
+    inputs: tuple[str, ...]
+    """dtypes of its tensor arguments; those without dimensions, which promote no others, say so."""
+    computed: tuple[str, ...]
+    outputs: tuple[KeptOutput, ...]
+    birth: Birth | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raised:
+    """The operator that raised."""
+
+    name: str
+    inputs: tuple[str, ...]
+    """Each floating-point argument in words: what it is, and its dtype."""
+    dtypes: tuple[str, ...]
+    message: str
+    """Of the error."""
+
+
+@dataclass(kw_only=True, eq=False)
+class _Current:
+    """What is known of the operator that is running."""
+
+    kernels: int = 0
+    computed: list[str] = field(default_factory=list)
+    overwritten: list[Tensor] = field(default_factory=list)
+    """Tensors that it has changed; their earlier values are in the next fields."""
+    had_nan: bool = False
+    had_infinity: bool = False
+    largest: float | None = None
+
+
+class OperatorRecorder:
+    """Records the operators of the thread in which `watching` is entered.
+
+    Operators are what the code calls (`TorchFunctionMode`); the kernels they run, below autocast, tell what they
+    compute in and what they overwrite (`TorchDispatchMode`). Operators that only look at a tensor in another way
+    (views, sizes) are left out.
+
+    Args:
+        finds_births: whether to look at the inputs of operators whose output is not finite.
+    """
+
+    def __init__(self, *, finds_births: bool) -> None:
+        self.into: list[OperatorCall] | None = None
+        """Where operator calls are recorded; None for nowhere."""
+        self.paused = False
+        self.where = ""
+        """fqn of the module that operators run in now, for the words of `raised`."""
+        self.raised: Raised | None = None
+        """The last operator that raised."""
+        self._finds_births = finds_births
+        self._named: nn.Module | None = None
+        self._current: _Current | None = None
+        self._kept: dict[int, list[weakref.ref[KeptOutput]]] = {}
+        self._makers: dict[int, tuple[weakref.ref[Tensor], str]] = {}
+
+    def name_parameters_of(self, module: nn.Module) -> None:
+        """Call the parameters and buffers of `module` by their names in `raised`."""
+        self._named = module
+
+    def raised_by(self, error: BaseException | None) -> Raised | None:
+        """The operator that `error` came from; None where another or none did."""
+        while error is not None:
+            if self.raised is not None and self.raised.message == str(error):
+                return self.raised
+            error = error.__cause__ or error.__context__
+        return None
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Record inside."""
+        with _Kernels(self), _Functions(self):
+            yield
+
+    def function(self, func: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+        """Run an operator that the model's code called."""
+        if self.paused or self._current is not None:
+            return func(*args, **kwargs)
+        current = self._current = _Current()
+        try:
+            result = func(*args, **kwargs)
+        except Exception as error:
+            self.raised = self._described(func, (args, kwargs), str(error))
+            raise
+        finally:
+            self._current = None
+        if current.kernels:
+            self.paused = True
+            self._record(func, (args, kwargs), result, current)
+            self.paused = False
+        return result
+
+    def kernel(self, func: Any, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+        """Run a kernel, whoever called it."""
+        if self.paused:
+            return func(*args, **kwargs)
+        writes = written(func, args, kwargs)
+        for tensor, is_read in writes:
+            self._before_overwriting(tensor, is_read=is_read)
+        result = func(*args, **kwargs)
+        current = self._current
+        if current is not None and not func.is_view:
+            current.kernels += 1
+            dtype = computed(func, (args, kwargs), result)
+            if dtype is not None and dtype not in current.computed:
+                current.computed.append(dtype)
+        return result
+
+    def _before_overwriting(self, tensor: Tensor, *, is_read: bool) -> None:
+        for reference in self._kept.pop(storage_of(tensor), ()):
+            kept = reference()
+            if kept is not None and not kept.is_clone:
+                kept.tensor, kept.is_clone = kept.tensor.clone(), True
+        current = self._current
+        if current is None or not self._finds_births or not tensor.is_floating_point():
+            return
+        if is_read and all(tensor is not earlier for earlier in current.overwritten):
+            has_nan, has_infinity, largest = magnitudes(tensor)
+            current.had_nan |= has_nan
+            current.had_infinity |= has_infinity
+            current.largest = max(current.largest or 0.0, largest or 0.0)
+        current.overwritten.append(tensor)
+
+    def _record(self, func: Callable[..., object], given: object, result: object, current: _Current) -> None:
+        outputs = tuple(tensors_in(result))
+        if not outputs:
+            return
+        name = operator_name(func)
+        self._remember_makers(outputs, name)
+        if self.into is None:
+            return
+        inputs = tuple(tensors_in(given))
+        self.into.append(
+            OperatorCall(
+                name=name,
+                inputs=tuple(dtype_name(tensor.dtype) + ("" if tensor.dim() else SCALAR) for tensor in inputs),
+                computed=tuple(current.computed),
+                outputs=tuple(self._keep(tensor) for tensor in outputs),
+                birth=_birth(inputs, outputs, current) if self._finds_births else None,
+            )
+        )
+
+    def _keep(self, tensor: Tensor) -> KeptOutput:
+        kept = KeptOutput(tensor=tensor.detach(), version=version_of(tensor), storage=storage_of(tensor))
+        if kept.storage:
+            others = [other for other in self._kept.get(kept.storage, ()) if other() is not None]
+            self._kept[kept.storage] = [*others, weakref.ref(kept)]
+        return kept
+
+    def _forget_the_gone(self) -> None:
+        if len(self._makers) + len(self._kept) < _MANY:
+            return
+        self._kept = {
+            storage: alive
+            for storage, references in self._kept.items()
+            if (alive := [reference for reference in references if reference() is not None])
+        }
+        self._makers = {key: entry for key, entry in self._makers.items() if entry[0]() is not None}
+
+    def _remember_makers(self, outputs: Iterable[Tensor], name: str) -> None:
+        self._forget_the_gone()
+        place = f" in {self.where}" if self.where else ""
+        for tensor in outputs:
+            if tensor.is_floating_point():
+                self._makers[id(tensor)] = (weakref.ref(tensor), f"made by {name}{place}")
+
+    def _described(self, func: Callable[..., object], given: object, message: str) -> Raised:
+        names = self._parameter_names()
+        words, dtypes = [], []
+        for place, tensor in enumerate(tensors_in(given), 1):
+            if tensor.is_floating_point():
+                dtypes.append(dtype_name(tensor.dtype))
+                what = names.get(id(tensor)) or f"argument {place}"
+                words.append(f"{what} ({', '.join(filter(None, (dtypes[-1], self._maker(tensor))))})")
+        return Raised(name=operator_name(func), inputs=tuple(words), dtypes=tuple(dtypes), message=message)
+
+    def _maker(self, tensor: Tensor) -> str:
+        reference, words = self._makers.get(id(tensor), (None, ""))
+        return words if reference is not None and reference() is tensor else ""
+
+    def _parameter_names(self) -> dict[int, str]:
+        """By the `id` of the tensors that are in use now."""
+        if self._named is None:
+            return {}
+        return {id(tensor): name for name, tensor in (*self._named.named_buffers(), *self._named.named_parameters())}
+
+
+class _Functions(TorchFunctionMode):
+    def __init__(self, recorder: OperatorRecorder) -> None:
+        super().__init__()
+        self._recorder = recorder
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[object, ...] = (), kwargs: Mapping[str, object] | None = None
+    ) -> object:
+        return self._recorder.function(func, args, kwargs or {})
+
+
+class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    def __init__(self, recorder: OperatorRecorder) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._recorder = recorder
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[object, ...] = (), kwargs: Mapping[str, object] | None = None
+    ) -> object:
+        return self._recorder.kernel(func, args, kwargs or {})
+
+
+def _birth(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], current: _Current) -> Birth | None:
+    seen = [magnitudes(tensor) for tensor in outputs if may_be_nonfinite(tensor)]
+    if not any(has_nan or has_infinity for has_nan, has_infinity, _ in seen):
+        return None
+    changed = {storage_of(tensor) for tensor in current.overwritten}
+    given = [
+        magnitudes(tensor)
+        for tensor in inputs
+        if (tensor.is_floating_point() or tensor.is_complex()) and storage_of(tensor) not in changed
+    ]
+    largest = [value for value in (current.largest, *(value for _, _, value in given)) if value is not None]
+    return Birth(
+        inputs_have_nan=current.had_nan or any(has_nan for has_nan, _, _ in given),
+        inputs_have_infinity=current.had_infinity or any(has_infinity for _, has_infinity, _ in given),
+        largest_input=max(largest, default=None),
+        output_has_nan=any(has_nan for has_nan, _, _ in seen),
+    )

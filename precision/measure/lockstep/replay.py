@@ -1,0 +1,119 @@
+"""Evaluating a module call again: with which inputs, on which module, and when that is not possible."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from precision.errors import PrecisionError
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.lockstep.observer import Returned
+
+_PLAIN = (str, bytes, int, float, complex, bool, type(None), torch.dtype, torch.device, torch.layout, slice, range)
+
+Inputs = tuple[tuple[object, ...], dict[str, object]]
+T = TypeVar("T")
+
+
+class NotSeparableError(PrecisionError):
+    """Why a call cannot be evaluated again."""
+
+
+def is_certain(module: nn.Module, model: CastModel) -> bool:
+    """Whether the module is known to be a function of its inputs: one of torch's own, without hooks of the model's."""
+    if not type(module).__module__.startswith("torch.nn.modules."):
+        return False
+    # Where formats are simulated, the hooks are those that round, and the observer's.
+    return (
+        model.rounded_to is not None
+        or model.quantized_to is not None
+        or not (module._forward_hooks or module._forward_pre_hooks)
+    )
+
+
+def leaves_inputs_alone(module: nn.Module) -> bool:
+    """Whether the module is known not to change what it is given."""
+    return type(module).__module__.startswith("torch.nn.modules.") and not getattr(module, "inplace", False)
+
+
+def copy_of(module: nn.Module, model: CastModel) -> nn.Module:
+    """A copy that shares the parameters, so that what an evaluation changes is lost with it."""
+    shared = [tensor for child in module.modules() for tensor in child._parameters.values() if tensor is not None]
+    try:
+        # Hooks may be methods of the model: it is not to be copied with them.
+        return copy.deepcopy(module, {id(model): model, **{id(tensor): tensor for tensor in shared}})
+    except Exception as error:
+        raise NotSeparableError(f"it cannot be copied: {error}") from error
+
+
+def inputs_of(returned: Returned) -> Inputs:
+    """What the call was given: kept from its beginning where it may have been changed."""
+    given = returned.frame.given
+    return (given if len(given) == len(returned.args) else returned.args), dict(returned.kwargs)
+
+
+def mapped(structure: T, change: Callable[[Tensor], Tensor]) -> T:
+    """`structure` with every tensor in it replaced."""
+    changed: T = pytree.tree_map(lambda leaf: change(leaf) if isinstance(leaf, Tensor) else leaf, structure)
+    return changed
+
+
+def clones(inputs: Inputs) -> Inputs:
+    """A new set, one tensor given twice staying one."""
+    seen: dict[int, Tensor] = {}
+    return mapped(inputs, lambda tensor: seen.setdefault(id(tensor), tensor.detach().clone()))
+
+
+def require_alike(x: Inputs, x_low: Inputs) -> None:
+    """Check that both sides were given tensors of the same shapes in the same places.
+
+    Raises:
+        NotSeparableError: they were not.
+    """
+    one, other = (pytree.tree_leaves(inputs) for inputs in (x, x_low))
+    if len(one) != len(other) or any(_shape(a) != _shape(b) for a, b in zip(one, other, strict=True)):
+        raise NotSeparableError("its inputs differ in structure between the two sides.")
+
+
+def _shape(leaf: object) -> object:
+    return tuple(leaf.shape) if isinstance(leaf, Tensor) else None
+
+
+def with_dtypes(inputs: Inputs, like: Inputs) -> Inputs:
+    """`inputs`, its floating-point tensors in the dtypes of those of `like`."""
+    leaves, spec = pytree.tree_flatten(inputs)
+    others = pytree.tree_leaves(like)
+    cast = [
+        leaf.to(other.dtype)
+        if isinstance(leaf, Tensor) and leaf.is_floating_point() and isinstance(other, Tensor)
+        else leaf
+        for leaf, other in zip(leaves, others, strict=True)
+    ]
+    turned: Inputs = pytree.tree_unflatten(cast, spec)
+    return turned
+
+
+def require_plain(inputs: Inputs) -> None:
+    """Check that the inputs are tensors and plain values.
+
+    Raises:
+        NotSeparableError: there is an object that may keep state, such as a cache.
+    """
+    for leaf in pytree.tree_leaves(inputs):
+        if not isinstance(leaf, (Tensor, *_PLAIN)):
+            raise NotSeparableError(f"it is given a {type(leaf).__name__}, which may keep state.")
+
+
+def weights_of(module: nn.Module, *, like: nn.Module) -> dict[str, Tensor]:
+    """The floating-point parameters and buffers of `module` in the dtypes of those of `like`."""
+    mine = dict((*module.named_parameters(), *module.named_buffers()))
+    return {
+        name: mine[name].detach().to(tensor.dtype)
+        for name, tensor in (*like.named_parameters(), *like.named_buffers())
+        if name in mine and tensor.is_floating_point() and mine[name].shape == tensor.shape
+    }

@@ -1,0 +1,142 @@
+"""The rows of a report while they are being filled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from precision.measure.lockstep.pairs import PairNumbers
+from precision.results.layers import (
+    Corners,
+    LayerRow,
+    OperatorDtypes,
+    OperatorErrors,
+    OperatorRow,
+    TensorPair,
+)
+
+
+@dataclass(kw_only=True, eq=False)
+class LayerDraft:
+    """One module call's row; refers to other rows as drafts, since places are known only in the end."""
+
+    fqn: str
+    call: int
+    type: str
+    order: int
+    parent: LayerDraft | None
+    is_leaf: bool
+    finished: int | None = None
+    inputs: tuple[TensorPair, ...] = ()
+    outputs: tuple[TensorPair, ...] = ()
+    uncompared: tuple[str, ...] = ()
+    numbers: PairNumbers | None = None
+    same_as: LayerDraft | None = None
+    corners: Corners | None = None
+    corners_missing: str = ""
+
+    @property
+    def depth(self) -> int:
+        """How many calls it was made in."""
+        return 0 if self.parent is None else self.parent.depth + 1
+
+    def row(self, places: dict[int, int]) -> LayerRow:
+        """The finished row.
+
+        Args:
+            places: the row of each draft, by its `id`.
+        """
+        numbers = self.numbers
+        return LayerRow(
+            fqn=self.fqn,
+            call=self.call,
+            type=self.type,
+            depth=self.depth,
+            parent=None if self.parent is None else places[id(self.parent)],
+            is_leaf=self.is_leaf,
+            finished=self.finished,
+            inputs=self.inputs,
+            outputs=self.outputs,
+            errors=numbers.errors if numbers else None,
+            same_as=None if self.same_as is None else places[id(self.same_as)],
+            octaves=numbers.octaves if numbers else None,
+            worst=numbers.worst if numbers else (),
+            corners=self.corners,
+            corners_missing=self.corners_missing,
+            integers_differ=numbers.integers_differ if numbers else 0,
+            uncompared=self.uncompared,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OperatorDraft:
+    """One operator's row."""
+
+    draft: LayerDraft
+    name: str
+    shape: tuple[int, ...]
+    reference: OperatorDtypes | None
+    candidate: OperatorDtypes | None
+    errors: OperatorErrors | None
+
+
+class Ledger:
+    """All rows of a run, in the order in which the reference's calls began."""
+
+    def __init__(self) -> None:
+        self.drafts: list[LayerDraft] = []
+        self.operators: list[OperatorDraft] = []
+        self.finished = 0
+        """Calls that have returned."""
+
+    def add(self, draft: LayerDraft) -> LayerDraft:
+        """A new row."""
+        self.drafts.append(draft)
+        return draft
+
+    def finish(self, draft: LayerDraft) -> None:
+        """Its call has returned."""
+        draft.finished = self.finished
+        self.finished += 1
+
+    def places(self) -> dict[int, int]:
+        """The row of each draft, by its `id`."""
+        self.drafts.sort(key=lambda draft: draft.order)
+        return {id(draft): place for place, draft in enumerate(self.drafts)}
+
+    def rows(self, places: dict[int, int]) -> tuple[LayerRow, ...]:
+        """All rows."""
+        return tuple(draft.row(places) for draft in self.drafts)
+
+    def operator_rows(self, places: dict[int, int]) -> tuple[tuple[OperatorRow, ...], tuple[OperatorDtypes, ...]]:
+        """All operators' rows, and the table of dtypes that they refer to."""
+        table: dict[OperatorDtypes, int] = {}
+        rows = [
+            OperatorRow(
+                row=places[id(each.draft)],
+                name=each.name,
+                shape=each.shape,
+                reference_dtypes=_place(each.reference, table),
+                candidate_dtypes=_place(each.candidate, table),
+                errors=each.errors,
+            )
+            for each in self.operators
+        ]
+        return tuple(rows), tuple(table)
+
+
+def _place(dtypes: OperatorDtypes | None, table: dict[OperatorDtypes, int]) -> int | None:
+    return None if dtypes is None else table.setdefault(dtypes, len(table))
+
+
+def is_within(draft: LayerDraft | None, rows: Sequence[LayerDraft]) -> bool:
+    """Whether one of `rows` is `draft` or inside it."""
+    return any(draft is above for row in rows for above in _upwards(row))
+
+
+def _upwards(draft: LayerDraft | None) -> list[LayerDraft]:
+    above: list[LayerDraft] = []
+    while draft is not None:
+        above.append(draft)
+        draft = draft.parent
+    return above

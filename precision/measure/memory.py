@@ -1,0 +1,91 @@
+"""What a model takes in memory in every format, from shapes alone: nothing of it is allocated."""
+
+from __future__ import annotations
+
+import copy
+import time
+
+import torch
+from torch import nn
+
+from precision.formats import ALL_FORMATS, AnyFormat
+from precision.measure.casting.held_weights import estimated_bytes, is_held
+from precision.measure.casting.memory_spans import MemorySpans
+from precision.measure.casting.stored_tensors import stored_tensors
+from precision.measure.machine.devices import describe_device, device_named
+from precision.measure.machine.environment import environment
+from precision.measure.models.skeletons import skeleton
+from precision.measure.rounding import holding_dtype, storage_dtype
+from precision.models.catalogue import describe
+from precision.progress import Progress, Silent
+from precision.results import FormatMemory, MemoryResult, ModelMemory
+from precision.spec import RunSpec
+from precision.spec.cast_methods import usual_method
+
+_SILENT = Silent()
+
+
+def measure_memory(spec: RunSpec, progress: Progress = _SILENT) -> MemoryResult:
+    """Bytes that a model stores in every format of the table, before it is loaded.
+
+    Args:
+        spec: its `model` and `device` are read.
+        progress: told of each stage; may raise `JobCancelledError` to stop.
+
+    Raises:
+        InputError: no such model, or its configuration is not to be had; no such device.
+        JobCancelledError: from `progress`.
+    """
+    started = time.monotonic()
+    progress.step("Building the model without its values", 0.0)
+    device = describe_device(device_named(spec.device))
+    module = skeleton(spec.model)
+    progress.step("Counting bytes", 0.7)
+    memory = model_memory(module)
+    return MemoryResult(
+        spec=spec.measured,
+        model=describe(spec.model).model_copy(update={"parameters": memory.parameters}),
+        device=device,
+        environment=environment(),
+        failure=None,
+        warnings=(),
+        elapsed_s=time.monotonic() - started,
+        memory=memory,
+    )
+
+
+def model_memory(module: nn.Module) -> ModelMemory:
+    """Bytes of every tensor that `module` stores, in float32 and in every format of the table.
+
+    Args:
+        module: on whatever device; `meta` takes no memory.
+    """
+    return ModelMemory(
+        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        reference_bytes=_spans(copy.deepcopy(module).float()).total,
+        formats=tuple(FormatMemory(format=fmt.name, stored_bytes=stored_bytes(module, fmt)) for fmt in ALL_FORMATS),
+    )
+
+
+def stored_bytes(module: nn.Module, fmt: AnyFormat) -> int:
+    """Bytes that `module` would store in `fmt`, every byte of memory once.
+
+    Cast by `.to(dtype)`, or, for formats with scales, weight matrices alone, as `casting.cast` does. Formats that torch
+    cannot store count as if their values lay packed.
+    """
+    cast = copy.deepcopy(module)
+    if fmt.has_dtype:
+        return _spans(cast.to(storage_dtype(fmt))).total
+    cast.to(holding_dtype(fmt)) if holding_dtype(fmt) == torch.float64 else cast.float()
+    method = usual_method(fmt)
+    spans, owners = _spans(cast), dict(cast.named_modules(remove_duplicate=False))
+    total = spans.total
+    for held in stored_tensors(cast):
+        if (owned := spans.owned(held.fqn)) and is_held(held.tensor, held.kind, fmt, method):
+            estimate = estimated_bytes(held.tensor, fmt, owners[held.module])
+            total -= owned - round(estimate * owned / spans.size(held.fqn))
+    return total
+
+
+def _spans(module: nn.Module) -> MemorySpans:
+    return MemorySpans((held.fqn, held.tensor) for held in stored_tensors(module))

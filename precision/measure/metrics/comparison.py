@@ -1,0 +1,174 @@
+"""Outputs of a reference against those of a candidate, whatever their structure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from precision.formats import AnyFormat, NumericFormat
+from precision.measure.metrics.chunks import pair_chunks
+from precision.measure.metrics.decisions import decisions
+from precision.measure.metrics.distributions import distributions
+from precision.measure.metrics.elements import WorstElements, preview, worst_integers
+from precision.measure.metrics.outputs import Flattened, Leaf, Paired, flatten, paired
+from precision.measure.metrics.statistics import ErrorStatistics, mismatch_metrics
+from precision.measure.rounding import round_to
+from precision.results import Comparison, ErrorMetrics, OutputComparison
+
+NOTHING_COMPARED = "No output could be compared: there is nothing to judge."
+NOTHING_FLOATING = "No output is floating-point: what counts is the share of equal elements, not an error."
+
+
+def compare_outputs(
+    *, reference: object, candidate: object, repeat: object | None, fmt: AnyFormat, labels: Tensor | None = None
+) -> Comparison:
+    """Every metric of every pair of output tensors, and of all floating-point ones together.
+
+    Tensors are matched by their place in the output. A place that only one side has, or where shape or kind differ,
+    is noted and left out; nothing is broadcast. Complex tensors are compared by their real and imaginary parts.
+    NaN and infinities are counted, and are in no mean. Integer and boolean outputs have a share of equal elements
+    and no magnitudes. An output without elements has None for every metric.
+
+    The rounding floor rounds the reference's output to `fmt` as IEEE 754 does: an element beyond the format's range
+    becomes infinite (NaN where the format has no infinities) and is counted, not averaged. Saturating it instead
+    would make the floor as large as the overflow, and excuse any candidate.
+
+    Args:
+        reference: Output of the trusted model: tensor, tuple, list, mapping, dataclass, nested.
+        candidate: Output of the model under test.
+        repeat: Output of a second run of the reference; None where there was none, which leaves that floor empty.
+        fmt: The candidate's format.
+        labels: True classes `(samples,)` of the input, if it has them.
+    """
+    flat_reference, flat_candidate = flatten(reference), flatten(candidate)
+    matched = paired(flat_reference, flat_candidate)
+    uncompared = _uncompared(matched)
+    notes = [*_merged_notes(flat_reference, flat_candidate), *uncompared]
+    overall, outputs = _compare_all(matched, fmt, labels)
+    floating = matched.floating
+    if not outputs:
+        notes.append(NOTHING_COMPARED)
+    elif not floating:
+        notes.append(NOTHING_FLOATING)
+    notes += [f"{row.path} has no elements: nothing to compare." for row in outputs if not row.metrics.elements]
+    repeated = None
+    if repeat is not None:
+        repeated = paired(flat_reference, flatten(repeat), other="second run of the reference")
+        notes += _uncompared(repeated)
+    return Comparison(
+        outputs=outputs,
+        overall=overall,
+        rounding_floor=_rounding_floor([reference.tensor for reference, _ in floating], fmt),
+        repeat_floor=_repeat_floor(repeated, matched.pairs, fmt),
+        uncompared=uncompared,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _uncompared(matched: Paired) -> tuple[str, ...]:
+    return tuple(f"{difference}: not compared." for difference in matched.differences)
+
+
+def _merged_notes(reference: Flattened, candidate: Flattened) -> list[str]:
+    """Notes on both sides' outputs: those they share once, the others with their side."""
+    shared = [note for note in reference.notes if note in candidate.notes]
+    return [
+        *shared,
+        *(f"Reference: {note}" for note in reference.notes if note not in shared),
+        *(f"Candidate: {note}" for note in candidate.notes if note not in shared),
+    ]
+
+
+def _compare_all(
+    matched: Paired, fmt: AnyFormat, labels: Tensor | None
+) -> tuple[ErrorMetrics, tuple[OutputComparison, ...]]:
+    pairs, floating = matched.pairs, matched.floating
+    together = ErrorStatistics(fmt, sum(reference.tensor.numel() for reference, _ in floating))
+    outputs: list[OutputComparison] = []
+    for reference, candidate in pairs:
+        if reference.has_magnitudes:
+            # A single one is its own total; measuring it twice would only cost time.
+            total = together if len(floating) > 1 else None
+            outputs.append(_compare_floating(reference, candidate, fmt=fmt, labels=labels, total=total))
+        else:
+            outputs.append(_compare_integers(reference, candidate, fmt=fmt))
+    if pairs and not floating:
+        return mismatch_metrics((reference.tensor, candidate.tensor) for reference, candidate in pairs), tuple(outputs)
+    if len(floating) == 1:
+        only = next(row.metrics for row in outputs if row.path == floating[0][0].path)
+        return only.model_copy(update={"max_abs_error_index": None}), tuple(outputs)
+    return together.result(), tuple(outputs)
+
+
+def _compare_floating(
+    reference: Leaf, candidate: Leaf, *, fmt: AnyFormat, labels: Tensor | None, total: ErrorStatistics | None
+) -> OutputComparison:
+    shape = tuple(reference.tensor.shape)
+    statistics = ErrorStatistics(fmt, math.prod(shape), shape=shape)
+    worst = WorstElements(fmt, reference)
+    for chunk in pair_chunks(reference.tensor, candidate.tensor, domain=statistics.domain):
+        statistics.update(chunk)
+        worst.update(chunk)
+        if total is not None:
+            total.update(chunk)
+    return OutputComparison(
+        path=reference.path,
+        shape=shape,
+        reference_dtype=reference.dtype,
+        candidate_dtype=candidate.dtype,
+        metrics=statistics.result(),
+        distributions=distributions(reference.tensor, candidate.tensor, fmt, sample=statistics.sample),
+        worst=worst.result(),
+        preview=preview(reference, candidate, fmt),
+        decisions=decisions(reference, candidate, labels),
+    )
+
+
+def _compare_integers(reference: Leaf, candidate: Leaf, *, fmt: AnyFormat) -> OutputComparison:
+    return OutputComparison(
+        path=reference.path,
+        shape=tuple(reference.tensor.shape),
+        reference_dtype=reference.dtype,
+        candidate_dtype=candidate.dtype,
+        metrics=mismatch_metrics([(reference.tensor, candidate.tensor)]),
+        distributions=None,
+        worst=worst_integers(reference, candidate, fmt),
+        preview=preview(reference, candidate, fmt),
+    )
+
+
+def _repeat_floor(repeated: Paired | None, compared: Sequence[tuple[Leaf, Leaf]], fmt: AnyFormat) -> ErrorMetrics:
+    """Over the outputs that are compared with the candidate too, so that both speak of the same elements."""
+    paths = {reference.path for reference, _ in compared}
+    return overall_errors([pair for pair in (repeated.pairs if repeated else ()) if pair[0].path in paths], fmt)
+
+
+def overall_errors(pairs: Sequence[tuple[Leaf, Leaf]], fmt: AnyFormat) -> ErrorMetrics:
+    """Errors over all floating-point pairs together; over all pairs, by their equality, where none is floating.
+
+    Args:
+        pairs: Tensors of the reference and of the candidate, of the same shape and kind.
+        fmt: The candidate's format.
+    """
+    floating = [pair for pair in pairs if pair[0].has_magnitudes]
+    if pairs and not floating:
+        return mismatch_metrics((reference.tensor, candidate.tensor) for reference, candidate in pairs)
+    return _statistics([(reference.tensor, candidate.tensor) for reference, candidate in floating], fmt)
+
+
+def _rounding_floor(tensors: Sequence[Tensor], fmt: AnyFormat) -> ErrorMetrics:
+    if isinstance(fmt, NumericFormat):
+        return _statistics([(tensor, fmt) for tensor in tensors], fmt)
+    # Scales depend on more than a chunk.
+    held = [tensor if tensor.dtype == torch.float64 else tensor.float() for tensor in tensors]
+    return _statistics([(tensor, round_to(tensor, fmt)) for tensor in held], fmt)
+
+
+def _statistics(pairs: Sequence[tuple[Tensor, Tensor | NumericFormat]], fmt: AnyFormat) -> ErrorMetrics:
+    statistics = ErrorStatistics(fmt, sum(reference.numel() for reference, _ in pairs))
+    for reference, candidate in pairs:
+        statistics.add(reference, candidate)
+    return statistics.result()

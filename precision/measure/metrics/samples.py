@@ -1,0 +1,121 @@
+"""The errors of each sample of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from precision.measure.metrics.decisions import rule_of
+from precision.measure.metrics.outputs import Leaf
+from precision.results.regimes import SampleClasses, SampleErrors
+
+_CHUNK_ELEMENTS = 2**20
+_TEXT_CHARACTERS = 200
+
+
+def samples_of(pairs: Sequence[tuple[Leaf, Leaf]]) -> int | None:
+    """How many samples the outputs have: their common first dimension; None where there is none."""
+    sizes = {reference.tensor.shape[0] if reference.tensor.dim() else None for reference, _ in pairs}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def worst_sample(
+    pairs: Sequence[tuple[Leaf, Leaf]], *, labels: Tensor | None = None, texts: Sequence[str] = ()
+) -> SampleErrors | None:
+    """The sample with most new infinities or NaNs; among equals, with the largest normalized L2; None without any.
+
+    Args:
+        pairs: Floating-point tensors of the reference and the candidate, `(samples, ...)`, of the same shapes.
+        labels: true classes `(samples,)` of the input, if it has them.
+        texts: the sentence of each sample, if the input is text.
+    """
+    count = samples_of(pairs)
+    if not count:
+        return None
+    totals = _Totals(*torch.zeros(4, count, dtype=torch.float64))
+    for reference, candidate in pairs:
+        rows = max(1, _CHUNK_ELEMENTS // max(1, reference.tensor[0].numel()))
+        for start in range(0, count, rows):
+            part = slice(start, start + rows)
+            totals.add(part, _rows(reference.tensor[part]), _rows(candidate.tensor[part]))
+    worst = totals.worst()
+    return worst.model_copy(
+        update={
+            "largest_error": _largest_error(pairs, worst.index),
+            "classes": _classes(pairs, worst.index, labels=labels),
+            "text": texts[worst.index][:_TEXT_CHARACTERS] if len(texts) == count else None,
+        }
+    )
+
+
+def _largest_error(pairs: Sequence[tuple[Leaf, Leaf]], index: int) -> float | None:
+    largest: list[float] = []
+    for reference, candidate in pairs:
+        r, y = (leaf.tensor[index].cpu().double() for leaf in (reference, candidate))
+        errors = (y - r)[r.isfinite() & y.isfinite()].abs()
+        largest += [float(errors.max())] if errors.numel() else []
+    return max(largest, default=None)
+
+
+def _classes(pairs: Sequence[tuple[Leaf, Leaf]], index: int, *, labels: Tensor | None) -> SampleClasses | None:
+    for reference, candidate in pairs:
+        if reference.tensor.dim() == 2 and rule_of(reference, labels).kind == "classes":
+            is_labelled = labels is not None and labels.shape == reference.tensor.shape[:1]
+            return SampleClasses(
+                truth=int(labels[index]) if labels is not None and is_labelled else None,
+                reference=_first_class(reference.tensor[index]),
+                candidate=_first_class(candidate.tensor[index]),
+            )
+    return None
+
+
+def _first_class(scores: Tensor) -> int | None:
+    return int(scores.double().argmax()) if scores.isfinite().all() else None
+
+
+@dataclass(eq=False)
+class _Totals:
+    """Of each sample, `(samples,)` float64."""
+
+    signal: Tensor
+    """Norm of the reference over the finite pairs."""
+    noise: Tensor
+    """Norm of the error."""
+    finite: Tensor
+    nonfinite: Tensor
+
+    def add(self, part: slice, reference: Tensor, candidate: Tensor) -> None:
+        """Take in rows of samples, `(rows, elements)`."""
+        r, y = reference.cpu().double(), candidate.cpu().double()
+        known = r.isfinite()
+        both = known & y.isfinite()
+        zero = r.new_zeros(())
+        self.finite[part] += both.sum(1)
+        self.nonfinite[part] += (known & ~both).sum(1)
+        for total, values in ((self.signal, r), (self.noise, y - r)):
+            total[part] = torch.hypot(total[part], _norms(torch.where(both, values, zero)))
+
+    def worst(self) -> SampleErrors:
+        """By the rule of `worst_sample`."""
+        l2 = torch.where(self.noise == 0, 0.0, self.noise / self.signal)
+        index = max(range(len(l2)), key=lambda place: (float(self.nonfinite[place]), float(l2[place])))
+        return SampleErrors(
+            index=index,
+            normalized_l2=float(l2[index]) if self.finite[index] else None,
+            nonfinite=int(self.nonfinite[index]),
+        )
+
+
+def _rows(x: Tensor) -> Tensor:
+    return x.reshape(x.shape[0], -1) if x.numel() else x.new_empty(x.shape[0], 0)
+
+
+def _norms(x: Tensor) -> Tensor:
+    """Euclidean ones of the rows, without overflow or underflow of the squares."""
+    largest = x.abs().amax(1, keepdim=True) if x.shape[1] else x.new_zeros(x.shape[0], 1)
+    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    norms: Tensor = torch.linalg.vector_norm(x / scale, dim=1)
+    return scale.squeeze(1) * norms

@@ -1,0 +1,338 @@
+"""Error statistics of a candidate against a reference, accumulated chunk by chunk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from precision.formats import AnyFormat, NumericFormat, ulp_format
+from precision.measure.metrics.chunks import CHUNK_ELEMENTS, NonfinitePairs, PairChunk, pair_chunks
+from precision.measure.metrics.measures import SMALLEST_NORMAL, Domain
+from precision.measure.metrics.quantiles import QuantileSample
+from precision.measure.metrics.scaled_sum import ScaledSum
+from precision.measure.metrics.single import SinglePrecision
+from precision.measure.rounding import powers_of_two_below
+from precision.results import ErrorMetrics
+
+_SAFE_SQUARES = (2.0**-600, 2.0**1000)
+"""Sums of squares between these lost nothing to underflow or overflow that float64 would notice."""
+
+
+class ErrorStatistics:
+    """Every metric of `ErrorMetrics` over one or several pairs of real tensors, fed chunk by chunk.
+
+    Non-finite elements are counted and reach no mean, sum or quantile. Nothing is divided by a padded denominator:
+    zero cases are those of the glossary. However the tensors are cut, counts and the largest error are exact and the
+    rest agrees to 1e-6 (to 1e-12 for float64 tensors and chunks). What exceeds float64's range is infinite.
+
+    A format with scales has no ULP and no small-value domain: these are None, and relative errors are taken where
+    |r| is at least float32's smallest normal value.
+
+    Args:
+        fmt: The candidate's format: gives the ULP, the smallest normal and the tolerances.
+        elements: How many elements will be fed in all; decides the stride of the quantile sample. None for no
+            quantiles.
+        shape: Of the one tensor that is fed, for the index of the maximum; None where there are several.
+    """
+
+    def __init__(self, fmt: AnyFormat, elements: int | None, *, shape: tuple[int, ...] | None = None) -> None:
+        self.sample = QuantileSample(elements or 0)
+        self._takes_quantiles = elements is not None
+        self._ulp_format = ulp_format(fmt)
+        self.domain = domain_of(fmt)
+        """What the chunks are to be measured for."""
+        self._single = SinglePrecision()
+        self._shape = shape
+        self._elements = 0
+        self._finite_pairs = 0
+        self._nonfinite = _NonfiniteCounts()
+        self._max_error = -math.inf
+        self._max_place = 0
+        self._abs, self._ee, self._rr, self._yy, self._ry = (ScaledSum() for _ in range(5))
+        self._relative, self._small_abs, self._scaled = (ScaledSum() for _ in range(3))
+        self._max_relative, self._max_small, self._max_scaled = 0.0, 0.0, 0.0
+        self._small = 0
+        self._below = 0
+        self._equal = 0
+        self._outside = 0
+
+    def add(self, reference: Tensor, candidate: Tensor | NumericFormat) -> None:
+        """Take in a pair of tensors of the same shape, or a tensor and its own rounding to a format."""
+        for chunk in pair_chunks(reference, candidate, domain=self.domain):
+            self.update(chunk)
+
+    def update(self, chunk: PairChunk) -> None:
+        """Take in one chunk: quickly, if it was measured for this `domain`."""
+        if self._takes_quantiles:
+            self.sample.add(chunk)
+        if chunk.nonfinite is not None:
+            self._nonfinite.add(chunk.nonfinite)
+        n = chunk.raw[0].numel()
+        if n:
+            if not chunk.is_single:
+                self._add_double(chunk)
+            elif not self._add_single(chunk):
+                self._add_double(chunk.widened())
+        self._elements += chunk.elements
+        self._finite_pairs += n
+
+    def _add_single(self, chunk: PairChunk) -> bool:
+        measures = chunk.measures
+        return (
+            measures is not None
+            and measures.domain == self.domain
+            and self.domain.fits_single
+            and self._single.add(chunk, measures)
+        )
+
+    def _add_maximum(self, largest: float, place: int) -> None:
+        if largest > self._max_error:
+            self._max_error, self._max_place = largest, place
+
+    def _gather(self) -> None:
+        """Move what was measured in float32 into the totals."""
+        found = self._single.totals
+        self._single = SinglePrecision()
+        if found.max_error == self._max_error:
+            self._max_place = min(self._max_place, found.max_place)
+        self._add_maximum(found.max_error, found.max_place)
+        for total, part in (
+            (self._rr, found.rr),
+            (self._ry, found.ry),
+            (self._yy, found.yy),
+            (self._ee, found.ee),
+            (self._abs, found.abs_error),
+            (self._relative, found.relative),
+            (self._small_abs, found.small_abs_error),
+            (self._scaled, found.scaled),
+        ):
+            total.add(part)
+        self._max_relative = max(self._max_relative, found.max_relative)
+        self._max_small = max(self._max_small, found.max_small)
+        self._max_scaled = max(self._max_scaled, found.max_scaled)
+        self._below += found.below
+        self._equal += found.equal
+        self._outside += found.outside
+        self._small += found.small
+
+    def _add_double(self, chunk: PairChunk) -> None:
+        self._add_maximum(chunk.max_abs_error, chunk.index_of(chunk.max_place))
+        self._add_products(chunk)
+        self._below += int((chunk.error < 0).sum())
+        self._equal += int((chunk.error == 0).sum())
+        magnitude = chunk.reference.abs()
+        rtol, atol = self.domain.relative_tolerance, self.domain.absolute_tolerance
+        if rtol is not None and atol is not None:
+            self._outside += int((chunk.abs_error > magnitude * rtol + atol).sum())
+        scaled = scaled_errors(chunk, self.domain.smallest_normal)
+        self._scaled.add(float(scaled.sum()))
+        self._max_scaled = max(self._max_scaled, float(scaled.amax()))
+        self._add_relative(chunk, magnitude)
+
+    def _add_products(self, chunk: PairChunk) -> None:
+        r, y, e, a = chunk.reference, chunk.candidate, chunk.error, chunk.abs_error
+        i = j = k = 0
+        squares = [_dot(x, x) for x in (r, y, e)]
+        low, high = _SAFE_SQUARES
+        if not all(low < square < high for square in squares):
+            if math.isinf(chunk.max_abs_error):
+                e, k = y * 0.25 - r * 0.25, 2
+            (r, i), (y, j), (e, more) = _normalized(r), _normalized(y), _normalized(e)
+            k += more
+            a = e.abs()
+            squares = [_dot(x, x) for x in (r, y, e)]
+        self._rr.add(squares[0], exponent=2 * i)
+        self._yy.add(squares[1], exponent=2 * j)
+        self._ee.add(squares[2], exponent=2 * k)
+        self._ry.add(_dot(r, y), exponent=i + j)
+        self._abs.add(float(a.sum()), exponent=k)
+
+    def _add_relative(self, chunk: PairChunk, magnitude: Tensor) -> None:
+        normal = self.domain.smallest_normal
+        small = magnitude < normal
+        count = int(small.sum())
+        if count:
+            self._small += count
+            # Selects exactly; a product would turn an infinite error into NaN.
+            errors = chunk.abs_error[small]
+            self._small_abs.add(float(errors.sum()))
+            self._max_small = max(self._max_small, float(errors.amax()))
+            magnitude.masked_fill_(small, math.inf)
+        quotients = chunk.abs_error / magnitude
+        self._relative.add(float(quotients.sum()))
+        self._max_relative = max(self._max_relative, float(quotients.amax()))
+
+    def result(self) -> ErrorMetrics:
+        """The metrics of everything fed so far."""
+        self._gather()
+        n, small = self._finite_pairs, self._small
+        agree = self._nonfinite.agree
+        rtol, atol = self.domain.relative_tolerance, self.domain.absolute_tolerance
+        has_small = n and self._ulp_format is not None
+        per_ulp = None if self._ulp_format is None or not n else 2.0**self._ulp_format.mantissa_bits
+        median, p99 = self.sample.quantiles((0.5, 0.99))
+        return ErrorMetrics(
+            elements=self._elements,
+            finite_pairs=n,
+            **self._nonfinite.as_fields(),
+            mean_abs_error=self._abs.mean(n),
+            median_abs_error=median,
+            p99_abs_error=p99,
+            max_abs_error=self._max_error if n else None,
+            max_abs_error_index=self._max_index(),
+            quantile_elements=self.sample.size,
+            rmse=self._ee.root_mean(n),
+            normalized_l2=self._normalized_l2() if n else None,
+            sqnr_db=self._sqnr_db() if n else None,
+            cosine_similarity=self._cosine() if n else None,
+            mean_relative_error=self._relative.mean(n - small),
+            max_relative_error=self._max_relative if n > small else None,
+            small_value_share=_share(small, n) if has_small else None,
+            small_value_mean_abs_error=self._small_abs.mean(small) if has_small else None,
+            small_value_max_abs_error=self._max_small if has_small and small else None,
+            mean_ulp_error=None if per_ulp is None else self._scaled.mean(n, times=per_ulp),
+            max_ulp_error=None if per_ulp is None else self._max_scaled * per_ulp,
+            error_balance=_share(n - self._equal - 2 * self._below, n),
+            exact_share=_share(self._equal + agree, self._elements),
+            within_tolerance_share=None if rtol is None else _share(n - self._outside + agree, self._elements),
+            relative_tolerance=rtol,
+            absolute_tolerance=atol,
+        )
+
+    def _max_index(self) -> tuple[int, ...] | None:
+        if self._shape is None or not self._finite_pairs:
+            return None
+        return unravel(self._max_place, self._shape)
+
+    def _normalized_l2(self) -> float:
+        if not self._rr:
+            return math.inf if self._ee else 0.0
+        return self._ee.root_of_ratio(self._rr)
+
+    def _sqnr_db(self) -> float:
+        if not self._ee:
+            return math.inf
+        if not self._rr:
+            return -math.inf
+        return 20 * self._rr.log10_of_ratio_root(self._ee)
+
+    def _cosine(self) -> float:
+        if not self._rr or not self._yy:
+            return 0.0 if self._rr or self._yy else 1.0
+        return self._ry.cosine(self._rr, self._yy)
+
+
+class _NonfiniteCounts:
+    """Where infinities and NaNs are, and whether both sides have the same."""
+
+    def __init__(self) -> None:
+        self.agree = 0
+        self._reference = 0
+        self._candidate = 0
+        self._both = 0
+
+    def add(self, pairs: NonfinitePairs) -> None:
+        r, y = pairs.reference, pairs.candidate
+        r_bad, y_bad = ~torch.isfinite(r), ~torch.isfinite(y)
+        self._reference += int(r_bad.sum())
+        self._candidate += int(y_bad.sum())
+        self._both += int((r_bad & y_bad).sum())
+        self.agree += int(nonfinite_agree(r, y).sum())
+
+    def as_fields(self) -> dict[str, int]:
+        return {
+            "ref_nonfinite": self._reference,
+            "cand_nonfinite": self._candidate,
+            "ref_only_nonfinite": self._reference - self._both,
+            "cand_only_nonfinite": self._candidate - self._both,
+            "both_nonfinite": self._both,
+            "nonfinite_agree": self.agree,
+        }
+
+
+def mismatch_metrics(pairs: Iterable[tuple[Tensor, Tensor]], *, chunk_elements: int = CHUNK_ELEMENTS) -> ErrorMetrics:
+    """Metrics of integer and boolean outputs: the share of equal elements, and no magnitudes.
+
+    Labels, token ids and masks differ or do not; by how much means nothing. Compared exactly, whatever the widths
+    of the two dtypes. Without elements the share is None.
+
+    Args:
+        pairs: (reference, candidate) tensors of equal shapes.
+        chunk_elements: How many elements are compared at a time.
+    """
+    elements = equal = 0
+    for reference, candidate in pairs:
+        elements += reference.numel()
+        for start, different in integer_mismatches(reference, candidate, chunk_elements=chunk_elements):
+            equal += min(chunk_elements, reference.numel() - start) - different.size
+    fields = dict.fromkeys(ErrorMetrics.model_fields)
+    counts = dict.fromkeys(_NonfiniteCounts().as_fields(), 0)
+    return ErrorMetrics.model_validate(
+        {
+            **fields,
+            **counts,
+            "elements": elements,
+            "finite_pairs": elements,
+            "quantile_elements": 0,
+            "exact_share": _share(equal, elements),
+        }
+    )
+
+
+def integer_mismatches(
+    reference: Tensor, candidate: Tensor, *, chunk_elements: int = CHUNK_ELEMENTS
+) -> Iterable[tuple[int, np.ndarray[tuple[int], np.dtype[np.int64]]]]:
+    """Per chunk: its start, and the places within it where two integer tensors differ."""
+    r, y = reference.detach().reshape(-1), candidate.detach().reshape(-1)
+    for start in range(0, r.numel(), chunk_elements):
+        part = slice(start, start + chunk_elements)
+        # NumPy compares int64 with uint64 by value; torch cannot.
+        yield start, np.flatnonzero(np.not_equal(r[part].cpu().numpy(), y[part].cpu().numpy()))
+
+
+def nonfinite_agree(reference: Tensor, candidate: Tensor) -> Tensor:
+    """Whether each pair is NaN on both sides, or the same infinity on both."""
+    both_nan = reference.isnan() & candidate.isnan()
+    return both_nan | (reference.isinf() & (reference == candidate))
+
+
+def domain_of(fmt: AnyFormat) -> Domain:
+    """Where the errors of a candidate in `fmt` are relative ones, and which are within its tolerance."""
+    numeric = ulp_format(fmt)
+    if numeric is None:
+        return Domain(smallest_normal=SMALLEST_NORMAL, relative_tolerance=None, absolute_tolerance=None)
+    return Domain(
+        smallest_normal=numeric.smallest_normal,
+        relative_tolerance=numeric.relative_tolerance,
+        absolute_tolerance=numeric.absolute_tolerance,
+    )
+
+
+def scaled_errors(chunk: PairChunk, smallest_normal: float) -> Tensor:
+    """|e| / 2^max(floor(log2|r|), log2 smallest normal): times 2^mantissa_bits, the error in ULP."""
+    return torch.div(chunk.abs_error, powers_of_two_below(chunk.reference, smallest=smallest_normal))
+
+
+def unravel(place: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The index, in a tensor of `shape`, of the element at flat `place`."""
+    return tuple(int(i) for i in np.unravel_index(place, shape))
+
+
+def _dot(x: Tensor, y: Tensor) -> float:
+    # Not torch.dot: whether its BLAS uses several threads, and so the last bits, would depend on the machine.
+    return float((x * y).sum())
+
+
+def _normalized(x: Tensor) -> tuple[Tensor, int]:
+    """(x · 2^-k, k) with the largest magnitude between 0.5 and 1; zeros as they are."""
+    k = math.frexp(float(x.abs().amax()))[1]
+    # In two steps: 2^-k itself may be beyond float64.
+    return x * 2.0 ** -(k // 2) * 2.0 ** -(k - k // 2), k
+
+
+def _share(count: int, of: int) -> float | None:
+    return count / of if of else None

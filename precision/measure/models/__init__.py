@@ -1,0 +1,1 @@
+"""Models with their weights and inputs, ready to run."""

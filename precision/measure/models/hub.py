@@ -1,0 +1,125 @@
+"""Where a pretrained checkpoint lies: a local folder, the Hugging Face cache, or, where there is a network, the hub."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+from precision.errors import InputError
+from precision.measure.models.checkpoint import read_config
+
+_HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?", re.ASCII)
+_FOLDER_PREFIXES = ("/", "./", "../", "~")
+_SHOWN_CHARACTERS = 200
+_TIMEOUT_S = 5.0
+"""How long the hub may take to answer before it counts as unreachable."""
+
+_FILES = [
+    "config.json",
+    "model*.safetensors",
+    "model.safetensors.index.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+]
+"""Weights as safetensors and the tokenizer; never pickles or code."""
+
+
+def locate(source: str) -> Path:
+    """The folder of a checkpoint, downloaded where it has to be and can be.
+
+    Args:
+        source: an existing folder, or a hub id such as `google-bert/bert-base-uncased`.
+
+    Raises:
+        InputError: no such folder, no such id, or neither cached nor to be reached.
+    """
+    folder = _folder(source)
+    if folder is not None:
+        return folder
+    _check_hub_id(source)
+    return _cached(source) or _downloaded(source)
+
+
+def locate_config(source: str) -> Path:
+    """A folder that holds the checked config.json of a checkpoint; its weights are left where they are.
+
+    Args:
+        source: as of `locate`.
+
+    Raises:
+        InputError: as `locate`; or the configuration is refused.
+    """
+    folder = _folder(source)
+    if folder is not None:
+        return folder
+    _check_hub_id(source)
+    return _cached(source) or _downloaded_config(source)
+
+
+def _check_hub_id(source: str) -> None:
+    shown = source[:_SHOWN_CHARACTERS]
+    if source.startswith(_FOLDER_PREFIXES):
+        raise InputError(f"No folder {shown!r} on the machine that computes. Give an existing folder or a hub id.")
+    if not _HUB_ID.fullmatch(source):
+        raise InputError(f"{shown!r} is neither an existing folder nor a hub id such as owner/name.")
+
+
+def _folder(source: str) -> Path | None:
+    try:
+        folder = Path(source).expanduser()
+        return folder if folder.is_dir() else None
+    except (OSError, RuntimeError):  # too long for a path, not readable, or the home of nobody
+        return None
+
+
+def _cached(hub_id: str) -> Path | None:
+    try:
+        folder = Path(snapshot_download(hub_id, allow_patterns=_FILES, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+    except HFValidationError as error:
+        raise InputError(f"{hub_id[:_SHOWN_CHARACTERS]!r} is no hub id: {error}") from error
+    complete = (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+    return folder if complete else None
+
+
+def _downloaded(hub_id: str) -> Path:
+    # The small file first: it is judged before the large ones come.
+    _downloaded_config(hub_id)
+    with _explained(hub_id):
+        return Path(snapshot_download(hub_id, allow_patterns=_FILES, etag_timeout=_TIMEOUT_S))
+
+
+def _downloaded_config(hub_id: str) -> Path:
+    with _explained(hub_id):
+        # Asked first because it does not retry: without a network the downloads would for half a minute.
+        HfApi().model_info(hub_id, timeout=_TIMEOUT_S)
+        folder = Path(snapshot_download(hub_id, allow_patterns="config.json", etag_timeout=_TIMEOUT_S))
+        read_config(folder)
+        return folder
+
+
+@contextmanager
+def _explained(hub_id: str) -> Iterator[None]:
+    """Turns what the hub's client raises into words."""
+    try:
+        yield
+    except RepositoryNotFoundError as error:
+        raise InputError(f"The hub has no model {hub_id!r}, or it is private or gated. Check the id.") from error
+    except InputError:
+        raise
+    except Exception as error:  # those of whichever transport the hub's client uses
+        raise InputError(
+            f"{hub_id!r} is not in the local cache and the hub cannot be reached ({type(error).__name__}). "
+            f"Download it first with `hf download {hub_id}` on the machine that computes, or give a local folder."
+        ) from error

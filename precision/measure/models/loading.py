@@ -1,0 +1,102 @@
+"""From a run's spec to a module with its input, whatever the source."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from precision.measure.models import articles, digits, huggingface, overflow, pretrained, rotary
+from precision.measure.models.built import Built
+from precision.models.architectures import ARCHITECTURES
+from precision.models.catalogue import HUB_PREFIX, describe
+from precision.models.request import InputRequest, request_input
+from precision.results import InputDescription, ModelDescription
+from precision.spec import RunSpec
+
+Builder = Callable[[InputRequest], Built]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model ready to run: `module(*args, **kwargs)`, in eval mode, on the CPU, in float32."""
+
+    module: nn.Module
+    args: tuple[object, ...]
+    kwargs: Mapping[str, object]
+    description: ModelDescription
+    input: InputDescription
+    labels: Tensor | None
+    """True classes `(B,)` int64 of a labelled input, else None."""
+    texts: tuple[str, ...] = ()
+    """The sentence of each sample; empty where the input is no text."""
+    warnings: tuple[str, ...] = ()
+
+
+def load(spec: RunSpec) -> LoadedModel:
+    """The model and the input that `spec` names. Equal specs give bit-equal weights and inputs.
+
+    The random state, the default dtype and the thread count of the caller stay as they are.
+
+    Raises:
+        InputError: the model or its input is not to be had as asked; the message says what to do.
+    """
+    description = describe(spec.model)
+    request = request_input(description, spec)
+    with _isolated(spec.seed):
+        built = builder_of(spec.model)(request)
+    module = built.module.eval()
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    return LoadedModel(
+        module=module,
+        args=built.args,
+        kwargs=built.kwargs,
+        description=description.model_copy(update={"parameters": parameters}),
+        input=InputDescription(name=request.choice.name, real=request.choice.real, tensors=tuple(_tensors_of(built))),
+        labels=built.labels,
+        texts=built.texts,
+        warnings=built.warnings,
+    )
+
+
+def builder_of(model_id: str) -> Builder:
+    """The function that builds a model of the catalogue or an `hf:` one."""
+    if model_id.startswith(HUB_PREFIX):
+        return pretrained.build
+    if model_id in ARCHITECTURES:
+        return huggingface.build
+    return {
+        "tinynet": articles.build_tinynet,
+        "linear-5-10": articles.build_linear,
+        "digits": digits.build,
+        "overflow": overflow.build,
+        "rotary": rotary.build,
+        "minilm": pretrained.build_minilm,
+    }[model_id]
+
+
+@contextmanager
+def _isolated(seed: int) -> Iterator[None]:
+    """Seeded float32 building on the CPU that leaves no trace in torch's process-wide settings."""
+    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+            torch.set_default_dtype(torch.float32)
+            # Not torch.manual_seed, which would seed the generators of all other devices too.
+            torch.default_generator.manual_seed(seed)
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+
+
+def _tensors_of(built: Built) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    names = inspect.signature(built.module.forward).parameters
+    for name, value in (*zip(names, built.args, strict=False), *built.kwargs.items()):
+        if isinstance(value, Tensor):
+            yield name, str(value.dtype).removeprefix("torch."), tuple(value.shape)

@@ -1,0 +1,154 @@
+"""What analyses that run both models begin with: the model, its two casts, and the head of the result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from precision.errors import ForwardError, UnsupportedError
+from precision.formats import AnyFormat, any_format_named, format_named
+from precision.measure.casting import methods as casting
+from precision.measure.casting.input_warnings import input_warnings
+from precision.measure.casting.kept import keep_in
+from precision.measure.casting.methods import CastModel
+from precision.measure.casting.mixed import cast_mixed
+from precision.measure.machine.devices import describe_device, device_named
+from precision.measure.machine.environment import environment
+from precision.measure.models.loading import LoadedModel, load
+from precision.measure.regime_inputs import in_regime
+from precision.progress import Progress
+from precision.results import DeviceInfo, Failure, RunResult
+from precision.spec import RunSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """Both models, cast and ready to run."""
+
+    spec: RunSpec
+    loaded: LoadedModel
+    reference: CastModel
+    candidate: CastModel
+    head: RunResult
+    """What every analysis says of its run, so far."""
+    progress: Progress
+
+
+def prepare(spec: RunSpec, progress: Progress) -> Prepared:
+    """Load the model and cast it to the reference's and the candidate's format.
+
+    Raises:
+        InputError: the spec asks for something that this machine or this model does not have.
+        JobCancelledError: from `progress`.
+    """
+    started = time.monotonic()
+    progress.step("Loading the model", 0.0)
+    device = device_named(spec.device)
+    device_info = describe_device(device)
+    for fmt in spec.candidate_formats:
+        require_kernels(fmt, device_info)
+    loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
+    progress.step(f"Casting to {spec.candidate}", 0.15)
+    reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
+    candidate = _candidate(spec, loaded, reference)
+    head = head_of(spec, loaded, candidate, device_info)
+    head = head.model_copy(
+        update={
+            "warnings": (*head.warnings, *input_warnings(candidate, loaded.args, loaded.kwargs)),
+            "elapsed_s": time.monotonic() - started,
+        }
+    )
+    return Prepared(spec=spec, loaded=loaded, reference=reference, candidate=candidate, head=head, progress=progress)
+
+
+def require_kernels(fmt: AnyFormat, device: DeviceInfo) -> None:
+    """Check that `device` computes in `fmt`, unless `fmt` is one that nothing computes in.
+
+    Raises:
+        UnsupportedError: it does not; the message says in what it does.
+    """
+    if fmt.computes and fmt.name not in device.native_formats:
+        raise UnsupportedError(
+            f"{device.name} ({device.id}) has no kernels for {fmt.name}. "
+            f"It computes in: {', '.join(device.native_formats)}."
+        )
+
+
+def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel) -> CastModel:
+    if spec.plan:
+        formats = {fqn: any_format_named(name) for fqn, name in spec.plan}
+        return cast_mixed(loaded.module, formats, reference=format_named(spec.reference), device=reference.device)
+    candidate = casting.cast(loaded.module, spec.format, method=spec.method, device=reference.device)
+    keep_in(
+        candidate.stored,
+        loaded.module,
+        fqns=spec.keep,
+        dtype=reference.input_dtype,
+        low_dtype=candidate.input_dtype,
+    )
+    return candidate
+
+
+def head_of(spec: RunSpec, loaded: LoadedModel, model: CastModel, device: DeviceInfo) -> RunResult:
+    """What every analysis says of its run before it ran; no time has passed yet.
+
+    Args:
+        spec: what is run.
+        loaded: the model as it was loaded.
+        model: its cast whose arithmetic and warnings count.
+        device: where it runs.
+    """
+    return RunResult(
+        spec=spec,
+        model=loaded.description,
+        input=loaded.input,
+        device=device,
+        environment=environment(),
+        execution=model.execution,
+        failure=None,
+        warnings=(*random_warnings(loaded), *loaded.warnings, *model.warnings),
+        elapsed_s=0.0,
+    )
+
+
+def module_progress(
+    progress: Progress, model: CastModel, *, stage: str, start: float, end: float
+) -> Callable[[str], None]:
+    """Reports the calls of the modules of `model` as a stage that goes from `start` to `end` of the whole.
+
+    Returns:
+        What to call with each module's fqn; raises `JobCancelledError` where `progress` does.
+    """
+    total = sum(1 for module in model.stored.modules() if not any(True for _ in module.children())) or 1
+    calls = 0
+
+    def on_module(fqn: str) -> None:
+        nonlocal calls
+        calls += 1
+        progress.step(stage, start + (end - start) * min(calls / total, 1.0), fqn)
+
+    return on_module
+
+
+def failure_of(error: Exception, stage: str) -> Failure:
+    """Why a run stopped in `stage`: a forward that raised, or memory that ran out."""
+    if isinstance(error, ForwardError):
+        return Failure(stage=stage, where=error.where, message=str(error))
+    message = f"{stage}: out of memory. Choose a smaller batch, a shorter input or a smaller model. ({error})"
+    return Failure(stage=stage, where=None, message=message)
+
+
+def random_warnings(loaded: LoadedModel) -> tuple[str, ...]:
+    """What is to be said of random weights and random inputs; nothing where both are real."""
+    random = [
+        what
+        for what, is_random in (
+            ("weights", loaded.description.weights == "random"),
+            ("input", not loaded.input.real),
+        )
+        if is_random
+    ]
+    if not random:
+        return ()
+    return (f"Random {' and '.join(random)}: speed and memory are real, errors are indicative only.",)

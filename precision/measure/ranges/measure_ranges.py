@@ -1,0 +1,154 @@
+"""One reference pass from start to end: load, count the weights, run, count what every module sees."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from precision.errors import ForwardError
+from precision.formats import format_named
+from precision.measure.casting import methods as casting
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.held_weights import weight_rows
+from precision.measure.casting.stored_tensors import stored_tensors
+from precision.measure.machine.devices import describe_device, device_named
+from precision.measure.models.loading import LoadedModel, load
+from precision.measure.preparation import failure_of, head_of, module_progress
+from precision.measure.ranges.counts import counts_of
+from precision.measure.ranges.observer import Observed, RangeObserver
+from precision.measure.regime_inputs import in_regime
+from precision.measure.rounding import dtype_name
+from precision.progress import Progress, Silent
+from precision.results.ranges import (
+    WEIGHT_KINDS,
+    ExponentHistogram,
+    Ranges,
+    RangesResult,
+    TensorRange,
+)
+from precision.spec import RunSpec
+from precision.text.names import plain
+from precision.text.units import count_text
+
+_SILENT = Silent()
+_LOADED, _COUNTED = 0.15, 0.35
+"""Fractions of the whole at which the weights, and then the pass, begin."""
+
+
+def measure_ranges(spec: RunSpec, progress: Progress = _SILENT) -> RangesResult:
+    """Count every weight, input and output of one pass of the reference by its exponent.
+
+    The spec's format and cast method play no part: the result answers for all of them. A forward that raises does
+    not lose what was counted before it: the result then has a `failure`.
+
+    Args:
+        spec: what to run.
+        progress: told of each stage; may raise `JobCancelledError` to stop.
+
+    Raises:
+        InputError: the spec asks for something that this machine or this model does not have.
+        JobCancelledError: from `progress`.
+    """
+    started = time.monotonic()
+    progress.step("Loading the model", 0.0)
+    device = device_named(spec.device)
+    device_info = describe_device(device)
+    loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
+    model = casting.reference(loaded.module, format_named(spec.reference), device=device)
+    result = RangesResult(**dict(head_of(spec, loaded, model, device_info)), ranges=None)
+    result = _measure(loaded, model, result, progress)
+    return result.model_copy(update={"elapsed_s": time.monotonic() - started})
+
+
+def _measure(loaded: LoadedModel, model: CastModel, result: RangesResult, progress: Progress) -> RangesResult:
+    """The result with what was counted, and the failure that ended it, if one did."""
+    observer = RangeObserver()
+    weights: tuple[Observed, ...] = ()
+    stage = "Counting the weights"
+    failure = None
+    try:
+        progress.step(stage, _LOADED)
+        weights = tuple(_weights(model.stored, progress, stage))
+        result = result.model_copy(update={"ranges": _ranges(weights, observer, has_run=False)})
+        progress.partial(result)
+        stage = f"Running the {result.spec.reference} reference"
+        _run(loaded, model, observer, progress, stage)
+    except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
+        failure = failure_of(error, stage)
+    ranges = _ranges(weights, observer, has_run=failure is None)
+    said = _caveats(ranges, result.spec.reference)
+    return result.model_copy(
+        update={"ranges": ranges, "failure": failure, "warnings": (*said, *result.warnings)},
+    )
+
+
+def _weights(module: nn.Module, progress: Progress, stage: str) -> Iterator[Observed]:
+    """Parameters and buffers with exponents, each tensor once, under its first name."""
+    modules = dict(module.named_modules(remove_duplicate=False))
+    held = {id(each.tensor): each for each in reversed(stored_tensors(module)) if _has_exponents(each.tensor)}
+    total = sum(each.tensor.numel() for each in held.values()) or 1
+    done = 0
+    for each in reversed(held.values()):
+        if each.kind == "attribute":
+            continue
+        progress.step(stage, _LOADED + (_COUNTED - _LOADED) * done / total, each.fqn)
+        done += each.tensor.numel()
+        owner = modules[each.module]
+        yield Observed(
+            module=each.module,
+            module_type=type(owner).__name__,
+            kind=each.kind,
+            name=each.fqn,
+            dtype=dtype_name(each.tensor.dtype),
+            counts=counts_of(weight_rows(each.tensor, owner)),
+        )
+
+
+def _has_exponents(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
+def _run(loaded: LoadedModel, model: CastModel, observer: RangeObserver, progress: Progress, stage: str) -> None:
+    progress.step(stage, _COUNTED)
+    on_module = module_progress(progress, model, stage=stage, start=_COUNTED, end=1.0)
+    with observer.observing():
+        model(loaded.args, loaded.kwargs, on_module=on_module)
+
+
+def _ranges(weights: Iterable[Observed], observer: RangeObserver, *, has_run: bool) -> Ranges:
+    """All rows, with equal histograms kept once: most inputs are another module's output."""
+    places: dict[ExponentHistogram, int] = {}
+    tensors = tuple(
+        TensorRange(
+            module=row.module,
+            module_type=row.module_type,
+            kind=row.kind,
+            name=row.name,
+            dtype=row.dtype,
+            calls=row.calls,
+            histogram=places.setdefault(row.counts.result(), len(places)),
+        )
+        for row in (*weights, *observer.rows)
+    )
+    return Ranges(tensors=tensors, histograms=tuple(places), not_called=observer.not_called if has_run else ())
+
+
+def _caveats(ranges: Ranges, reference: str) -> tuple[str, ...]:
+    """What the counts themselves say against reading too much into them."""
+    caveats = []
+    first = next((row for row in ranges.tensors if ranges.histogram_of(row).nan), None)
+    if first is not None:
+        caveats.append(
+            f"{first.label} holds NaNs in the {reference} reference: values from there on are not a sound model's."
+        )
+    holders = {row.module for row in ranges.tensors if row.kind in WEIGHT_KINDS}
+    unseen = [module for module in ranges.not_called if module in holders]
+    if unseen:
+        caveats.append(
+            f"{count_text(len(unseen), 'module')} with weights never ran, {plain(unseen[0])} for one: not needed for "
+            "this input, or their work was done by a fused kernel, which nobody can look into."
+        )
+    return tuple(caveats)

@@ -1,0 +1,161 @@
+"""One model and format in every input regime, from start to end."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
+from torch.utils import _pytree as pytree
+
+from precision.errors import ForwardError
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.forward import seeded
+from precision.measure.metrics.comparison import overall_errors
+from precision.measure.metrics.outputs import flatten, paired
+from precision.measure.metrics.samples import samples_of, worst_sample
+from precision.measure.preparation import Prepared, failure_of, prepare
+from precision.measure.regime_inputs import scaled_run
+from precision.progress import Progress, Silent
+from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, RegimesResult
+from precision.spec import RunSpec
+from precision.spec.regimes import GIVEN, THE_INPUT, USUAL, label_of
+
+LARGEST_FACTOR = 2.0**40
+"""Overflow is looked for up to this factor, and down to its reciprocal."""
+_BISECTIONS = 7
+"""Halvings, on a log axis, of the last doubling: the factor is known to half a percent."""
+_PREPARED, _ROWS = 0.2, 0.7
+"""Fractions of the whole at which the first regime begins, and the last has run."""
+_SILENT = Silent()
+
+
+def measure_regimes(spec: RunSpec, progress: Progress = _SILENT) -> RegimesResult:
+    """Run reference and candidate on the input in every usual regime, then look for the factor at which it overflows.
+
+    A forward that raises in one regime is told in its row. What is measured so far is handed to `progress`.
+
+    Args:
+        spec: what to run; its own regime is left aside.
+        progress: told of each stage; may raise `JobCancelledError` to stop.
+
+    Raises:
+        InputError: the spec asks for something that this machine or this model does not have.
+        JobCancelledError: from `progress`.
+    """
+    started = time.monotonic()
+    given = prepare(spec.model_copy(update={"regime": GIVEN}), progress)
+    result = RegimesResult(**dict(given.head), report=RegimesReport(rows=(), overflow=None))
+    for place, regime in enumerate(USUAL):
+        progress.step(f"Running the {label_of(regime)}", _PREPARED + (_ROWS - _PREPARED) * place / len(USUAL))
+        run = given if regime == GIVEN else prepare(spec.model_copy(update={"regime": regime}), _SILENT)
+        result = _with(result, rows=(*result.report.rows, _row(run, regime)))
+        progress.partial(result)
+    result = _with(result, overflow=_overflow(given, progress))
+    return result.model_copy(update={"elapsed_s": time.monotonic() - started})
+
+
+def _with(result: RegimesResult, **parts: object) -> RegimesResult:
+    return result.model_copy(update={"report": result.report.model_copy(update=parts)})
+
+
+def _row(run: Prepared, regime: str) -> RegimeRow:
+    args, kwargs = run.loaded.args, run.loaded.kwargs
+    try:
+        reference, beforehand = _watched(run.reference, args, dict(kwargs))
+        candidate, born = _watched(run.candidate, args, dict(kwargs))
+    except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
+        failure = failure_of(error, f"Running the {label_of(regime)}")
+        return RegimeRow(regime=regime, errors=None, samples=None, worst=None, first_nonfinite=None, failure=failure)
+    pairs = paired(flatten(reference), flatten(candidate)).pairs
+    floating = [pair for pair in pairs if pair[0].has_magnitudes]
+    return RegimeRow(
+        regime=regime,
+        errors=overall_errors(pairs, run.spec.format),
+        samples=samples_of(floating),
+        worst=worst_sample(floating, labels=run.loaded.labels, texts=run.loaded.texts),
+        first_nonfinite=_first_new(born, beforehand),
+    )
+
+
+def _watched(model: CastModel, args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[object, tuple[str, ...]]:
+    """A run's output, and where infinities and NaNs were made of finite values: fqns, in order."""
+    run = model.prepared(args, kwargs)
+    born = [THE_INPUT] if _all_finite((args, kwargs)) and not _all_finite((run.args, run.kwargs)) else []
+    names = {id(child): name for name, child in run.module.named_modules()}
+
+    def look(child: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object) -> None:
+        if id(child) in names and not _all_finite(output) and _all_finite((args, kwargs)):
+            born.append(names[id(child)])
+
+    handle = register_module_forward_hook(look, with_kwargs=True)
+    try:
+        with seeded(model.device):
+            return run.explained(), tuple(born)
+    finally:
+        handle.remove()
+
+
+def _first_new(candidate: tuple[str, ...], reference: tuple[str, ...]) -> str | None:
+    """Where the candidate first makes an infinity or NaN that the reference does not: some models mask with them."""
+    return next((place for place in candidate if place not in reference), None)
+
+
+def _all_finite(structure: object) -> bool:
+    tensors = (leaf for leaf in pytree.tree_leaves(structure) if isinstance(leaf, Tensor) and leaf.is_floating_point())
+    return all(bool(tensor.float().isfinite().all()) for tensor in tensors)
+
+
+def _overflow(run: Prepared, progress: Progress) -> OverflowStart:
+    """The factor at which the candidate makes its first infinity or NaN that the reference has not."""
+    if run.head.execution.label == "simulated":
+        return _none("This simulation saturates: values beyond the range become the largest value.")
+    tried = 0
+
+    def breaks(factor: float) -> str | None:
+        nonlocal tried
+        tried += 1
+        progress.step("Looking for the factor at which it overflows", _ROWS + (1 - _ROWS) * min(tried / 60, 1.0))
+        return _breaks(run, factor)
+
+    try:
+        return _searched(breaks)
+    except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
+        return _none(failure_of(error, "Looking for the factor at which it overflows").message)
+
+
+def _searched(breaks: Callable[[float], str | None]) -> OverflowStart:
+    """Doublings or halvings from 1 to the first that breaks, or no longer does, then bisection."""
+    where = breaks(1.0)
+    high, low = (1.0, None) if where is not None else (None, 1.0)
+    while low is None and high is not None and high > 1 / LARGEST_FACTOR:
+        found = breaks(high / 2)
+        high, low, where = (high / 2, None, found) if found is not None else (high, high / 2, where)
+    while high is None and low is not None and low < LARGEST_FACTOR:
+        found = breaks(low * 2)
+        high, low, where = (low * 2, low, found) if found is not None else (None, low * 2, where)
+    if high is None:
+        return _none(f"Nothing overflowed up to × {LARGEST_FACTOR:.3g} that did not overflow in the reference too.")
+    for _ in range(_BISECTIONS):
+        if low is None:
+            break
+        middle = math.sqrt(high * low)
+        found = breaks(middle)
+        high, low, where = (middle, low, found) if found is not None else (high, middle, where)
+    return OverflowStart(factor=high, finite_at=low, where=where, reason="")
+
+
+def _none(reason: str) -> OverflowStart:
+    return OverflowStart(factor=None, finite_at=None, where=None, reason=reason)
+
+
+def _breaks(run: Prepared, factor: float) -> str | None:
+    """The module in which the candidate overflows where the reference does not; None where it does not."""
+    args, kwargs = scaled_run(run.loaded, (run.candidate.stored, run.reference.stored), factor)
+    _, born = _watched(run.candidate, args, kwargs)
+    if not born:
+        return None
+    return _first_new(born, _watched(run.reference, args, kwargs)[1])

@@ -1,0 +1,95 @@
+"""Every way to cast a model to one format, from start to end."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from precision.errors import ForwardError
+from precision.formats import AnyFormat, any_format_named, format_named
+from precision.measure.casting import methods as casting
+from precision.measure.machine.devices import describe_device, device_named
+from precision.measure.metrics.outputs import flatten
+from precision.measure.models.loading import load
+from precision.measure.preparation import failure_of, head_of
+from precision.measure.regime_inputs import in_regime
+from precision.measure.routes.one_route import Cast, Run, follow
+from precision.progress import Progress, Silent
+from precision.results.routes import RoutesReport, RoutesResult
+from precision.spec import RunSpec
+from precision.spec.cast_methods import (
+    ROUTES,
+    SIMULATIONS,
+    TORCHAO_FORMATS,
+    CastMethod,
+    formats_of,
+    is_call,
+    usual_method,
+)
+
+_PREPARED = 0.15
+"""Fraction of the whole at which the first route begins."""
+_SILENT = Silent()
+
+
+def measure_routes(spec: RunSpec, progress: Progress = _SILENT) -> RoutesResult:
+    """Cast a model by every route to the format of `spec`, by those of torchao and their simulations: what each does.
+
+    A route that fails keeps the others: its facts say why. What is measured so far is handed to `progress`.
+
+    Args:
+        spec: what to run; its method, kept modules and plan are left aside.
+        progress: told of each stage; may raise `JobCancelledError` to stop.
+
+    Raises:
+        InputError: the spec asks for something that this machine or this model does not have.
+        JobCancelledError: from `progress`.
+    """
+    started = time.monotonic()
+    spec = spec.measured
+    progress.step("Loading the model", 0.0)
+    device = device_named(spec.device)
+    device_info = describe_device(device)
+    loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
+    reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
+    routes = routes_to(spec.format)
+    result = RoutesResult(
+        **dict(head_of(spec, loaded, reference, device_info)),
+        report=RoutesReport(baseline=None, routes=(), of=len(routes)),
+    )
+    stage = f"Running the {spec.reference} reference"
+    progress.step(stage, 0.1)
+    try:
+        output = flatten(reference(loaded.args, loaded.kwargs))
+    except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
+        return result.model_copy(update={"failure": failure_of(error, stage)})
+    run = Run(loaded=loaded, device=device, device_info=device_info, reference=output)
+    baseline: Cast | None = None
+    for place, (method, fmt) in enumerate(routes):
+        progress.step(f"Casting by {method.label}", _PREPARED + (1 - _PREPARED) * place / len(routes))
+        comparable = fmt == spec.format
+        found, cast = follow(run, fmt, method=method, baseline=baseline if comparable else None)
+        baseline = baseline or (cast if comparable else None)
+        report = RoutesReport(
+            baseline=baseline.method if baseline else None, routes=(*result.report.routes, found), of=len(routes)
+        )
+        result = result.model_copy(update={"report": report, "elapsed_s": time.monotonic() - started})
+        progress.partial(result)
+    return result
+
+
+def routes_to(fmt: AnyFormat) -> tuple[tuple[CastMethod, AnyFormat], ...]:
+    """Every route to `fmt`; and those of torchao, in formats of their own where they have not that one.
+
+    Beside each of torchao's stands what simulates it. Where nobody's call leads to `fmt`, its simulations come first.
+    """
+    routes: list[tuple[CastMethod, AnyFormat]] = []
+    if not any(is_call(method, fmt) for method in ROUTES if formats_of(method, (fmt.name,))):
+        routes += [(usual_method(fmt), fmt), (CastMethod.WEIGHTS_ONLY, fmt)]
+    for method in ROUTES:
+        for name in (formats_of(method, (fmt.name,)) or TORCHAO_FORMATS.get(method, ()))[:1]:
+            routes.append((method, any_format_named(name)))
+            if method in SIMULATIONS:
+                routes.append((SIMULATIONS[method], any_format_named(name)))
+    return tuple(dict.fromkeys(routes))

@@ -1,0 +1,245 @@
+"""What every layer's own error in a format does to the output: its local errors, seen through the adjoint."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+
+from precision.errors import PrecisionError
+from precision.formats import AnyFormat, NumericFormat
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.forward import map_tensors, seeded, shortened
+from precision.measure.casting.mixed import lowering_of
+from precision.measure.rounding import holding_dtype, round_to, storage_dtype
+from precision.measure.sensitivity.adjoint import Adjoint, Tap
+from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked
+
+_QUICK_S = 0.002
+"""A native layer's call that took less is timed once more, since the first may have to prepare itself."""
+
+
+class Estimate(NamedTuple):
+    """A squared error, summed over the outputs' elements."""
+
+    value: float
+    standard_error: float | None
+    """None for fewer than two probes."""
+
+
+@dataclass(kw_only=True)
+class LocalError:
+    """One layer in one format, over all of its calls."""
+
+    products: list[Tensor] = field(default_factory=list)
+    """g·e of each tensor, for each pass and sample `(passes, samples)`, or `(passes, 1)` where samples mix."""
+    handed_products: list[Tensor] = field(default_factory=list)
+    """The same where an input that another layer hands on is in the format already: its rounding is not counted."""
+    is_sampled: bool = False
+    """Whether any of them comes from random directions."""
+    takes_from: set[str] = field(default_factory=set)
+    """The layers that hand it an input, where its own output is a number format's values."""
+    passes_on: bool = True
+    """Whether its output holds values of its input and zeros alone, as far as rounding both in turn tells."""
+    nonfinite: int = 0
+    failure: str | None = None
+    """What the layer raised in this format."""
+    low_s: float = 0.0
+    reference_s: float = 0.0
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the layer ran, and its output is finite where the reference's is."""
+        return not self.nonfinite and self.failure is None
+
+    def estimate(self) -> Estimate | None:
+        """What the layer alone adds to the squared error of the output; None where it is not finite."""
+        return self._estimate(self.products)
+
+    def estimate_handed(self) -> Estimate | None:
+        """What it adds where the inputs that other layers hand it are in the format already."""
+        return self._estimate(self.handed_products)
+
+    def _estimate(self, products: list[Tensor]) -> Estimate | None:
+        if not self.is_finite:
+            return None
+        if not products:
+            return Estimate(0.0, 0.0)
+        squares = summed(products).square()
+        if not bool(torch.isfinite(squares).all()):
+            return None
+        samples, probes = squares.shape[1], squares.numel()
+        spread = samples * float(squares.std()) / probes**0.5 if probes > 1 else None
+        return Estimate(samples * float(squares.mean()), spread if self.is_sampled else 0.0)
+
+
+def summed(products: Sequence[Tensor]) -> Tensor:
+    """Over all tensors; over the samples too where those of one tensor are."""
+    apart = min(product.shape[1] for product in products)
+    return torch.stack([each if apart > 1 else each.sum(1, keepdim=True) for each in products]).sum(0)
+
+
+class _Handed(NamedTuple):
+    """A tensor that a layer returned."""
+
+    storage: StorageWeakRef
+    version: int
+    fqn: str
+
+
+@dataclass(kw_only=True)
+class LocalErrors:
+    """Watches a pass of the reference, and runs every layer in the format too, on the inputs that it is handed."""
+
+    reference: CastModel
+    lowered: Mapping[str, nn.Module]
+    """Every layer in the format, which casts its inputs and outputs by itself."""
+    fmt: AnyFormat
+    adjoint: Adjoint | None
+    """Without one only times and non-finite elements are measured."""
+    on_layer: Callable[[str], None]
+    found: dict[str, LocalError] = field(default_factory=dict)
+    _calls: Counter[str] = field(default_factory=Counter)
+    _inputs: Structure = ((), {})
+    _rounded: Structure | None = None
+    _givers: set[str] = field(default_factory=set)
+    _began: float = 0.0
+    _handed: dict[int, _Handed] = field(default_factory=dict)
+    _exact: nn.Module = field(default_factory=nn.Module)
+
+    def run(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, LocalError]:
+        """The errors of every layer that is called, by fqn."""
+        run = self.reference.prepared(args, kwargs)
+        self._exact = self.reference.prepared().module
+        leaves = {name: run.module.get_submodule(name) for name in self.lowered}
+        with seeded(self.reference.device), hooked(leaves, before=self._before, after=self._after):
+            run()
+        return self.found
+
+    def _before(self, fqn: str, inputs: Structure) -> None:
+        self.on_layer(fqn)
+        if not self._is_changed(fqn):
+            self._began = self._now()
+            return
+        givers = {self._giver(tensor) for tensor in floating_tensors(inputs)} - {None}
+        self._rounded = None
+        if givers and self.adjoint and isinstance(self.fmt, NumericFormat):
+            self._givers = {giver for giver in givers if giver is not None}
+            self._rounded = map_tensors(inputs, self._as_handed)
+        # Cloned, as the layer may overwrite them.
+        self._inputs = map_tensors(inputs, torch.clone)
+        self._began = self._now()
+
+    def _after(self, fqn: str, _inputs: Structure, output: object) -> None:
+        error = self.found.setdefault(fqn, LocalError())
+        error.reference_s += self._now() - self._began
+        call = self._calls[fqn]
+        self._calls[fqn] += 1
+        outputs = floating_tensors(output)
+        self._hand_on(fqn, outputs)
+        if not self._is_changed(fqn):
+            return
+        try:
+            self._measure(error, fqn, call, outputs)
+        except (PrecisionError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as raised:  # noqa: BLE001 - whatever the layer raises in this format is its result
+            error.failure = shortened(str(raised)) or type(raised).__name__
+
+    def _measure(self, error: LocalError, fqn: str, call: int, outputs: tuple[Tensor, ...]) -> None:
+        low = self._run_low(error, fqn)
+        exact = outputs
+        if self._rounded is not None:
+            args, kwargs = self._rounded
+            exact = floating_tensors(self._exact.get_submodule(fqn)(*args, **kwargs))
+            error.takes_from |= self._givers
+            error.passes_on &= all(map(torch.equal, exact, map(self._in_format, outputs)))
+        else:
+            error.passes_on = False
+        for place, (r, y, same) in enumerate(zip(outputs, low, exact, strict=True)):
+            difference, nonfinite = _difference(y, r)
+            error.nonfinite += nonfinite
+            tap = Tap(fqn, call, place)
+            if self.adjoint is None or (gradients := self.adjoint.gradients.get(tap)) is None:
+                continue
+            error.is_sampled |= self.adjoint.is_sampled(tap)
+            dim = self.adjoint.sample_dims.get(tap)
+            alone = _products(gradients, difference, dim)
+            error.products.append(alone)
+            error.handed_products.append(
+                alone if same is r else _products(gradients, _difference(y, same)[0], dim),
+            )
+
+    def _is_changed(self, fqn: str) -> bool:
+        """Whether the layer computes otherwise in the format; with scales only those that hold a matrix do."""
+        layer, lowering = self.lowered[fqn], lowering_of(self.lowered[fqn])
+        if isinstance(self.fmt, NumericFormat) or lowering is None or lowering.inside != lowering.outside:
+            return True
+        return any(weight.dim() >= 2 for weight in layer.parameters(recurse=False))
+
+    def _run_low(self, error: LocalError, fqn: str) -> tuple[Tensor, ...]:
+        output, seconds = self._timed(fqn)
+        if self.fmt.computes and seconds < _QUICK_S:
+            seconds = min(seconds, self._timed(fqn)[1])
+        error.low_s += seconds
+        return floating_tensors(output)
+
+    def _timed(self, fqn: str) -> tuple[object, float]:
+        args, kwargs = map_tensors(self._inputs, torch.clone)
+        began = self._now()
+        output: object = self.lowered[fqn](*args, **kwargs)
+        return output, self._now() - began
+
+    def _now(self) -> float:
+        if self.reference.device.type != "cpu":
+            torch.get_device_module(self.reference.device).synchronize(self.reference.device)
+        return time.perf_counter()
+
+    def _hand_on(self, fqn: str, outputs: tuple[Tensor, ...]) -> None:
+        for tensor in outputs:
+            storage = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
+            self._handed[storage.cdata] = _Handed(storage, tensor._version, fqn)
+
+    def _giver(self, tensor: Tensor) -> str | None:
+        """The layer that returned what the tensor holds, perhaps in another shape; None where it was changed since."""
+        handed = self._handed.get(tensor.untyped_storage()._cdata)
+        if handed is None or handed.storage.expired() or tensor._version != handed.version:  # type: ignore[no-untyped-call]
+            return None
+        return handed.fqn
+
+    def _as_handed(self, tensor: Tensor) -> Tensor:
+        if not tensor.is_floating_point() or self._giver(tensor) is None:
+            return tensor.clone()
+        return self._in_format(tensor)
+
+    def _in_format(self, tensor: Tensor) -> Tensor:
+        """Values of the format, in the tensor's own dtype."""
+        if self.fmt.computes and isinstance(self.fmt, NumericFormat):
+            return tensor.to(storage_dtype(self.fmt)).to(tensor.dtype)
+        wide = tensor.to(torch.promote_types(tensor.dtype, holding_dtype(self.fmt)))
+        return round_to(wide, self.fmt).to(tensor.dtype)
+
+
+def _difference(y: Tensor, r: Tensor) -> tuple[Tensor, int]:
+    """y - r, 0 where r is not finite; and how many elements of y are not, where r is."""
+    difference = y - r
+    if bool(torch.isfinite(difference.sum())):
+        return difference, 0
+    finite = torch.isfinite(r)
+    return torch.where(finite, difference, 0.0), int((finite & ~torch.isfinite(y)).sum())
+
+
+def _products(gradients: tuple[Tensor, ...], error: Tensor, dim: int | None) -> Tensor:
+    """g·e `(passes, samples)` in float64; `(passes, 1)` without a dimension of samples."""
+
+    def rows(tensor: Tensor) -> Tensor:
+        return tensor.reshape(1, -1) if dim is None else tensor.movedim(dim, 0).reshape(tensor.shape[dim], -1)
+
+    e = rows(error)
+    return torch.stack([torch.linalg.vecdot(rows(gradient).to(e.dtype), e) for gradient in gradients]).double().cpu()

@@ -1,0 +1,213 @@
+"""One sensitivity from start to end: load, run the reference, probe it, and check every format on the whole model."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping
+
+import torch
+
+from precision.errors import ForwardError, UnsupportedError
+from precision.formats import AnyFormat, any_format_named, format_named
+from precision.measure.casting import methods as casting
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.forward import seeded
+from precision.measure.casting.mixed import cast_mixed
+from precision.measure.machine.devices import describe_device, device_named
+from precision.measure.models.loading import LoadedModel, load
+from precision.measure.preparation import failure_of, head_of, module_progress
+from precision.measure.regime_inputs import in_regime
+from precision.measure.sensitivity import layers as layering
+from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
+from precision.measure.sensitivity.exact import measured_squared_error, run_squared_error
+from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, leaves_of
+from precision.measure.sensitivity.local import LocalError, LocalErrors
+from precision.measure.sensitivity.report import InFormat, Observed, report_of
+from precision.progress import Progress, Silent
+from precision.results import DeviceInfo
+from precision.results.sensitivity import (
+    SensitivityResult,
+)
+from precision.spec import SENSITIVITY_FORMATS, RunSpec
+from precision.text.names import plain
+
+_SILENT = Silent()
+_UNCERTAIN, _MEASURED = 0.05, 4
+"""Layers whose standard error is more than this share of the whole cast's squared error are run alone, but no more."""
+_CAST, _RUN, _PROBED = 0.1, 0.15, 0.35
+"""Fractions of the whole at which the reference runs, the probes begin, and the formats begin."""
+
+
+def measure_sensitivity(spec: RunSpec, progress: Progress = _SILENT) -> SensitivityResult:
+    """Measure what every layer adds to the output's error in each of the spec's formats, if it alone is lowered.
+
+    A few backward passes answer for all layers and formats together; models that have no gradient are run once for
+    every layer and format instead. The spec's own format, method and kept modules play no part. A model that raises
+    does not lose what was measured before it: the result then has a `failure`.
+
+    Args:
+        spec: what to run.
+        progress: told of each stage, handed the report after every format; may raise `JobCancelledError` to stop.
+
+    Raises:
+        InputError: the spec asks for something that this machine or this model does not have.
+        JobCancelledError: from `progress`.
+    """
+    started = time.monotonic()
+    progress.step("Loading the model", 0.0)
+    device = device_named(spec.device)
+    device_info = describe_device(device)
+    formats = _formats(spec, device_info)
+    loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
+    progress.step(f"Casting to {spec.reference}", _CAST)
+    reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
+    head = head_of(spec, loaded, reference, device_info)
+    run = _Run(progress, loaded, reference, formats, SensitivityResult(**dict(head), report=None))
+    result = run.measured()
+    return result.model_copy(update={"elapsed_s": time.monotonic() - started})
+
+
+def _formats(spec: RunSpec, device: DeviceInfo) -> tuple[AnyFormat, ...]:
+    """The spec's formats, or the usual ones that the device computes in."""
+    formats = tuple(map(any_format_named, spec.formats or SENSITIVITY_FORMATS))
+    missing = [fmt.name for fmt in formats if fmt.computes and fmt.name not in device.native_formats]
+    if missing and spec.formats:
+        raise UnsupportedError(
+            f"{device.name} ({spec.device}) has no kernels for {', '.join(missing)}. "
+            f"It computes in: {', '.join(device.native_formats)}."
+        )
+    return tuple(fmt for fmt in formats if fmt.name not in missing)
+
+
+class _Run:
+    """The stages of one measurement."""
+
+    def __init__(
+        self,
+        progress: Progress,
+        loaded: LoadedModel,
+        reference: CastModel,
+        formats: tuple[AnyFormat, ...],
+        result: SensitivityResult,
+    ) -> None:
+        self._progress, self._loaded, self._reference = progress, loaded, reference
+        self._formats, self._result = formats, result
+
+    def measured(self) -> SensitivityResult:
+        """The result with the report, and the failure that ended it, if one did."""
+        stage = f"Running the {self._result.spec.reference} reference"
+        done: list[InFormat] = []
+        try:
+            observed = self._observed(stage)
+            stage = "Differentiating the reference"
+            adjoint, reason = self._adjoint(stage)
+            for at, fmt in enumerate(self._formats):
+                stage = f"Every layer in {fmt.name}"
+                share = (1 - _PROBED) / len(self._formats)
+                done.append(self._in_format(fmt, observed, adjoint, stage, _PROBED + at * share, share))
+                report = report_of(self._reference, observed, adjoint, reason, done)
+                self._result = self._result.model_copy(update={"report": report})
+                self._progress.partial(self._result)
+        except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
+            return self._result.model_copy(update={"failure": failure_of(error, stage)})
+        said = _caveats(done)
+        return self._result.model_copy(update={"warnings": (*said, *self._result.warnings)})
+
+    @property
+    def _inputs(self) -> Structure:
+        return self._loaded.args, dict(self._loaded.kwargs)
+
+    def _observed(self, stage: str) -> Observed:
+        self._progress.step(stage, _CAST)
+        began = time.perf_counter()
+        on_module = module_progress(self._progress, self._reference, stage=stage, start=_CAST, end=_RUN)
+        self._reference(*self._inputs, on_module=on_module)
+        run = self._reference.prepared(*self._inputs)
+        calls = Counter[str]()
+
+        def count(fqn: str, _inputs: Structure, output: object) -> None:
+            if floating_tensors(output):
+                calls[fqn] += 1
+
+        warm = time.perf_counter()
+        with seeded(self._reference.device), hooked(leaves_of(run.module), before=layering.nothing_before, after=count):
+            outputs = floating_tensors(run())
+        seconds = time.perf_counter() - warm
+        if not outputs:
+            raise ForwardError("The model returns no floating-point numbers, so that there is no error to measure.")
+        layers = layering.layers_of(self._reference.stored, calls)
+        return Observed(layers=layers, outputs=outputs, seconds=seconds, began=began)
+
+    def _adjoint(self, stage: str) -> tuple[Adjoint | None, str]:
+        """The probes; None and the reason where there are none."""
+
+        def on_pass(done: float) -> None:
+            self._progress.step(stage, _RUN + (_PROBED - _RUN) * done)
+
+        try:
+            return adjoint_of(self._reference, *self._inputs, on_pass=on_pass), ""
+        except NotDifferentiableError as error:
+            return None, str(error)
+
+    def _in_format(
+        self, fmt: AnyFormat, observed: Observed, adjoint: Adjoint | None, stage: str, start: float, share: float
+    ) -> InFormat:
+        self._progress.step(stage, start)
+        names = [layer.fqn for layer in observed.layers]
+        candidate = cast_mixed(
+            self._loaded.module,
+            dict.fromkeys(names, fmt),
+            reference=format_named(self._result.spec.reference),
+            device=self._reference.device,
+        )
+        is_exact = self._result.spec.exact
+        sweeps = (is_exact or adjoint is None) + is_exact
+        total = sum(layer.calls for layer in observed.layers) + sweeps * len(names) + 1
+        done = 0
+
+        def on_layer(fqn: str) -> None:
+            nonlocal done
+            done += 1
+            self._progress.step(stage, start + share * min(done / total, 1.0), fqn)
+
+        lowered = candidate.prepared().module
+        errors = LocalErrors(
+            reference=self._reference,
+            lowered={name: lowered.get_submodule(name) for name in names},
+            fmt=fmt,
+            adjoint=adjoint,
+            on_layer=on_layer,
+        ).run(*self._inputs)
+
+        def measured(lowered: Collection[str], of: str) -> float | None:
+            on_layer(of)
+            return measured_squared_error(self._reference, candidate, lowered, *self._inputs, expected=observed.outputs)
+
+        alone = names if is_exact or adjoint is None else _uncertain(errors)
+        exact = {name: measured([name], name) for name in alone}
+        all_but = (
+            {name: measured([other for other in names if other != name], name) for name in names} if is_exact else {}
+        )
+        on_layer("")
+        uniform = run_squared_error(candidate.prepared(*self._inputs), expected=observed.outputs)
+        return InFormat(fmt=fmt, errors=errors, exact=exact, all_but=all_but, uniform=uniform)
+
+
+def _uncertain(errors: Mapping[str, LocalError]) -> list[str]:
+    """The layers whose probes leave most of the whole cast's error uncertain, the worst first."""
+    estimates = {fqn: estimate for fqn, error in errors.items() if (estimate := error.estimate())}
+    whole = sum(estimate.value for estimate in estimates.values())
+    spread = {fqn: estimate.standard_error or 0.0 for fqn, estimate in estimates.items()}
+    worst = sorted(spread, key=lambda fqn: spread[fqn], reverse=True)[:_MEASURED]
+    return [fqn for fqn in worst if spread[fqn] > _UNCERTAIN * whole]
+
+
+def _caveats(done: list[InFormat]) -> tuple[str, ...]:
+    """Layers that do not run in a format, each format with its first."""
+    return tuple(
+        f"{plain(fqn)} does not run in {each.fmt.name}: {error.failure}"
+        for each in done
+        for fqn, error in list(each.errors.items())
+        if error.failure is not None and fqn == next(name for name, e in each.errors.items() if e.failure is not None)
+    )

@@ -1,0 +1,81 @@
+"""The same backward pass in float64: how much of float32's own gradients is rounding."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+
+from precision.errors import ForwardError, UnsupportedError
+from precision.formats import format_named
+from precision.measure.casting import methods as casting
+from precision.measure.compare.float64_truth import MAX_STORED_BYTES
+from precision.measure.models.loading import LoadedModel
+from precision.measure.preparation import module_progress
+from precision.measure.training.backward import Backward, Trainee
+from precision.measure.training.gradients import own_errors
+from precision.progress import Progress
+from precision.text.units import bytes_text, seconds_text
+
+MAX_FLOAT32_S = 20.0
+"""A float64 step takes twice as long on a CPU, and sixty times on graphics cards without units for it."""
+
+
+class OwnErrors(NamedTuple):
+    """Of float32's gradients."""
+
+    by_fqn: Mapping[str, float | None]
+    """Normalized L2 against float64's; empty where there is none."""
+    missing: str
+    """Why there is none."""
+
+
+def float32_own_errors(
+    loaded: LoadedModel,
+    backward: Backward,
+    *,
+    device: torch.device,
+    float32_s: float,
+    progress: Progress,
+    start: float,
+    end: float,
+) -> OwnErrors:
+    """Make the step once more in float64, and measure float32's gradients against it; or say why not.
+
+    Args:
+        loaded: the model and its input.
+        backward: the step in float32.
+        device: where to run.
+        float32_s: seconds that the step in float32 took.
+        progress: told of the modules; may raise to stop.
+        start: what part of the whole is done before.
+        end: what part is done after.
+    """
+    reason = _reason_against(loaded, float32_s)
+    if reason:
+        return OwnErrors({}, reason)
+    stage = "One training step in float64"
+    progress.step(stage, start)
+    try:
+        model = casting.reference(loaded.module, format_named("float64"), device=device)
+        on_module = module_progress(progress, model, stage=stage, start=start, end=end)
+        trainee = Trainee(model=model, args=loaded.args, kwargs=loaded.kwargs, on_module=on_module)
+        loss = dataclasses.replace(backward.by, dtype=torch.float64)
+        exact = trainee.backward(lambda _: loss, scaled=lambda whole: whole)
+    except (ForwardError, UnsupportedError) as error:
+        return OwnErrors({}, f"The model makes no step in float64: {error}")
+    except (MemoryError, torch.OutOfMemoryError):
+        return OwnErrors({}, "Memory does not suffice for a step in float64.")
+    return OwnErrors(own_errors(exact.gradients, backward.gradients), "")
+
+
+def _reason_against(loaded: LoadedModel, float32_s: float) -> str:
+    """Why the step is not even tried; empty where it is."""
+    if float32_s > MAX_FLOAT32_S:
+        return f"No step in float64, for its cost: in float32 it took {seconds_text(float32_s)}."
+    held = sum(parameter.nbytes for parameter in loaded.module.parameters())
+    if held > MAX_STORED_BYTES:
+        return f"No step in float64, for its memory: the model holds {bytes_text(held)}."
+    return ""

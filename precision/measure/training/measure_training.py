@@ -1,0 +1,263 @@
+"""One training step of a model in a 16-bit format, by every recipe, beside float32's."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from precision.errors import ForwardError, PrecisionError, UnsupportedError
+from precision.formats import format_named
+from precision.measure.casting import methods as casting
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.machine.devices import describe_device, device_named
+from precision.measure.models.loading import LoadedModel, load
+from precision.measure.preparation import failure_of, head_of, module_progress
+from precision.measure.regime_inputs import in_regime
+from precision.measure.training.backward import Backward, Gradients, Trainee
+from precision.measure.training.float64_step import OwnErrors, float32_own_errors
+from precision.measure.training.gradients import counts_of, gradient_errors, merged
+from precision.measure.training.loss import Loss, loss_for
+from precision.measure.training.scaling import scaled_backward, unscaled_in_place
+from precision.measure.training.steps import no_steps, optimizer_steps
+from precision.progress import Progress, Silent
+from precision.results.training import (
+    RECIPES,
+    GradientErrors,
+    OptimizerStep,
+    ParameterGradient,
+    TrainingRecipe,
+    TrainingReport,
+    TrainingResult,
+    Way,
+)
+from precision.spec import CastMethod, RunSpec
+from precision.text.names import plain
+
+FORMATS = ("float16", "bfloat16")
+EVAL_MODE = "In eval mode: dropout is off and batch norms use their stored statistics, so that every pass is the same."
+_METHODS = {"pure": CastMethod.TO, "autocast": CastMethod.AUTOCAST}
+_LOADED, _FLOAT64, _REFERENCE = 0.05, 0.08, 0.15
+"""Fractions of the whole at which the float32 step begins, the float64 step, and the first recipe."""
+_HALF = (1 - _REFERENCE) / len(RECIPES) / 2
+"""Of a recipe's part of the whole: gradients, then the optimizers' steps in the format, then those in float32."""
+_SILENT = Silent()
+
+
+def measure_training(spec: RunSpec, progress: Progress = _SILENT) -> TrainingResult:
+    """Gradients and the first optimizer step of a model in the spec's format, against float32's.
+
+    Same weights, same input, same loss (see `training.loss`), by every one of `RECIPES`. A recipe that fails says why
+    in its own row. What is measured so far is handed to `progress`.
+
+    Args:
+        spec: what to run; of the format, float16 or bfloat16. Method, reference, kept modules and plan play no part.
+        progress: told of each stage; may raise `JobCancelledError` to stop.
+
+    Raises:
+        UnsupportedError: another format, a device that does not compute in it, or a model that cannot be trained.
+        InputError: the spec asks for something else that this machine or this model does not have.
+        JobCancelledError: from `progress`.
+    """
+    started = time.monotonic()
+    progress.step("Loading the model", 0.0)
+    device = device_named(spec.device)
+    device_info = describe_device(device)
+    _require(spec, device_info.native_formats)
+    loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
+    _require_trainable(loaded)
+    reference = casting.reference(loaded.module, format_named("float32"), device=device)
+    candidate = casting.cast(loaded.module, spec.format, method=CastMethod.TO, device=device)
+    head = head_of(spec, loaded, candidate, device_info)
+    result = TrainingResult(**{**dict(head), "warnings": (EVAL_MODE, *head.warnings)}, report=None)
+    del candidate
+    stage = "One training step in float32"
+    try:
+        progress.step(stage, _LOADED)
+        run = _begin(spec, loaded, reference, progress, stage)
+    except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
+        failed = {"failure": failure_of(error, stage), "elapsed_s": time.monotonic() - started}
+        return result.model_copy(update=failed)
+    report = run.report()
+    for at, (way, scaled) in enumerate(RECIPES):
+        recipe = run.recipe(way, scaled=scaled, start=_REFERENCE + 2 * _HALF * at)
+        report = report.model_copy(update={"recipes": (*report.recipes, recipe)})
+        result = result.model_copy(update={"report": report, "elapsed_s": time.monotonic() - started})
+        progress.partial(result)
+    return result
+
+
+def _require(spec: RunSpec, native: tuple[str, ...]) -> None:
+    if spec.dtype not in FORMATS:
+        raise UnsupportedError(
+            f"Training is measured in {' and '.join(FORMATS)}, in which a device computes gradients itself. A backward "
+            f"pass in {spec.dtype} is not simulated: rounding between modules alone would show errors that no training "
+            "run has."
+        )
+    if spec.dtype not in native:
+        raise UnsupportedError(f"{spec.device} has no kernels for {spec.dtype}. It computes in: {', '.join(native)}.")
+
+
+def _require_trainable(loaded: LoadedModel) -> None:
+    for name, child in loaded.module.named_modules():
+        if isinstance(child, torch.jit.ScriptModule):
+            raise UnsupportedError(
+                f"{plain(name)} is a TorchScript module, whose copies hand their gradients to the original. "
+                "Use the Python model."
+            )
+    if not any(parameter.requires_grad for parameter in loaded.module.parameters()):
+        held = "its parameters are all frozen" if any(True for _ in loaded.module.parameters()) else "no parameters"
+        raise UnsupportedError(f"This model cannot be trained: {held}. Choose one with weights that need a gradient.")
+
+
+def _begin(spec: RunSpec, loaded: LoadedModel, reference: CastModel, progress: Progress, stage: str) -> _Run:
+    started = time.monotonic()
+    on_module = module_progress(progress, reference, stage=stage, start=_LOADED, end=_FLOAT64)
+    trainee = Trainee.of(reference, loaded.args, loaded.kwargs, on_module=on_module)
+    found = trainee.backward(partial(loss_for, labels=loaded.labels, seed=spec.seed), scaled=_as_it_is)
+    own = float32_own_errors(
+        loaded,
+        found,
+        device=reference.device,
+        float32_s=time.monotonic() - started,
+        progress=progress,
+        start=_FLOAT64,
+        end=_REFERENCE,
+    )
+    return _Run(spec=spec, loaded=loaded, progress=progress, reference=trainee, backward=found, own=own)
+
+
+def _as_it_is(loss: Tensor) -> Tensor:
+    return loss
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Run:
+    """The float32 step, and what is needed to make the same step otherwise."""
+
+    spec: RunSpec
+    loaded: LoadedModel
+    progress: Progress
+    reference: Trainee
+    backward: Backward
+    own: OwnErrors
+
+    @property
+    def loss(self) -> Loss:
+        """That of every recipe."""
+        return self.backward.by
+
+    def report(self) -> TrainingReport:
+        """What float32 alone tells."""
+        counts = counts_of(self.backward.gradients)
+        return TrainingReport(
+            loss_words=self.loss.words,
+            loss=self.backward.loss,
+            parameters=tuple(
+                ParameterGradient(
+                    fqn=name,
+                    shape=tuple(each.shape),
+                    histogram=counts[name].result(),
+                    float32_error=self.own.by_fqn.get(name),
+                )
+                for name, each in self.backward.gradients.items()
+            ),
+            float64_missing=self.own.missing,
+            gradients=merged(counts.values()),
+            without_gradient=tuple(name for name in self.reference.parameters if name not in counts),
+            recipes=(),
+        )
+
+    def recipe(self, way: Way, *, scaled: bool, start: float) -> TrainingRecipe:
+        """One way to train, or why it fails; it takes the next part of the whole from `start`."""
+        stage = f"One training step in {self.spec.dtype}, {way}{', with loss scaling' if scaled else ''}"
+        self.progress.step(stage, start)
+        try:
+            trainee = self._trainee(way, stage, start)
+            return self._scaled(trainee, way, stage, start) if scaled else self._unscaled(trainee, way, start)
+        except (UnsupportedError, ForwardError, MemoryError, torch.OutOfMemoryError) as error:
+            message = str(error) if isinstance(error, PrecisionError) else failure_of(error, stage).message
+            return TrainingRecipe(
+                way=way, scaled=scaled, loss=None, scales=(), made=None, overall=None, parameters=(), steps=(),
+                failure=message,
+            )  # fmt: skip
+
+    def _trainee(self, way: Way, stage: str, start: float) -> Trainee:
+        device = self.reference.model.device
+        model = casting.cast(self.loaded.module, self.spec.format, method=_METHODS[way], device=device)
+        on_module = module_progress(self.progress, model, stage=stage, start=start, end=start + _HALF)
+        return Trainee.of(model, self.loaded.args, self.loaded.kwargs, on_module=on_module)
+
+    def _unscaled(self, trainee: Trainee, way: Way, start: float) -> TrainingRecipe:
+        found = trainee.backward(lambda _: self.loss, scaled=_as_it_is)
+        in_format = self._steps(trainee.parameters, found.gradients, start + _HALF) if way == "pure" else ()
+        overall, rows = self._compared(found.gradients, start + _HALF)
+        return TrainingRecipe(
+            way=way,
+            scaled=False,
+            loss=found.loss,
+            scales=(),
+            made=merged(counts_of(found.gradients).values()),
+            overall=overall,
+            parameters=rows,
+            steps=(*in_format, *self._steps(self.reference.parameters, found.gradients, start + 1.5 * _HALF)),
+        )
+
+    def _scaled(self, trainee: Trainee, way: Way, stage: str, start: float) -> TrainingRecipe:
+        half = start + _HALF
+
+        def on_attempt(skipped: int) -> None:
+            self.progress.step(stage, half if skipped else start, f"{skipped} skipped" if skipped else "")
+
+        found = scaled_backward(trainee, self.loss, on_attempt=on_attempt)
+        recipe = TrainingRecipe(
+            way=way,
+            scaled=True,
+            loss=found.loss,
+            scales=found.scales,
+            made=merged(counts_of(found.made).values()),
+            overall=None,
+            parameters=(),
+            steps=(),
+        )
+        if found.unscaled is None:
+            return recipe.model_copy(update={"failure": _no_scale(found.scales, found.loss)})
+        in_format = self._scaled_in_format(trainee, found.made, found.scales[-1], half) if way == "pure" else ()
+        overall, rows = self._compared(found.unscaled, half)
+        steps = (*in_format, *self._steps(self.reference.parameters, found.unscaled, start + 1.5 * _HALF))
+        return recipe.model_copy(update={"overall": overall, "parameters": rows, "steps": steps})
+
+    def _compared(self, found: Gradients, at: float) -> tuple[GradientErrors, tuple[GradientErrors, ...]]:
+        stage = partial(self.progress.step, "Comparing the gradients", at)
+        return gradient_errors(self.backward.gradients, found, self.spec.format, on_parameter=stage)
+
+    def _scaled_in_format(self, trainee: Trainee, made: Gradients, scale: float, at: float) -> Iterator[OptimizerStep]:
+        try:
+            unscaled = unscaled_in_place(made, trainee.parameters, scale=scale)
+        except (ValueError, RuntimeError) as error:
+            refused = f"torch.amp.GradScaler refuses gradients of {self.spec.dtype} weights: {error}"
+            return no_steps(self.spec.dtype, refused)
+        return self._steps(trainee.parameters, unscaled, at)
+
+    def _steps(
+        self, weights: dict[str, torch.nn.Parameter], gradients: Gradients, at: float
+    ) -> Iterator[OptimizerStep]:
+        reference = self.reference.parameters
+
+        def on_parameter(fqn: str, done: float) -> None:
+            self.progress.step("The optimizer's step", at + done * _HALF / 2, fqn)
+
+        return optimizer_steps(
+            reference, self.backward.gradients, weights, gradients, fmt=self.spec.format, on_parameter=on_parameter
+        )
+
+
+def _no_scale(scales: tuple[float, ...], loss: float) -> str:
+    if not math.isfinite(loss):
+        return "The loss itself is infinite or NaN: no scale helps. Keep the layers that overflow in float32."
+    return f"All {len(scales)} steps were skipped: gradients are infinite or NaN even at a scale of {scales[-1]:g}."

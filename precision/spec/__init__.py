@@ -1,0 +1,26 @@
+"""What to run: one frozen, validated request, and the cast methods and input regimes that it may name."""
+
+from precision.spec.cast_methods import CastMethod, formats_of
+from precision.spec.run_spec import (
+    MAX_BATCH,
+    MAX_LENGTH,
+    MAX_PLAN_LAYERS,
+    MAX_TEXT_CHARACTERS,
+    SENSITIVITY_FORMATS,
+    Analysis,
+    RunSpec,
+    coarsest,
+)
+
+__all__ = [
+    "MAX_BATCH",
+    "MAX_LENGTH",
+    "MAX_PLAN_LAYERS",
+    "MAX_TEXT_CHARACTERS",
+    "SENSITIVITY_FORMATS",
+    "Analysis",
+    "CastMethod",
+    "RunSpec",
+    "coarsest",
+    "formats_of",
+]

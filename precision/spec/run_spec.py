@@ -1,0 +1,308 @@
+"""What to run: one frozen, validated request. It is the cache key and the share link of its result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+
+from precision.errors import InputError
+from precision.formats import AnyFormat, IntegerGrid, ScaledFormat, any_format_named
+from precision.spec.cast_methods import CastMethod, formats_of, given_by, usual_method
+from precision.spec.regimes import GIVEN, canonical
+
+MAX_BATCH = 4096
+MAX_LENGTH = 8192
+MAX_TEXT_CHARACTERS = 20_000
+MAX_PLAN_LAYERS = 10_000
+SENSITIVITY_FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "int8", "mxfp4_e2m1")
+"""Those that a sensitivity is measured in unless others are asked for; without those that the device cannot run."""
+
+
+class Analysis(StrEnum):
+    """What is measured of a model."""
+
+    COMPARE = "compare"
+    """Outputs of both models, the cast, the cost."""
+    LAYERS = "layers"
+    """Both models layer by layer, in lockstep."""
+    RANGES = "ranges"
+    """The values of one reference pass, by exponent."""
+    REGIMES = "regimes"
+    """Outputs of both models on the input as given, scaled, with an outlier channel, and random."""
+    MEMORY = "memory"
+    """Bytes of the model in every format, without its values."""
+    DEVICE_SPEED = "device-speed"
+    """Operators in every dtype that the device computes in, whatever the model."""
+    SENSITIVITY = "sensitivity"
+    """What every layer adds to the error in each of several formats."""
+    TRAINING = "training"
+    """Gradients and the first update of the weights, in a 16-bit format beside float32."""
+    AUTOCAST = "autocast"
+    """The dtype in which operators compute under autocast, whatever the model."""
+    ROUTES = "routes"
+    """What each way to cast to the format does to the model."""
+    CLAIMS = "claims"
+    """What the articles say of `half()` and `to(torch.float16)`, tried on the model."""
+
+
+def coarsest(formats: Iterable[AnyFormat]) -> AnyFormat:
+    """The format with the fewest digits: by mantissa bits, and among equals without scales, by exponent bits.
+
+    >>> coarsest(map(any_format_named, ("float16", "bfloat16"))).name
+    'bfloat16'
+    """
+
+    def digits(fmt: AnyFormat) -> tuple[int, bool, int, str]:
+        element = fmt.element if isinstance(fmt, ScaledFormat) else fmt
+        if isinstance(element, IntegerGrid):
+            return element.bits - 2, True, 0, fmt.name
+        return element.mantissa_bits, isinstance(fmt, ScaledFormat), element.exponent_bits, fmt.name
+
+    return min(formats, key=digits)
+
+
+def _planned(value: object) -> object:
+    """The plan as pairs of fqn and canonical format name, in order of fqn; anything malformed as it is.
+
+    Raises:
+        InputError: a layer has two formats, or a format is unknown; or a link's plan cannot be read.
+    """
+    if isinstance(value, str):
+        value = _plan_of_link(value)
+    if not isinstance(value, list | tuple) or not all(_is_pair(pair) for pair in value):
+        return value
+    formats: dict[str, str] = {}
+    for fqn, name in value:
+        canonical = any_format_named(name).name
+        if formats.setdefault(fqn, canonical) != canonical:
+            raise InputError(f"The plan gives {fqn[:200]!r} two formats: {formats[fqn]} and {canonical}.")
+    return tuple(sorted(formats.items()))
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(item, str) for item in value)
+
+
+def _plan_of_link(text: str) -> object:
+    if not text:
+        return ()
+    try:
+        layers = json.loads(text)
+        return tuple((fqn, name) for name, fqns in layers.items() for fqn in fqns)
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise InputError(
+            f'plan = {text[:80]!r}: not the layers by format, such as {{"float16": ["encoder.0"]}}.'
+        ) from error
+
+
+def _reason(error: ErrorDetails) -> str:
+    """What is wrong with a value, in a reader's words."""
+    limits = error.get("ctx", {})
+    reasons = {
+        "int_parsing": "not a whole number",
+        "int_from_float": "not a whole number",
+        "greater_than_equal": f"at least {limits.get('ge')} is needed",
+        "less_than_equal": f"at most {limits.get('le')} is allowed",
+        "too_long": f"at most {limits.get('max_length')} layers are allowed",
+        "less_than": f"it must be less than {limits.get('lt')}",
+        "string_too_long": f"at most {limits.get('max_length')} characters are allowed",
+    }
+    return reasons.get(error["type"], str(error["msg"]))
+
+
+def _with_plan(data: Mapping[str, object]) -> Mapping[str, object]:
+    """`data` with its plan in canonical order, and with the dtype of it where none is given."""
+    plan = _planned(data["plan"])
+    if plan == data["plan"] == ():
+        return data
+    if not isinstance(plan, tuple) or not all(_is_pair(pair) for pair in plan):
+        return {**data, "plan": plan}
+    # What is in the reference's precision need not be said, unless there is nothing else to say.
+    plan = tuple(pair for pair in plan if pair[1] != data.get("reference", "float32")) or plan
+    dtypes = {"dtype": coarsest(any_format_named(name) for _, name in plan).name} if plan else {}
+    return {**dtypes, **data, "plan": plan}
+
+
+class RunSpec(BaseModel):
+    """Everything that decides a comparison's numbers. Equal specs have equal digests.
+
+    `batch` and `length` of None mean the model's own default input size.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=MAX_TEXT_CHARACTERS)
+
+    model: str = "tinynet"
+    """A model id of the catalogue, or `hf:<hub id or local folder>`."""
+    dtype: str = "float16"
+    """The candidate's format, by name or alias."""
+    method: CastMethod = CastMethod.TO
+    """For formats with scales, which `TO` does not know, `DYNAMIC` by default. See `measure.casting.methods.cast`."""
+    device: str = "cpu"
+    input: str = "default"
+    """One of the model's named inputs; `default` is its first."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 123
+    """Seeds random weights and random inputs."""
+    batch: Annotated[int, Field(ge=1, le=MAX_BATCH)] | None = None
+    length: Annotated[int, Field(ge=1, le=MAX_LENGTH)] | None = None
+    text: str | None = None
+    """Sentences, one a line, for models with a tokenizer."""
+    regime: str = GIVEN
+    """What the input is turned into: see `regimes.names`."""
+    reference: Literal["float32", "float64"] = "float32"
+    keep: tuple[str, ...] = ()
+    """fqns of modules that the candidate keeps in the reference's precision."""
+    plan: Annotated[tuple[tuple[str, str], ...], Field(max_length=MAX_PLAN_LAYERS)] = ()
+    """fqn and format of each layer that has a format of its own; all else is in the reference's precision. With a plan,
+    `dtype` is the coarsest of its formats, and `method` that of the format."""
+    analysis: Analysis = Analysis.COMPARE
+    formats: tuple[str, ...] = ()
+    """Formats of a sensitivity, by name or alias, each once; none for `SENSITIVITY_FORMATS`."""
+    exact: bool = False
+    """Whether a sensitivity also runs the model once for every layer and format, and once for all but this layer."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _canonical_format(cls, data: object) -> object:
+        if isinstance(data, Mapping) and data.get("plan"):
+            data = _with_plan(data)
+        if isinstance(data, Mapping) and isinstance(data.get("dtype"), str):
+            fmt = any_format_named(data["dtype"])
+            return {"method": usual_method(fmt), **data, "dtype": fmt.name}
+        return data
+
+    @field_validator("keep", "formats", mode="before")
+    @classmethod
+    def _as_listed(cls, value: object) -> object:
+        return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+
+    @field_validator("regime")
+    @classmethod
+    def _canonical_regime(cls, value: str) -> str:
+        return canonical(value)
+
+    @field_validator("formats")
+    @classmethod
+    def _canonical_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(any_format_named(name.strip()).name for name in value))
+
+    @model_validator(mode="after")
+    def _method_fits_format(self) -> Self:
+        allowed = formats_of(self.method, (self.dtype,))
+        if not allowed:
+            others = ", ".join(repr(method.value) for method in CastMethod if formats_of(method, (self.dtype,)))
+            raise InputError(
+                f"Cast method {self.method.value!r} gives {given_by(self.method)}, not {self.dtype}. "
+                f"Choose that, or method {others}."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _plan_fits_the_rest(self) -> Self:
+        if not self.plan:
+            return self
+        expected = coarsest(self.candidate_formats)
+        if self.dtype != expected.name:
+            raise InputError(f"dtype {self.dtype} with a plan whose coarsest format is {expected.name}. Leave it out.")
+        if self.method is not usual_method(expected):
+            raise InputError(f"A plan says how each layer is cast: leave method {self.method.value!r} out.")
+        if self.keep:
+            raise InputError("A plan keeps all layers in the reference's precision that it does not name: use no keep.")
+        return self
+
+    @property
+    def candidate_formats(self) -> tuple[AnyFormat, ...]:
+        """The formats of the candidate's layers; the one of all where there is no plan."""
+        names = dict.fromkeys(name for _, name in self.plan) or (self.dtype,)
+        return tuple(any_format_named(name) for name in names)
+
+    @property
+    def candidate(self) -> str:
+        """What the candidate is called: its format, or the formats of its plan."""
+        if not self.plan:
+            return self.dtype
+        counts = Counter(name for _, name in self.plan)
+        return f"plan of {', '.join(f'{count:,} × {name}' for name, count in counts.most_common())}"
+
+    @property
+    def format(self) -> AnyFormat:
+        """The candidate's format."""
+        return any_format_named(self.dtype)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, object]) -> Self:
+        """A spec from loosely typed values, such as a link's.
+
+        Raises:
+            InputError: a value is unknown, malformed or out of range; the message names the field.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or "request"
+            if first["type"] == "extra_forbidden":
+                known = ", ".join(cls.model_fields)
+                raise InputError(f"Unknown setting {field!r}. Known: {known}.") from error
+            given = str(first["input"])[:80]
+            raise InputError(f"{field} = {given!r}: {_reason(first)}.") from error
+
+    @property
+    def measured(self) -> Self:
+        """The spec of which the numbers are: what the analysis does not read is at its default.
+
+        Ranges and sensitivities answer for formats of their own, so that another one needs no run; regimes are run from
+        the input as given; routes are all that lead to the format, and claims are about float16; bytes are those of the
+        model, and a device's speed and autocast rules are its own; training runs by every method that it knows, beside
+        float32.
+        """
+        update = {name: _DEFAULTS[name] for name in self.unread}
+        if "method" in update and "dtype" not in update:
+            update["method"] = usual_method(self.format)
+        return self.model_copy(update=update)
+
+    @property
+    def unread(self) -> Collection[str]:
+        """The settings that the analysis does not read."""
+        return _UNREAD.get(self.analysis, _OF_SENSITIVITIES)
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, in hex."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def to_query(self) -> dict[str, str]:
+        """The settings that differ from the defaults, as strings for a link; the page says which analysis."""
+        changed = self.model_dump(mode="json", exclude_defaults=True, exclude={"analysis"})
+        return {name: self._for_link(name, value) for name, value in changed.items()}
+
+    def _for_link(self, name: str, value: object) -> str:
+        if isinstance(value, list) and name != "plan":
+            return ",".join(value)
+        if name != "plan":
+            return str(value)
+        layers: defaultdict[str, list[str]] = defaultdict(list)
+        for fqn, fmt in self.plan:
+            layers[fmt].append(fqn)
+        return json.dumps(layers, separators=(",", ":"), ensure_ascii=False)
+
+
+_DEFAULTS: Mapping[str, object] = {name: field.default for name, field in RunSpec.model_fields.items()}
+_OF_SENSITIVITIES = ("formats", "exact")
+_UNREAD: Mapping[Analysis, Collection[str]] = {
+    Analysis.RANGES: ("dtype", "method", "keep", "plan", *_OF_SENSITIVITIES),
+    Analysis.REGIMES: ("regime", *_OF_SENSITIVITIES),
+    Analysis.SENSITIVITY: ("dtype", "method", "keep", "plan"),
+    Analysis.ROUTES: ("method", "keep", "plan", *_OF_SENSITIVITIES),
+    Analysis.CLAIMS: ("dtype", "method", "regime", "reference", "keep", "plan", *_OF_SENSITIVITIES),
+    Analysis.MEMORY: _DEFAULTS.keys() - {"model", "device", "analysis"},
+    Analysis.DEVICE_SPEED: _DEFAULTS.keys() - {"device", "analysis"},
+    Analysis.TRAINING: ("method", "reference", "keep", "plan", *_OF_SENSITIVITIES),
+    Analysis.AUTOCAST: _DEFAULTS.keys() - {"dtype", "device", "analysis"},
+}
+"""The settings that an analysis does not read; of the others, those of sensitivities alone."""

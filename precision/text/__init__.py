@@ -1,0 +1,1 @@
+"""Units, names and definitions: how numbers and names are written, and what the terms mean."""

@@ -1,0 +1,213 @@
+"""The commands that look inside a model, `layers` and `ranges`: what they print is what the analyses measure."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from precision.cli.main import main
+from precision.measure.lockstep.compare_layers import compare_layers
+from precision.measure.ranges.measure_ranges import measure_ranges
+from precision.measure.routes.measure_routes import measure_routes
+from precision.measure.sensitivity.measure_sensitivity import measure_sensitivity
+from precision.results import LayersResult, RangesResult, RoutesResult, SensitivityResult
+from precision.spec import Analysis, RunSpec
+from precision.text.units import number_text
+from tests.runs import with_model
+from tests.zoo.awkward_models import Float32Mask
+
+Captured = pytest.CaptureFixture[str]
+
+
+def table(printed: str, first: str) -> list[list[str]]:
+    """The cells of the table that begins with this heading, by columns two spaces apart."""
+    lines = printed.splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith(first))
+    rows = []
+    for line in lines[start:]:
+        if not line:
+            break
+        rows.append([cell.strip() for cell in line.strip().split("  ") if cell.strip()])
+    return rows
+
+
+def test_layers_prints_the_numbers_of_the_analysis(capsys: Captured) -> None:
+    report = compare_layers(RunSpec(analysis=Analysis.LAYERS)).report
+    assert report is not None
+    assert main(["layers"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    rows = {cells[0]: cells for cells in table(printed.out, "LAYER ")[1:]}
+    assert list(rows) == ["(model)", *(row.fqn for row in report.rows if row.fqn)]
+    for row in report.rows:
+        if row.corners is not None and row.errors is not None:
+            assert rows[row.fqn][2:4] == [
+                number_text(row.errors.normalized_l2),
+                number_text(row.corners.local.normalized_l2),
+            ]
+
+
+def test_layers_lists_operators_where_asked(capsys: Captured) -> None:
+    assert main(["layers", "--method", "autocast", "--dtype", "bfloat16"]) == 0
+    assert "OPERATOR" not in capsys.readouterr().out
+    assert main(["layers", "--method", "autocast", "--dtype", "bfloat16", "--operators"]) == 0
+    rows = table(capsys.readouterr().out, "LAYER            OPERATOR")[1:]
+    assert [cells[1] for cells in rows] == ["embedding", "linear", "layer_norm", "linear", "layer_norm", "linear"]
+    remarks = [cells[-1] for cells in rows]
+    assert remarks.count("silently promoted") == 2
+    assert remarks[1] == "lowered by autocast"
+
+
+def test_layers_as_json_reads_back(capsys: Captured) -> None:
+    assert main(["layers", "--json"]) == 0
+    result = LayersResult.model_validate_json(capsys.readouterr().out)
+    assert result.report is not None
+    assert result.report.rows == getattr(compare_layers(RunSpec()).report, "rows", None)
+    assert result.report.operators
+
+
+def test_layers_that_stop_print_what_was_compared_and_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    with_model(monkeypatch, Float32Mask(), torch.ones(2, 3))
+    assert main(["layers"]) == 2
+    printed = capsys.readouterr()
+    assert "first" in [cells[0] for cells in table(printed.out, "LAYER ")]
+    assert "Stopped: " in printed.out
+    assert "Try --keep inner.1" in printed.out
+    (line,) = printed.err.splitlines()
+    assert line.startswith("python -m precision: error: ")
+    assert main(["layers", "--keep", "inner.1"]) == 0
+
+
+def test_ranges_prints_the_numbers_of_the_analysis(capsys: Captured) -> None:
+    ranges = measure_ranges(RunSpec(analysis=Analysis.RANGES)).ranges
+    assert ranges is not None
+    assert main(["ranges", "--dtype", "float8_e4m3fn"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    header, *rows = table(printed.out, "TENSOR ")
+    assert header[-1] == "IN FLOAT8_E4M3FN"
+    assert [cells[0] for cells in rows] == [tensor.label for tensor in ranges.tensors]
+    weight = ranges.histogram_of(next(tensor for tensor in ranges.tensors if tensor.name == "head.weight"))
+    assert number_text(weight.largest) in next(cells for cells in rows if cells[0] == "head.weight")
+
+
+def test_ranges_as_json_reads_back(capsys: Captured) -> None:
+    assert main(["ranges", "--json"]) == 0
+    printed = capsys.readouterr().out
+    assert RangesResult.model_validate_json(printed).ranges == measure_ranges(RunSpec()).ranges
+    assert json.loads(printed)["spec"]["analysis"] == "ranges"
+
+
+@pytest.mark.parametrize("command", ["layers", "ranges", "sensitivity", "training"])
+def test_bad_input_exits_2_with_one_line(command: str, capsys: Captured) -> None:
+    assert main([command, "--model", "tinynett"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert "tinynet" in line
+
+
+@pytest.mark.parametrize(
+    ("choice", "place"),
+    [("product", "operator mul in blocks.0.feed_forward, call 1"), ("residual", "operator add in blocks.1, call 1")],
+)
+def test_layers_names_the_operator_of_a_planted_overflow(choice: str, place: str, capsys: Captured) -> None:
+    assert main(["layers", "--model", "overflow", "--input", choice]) == 0
+    assert f"First non-finite value: {place}: 4 elements" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["models", "devices", "formats", "audit", "compare", "layers", "ranges", "sensitivity", "training", "autocast"],
+)
+def test_help_speaks_of_limits_only_where_there_are_some(command: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "exit code: 0 done;" in printed
+    assert ("--fail-above" in printed) == ("1 a limit of" in printed) == (command == "compare")
+
+
+def test_sensitivity_prints_the_worst_layer_first(capsys: Captured) -> None:
+    assert main(["sensitivity", "--formats", "bf16,int8", "--exact"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    header, *rows = table(printed.out, "LAYER ")
+    kinds = ("", " RUN", " ALL BUT")
+    assert header[:4] == ["LAYER", "TYPE", "CALLS", "WEIGHTS"]
+    assert header[4:] == [f"{name}{kind}" for name in ("BFLOAT16", "INT8") for kind in kinds]
+    assert rows[0][0] == "head"
+    assert rows[1][:4] == ["layernorm_2", "LayerNorm", "1", "16 B"]
+    assert rows[1][-3:-1] == ["exact", "exact"]
+    checks = table(printed.out, "EVERY LAYER IN")[1:]
+    assert [cells[0] for cells in checks] == ["bfloat16", "int8"]
+    report = measure_sensitivity(RunSpec(analysis=Analysis.SENSITIVITY, formats=("bfloat16", "int8"))).report
+    assert report is not None
+    for cells, check in zip(checks, report.uniform, strict=True):
+        assert check.measured_squared_error is not None
+        assert cells[2] == number_text(check.measured_squared_error**0.5)
+
+
+def test_sensitivity_as_json_reads_back(capsys: Captured) -> None:
+    assert main(["sensitivity", "--formats", "float16", "--json"]) == 0
+    result = SensitivityResult.model_validate_json(capsys.readouterr().out)
+    assert result.spec.formats == ("float16",)
+    assert result.report is not None
+    assert len(result.report.layers) == 6
+
+
+def test_sensitivity_of_an_overflow_names_what_is_not_finite(capsys: Captured) -> None:
+    assert main(["sensitivity", "--model", "overflow", "--formats", "float16"]) == 0
+    assert "not finite" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["plan", "--bytes-share", "2"], "'2': expected a share above 0 and up to 1"),
+        (["plan", "--bytes-share", "nan"], "expected a share above 0"),
+        (["plan", "--bytes-share", "much"], "expected a share above 0"),
+        (["plan", "--max-bytes", "20 parsecs"], "expected a size such as 8GiB"),
+        (["plan", "--max-bytes", "0"], "must be more than zero"),
+        (["plan", "--bytes-share", "0.5", "--formats", ""], "name at least one format"),
+        (["sensitivity", "--formats", " , "], "name at least one format"),
+        (["sweep", "--formats", ""], "name at least one format"),
+        (["sensitivity", "--dtype", "float16"], "unrecognized arguments: --dtype float16"),
+        (["plan", "--bytes-share", "0.5", "--method", "half"], "unrecognized arguments: --method half"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused_in_a_line(command: list[str], said: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(command)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_a_budget_may_have_a_unit(capsys: Captured) -> None:
+    assert main(["plan", "--formats", "bfloat16", "--max-bytes", "0.1KiB"]) == 0
+    printed = capsys.readouterr().out
+    assert "this plan" in printed
+    assert "every layer was timed once, by itself" in printed
+
+
+def test_routes_prints_what_each_way_to_cast_did(capsys: Captured) -> None:
+    assert main(["routes", "--model", "rotary", "--dtype", "bfloat16"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert ".to(dtype) drops the imaginary part of 1 tensor, .bfloat16() keeps it: SQNR " in printed.out
+    stored = {cells[0]: cells for cells in table(printed.out, "ROUTE ")[1:]}
+    assert stored[".bfloat16()"][3:5] == ["bfloat16", "complex64"]
+    assert stored[".to(dtype)"][3:5] == ["bfloat16", "bfloat16"]
+    assert "from_pretrained(dtype=): RotaryNet is no model of transformers" in printed.out
+    assert main(["routes", "--json"]) == 0
+    result = RoutesResult.model_validate(json.loads(capsys.readouterr().out))
+    assert result.report == measure_routes(RunSpec(analysis=Analysis.ROUTES)).report
+
+
+def test_routes_takes_no_method(capsys: Captured) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["routes", "--method", "half"])

@@ -1,0 +1,48 @@
+"""Inputs that do not fit the format they are cast to."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from precision.formats import format_named
+from precision.measure.casting.input_warnings import input_warnings
+from precision.measure.casting.methods import CastModel, cast
+from precision.spec import CastMethod
+
+
+def brought(name: str, method: CastMethod = CastMethod.TO) -> CastModel:
+    return cast(nn.Identity(), format_named(name), method=method, device=torch.device("cpu"))
+
+
+def test_values_that_fit_say_nothing() -> None:
+    args = (torch.tensor([65504.0, -math.inf, math.nan]), torch.tensor([10**9]), torch.empty(0), None)
+    assert input_warnings(brought("float16"), args, {"text": "words"}) == ()
+
+
+def test_values_that_become_infinite() -> None:
+    large = torch.tensor([1e6, -7e4, 1.0])
+    assert input_warnings(brought("float16"), (torch.ones(1), {"wave": [large]}), {"pixels": large}) == (
+        "Input [1]['wave'][0]: 2 of 3 values are beyond the range of float16 and become infinite (largest 1e+06).",
+        "Input pixels: 2 of 3 values are beyond the range of float16 and become infinite (largest 1e+06).",
+    )
+
+
+@pytest.mark.parametrize(("name", "most"), [("float8_e4m3fn", "448"), ("float8_e5m2", "57344")])
+def test_values_that_saturate(name: str, most: str) -> None:
+    (sentence,) = input_warnings(brought(name), (torch.tensor([1e6, -1e6, 1.0]),), {})
+    assert sentence == f"Input [0]: 2 of 3 values are beyond the range of {name} and become ±{most} (largest 1e+06)."
+
+
+@pytest.mark.parametrize("method", [CastMethod.AUTOCAST, CastMethod.WEIGHTS_ONLY])
+def test_inputs_that_are_not_cast_say_nothing(method: CastMethod) -> None:
+    assert input_warnings(brought("float16", method), (torch.tensor([1e6]),), {}) == ()
+
+
+def test_an_input_of_nothing_but_infinities_is_said_without_a_largest_value() -> None:
+    infinities = torch.tensor([math.inf, math.inf, -math.inf])
+    (warning,) = input_warnings(brought("float8_e4m3fn"), (infinities,), {})
+    assert warning.endswith("become ±448.")

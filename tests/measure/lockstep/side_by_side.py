@@ -1,0 +1,49 @@
+"""Short ways to run two models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from precision.formats import any_format_named, format_named
+from precision.measure.casting.methods import CastModel, cast, reference
+from precision.measure.lockstep.run import run_lockstep
+from precision.results.layers import LayerRow, LayersReport
+from precision.spec import CastMethod
+
+CPU = torch.device("cpu")
+
+
+def both(module: nn.Module, name: str, method: CastMethod = CastMethod.TO) -> tuple[CastModel, CastModel]:
+    """Reference and candidate of a model."""
+    return (
+        reference(module, format_named("float32"), device=CPU),
+        cast(module, any_format_named(name), method=method, device=CPU),
+    )
+
+
+def lockstep(
+    module: nn.Module,
+    *args: object,
+    name: str = "float16",
+    method: CastMethod = CastMethod.TO,
+    kwargs: Mapping[str, object] | None = None,
+    **options: Any,
+) -> LayersReport:
+    """The report of a model against itself in another format."""
+    return run_lockstep(*both(module, name, method), args, kwargs, fmt=any_format_named(name), **options)
+
+
+def row_named(report: LayersReport, fqn: str, call: int = 1) -> LayerRow:
+    """One row; fails the test where there is none."""
+    place = report.row_of(fqn, call)
+    assert place is not None, f"no row {fqn!r} ({call}) in {[row.fqn for row in report.rows]}"
+    return report.rows[place]
+
+
+def operator_names(report: LayersReport, only: str | None = None) -> list[str]:
+    """Names of the operators that both sides ran, or only one."""
+    return [operator.name for operator in report.operators if operator.only == only]

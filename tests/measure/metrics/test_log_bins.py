@@ -1,0 +1,100 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from precision.measure.metrics.log_bins import BINNED, UNDER, ZERO, LogAxis, MagnitudeCounts
+
+MAGNITUDE = st.one_of(
+    st.floats(min_value=0, allow_nan=False), st.floats(1e-6, 10), st.sampled_from([0.0, 5e-324, 1.0, 2.0, math.inf])
+)
+
+
+def counted(values: list[float]) -> MagnitudeCounts:
+    counts = MagnitudeCounts()
+    for start in range(0, len(values), 7):
+        counts.add(np.array(values[start : start + 7], dtype=np.float64))
+    return counts
+
+
+def expected_counts(values: list[float], edges: tuple[float, ...]) -> list[int]:
+    """By comparison with the edges: lower edge in, upper edge out, all beyond the last edge in the last bin."""
+    nonzero = [value for value in values if value]
+    places = np.searchsorted(np.array(edges), nonzero, side="right") - 1
+    return [int(count) for count in np.bincount(np.clip(places, 0, len(edges) - 2), minlength=len(edges) - 1)]
+
+
+@pytest.mark.slow
+@settings(deadline=None)
+@given(st.lists(MAGNITUDE, max_size=40), st.sampled_from([1, 5, 64, 200]))
+def test_counts_are_exact_and_all_are_counted(values: list[float], max_bins: int) -> None:
+    histogram = counted(values).histogram(max_bins)
+    assert histogram.log
+    assert histogram.zeros == values.count(0.0)
+    assert sum(histogram.counts) + histogram.zeros == len(values)
+    assert len(histogram.counts) <= max_bins
+    if histogram.counts:
+        assert len(histogram.edges) == len(histogram.counts) + 1
+        assert list(histogram.edges) == sorted(set(histogram.edges))
+        assert all(0 < edge < math.inf for edge in histogram.edges)
+        assert list(histogram.counts) == expected_counts(values, histogram.edges)
+        assert histogram.counts[0] > 0
+        assert histogram.counts[-1] > 0
+
+
+@pytest.mark.slow
+@settings(deadline=None)
+@given(st.lists(MAGNITUDE, min_size=1, max_size=40))
+def test_places_agree_with_the_edges(values: list[float]) -> None:
+    axis = counted(values).axis(64)
+    places = (axis.places(np.array(values, dtype=np.float64)) - ZERO).tolist()
+    for value, place in zip(values, places, strict=True):
+        if value:
+            assert axis.edges[place - 1] <= value
+            assert value < axis.edges[place] or place == axis.bins
+        else:
+            assert place == 0
+
+
+def test_powers_of_two_begin_a_bin() -> None:
+    histogram = counted([2.0**k for k in range(-20, 5)]).histogram(200)
+    assert histogram.edges[0] == 2.0**-20
+    occupied = [edge for edge, count in zip(histogram.edges, histogram.counts, strict=False) if count]
+    assert occupied == [2.0**k for k in range(-20, 5)]
+
+
+@pytest.mark.parametrize(("octaves", "per_octave"), [(20, 8), (40, 4), (90, 2), (150, 1), (300, 0.5), (1000, 0.125)])
+def test_bins_are_as_fine_as_their_number_allows_and_evenly_wide(octaves: int, per_octave: float) -> None:
+    edges = counted([2.0**-octaves, 1.0]).histogram(200).edges
+    widths = np.diff(np.log2(edges))
+    assert widths == pytest.approx(1 / per_octave, rel=0.02)
+
+
+def test_nothing_and_zeros_only() -> None:
+    for values in ([], [0.0, 0.0]):
+        histogram = counted(values).histogram(200)
+        assert (histogram.edges, histogram.counts, histogram.zeros) == ((), (), len(values))
+    assert LogAxis((), 5).edges == ()
+    assert LogAxis((), 5).places(np.zeros(2)).tolist() == [ZERO, ZERO]
+
+
+def test_a_long_thin_tail_is_counted_under_the_axis() -> None:
+    values = [2.0 ** (k / 500) for k in range(5000)] + [1e-30, 1e-25, 1e-20]
+    counts = counted([*values, 0.0])
+    histogram = counts.histogram(200)
+    assert (histogram.below, histogram.zeros) == (3, 1)
+    assert histogram.edges[0] == 1.0
+    assert sum(histogram.counts) == 5000
+    axis = counts.axis(200)
+    places = axis.places(np.array([1e-30, 0.0, 1.0, 1023.0]))
+    assert places.tolist() == [UNDER, ZERO, BINNED, BINNED + axis.bins - 1]
+
+
+def test_a_tail_stays_on_the_axis_where_it_is_short_or_thick() -> None:
+    crowd = [2.0 ** (k / 500) for k in range(5000)]
+    for tail in ([2.0**-9, 2.0**-8], [1e-30] * 6):
+        histogram = counted([*crowd, *tail]).histogram(200)
+        assert histogram.below == 0
+        assert histogram.edges[0] <= min(tail)

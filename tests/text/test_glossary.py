@@ -1,0 +1,58 @@
+import subprocess
+import sys
+
+import pytest
+
+from precision.errors import InputError
+from precision.results import ClassDecisions, ErrorMetrics, NeighbourDecisions
+from precision.text.glossary import DECISION_METRICS, METRICS, TERMS, metric_named, term_named
+
+NOT_A_NUMBER = {"max_abs_error_index"}
+
+
+def test_every_number_of_the_metrics_is_defined_once() -> None:
+    assert sorted(metric.name for metric in METRICS) == sorted(set(ErrorMetrics.model_fields) - NOT_A_NUMBER)
+
+
+def test_every_number_of_decisions_is_one_of_a_result() -> None:
+    for metric in DECISION_METRICS:
+        owners = [
+            kind for kind in (ClassDecisions, NeighbourDecisions) if metric.name in {*dir(kind), *kind.model_fields}
+        ]
+        assert len(owners) == 1
+
+
+def test_labels_and_words_are_unique_and_definitions_are_sentences() -> None:
+    metrics = (*METRICS, *DECISION_METRICS)
+    assert len({metric.label for metric in metrics}) == len(metrics)
+    assert len({term.word for term in TERMS}) == len(TERMS)
+    for text in [*(metric.definition for metric in metrics), *(term.definition for term in TERMS)]:
+        assert text.endswith(".")
+        assert "`" not in text
+        assert "  " not in text
+
+
+def test_directions() -> None:
+    better_when_higher = {metric.name for metric in METRICS if metric.higher_is_better}
+    assert better_when_higher == {"sqnr_db", "cosine_similarity", "exact_share", "within_tolerance_share"}
+    assert metric_named("mean_abs_error").higher_is_better is False
+    assert metric_named("error_balance").higher_is_better is None
+
+
+@pytest.mark.parametrize("word", ["native", "upcast", "simulated", "unsupported", "reference", "candidate", "ULP"])
+def test_terms(word: str) -> None:
+    assert term_named(word).word == word
+
+
+def test_unknown_names_are_refused_with_near_ones() -> None:
+    with pytest.raises(InputError, match=r"Unknown metric 'mean_abs_eror'. Did you mean mean_abs_error"):
+        metric_named("mean_abs_eror")
+    with pytest.raises(InputError, match=r"Unknown metric 'x'. Known: mean_abs_error, "):
+        metric_named("x")
+    with pytest.raises(InputError, match=r"glossary has no 'refrence'. Did you mean reference"):
+        term_named("refrence")
+
+
+def test_it_needs_no_torch() -> None:
+    code = "import sys, precision.text.glossary; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
