@@ -1,65 +1,57 @@
-"""Which function measures each analysis, and which type its result has."""
+"""Running an analysis, and which type its result has; `spec.analysis` has the row of each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from precision.progress import Progress
-from precision.results import (
-    AnalysisResult,
-    AutocastResult,
-    ClaimsResult,
-    CompareResult,
-    DeviceSpeedResult,
-    LayersResult,
-    MemoryResult,
-    RangesResult,
-    RegimesResult,
-    RoutesResult,
-    SensitivityResult,
-    TrainingResult,
-)
+from precision import results
+from precision.progress import Progress, Silent
+from precision.results import AnalysisResult, CompareResult
 from precision.spec import Analysis, RunSpec
 
-__all__ = ["FUNCTIONS", "RESULTS", "Analysis", "run"]
+if TYPE_CHECKING:
+    from precision.measure.models.loading import LoadedModel
 
-FUNCTIONS: Mapping[Analysis, str] = {
-    Analysis.COMPARE: "precision.measure.compare.compare:compare",
-    Analysis.LAYERS: "precision.measure.lockstep.compare_layers:compare_layers",
-    Analysis.RANGES: "precision.measure.ranges.measure_ranges:measure_ranges",
-    Analysis.REGIMES: "precision.measure.regimes.measure_regimes:measure_regimes",
-    Analysis.MEMORY: "precision.measure.memory:measure_memory",
-    Analysis.DEVICE_SPEED: "precision.measure.machine.device_speed:measure_device_speed",
-    Analysis.SENSITIVITY: "precision.measure.sensitivity.measure_sensitivity:measure_sensitivity",
-    Analysis.TRAINING: "precision.measure.training.measure_training:measure_training",
-    Analysis.AUTOCAST: "precision.measure.autocast.measure_autocast:measure_autocast",
-    Analysis.ROUTES: "precision.measure.routes.measure_routes:measure_routes",
-    Analysis.CLAIMS: "precision.measure.claims.measure_claims:measure_claims",
-}
-"""`module:function`, each of a `RunSpec` and a `Progress`. By name, since all of these modules import torch."""
-RESULTS: Mapping[Analysis, type[AnalysisResult]] = {
-    Analysis.COMPARE: CompareResult,
-    Analysis.LAYERS: LayersResult,
-    Analysis.RANGES: RangesResult,
-    Analysis.REGIMES: RegimesResult,
-    Analysis.MEMORY: MemoryResult,
-    Analysis.DEVICE_SPEED: DeviceSpeedResult,
-    Analysis.SENSITIVITY: SensitivityResult,
-    Analysis.TRAINING: TrainingResult,
-    Analysis.AUTOCAST: AutocastResult,
-    Analysis.ROUTES: RoutesResult,
-    Analysis.CLAIMS: ClaimsResult,
-}
+MODULES = tuple(dict.fromkeys(analysis.info.function.partition(":")[0] for analysis in Analysis))
+"""What the analyses import: all of it needs torch."""
+_SILENT = Silent()
 
 
-def run(spec: RunSpec, progress: Progress) -> AnalysisResult:
+def result_type(analysis: Analysis) -> type[AnalysisResult]:
+    """The class of an analysis' result."""
+    kind: type[AnalysisResult] = getattr(results, analysis.info.result)
+    return kind
+
+
+def analysis_of(result: type[AnalysisResult]) -> Analysis:
+    """The analysis with such a result; of several, the one that measures all of it."""
+    found = [analysis for analysis in Analysis if analysis.info.result == result.__name__]
+    return Analysis.COMPARE if Analysis.COMPARE in found else found[0]
+
+
+def run(
+    spec: RunSpec, progress: Progress = _SILENT, *, loaded: LoadedModel | None = None, **also: Any
+) -> AnalysisResult:
     """Measure what `spec.analysis` says.
+
+    Args:
+        spec: what to measure; what the analysis does not read plays no part.
+        progress: told of each stage, handed what is measured so far; may raise `JobCancelledError` to stop.
+        loaded: a model and its input, instead of those that the spec names.
+        **also: what only this analysis takes, such as `only` of claims.
 
     Raises:
         InputError: the spec asks for something that this machine or this model does not have.
         JobCancelledError: from `progress`.
     """
-    module, _, function = FUNCTIONS[spec.analysis].partition(":")
-    result: AnalysisResult = getattr(import_module(module), function)(spec, progress)
+    result: AnalysisResult = import_module("precision.measure.run").run(spec, progress, loaded=loaded, **also)
+    return result
+
+
+def compare(spec: RunSpec, progress: Progress = _SILENT) -> CompareResult:
+    """The comparison of a spec; as `run` otherwise."""
+    result = run(spec.model_copy(update={"analysis": Analysis.COMPARE}), progress)
+    if not isinstance(result, CompareResult):
+        raise TypeError(f"A comparison was asked for, and gave a {type(result).__name__}.")
     return result

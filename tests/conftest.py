@@ -12,7 +12,7 @@ PATIENT = (
             *("sensitivity/", "regimes/", "routes/", "claims/", "rounding/", "test_memory.py"),
             *("lockstep/test_zoo.py", "lockstep/test_modules.py", "models/test_huggingface.py"),
             *("casting/test_mixed.py", "compare/test_compare.py"),
-            *("machine/test_device_speed.py", "machine/test_working_memory.py"),
+            *("test_device_speed.py", "machine/test_working_memory.py"),
         )
     ),
 )

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol, TypeVar
+
 import pytest
 from torch import nn
 
+from precision import analyses
 from precision.errors import JobCancelledError
 from precision.measure import preparation
-from precision.measure.claims import measure_claims as claims
 from precision.measure.models.loading import LoadedModel, load
-from precision.measure.ranges import measure_ranges as measure
-from precision.measure.routes import measure_routes as routes
-from precision.measure.sensitivity import measure_sensitivity as sensitivity
-from precision.measure.training import measure_training as training
-from precision.results import AnalysisResult
-from precision.spec import RunSpec
+from precision.progress import Progress, Silent
+from precision.results import (
+    AnalysisResult,
+    AutocastResult,
+    ClaimsResult,
+    CompareResult,
+    DeviceSpeedResult,
+    LayersResult,
+    MemoryResult,
+    RangesResult,
+    RegimesResult,
+    RoutesResult,
+    SensitivityResult,
+    TrainingResult,
+)
+from precision.spec import Analysis, RunSpec
 
 
 class Recorder:
@@ -45,5 +57,37 @@ def with_model(monkeypatch: pytest.MonkeyPatch, module: nn.Module, *args: object
         usual = load(RunSpec())
         return LoadedModel(module.eval(), args, kwargs, usual.description, usual.input, None)
 
-    for place in (preparation, measure, sensitivity, routes, claims, training):
-        monkeypatch.setattr(place, "load", loaded)
+    monkeypatch.setattr(preparation, "load", loaded)
+
+
+R_co = TypeVar("R_co", bound=AnalysisResult, covariant=True)
+
+
+class Measuring(Protocol[R_co]):
+    """Runs one analysis, whichever the spec says."""
+
+    def __call__(self, spec: RunSpec, progress: Progress = ..., **also: Any) -> R_co: ...
+
+
+def _measuring(analysis: Analysis, kind: type[R_co]) -> Measuring[R_co]:
+    def measured(spec: RunSpec, progress: Progress = _SILENT, **also: Any) -> R_co:
+        result = analyses.run(spec.model_copy(update={"analysis": analysis}), progress, **also)
+        assert isinstance(result, kind)
+        return result
+
+    return measured
+
+
+_SILENT = Silent()
+audit_cast = _measuring(Analysis.AUDIT, CompareResult)
+compare = _measuring(Analysis.COMPARE, CompareResult)
+compare_layers = _measuring(Analysis.LAYERS, LayersResult)
+measure_ranges = _measuring(Analysis.RANGES, RangesResult)
+measure_regimes = _measuring(Analysis.REGIMES, RegimesResult)
+measure_routes = _measuring(Analysis.ROUTES, RoutesResult)
+measure_sensitivity = _measuring(Analysis.SENSITIVITY, SensitivityResult)
+measure_training = _measuring(Analysis.TRAINING, TrainingResult)
+measure_autocast = _measuring(Analysis.AUTOCAST, AutocastResult)
+measure_claims = _measuring(Analysis.CLAIMS, ClaimsResult)
+measure_memory = _measuring(Analysis.MEMORY, MemoryResult)
+measure_device_speed = _measuring(Analysis.DEVICE_SPEED, DeviceSpeedResult)

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.ui import downloads, linked
 from pages.ui.job import run_again, say_failure
 from precision.results import AnalysisResult, OutputComparison, RunResult
-from precision.spec import Analysis, RunSpec
+from precision.spec import RunSpec
 from precision.text.glossary import metric_named, term_named
 from precision.text.names import escape_markdown, for_markdown
 
@@ -21,10 +21,10 @@ def header(finding: str, result: RunResult) -> None:
     st.title(finding, anchor=False)
     spec = result.spec
     st.caption(
-        f"**{model_name(result)}** · {_subject(spec)} · "
+        f"**{model_name(result)}** · {spec.in_words(spec.analysis.info.about, escape=escape_markdown)} · "
         f"{escape_markdown(result.device.id)}, {escape_markdown(result.device.name)} · {input_text(result)} · "
         f"{_kept_text(spec)}"
-        f"{_whose(spec)}arithmetic **{result.execution.label}**",
+        f"{spec.analysis.info.arithmetic_of}arithmetic **{result.execution.label}**",
         help=f"{escape_markdown(result.execution.explanation)}\n\n{term_named(result.execution.label).definition}",
     )
     if result.failure:
@@ -33,28 +33,9 @@ def header(finding: str, result: RunResult) -> None:
         st.warning("  \n".join(escape_markdown(warning) for warning in result.warnings), icon=":material/warning:")
 
 
-def _subject(spec: RunSpec) -> str:
-    if spec.analysis is Analysis.RANGES:  # of which the format is no part
-        return f"values of the {spec.reference} reference"
-    if spec.analysis is Analysis.SENSITIVITY:
-        return f"every layer alone in another format than {spec.reference}"
-    if spec.analysis is Analysis.CLAIMS:
-        return "**half()** and **to(torch.float16)** against float32"
-    if spec.analysis is Analysis.ROUTES:
-        return f"every route to **{spec.dtype}** against {spec.reference}"
-    if spec.analysis is Analysis.TRAINING:
-        return f"one training step in **{spec.dtype}** against float32"
-    how = "" if spec.plan else f" · {escape_markdown(spec.method.label)}"
-    return f"**{candidate_text(spec)}** against {spec.reference}{how}"
-
-
 def candidate_text(spec: RunSpec) -> str:
     """The candidate's format, or those of its plan, safe in a heading."""
     return escape_markdown(spec.candidate)
-
-
-def _whose(spec: RunSpec) -> str:
-    return "the reference's " if spec.analysis in (Analysis.SENSITIVITY, Analysis.CLAIMS, Analysis.ROUTES) else ""
 
 
 def _kept_text(spec: RunSpec) -> str:

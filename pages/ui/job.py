@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.sessions import watch_sessions
-from precision.analyses import RESULTS
+from precision.analyses import analysis_of
 from precision.engine import Engine, EngineConfig, Job
 from precision.errors import InputError, PrecisionError
 from precision.models.catalogue import describe
@@ -26,12 +26,6 @@ CANCELLED = "cancelled"
 """Stage of a failure that somebody asked for."""
 NOT_POSSIBLE = "This choice cannot be run"
 NO_RESULT = "Nothing was measured"
-_TRYING = {
-    Analysis.ROUTES: "Trying every route of {name} to {dtype}",
-    Analysis.CLAIMS: "Trying on {name} what the articles claim",
-    Analysis.AUTOCAST: "Trying operators under autocast to {dtype}",
-    Analysis.TRAINING: "Trying one training step of {name} in {dtype}",
-}
 
 log = logging.getLogger("precision.pages")
 
@@ -57,7 +51,7 @@ def current_result(kind: type[R], also: Mapping[str, object] | None = None, *, a
         also: settings of the page's own, besides the sidebar's.
         as_it_grows: give what is measured so far of a run that goes on, below its progress.
     """
-    analysis = next(analysis for analysis, result in RESULTS.items() if result is kind)
+    analysis = analysis_of(kind)
     result = _result(analysis, also, as_it_grows=as_it_grows)
     if not isinstance(result, kind):
         raise TypeError(f"{analysis} gave a {type(result).__name__}")
@@ -124,16 +118,7 @@ def _result(analysis: Analysis, also: Mapping[str, object] | None, *, as_it_grow
 
 
 def _under_way(spec: RunSpec) -> str:
-    name, candidate = escape_markdown(describe(spec.model).short_title), escape_markdown(spec.candidate)
-    if spec.analysis is Analysis.RANGES:
-        return f"Counting the values of {name} in {spec.reference}"
-    if spec.analysis is Analysis.REGIMES:
-        return f"Comparing {name} in {candidate} with {spec.reference} in every input regime"
-    if spec.analysis is Analysis.SENSITIVITY:
-        return f"Measuring how much every layer of {name} suffers from each format"
-    return _TRYING.get(spec.analysis, "Comparing {name} in {candidate} with {reference}").format(
-        name=name, candidate=candidate, dtype=spec.dtype, reference=spec.reference
-    )
+    return spec.in_words(spec.analysis.info.running, model=describe(spec.model).short_title, escape=escape_markdown)
 
 
 def is_followed(analysis: Analysis) -> bool:

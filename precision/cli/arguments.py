@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Collection
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from precision.findings.sweep import USUAL_FORMATS
 from precision.formats import ALL_FORMATS
-from precision.spec import SENSITIVITY_FORMATS, CastMethod, RunSpec
+from precision.spec import SENSITIVITY_FORMATS, Analysis, CastMethod, RunSpec
 from precision.text.units import parse_bytes
 
 PROGRAM = "python -m precision"
@@ -29,8 +29,20 @@ _SETTINGS = {
     "reference": "the format to compare against: float32 or float64",
     "keep": "modules to keep in the reference's precision, with commas between",
     "plan": 'layers by format, all else in the reference\'s precision, such as {"float16": ["encoder.0"]}',
+    "formats": f"formats to measure in, with commas between: {','.join(SENSITIVITY_FORMATS)} unless others are named",
+    "exact": "also run the model once for every layer and format, and once for all layers but this",
+    "text": "a sentence for a model with a tokenizer; may be repeated",
 }
 """Options of the same names as the fields of `RunSpec`, which checks their values."""
+_ANALYSES = {analysis.value: analysis for analysis in Analysis if analysis is not Analysis.DEVICE_SPEED}
+"""Those with a command of their own; a device's speed is of `devices --measure`."""
+_OWN_COMMANDS = {
+    "models": "list the models",
+    "devices": "list the devices of this machine",
+    "formats": "list the number formats, or show what they make of a number",
+    "sweep": "run a model in many formats and show what each costs and what it loses",
+    "plan": "choose a format for every layer under a budget",
+}
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -42,24 +54,6 @@ def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; the chosen command is in `command`."""
     whole = _OneLineParser(prog=PROGRAM, description="What a number format does to a model.")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    about = {
-        "models": "list the models",
-        "devices": "list the devices of this machine",
-        "formats": "list the number formats, or show what they make of a number",
-        "audit": "cast a model and show every tensor before and after",
-        "compare": "run a model in two formats and show what differs",
-        "layers": "run a model in two formats side by side and show what differs layer by layer",
-        "ranges": "run a model once and show which formats its values fit",
-        "regimes": "run a model in two formats on its input scaled, with an outlier channel and random",
-        "routes": "cast a model in every way that leads to a format and show what each does",
-        "memory": "show a model's bytes in every format, and the devices that they fit, without loading it",
-        "sweep": "run a model in many formats and show what each costs and what it loses",
-        "sensitivity": "show what every layer adds to the error in each of several formats",
-        "claims": "try what two articles claim of half() and to(torch.float16), on a model",
-        "plan": "choose a format for every layer under a budget",
-        "training": "make one training step in a 16-bit format and show what becomes of gradients and weights",
-        "autocast": "show which dtype operators compute in under autocast on a device",
-    }
     by_name = {
         name: commands.add_parser(
             name,
@@ -68,22 +62,14 @@ def parser() -> argparse.ArgumentParser:
             epilog=_EXIT_CODES.format(violated=_VIOLATED if name == "compare" else ""),
             allow_abbrev=False,
         )
-        for name, text in about.items()
+        for name, text in (_OWN_COMMANDS | {name: analysis.info.help for name, analysis in _ANALYSES.items()}).items()
     }
-    for name in ("audit", "compare", "layers", "ranges", "regimes"):
-        _add_settings(by_name[name])
-    for name in ("sensitivity", "plan"):  # of --formats, each as it is cast by `to` or with dynamic scales
-        _add_settings(by_name[name], but=("dtype", "method", "plan"))
-    _add_settings(by_name["training"], but=("method", "reference", "keep", "plan"))
-    _add_settings(by_name["routes"], but=("method", "keep", "plan"))
-    _add_settings(by_name["claims"], but=("dtype", "method", "regime", "reference", "keep", "plan"))
+    for name, reads in _reads().items():
+        _add_settings(by_name[name], reads)
     by_name["claims"].add_argument(
         "--only", action="append", default=[], metavar="ID", help="this claim alone; may be repeated"
     )
     by_name["claims"].add_argument("--code", action="store_true", help="show the code that reproduces the evidence")
-    _add_settings(by_name["memory"], only=("model",))
-    _add_settings(by_name["autocast"], only=("dtype", "device"))
-    _add_settings(by_name["sweep"], but=("dtype", "method", "device", "plan"))
     _add_lists(by_name["sweep"])
     by_name["devices"].add_argument(
         "--measure", action="store_true", help="time matmul, conv2d, layer norm and softmax in every dtype, and keep it"
@@ -91,13 +77,6 @@ def parser() -> argparse.ArgumentParser:
     _add_limits(by_name["compare"])
     by_name["layers"].add_argument(
         "--operators", action="store_true", help="also list every operator (JSON always does)"
-    )
-    for name in ("sensitivity", "plan"):
-        _add_formats(by_name[name])
-    by_name["sensitivity"].add_argument(
-        "--exact",
-        action="store_true",
-        help="also run the model once for every layer and format, and once for all layers but this",
     )
     _add_budget(by_name["plan"])
     _add_number(by_name["formats"])
@@ -109,30 +88,53 @@ def parser() -> argparse.ArgumentParser:
 def settings_of(arguments: argparse.Namespace) -> dict[str, object]:
     """The fields of a `RunSpec` that were given, unchecked."""
     given = vars(arguments)
-    settings = {name: given[name] for name in (*_SETTINGS, "formats", "exact") if name in given}
-    if "text" in given:
-        settings["text"] = "\n".join(given["text"])
-    return settings
+    return {name: given[name] for name in RunSpec.model_fields if name in given}
 
 
-def _add_settings(command: argparse.ArgumentParser, *, only: Collection[str] = (), but: Collection[str] = ()) -> None:
+def _reads() -> dict[str, Collection[str]]:
+    """The settings that each command reads, of those that one of them does."""
+    reads: dict[str, Collection[str]] = {name: analysis.info.reads for name, analysis in _ANALYSES.items()}
+    sensitivity = [name for name in Analysis.SENSITIVITY.info.reads if name != "exact"]
+    compare = Analysis.COMPARE.info.reads
+    return reads | {
+        "plan": sensitivity,
+        "sweep": [name for name in compare if name not in ("dtype", "method", "device", "plan")],
+    }
+
+
+class _Refused(argparse.Action):
+    """An option that other commands have, and this one does not read."""
+
+    def __init__(self, *, reads: Collection[str], **options: Any) -> None:
+        super().__init__(**options, help=argparse.SUPPRESS)
+        self._reads = reads
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Say so, and what it does read."""
+        known = ", ".join(f"--{name}" for name in _SETTINGS if name in self._reads)
+        parser.error(f"this command does not read {self.option_strings[0]}. It reads: {known}")
+
+
+def _add_settings(command: argparse.ArgumentParser, reads: Collection[str]) -> None:
     for name, text in _SETTINGS.items():
-        if name in but or (only and name not in only):
+        if name not in reads:
+            if name not in ("formats", "exact"):  # of `sweep`, formats are its own
+                command.add_argument(f"--{name}", action=_Refused, reads=reads, nargs="?", default=argparse.SUPPRESS)
             continue
         default = RunSpec.model_fields[name].default
         shown = "the model's own" if default is None else default or "none"
-        command.add_argument(
-            f"--{name}", default=argparse.SUPPRESS, metavar=name.upper(), help=f"{text} (default: {shown})"
-        )
-    if only:
-        return
-    command.add_argument(
-        "--text",
-        action="append",
-        default=argparse.SUPPRESS,
-        metavar="SENTENCE",
-        help="a sentence for a model with a tokenizer; may be repeated",
-    )
+        options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": f"{text} (default: {shown})"}
+        options |= _WRITTEN.get(name, {"metavar": name.upper()})
+        command.add_argument(f"--{name}", **options)
+
+
+class _Lines(argparse.Action):
+    """Each use of the option adds a line."""
+
+    def __call__(self, _parser: object, namespace: argparse.Namespace, value: object, _name: str | None = None) -> None:
+        """Add the line."""
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, f"{before}\n{value}" if before else value)
 
 
 def _add_lists(command: argparse.ArgumentParser) -> None:
@@ -156,16 +158,6 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
         ("--fail-below", "exit 1 where this quality is lower, such as sqnr_db=40; may be repeated"),
     ):
         command.add_argument(option, action="append", default=[], metavar="METRIC=VALUE", help=text)
-
-
-def _add_formats(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--formats",
-        type=_names,
-        default=argparse.SUPPRESS,
-        metavar="FORMATS",
-        help=f"formats to measure in, with commas between (default: {','.join(SENSITIVITY_FORMATS)})",
-    )
 
 
 def _add_budget(command: argparse.ArgumentParser) -> None:
@@ -212,6 +204,14 @@ def _names(text: str) -> str:
     if not text.replace(",", "").strip():
         raise argparse.ArgumentTypeError("name at least one format, or leave the option out")
     return text
+
+
+_WRITTEN: dict[str, dict[str, Any]] = {
+    "formats": {"metavar": "FORMATS", "type": _names},
+    "exact": {"action": "store_true"},
+    "text": {"metavar": "SENTENCE", "action": _Lines},
+}
+"""How options are written that are not a name and a value."""
 
 
 def _add_number(command: argparse.ArgumentParser) -> None:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from precision.cli.tables import columns
 from precision.results import RunResult
-from precision.spec import Analysis
 from precision.text.names import plain
-
-_OWN_CANDIDATES = (Analysis.RANGES, Analysis.SENSITIVITY, Analysis.ROUTES, Analysis.TRAINING, Analysis.CLAIMS)
-"""Analyses that have none, or several."""
 
 
 def paragraphs(*parts: str) -> str:
@@ -25,7 +21,7 @@ def heading(result: RunResult) -> str:
     candidate = f"{cast}; {result.execution.label}: {result.execution.explanation}"
     rows = [
         ["Model", plain(result.model.title, limit=None)],
-        *([] if spec.analysis in _OWN_CANDIDATES else [["Candidate", candidate]]),
+        *([["Candidate", candidate]] if spec.analysis.info.has_candidate else []),
         *([["Kept", f"{', '.join(map(plain, spec.keep))} in {spec.reference}"]] if spec.keep else []),
         ["Reference", spec.reference],
         ["Device", f"{spec.device} ({plain(result.device.name)}), {result.environment.packages}"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from precision.errors import InputError, PrecisionError, UnsupportedError
 from precision.findings.sweep import failed_row, plan_sweep, sweep_row
 from precision.findings.thresholds import parse_threshold, violations
 from precision.models.catalogue import describe
-from precision.results import DeviceInfo, DeviceSpeedResult, SweepResult
+from precision.results import DeviceInfo, DeviceSpeedResult, MemoryResult, SweepResult
 from precision.spec import Analysis, CastMethod, RunSpec
 from precision.text.names import plain
 
@@ -42,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     """Run one command; returns its exit code. Wrong options end the process with code 2, as argparse does."""
     arguments = parser().parse_args(argv)
     try:
-        return _COMMANDS[arguments.command](arguments)
+        return _COMMANDS.get(arguments.command, _measure)(arguments)
     except PrecisionError as error:
         return _refuse(str(error))
     except KeyboardInterrupt:
@@ -93,15 +92,10 @@ def _speeds(devices: Sequence[DeviceInfo], *, as_json: bool) -> int:
     return _DONE
 
 
-def _memory(arguments: argparse.Namespace) -> int:
-    spec = _spec(arguments, Analysis.MEMORY)
+def _memory_text(result: MemoryResult) -> str:
     from precision.measure.machine.devices import list_devices
-    from precision.measure.memory import measure_memory
 
-    with on_terminal(sys.stderr) as progress:
-        result = measure_memory(spec, progress)
-    print(result.model_dump_json(indent=2) if arguments.json else memory_text(result, list_devices()))
-    return _DONE
+    return memory_text(result, list_devices())
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
@@ -109,7 +103,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     methods = [_method(name) for name in _listed(arguments.methods)]
     formats = _listed(arguments.formats)
     plan_sweep(base, formats=formats, methods=methods, devices=())  # a misspelt format is told before torch is loaded
-    from precision.measure.compare.compare import compare
+    from precision import analyses
     from precision.measure.machine.devices import describe_device, device_named
 
     devices = [describe_device(device_named(name)) for name in _listed(arguments.devices) or (base.device,)]
@@ -118,7 +112,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     with on_terminal(sys.stderr) as progress:
         for at, spec in enumerate(plan.specs):
             try:
-                rows.append(sweep_row(compare(spec, Part(progress, at, len(plan.specs), spec.dtype))))
+                rows.append(sweep_row(analyses.compare(spec, Part(progress, at, len(plan.specs), spec.dtype))))
             except UnsupportedError as error:
                 rows.append(failed_row(spec, str(error)))
     result = SweepResult(rows=tuple(rows), skipped=plan.skipped)
@@ -137,26 +131,12 @@ def _method(name: str) -> CastMethod:
         raise InputError(f"Unknown cast method {name[:80]!r}. Choose of: {', '.join(CastMethod)}.") from error
 
 
-def _audit(arguments: argparse.Namespace) -> int:
-    spec = _spec(arguments)
-    from precision.measure.compare.compare import audit_cast
-
-    with on_terminal(sys.stderr) as progress:
-        result = audit_cast(spec, progress)
-    print(result.model_dump_json(indent=2) if arguments.json else audit_text(result))
-    return _DONE
-
-
 def _compare(arguments: argparse.Namespace) -> int:
     thresholds = (
         *(parse_threshold(text, higher_is_better=False) for text in arguments.fail_above),
         *(parse_threshold(text, higher_is_better=True) for text in arguments.fail_below),
     )
-    spec = _spec(arguments)
-    from precision.measure.compare.compare import compare
-
-    with on_terminal(sys.stderr) as progress:
-        result = compare(spec, progress)
+    result = _measured(arguments)
     print(result.model_dump_json(indent=2) if arguments.json else compare_text(result))
     if result.comparison is None or result.failure:
         return _refuse(result.failure.message if result.failure else "nothing was compared")
@@ -166,51 +146,13 @@ def _compare(arguments: argparse.Namespace) -> int:
     return _VIOLATED if found else _DONE
 
 
-def _layers(arguments: argparse.Namespace) -> int:
-    return _measure(arguments, Analysis.LAYERS, partial(layers_text, operators=arguments.operators))
-
-
-def _ranges(arguments: argparse.Namespace) -> int:
-    return _measure(arguments, Analysis.RANGES, ranges_text)
-
-
-def _regimes(arguments: argparse.Namespace) -> int:
-    return _measure(arguments, Analysis.REGIMES, regimes_text)
-
-
-def _training(arguments: argparse.Namespace) -> int:
-    return _measure(arguments, Analysis.TRAINING, training_text)
-
-
-def _autocast(arguments: argparse.Namespace) -> int:
-    return _measure(arguments, Analysis.AUTOCAST, autocast_text)
-
-
-def _routes(arguments: argparse.Namespace) -> int:
-    return _measure(arguments, Analysis.ROUTES, routes_text)
-
-
-def _sensitivity(arguments: argparse.Namespace) -> int:
-    return _measure(arguments, Analysis.SENSITIVITY, sensitivity_text)
-
-
 def _claims(arguments: argparse.Namespace) -> int:
     claims_named(arguments.only)  # a misspelt id is told before torch is loaded
-    spec = _spec(arguments, Analysis.CLAIMS)
-    from precision.measure.claims.measure_claims import measure_claims
-
-    with on_terminal(sys.stderr) as progress:
-        result = measure_claims(spec, progress, only=arguments.only)
-    print(result.model_dump_json(indent=2) if arguments.json else claims_text(result, code=arguments.code))
-    return _DONE
+    return _measure(arguments, only=arguments.only)
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    spec = _spec(arguments, Analysis.SENSITIVITY)
-    from precision.measure.sensitivity.measure_sensitivity import measure_sensitivity
-
-    with on_terminal(sys.stderr) as progress:
-        result = measure_sensitivity(spec, progress)
+    result = _measured(arguments, Analysis.SENSITIVITY)
     if result.report is None or result.failure:
         return _refuse(result.failure.message if result.failure else "no layer was measured")
     chosen = planning.chosen(arguments, result)
@@ -221,21 +163,26 @@ def _plan(arguments: argparse.Namespace) -> int:
         from precision.plan.verify import verify
 
         with on_terminal(sys.stderr) as progress:
-            verification = verify(chosen, spec, progress)
+            verification = verify(chosen, result.spec, progress)
     show = planning.plan_json if arguments.json else planning.plan_text
     print(show(result, chosen, verification))
     failed = verification.failure if verification else None
     return _refuse(failed.message) if failed else _DONE
 
 
-def _measure(arguments: argparse.Namespace, analysis: Analysis, text_of: Callable[[Any], str]) -> int:
-    spec = _spec(arguments, analysis)
+def _measure(arguments: argparse.Namespace, **also: Any) -> int:
+    result = _measured(arguments, **also)
+    print(result.model_dump_json(indent=2) if arguments.json else _TEXTS[result.spec.analysis](result, arguments))
+    return _refuse(result.failure.message) if result.failure else _DONE
+
+
+def _measured(arguments: argparse.Namespace, analysis: Analysis | None = None, **also: Any) -> Any:
+    """The result of the command's analysis, or of another."""
+    spec = _spec(arguments, analysis or Analysis(arguments.command))
     from precision import analyses
 
     with on_terminal(sys.stderr) as progress:
-        result = analyses.run(spec, progress)
-    print(result.model_dump_json(indent=2) if arguments.json else text_of(result))
-    return _refuse(result.failure.message) if result.failure else _DONE
+        return analyses.run(spec, progress, **also)
 
 
 def _spec(arguments: argparse.Namespace, analysis: Analysis = Analysis.COMPARE) -> RunSpec:
@@ -253,17 +200,22 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "models": _models,
     "devices": _devices,
     "formats": _formats,
-    "audit": _audit,
     "compare": _compare,
-    "layers": _layers,
-    "ranges": _ranges,
-    "regimes": _regimes,
-    "routes": _routes,
-    "memory": _memory,
     "sweep": _sweep,
     "plan": _plan,
-    "sensitivity": _sensitivity,
-    "training": _training,
-    "autocast": _autocast,
     "claims": _claims,
 }
+"""Those that do more than measure and print."""
+_TEXTS: Mapping[Analysis, Callable[[Any, argparse.Namespace], str]] = {
+    Analysis.AUDIT: lambda result, _: audit_text(result),
+    Analysis.LAYERS: lambda result, arguments: layers_text(result, operators=arguments.operators),
+    Analysis.RANGES: lambda result, _: ranges_text(result),
+    Analysis.REGIMES: lambda result, _: regimes_text(result),
+    Analysis.ROUTES: lambda result, _: routes_text(result),
+    Analysis.SENSITIVITY: lambda result, _: sensitivity_text(result),
+    Analysis.TRAINING: lambda result, _: training_text(result),
+    Analysis.AUTOCAST: lambda result, _: autocast_text(result),
+    Analysis.CLAIMS: lambda result, arguments: claims_text(result, code=arguments.code),
+    Analysis.MEMORY: lambda result, _: _memory_text(result),
+}
+"""What the commands of these analyses print."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from precision.analyses import RESULTS
+from precision.analyses import result_type
 from precision.engine.book import JobBook
 from precision.engine.cluster import Cluster
 from precision.engine.config import EngineConfig
@@ -204,7 +204,7 @@ class Lane:
 
     def _keep(self, job: Job, text: str) -> None:
         try:
-            result = RESULTS[job.spec.analysis].model_validate_json(text)
+            result = result_type(job.spec.analysis).model_validate_json(text)
         except ValidationError as error:
             self._fail_for_bug(job, str(error))
             return

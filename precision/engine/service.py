@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from precision.analyses import RESULTS
+from precision.analyses import result_type
 from precision.engine.book import JobBook
 from precision.engine.cluster import Cluster
 from precision.engine.config import EngineConfig
@@ -163,7 +163,7 @@ class Service:
         job_id = str(message["job"])
         if "partial" in message:
             analysis = self._book.job(job_id).spec.analysis
-            self._book.partial(job_id, RESULTS[analysis].model_validate_json(message["partial"]))
+            self._book.partial(job_id, result_type(analysis).model_validate_json(message["partial"]))
         else:
             stage, detail = str(message["stage"]), str(message["detail"])
             self._book.progress(job_id, stage, fraction=float(message["fraction"]), detail=detail)

@@ -104,7 +104,7 @@ def modules_of(task: str) -> list[str]:
     module = task.partition(":")[0]
     if module != analyses.__name__:
         return [module]
-    return [function.partition(":")[0] for function in analyses.FUNCTIONS.values()]
+    return list(analyses.MODULES)
 
 
 def import_ahead(module: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 
 import torch
 from torch import nn
@@ -12,44 +11,35 @@ from precision.formats import ALL_FORMATS, AnyFormat
 from precision.measure.casting.held_weights import estimated_bytes, is_held
 from precision.measure.casting.memory_spans import MemorySpans
 from precision.measure.casting.stored_tensors import stored_tensors
-from precision.measure.machine.devices import describe_device, device_named
 from precision.measure.machine.environment import environment
 from precision.measure.models.skeletons import skeleton
+from precision.measure.preparation import Task
 from precision.measure.rounding import holding_dtype, storage_dtype
 from precision.models.catalogue import describe
-from precision.progress import Progress, Silent
 from precision.results import FormatMemory, MemoryResult, ModelMemory
-from precision.spec import RunSpec
 from precision.spec.cast_methods import usual_method
 
-_SILENT = Silent()
 
-
-def measure_memory(spec: RunSpec, progress: Progress = _SILENT) -> MemoryResult:
+def measure_memory(task: Task) -> MemoryResult:
     """Bytes that a model stores in every format of the table, before it is loaded.
 
-    Args:
-        spec: its `model` and `device` are read.
-        progress: told of each stage; may raise `JobCancelledError` to stop.
-
     Raises:
-        InputError: no such model, or its configuration is not to be had; no such device.
-        JobCancelledError: from `progress`.
+        InputError: no such model, or its configuration is not to be had.
+        JobCancelledError: from the task's progress.
     """
-    started = time.monotonic()
-    progress.step("Building the model without its values", 0.0)
-    device = describe_device(device_named(spec.device))
-    module = skeleton(spec.model)
-    progress.step("Counting bytes", 0.7)
+    task.progress.step("Building the model without its values", 0.0)
+    description = task.given.description if task.given else describe(task.spec.model)
+    module = task.given.module if task.given else skeleton(task.spec.model)
+    task.progress.step("Counting bytes", 0.7)
     memory = model_memory(module)
     return MemoryResult(
-        spec=spec.measured,
-        model=describe(spec.model).model_copy(update={"parameters": memory.parameters}),
-        device=device,
+        spec=task.spec,
+        model=description.model_copy(update={"parameters": memory.parameters}),
+        device=task.device_info,
         environment=environment(),
         failure=None,
         warnings=(),
-        elapsed_s=time.monotonic() - started,
+        elapsed_s=0.0,
         memory=memory,
     )
 

@@ -1,10 +1,12 @@
-"""What analyses that run both models begin with: the model, its two casts, and the head of the result."""
+"""What analyses begin with: the device, the model, its casts, and the head of the result."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
+
+import torch
 
 from precision.errors import ForwardError, UnsupportedError
 from precision.formats import AnyFormat, any_format_named, format_named
@@ -23,6 +25,61 @@ from precision.spec import RunSpec
 
 
 @dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is to be measured, and where."""
+
+    spec: RunSpec
+    progress: Progress
+    device: torch.device
+    device_info: DeviceInfo
+    given: LoadedModel | None = None
+    """A model and its input, instead of those that the spec names."""
+
+    @classmethod
+    def of(cls, spec: RunSpec, progress: Progress, *, given: LoadedModel | None = None) -> Self:
+        """The task of a spec, on the device that it names.
+
+        Raises:
+            UnsupportedError: this machine has no such device.
+        """
+        device = device_named(spec.device)
+        return cls(spec=spec, progress=progress, device=device, device_info=describe_device(device), given=given)
+
+    def load(self) -> LoadedModel:
+        """The model and its input, in the spec's regime.
+
+        Raises:
+            InputError: the model or its input is not to be had as asked.
+            JobCancelledError: from the progress.
+        """
+        self.progress.step("Loading the model", 0.0)
+        return in_regime(self.given or load(self.spec), self.spec.regime, seed=self.spec.seed)
+
+    def reference(self, loaded: LoadedModel, fmt: str | None = None) -> CastModel:
+        """The model in the spec's reference precision, or in another."""
+        return casting.reference(loaded.module, format_named(fmt or self.spec.reference), device=self.device)
+
+    def head(self, loaded: LoadedModel, model: CastModel) -> RunResult:
+        """What every analysis says of its run before it ran; no time has passed yet.
+
+        Args:
+            loaded: the model as it was loaded.
+            model: its cast whose arithmetic and warnings count.
+        """
+        return RunResult(
+            spec=self.spec,
+            model=loaded.description,
+            input=loaded.input,
+            device=self.device_info,
+            environment=environment(),
+            execution=model.execution,
+            failure=None,
+            warnings=(*random_warnings(loaded), *loaded.warnings, *model.warnings),
+            elapsed_s=0.0,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prepared:
     """Both models, cast and ready to run."""
 
@@ -35,31 +92,26 @@ class Prepared:
     progress: Progress
 
 
-def prepare(spec: RunSpec, progress: Progress) -> Prepared:
+def prepare(task: Task) -> Prepared:
     """Load the model and cast it to the reference's and the candidate's format.
 
     Raises:
         InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from `progress`.
+        JobCancelledError: from the task's progress.
     """
-    started = time.monotonic()
-    progress.step("Loading the model", 0.0)
-    device = device_named(spec.device)
-    device_info = describe_device(device)
+    spec = task.spec
     for fmt in spec.candidate_formats:
-        require_kernels(fmt, device_info)
-    loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
-    progress.step(f"Casting to {spec.candidate}", 0.15)
-    reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
+        require_kernels(fmt, task.device_info)
+    loaded = task.load()
+    task.progress.step(f"Casting to {spec.candidate}", 0.15)
+    reference = task.reference(loaded)
     candidate = _candidate(spec, loaded, reference)
-    head = head_of(spec, loaded, candidate, device_info)
-    head = head.model_copy(
-        update={
-            "warnings": (*head.warnings, *input_warnings(candidate, loaded.args, loaded.kwargs)),
-            "elapsed_s": time.monotonic() - started,
-        }
+    head = task.head(loaded, candidate)
+    warnings = (*head.warnings, *input_warnings(candidate, loaded.args, loaded.kwargs))
+    head = head.model_copy(update={"warnings": warnings})
+    return Prepared(
+        spec=spec, loaded=loaded, reference=reference, candidate=candidate, head=head, progress=task.progress
     )
-    return Prepared(spec=spec, loaded=loaded, reference=reference, candidate=candidate, head=head, progress=progress)
 
 
 def require_kernels(fmt: AnyFormat, device: DeviceInfo) -> None:
@@ -88,28 +140,6 @@ def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel) -> Cast
         low_dtype=candidate.input_dtype,
     )
     return candidate
-
-
-def head_of(spec: RunSpec, loaded: LoadedModel, model: CastModel, device: DeviceInfo) -> RunResult:
-    """What every analysis says of its run before it ran; no time has passed yet.
-
-    Args:
-        spec: what is run.
-        loaded: the model as it was loaded.
-        model: its cast whose arithmetic and warnings count.
-        device: where it runs.
-    """
-    return RunResult(
-        spec=spec,
-        model=loaded.description,
-        input=loaded.input,
-        device=device,
-        environment=environment(),
-        execution=model.execution,
-        failure=None,
-        warnings=(*random_warnings(loaded), *loaded.warnings, *model.warnings),
-        elapsed_s=0.0,
-    )
 
 
 def module_progress(

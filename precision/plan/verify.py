@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from precision import analyses
 from precision.progress import Progress, Silent
 from precision.results import CompareResult
 from precision.results.plan import Plan, Verification
@@ -22,12 +23,7 @@ def verify(plan: Plan, spec: RunSpec, progress: Progress = _SILENT) -> Verificat
         InputError: the spec or the plan asks for something that this machine or this model does not have.
         JobCancelledError: from `progress`.
     """
-    from precision import analyses
-
-    result = analyses.run(planned_spec(plan, spec), progress)
-    if not isinstance(result, CompareResult):
-        raise TypeError(f"A comparison was asked for, and gave a {type(result).__name__}.")
-    return verification_of(plan, result)
+    return verification_of(plan, analyses.compare(planned_spec(plan, spec), progress))
 
 
 def planned_spec(plan: Plan, spec: RunSpec) -> RunSpec:

@@ -1,5 +1,6 @@
 """What to run: one frozen, validated request, and the cast methods and input regimes that it may name."""
 
+from precision.spec.analysis import Analysis, AnalysisInfo
 from precision.spec.cast_methods import CastMethod, formats_of
 from precision.spec.run_spec import (
     MAX_BATCH,
@@ -7,7 +8,6 @@ from precision.spec.run_spec import (
     MAX_PLAN_LAYERS,
     MAX_TEXT_CHARACTERS,
     SENSITIVITY_FORMATS,
-    Analysis,
     RunSpec,
     coarsest,
 )
@@ -19,6 +19,7 @@ __all__ = [
     "MAX_TEXT_CHARACTERS",
     "SENSITIVITY_FORMATS",
     "Analysis",
+    "AnalysisInfo",
     "CastMethod",
     "RunSpec",
     "coarsest",

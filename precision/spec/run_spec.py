@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from enum import StrEnum
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -14,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from precision.errors import InputError
 from precision.formats import AnyFormat, IntegerGrid, ScaledFormat, any_format_named
+from precision.spec.analysis import Analysis
 from precision.spec.cast_methods import CastMethod, formats_of, given_by, usual_method
 from precision.spec.regimes import GIVEN, canonical
 
@@ -23,33 +23,6 @@ MAX_TEXT_CHARACTERS = 20_000
 MAX_PLAN_LAYERS = 10_000
 SENSITIVITY_FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "int8", "mxfp4_e2m1")
 """Those that a sensitivity is measured in unless others are asked for; without those that the device cannot run."""
-
-
-class Analysis(StrEnum):
-    """What is measured of a model."""
-
-    COMPARE = "compare"
-    """Outputs of both models, the cast, the cost."""
-    LAYERS = "layers"
-    """Both models layer by layer, in lockstep."""
-    RANGES = "ranges"
-    """The values of one reference pass, by exponent."""
-    REGIMES = "regimes"
-    """Outputs of both models on the input as given, scaled, with an outlier channel, and random."""
-    MEMORY = "memory"
-    """Bytes of the model in every format, without its values."""
-    DEVICE_SPEED = "device-speed"
-    """Operators in every dtype that the device computes in, whatever the model."""
-    SENSITIVITY = "sensitivity"
-    """What every layer adds to the error in each of several formats."""
-    TRAINING = "training"
-    """Gradients and the first update of the weights, in a 16-bit format beside float32."""
-    AUTOCAST = "autocast"
-    """The dtype in which operators compute under autocast, whatever the model."""
-    ROUTES = "routes"
-    """What each way to cast to the format does to the model."""
-    CLAIMS = "claims"
-    """What the articles say of `half()` and `to(torch.float16)`, tried on the model."""
 
 
 def coarsest(formats: Iterable[AnyFormat]) -> AnyFormat:
@@ -257,10 +230,7 @@ class RunSpec(BaseModel):
     def measured(self) -> Self:
         """The spec of which the numbers are: what the analysis does not read is at its default.
 
-        Ranges and sensitivities answer for formats of their own, so that another one needs no run; regimes are run from
-        the input as given; routes are all that lead to the format, and claims are about float16; bytes are those of the
-        model, and a device's speed and autocast rules are its own; training runs by every method that it knows, beside
-        float32.
+        So a run that answers for all formats, such as one of ranges, need not be run again for another format.
         """
         update = {name: _DEFAULTS[name] for name in self.unread}
         if "method" in update and "dtype" not in update:
@@ -270,7 +240,25 @@ class RunSpec(BaseModel):
     @property
     def unread(self) -> Collection[str]:
         """The settings that the analysis does not read."""
-        return _UNREAD.get(self.analysis, _OF_SENSITIVITIES)
+        return _DEFAULTS.keys() - {*self.analysis.info.reads, "analysis"}
+
+    def in_words(self, template: str, *, model: str = "", escape: Callable[[str], str] = str) -> str:
+        """A template with `{model}`, `{candidate}`, `{dtype}`, `{reference}` and `{method}` filled in.
+
+        Args:
+            template: such as those of `AnalysisInfo`.
+            model: the model's title.
+            escape: makes names safe for the place where the words go.
+        """
+        method = "" if self.plan else f" · {self.method.label}"
+        values = {
+            "model": model,
+            "candidate": self.candidate,
+            "dtype": self.dtype,
+            "reference": self.reference,
+            "method": method,
+        }
+        return template.format(**{name: escape(value) for name, value in values.items()})
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hex."""
@@ -293,16 +281,3 @@ class RunSpec(BaseModel):
 
 
 _DEFAULTS: Mapping[str, object] = {name: field.default for name, field in RunSpec.model_fields.items()}
-_OF_SENSITIVITIES = ("formats", "exact")
-_UNREAD: Mapping[Analysis, Collection[str]] = {
-    Analysis.RANGES: ("dtype", "method", "keep", "plan", *_OF_SENSITIVITIES),
-    Analysis.REGIMES: ("regime", *_OF_SENSITIVITIES),
-    Analysis.SENSITIVITY: ("dtype", "method", "keep", "plan"),
-    Analysis.ROUTES: ("method", "keep", "plan", *_OF_SENSITIVITIES),
-    Analysis.CLAIMS: ("dtype", "method", "regime", "reference", "keep", "plan", *_OF_SENSITIVITIES),
-    Analysis.MEMORY: _DEFAULTS.keys() - {"model", "device", "analysis"},
-    Analysis.DEVICE_SPEED: _DEFAULTS.keys() - {"device", "analysis"},
-    Analysis.TRAINING: ("method", "reference", "keep", "plan", *_OF_SENSITIVITIES),
-    Analysis.AUTOCAST: _DEFAULTS.keys() - {"dtype", "device", "analysis"},
-}
-"""The settings that an analysis does not read; of the others, those of sensitivities alone."""

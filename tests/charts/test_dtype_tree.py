@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from precision import charts
 from precision.charts.dtype_tree import DtypeTreeInfo, _dtype_tree_info
 from precision.charts.tree_boxes import MAX_NODES
-from precision.measure.lockstep.compare_layers import compare_layers
 from precision.results import LayersResult
 from precision.spec import Analysis, CastMethod, RunSpec
-from tests.runs import with_model
+from tests.runs import compare_layers, with_model
 
 MAX_JSON_BYTES = 500_000
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from precision.charts import plot_regime_errors
 from precision.charts.regime_errors import _info
 from precision.findings.regimes import finding, is_broken
-from precision.measure.regimes.measure_regimes import measure_regimes
 from precision.results.regimes import RegimesReport
 from precision.spec import Analysis, RunSpec
 from precision.spec.regimes import USUAL, label_of
+from tests.runs import measure_regimes
 
 
 def report_of(model: str) -> RegimesReport:

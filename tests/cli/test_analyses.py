@@ -8,14 +8,10 @@ import pytest
 import torch
 
 from precision.cli.main import main
-from precision.measure.lockstep.compare_layers import compare_layers
-from precision.measure.ranges.measure_ranges import measure_ranges
-from precision.measure.routes.measure_routes import measure_routes
-from precision.measure.sensitivity.measure_sensitivity import measure_sensitivity
 from precision.results import LayersResult, RangesResult, RoutesResult, SensitivityResult
 from precision.spec import Analysis, RunSpec
 from precision.text.units import number_text
-from tests.runs import with_model
+from tests.runs import compare_layers, measure_ranges, measure_routes, measure_sensitivity, with_model
 from tests.zoo.awkward_models import Float32Mask
 
 Captured = pytest.CaptureFixture[str]
@@ -85,7 +81,7 @@ def test_layers_that_stop_print_what_was_compared_and_the_remedy(
 def test_ranges_prints_the_numbers_of_the_analysis(capsys: Captured) -> None:
     ranges = measure_ranges(RunSpec(analysis=Analysis.RANGES)).ranges
     assert ranges is not None
-    assert main(["ranges", "--dtype", "float8_e4m3fn"]) == 0
+    assert main(["ranges"]) == 0
     printed = capsys.readouterr()
     assert printed.err == ""
     header, *rows = table(printed.out, "TENSOR ")
@@ -176,8 +172,11 @@ def test_sensitivity_of_an_overflow_names_what_is_not_finite(capsys: Captured) -
         (["plan", "--bytes-share", "0.5", "--formats", ""], "name at least one format"),
         (["sensitivity", "--formats", " , "], "name at least one format"),
         (["sweep", "--formats", ""], "name at least one format"),
-        (["sensitivity", "--dtype", "float16"], "unrecognized arguments: --dtype float16"),
-        (["plan", "--bytes-share", "0.5", "--method", "half"], "unrecognized arguments: --method half"),
+        (["sensitivity", "--dtype", "float16"], "this command does not read --dtype. It reads: --model"),
+        (
+            ["plan", "--bytes-share", "0.5", "--method", "half"],
+            "this command does not read --method. It reads: --model",
+        ),
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused_in_a_line(command: list[str], said: str, capsys: Captured) -> None:
@@ -211,3 +210,17 @@ def test_routes_prints_what_each_way_to_cast_did(capsys: Captured) -> None:
 def test_routes_takes_no_method(capsys: Captured) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["routes", "--method", "half"])
+
+
+@pytest.mark.parametrize("command", [analysis.value for analysis in Analysis if analysis is not Analysis.DEVICE_SPEED])
+def test_a_setting_that_an_analysis_does_not_read_is_refused_with_those_it_reads(
+    command: str, capsys: Captured
+) -> None:
+    reads = Analysis(command).info.reads
+    for name in RunSpec.model_fields.keys() - {*reads, "analysis", "formats", "exact"}:
+        with pytest.raises(SystemExit) as ended:
+            main([command, f"--{name}", "anything"])
+        assert ended.value.code == 2
+        said = capsys.readouterr().err
+        assert f"does not read --{name}." in said
+        assert all(f"--{read}" in said for read in reads)

@@ -9,10 +9,10 @@ import pytest
 from precision.cli.arguments import parser
 from precision.cli.plan import chosen
 from precision.errors import InputError
-from precision.measure.sensitivity.measure_sensitivity import measure_sensitivity
 from precision.results import LayerSensitivity, SensitivityResult
 from precision.spec import Analysis, RunSpec
 from tests.plan.reports import contribution, layer, report
+from tests.runs import measure_sensitivity
 
 TIED = (
     layer("a", (contribution(1e-3, 50, time_s=0.1),), tied_to=("b",)),

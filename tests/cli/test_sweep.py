@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from precision.cli.main import main
-from precision.measure.machine import device_speed
+from precision.measure import device_speed
 from precision.results import DeviceSpeedResult, MemoryResult, SweepResult
 
 Captured = pytest.CaptureFixture[str]

@@ -6,14 +6,12 @@ import pytest
 import torch
 
 from precision.cli.main import main
-from precision.measure.autocast.measure_autocast import measure_autocast
-from precision.measure.training.measure_training import measure_training
 from precision.results import AutocastResult, TrainingResult
 from precision.spec import Analysis, RunSpec
 from precision.text.units import number_text
 from tests.cli.test_analyses import table
 from tests.measure.training.planted import HalfUsed, Scaled
-from tests.runs import with_model
+from tests.runs import measure_autocast, measure_training, with_model
 
 Captured = pytest.CaptureFixture[str]
 

@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from precision.findings.autocast import Lowering, lowering, lowering_by_module, lowering_text
-from precision.measure.lockstep.compare_layers import compare_layers
 from precision.results import LayersResult
 from precision.spec import Analysis, CastMethod, RunSpec
-from tests.runs import with_model
+from tests.runs import compare_layers, with_model
 
 
 class Attention(nn.Module):

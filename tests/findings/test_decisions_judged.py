@@ -12,14 +12,13 @@ from precision.findings.decisions_judged import samples_needed
 from precision.findings.verdict import judge
 from precision.findings.yardsticks import Yardsticks
 from precision.formats import format_named
-from precision.measure.compare.compare import compare
 from precision.measure.metrics.comparison import compare_outputs
 from precision.measure.metrics.decisions import margin_bins
 from precision.results import ClassDecisions, CompareResult
 from precision.results.intervals import wilson
 from precision.spec import RunSpec
 from tests.findings.test_verdict import measured, metrics, result
-from tests.runs import with_model
+from tests.runs import compare, with_model
 
 
 class Scores(nn.Module):

@@ -17,10 +17,9 @@ from precision.findings.sweep import (
     sweep_row,
     theory_bytes,
 )
-from precision.measure.compare.compare import compare
-from precision.measure.memory import measure_memory
 from precision.results import CompareResult, DeviceInfo, SweepRow, Verdict
 from precision.spec import CastMethod, RunSpec
+from tests.runs import compare, measure_memory
 
 CPU = DeviceInfo(id="cpu", name="A CPU", memory_bytes=2**30, native_formats=("float64", "float32", "bfloat16"))
 GPU = DeviceInfo(id="cuda:0", name="A GPU", memory_bytes=2**40, native_formats=("float32", "float16"))

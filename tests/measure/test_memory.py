@@ -16,10 +16,11 @@ from precision.measure.casting.audit import audit
 from precision.measure.casting.memory_spans import MemorySpans
 from precision.measure.casting.methods import cast
 from precision.measure.casting.stored_tensors import stored_tensors
-from precision.measure.memory import measure_memory, model_memory, stored_bytes
+from precision.measure.memory import model_memory, stored_bytes
 from precision.measure.models.loading import load
 from precision.measure.models.skeletons import skeleton
 from precision.spec import Analysis, RunSpec
+from tests.runs import measure_memory
 
 
 class Tied(nn.Module):

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from precision.cli.main import main
-from precision.measure.sensitivity.measure_sensitivity import measure_sensitivity
 from precision.plan.front import front_of
 from precision.plan.solve import least_error
 from precision.plan.totals import plan_of
 from precision.plan.verify import verify
 from precision.spec import Analysis, RunSpec
+from tests.runs import measure_sensitivity
 
 Captured = pytest.CaptureFixture[str]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,15 +15,13 @@ from precision.measure.casting.castable import require_autocast
 from precision.measure.casting.forward import shortened
 from precision.measure.lockstep.operators import OperatorCall, OperatorRecorder
 from precision.measure.lockstep.values import tensors_in
-from precision.measure.machine.devices import describe_device, device_named
 from precision.measure.machine.environment import environment
+from precision.measure.preparation import Task
 from precision.measure.rounding import dtype_name
-from precision.progress import Progress, Silent
 from precision.results.autocast import AutocastOperator, AutocastResult, AutocastRule, WithGradients
-from precision.spec import CastMethod, RunSpec, formats_of
+from precision.spec import CastMethod, formats_of
 
 _SEED = 0
-_SILENT = Silent()
 
 
 class _Run(NamedTuple):
@@ -39,24 +36,18 @@ _RAISED = (RuntimeError, TypeError, ValueError)
 _NO_RUN = _Run(None, (), "")
 
 
-def measure_autocast(spec: RunSpec, progress: Progress = _SILENT) -> AutocastResult:
+def measure_autocast(task: Task) -> AutocastResult:
     """Run every operator of `autocast.operators` under autocast on tiny inputs, and see what it computes in.
 
     Each runs with float32 inputs, with inputs in the format, and with its first input in the format and the others in
     float32: the three together tell its rule. Once more it runs with float32 inputs that require gradients, forward
     and, outside autocast, backward from the sum of its output.
 
-    Args:
-        spec: its `device` and `dtype` are read.
-        progress: told of each operator; may raise `JobCancelledError` to stop.
-
     Raises:
-        UnsupportedError: no such device, or no autocast to this format on it.
-        JobCancelledError: from `progress`.
+        UnsupportedError: no autocast to this format on the device.
+        JobCancelledError: from the task's progress.
     """
-    started = time.monotonic()
-    device = device_named(spec.device)
-    info = describe_device(device)
+    spec, device = task.spec, task.device
     if not formats_of(CastMethod.AUTOCAST, (spec.dtype,)):
         raise UnsupportedError(f"Autocast lowers to float16 or bfloat16, not to {spec.dtype}. Choose one of these.")
     dtype: torch.dtype = getattr(torch, spec.dtype)
@@ -64,15 +55,15 @@ def measure_autocast(spec: RunSpec, progress: Progress = _SILENT) -> AutocastRes
     rows = []
     tried = operators()
     for at, operator in enumerate(tried):
-        progress.step(f"Running {operator.name} under autocast", at / len(tried))
+        task.progress.step(f"Running {operator.name} under autocast", at / len(tried))
         rows.append(_measured(operator, dtype, device))
     return AutocastResult(
-        spec=spec.measured,
-        device=info,
+        spec=spec,
+        device=task.device_info,
         environment=environment(),
         failure=None,
         warnings=(),
-        elapsed_s=time.monotonic() - started,
+        elapsed_s=0.0,
         operators=tuple(rows),
     )
 

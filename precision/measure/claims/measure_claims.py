@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Sequence
 
 import torch
@@ -11,57 +10,42 @@ from precision.claims.catalogue import claims_named
 from precision.claims.claim import Claim
 from precision.claims.snippets import snippet
 from precision.errors import JobCancelledError
-from precision.formats import format_named
-from precision.measure.casting import methods as casting
 from precision.measure.casting.forward import full_float32, shortened
 from precision.measure.claims.experiments.finding import Finding
 from precision.measure.claims.experiments.subject import Subject
 from precision.measure.claims.experiments.table import EXPERIMENTS
-from precision.measure.machine.devices import describe_device, device_named
-from precision.measure.models.loading import load
-from precision.measure.preparation import head_of
-from precision.progress import Progress, Silent
+from precision.measure.preparation import Task
+from precision.progress import Progress
 from precision.results import ClaimsResult, MeasuredClaim
-from precision.spec import RunSpec
 
-_SILENT = Silent()
 _LOADED = 0.05
 
 
-def measure_claims(spec: RunSpec, progress: Progress = _SILENT, *, only: Collection[str] = ()) -> ClaimsResult:
-    """Try every claim of both articles on the spec's model and device.
+def measure_claims(task: Task, *, only: Collection[str] = ()) -> ClaimsResult:
+    """Try every claim of both articles on a model and a device.
 
-    The model's input is as given; the spec's format, method and kept modules play no part. An experiment that raises
-    does not lose the others: its claim is then "not testable here", and says what was raised. Copies are cast and run;
-    no global setting of torch is left changed.
+    The model's input is as given. An experiment that raises does not lose the others: its claim is then "not testable
+    here", and says what was raised. Copies are cast and run; no global setting of torch is left changed.
 
     Args:
-        spec: what to try them on.
-        progress: told of each claim, handed the result after each; may raise `JobCancelledError` to stop.
+        task: what to try them on; its progress is handed the result after each claim.
         only: ids of claims; all where none is named.
 
     Raises:
         InputError: the spec asks for something that this machine or this model does not have; no such claim.
-        JobCancelledError: from `progress`.
+        JobCancelledError: from the task's progress.
     """
-    started = time.monotonic()
     claims = claims_named(only)
-    progress.step("Loading the model", 0.0)
-    device = device_named(spec.device)
-    device_info = describe_device(device)
-    loaded = load(spec)
-    reference = casting.reference(loaded.module, format_named("float32"), device=device)
-    head = head_of(spec, loaded, reference, device_info)
+    loaded = task.load()
+    head = task.head(loaded, task.reference(loaded, "float32"))
     result = ClaimsResult(**dict(head), claims=(), of=len(claims))
-    steps = _Steps(progress, claims)
-    subject = Subject(spec.measured, loaded, device, steps)
+    steps = _Steps(task.progress, claims)
+    subject = Subject(task.spec, loaded, task.device, steps)
     for claim in claims:
         steps.begin(claim)
         measured = _measured(claim, subject)
-        result = result.model_copy(
-            update={"claims": (*result.claims, measured), "elapsed_s": time.monotonic() - started}
-        )
-        progress.partial(result)
+        result = result.model_copy(update={"claims": (*result.claims, measured)})
+        task.progress.partial(result)
     return result
 
 

@@ -16,58 +16,46 @@ from precision.measure.compare.kernel_check import check_on_real_kernel
 from precision.measure.machine.cost import time_side_by_side
 from precision.measure.machine.working_memory import how_measured, working_memory
 from precision.measure.metrics.comparison import compare_outputs
-from precision.measure.preparation import Prepared, failure_of, module_progress, prepare
-from precision.progress import Progress, Silent
+from precision.measure.preparation import Prepared, Task, failure_of, module_progress, prepare
 from precision.results import CompareResult, Comparison, Cost, RunMemory
-from precision.spec import RunSpec
 from precision.spec.cast_methods import CastMethod
 
-_SILENT = Silent()
 
-
-def compare(spec: RunSpec, progress: Progress = _SILENT) -> CompareResult:
+def compare(task: Task) -> CompareResult:
     """Run a model in the reference's precision and in the candidate's, and measure what differs.
 
     A forward that raises does not lose what was measured before it: the result then has a `failure`
     and None for the parts after it.
 
-    Args:
-        spec: what to run.
-        progress: told of each stage; may raise `JobCancelledError` to stop.
-
     Raises:
         InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from `progress`.
+        JobCancelledError: from the task's progress.
     """
-    started = time.monotonic()
-    run, result = _audited(spec, progress)
-    result = _measure(run, result)
-    return result.model_copy(update={"verdict": judge(result), "elapsed_s": time.monotonic() - started})
+    result = _measure(*_audited(task))
+    return result.model_copy(update={"verdict": judge(result)})
 
 
-def audit_cast(spec: RunSpec, progress: Progress = _SILENT) -> CompareResult:
+def audit_cast(task: Task) -> CompareResult:
     """Load and cast as `compare` does, and stop there: the audit is measured, comparison and cost are None.
 
     Raises:
         InputError: as `compare`.
-        JobCancelledError: from `progress`.
+        JobCancelledError: from the task's progress.
     """
-    return _audited(spec, progress)[1]
+    return _audited(task)[1]
 
 
-def _audited(spec: RunSpec, progress: Progress) -> tuple[Prepared, CompareResult]:
+def _audited(task: Task) -> tuple[Prepared, CompareResult]:
     """Both models, cast and audited, and the result as far as it is known before they run."""
-    started = time.monotonic()
-    run = prepare(spec, progress)
-    progress.step("Auditing the cast", 0.2)
+    run, spec = prepare(task), task.spec
+    task.progress.step("Auditing the cast", 0.2)
     result = CompareResult(
         **dict(run.head),
         audit=audit(run.loaded.module, run.candidate.stored, fmt=spec.format, method=spec.method),
         comparison=None,
         cost=None,
     )
-    result = result.model_copy(update={"elapsed_s": time.monotonic() - started})
-    progress.partial(result)
+    task.progress.partial(result)
     return run, result
 
 

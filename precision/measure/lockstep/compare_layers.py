@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import time
-
 import torch
 
 from precision.measure.lockstep.run import run_lockstep
-from precision.measure.preparation import failure_of, prepare
-from precision.progress import Progress, Silent
+from precision.measure.preparation import Task, failure_of, prepare
 from precision.results import Failure
 from precision.results.layers import LayersReport, LayersResult
-from precision.spec import RunSpec
 
-_SILENT = Silent()
 _CAST = 0.25
 """Fraction of the whole at which both models start to run."""
 
 
-def compare_layers(spec: RunSpec, progress: Progress = _SILENT) -> LayersResult:
+def compare_layers(task: Task) -> LayersResult:
     """Run both models side by side, and measure what differs after every module and every operator.
 
     A forward that raises does not lose what was measured before it: the result then has a `failure`, and its report
-    what was compared until then. What is compared so far is handed to `progress` now and then, for runs that end
+    what was compared until then. What is compared so far is handed on now and then, for runs that end
     otherwise.
-
-    Args:
-        spec: what to run.
-        progress: told of each module, handed partial results; may raise `JobCancelledError` to stop.
 
     Raises:
         InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from `progress`.
+        JobCancelledError: from the task's progress.
     """
-    started = time.monotonic()
-    run = prepare(spec, progress)
+    run, spec, progress = prepare(task), task.spec, task.progress
     stage = f"Running {spec.reference} and {spec.candidate} side by side"
     progress.step(stage, _CAST)
 
@@ -70,7 +60,6 @@ def compare_layers(spec: RunSpec, progress: Progress = _SILENT) -> LayersResult:
         update={
             "failure": failure,
             "warnings": (*_caveats(report), *result.warnings),
-            "elapsed_s": time.monotonic() - started,
         }
     )
 

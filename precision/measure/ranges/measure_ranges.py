@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from precision.errors import ForwardError
-from precision.formats import format_named
-from precision.measure.casting import methods as casting
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.held_weights import weight_rows
 from precision.measure.casting.stored_tensors import stored_tensors
-from precision.measure.machine.devices import describe_device, device_named
-from precision.measure.models.loading import LoadedModel, load
-from precision.measure.preparation import failure_of, head_of, module_progress
+from precision.measure.models.loading import LoadedModel
+from precision.measure.preparation import Task, failure_of, module_progress
 from precision.measure.ranges.counts import counts_of
 from precision.measure.ranges.observer import Observed, RangeObserver
-from precision.measure.regime_inputs import in_regime
 from precision.measure.rounding import dtype_name
-from precision.progress import Progress, Silent
+from precision.progress import Progress
 from precision.results.ranges import (
     WEIGHT_KINDS,
     ExponentHistogram,
@@ -29,38 +24,26 @@ from precision.results.ranges import (
     RangesResult,
     TensorRange,
 )
-from precision.spec import RunSpec
 from precision.text.names import plain
 from precision.text.units import count_text
 
-_SILENT = Silent()
 _LOADED, _COUNTED = 0.15, 0.35
 """Fractions of the whole at which the weights, and then the pass, begin."""
 
 
-def measure_ranges(spec: RunSpec, progress: Progress = _SILENT) -> RangesResult:
+def measure_ranges(task: Task) -> RangesResult:
     """Count every weight, input and output of one pass of the reference by its exponent.
 
     The spec's format and cast method play no part: the result answers for all of them. A forward that raises does
     not lose what was counted before it: the result then has a `failure`.
 
-    Args:
-        spec: what to run.
-        progress: told of each stage; may raise `JobCancelledError` to stop.
-
     Raises:
         InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from `progress`.
+        JobCancelledError: from the task's progress.
     """
-    started = time.monotonic()
-    progress.step("Loading the model", 0.0)
-    device = device_named(spec.device)
-    device_info = describe_device(device)
-    loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
-    model = casting.reference(loaded.module, format_named(spec.reference), device=device)
-    result = RangesResult(**dict(head_of(spec, loaded, model, device_info)), ranges=None)
-    result = _measure(loaded, model, result, progress)
-    return result.model_copy(update={"elapsed_s": time.monotonic() - started})
+    loaded = task.load()
+    model = task.reference(loaded)
+    return _measure(loaded, model, RangesResult(**dict(task.head(loaded, model)), ranges=None), task.progress)
 
 
 def _measure(loaded: LoadedModel, model: CastModel, result: RangesResult, progress: Progress) -> RangesResult:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +17,10 @@ from precision.measure.casting.forward import seeded
 from precision.measure.metrics.comparison import overall_errors
 from precision.measure.metrics.outputs import flatten, paired
 from precision.measure.metrics.samples import samples_of, worst_sample
-from precision.measure.preparation import Prepared, failure_of, prepare
+from precision.measure.preparation import Prepared, Task, failure_of, prepare
 from precision.measure.regime_inputs import scaled_run
 from precision.progress import Progress, Silent
 from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, RegimesResult
-from precision.spec import RunSpec
 from precision.spec.regimes import GIVEN, THE_INPUT, USUAL, label_of
 
 LARGEST_FACTOR = 2.0**40
@@ -30,32 +29,31 @@ _BISECTIONS = 7
 """Halvings, on a log axis, of the last doubling: the factor is known to half a percent."""
 _PREPARED, _ROWS = 0.2, 0.7
 """Fractions of the whole at which the first regime begins, and the last has run."""
-_SILENT = Silent()
 
 
-def measure_regimes(spec: RunSpec, progress: Progress = _SILENT) -> RegimesResult:
+def measure_regimes(task: Task) -> RegimesResult:
     """Run reference and candidate on the input in every usual regime, then look for the factor at which it overflows.
 
-    A forward that raises in one regime is told in its row. What is measured so far is handed to `progress`.
-
-    Args:
-        spec: what to run; its own regime is left aside.
-        progress: told of each stage; may raise `JobCancelledError` to stop.
+    A forward that raises in one regime is told in its row. What is measured so far is handed on.
 
     Raises:
         InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from `progress`.
+        JobCancelledError: from the task's progress.
     """
-    started = time.monotonic()
-    given = prepare(spec.model_copy(update={"regime": GIVEN}), progress)
+    progress = task.progress
+    given = prepare(task)
     result = RegimesResult(**dict(given.head), report=RegimesReport(rows=(), overflow=None))
     for place, regime in enumerate(USUAL):
         progress.step(f"Running the {label_of(regime)}", _PREPARED + (_ROWS - _PREPARED) * place / len(USUAL))
-        run = given if regime == GIVEN else prepare(spec.model_copy(update={"regime": regime}), _SILENT)
+        run = given if regime == GIVEN else prepare(_in_regime(task, regime))
         result = _with(result, rows=(*result.report.rows, _row(run, regime)))
         progress.partial(result)
-    result = _with(result, overflow=_overflow(given, progress))
-    return result.model_copy(update={"elapsed_s": time.monotonic() - started})
+    return _with(result, overflow=_overflow(given, progress))
+
+
+def _in_regime(task: Task, regime: str) -> Task:
+    """The same in another regime, without reports of its own."""
+    return replace(task, spec=task.spec.model_copy(update={"regime": regime}), progress=Silent())
 
 
 def _with(result: RegimesResult, **parts: object) -> RegimesResult:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import time
-
 import torch
 
 from precision.errors import ForwardError
-from precision.formats import AnyFormat, any_format_named, format_named
-from precision.measure.casting import methods as casting
-from precision.measure.machine.devices import describe_device, device_named
+from precision.formats import AnyFormat, any_format_named
 from precision.measure.metrics.outputs import flatten
-from precision.measure.models.loading import load
-from precision.measure.preparation import failure_of, head_of
-from precision.measure.regime_inputs import in_regime
+from precision.measure.preparation import Task, failure_of
 from precision.measure.routes.one_route import Cast, Run, follow
-from precision.progress import Progress, Silent
 from precision.results.routes import RoutesReport, RoutesResult
-from precision.spec import RunSpec
 from precision.spec.cast_methods import (
     ROUTES,
     SIMULATIONS,
@@ -30,32 +22,23 @@ from precision.spec.cast_methods import (
 
 _PREPARED = 0.15
 """Fraction of the whole at which the first route begins."""
-_SILENT = Silent()
 
 
-def measure_routes(spec: RunSpec, progress: Progress = _SILENT) -> RoutesResult:
+def measure_routes(task: Task) -> RoutesResult:
     """Cast a model by every route to the format of `spec`, by those of torchao and their simulations: what each does.
 
-    A route that fails keeps the others: its facts say why. What is measured so far is handed to `progress`.
-
-    Args:
-        spec: what to run; its method, kept modules and plan are left aside.
-        progress: told of each stage; may raise `JobCancelledError` to stop.
+    A route that fails keeps the others: its facts say why. What is measured so far is handed on.
 
     Raises:
         InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from `progress`.
+        JobCancelledError: from the task's progress.
     """
-    started = time.monotonic()
-    spec = spec.measured
-    progress.step("Loading the model", 0.0)
-    device = device_named(spec.device)
-    device_info = describe_device(device)
-    loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
-    reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
+    spec, progress = task.spec, task.progress
+    loaded = task.load()
+    reference = task.reference(loaded)
     routes = routes_to(spec.format)
     result = RoutesResult(
-        **dict(head_of(spec, loaded, reference, device_info)),
+        **dict(task.head(loaded, reference)),
         report=RoutesReport(baseline=None, routes=(), of=len(routes)),
     )
     stage = f"Running the {spec.reference} reference"
@@ -64,7 +47,7 @@ def measure_routes(spec: RunSpec, progress: Progress = _SILENT) -> RoutesResult:
         output = flatten(reference(loaded.args, loaded.kwargs))
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         return result.model_copy(update={"failure": failure_of(error, stage)})
-    run = Run(loaded=loaded, device=device, device_info=device_info, reference=output)
+    run = Run(loaded=loaded, device=task.device, device_info=task.device_info, reference=output)
     baseline: Cast | None = None
     for place, (method, fmt) in enumerate(routes):
         progress.step(f"Casting by {method.label}", _PREPARED + (1 - _PREPARED) * place / len(routes))
@@ -74,7 +57,7 @@ def measure_routes(spec: RunSpec, progress: Progress = _SILENT) -> RoutesResult:
         report = RoutesReport(
             baseline=baseline.method if baseline else None, routes=(*result.report.routes, found), of=len(routes)
         )
-        result = result.model_copy(update={"report": report, "elapsed_s": time.monotonic() - started})
+        result = result.model_copy(update={"report": report})
         progress.partial(result)
     return result
 

@@ -10,21 +10,18 @@ import torch
 
 from precision.errors import ForwardError, UnsupportedError
 from precision.formats import AnyFormat, any_format_named, format_named
-from precision.measure.casting import methods as casting
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded
 from precision.measure.casting.mixed import cast_mixed
-from precision.measure.machine.devices import describe_device, device_named
-from precision.measure.models.loading import LoadedModel, load
-from precision.measure.preparation import failure_of, head_of, module_progress
-from precision.measure.regime_inputs import in_regime
+from precision.measure.models.loading import LoadedModel
+from precision.measure.preparation import Task, failure_of, module_progress
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
 from precision.measure.sensitivity.exact import measured_squared_error, run_squared_error
 from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, leaves_of
 from precision.measure.sensitivity.local import LocalError, LocalErrors
 from precision.measure.sensitivity.report import InFormat, Observed, report_of
-from precision.progress import Progress, Silent
+from precision.progress import Progress
 from precision.results import DeviceInfo
 from precision.results.sensitivity import (
     SensitivityResult,
@@ -32,40 +29,29 @@ from precision.results.sensitivity import (
 from precision.spec import SENSITIVITY_FORMATS, RunSpec
 from precision.text.names import plain
 
-_SILENT = Silent()
 _UNCERTAIN, _MEASURED = 0.05, 4
 """Layers whose standard error is more than this share of the whole cast's squared error are run alone, but no more."""
 _CAST, _RUN, _PROBED = 0.1, 0.15, 0.35
 """Fractions of the whole at which the reference runs, the probes begin, and the formats begin."""
 
 
-def measure_sensitivity(spec: RunSpec, progress: Progress = _SILENT) -> SensitivityResult:
+def measure_sensitivity(task: Task) -> SensitivityResult:
     """Measure what every layer adds to the output's error in each of the spec's formats, if it alone is lowered.
 
     A few backward passes answer for all layers and formats together; models that have no gradient are run once for
-    every layer and format instead. The spec's own format, method and kept modules play no part. A model that raises
-    does not lose what was measured before it: the result then has a `failure`.
-
-    Args:
-        spec: what to run.
-        progress: told of each stage, handed the report after every format; may raise `JobCancelledError` to stop.
+    every layer and format instead. A model that raises does not lose what was measured before it: the result then has
+    a `failure`.
 
     Raises:
         InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from `progress`.
+        JobCancelledError: from the task's progress.
     """
-    started = time.monotonic()
-    progress.step("Loading the model", 0.0)
-    device = device_named(spec.device)
-    device_info = describe_device(device)
-    formats = _formats(spec, device_info)
-    loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
-    progress.step(f"Casting to {spec.reference}", _CAST)
-    reference = casting.reference(loaded.module, format_named(spec.reference), device=device)
-    head = head_of(spec, loaded, reference, device_info)
-    run = _Run(progress, loaded, reference, formats, SensitivityResult(**dict(head), report=None))
-    result = run.measured()
-    return result.model_copy(update={"elapsed_s": time.monotonic() - started})
+    formats = _formats(task.spec, task.device_info)
+    loaded = task.load()
+    task.progress.step(f"Casting to {task.spec.reference}", _CAST)
+    reference = task.reference(loaded)
+    result = SensitivityResult(**dict(task.head(loaded, reference)), report=None)
+    return _Run(task.progress, loaded, reference, formats, result).measured()
 
 
 def _formats(spec: RunSpec, device: DeviceInfo) -> tuple[AnyFormat, ...]:

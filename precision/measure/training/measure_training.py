@@ -12,20 +12,17 @@ import torch
 from torch import Tensor
 
 from precision.errors import ForwardError, PrecisionError, UnsupportedError
-from precision.formats import format_named
 from precision.measure.casting import methods as casting
 from precision.measure.casting.cast_model import CastModel
-from precision.measure.machine.devices import describe_device, device_named
-from precision.measure.models.loading import LoadedModel, load
-from precision.measure.preparation import failure_of, head_of, module_progress
-from precision.measure.regime_inputs import in_regime
+from precision.measure.models.loading import LoadedModel
+from precision.measure.preparation import Task, failure_of, module_progress
 from precision.measure.training.backward import Backward, Gradients, Trainee
 from precision.measure.training.float64_step import OwnErrors, float32_own_errors
 from precision.measure.training.gradients import counts_of, gradient_errors, merged
 from precision.measure.training.loss import Loss, loss_for
 from precision.measure.training.scaling import scaled_backward, unscaled_in_place
 from precision.measure.training.steps import no_steps, optimizer_steps
-from precision.progress import Progress, Silent
+from precision.progress import Progress
 from precision.results.training import (
     RECIPES,
     GradientErrors,
@@ -46,34 +43,26 @@ _LOADED, _FLOAT64, _REFERENCE = 0.05, 0.08, 0.15
 """Fractions of the whole at which the float32 step begins, the float64 step, and the first recipe."""
 _HALF = (1 - _REFERENCE) / len(RECIPES) / 2
 """Of a recipe's part of the whole: gradients, then the optimizers' steps in the format, then those in float32."""
-_SILENT = Silent()
 
 
-def measure_training(spec: RunSpec, progress: Progress = _SILENT) -> TrainingResult:
+def measure_training(task: Task) -> TrainingResult:
     """Gradients and the first optimizer step of a model in the spec's format, against float32's.
 
     Same weights, same input, same loss (see `training.loss`), by every one of `RECIPES`. A recipe that fails says why
-    in its own row. What is measured so far is handed to `progress`.
-
-    Args:
-        spec: what to run; of the format, float16 or bfloat16. Method, reference, kept modules and plan play no part.
-        progress: told of each stage; may raise `JobCancelledError` to stop.
+    in its own row. What is measured so far is handed on.
 
     Raises:
         UnsupportedError: another format, a device that does not compute in it, or a model that cannot be trained.
         InputError: the spec asks for something else that this machine or this model does not have.
-        JobCancelledError: from `progress`.
+        JobCancelledError: from the task's progress.
     """
-    started = time.monotonic()
-    progress.step("Loading the model", 0.0)
-    device = device_named(spec.device)
-    device_info = describe_device(device)
-    _require(spec, device_info.native_formats)
-    loaded = in_regime(load(spec), spec.regime, seed=spec.seed)
+    spec, progress = task.spec, task.progress
+    _require(spec, task.device_info.native_formats)
+    loaded = task.load()
     _require_trainable(loaded)
-    reference = casting.reference(loaded.module, format_named("float32"), device=device)
-    candidate = casting.cast(loaded.module, spec.format, method=CastMethod.TO, device=device)
-    head = head_of(spec, loaded, candidate, device_info)
+    reference = task.reference(loaded, "float32")
+    candidate = casting.cast(loaded.module, spec.format, method=CastMethod.TO, device=task.device)
+    head = task.head(loaded, candidate)
     result = TrainingResult(**{**dict(head), "warnings": (EVAL_MODE, *head.warnings)}, report=None)
     del candidate
     stage = "One training step in float32"
@@ -81,13 +70,12 @@ def measure_training(spec: RunSpec, progress: Progress = _SILENT) -> TrainingRes
         progress.step(stage, _LOADED)
         run = _begin(spec, loaded, reference, progress, stage)
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
-        failed = {"failure": failure_of(error, stage), "elapsed_s": time.monotonic() - started}
-        return result.model_copy(update=failed)
+        return result.model_copy(update={"failure": failure_of(error, stage)})
     report = run.report()
     for at, (way, scaled) in enumerate(RECIPES):
         recipe = run.recipe(way, scaled=scaled, start=_REFERENCE + 2 * _HALF * at)
         report = report.model_copy(update={"recipes": (*report.recipes, recipe)})
-        result = result.model_copy(update={"report": report, "elapsed_s": time.monotonic() - started})
+        result = result.model_copy(update={"report": report})
         progress.partial(result)
     return result
 

@@ -118,7 +118,7 @@ def test_a_layer_without_a_prediction_leaves_none() -> None:
 
 
 def test_a_chain_of_layers_names_its_givers(monkeypatch: pytest.MonkeyPatch) -> None:
-    from precision.measure.sensitivity.measure_sensitivity import measure_sensitivity
+    from tests.runs import measure_sensitivity
 
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Flatten(), nn.Tanh(), nn.Linear(8, 4)).eval()

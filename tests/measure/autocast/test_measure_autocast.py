@@ -12,12 +12,11 @@ from torch.nn import functional
 
 from precision.errors import JobCancelledError, UnsupportedError
 from precision.measure.autocast import measure_autocast as measure
-from precision.measure.autocast.measure_autocast import measure_autocast
 from precision.measure.autocast.operators import Operator, operators
 from precision.measure.rounding import dtype_name
 from precision.results.autocast import AutocastOperator, AutocastResult
 from precision.spec import Analysis, RunSpec
-from tests.runs import Recorder
+from tests.runs import Recorder, measure_autocast
 
 LOWER = ("bfloat16", "float16")
 

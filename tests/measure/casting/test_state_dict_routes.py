@@ -11,11 +11,11 @@ from precision.formats import format_named
 from precision.measure.casting.audit import audit
 from precision.measure.casting.bringing import bring
 from precision.measure.casting.methods import CastModel, cast
-from precision.measure.compare.compare import compare
 from precision.measure.models.articles import TinyNet
 from precision.measure.models.loading import load
 from precision.spec import RunSpec
 from precision.spec.cast_methods import CastMethod
+from tests.runs import compare
 from tests.zoo.awkward_models import Kinds, TiedLanguageModel
 
 CPU = torch.device("cpu")

@@ -13,10 +13,10 @@ from precision.formats import any_format_named
 from precision.measure.casting.audit import audit
 from precision.measure.casting.methods import CastModel, cast
 from precision.measure.casting.wrapped_tensors import inner_tensors, plain_values, stored_dtype
-from precision.measure.compare.compare import compare
 from precision.results import CastAudit, TensorAudit
 from precision.spec import RunSpec
 from precision.spec.cast_methods import TORCHAO_FORMATS, CastMethod
+from tests.runs import compare
 from tests.zoo.awkward_models import TiedLanguageModel
 
 CPU = torch.device("cpu")

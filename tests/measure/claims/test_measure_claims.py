@@ -15,12 +15,11 @@ from precision.measure.claims import measure_claims as measure
 from precision.measure.claims.experiments import table
 from precision.measure.claims.experiments.running import RunFacts, RunSeen
 from precision.measure.claims.experiments.running_judged import cpu_throws
-from precision.measure.claims.measure_claims import measure_claims
 from precision.progress import Silent
 from precision.results import ClaimsResult, ClaimWord, MeasuredClaim
 from precision.spec import Analysis, CastMethod, RunSpec
 from tests.measure.claims.subjects import SPEC
-from tests.runs import Recorder, with_model
+from tests.runs import Recorder, measure_claims, with_model
 from tests.zoo.awkward_models import Rotary
 
 TIMED = ("twice-as-fast", "half-faster")

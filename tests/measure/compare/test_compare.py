@@ -10,11 +10,10 @@ from torch import Tensor, nn
 
 from precision.errors import InputError, JobCancelledError, UnsupportedError
 from precision.measure import preparation
-from precision.measure.compare.compare import audit_cast, compare
 from precision.measure.machine.devices import describe_device
 from precision.results import ClassDecisions, CompareResult
 from precision.spec import CastMethod, RunSpec
-from tests.runs import Recorder, with_model
+from tests.runs import Recorder, audit_cast, compare, with_model
 
 ARTICLE_MAX = 0.00022590160369873047
 ARTICLE_MEAN = 0.00020454823970794678

@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from precision.measure.compare import float64_truth
-from precision.measure.compare.compare import compare
 from precision.results import Comparison
 from precision.spec import RunSpec
-from tests.runs import Recorder, with_model
+from tests.runs import Recorder, compare, with_model
 
 
 def compared(spec: RunSpec) -> Comparison:

@@ -13,14 +13,13 @@ from precision.findings.real_kernels import real_kernels_text
 from precision.formats import AnyFormat
 from precision.measure.casting import cast_model
 from precision.measure.compare import kernel_check
-from precision.measure.compare.compare import compare
 from precision.measure.metrics.comparison import compare_outputs
 from precision.measure.rounding import round_to
 from precision.results import CompareResult, RealKernelCheck
 from precision.spec import CastMethod, RunSpec
 from precision.text.units import number_text
 from tests.measure.casting.kernels import kernel_of
-from tests.runs import Recorder, with_model
+from tests.runs import Recorder, compare, with_model
 
 pytestmark = pytest.mark.slow
 

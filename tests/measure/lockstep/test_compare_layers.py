@@ -9,11 +9,10 @@ from torch import nn
 from precision.errors import InputError, JobCancelledError
 from precision.measure.lockstep import compare_layers as layers
 from precision.measure.lockstep import director
-from precision.measure.lockstep.compare_layers import compare_layers
 from precision.results import AnalysisResult
 from precision.results.layers import LayersResult
 from precision.spec import RunSpec
-from tests.runs import Recorder, with_model
+from tests.runs import Recorder, compare_layers, with_model
 from tests.zoo.awkward_models import Float32Mask
 from tests.zoo.cases import Masked
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from precision.measure.compare.compare import compare
 from precision.measure.machine import working_memory as measured_by
 from precision.measure.machine.working_memory import how_measured, working_memory
 from precision.spec import RunSpec
+from tests.runs import compare
 
 CPU = torch.device("cpu")
 TELLS = measured_by._begin_resident() is not None

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from precision.measure.lockstep.compare_layers import compare_layers
 from precision.measure.models.loading import load
 from precision.results import LayersReport
 from precision.spec import Analysis, RunSpec
+from tests.runs import compare_layers
 
 SEEDS = (0, 1, 2, 123, 2**32 - 1)
 

@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from precision.errors import JobCancelledError
 from precision.measure.ranges.counts import value_histogram
 from precision.measure.ranges.exponents import ExponentCounts
-from precision.measure.ranges.measure_ranges import measure_ranges
 from precision.results.ranges import ExponentHistogram, Ranges, RangesResult
 from precision.spec import Analysis, CastMethod, RunSpec
-from tests.runs import Recorder, with_model
+from tests.runs import Recorder, measure_ranges, with_model
 from tests.zoo.awkward_models import InPlace, Kinds, Rotary, TiedBuffers, TiedLanguageModel
 
 

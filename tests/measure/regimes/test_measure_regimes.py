@@ -12,11 +12,10 @@ from precision.errors import InputError, JobCancelledError
 from precision.findings.regimes import classes_text, worst_place_text
 from precision.measure.models.loading import load
 from precision.measure.regime_inputs import in_regime
-from precision.measure.regimes.measure_regimes import measure_regimes
 from precision.results.regimes import RegimesResult, SampleClasses, SampleErrors
 from precision.spec import Analysis, RunSpec
 from precision.spec.regimes import GIVEN, THE_INPUT, USUAL, canonical
-from tests.runs import Recorder, with_model
+from tests.runs import Recorder, measure_regimes, with_model
 
 
 class Twice(nn.Module):
@@ -82,7 +81,7 @@ def test_random_inputs_keep_masks_and_are_called_random() -> None:
 def test_a_regime_is_what_compare_runs_too() -> None:
     report = measured(model="digits", dtype="float16").report
     assert [row.regime for row in report.rows] == list(USUAL)
-    from precision.measure.compare.compare import compare
+    from tests.runs import compare
 
     for row in report.rows[:3]:
         comparison = compare(RunSpec(model="digits", regime=row.regime)).comparison

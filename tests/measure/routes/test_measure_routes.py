@@ -11,11 +11,11 @@ from torch import nn
 
 from precision.errors import InputError, JobCancelledError
 from precision.formats import any_format_named
-from precision.measure.routes.measure_routes import measure_routes, routes_to
+from precision.measure.routes.measure_routes import routes_to
 from precision.results.routes import DtypeChange, RouteFacts, RoutesResult
 from precision.spec import Analysis, RunSpec
 from precision.spec.cast_methods import ROUTES, SIMULATIONS, TORCHAO_FORMATS, CastMethod
-from tests.runs import Recorder, with_model
+from tests.runs import Recorder, measure_routes, with_model
 from tests.zoo.awkward_models import Kinds, TiedBuffers
 
 HALF, TO, TYPE = CastMethod.HALF, CastMethod.TO, CastMethod.TYPE

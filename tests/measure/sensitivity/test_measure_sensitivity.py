@@ -14,10 +14,9 @@ from precision.formats import any_format_named, format_named
 from precision.measure.casting import methods as casting
 from precision.measure.machine.devices import describe_device
 from precision.measure.rounding import round_to
-from precision.measure.sensitivity.measure_sensitivity import measure_sensitivity
 from precision.results import SensitivityReport, SensitivityResult
 from precision.spec import SENSITIVITY_FORMATS, Analysis, CastMethod, RunSpec
-from tests.runs import Recorder, with_model
+from tests.runs import Recorder, measure_sensitivity, with_model
 from tests.zoo.awkward_models import TiedLanguageModel
 from tests.zoo.cases import Recurrent, Shared
 

@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from precision.measure.training import float64_step
-from precision.measure.training.measure_training import measure_training
 from precision.results.training import TrainingReport
 from precision.spec import Analysis, RunSpec
 from tests.measure.training.planted import Attention, Cancelling, Float64Raises
-from tests.runs import with_model
+from tests.runs import measure_training, with_model
 
 SEED = 123
 

@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from precision.errors import UnsupportedError
-from precision.measure.training.measure_training import measure_training
 from precision.results.training import TrainingResult
 from precision.spec import Analysis, RunSpec
-from tests.runs import with_model
+from tests.runs import measure_training, with_model
 from tests.zoo.cases import ZOO
 
 _NO_PARAMETERS, _NO_GRADIENT, _NOT_FINITE = "no parameters", "has a gradient with respect", "no element of its output"

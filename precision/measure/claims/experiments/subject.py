@@ -14,6 +14,7 @@ from precision.measure.claims.experiments import islands, modules, operators, pr
 from precision.measure.claims.experiments.storage import StorageFacts, storage_facts
 from precision.measure.compare.compare import compare
 from precision.measure.models.loading import LoadedModel, load
+from precision.measure.preparation import Task
 from precision.results import AnalysisResult, CompareResult
 from precision.spec import Analysis, CastMethod, RunSpec
 
@@ -66,7 +67,7 @@ class Subject:
         spec = self.spec.model_copy(
             update={"analysis": Analysis.COMPARE, "dtype": "float16", "method": CastMethod.HALF}
         )
-        return compare(spec, _Inside(self.on_step))
+        return compare(Task.of(spec, _Inside(self.on_step), given=self.loaded))
 
     @cached_property
     def twins(self) -> speed.TwinTimes:

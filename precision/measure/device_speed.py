@@ -12,11 +12,9 @@ import psutil
 import torch
 from torch.nn import functional
 
-from precision.measure.machine.devices import describe_device, device_named
 from precision.measure.machine.environment import environment
-from precision.progress import Progress, Silent
+from precision.measure.preparation import Task
 from precision.results import DeviceSpeedResult, OperatorName, OperatorSpeed
-from precision.spec import RunSpec
 from precision.text.units import share_text
 
 _REFERENCE = "float32"
@@ -30,7 +28,6 @@ _WHOLE_LIMIT_S = 6.0
 Where that is too little, as on a machine that is busy with something else, operands are smaller and rounds fewer."""
 _BUSY_SHARE, _BUSY_SAMPLE_S = 0.3, 0.25
 _BUSY = "The processors were busy with something else ({share} of their time): these ratios tell little."
-_SILENT = Silent()
 
 Call = Callable[[], object]
 Maker = Callable[[int, torch.dtype, torch.device], Call]
@@ -79,38 +76,32 @@ _OPERATORS: Mapping[OperatorName, _Operator] = {
 }
 
 
-def measure_device_speed(spec: RunSpec, progress: Progress = _SILENT) -> DeviceSpeedResult:
+def measure_device_speed(task: Task) -> DeviceSpeedResult:
     """Time matmul, conv2d, layer norm and softmax in every dtype that the device computes in.
 
     An operand that would take too long is not tried: sizes grow from small ones as far as both dtypes allow. Rounds of
     both take turns, so that a change of the machine's load meets both; the ratio is the median of the rounds' ratios.
 
-    Args:
-        spec: its `device` is read.
-        progress: told of each operator; may raise `JobCancelledError` to stop.
-
     Raises:
-        UnsupportedError: this machine has no such device.
-        JobCancelledError: from `progress`.
+        JobCancelledError: from the task's progress.
     """
     started = time.monotonic()
-    device = device_named(spec.device)
-    info = describe_device(device)
+    device, info = task.device, task.device_info
     wanted = [(operator, name) for operator in _OPERATORS for name in info.native_formats if name != _REFERENCE]
     rows = []
     busy = _busy_share() if device.type == "cpu" else 0.0
     with torch.random.fork_rng(devices=[]):
         for at, (operator, name) in enumerate(wanted):
-            progress.step(f"Timing {operator} in {name}", at / len(wanted))
+            task.progress.step(f"Timing {operator} in {name}", at / len(wanted))
             left_s = started + _WHOLE_LIMIT_S - time.monotonic()
             rows.append(_measured(operator, name, device, budget_s=left_s / (len(wanted) - at)))
     return DeviceSpeedResult(
-        spec=spec.measured,
+        spec=task.spec,
         device=info,
         environment=environment(),
         failure=None,
         warnings=(_BUSY.format(share=share_text(busy)),) if busy > _BUSY_SHARE else (),
-        elapsed_s=time.monotonic() - started,
+        elapsed_s=0.0,
         operators=tuple(rows),
     )
 

@@ -10,11 +10,10 @@ import torch
 from precision.engine import device_speed_store
 from precision.errors import JobCancelledError, UnsupportedError
 from precision.findings.device_speed import is_faster, is_slower, slower_here, speed_text
-from precision.measure.machine import device_speed
-from precision.measure.machine.device_speed import measure_device_speed
+from precision.measure import device_speed
 from precision.results import DeviceInfo, DeviceSpeedResult, OperatorSpeed
 from precision.spec import Analysis, RunSpec
-from tests.runs import Recorder
+from tests.runs import Recorder, measure_device_speed
 
 SPEC = RunSpec(analysis=Analysis.DEVICE_SPEED)
 

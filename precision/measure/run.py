@@ -1,0 +1,41 @@
+"""Every analysis from start to end: where it runs, the function that measures it, and how long it took."""
+
+from __future__ import annotations
+
+import time
+from importlib import import_module
+from typing import Any
+
+from precision.measure.models.loading import LoadedModel
+from precision.measure.preparation import Task
+from precision.progress import Progress
+from precision.results import AnalysisResult
+from precision.spec import RunSpec
+
+
+def run(spec: RunSpec, progress: Progress, *, loaded: LoadedModel | None = None, **also: Any) -> AnalysisResult:
+    """See `precision.analyses.run`."""
+    timed = _Timed(progress)
+    module, _, function = spec.analysis.info.function.partition(":")
+    task = Task.of(spec.measured, timed, given=loaded)
+    return timed.stamped(getattr(import_module(module), function)(task, **also))
+
+
+class _Timed:
+    """Progress that stamps every result with the time since the start."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._started = time.monotonic()
+
+    def step(self, stage: str, fraction: float, detail: str = "") -> None:
+        """Hand it on."""
+        self._progress.step(stage, fraction, detail)
+
+    def partial(self, result: AnalysisResult) -> None:
+        """Hand it on, stamped."""
+        self._progress.partial(self.stamped(result))
+
+    def stamped(self, result: AnalysisResult) -> AnalysisResult:
+        """The result with the seconds since the start."""
+        return result.model_copy(update={"elapsed_s": time.monotonic() - self._started})

@@ -1,0 +1,169 @@
+"""The analyses: one row each says what it measures, what it reads of a request, and what it is called everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Analysis(StrEnum):
+    """What is measured of a model."""
+
+    AUDIT = "audit"
+    COMPARE = "compare"
+    LAYERS = "layers"
+    RANGES = "ranges"
+    REGIMES = "regimes"
+    ROUTES = "routes"
+    SENSITIVITY = "sensitivity"
+    TRAINING = "training"
+    AUTOCAST = "autocast"
+    CLAIMS = "claims"
+    MEMORY = "memory"
+    DEVICE_SPEED = "device-speed"
+
+    @property
+    def info(self) -> AnalysisInfo:
+        """What is known of it."""
+        return ANALYSES[self]
+
+
+class AnalysisInfo(NamedTuple):
+    """One analysis.
+
+    The words `about` and `running` may hold the names that `RunSpec.in_words` fills in.
+    """
+
+    function: str
+    """`module:function` that measures it. By name, since it needs torch."""
+    result: str
+    """Name of its result's class in `precision.results`."""
+    reads: tuple[str, ...]
+    """The settings of a `RunSpec` that it reads."""
+    help: str
+    """What the command of the same name does."""
+    running: str
+    """The heading while it runs."""
+    about: str = "**{candidate}** against {reference}{method}"
+    """What its numbers are about, in a page's caption."""
+    arithmetic_of: str = ""
+    """Whose arithmetic the result's `execution` describes, where that is not the candidate's."""
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether it loads a model and an input."""
+        return "input" in self.reads
+
+    @property
+    def has_candidate(self) -> bool:
+        """Whether it compares one candidate with the reference."""
+        return "method" in self.reads
+
+
+_INPUT = ("model", "device", "input", "seed", "batch", "length", "text")
+_IN_REGIME = (*_INPUT, "regime")
+_CANDIDATE = ("dtype", "method", "keep", "plan", "reference")
+_COMPARING = "Comparing {model} in {candidate} with {reference}"
+
+ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
+    {
+        Analysis.AUDIT: AnalysisInfo(
+            "precision.measure.compare.compare:audit_cast",
+            "CompareResult",
+            (*_IN_REGIME, *_CANDIDATE),
+            "cast a model and show every tensor before and after",
+            "Casting {model} to {candidate}",
+        ),
+        Analysis.COMPARE: AnalysisInfo(
+            "precision.measure.compare.compare:compare",
+            "CompareResult",
+            (*_IN_REGIME, *_CANDIDATE),
+            "run a model in two formats and show what differs",
+            _COMPARING,
+        ),
+        Analysis.LAYERS: AnalysisInfo(
+            "precision.measure.lockstep.compare_layers:compare_layers",
+            "LayersResult",
+            (*_IN_REGIME, *_CANDIDATE),
+            "run a model in two formats side by side and show what differs layer by layer",
+            _COMPARING,
+        ),
+        Analysis.RANGES: AnalysisInfo(
+            "precision.measure.ranges.measure_ranges:measure_ranges",
+            "RangesResult",
+            (*_IN_REGIME, "reference"),
+            "run a model once and show which formats its values fit",
+            "Counting the values of {model} in {reference}",
+            "values of the {reference} reference",
+        ),
+        Analysis.REGIMES: AnalysisInfo(
+            "precision.measure.regimes.measure_regimes:measure_regimes",
+            "RegimesResult",
+            (*_INPUT, *_CANDIDATE),
+            "run a model in two formats on its input scaled, with an outlier channel and random",
+            "Comparing {model} in {candidate} with {reference} in every input regime",
+        ),
+        Analysis.ROUTES: AnalysisInfo(
+            "precision.measure.routes.measure_routes:measure_routes",
+            "RoutesResult",
+            (*_IN_REGIME, "dtype", "reference"),
+            "cast a model in every way that leads to a format and show what each does",
+            "Trying every route of {model} to {dtype}",
+            "every route to **{dtype}** against {reference}",
+            "the reference's ",
+        ),
+        Analysis.SENSITIVITY: AnalysisInfo(
+            "precision.measure.sensitivity.measure_sensitivity:measure_sensitivity",
+            "SensitivityResult",
+            (*_IN_REGIME, "reference", "formats", "exact"),
+            "show what every layer adds to the error in each of several formats",
+            "Measuring how much every layer of {model} suffers from each format",
+            "every layer alone in another format than {reference}",
+            "the reference's ",
+        ),
+        Analysis.TRAINING: AnalysisInfo(
+            "precision.measure.training.measure_training:measure_training",
+            "TrainingResult",
+            (*_IN_REGIME, "dtype"),
+            "make one training step in a 16-bit format and show what becomes of gradients and weights",
+            "Trying one training step of {model} in {dtype}",
+            "one training step in **{dtype}** against float32",
+        ),
+        Analysis.AUTOCAST: AnalysisInfo(
+            "precision.measure.autocast.measure_autocast:measure_autocast",
+            "AutocastResult",
+            ("dtype", "device"),
+            "show which dtype operators compute in under autocast on a device",
+            "Trying operators under autocast to {dtype}",
+            "operators under autocast to **{dtype}**",
+        ),
+        Analysis.CLAIMS: AnalysisInfo(
+            "precision.measure.claims.measure_claims:measure_claims",
+            "ClaimsResult",
+            _INPUT,
+            "try what two articles claim of half() and to(torch.float16), on a model",
+            "Trying on {model} what the articles claim",
+            "**half()** and **to(torch.float16)** against float32",
+            "the reference's ",
+        ),
+        Analysis.MEMORY: AnalysisInfo(
+            "precision.measure.memory:measure_memory",
+            "MemoryResult",
+            ("model", "device"),
+            "show a model's bytes in every format, and the devices that they fit, without loading it",
+            "Counting the bytes of {model}",
+            "bytes in every format",
+        ),
+        Analysis.DEVICE_SPEED: AnalysisInfo(
+            "precision.measure.device_speed:measure_device_speed",
+            "DeviceSpeedResult",
+            ("device",),
+            "time matmul, conv2d, layer norm and softmax in every dtype of a device",
+            "Timing operators in every dtype",
+            "operators in every dtype of the device",
+        ),
+    }
+)
+"""Adding an analysis is a row here, its function, and its result's class."""
