@@ -13,7 +13,7 @@ from precision.text.names import plain
 _WIDTH = 100
 
 
-def claims_text(result: ClaimsResult, *, code: bool) -> str:
+def claims_text(result: ClaimsResult, *, code: bool = False) -> str:
     """Every claim under its article: question, claim, verdict, evidence.
 
     Args:

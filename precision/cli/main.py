@@ -12,25 +12,17 @@ from precision.claims.catalogue import claims_named
 from precision.cli import formats, tables
 from precision.cli import plan as planning
 from precision.cli.arguments import PROGRAM, parser, settings_of
-from precision.cli.autocast import autocast_text
-from precision.cli.claims import claims_text
 from precision.cli.heading import paragraphs
-from precision.cli.layers import layers_text
-from precision.cli.memory import memory_text, speed_rows_text
-from precision.cli.ranges import ranges_text
-from precision.cli.regimes import regimes_text
-from precision.cli.report import audit_text, compare_text
-from precision.cli.routes import routes_text
-from precision.cli.sensitivity import sensitivity_text
+from precision.cli.memory import speed_rows_text
 from precision.cli.sweep import sweep_text
 from precision.cli.terminal import Part, on_terminal
-from precision.cli.training import training_text
+from precision.cli.texts import text_of
 from precision.engine import EngineConfig
 from precision.errors import InputError, PrecisionError, UnsupportedError
 from precision.findings.sweep import failed_row, plan_sweep, sweep_row
 from precision.findings.thresholds import parse_threshold, violations
 from precision.models.catalogue import describe
-from precision.results import DeviceInfo, DeviceSpeedResult, MemoryResult, SweepResult
+from precision.results import AnalysisResult, DeviceInfo, DeviceSpeedResult, SweepResult
 from precision.spec import Analysis, CastMethod, RunSpec
 from precision.text.names import plain
 
@@ -92,12 +84,6 @@ def _speeds(devices: Sequence[DeviceInfo], *, as_json: bool) -> int:
     return _DONE
 
 
-def _memory_text(result: MemoryResult) -> str:
-    from precision.measure.machine.devices import list_devices
-
-    return memory_text(result, list_devices())
-
-
 def _sweep(arguments: argparse.Namespace) -> int:
     base = _spec(arguments)
     methods = [_method(name) for name in _listed(arguments.methods)]
@@ -137,7 +123,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         *(parse_threshold(text, higher_is_better=True) for text in arguments.fail_below),
     )
     result = _measured(arguments)
-    print(result.model_dump_json(indent=2) if arguments.json else compare_text(result))
+    print(result.model_dump_json(indent=2) if arguments.json else text_of(result))
     if result.comparison is None or result.failure:
         return _refuse(result.failure.message if result.failure else "nothing was compared")
     found = violations(result.comparison, thresholds)
@@ -172,8 +158,17 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 def _measure(arguments: argparse.Namespace, **also: Any) -> int:
     result = _measured(arguments, **also)
-    print(result.model_dump_json(indent=2) if arguments.json else _TEXTS[result.spec.analysis](result, arguments))
+    print(result.model_dump_json(indent=2) if arguments.json else _text_of(result, arguments))
     return _refuse(result.failure.message) if result.failure else _DONE
+
+
+def _text_of(result: AnalysisResult, arguments: argparse.Namespace) -> str:
+    options = {name: getattr(arguments, name) for name in _OPTIONS.get(result.spec.analysis, ())}
+    if result.spec.analysis is Analysis.MEMORY:
+        from precision.measure.machine.devices import list_devices
+
+        options["devices"] = list_devices()
+    return text_of(result, **options)
 
 
 def _measured(arguments: argparse.Namespace, analysis: Analysis | None = None, **also: Any) -> Any:
@@ -206,16 +201,5 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "claims": _claims,
 }
 """Those that do more than measure and print."""
-_TEXTS: Mapping[Analysis, Callable[[Any, argparse.Namespace], str]] = {
-    Analysis.AUDIT: lambda result, _: audit_text(result),
-    Analysis.LAYERS: lambda result, arguments: layers_text(result, operators=arguments.operators),
-    Analysis.RANGES: lambda result, _: ranges_text(result),
-    Analysis.REGIMES: lambda result, _: regimes_text(result),
-    Analysis.ROUTES: lambda result, _: routes_text(result),
-    Analysis.SENSITIVITY: lambda result, _: sensitivity_text(result),
-    Analysis.TRAINING: lambda result, _: training_text(result),
-    Analysis.AUTOCAST: lambda result, _: autocast_text(result),
-    Analysis.CLAIMS: lambda result, arguments: claims_text(result, code=arguments.code),
-    Analysis.MEMORY: lambda result, _: _memory_text(result),
-}
-"""What the commands of these analyses print."""
+_OPTIONS = {Analysis.LAYERS: ("operators",), Analysis.CLAIMS: ("code",)}
+"""Options that say how a result is printed."""

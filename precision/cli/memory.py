@@ -13,7 +13,7 @@ from precision.text.names import plain
 from precision.text.units import bytes_text, count_text, seconds_text
 
 
-def memory_text(result: MemoryResult, devices: Sequence[DeviceInfo]) -> str:
+def memory_text(result: MemoryResult, devices: Sequence[DeviceInfo] = ()) -> str:
     """A line for every format: bytes by theory, and whether each device's memory holds them."""
     memory = result.memory
     whole = ("unknown" if device.memory_bytes is None else bytes_text(device.memory_bytes) for device in devices)

@@ -12,45 +12,27 @@ from precision.cli.heading import heading, paragraphs, warnings_text
 from precision.cli.tables import columns
 from precision.errors import InputError
 from precision.findings.plan import LAYER_TIMES
-from precision.formats import any_format_named
-from precision.plan.constraints import Constraints
+from precision.plan.choose import choose
 from precision.plan.export import plan_code, runtime_needs
 from precision.plan.export import plan_json as exported_json
-from precision.plan.solve import least_cost, least_error, squared_error_of
-from precision.plan.totals import share_of, whole_of
 from precision.results import SensitivityResult
-from precision.results.plan import Plan, Resource, Totals, Verification
+from precision.results.plan import Plan, Totals, Verification
 from precision.text.names import plain
 from precision.text.units import bytes_text, number_text, seconds_text
 
 
 def chosen(arguments: argparse.Namespace, result: SensitivityResult) -> Plan:
-    """The plan that the options ask for.
-
-    Raises:
-        InputError: nothing was measured; or there is no plan in the budget or within the constraints.
-    """
-    report, spec = result.report, result.spec
-    if report is None:
-        raise InputError("No layer was measured.")
-    native = tuple(name for name in report.formats if any_format_named(name).computes)
-    constraints = Constraints(
-        keep=spec.keep,
+    """The plan that the options ask for; as `precision.plan.choose.choose` otherwise."""
+    return choose(
+        result,
+        max_bytes=arguments.max_bytes,
+        bytes_share=arguments.bytes_share,
+        time_share=arguments.time_share,
+        min_sqnr=arguments.min_sqnr,
         keep_norms=arguments.keep_norms,
-        formats=native if arguments.native else None,
-        tied_together=not arguments.split_ties,
+        native=arguments.native,
+        split_ties=arguments.split_ties,
     )
-    if arguments.min_sqnr is not None:
-        limit = squared_error_of(report, arguments.min_sqnr)
-        return least_cost(report, limit, constraints=constraints, reference=spec.reference)
-    whole = whole_of(report, spec.reference)
-    resource: Resource = "bytes" if arguments.time_share is None else "time"
-    if arguments.max_bytes is not None:
-        budget = arguments.max_bytes
-    else:
-        share = arguments.bytes_share if resource == "bytes" else arguments.time_share
-        budget = share_of(whole, share, resource)
-    return least_error(report, budget, resource=resource, constraints=constraints, reference=spec.reference)
 
 
 def export(plan: Plan, path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -22,6 +22,9 @@ from precision.measure.regime_inputs import in_regime
 from precision.progress import Progress
 from precision.results import DeviceInfo, Failure, RunResult
 from precision.spec import RunSpec
+from precision.spec.regimes import GIVEN
+
+FIRST_BATCH = "Only the first batch is run here."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +56,10 @@ class Task:
             JobCancelledError: from the progress.
         """
         self.progress.step("Loading the model", 0.0)
-        return in_regime(self.given or load(self.spec), self.spec.regime, seed=self.spec.seed)
+        loaded = self.given or load(self.spec)
+        if loaded.more and (self.spec.regime != GIVEN or not self.spec.analysis.info.streams):
+            loaded = replace(loaded, more=(), warnings=(*loaded.warnings, FIRST_BATCH))
+        return in_regime(loaded, self.spec.regime, seed=self.spec.seed)
 
     def reference(self, loaded: LoadedModel, fmt: str | None = None) -> CastModel:
         """The model in the spec's reference precision, or in another."""

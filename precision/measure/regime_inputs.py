@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from dataclasses import replace
 
@@ -10,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from precision.measure.casting.forward import map_tensors
+from precision.measure.casting.methods import copied
 from precision.measure.casting.mixins import mix_in
-from precision.measure.models.loading import LoadedModel
+from precision.measure.models.loading import LoadedModel, argument_names
 from precision.spec.regimes import GIVEN, OUTLIER, OUTLIER_FACTOR, RANDOM, canonical, factor_of, label_of
 
 _MARKS_PLACES = re.compile("mask|position|type")
@@ -31,13 +31,13 @@ class _Scaled:
 
 
 def in_regime(loaded: LoadedModel, regime: str, *, seed: int) -> LoadedModel:
-    """The model with its input in `regime`; changes `loaded.module` where only ids enter it.
+    """The model with its input in `regime`; of several batches, the first.
 
     Floating-point inputs are changed themselves. Of a model that takes ids alone, the vectors that its embeddings
     give are: there its numbers begin.
 
     Args:
-        loaded: a model of which nobody else has the module.
+        loaded: a model; its module is not changed.
         regime: by name.
         seed: of random inputs.
 
@@ -47,6 +47,7 @@ def in_regime(loaded: LoadedModel, regime: str, *, seed: int) -> LoadedModel:
     regime = canonical(regime)
     if regime == GIVEN:
         return loaded
+    loaded = replace(loaded, more=())
     described = loaded.input.model_copy(
         update={
             "name": f"{loaded.input.name}, {label_of(regime)}",
@@ -60,8 +61,9 @@ def in_regime(loaded: LoadedModel, regime: str, *, seed: int) -> LoadedModel:
     if _takes_numbers(loaded):
         args, kwargs = _scaled_inputs(loaded.args, dict(loaded.kwargs), factor_of(regime), outlier=outlier)
         return replace(loaded, args=args, kwargs=kwargs, input=described)
-    scale_embeddings(loaded.module, factor_of(regime), outlier=outlier)
-    return replace(loaded, input=described)
+    module = copied(loaded.module, share_parameters=True)
+    scale_embeddings(module, factor_of(regime), outlier=outlier)
+    return replace(loaded, module=module, input=described)
 
 
 def scaled_run(
@@ -140,7 +142,7 @@ def _random(loaded: LoadedModel, seed: int) -> tuple[tuple[object, ...], dict[st
         noise = torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
         return noise * tensor.std(correction=0) + tensor.mean()
 
-    names = inspect.signature(loaded.module.forward).parameters
+    names = argument_names(loaded.module)
     named = {**dict(zip(names, loaded.args, strict=False)), **loaded.kwargs}
     redrawn = {
         name: value if _MARKS_PLACES.search(name) else map_tensors(value, drawn) for name, value in named.items()

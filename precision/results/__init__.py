@@ -74,7 +74,7 @@ from precision.results.routes import (
     TieFacts,
     TrainingFacts,
 )
-from precision.results.run import AnalysisResult, CompareResult, Execution, ExecutionLabel, Failure, RunResult
+from precision.results.run import AnalysisResult, CompareResult, Execution, ExecutionLabel, Failure, RunResult, Score
 from precision.results.sensitivity import (
     Contribution,
     LayerSensitivity,
@@ -178,6 +178,7 @@ __all__ = [
     "SampleErrors",
     "SampleMean",
     "Scope",
+    "Score",
     "SensitivityReport",
     "SensitivityResult",
     "Side",

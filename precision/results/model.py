@@ -6,7 +6,7 @@ from typing import Literal
 
 from precision.results.base import Result
 
-Provenance = Literal["trained", "random"]
+Provenance = Literal["trained", "random", "own"]
 
 
 class InputChoice(Result):

@@ -50,6 +50,18 @@ class RunResult(AnalysisResult):
     execution: Execution
 
 
+class Score(Result):
+    """What a caller's own function says of both models, such as an accuracy."""
+
+    reference: float
+    candidate: float
+
+    @property
+    def difference(self) -> float:
+        """Candidate's less reference's."""
+        return self.candidate - self.reference
+
+
 class CompareResult(RunResult):
     """Everything one comparison measured."""
 
@@ -62,6 +74,8 @@ class CompareResult(RunResult):
     """Of simulated candidates without a plan only."""
     verdict: Verdict | None = None
     """By the usual yardsticks; None where nothing was to be compared."""
+    score: Score | None = None
+    """None where the caller has none."""
 
     @property
     def candidate_name(self) -> str:

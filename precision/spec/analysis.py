@@ -51,6 +51,9 @@ class AnalysisInfo(NamedTuple):
     arithmetic_of: str = ""
     """Whose arithmetic the result's `execution` describes, where that is not the candidate's."""
 
+    streams: bool = False
+    """Whether it takes in all batches of an input, rather than the first alone."""
+
     @property
     def needs_model(self) -> bool:
         """Whether it loads a model and an input."""
@@ -82,6 +85,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
             (*_IN_REGIME, *_CANDIDATE),
             "run a model in two formats and show what differs",
             _COMPARING,
+            streams=True,
         ),
         Analysis.LAYERS: AnalysisInfo(
             "precision.measure.lockstep.compare_layers:compare_layers",
@@ -97,6 +101,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
             "run a model once and show which formats its values fit",
             "Counting the values of {model} in {reference}",
             "values of the {reference} reference",
+            streams=True,
         ),
         Analysis.REGIMES: AnalysisInfo(
             "precision.measure.regimes.measure_regimes:measure_regimes",

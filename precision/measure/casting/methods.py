@@ -119,11 +119,18 @@ def _stored(
     return stored, tuple(dict.fromkeys(said))
 
 
-def copied(module: nn.Module) -> nn.Module:
-    """A deep copy; torch refuses to copy tensors with a history (as the old weight_norm keeps), so these are cloned."""
+def copied(module: nn.Module, *, share_parameters: bool = False) -> nn.Module:
+    """A deep copy; torch refuses to copy tensors with a history (as the old weight_norm keeps), so these are cloned.
+
+    Args:
+        module: what to copy.
+        share_parameters: whether the copy holds the parameters themselves.
+    """
     memo: dict[int, object] = {
         id(held.tensor): held.tensor.detach().clone() for held in stored_tensors(module) if not held.tensor.is_leaf
     }
+    if share_parameters:
+        memo |= {id(parameter): parameter for parameter in module.parameters()}
     return copy.deepcopy(module, memo)
 
 

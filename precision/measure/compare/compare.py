@@ -11,8 +11,10 @@ from precision.errors import ForwardError
 from precision.findings.verdict import judge
 from precision.measure.casting.audit import audit
 from precision.measure.casting.methods import CastModel
+from precision.measure.compare.batches import gathering
 from precision.measure.compare.float64_truth import float64_truth
 from precision.measure.compare.kernel_check import check_on_real_kernel
+from precision.measure.compare.score import Validate, scored
 from precision.measure.machine.cost import time_side_by_side
 from precision.measure.machine.working_memory import how_measured, working_memory
 from precision.measure.metrics.comparison import compare_outputs
@@ -20,19 +22,28 @@ from precision.measure.preparation import Prepared, Task, failure_of, module_pro
 from precision.results import CompareResult, Comparison, Cost, RunMemory
 from precision.spec.cast_methods import CastMethod
 
+OF_FIRST_BATCH = "Outputs are those of all batches; time, memory, float64 and real kernels those of the first."
 
-def compare(task: Task) -> CompareResult:
+
+def compare(task: Task, *, validate: Validate | None = None) -> CompareResult:
     """Run a model in the reference's precision and in the candidate's, and measure what differs.
 
     A forward that raises does not lose what was measured before it: the result then has a `failure`
-    and None for the parts after it.
+    and None for the parts after it. Of several batches all outputs are compared, in one comparison; time, memory,
+    float64 and real kernels are those of the first.
+
+    Args:
+        task: what to compare.
+        validate: a caller's own score of a module, such as its accuracy on data that the caller holds.
 
     Raises:
         InputError: the spec asks for something that this machine or this model does not have.
         JobCancelledError: from the task's progress.
     """
-    result = _measure(*_audited(task))
-    return result.model_copy(update={"verdict": judge(result)})
+    run, result = _audited(task)
+    result = _measure(run, result)
+    score = scored(run, validate) if validate and not result.failure else None
+    return result.model_copy(update={"verdict": judge(result), "score": score})
 
 
 def audit_cast(task: Task) -> CompareResult:
@@ -75,9 +86,9 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
             output, _ = _forward(run, run.candidate, stage, 0.5, 0.65)
         stage = "Comparing the outputs"
         run.progress.step(stage, 0.65)
-        comparison = compare_outputs(
-            reference=first, candidate=output, repeat=second, fmt=run.spec.format, labels=run.loaded.labels
-        )
+        comparison = _compared(run, first, output, second)
+        if run.loaded.more:
+            result = result.model_copy(update={"warnings": (*result.warnings, OF_FIRST_BATCH)})
         del second
         result = result.model_copy(
             update={
@@ -102,6 +113,25 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
         return result.model_copy(update={"cost": _cost(run, stage)})
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         return result.model_copy(update={"failure": failure_of(error, stage)})
+
+
+def _compared(run: Prepared, first: object, output: object, second: object) -> Comparison:
+    """The outputs of the first batch, with those of all that follow."""
+    fmt, labels = run.spec.format, run.loaded.labels
+    if not run.loaded.more:
+        return compare_outputs(reference=first, candidate=output, repeat=second, fmt=fmt, labels=labels)
+    models = (run.reference, run.candidate, run.reference)
+    with gathering(len(models)) as sides:
+        for side, given in zip(sides, (first, output, second), strict=True):
+            side.add(given)
+        for place, batch in enumerate(run.loaded.more, 2):
+            run.progress.step(f"Batch {place:,}", 0.65)
+            for side, model in zip(sides, models, strict=True):
+                side.add(model(batch.args, batch.kwargs))
+            if batch.labels is not None and labels is not None:
+                labels = torch.cat([labels, batch.labels])
+        reference, candidate, repeat = (side.whole() for side in sides)
+        return compare_outputs(reference=reference, candidate=candidate, repeat=repeat, fmt=fmt, labels=labels)
 
 
 def _has_a_kernel_to_check(result: CompareResult) -> bool:

@@ -104,8 +104,10 @@ def flatten(output: object) -> Flattened:
 
     None is an absent part and says nothing. Sparse and quantized tensors are expanded; whatever holds no values or
     is no tensor becomes a note, never an error. A tensor that occurs twice is listed twice. Depth and number are
-    bounded (`MAX_DEPTH`, `MAX_LEAVES`), with a note where a bound cuts something off.
+    bounded (`MAX_DEPTH`, `MAX_LEAVES`), with a note where a bound cuts something off. What is flat already stays so.
     """
+    if isinstance(output, Flattened):
+        return output
     walk = _Walk()
     walk.visit(output, path="", depth=0)
     notes = walk.notes[:MAX_NOTES]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +21,15 @@ from precision.results import InputDescription, ModelDescription
 from precision.spec import RunSpec
 
 Builder = Callable[[InputRequest], Built]
+
+
+class Batch(NamedTuple):
+    """The arguments of one call."""
+
+    args: tuple[object, ...]
+    kwargs: Mapping[str, object]
+    labels: Tensor | None
+    """True classes `(B,)`, where the batch has them."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,8 @@ class LoadedModel:
     texts: tuple[str, ...] = ()
     """The sentence of each sample; empty where the input is no text."""
     warnings: tuple[str, ...] = ()
+    more: Iterable[Batch] = ()
+    """Batches after the first; read once."""
 
 
 def load(spec: RunSpec) -> LoadedModel:
@@ -56,7 +69,11 @@ def load(spec: RunSpec) -> LoadedModel:
         args=built.args,
         kwargs=built.kwargs,
         description=description.model_copy(update={"parameters": parameters}),
-        input=InputDescription(name=request.choice.name, real=request.choice.real, tensors=tuple(_tensors_of(built))),
+        input=InputDescription(
+            name=request.choice.name,
+            real=request.choice.real,
+            tensors=tuple(tensors_of(built.module, built.args, built.kwargs)),
+        ),
         labels=built.labels,
         texts=built.texts,
         warnings=built.warnings,
@@ -95,8 +112,20 @@ def _isolated(seed: int) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def _tensors_of(built: Built) -> Iterator[tuple[str, str, tuple[int, ...]]]:
-    names = inspect.signature(built.module.forward).parameters
-    for name, value in (*zip(names, built.args, strict=False), *built.kwargs.items()):
+def tensors_of(
+    module: nn.Module, args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """Name, dtype and shape of each tensor that a module is called with."""
+    for name, value in (*zip(argument_names(module), args, strict=False), *kwargs.items()):
         if isinstance(value, Tensor):
             yield name, str(value.dtype).removeprefix("torch."), tuple(value.shape)
+
+
+def argument_names(module: nn.Module) -> Iterator[str]:
+    """What `forward` calls its arguments by place; `input 3` for the third where it does not say."""
+    try:
+        parameters = [*inspect.signature(module.forward).parameters.values()]
+    except ValueError:  # a TorchScript module's has none
+        parameters = []
+    named = [each.name for each in parameters if each.kind is not inspect.Parameter.VAR_POSITIONAL]
+    return chain(named, (f"input {place}" for place in count(len(named) + 1)))

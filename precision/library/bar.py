@@ -1,0 +1,52 @@
+"""Progress as a bar, in a notebook or a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from precision.progress import Progress, Silent
+from precision.results import AnalysisResult
+from precision.text.names import plain
+
+
+class Bar:
+    """Progress that moves a bar of tqdm.
+
+    Args:
+        bar: of 100 parts.
+    """
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def step(self, stage: str, fraction: float, detail: str = "") -> None:
+        """Move the bar."""
+        self._bar.set_description_str(f"{stage} {plain(detail)}".rstrip(), refresh=False)
+        self._bar.update(max(0.0, 100 * fraction - self._bar.n))
+
+    def partial(self, result: AnalysisResult) -> None:
+        """Do nothing: the whole result follows."""
+
+
+@contextmanager
+def bar(shown: bool | None) -> Iterator[Progress]:
+    """A bar that is gone at the end; none where it is not to be shown.
+
+    Args:
+        shown: None: in a notebook or a terminal alone.
+    """
+    if not (_somebody_watches() if shown is None else shown):
+        yield Silent()
+        return
+    from tqdm.auto import tqdm  # type: ignore[import-untyped]
+
+    form = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}]"
+    with tqdm(total=100, leave=False, bar_format=form) as made:
+        yield Bar(made)
+
+
+def _somebody_watches() -> bool:
+    return "ipykernel" in sys.modules or sys.stderr.isatty()

@@ -1,0 +1,220 @@
+"""The library's functions: one an analysis, each on a module that the caller holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, cast
+
+from precision import analyses
+from precision.claims.catalogue import claims_named
+from precision.errors import InputError, UnsupportedError
+from precision.findings.sweep import USUAL_FORMATS, failed_row, plan_sweep, sweep_row
+from precision.library.bar import bar
+from precision.library.measured import Comparison, Layers, Measured, Ranges, Sensitivity, Sweep
+from precision.library.settings import Cast, Reference, Where, format_name, spec_of
+from precision.results import AnalysisResult, SweepResult
+from precision.spec import Analysis, CastMethod, RunSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from precision.library.settings import Format, Model
+    from precision.measure.models.loading import LoadedModel
+
+    Labels: TypeAlias = Tensor | str | int | None
+
+M = TypeVar("M", bound=Measured[Any])
+
+
+def load(model: str, **settings: Any) -> LoadedModel:
+    """A model of the catalogue, or an `hf:` checkpoint, with its input: what the functions here take as a model.
+
+    Args:
+        model: an id, as `precision-explorer models` lists them, or `hf:<hub id or local folder>`.
+        **settings: `input`, `seed`, `batch`, `length` and `text`, as on the command line.
+
+    Raises:
+        InputError: the model or its input is not to be had as asked.
+    """
+    spec = RunSpec.parse({"model": model, **settings})
+    loaded: LoadedModel = import_module("precision.measure.models.loading").load(spec)
+    return loaded
+
+
+def compare(
+    model: Model,
+    inputs: object = None,
+    *,
+    dtype: Format = "float16",
+    labels: Labels = None,
+    validate: Callable[[nn.Module], float] | None = None,
+    **settings: Unpack[Cast],
+) -> Comparison:
+    """Run a model in the reference's precision and in another, and measure what differs in its outputs.
+
+    The module is copied before it is cast: nothing of the caller's is changed.
+
+    Args:
+        model: the caller's module, or what `load` gave.
+        inputs: a tensor; a tuple of positional arguments; a dict of named ones; or batches of those, as a list or a
+            `DataLoader`. Outputs of all batches are compared.
+        dtype: the candidate's format: a `torch.dtype` or the name of any format.
+        labels: true classes `(samples,)`; or the name or the place at which the inputs hold them.
+        validate: the caller's own score: called with the reference and with the candidate, both in eval mode.
+        **settings: see `precision.library.settings`.
+
+    Raises:
+        InputError: inputs or settings that cannot be used; says which and what to do.
+        UnsupportedError: a model or format that cannot be cast; says why.
+    """
+    return _run(Analysis.COMPARE, Comparison, model, inputs, labels, {"dtype": dtype} | settings, validate=validate)
+
+
+def audit(model: Model, inputs: object = None, *, dtype: Format = "float16", **settings: Unpack[Cast]) -> Measured[Any]:
+    """Cast a model and say what that did to every parameter, buffer and tensor attribute. As `compare` otherwise."""
+    return _run(Analysis.AUDIT, Measured, model, inputs, None, {"dtype": dtype} | settings)
+
+
+def layers(model: Model, inputs: object = None, *, dtype: Format = "float16", **settings: Unpack[Cast]) -> Layers:
+    """Run a model in two precisions in lockstep: what differs after every module and operator.
+
+    As `compare` otherwise.
+    """
+    return _run(Analysis.LAYERS, Layers, model, inputs, None, {"dtype": dtype} | settings)
+
+
+def ranges(model: Model, inputs: object = None, **settings: Unpack[Reference]) -> Ranges:
+    """Count every weight and activation by its exponent: which formats hold them. As `compare` otherwise."""
+    return _run(Analysis.RANGES, Ranges, model, inputs, None, settings)
+
+
+def regimes(
+    model: Model, inputs: object = None, *, dtype: Format = "float16", labels: Labels = None, **settings: Unpack[Cast]
+) -> Measured[Any]:
+    """Compare on the input as given, scaled, with an outlier channel and random. As `compare` otherwise."""
+    return _run(Analysis.REGIMES, Measured, model, inputs, labels, {"dtype": dtype} | settings)
+
+
+def routes(
+    model: Model, inputs: object = None, *, dtype: Format = "float16", **settings: Unpack[Reference]
+) -> Measured[Any]:
+    """What every way to cast a model to a format does to it. As `compare` otherwise."""
+    return _run(Analysis.ROUTES, Measured, model, inputs, None, {"dtype": dtype} | settings)
+
+
+def sensitivity(
+    model: Model,
+    inputs: object = None,
+    *,
+    formats: Sequence[Format] | None = None,
+    exact: bool = False,
+    **settings: Unpack[Reference],
+) -> Sensitivity:
+    """What every layer adds to the output's error in each of several formats. As `compare` otherwise.
+
+    Args:
+        model: the caller's module, or what `load` gave.
+        inputs: as of `compare`.
+        formats: to measure in; the usual ones by default.
+        exact: whether to also run the model once for every layer and format.
+        **settings: see `precision.library.settings`.
+    """
+    given = {"formats": formats, "exact": exact or None} | settings
+    return _run(Analysis.SENSITIVITY, Sensitivity, model, inputs, None, given)
+
+
+def training(
+    model: Model, inputs: object = None, *, dtype: Format = "float16", labels: Labels = None, **settings: Unpack[Where]
+) -> Measured[Any]:
+    """One training step in a 16-bit format beside float32: gradients and weights. As `compare` otherwise."""
+    return _run(Analysis.TRAINING, Measured, model, inputs, labels, {"dtype": dtype} | settings)
+
+
+def try_claims(
+    model: Model, inputs: object = None, *, only: Iterable[str] = (), labels: Labels = None, **settings: Unpack[Where]
+) -> Measured[Any]:
+    """Try on a model what two articles claim of `half()` and `to(torch.float16)`; `only` those of these ids."""
+    named = tuple(claim.id for claim in claims_named(tuple(only)))
+    return _run(Analysis.CLAIMS, Measured, model, inputs, labels, settings, only=named)
+
+
+def memory(model: Model, **settings: Unpack[Where]) -> Measured[Any]:
+    """Bytes of a model in every format; it is not run."""
+    return _run(Analysis.MEMORY, Measured, model, (), None, settings)
+
+
+def autocast(*, dtype: Format = "bfloat16", device: str = "cpu", progress: bool | None = None) -> Measured[Any]:
+    """The dtype in which operators compute under autocast on a device, whatever the model."""
+    return Measured(_measured(spec_of(Analysis.AUTOCAST, None, {"dtype": dtype, "device": device}), None, progress))
+
+
+def sweep(
+    model: Model,
+    inputs: object = None,
+    *,
+    formats: Sequence[Format] = USUAL_FORMATS,
+    methods: Sequence[str] = (),
+    labels: Labels = None,
+    **settings: Unpack[Cast],
+) -> Sweep:
+    """Compare a model in many formats, each by its usual method or by several. As `compare` otherwise.
+
+    The inputs are read once for each format.
+    """
+    shown = settings.pop("progress", None)
+    rows = []
+    with _own_process():
+        base = spec_of(Analysis.COMPARE, _loaded(model, inputs, labels), settings)
+        devices = import_module("precision.measure.machine.devices")
+        device = devices.describe_device(devices.device_named(base.device))
+        ways = [CastMethod(name) for name in methods]
+        plan = plan_sweep(base, formats=list(map(format_name, formats)), methods=ways, devices=(device,))
+        for spec in plan.specs:
+            try:
+                rows.append(sweep_row(_measured(spec, _loaded(model, inputs, labels), shown)))
+            except UnsupportedError as error:
+                rows.append(failed_row(spec, str(error)))
+    return Sweep(SweepResult(rows=tuple(rows), skipped=plan.skipped))
+
+
+def _run(
+    analysis: Analysis, kind: type[M], model: Model, inputs: object, labels: Labels, settings: Any, **also: Any
+) -> M:
+    shown = settings.pop("progress", None)
+    with _own_process():
+        loaded = _loaded(model, inputs, labels)
+        result = _measured(spec_of(analysis, loaded, settings), loaded, shown, **also)
+
+    def again(spec: RunSpec) -> AnalysisResult:
+        with _own_process():
+            found: AnalysisResult = _measured(spec, _loaded(model, inputs, labels), shown)
+            return found
+
+    return kind(result, again)
+
+
+def _measured(spec: RunSpec, loaded: LoadedModel | None, shown: bool | None, **also: Any) -> Any:
+    with bar(shown) as progress:
+        return analyses.run(spec, progress, loaded=loaded, **also)
+
+
+def _loaded(model: Model, inputs: object, labels: Labels) -> LoadedModel:
+    """The model and its inputs as analyses take them."""
+    own = import_module("precision.measure.own_model")
+    if not isinstance(model, own.LoadedModel):
+        if inputs is None:
+            raise InputError(
+                "Pass the inputs that the model is called with: a tensor, tuple, dict, or batches of these."
+            )
+        model = own.own_model(model, inputs, labels=labels)
+    elif inputs is not None or labels is not None:
+        raise InputError("This model has its own input and labels: pass none, or pass the module itself.")
+    return cast("LoadedModel", model)
+
+
+def _own_process() -> AbstractContextManager[None]:
+    """Leaves the caller's process as it was."""
+    context: AbstractContextManager[None] = import_module("precision.measure.unchanged").unchanged()
+    return context

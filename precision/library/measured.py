@@ -1,0 +1,315 @@
+"""What the library's functions return: results that print, draw and explain themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from precision.charts.error_histogram import HistogramKind
+from precision.charts.histogram_svg import histogram_svg
+from precision.cli.plan import plan_text
+from precision.cli.sweep import sweep_text
+from precision.cli.texts import text_of
+from precision.errors import InputError
+from precision.findings.fit.table import fit_table
+from precision.findings.speed import compare_speed
+from precision.findings.verdict import judge
+from precision.plan.choose import choose
+from precision.plan.export import plan_code, plan_json
+from precision.plan.verify import planned_spec, verification_of
+from precision.results import AnalysisResult, CompareResult, LayersResult, RangesResult, SensitivityResult, SweepResult
+from precision.results.comparison import ElementPair, OutputComparison
+from precision.results.layers import LayerRow, NonfiniteOrigin
+from precision.results.plan import Plan, Verification
+from precision.results.ranges import by_module
+from precision.spec import RunSpec
+from precision.text.names import plain
+from precision.text.units import bytes_text, number_text, seconds_text
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from precision.results import Score, Verdict
+
+R = TypeVar("R", bound=AnalysisResult)
+SCREEN_LINES = 40
+"""Of what a result prints; `to_text` has all of it."""
+
+
+class Measured(Generic[R]):
+    """The result of one analysis.
+
+    Args:
+        result: what was measured.
+        again: measures something else of the same model and input.
+    """
+
+    def __init__(self, result: R, again: Callable[[RunSpec], AnalysisResult] | None = None) -> None:
+        self.result = result
+        self._again = again
+
+    @property
+    def failure(self) -> str | None:
+        """Why the run stopped early; None where it did not."""
+        return self.result.failure.message if self.result.failure else None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to keep in mind."""
+        return self.result.warnings
+
+    def to_text(self) -> str:
+        """All of it, as the command line prints it."""
+        return text_of(self.result)
+
+    def to_json(self) -> str:
+        """All of it, as `--json` of the command line prints it; infinities and NaN are strings."""
+        return self.result.model_dump_json(indent=2)
+
+    def __str__(self) -> str:
+        """At most one screen."""
+        lines = self.to_text().splitlines()
+        more = len(lines) - SCREEN_LINES
+        return "\n".join(lines if more <= 0 else [*lines[:SCREEN_LINES], f"… {more:,} more lines: .to_text()"])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+
+class Comparison(Measured[CompareResult]):
+    """The outputs of a model in two precisions."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The word, the sentence and the rule."""
+        return judge(self.result)
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """Over all floating-point outputs, by the names of `ErrorMetrics`; empty where nothing was compared."""
+        comparison = self.result.comparison
+        return comparison.overall.model_dump() if comparison else {}
+
+    @property
+    def outputs(self) -> tuple[OutputComparison, ...]:
+        """Each output by itself."""
+        return self.result.comparison.outputs if self.result.comparison else ()
+
+    @property
+    def score(self) -> Score | None:
+        """What `validate` gave of both models."""
+        return self.result.score
+
+    def worst(self, n: int = 5) -> list[ElementPair]:
+        """The elements with the largest error over all outputs, those that are not finite on one side first."""
+        pairs = [pair for output in self.outputs for pair in output.worst]
+        return sorted(pairs, key=lambda pair: -math.inf if pair.abs_error is None else -pair.abs_error)[:n]
+
+    def plot_errors(self, output: str | None = None, *, kind: HistogramKind = "absolute") -> go.Figure:
+        """The distribution of the errors of an output, the first by default.
+
+        Raises:
+            InputError: nothing was compared, or no such output.
+        """
+        from precision.charts.error_histogram import plot_error_histogram
+
+        return plot_error_histogram(self._output(output), self.result.spec.dtype, kind=kind)
+
+    def _output(self, path: str | None) -> OutputComparison:
+        found = next((each for each in self.outputs if path in (None, each.path)), None)
+        if found is None:
+            known = ", ".join(each.path for each in self.outputs) or "none: " + (self.failure or "nothing was compared")
+            raise InputError(f"There is no output {path or ''}. Compared were: {known}.")
+        return found
+
+    def figures(self) -> Mapping[str, str]:
+        """The key figures in words."""
+        overall, audit, cost = self.metrics, self.result.audit, self.result.cost
+        found = {}
+        if overall:
+            found["mean absolute error"] = number_text(overall["mean_abs_error"])
+            found["max absolute error"] = number_text(overall["max_abs_error"])
+            found["SQNR"] = f"{number_text(overall['sqnr_db'])} dB"
+        if audit is not None:
+            found["bytes"] = f"{bytes_text(audit.bytes_before)} → {bytes_text(audit.bytes_after)}"
+        if cost is not None:
+            times = (seconds_text(cost.reference_time.median_s), seconds_text(cost.candidate_time.median_s))
+            found["time per run"] = f"{' → '.join(times)} ({self.result.candidate_name}: {compare_speed(cost).text})"
+        if self.score is not None:
+            score = self.score
+            found["your score"] = f"{score.reference:g} → {score.candidate:g} ({score.difference:+g})"
+        return found
+
+    def __str__(self) -> str:
+        """The verdict, the key figures and what to keep in mind."""
+        verdict, width = self.verdict, max(map(len, self.figures()), default=0)
+        lines = [
+            f"{plain(self.result.model.title)} in {self.result.spec.candidate} against {self.result.spec.reference}, "
+            f"{self.result.execution.label}",
+            f"{verdict.word}: {plain(verdict.sentence, limit=None)}",
+            *(f"  {name:{width}}  {text}" for name, text in self.figures().items()),
+            *(f"Warning: {plain(warning, limit=None)}" for warning in self.warnings),
+            "All of it: .to_text(), .to_frame(), .to_json(), .plot_errors()",
+        ]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        verdict = self.verdict
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{escape(text)}</td></tr>" for name, text in self.figures().items()
+        )
+        drawn = histogram_svg(self.outputs[0], self.result.spec.dtype) if self.outputs else ""
+        warnings = "".join(f"<p>{escape(plain(warning, limit=None))}</p>" for warning in self.warnings)
+        return (
+            f"<div><h4>{escape(plain(self.result.model.title))} in {escape(self.result.spec.candidate)}: "
+            f"{escape(verdict.word)}</h4><p>{escape(plain(verdict.sentence, limit=None))}</p>"
+            f"<table>{rows}</table>{drawn}{warnings}</div>"
+        )
+
+
+class Layers(Measured[LayersResult]):
+    """A model in two precisions, layer by layer."""
+
+    @property
+    def rows(self) -> tuple[LayerRow, ...]:
+        """Every call of every module, in order."""
+        return self.result.report.rows if self.result.report else ()
+
+    @property
+    def first_nonfinite(self) -> NonfiniteOrigin | None:
+        """Where the first infinity or NaN is born that the reference does not have; None where there is none."""
+        report = self.result.report
+        return report.origins[0] if report and report.origins else None
+
+    def worst(self, n: int = 5) -> list[LayerRow]:
+        """The leaf modules whose own error is the largest, relative to their output."""
+        own = [(row.corners.local.normalized_l2, row) for row in self.rows if row.is_leaf and row.corners]
+        return [row for _, row in sorted(own, key=lambda each: -each[0])[:n]]
+
+    def plot_errors(self) -> go.Figure:
+        """The error along the depth of the model.
+
+        Raises:
+            InputError: no layer was compared.
+        """
+        from precision.charts.error_along_depth import plot_error_along_depth
+
+        if self.result.report is None:
+            raise InputError(self.failure or "No layer was compared.")
+        return plot_error_along_depth(self.result.report, self.result.spec.dtype)
+
+
+class Ranges(Measured[RangesResult]):
+    """The values of a model, by exponent."""
+
+    def lowest_safe(self, *, scaled: bool = False) -> dict[str, str | None]:
+        """The format of fewest bits in which all values of a module fit, by fqn; None where there is none.
+
+        Args:
+            scaled: whether each tensor may have a scale, and formats with scales are a choice.
+        """
+        ranges = self.result.ranges
+        if ranges is None:
+            return {}
+        table = fit_table(ranges)
+        return {each.module: table.lowest_safe(each.tensors, scaled=scaled) for each in by_module(ranges.tensors)}
+
+
+class Sensitivity(Measured[SensitivityResult]):
+    """What every layer adds to the error in every format."""
+
+    def plan(self, **budget: Any) -> MixedPlan:
+        """The best plan for one budget: `bytes_share`, `max_bytes`, `time_share` or `min_sqnr`.
+
+        Args:
+            **budget: see `precision.plan.choose.choose`.
+
+        Raises:
+            InputError: not exactly one budget, or no plan keeps it.
+        """
+        return MixedPlan(choose(self.result, **budget), self)
+
+    def run(self, plan: Plan) -> Verification:
+        """What a run of `plan` measures.
+
+        Raises:
+            InputError: this result is not of a model that is at hand.
+        """
+        if self._again is None:
+            raise InputError("The model is not at hand: measure the sensitivity of your module, then verify its plan.")
+        compared = self._again(planned_spec(plan, self.result.spec))
+        if not isinstance(compared, CompareResult):
+            raise TypeError(f"A comparison was asked for, and gave a {type(compared).__name__}.")
+        return verification_of(plan, compared)
+
+
+class MixedPlan:
+    """A format for every layer.
+
+    Args:
+        plan: what was chosen.
+        sensitivity: what it was chosen from.
+    """
+
+    def __init__(self, plan: Plan, sensitivity: Sensitivity) -> None:
+        self.plan = plan
+        self._sensitivity = sensitivity
+        self.verification: Verification | None = None
+        """What a run of the plan measured, once `verify` has run it."""
+
+    @property
+    def formats(self) -> dict[str, str]:
+        """The format of every layer that is not in the reference's, by fqn."""
+        return dict(self.plan.pairs)
+
+    def verify(self) -> Verification:
+        """Run the plan, and measure what was predicted of it."""
+        self.verification = self._sensitivity.run(self.plan)
+        return self.verification
+
+    def code(self) -> str:
+        """PyTorch code that casts a model so, without this package.
+
+        Raises:
+            InputError: a format of the plan has no PyTorch code.
+        """
+        return plan_code(self.plan)
+
+    def to_json(self) -> str:
+        """The plan as JSON."""
+        return plan_json(self.plan)
+
+    def to_text(self) -> str:
+        """All of it, as the command line prints it."""
+        return plan_text(self._sensitivity.result, self.plan, self.verification)
+
+    __str__ = to_text
+    __repr__ = to_text
+
+
+class Sweep:
+    """A model in many formats.
+
+    Args:
+        result: a row for each.
+    """
+
+    def __init__(self, result: SweepResult) -> None:
+        self.result = result
+
+    def to_text(self) -> str:
+        """All of it, as the command line prints it."""
+        return sweep_text(self.result)
+
+    def to_json(self) -> str:
+        """All of it, as `--json` of the command line prints it."""
+        return self.result.model_dump_json(indent=2)
+
+    __str__ = to_text
+    __repr__ = to_text

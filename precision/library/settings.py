@@ -1,0 +1,94 @@
+"""What the library's functions take besides a model, its inputs and a format: the settings of a `RunSpec`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+
+from precision.errors import InputError
+from precision.spec import Analysis, RunSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from precision.measure.models.loading import LoadedModel
+
+    Model: TypeAlias = nn.Module | LoadedModel
+    Format: TypeAlias = str | torch.dtype
+
+
+class Where(TypedDict, total=False):
+    """Settings of every analysis that runs a model."""
+
+    device: str
+    """By default, where the model's first parameter is."""
+    seed: int
+    regime: str
+    """What the input is turned into, such as `x100`, `outlier` or `random`."""
+    progress: bool
+    """Whether to show a bar; by default in notebooks and terminals."""
+
+
+class Reference(Where, total=False):
+    """Settings of analyses that may have another reference than float32."""
+
+    reference: str
+    """float32 or float64."""
+
+
+class Cast(Reference, total=False):
+    """Settings of analyses that compare one candidate with the reference."""
+
+    method: str
+    keep: Sequence[str]
+    """fqns of modules that the candidate keeps in the reference's precision."""
+    plan: Mapping[str, str] | None
+    """The format of each layer that has one of its own, by fqn; all else is in the reference's precision."""
+
+
+_NOT_THE_CALLERS = ("model", "input", "batch", "length", "text")
+"""Settings by which a spec chooses a model and its input."""
+
+
+def spec_of(analysis: Analysis, loaded: LoadedModel | None, settings: Mapping[str, Any]) -> RunSpec:
+    """The request that these settings make of an analysis.
+
+    Args:
+        analysis: what is measured.
+        loaded: the caller's model.
+        settings: as they were given; None is the default.
+
+    Raises:
+        InputError: a setting that the analysis does not read, with those that it does; or a value that is none.
+    """
+    reads = [name for name in analysis.info.reads if name not in _NOT_THE_CALLERS]
+    given = {name: value for name, value in settings.items() if value is not None}
+    unread = [name for name in given if name not in reads]
+    if unread:
+        raise InputError(f"{analysis.value} does not read {', '.join(unread)}. It reads: {', '.join(reads)}.")
+    if "dtype" in given:
+        given["dtype"] = format_name(given["dtype"])
+    if "formats" in given:
+        given["formats"] = tuple(map(format_name, given["formats"]))
+    if "plan" in given:
+        if not given["plan"]:
+            raise InputError("The plan names no layer.")
+        given["plan"] = tuple((fqn, format_name(fmt)) for fqn, fmt in given["plan"].items())
+        given.pop("dtype", None)  # that of the plan
+    if "keep" in given and isinstance(given["keep"], str):
+        given["keep"] = (given["keep"],)
+    if loaded is not None:
+        given |= {"model": loaded.description.id, "device": given.get("device") or _device_of(loaded)}
+    return RunSpec.parse({**given, "analysis": analysis})
+
+
+def format_name(fmt: Format) -> str:
+    """The name of a format, which may be given as a torch dtype."""
+    return str(fmt).removeprefix("torch.")
+
+
+def _device_of(loaded: LoadedModel) -> str:
+    first = next(loaded.module.parameters(), None)
+    device = "cpu" if first is None or first.is_meta else str(first.device)
+    return f"{device}:0" if device == "cuda" else device

@@ -1,0 +1,46 @@
+"""A caller's own score of both models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from precision.errors import InputError
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.preparation import Prepared
+from precision.results import Score
+
+Validate = Callable[[nn.Module], float]
+
+
+class Runnable(nn.Module):
+    """A cast model, called as the module that it was cast from: its inputs are cast, its outputs are left as they are.
+
+    Args:
+        model: what to run.
+    """
+
+    def __init__(self, model: CastModel) -> None:
+        super().__init__()
+        self._model = model
+
+    def forward(self, *args: object, **kwargs: object) -> object:
+        """The output of one pass, in eval mode and without gradients."""
+        return self._model(args, kwargs)
+
+
+def scored(run: Prepared, validate: Validate) -> Score:
+    """The score of the reference and of the candidate.
+
+    Raises:
+        InputError: `validate` raised, or gave no number.
+    """
+    found = []
+    for name, model in ((run.spec.reference, run.reference), (run.spec.candidate, run.candidate)):
+        run.progress.step(f"Your own score of {name}", 0.99)
+        try:
+            found.append(float(validate(Runnable(model).eval())))
+        except Exception as error:
+            raise InputError(f"validate raised with the {name} model: {type(error).__name__}: {error}") from error
+    return Score(reference=found[0], candidate=found[1])

@@ -1,0 +1,107 @@
+"""A module that somebody holds in their hands, with inputs of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from precision.errors import InputError, UnsupportedError
+from precision.measure.casting.methods import copied
+from precision.measure.models.loading import Batch, LoadedModel, tensors_of
+from precision.models.catalogue import OWN_PREFIX
+from precision.results import InputChoice, InputDescription, ModelDescription
+from precision.text.names import plain
+
+_OWN_INPUT = InputChoice(name="own", description="The caller's own.", real=True)
+
+
+def own_model(module: nn.Module, inputs: object, *, labels: Tensor | str | int | None = None) -> LoadedModel:
+    """What analyses run of a caller's module: a copy in eval mode that shares the parameters and nothing else.
+
+    Args:
+        module: in whatever mode. Of a compiled module, the one that was compiled.
+        inputs: a tensor; a tuple of positional arguments; a mapping of named ones; or batches of those, as a list, a
+            `DataLoader` or anything else to iterate over, which is read once.
+        labels: true classes `(samples,)` int64; or, where the inputs hold them, their name or place there. They are
+            taken out, since the model is not called with them.
+
+    Raises:
+        InputError: the inputs are none of these, or hold no such labels.
+        UnsupportedError: not a module, or one that cannot be copied.
+    """
+    if not isinstance(module, nn.Module):
+        raise UnsupportedError(
+            f"A torch.nn.Module is needed, not {type(module).__name__}. Wrap a function in a module that calls it."
+        )
+    module = _copy_of(getattr(module, "_orig_mod", module))  # of what torch.compile made
+    is_one = isinstance(inputs, Tensor | tuple | Mapping) or not isinstance(inputs, Iterable)
+    given: Iterable[object] = (inputs,) if is_one or not isinstance(inputs, Iterable) else inputs
+    batches = (_batch(each, labels) for each in given)
+    first = next(batches, None)
+    if first is None:
+        raise InputError("The inputs hold no batch. Pass at least one.")
+    name = plain(type(module).__name__)
+    return LoadedModel(
+        module=module,
+        args=first.args,
+        kwargs=first.kwargs,
+        description=ModelDescription(
+            id=f"{OWN_PREFIX}{name}",
+            title=name,
+            family="Own",
+            weights="own",
+            licence="",
+            good_for="",
+            parameters=sum(parameter.numel() for parameter in module.parameters()),
+            inputs=(_OWN_INPUT,),
+        ),
+        input=InputDescription(
+            name=_OWN_INPUT.name, real=True, tensors=tuple(tensors_of(module, first.args, first.kwargs))
+        ),
+        labels=labels if isinstance(labels, Tensor) else first.labels,
+        more=() if is_one else batches,
+    )
+
+
+def _copy_of(module: nn.Module) -> nn.Module:
+    if isinstance(module, torch.jit.ScriptModule):  # is copied as a whole, when it is cast
+        return module
+    try:
+        return copied(module, share_parameters=True).eval()
+    except Exception as error:
+        name = type(module).__name__
+        raise UnsupportedError(
+            f"{name} cannot be copied, so nothing can be cast without changing it: {error}"
+        ) from error
+
+
+def _batch(inputs: object, labels: Tensor | str | int | None) -> Batch:
+    """One call's arguments, and the labels that were among them."""
+    inputs, taken = (inputs, None) if labels is None or isinstance(labels, Tensor) else _without_labels(inputs, labels)
+    if isinstance(inputs, Tensor):
+        return Batch((inputs,), {}, taken)
+    if isinstance(inputs, tuple | list):  # a list, as a DataLoader gives it
+        return Batch(tuple(inputs), {}, taken)
+    if isinstance(inputs, Mapping):
+        return Batch((), dict(inputs), taken)
+    raise InputError(
+        "Inputs are a tensor, a tuple of arguments, a dict of named ones, or batches of these; "
+        f"not {type(inputs).__name__}."
+    )
+
+
+def _without_labels(inputs: object, at: str | int) -> tuple[object, Tensor]:
+    try:
+        if isinstance(at, str) and isinstance(inputs, Mapping):
+            return {name: value for name, value in inputs.items() if name != at}, torch.as_tensor(inputs[at])
+        if isinstance(at, int) and isinstance(inputs, tuple | list):
+            place = range(len(inputs))[at]
+            return (*inputs[:place], *inputs[place + 1 :]), torch.as_tensor(inputs[place])
+    except (KeyError, IndexError) as error:
+        raise InputError(f"labels = {at!r}: the inputs hold nothing there.") from error
+    raise InputError(
+        f"labels = {at!r}: give their name where the inputs are a dict, and their place where they are a tuple; "
+        f"these are a {type(inputs).__name__}."
+    )

@@ -1,0 +1,59 @@
+"""The best plan for a budget, from what a sensitivity measured."""
+
+from __future__ import annotations
+
+from precision.errors import InputError
+from precision.formats import any_format_named
+from precision.plan.constraints import Constraints
+from precision.plan.solve import least_cost, least_error, squared_error_of
+from precision.plan.totals import share_of, whole_of
+from precision.results import SensitivityResult
+from precision.results.plan import Plan, Resource
+
+
+def choose(
+    result: SensitivityResult,
+    *,
+    max_bytes: int | None = None,
+    bytes_share: float | None = None,
+    time_share: float | None = None,
+    min_sqnr: float | None = None,
+    keep_norms: bool = False,
+    native: bool = False,
+    split_ties: bool = False,
+) -> Plan:
+    """The plan for one budget.
+
+    Args:
+        result: what the layers add to the error.
+        max_bytes: the least error in so many bytes of weights and buffers.
+        bytes_share: the least error in this share of the reference's bytes.
+        time_share: the least error in this share of the time that the reference's layers take.
+        min_sqnr: the fewest bytes at this signal-to-quantization-noise ratio of the output, in dB.
+        keep_norms: whether normalization layers stay in the reference's precision.
+        native: whether to choose only formats in which the device computes.
+        split_ties: whether layers that share a weight may have two formats.
+
+    Raises:
+        InputError: not exactly one budget; nothing was measured; or no plan keeps it.
+    """
+    report, spec = result.report, result.spec
+    budgets = {"max_bytes": max_bytes, "bytes_share": bytes_share, "time_share": time_share, "min_sqnr": min_sqnr}
+    if sum(budget is not None for budget in budgets.values()) != 1:
+        raise InputError(f"Give one budget: {', '.join(budgets)}.")
+    for name in ("bytes_share", "time_share"):
+        if (share := budgets[name]) is not None and not 0 < share <= 1:
+            raise InputError(f"{name} = {share}: a share is above 0 and at most 1.")
+    if report is None:
+        raise InputError(result.failure.message if result.failure else "No layer was measured.")
+    computing = tuple(name for name in report.formats if any_format_named(name).computes)
+    constraints = Constraints(
+        keep=spec.keep, keep_norms=keep_norms, formats=computing if native else None, tied_together=not split_ties
+    )
+    if min_sqnr is not None:
+        limit = squared_error_of(report, min_sqnr)
+        return least_cost(report, limit, constraints=constraints, reference=spec.reference)
+    resource: Resource = "bytes" if time_share is None else "time"
+    share = time_share if bytes_share is None else bytes_share
+    budget = max_bytes if share is None else share_of(whole_of(report, spec.reference), share, resource)
+    return least_error(report, budget or 0, resource=resource, constraints=constraints, reference=spec.reference)

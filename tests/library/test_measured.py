@@ -1,0 +1,117 @@
+"""What the library returns: text of one screen, pictures that need nothing, figures of the analyses."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+import plotly.graph_objects as go
+import pytest
+import torch
+from torch import Tensor, nn
+
+import precision as px
+from precision.library.measured import SCREEN_LINES
+from precision.results import CompareResult
+
+X = torch.linspace(-2, 2, 96).reshape(16, 6)
+
+
+def small(name: str = "Small") -> nn.Module:
+    torch.manual_seed(0)
+    module = nn.Sequential(*(layer for _ in range(12) for layer in (nn.Linear(6, 6), nn.ReLU())), nn.Linear(6, 3))
+    return type(name, (nn.Sequential,), {})(*module)
+
+
+class Overflows(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.wide(x * 1e4) * 1e4
+
+
+def test_a_comparison_prints_its_verdict_and_figures_on_one_screen() -> None:
+    run = px.compare(small(), X, dtype="bfloat16")
+    text = repr(run)
+    assert run.verdict.word in text
+    assert "SQNR" in text
+    assert len(text.splitlines()) < SCREEN_LINES
+    assert len(run.to_text().splitlines()) > len(text.splitlines())
+    assert CompareResult.model_validate_json(run.to_json()) == run.result
+
+
+def test_the_notebook_picture_is_whole_and_shows_names_as_text() -> None:
+    html = px.compare(small("<img src=x onerror=alert(1)>"), X)._repr_html_()
+    assert "<img" not in html
+    root = ElementTree.fromstring(html)  # noqa: S314  # our own
+    svg = root.find("svg")
+    assert svg is not None
+    bars = svg.findall("g/rect")
+    assert bars
+    assert all(float(bar.get("height", 0)) > 0 for bar in bars)
+    assert "://" not in html
+
+
+def test_the_picture_of_an_exact_output_says_so() -> None:
+    assert "Exact" in px.compare(nn.Identity(), torch.ones(2, 2), dtype="float32")._repr_html_()
+
+
+def test_worst_elements_and_plots() -> None:
+    run = px.compare(small(), X, dtype="bfloat16")
+    worst = run.worst(3)
+    assert len(worst) == 3
+    assert worst[0].abs_error == run.metrics["max_abs_error"]
+    assert isinstance(run.plot_errors(), go.Figure)
+    with pytest.raises(px.InputError, match="There is no output hidden"):
+        run.plot_errors("hidden")
+
+
+def test_layers_name_the_first_infinity_and_the_largest_error() -> None:
+    assert px.layers(small(), X).first_nonfinite is None
+    born = px.layers(Overflows(), X).first_nonfinite
+    assert born is not None
+    assert (born.fqn, born.kind) == ("", "overflow")
+    worst = px.layers(small(), X, dtype="bfloat16").worst(2)
+    errors = [row.corners.local.normalized_l2 for row in worst if row.corners]
+    assert errors == sorted(errors, reverse=True)
+    assert len(errors) == 2
+
+
+def test_lowest_safe_formats_by_name() -> None:
+    found = px.ranges(nn.Linear(6, 3), X).lowest_safe()
+    assert set(found) == {""}
+    assert found[""] in {fmt.name for fmt in px.ALL_FORMATS}
+
+
+def test_a_plan_is_verified_and_exported() -> None:
+    module = small()
+    sensitivity = px.sensitivity(module, X, formats=[torch.bfloat16, "float16"])
+    plan = sensitivity.plan(bytes_share=0.7)
+    verified = plan.verify()
+    assert plan.verification == verified
+    assert verified.measured_squared_error is not None
+    assert set(plan.formats.values()) <= {"bfloat16", "float16"}
+    assert "torch" in plan.code()
+    assert "PREDICTED" in str(plan)
+    with pytest.raises(px.InputError, match="Give one budget"):
+        sensitivity.plan()
+    with pytest.raises(px.InputError, match="a share is above 0"):
+        sensitivity.plan(bytes_share=2.0)
+
+
+def test_a_sweep_has_a_row_a_format() -> None:
+    found = px.sweep(small(), X, formats=["bfloat16", "int8"])
+    assert [row.spec.dtype for row in found.result.rows] == ["bfloat16", "int8"]
+    assert "bfloat16" in str(found)
+
+
+def test_long_results_print_one_screen() -> None:
+    found = px.routes(small(), X)
+    assert len(str(found).splitlines()) <= SCREEN_LINES + 1
+    assert "to_text()" in str(found) or len(found.to_text().splitlines()) <= SCREEN_LINES
+
+
+def test_memory_and_autocast_need_no_input() -> None:
+    assert "float16" in str(px.memory(small()))
+    assert "bfloat16" in px.autocast().to_json()
