@@ -248,33 +248,10 @@ def follow_job(analysis: Analysis, job: str) -> None:
     st.session_state["linked_job"] = None
 
 
-def sweep_jobs() -> dict[str, str]:
-    """Jobs of this session's sweeps, by the digest of their spec."""
-    jobs: dict[str, str] = st.session_state.setdefault("sweep_jobs", {})
-    return jobs
-
-
-def plan_jobs() -> dict[str, str]:
-    """Jobs of this session that ran plans, by the digest of their spec."""
-    jobs: dict[str, str] = st.session_state.setdefault("plan_jobs", {})
-    return jobs
-
-
-def autocast_jobs() -> dict[str, str]:
-    """Jobs of this session that ran models under autocast on the page Casting, by the digest of their spec."""
-    jobs: dict[str, str] = st.session_state.setdefault("autocast_jobs", {})
-    return jobs
-
-
-def device_job() -> str | None:
-    """The job that measures a device for this session; None where none runs."""
-    job: str | None = st.session_state.get("device_job")
-    return job
-
-
-def follow_device_job(job: str | None) -> None:
-    """Look at this measurement of a device from now on; None: it has ended."""
-    st.session_state["device_job"] = job
+def side_jobs(purpose: str) -> dict[str, str]:
+    """Jobs that this session started for one purpose beside a page's own, by the digests of their specs."""
+    every: dict[str, dict[str, str]] = st.session_state.setdefault("side_jobs", {})
+    return every.setdefault(purpose, {})
 
 
 def swept() -> set[str]:

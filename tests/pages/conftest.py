@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,12 @@ def settled(app: AppTest) -> AppTest:
         engine().wait(job, timeout_s=PATIENCE_S)
         app.run()
     return app
+
+
+def repeat_until(holds: Callable[[], bool], again: Callable[[], object]) -> None:
+    """Do something again until what is awaited holds, as a browser does that draws a page anew."""
+    given_up_at = time.monotonic() + PATIENCE_S
+    while not holds():
+        if time.monotonic() > given_up_at:
+            pytest.fail(f"not within {PATIENCE_S} s")
+        again()
