@@ -1,9 +1,12 @@
-"""What `make fast` leaves out beside the browser."""
+"""What all tests share, and which of them `make fast` leaves out beside the browser's."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("any machine", deadline=None)  # a busy one is no failure
+settings.load_profile("any machine")
 PATIENT = (
     *("tests/engine/", "tests/pages/", "tests/cli/", "tests/plan/", "tests/charts/test_regime_chart.py"),
     *(
