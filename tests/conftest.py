@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
 from hypothesis import settings
 
@@ -20,6 +23,25 @@ PATIENT = (
     ),
 )
 """Tests that start processes, run whole pages or models by the dozen, or round millions of values."""
+
+
+PATIENCE_S = 120.0
+"""For what takes a second or a few on an idle machine."""
+_PAUSE_S = 0.01
+
+
+def until(holds: Callable[[], bool], *, again: Callable[[], object] = lambda: time.sleep(_PAUSE_S)) -> None:
+    """Return when the condition holds; fail when patience ends.
+
+    Args:
+        holds: what is waited for.
+        again: done between two looks; by default, a short pause.
+    """
+    given_up_at = time.monotonic() + PATIENCE_S
+    while not holds():
+        if time.monotonic() > given_up_at:
+            pytest.fail(f"not within {PATIENCE_S:g} s")
+        again()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

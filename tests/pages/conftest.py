@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.job import engine
 from precision.engine import Engine
+from tests.conftest import PATIENCE_S
 
 APP = str(Path(__file__).parents[2] / "app.py")
 COMPARISON_PAGES = ("pages/overview.py", "pages/layers.py", "pages/errors.py")
@@ -19,7 +19,6 @@ PAGES = (
     *("pages/propagation.py", "pages/ranges.py", "pages/sweep.py", "pages/mixed_precision.py", "pages/regimes.py"),
     *("pages/casting.py", "pages/number_formats.py"),
 )
-PATIENCE_S = 120
 
 
 @pytest.fixture(scope="session")
@@ -48,12 +47,3 @@ def settled(app: AppTest) -> AppTest:
         engine().wait(job, timeout_s=PATIENCE_S)
         app.run()
     return app
-
-
-def repeat_until(holds: Callable[[], bool], again: Callable[[], object]) -> None:
-    """Do something again until what is awaited holds, as a browser does that draws a page anew."""
-    given_up_at = time.monotonic() + PATIENCE_S
-    while not holds():
-        if time.monotonic() > given_up_at:
-            pytest.fail(f"not within {PATIENCE_S} s")
-        again()

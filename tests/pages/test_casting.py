@@ -9,7 +9,8 @@ from pages.ui.job import engine
 from precision.engine import Engine
 from precision.results import ClaimsResult, RoutesResult
 from precision.spec import Analysis
-from tests.pages.conftest import PATIENCE_S, opened, repeat_until, settled
+from tests.conftest import PATIENCE_S, until
+from tests.pages.conftest import opened, settled
 
 pytestmark = pytest.mark.usefixtures("running_engine")
 PAGE = "pages/casting.py"
@@ -90,7 +91,7 @@ def test_another_model_is_a_click_away() -> None:
 def test_claims_appear_as_they_are_tried_and_stay_when_cancelled(running_engine: Engine) -> None:
     app = opened(PAGE, {"model": "bert-tiny", "section": "Claims", "seed": "7"}, settle=False)
     job = app.session_state["jobs"]["claims"]
-    repeat_until(lambda: running_engine.job(job).partial is not None, lambda: running_engine.wait(job, timeout_s=0.05))
+    until(lambda: running_engine.job(job).partial is not None)
     app.run()
     assert not app.exception
     assert "tried so far, of 38," in app.title[0].value

@@ -16,7 +16,8 @@ from precision.errors import JobError
 from precision.results import SensitivityResult
 from precision.spec import RunSpec
 from tests.charts.test_plan_charts import REPORTS
-from tests.pages.conftest import PATIENCE_S, opened, repeat_until, settled
+from tests.conftest import PATIENCE_S, until
+from tests.pages.conftest import opened, settled
 
 pytestmark = pytest.mark.usefixtures("running_engine")
 PAGE = "pages/mixed_precision.py"
@@ -137,7 +138,7 @@ def test_a_cancelled_measurement_keeps_the_formats_measured_so_far(running_engin
     app = opened(PAGE, {"model": "bert-tiny", "batch": "16"}, settle=False)
     assert app.title[0].value.startswith("Measuring how much every layer")
     job = app.session_state["jobs"]["sensitivity"]
-    repeat_until(lambda: running_engine.job(job).partial is not None, lambda: running_engine.wait(job, timeout_s=0.05))
+    until(lambda: running_engine.job(job).partial is not None)
     app.button(key="cancel").click().run()
     running_engine.wait(job, timeout_s=PATIENCE_S)
     app.run()

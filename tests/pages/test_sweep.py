@@ -12,7 +12,8 @@ from precision.engine import Engine, device_speed_store
 from precision.findings.sweep import USUAL_FORMATS
 from precision.results import CompareResult, DeviceSpeedResult
 from precision.spec import Analysis, RunSpec
-from tests.pages.conftest import PATIENCE_S, opened, repeat_until
+from tests.conftest import PATIENCE_S, until
+from tests.pages.conftest import opened
 
 pytestmark = pytest.mark.usefixtures("running_engine")
 PAGE = "pages/sweep.py"
@@ -28,12 +29,12 @@ def sweep_of(app: AppTest) -> list[dict[str, object]]:
 
 def counted(app: AppTest) -> AppTest:
     """The page once bytes are known; AppTest has no browser that would ask again."""
-    repeat_until(lambda: bool(app.dataframe) and not app.dataframe[0].value["bytes, theory"].isna().any(), app.run)
+    until(lambda: bool(app.dataframe) and not app.dataframe[0].value["bytes, theory"].isna().any(), again=app.run)
     return app
 
 
 def ended(app: AppTest) -> AppTest:
-    repeat_until(lambda: "cancel" not in [button.key for button in app.button], app.run)
+    until(lambda: "cancel" not in [button.key for button in app.button], again=app.run)
     return app
 
 
@@ -109,7 +110,7 @@ def test_a_choice_of_which_nothing_was_asked_for_has_no_run_in_its_link() -> Non
 
 def test_what_is_not_possible_says_why() -> None:
     app = opened(PAGE, {"model": "linear-5-10", "formats": ["int8", "float16"], "methods": "autocast"})
-    repeat_until(lambda: bool(app.dataframe), app.run)
+    until(lambda: bool(app.dataframe), again=app.run)
     impossible = [row for row in sweep_of(app) if row["verdict"] == "not possible"]
     assert [(row["format"], row["method"]) for row in impossible] == [("int8", "autocast")]
     assert "gives bfloat16 or float16, not int8" in str(impossible[0]["why"])
