@@ -14,7 +14,7 @@ import pytest
 from precision.engine import Engine, EngineConfig
 from precision.errors import JobError
 from precision.spec import RunSpec
-from tests.conftest import until
+from tests.conftest import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,7 +64,7 @@ def _lines(process: subprocess.Popen[str], count: int) -> list[str]:
 
 def test_the_client_never_imports_torch_and_a_real_comparison_runs(tmp_path: Path) -> None:
     process = _python(tmp_path, arguments="")
-    out, err = process.communicate("\n", timeout=60)
+    out, err = process.communicate("\n", timeout=PATIENCE_S)
     # A worker may import the script anew; what stands under its guard must not run there.
     assert [line for line in out.splitlines() if not line.startswith("the script ran again")] == [
         "heavy:",
@@ -92,9 +92,9 @@ def test_no_process_is_left_behind(tmp_path: Path, end: str) -> None:
         workers = [child for child in children if child.is_running() and _is_worker(child)]
         until(lambda: not any(worker.is_running() for worker in workers))
     if end in ("exit", "close"):
-        process.communicate("\n", timeout=60)
+        process.communicate("\n", timeout=PATIENCE_S)
     else:
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_S)
     until(lambda: not any(_alive(child) for child in children))
 
 
