@@ -30,7 +30,7 @@ if __name__ == "__main__":
     starter = threading.Thread(target=engine.start)
     starter.start()
     starter.join()
-    job = engine.wait(engine.submit(RunSpec(), session="ada").id, 60)
+    job = engine.wait(engine.submit(RunSpec(), session="ada").id)
     assert job.status == "done", job
     heavy = {{"torch", "transformers", "sklearn", "streamlit"}} & set(sys.modules)
     print("heavy:", *sorted(heavy), flush=True)

@@ -131,6 +131,16 @@ def test_autocast_of_the_model_runs_at_a_click_and_is_drawn() -> None:
     assert "run-autocast" in [button.key for button in app.button]
 
 
+def test_where_all_of_a_model_ran_in_the_format_nothing_is_named_that_did_not() -> None:
+    app = opened(PAGE, {"model": "linear-5-10", "section": "Autocast", "dtype": "bfloat16"})
+    app.button(key="run-autocast").click().run()
+    (job,) = app.session_state["side_jobs"]["autocast"].values()
+    engine().wait(job, timeout_s=PATIENCE_S)
+    app.run()
+    assert "Arithmetic **native**" in text_of(app)
+    assert "unnamed" not in text_of(app)
+
+
 def test_autocast_tells_which_operators_cannot_be_trained() -> None:
     app = opened(PAGE, {"model": "tinynet", "section": "Autocast", "dtype": "float16"})
     told = app.dataframe[0].value.set_index("operator")

@@ -56,7 +56,9 @@ def _offer(spec: RunSpec, *, again: bool = False) -> None:
 
 def _modules(found: LayersResult) -> None:
     if (counted := lowering(found)) is not None:
-        st.markdown(f"{escape_markdown(stayed_text(counted))} Arithmetic **{found.execution.label}**, **measured**.")
+        stayed = stayed_text(counted)
+        said = f"{escape_markdown(stayed)} " if stayed else ""
+        st.markdown(f"{said}Arithmetic **{found.execution.label}**, **measured**.")
     show(plot_dtype_tree(found), key="autocast-tree")
 
 

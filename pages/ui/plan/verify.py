@@ -98,7 +98,7 @@ def _sentence(found: Verification, report: SensitivityReport, how: str) -> str:
         return "The output is not finite, or the run failed: this plan cannot be used."
     predicted = sqnr_db(report.output_mean_square, found.predicted_squared_error)
     decibels = _db(sqnr_db(report.output_mean_square, measured))
-    ratio = "" if found.ratio is None else f", {number_text(found.ratio)} × the measured RMSE"
+    ratio = "" if found.ratio is None else f", {number_text(float(f'{found.ratio:.3g}'))} × the measured RMSE"
     return f"Measured {decibels}, RMSE {number_text(math.sqrt(measured))}; {how} {_db(predicted)}{ratio}."
 
 
