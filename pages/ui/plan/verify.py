@@ -17,7 +17,7 @@ from precision.results import CompareResult, SensitivityReport, SensitivityResul
 from precision.results.plan import Plan, Verification, sqnr_db
 from precision.spec import RunSpec
 from precision.text.names import escape_markdown
-from precision.text.units import bytes_text, number_text, seconds_text
+from precision.text.units import bytes_text, number_text, ratio_text, seconds_text
 
 _RUNS = SideJobs("plan", "run of this plan")
 
@@ -98,7 +98,7 @@ def _sentence(found: Verification, report: SensitivityReport, how: str) -> str:
         return "The output is not finite, or the run failed: this plan cannot be used."
     predicted = sqnr_db(report.output_mean_square, found.predicted_squared_error)
     decibels = _db(sqnr_db(report.output_mean_square, measured))
-    ratio = "" if found.ratio is None else f", {number_text(float(f'{found.ratio:.3g}'))} × the measured RMSE"
+    ratio = "" if found.ratio is None else f", {ratio_text(found.ratio)} × the measured RMSE"
     return f"Measured {decibels}, RMSE {number_text(math.sqrt(measured))}; {how} {_db(predicted)}{ratio}."
 
 
