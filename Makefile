@@ -2,7 +2,9 @@
 PYTHON ?= python3
 PORT ?= 8501
 BIN := .venv/bin
-BESIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
+BROWSER := tests/browser
+TEST := $(BIN)/pytest --durations 15
+OTHERS := $(TEST) --ignore $(BROWSER) --numprocesses auto --maxprocesses 4 --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
 .PHONY: help run test lint fast chromium clean
@@ -17,8 +19,8 @@ run: .venv/runtime-installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: lint chromium
-	$(BIN)/pytest -m "not browser" $(BESIDE)
-	$(BIN)/pytest -m browser
+	$(OTHERS)
+	$(TEST) $(BROWSER)
 
 lint: .venv/dev-installed
 	$(BIN)/ruff check
@@ -27,7 +29,7 @@ lint: .venv/dev-installed
 	$(BIN)/lint-imports
 
 fast: .venv/dev-installed
-	$(BIN)/pytest -m "not slow and not browser" $(BESIDE)
+	$(OTHERS) -m "not slow"
 
 chromium:
 	@command -v chromium >/dev/null || .ci/apt-install chromium

@@ -78,8 +78,8 @@ def dtype_flow(part: str) -> None:
         finding = f"{low:,} of {len(report.rows):,} module calls return another dtype than the reference's"
     frame.header(finding, result)
     autocasts = part == "operators" and result.spec.method is CastMethod.AUTOCAST
-    if autocasts and (counted := lowering(result)) is not None:
-        st.markdown(escape_markdown(stayed_text(counted)))
+    if autocasts and (counted := lowering(result)) is not None and (stayed := stayed_text(counted)):
+        st.markdown(escape_markdown(stayed))
     if part == "operators":
         show(plot_dtype_tree(result), key="dtype-tree")
     find = frame.find_box("layer", in_what="name or type")

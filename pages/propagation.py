@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from pages.ui import downloads, frame, layer_rows, linked, state
+from pages.ui import downloads, frame, layer_rows, linked, state, view_state
 from pages.ui.chart import show, show_and_pick
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
@@ -62,7 +62,7 @@ def main() -> None:
         plot_error_along_depth(report, result.spec.dtype, limit=limit or None), key="error-along-depth"
     )
     if picked is not None:
-        state.open_layer(layer_rows.label(report, picked))
+        view_state.open_layer(layer_rows.label(report, picked))
     show(plot_error_tree(report), key="error-tree")
     one_layer(result, report)
     st.header("All layer calls", anchor=False)

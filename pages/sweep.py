@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import device_speed, state
+from pages.ui import device_speed, state, view_state
 from pages.ui.chart import show
 from pages.ui.job import NOT_POSSIBLE, engine, refuse, require_choice
 from pages.ui.linked import multiselect, radio
@@ -60,10 +60,10 @@ def main() -> None:
         st.stop()
     plan = pick_plan(base, devices)
     state.mirror_choice_in_link()
-    if state.link_asks_to_run():
+    if view_state.link_asks_to_run():
         sweep_jobs.start(plan)
     now = sweep_jobs.advance(plan)
-    state.mirror_run_in_link(bool(now.asked))
+    view_state.mirror_run_in_link(bool(now.asked))
     with heading:
         header(base, plan, now)
     controls(plan, now)

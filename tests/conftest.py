@@ -1,9 +1,15 @@
-"""What `make fast` leaves out beside the browser."""
+"""What all tests share, and which of them `make fast` leaves out beside the browser's."""
 
 from __future__ import annotations
 
-import pytest
+import time
+from collections.abc import Callable
 
+import pytest
+from hypothesis import settings
+
+settings.register_profile("any machine", deadline=None)  # a busy one is no failure
+settings.load_profile("any machine")
 PATIENT = (
     *("tests/engine/", "tests/pages/", "tests/cli/", "tests/plan/", "tests/charts/test_regime_chart.py"),
     *(
@@ -17,6 +23,25 @@ PATIENT = (
     ),
 )
 """Tests that start processes, run whole pages or models by the dozen, or round millions of values."""
+
+
+PATIENCE_S = 120.0
+"""For what takes a second or a few on an idle machine."""
+_PAUSE_S = 0.01
+
+
+def until(holds: Callable[[], bool], *, again: Callable[[], object] = lambda: time.sleep(_PAUSE_S)) -> None:
+    """Return when the condition holds; fail when patience ends.
+
+    Args:
+        holds: what is waited for.
+        again: done between two looks; by default, a short pause.
+    """
+    given_up_at = time.monotonic() + PATIENCE_S
+    while not holds():
+        if time.monotonic() > given_up_at:
+            pytest.fail(f"not within {PATIENCE_S:g} s")
+        again()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

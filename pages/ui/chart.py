@@ -7,7 +7,7 @@ from collections.abc import Callable
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import state, view_state
 from precision.charts.frame import alt_text, config
 
 
@@ -41,7 +41,7 @@ def show_and_tell(figure: go.Figure, *, key: str, on_pick: Callable[[int], None]
     name = f"chart-{key}"
 
     def clicked() -> None:
-        point = state.clicked_point(name)
+        point = view_state.clicked_point(name)
         if point is not None:
             on_pick(point)
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pages.ui import downloads, state
-from pages.ui.job import engine
+from pages.ui import downloads
+from pages.ui.side_jobs import SideJobs
 from precision.engine import EngineConfig, device_speed_store
-from precision.errors import PrecisionError
 from precision.findings.device_speed import slower_here, speed_text
 from precision.results import AnalysisResult, DeviceSpeedResult, RunResult
 from precision.spec import Analysis, RunSpec
 from precision.text.names import escape_markdown, plain
 
-_POLL_S = 0.5
+_MEASUREMENTS = SideJobs("device-speed", "measurement of this device")
 _AGAIN = "Measure this device again"
 
 
@@ -78,42 +77,34 @@ def _rows(speed: DeviceSpeedResult) -> pd.DataFrame:
 
 
 def _known(result: AnalysisResult) -> DeviceSpeedResult | None:
-    return device_speed_store.kept(result.device, result.environment, EngineConfig.from_environment().data)
+    """What is kept of the device; what this session has just measured is kept first."""
+    folder = EngineConfig.from_environment().data
+    asked = _asked(result)
+    job = _MEASUREMENTS.job(asked)
+    if job is not None and isinstance(job.result, DeviceSpeedResult):
+        device_speed_store.keep(job.result, folder)
+        _MEASUREMENTS.forget(asked)
+    return device_speed_store.kept(result.device, result.environment, folder)
 
 
 def _offer(result: AnalysisResult, *, label: str = "Measure this device") -> None:
-    job = state.device_job()
-    if job is not None:
-        _measuring(job)
+    asked = _asked(result)
+    job = _MEASUREMENTS.show(asked)
+    if job is not None and job.result is not None:
+        st.rerun()  # it has ended since this draw began, and is to be kept
+    if job is not None and not job.finished:
         return
     st.button(
         label,
         icon=":material/speed:",
         key="measure-device",
         type="tertiary",
-        on_click=_measure,
-        args=(result.spec.device,),
+        on_click=_MEASUREMENTS.start_or_tell,
+        args=(asked,),
+        kwargs={"fresh": True},
         help="Times operators in every dtype beside float32, a few seconds; kept for this machine.",
     )
 
 
-def _measure(device: str) -> None:
-    asked = RunSpec(device=device, analysis=Analysis.DEVICE_SPEED)
-    try:
-        state.follow_device_job(engine().submit(asked, session=state.session_id(), fresh=True).id)
-    except PrecisionError as error:
-        st.toast(plain(str(error), limit=None), icon=":material/error:")
-
-
-@st.fragment(run_every=_POLL_S)
-def _measuring(job_id: str) -> None:
-    job = engine().job(job_id)
-    if not job.finished:
-        st.caption(f":material/hourglass_top: Measuring this device: {escape_markdown(job.stage)} …")
-        return
-    state.follow_device_job(None)
-    if isinstance(job.result, DeviceSpeedResult):
-        device_speed_store.keep(job.result, EngineConfig.from_environment().data)
-    else:
-        st.toast(plain(job.error or "The measurement was cancelled."), icon=":material/error:")
-    st.rerun()
+def _asked(result: AnalysisResult) -> RunSpec:
+    return RunSpec(device=result.spec.device, analysis=Analysis.DEVICE_SPEED)

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import downloads, linked
-from pages.ui.job import run_again, say_failure
+from pages.ui.job import offer_run_again, run_again, say_failure
 from precision.results import AnalysisResult, OutputComparison, RunResult
 from precision.spec import RunSpec
 from precision.text.glossary import metric_named, term_named
@@ -28,7 +28,8 @@ def header(finding: str, result: RunResult) -> None:
         help=f"{escape_markdown(result.execution.explanation)}\n\n{term_named(result.execution.label).definition}",
     )
     if result.failure:
-        say_failure(result.failure, result.spec, kept="\n\nThe result is partial: what was measured before is shown.")
+        say_failure(result.failure, kept="\n\nThe result is partial: what was measured before is shown.")
+        offer_run_again(result.spec)
     if result.warnings:
         st.warning("  \n".join(escape_markdown(warning) for warning in result.warnings), icon=":material/warning:")
 

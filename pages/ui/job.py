@@ -129,10 +129,22 @@ def is_followed(analysis: Analysis) -> bool:
 
 def run_again(spec: RunSpec) -> None:
     """Measure anew instead of showing the stored result."""
+    if job := submit_or_tell(spec, fresh=True):
+        state.follow_job(spec.analysis, job.id)
+
+
+def submit_or_tell(spec: RunSpec, *, fresh: bool) -> Job | None:
+    """The job of a run that a button asks for; where the engine does not take it, a toast says why.
+
+    Args:
+        spec: what to run.
+        fresh: measure again even where the engine has a result.
+    """
     try:
-        state.follow_job(spec.analysis, engine().submit(spec, session=state.session_id(), fresh=True).id)
+        return engine().submit(spec, session=state.session_id(), fresh=fresh)
     except PrecisionError as error:
-        st.toast(plain(str(error)), icon=":material/error:")
+        st.toast(plain(str(error), limit=None), icon=":material/error:")
+        return None
 
 
 def _job_for(spec: RunSpec) -> Job:
@@ -159,10 +171,15 @@ def known_job(job_id: str | None) -> Job | None:
 
 
 @st.fragment(run_every=_POLL_S)
-def show_progress(job_id: str, *, shown_s: float | None = None) -> None:
+def show_progress(job_id: str, *, shown_s: float | None = None, key: str = "cancel") -> None:
     """How far a job is, with a way to stop it.
 
     Draws the page anew when it ends, or has grown beyond the `shown_s` that it was shown after, if it was.
+
+    Args:
+        job_id: of the job.
+        shown_s: seconds after which the partial result on the page was measured; None where the page shows none.
+        key: of the button that cancels the job; a page may show several jobs.
     """
     job = known_job(job_id)
     if job is None or job.finished:
@@ -175,7 +192,7 @@ def show_progress(job_id: str, *, shown_s: float | None = None) -> None:
         st.button(
             "Cancel",
             icon=":material/stop_circle:",
-            key="cancel",
+            key=key,
             disabled=job.stopping,
             on_click=_cancel,
             args=(job.id,),
@@ -201,24 +218,33 @@ def _progress_text(job: Job) -> str:
 
 def _ended_early(job: Job) -> AnalysisResult:
     """What was measured before the end, with the reason; without anything measured, the reason alone."""
-    if job.status == "cancelled":
-        failure = Failure(stage=CANCELLED, where=None, message="The run was cancelled. Nothing is computing.")
-    else:
-        failure = Failure(stage=job.stage, where=None, message=job.error or "The run ended without a result.")
+    failure = failure_of(job)
     if not isinstance(job.partial, AnalysisResult):
         if job.error_kind == InputError.__name__:
             refuse(NOT_POSSIBLE, failure.message)
         st.title(NO_RESULT, anchor=False)
-        say_failure(failure, job.spec)
+        say_failure(failure)
+        offer_run_again(job.spec)
         st.stop()
     return job.partial.model_copy(update={"failure": failure})
 
 
-def say_failure(failure: Failure, spec: RunSpec, *, kept: str = "") -> None:
-    """Why a run stopped, and the way to start it again."""
+def failure_of(job: Job, what: str = "run") -> Failure:
+    """Why a job ended without a result; `what` names it."""
+    if job.status == "cancelled":
+        return Failure(stage=CANCELLED, where=None, message=f"The {what} was cancelled. Nothing is computing.")
+    return Failure(stage=job.stage, where=None, message=job.error or f"The {what} ended without a result.")
+
+
+def say_failure(failure: Failure, *, kept: str = "") -> None:
+    """Why a run stopped; `kept` is added, about what was measured before."""
     if failure.stage == CANCELLED:
         st.info(f"{escape_markdown(failure.message)}{kept}", icon=":material/stop_circle:")
     else:
         where = f"**Stopped in {for_markdown(failure.where)}.** " if failure.where else ""
         st.error(f"{where}{escape_markdown(failure.message)}{kept}", icon=":material/error:")
+
+
+def offer_run_again(spec: RunSpec) -> None:
+    """The way to start a run again that stopped."""
     st.button("Run again", on_click=run_again, args=(spec,), type="primary")

@@ -10,7 +10,7 @@ from typing import TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import state
+from pages.ui import view_state
 from precision.text.names import escape_markdown, for_markdown
 
 T = TypeVar("T", bound=str)
@@ -37,7 +37,7 @@ def selectbox(
         format_func: how an option is shown, and written in the link.
         place: where to put it, if not next on the page.
     """
-    refused = state.refused_by(key, [format_func(option) for option in options].__contains__)
+    refused = view_state.refused_by(key, [format_func(option) for option in options].__contains__)
     chosen = (place or st).selectbox(
         label,
         options,
@@ -46,7 +46,7 @@ def selectbox(
         bind="query-params",
         help=help,
         format_func=format_func,
-        on_change=state.forget_refused,
+        on_change=view_state.forget_refused,
         args=(key,),
     )
     _tell(label, refused, format_func(chosen), place=place)
@@ -74,7 +74,7 @@ def multiselect(
         help: its hover text.
         place: where to put it, if not next on the page.
     """
-    refused = state.refused_by(key, options.__contains__)
+    refused = view_state.refused_by(key, options.__contains__)
     chosen = (place or st).multiselect(
         label,
         options,
@@ -83,7 +83,7 @@ def multiselect(
         bind="query-params",
         placeholder=placeholder,
         help=help,
-        on_change=state.forget_refused,
+        on_change=view_state.forget_refused,
         args=(key,),
     )
     _tell(label, refused, ", ".join(chosen) or "none", place=place)
@@ -99,7 +99,7 @@ def radio(
     place: DeltaGenerator | None = None,
 ) -> T:
     """A few options beside each other, all in view; arguments as of `selectbox`."""
-    refused = state.refused_by(key, options.__contains__)
+    refused = view_state.refused_by(key, options.__contains__)
     chosen = (place or st).radio(
         label,
         options,
@@ -107,7 +107,7 @@ def radio(
         bind="query-params",
         horizontal=True,
         help=help,
-        on_change=state.forget_refused,
+        on_change=view_state.forget_refused,
         args=(key,),
     )
     _tell(label, refused, chosen, place=place)
@@ -131,7 +131,7 @@ def number_input(
         least: that it takes.
         help: its hover text.
     """
-    refused = state.refused_by(key, partial(_is_number, least=least))
+    refused = view_state.refused_by(key, partial(_is_number, least=least))
     chosen = st.number_input(
         label,
         min_value=least,
@@ -140,7 +140,7 @@ def number_input(
         key=key,
         bind="query-params",
         help=help,
-        on_change=state.forget_refused,
+        on_change=view_state.forget_refused,
         args=(key,),
     )
     _tell(label, refused, f"{chosen:g}", why=f"which is not a number from {least:g} up")
@@ -170,8 +170,8 @@ def slider(
         format: of the number shown, printf's.
         help: its hover text.
     """
-    refused = state.refused_by(key, partial(_is_number, least=least, most=most))
-    state.keep_between(key, least, most)
+    refused = view_state.refused_by(key, partial(_is_number, least=least, most=most))
+    view_state.keep_between(key, least, most)
     chosen = st.slider(
         label,
         min_value=least,
@@ -182,7 +182,7 @@ def slider(
         key=key,
         bind="query-params",
         help=help,
-        on_change=state.forget_refused,
+        on_change=view_state.forget_refused,
         args=(key,),
     )
     _tell(label, refused, f"{chosen:g}", why=f"which is not between {least:g} and {most:g}")

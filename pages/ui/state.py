@@ -1,4 +1,4 @@
-"""What a session has chosen: the only file that touches session state and query parameters.
+"""What a session has chosen to run: with `view_state`, the only file that touches session state and the link.
 
 The sidebar's widgets hold the choice, the link mirrors it: a link opened in a new session sets the widgets once,
 and every later change rewrites the link.
@@ -6,11 +6,13 @@ and every later change rewrites the link.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pages.ui import view_state
+from pages.ui.view_state import VIEW
 from precision.errors import InputError
 from precision.models.catalogue import CATALOGUE, describe
 from precision.models.request import request_input
@@ -21,7 +23,10 @@ from precision.text.names import enclosing
 PRETRAINED = "hf:"
 """The picker's entry for a Hugging Face id or folder."""
 _DEFAULT = RunSpec()
+_HELD = ("dtype", "method", "device", "reference", "seed", "regime", "keep", "plan")
+"""Settings of a run that the sidebar holds whatever the model is."""
 _SIZES = ("input", "batch", "length", "text")
+"""Those that a model may not have."""
 
 
 def session_id() -> str:
@@ -34,7 +39,7 @@ def open_link() -> None:
     """Set the widgets from the link, once a session; a link that cannot be followed is kept and explained."""
     if "model" in st.session_state:
         return
-    query = {name: value for name, value in st.query_params.to_dict().items() if name not in ("job", *_VIEW)}
+    query = {name: value for name, value in st.query_params.to_dict().items() if name not in ("job", *VIEW)}
     try:
         spec = RunSpec.parse(query)
         request_input(describe(spec.model), spec)
@@ -43,27 +48,20 @@ def open_link() -> None:
         st.session_state["link_error"] = str(error)
     _set_widgets(spec)
     st.session_state["jobs"] = {}
-    st.session_state["refused"] = {}
+    view_state.forget_all_refused()
     st.session_state["linked_job"] = st.query_params.get("job")
 
 
 def _set_widgets(spec: RunSpec) -> None:
     state = st.session_state
+    for name in (*_HELD, *_SIZES):
+        state[name] = getattr(spec, name)
     catalogued = any(spec.model == model.id for model in CATALOGUE)
     state["model"] = spec.model if catalogued else PRETRAINED
     state["checkpoint"] = "" if catalogued else spec.model.removeprefix(PRETRAINED)
-    state["dtype"] = spec.dtype
     state["method"] = spec.method.value
-    state["device"] = spec.device
-    state["reference"] = spec.reference
-    state["seed"] = spec.seed
-    state["input"] = spec.input
-    state["batch"] = spec.batch
-    state["length"] = spec.length
     state["text"] = spec.text or ""
-    state["regime"] = spec.regime
     state["keep"] = list(spec.keep)
-    state["plan"] = spec.plan
 
 
 def link_error() -> str | None:
@@ -82,7 +80,7 @@ def choice_changed() -> None:
     """A picker moved: an unusable link is forgotten, and the job that it belonged to."""
     st.session_state["link_error"] = None
     st.session_state["jobs"] = {}
-    st.session_state["refused"] = {}
+    view_state.forget_all_refused()
     st.session_state["linked_job"] = None
 
 
@@ -115,33 +113,6 @@ def choose(name: str, value: str) -> None:
     """Pick a format or a cast method, as the sidebar does."""
     st.session_state[name] = value
     choice_changed()
-
-
-def open_layer(label: str) -> None:
-    """Have the page Propagation show this layer call; once a click, so that its picker can still be changed."""
-    if st.session_state.get("clicked_layer") != label:
-        st.session_state["clicked_layer"] = label
-        st.session_state["layer"] = label
-        forget_refused("layer")
-
-
-def refused_by(name: str, takes: Callable[[str], bool]) -> str | None:
-    """What the link asks of one of a page's own pickers, about to be drawn, that it does not take; None if nothing.
-
-    Streamlit takes it out of the link then. Here it is remembered until another choice is made.
-    """
-    refused: dict[str, list[str]] = st.session_state["refused"]
-    if name not in st.session_state and name in st.query_params:  # else the picker has a choice of its own already
-        refused[name] = st.query_params.get_all(name)
-    asked = [value for value in refused.get(name, ()) if not takes(value)]
-    if not asked:
-        forget_refused(name)
-    return ", ".join(asked) or None
-
-
-def forget_refused(name: str) -> None:
-    """Another choice was made in this picker."""
-    st.session_state["refused"].pop(name, None)
 
 
 def kept_modules() -> list[str]:
@@ -210,19 +181,12 @@ def spec(analysis: Analysis, also: Mapping[str, object] | None = None) -> RunSpe
     asked = RunSpec.parse(
         {
             "model": model.id,
-            "dtype": state["dtype"],
-            "method": state["method"],
-            "device": state["device"],
-            "reference": state["reference"],
-            "seed": state["seed"],
+            **{name: state[name] for name in _HELD},
             "input": "default" if chosen_input is default_input else chosen_input.name,
             # A picker that is not drawn holds what it held.
             "batch": state["batch"] if chosen_input.takes_batch else None,
             "length": state["length"] if chosen_input.takes_length else None,
             "text": (state["text"].strip() or None) if chosen_input.takes_text else None,
-            "regime": state["regime"],
-            "keep": state["keep"],
-            "plan": state["plan"],
             "analysis": analysis,
             **(also or {}),
         }
@@ -248,33 +212,10 @@ def follow_job(analysis: Analysis, job: str) -> None:
     st.session_state["linked_job"] = None
 
 
-def sweep_jobs() -> dict[str, str]:
-    """Jobs of this session's sweeps, by the digest of their spec."""
-    jobs: dict[str, str] = st.session_state.setdefault("sweep_jobs", {})
-    return jobs
-
-
-def plan_jobs() -> dict[str, str]:
-    """Jobs of this session that ran plans, by the digest of their spec."""
-    jobs: dict[str, str] = st.session_state.setdefault("plan_jobs", {})
-    return jobs
-
-
-def autocast_jobs() -> dict[str, str]:
-    """Jobs of this session that ran models under autocast on the page Casting, by the digest of their spec."""
-    jobs: dict[str, str] = st.session_state.setdefault("autocast_jobs", {})
-    return jobs
-
-
-def device_job() -> str | None:
-    """The job that measures a device for this session; None where none runs."""
-    job: str | None = st.session_state.get("device_job")
-    return job
-
-
-def follow_device_job(job: str | None) -> None:
-    """Look at this measurement of a device from now on; None: it has ended."""
-    st.session_state["device_job"] = job
+def side_jobs(purpose: str) -> dict[str, str]:
+    """Jobs that this session started for one purpose beside a page's own, by the digests of their specs."""
+    every: dict[str, dict[str, str]] = st.session_state.setdefault("side_jobs", {})
+    return every.setdefault(purpose, {})
 
 
 def swept() -> set[str]:
@@ -289,43 +230,16 @@ def sweep_cancelled() -> set[str]:
     return cancelled
 
 
-def link_asks_to_run() -> bool:
-    """Whether the link that opened the session asks for the runs of the page Sweep; told once, when that is drawn."""
-    told = "run_told" in st.session_state
-    st.session_state["run_told"] = True
-    return not told and st.query_params.get("run") == _RUN
-
-
-def mirror_run_in_link(asked: bool) -> None:
-    """Have the link of the page Sweep ask for its runs, or not."""
-    if not asked:
-        st.query_params.pop("run", None)
-    elif st.query_params.get("run") != _RUN:
-        st.query_params["run"] = _RUN
-
-
-_RUN = "yes"
-_VIEW = (
-    *("formats", "methods", "devices", "cost", "run"),
-    *("lower_to", "exact", "rows", "order", "budget", "most_bytes", "most_time", "least_sqnr"),
-    *("keep_norms", "native", "tied"),
-    *("output", "chart", "find", "show", "part", "layer", "limit", "format", "values", "margin"),
-    *("section", "differences", "verdict", "article"),
-    *("number", "number_format", "largest", "overflow", "axis"),
-)
-"""Settings of a page's own view that its link carries."""
-
-
 def mirror_in_link(chosen: RunSpec) -> None:
     """Make the address bar's link reproduce what is shown, and re-attach to its job."""
     # Model and format always, whatever the defaults of a later version are.
     wanted = {"model": chosen.model, "dtype": chosen.dtype} | chosen.to_query()
-    wanted = {name: value for name, value in wanted.items() if name not in _VIEW}  # what a page picks is bound to it
+    wanted = {name: value for name, value in wanted.items() if name not in VIEW}  # what a page picks is bound to it
     if job := job_id(chosen.analysis):
         wanted["job"] = job
     shown = st.query_params.to_dict()
     # One by one, and only what differs: a parameter that a widget is bound to may not be set from here.
-    for name in shown.keys() - wanted.keys() - set(_VIEW):
+    for name in shown.keys() - wanted.keys() - set(VIEW):
         del st.query_params[name]
     for name, value in wanted.items():
         if shown.get(name) != value:
@@ -341,34 +255,3 @@ def mirror_choice_in_link() -> None:
     except InputError:
         return
     mirror_in_link(chosen)
-
-
-def keep_between(name: str, low: float, high: float) -> None:
-    """Keep what one of a page's own sliders holds, or the end of its range next to that, where this has changed."""
-    if name in st.session_state:
-        st.session_state[name] = min(max(st.session_state[name], low), high)
-
-
-def keep_picked(name: str) -> None:
-    """Have the candidate keep what is picked in one of a page's own lists, and empty that."""
-    picked: str | None = st.session_state[name]
-    st.session_state[name] = None
-    if picked is not None:
-        keep_module(picked)
-
-
-def clicked_point(name: str) -> int | None:
-    """The first number of the `customdata` of a chart's clicked point; None where that has none, or none is."""
-    points = st.session_state[name]["selection"]["points"]
-    data = points[0].get("customdata") if points else None
-    return None if not data or data[0] is None else int(data[0])
-
-
-def put(name: str, value: str | bool | float) -> None:
-    """Set one of a page's own widgets: before it is drawn, or in a callback."""
-    st.session_state[name] = value
-
-
-def is_ticked(name: str) -> bool:
-    """Whether one of a page's own boxes is ticked."""
-    return bool(st.session_state.get(name))

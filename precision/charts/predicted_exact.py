@@ -14,7 +14,7 @@ from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import SensitivityReport
 from precision.text.names import escape_plotly, for_plotly
-from precision.text.units import count_text, number_text
+from precision.text.units import count_text, ratio_text
 
 MAX_POINTS = 3_000
 """In all; each costs some 100 bytes."""
@@ -139,7 +139,7 @@ def _title(formats: Sequence[FormatPairs]) -> str:
     ratios = [each.uniform.predicted / each.uniform.measured for each in formats if each.uniform]
     if not ratios:
         return "Predicted and measured errors of single layers"
-    low, high = number_text(min(ratios)), number_text(max(ratios))
+    low, high = ratio_text(min(ratios)), ratio_text(max(ratios))
     return f"Whole casts are predicted at {low if low == high else f'{low} to {high}'} × their measured error"
 
 

@@ -83,6 +83,15 @@ def number_text(value: float | None) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
+def ratio_text(ratio: float) -> str:
+    """How many times another number it is, to three significant digits.
+
+    >>> ratio_text(0.99999999), ratio_text(0.01234), ratio_text(12345.6)
+    ('1', '0.0123', '12,300')
+    """
+    return number_text(float(f"{ratio:.3g}"))
+
+
 def share_text(share: float | None) -> str:
     """A share as a percentage that never rounds to a full or an empty one.
 

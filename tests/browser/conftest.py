@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -14,13 +13,6 @@ from tests.browser.dashboard import Dashboard, Visitors
 _ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
 _LOGGED_CHARACTERS = 20_000
 _MEASURED = pytest.StashKey[list[str]]()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder drives a browser."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.browser)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -57,7 +49,7 @@ def browser() -> Iterator[Browser]:
     """One for each file: while Playwright runs, no other test of this process can run an event loop."""
     executable = shutil.which("chromium")
     if executable is None:
-        pytest.fail("Chromium is needed: `make chromium`, or leave these tests out with -m 'not browser'.")
+        pytest.fail("Chromium is needed: `make chromium`, or leave these tests out with --ignore tests/browser.")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
         yield chromium

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -29,13 +29,13 @@ from playwright.sync_api import (
     expect,
 )
 
+from tests.conftest import PATIENCE_S, until
+
 ROOT = Path(__file__).parents[2]
 PAGES = (
     *("/", "/layers", "/errors", "/propagation", "/ranges", "/sweep", "/mixed_precision"),
     *("/regimes", "/casting", "/number_formats"),
 )
-PATIENCE_S = 120.0
-"""For what takes a second or a few on an idle machine."""
 PATIENCE_MS = PATIENCE_S * 1000
 MINUTES_OF_WORK = {"model": "bert-base", "dtype": "bfloat16", "batch": "64", "length": "512"}
 """A run that is still running when the next one wants its worker."""
@@ -48,15 +48,6 @@ _UNDER_WAY = re.compile("^(Comparing|Counting the values of|Measuring how much|T
 """The heading of a page whose run goes on."""
 _OWN_PROBE = re.compile(f"({'|'.join(PAGES[1:])})/_stcore/(health|host-config)$")
 """Where Streamlit's page asks first when it was opened by a deep link; the 404 tells it where the server's root is."""
-
-
-def until(condition: Callable[[], bool], *, within_s: float = PATIENCE_S) -> None:
-    """Return when the condition holds; fail when it does not in time."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {within_s:g} s")
-        time.sleep(0.05)
 
 
 class Dashboard:

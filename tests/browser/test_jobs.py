@@ -10,7 +10,8 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from precision.measure.lockstep.director import FIRST_PARTIAL_S
-from tests.browser.dashboard import MINUTES_OF_WORK, PATIENCE_MS, Dashboard, Visit, Visitors, until
+from tests.browser.dashboard import MINUTES_OF_WORK, PATIENCE_MS, Dashboard, Visit, Visitors
+from tests.conftest import until
 
 RUNNING = re.compile("Running the float32 reference")
 MODULE = re.compile(r"· (bert\S*) ·")

@@ -107,7 +107,7 @@ def test_a_floor_of_other_elements_is_not_drawn() -> None:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(min_value=1, max_value=450), st.integers(min_value=1, max_value=20))
 def test_the_share_in_the_title_of_the_curve_is_true(elements: int, ties: int) -> None:
     errors = [float(n // ties + 1) for n in range(elements)]
@@ -177,7 +177,7 @@ def test_a_long_thin_tail_is_counted_and_not_drawn() -> None:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(min_value=1, max_value=300), st.integers(min_value=0, max_value=5))
 def test_the_curve_says_which_share_is_at_most_each_value(elements: int, zeros: int) -> None:
     errors = [float(max(n - zeros, 0)) for n in range(elements)]

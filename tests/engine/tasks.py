@@ -24,7 +24,7 @@ def run(spec: RunSpec, progress: Progress) -> CompareResult:
     elif verb == "memory":
         _fill_memory(progress)
     elif verb == "segfault":
-        _crash(progress)
+        _crash(argument, progress)
     elif verb == "refuse":
         raise InputError("The batch is too large: 9 of at most 8.")
     elif verb == "bug":
@@ -56,9 +56,11 @@ def _stuck(seconds: float, progress: Progress) -> None:
     time.sleep(seconds)
 
 
-def _crash(progress: Progress) -> None:
+def _crash(file: str, progress: Progress) -> None:
+    """Once the file is gone."""
     progress.step("Crashing", 0.5)
-    time.sleep(0.3)  # until the step has been heard of
+    while os.path.exists(file):
+        time.sleep(0.01)
     ctypes.string_at(0)
 
 

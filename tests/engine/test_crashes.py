@@ -10,7 +10,8 @@ import pytest
 
 from precision.engine import Job
 from precision.engine.processes import worker_processes
-from tests.engine.conftest import Bench, until
+from tests.conftest import until
+from tests.engine.conftest import Bench
 
 
 def _explained(bench: Bench, job: Job) -> str:
@@ -42,7 +43,7 @@ def test_a_worker_killed_from_outside(bench: Bench, number: signal.Signals) -> N
 
 
 def test_a_segmentation_fault(bench: Bench) -> None:
-    job = bench.running("segfault", "Crashing")
+    job = bench.crashing()
     assert "Worker crashed (signal 11, SIGSEGV) while crashing" in _explained(bench, job)
     assert bench.run("return").status == "done"
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from precision.engine import Engine, EngineConfig
-from tests.engine.conftest import Bench, until
+from tests.conftest import until
+from tests.engine.conftest import Bench
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_jobs_of_two_devices_run_side_by_side_in_two_processes(two: Bench) -> No
 
 def test_a_crash_on_one_device_leaves_the_other_alone(two: Bench) -> None:
     others = two.running("steps 2", "Stepping", session="bob")
-    crashed = two.running("segfault", "Crashing", device="cuda:0")
+    crashed = two.crashing(device="cuda:0")
     assert "SIGSEGV" in (two.ends(crashed).error or "")
     assert two.run("return", device="cuda:0").status == "done"
     assert two.ends(others).status == "done"

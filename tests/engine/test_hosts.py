@@ -13,7 +13,8 @@ from precision.engine.hosts import ClusterHost, LocalHost
 from precision.engine.processes import worker_processes
 from precision.errors import JobError
 from precision.spec import RunSpec
-from tests.engine.conftest import TASK, until
+from tests.conftest import until
+from tests.engine.conftest import TASK
 
 
 def test_a_process_that_ends_while_starting(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from precision.engine import Engine, EngineConfig
 from precision.errors import JobError
 from precision.spec import RunSpec
-from tests.engine.conftest import until
+from tests.conftest import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +30,7 @@ if __name__ == "__main__":
     starter = threading.Thread(target=engine.start)
     starter.start()
     starter.join()
-    job = engine.wait(engine.submit(RunSpec(), session="ada").id, 60)
+    job = engine.wait(engine.submit(RunSpec(), session="ada").id)
     assert job.status == "done", job
     heavy = {{"torch", "transformers", "sklearn", "streamlit"}} & set(sys.modules)
     print("heavy:", *sorted(heavy), flush=True)
@@ -64,7 +64,7 @@ def _lines(process: subprocess.Popen[str], count: int) -> list[str]:
 
 def test_the_client_never_imports_torch_and_a_real_comparison_runs(tmp_path: Path) -> None:
     process = _python(tmp_path, arguments="")
-    out, err = process.communicate("\n", timeout=60)
+    out, err = process.communicate("\n", timeout=PATIENCE_S)
     # A worker may import the script anew; what stands under its guard must not run there.
     assert [line for line in out.splitlines() if not line.startswith("the script ran again")] == [
         "heavy:",
@@ -78,7 +78,7 @@ def test_the_client_never_imports_torch_and_a_real_comparison_runs(tmp_path: Pat
 @pytest.mark.parametrize("end", ["exit", "close", "SIGTERM", "SIGKILL"])
 def test_no_process_is_left_behind(tmp_path: Path, end: str) -> None:
     process = _python(tmp_path, ending="engine.close(); print(engine.state, flush=True); sys.stdin.readline()")
-    until(lambda: "state: ready" in _lines(process, 1), within_s=60)
+    until(lambda: "state: ready" in _lines(process, 1))
     children = psutil.Process(process.pid).children(recursive=True)
     assert len(children) >= 2, "a worker and the server it was forked from"
     assert process.stdin is not None
@@ -90,12 +90,12 @@ def test_no_process_is_left_behind(tmp_path: Path, end: str) -> None:
     if end == "close":
         assert _lines(process, 1) == ["closed"]
         workers = [child for child in children if child.is_running() and _is_worker(child)]
-        until(lambda: not any(worker.is_running() for worker in workers), within_s=5)
+        until(lambda: not any(worker.is_running() for worker in workers))
     if end in ("exit", "close"):
-        process.communicate("\n", timeout=15)
+        process.communicate("\n", timeout=PATIENCE_S)
     else:
-        process.communicate(timeout=15)
-    until(lambda: not any(_alive(child) for child in children), within_s=5)
+        process.communicate(timeout=PATIENCE_S)
+    until(lambda: not any(_alive(child) for child in children))
 
 
 def _alive(process: psutil.Process) -> bool:

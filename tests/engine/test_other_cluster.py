@@ -13,7 +13,8 @@ import pytest
 
 from precision.engine import Engine, EngineConfig
 from precision.errors import InputError
-from tests.engine.conftest import TASK, Bench, until
+from tests.conftest import until
+from tests.engine.conftest import TASK, Bench
 
 FIRST, SECOND = "box-0/cpu", "box-1/cpu"
 ROOT = Path(__file__).parents[2]
@@ -36,7 +37,7 @@ class Cluster:
         self.scheduler = self._run(
             "dask_scheduler", "--scheduler-file", str(file), "--port", "0", "--host", "127.0.0.1"
         )
-        until(file.is_file, within_s=30)
+        until(file.is_file)
         self.address = str(json.loads(file.read_text())["address"])
         options = ("--name", "box", "--nworkers", "2", "--nthreads", "1", "--memory-limit", "1GiB")
         self.workers = self._run("dask_worker", self.address, *options)
@@ -65,7 +66,7 @@ def remote(cluster: Cluster) -> Iterator[Bench]:
     config = EngineConfig(scheduler=cluster.address, time_limit=20.0, cancel_grace=0.5, session_limit=9)
     engine = Engine(config, task=TASK)
     engine.start()
-    until(lambda: len(engine.devices() or ()) == 2, within_s=60)
+    until(lambda: len(engine.devices() or ()) == 2)
     yield Bench(engine)
     engine.close()
 
@@ -96,10 +97,10 @@ def test_a_job_runs_where_it_was_sent(remote: Bench) -> None:
 def test_cancelling_softly_and_hard(remote: Bench) -> None:
     soft = remote.running("steps 20", "Stepping", device=FIRST)
     remote.engine.cancel(soft.id, session="ada")
-    assert remote.ends(soft, within_s=5).status == "cancelled"
+    assert remote.ends(soft).status == "cancelled"
     hard = remote.running("stuck 60", "Running one long kernel", device=FIRST)
     remote.engine.cancel(hard.id, session="ada")
-    assert remote.ends(hard, within_s=10).status == "cancelled"
+    assert remote.ends(hard).status == "cancelled"
     assert remote.run("return", device=FIRST).status == "done"
 
 
@@ -110,7 +111,7 @@ def test_a_worker_past_its_memory_or_killed_takes_only_its_job(remote: Bench) ->
     assert ended.error is not None
     assert "needs more than the memory limit of 1.0 GiB" in ended.error
     assert remote.ends(others).status == "done"
-    crashed = remote.running("segfault", "Crashing", device=SECOND)
+    crashed = remote.crashing(device=SECOND)
     ended = remote.ends(crashed)
     assert ended.error == "The worker was lost while crashing; the next job runs on a fresh worker."
     assert remote.run("return", device=SECOND).status == "done"
@@ -131,6 +132,6 @@ def test_a_lost_scheduler_interrupts(cluster: Cluster, remote: Bench) -> None:
 def test_a_scheduler_that_is_not_there_is_said() -> None:
     engine = Engine(EngineConfig(scheduler="tcp://127.0.0.1:1"), task=TASK)
     engine.start()
-    until(lambda: engine.state == "failed", within_s=30)
+    until(lambda: engine.state == "failed")
     assert engine.reason == "The scheduler at tcp://127.0.0.1:1 cannot be reached. Is it running?"
     engine.close()

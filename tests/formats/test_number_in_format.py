@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from precision.errors import InputError
@@ -26,7 +26,6 @@ def same(first: float, second: float) -> bool:
     return repr(first) == repr(second)
 
 
-@settings(deadline=None)
 @given(FLOATS | NICE, st.sampled_from(SCALED_FORMATS), st.none() | FLOATS | NICE)
 def test_scaled_formats_store_what_a_tensor_stores(value: float, fmt: ScaledFormat, largest: float | None) -> None:
     values = [value] if largest is None else [value, largest]
@@ -40,7 +39,6 @@ def test_scaled_formats_store_what_a_tensor_stores(value: float, fmt: ScaledForm
         assert row.exact == (stored == value)
 
 
-@settings(deadline=None)
 @given(FLOATS | NICE, st.sampled_from([fmt for fmt in ALL_FORMATS if isinstance(fmt, NumericFormat)]), st.booleans())
 def test_formats_without_scales_store_what_a_tensor_stores(value: float, fmt: NumericFormat, saturate: bool) -> None:
     stored = round_to(torch.tensor([value], dtype=torch.float64), fmt, saturate=saturate)[0].item()

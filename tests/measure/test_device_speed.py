@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -87,16 +88,19 @@ def test_on_a_slow_machine_every_operator_is_measured_less(monkeypatch: pytest.M
 
 def test_what_is_left_of_the_time_is_shared_equally(monkeypatch: pytest.MonkeyPatch) -> None:
     budgets: list[float] = []
+    now = [0.0]
 
-    def note(name: str, dtype: str, device: torch.device, *, budget_s: float) -> OperatorSpeed:
+    def take_half(name: str, dtype: str, device: torch.device, *, budget_s: float) -> OperatorSpeed:
         budgets.append(budget_s)
+        now[0] += budget_s / 2
         return row(1.0, 0.9, 1.1)
 
-    monkeypatch.setattr(device_speed, "_measured", note)
+    monkeypatch.setattr(device_speed, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(device_speed, "_measured", take_half)
     monkeypatch.setattr(device_speed, "_busy_share", lambda: 0.0)
     measure_device_speed(SPEC)
-    assert 0 < budgets[0] <= device_speed._WHOLE_LIMIT_S / len(budgets)
-    assert budgets == sorted(budgets)  # what one leaves over goes to those after it
+    assert budgets[0] == device_speed._WHOLE_LIMIT_S / len(budgets)
+    assert budgets == sorted(set(budgets))  # what one leaves over goes to those after it
 
 
 def test_a_busy_machine_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.job import engine
 from precision.engine import Engine
+from tests.conftest import PATIENCE_S
 
 APP = str(Path(__file__).parents[2] / "app.py")
 COMPARISON_PAGES = ("pages/overview.py", "pages/layers.py", "pages/errors.py")
@@ -18,7 +19,6 @@ PAGES = (
     *("pages/propagation.py", "pages/ranges.py", "pages/sweep.py", "pages/mixed_precision.py", "pages/regimes.py"),
     *("pages/casting.py", "pages/number_formats.py"),
 )
-PATIENCE_S = 120
 
 
 @pytest.fixture(scope="session")

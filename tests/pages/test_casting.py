@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -11,7 +9,8 @@ from pages.ui.job import engine
 from precision.engine import Engine
 from precision.results import ClaimsResult, RoutesResult
 from precision.spec import Analysis
-from tests.pages.conftest import PATIENCE_S, opened, settled
+from tests.conftest import PATIENCE_S, until
+from tests.pages.conftest import opened, settled
 
 pytestmark = pytest.mark.usefixtures("running_engine")
 PAGE = "pages/casting.py"
@@ -92,10 +91,7 @@ def test_another_model_is_a_click_away() -> None:
 def test_claims_appear_as_they_are_tried_and_stay_when_cancelled(running_engine: Engine) -> None:
     app = opened(PAGE, {"model": "bert-tiny", "section": "Claims", "seed": "7"}, settle=False)
     job = app.session_state["jobs"]["claims"]
-    deadline = time.monotonic() + PATIENCE_S
-    while running_engine.job(job).partial is None:
-        assert time.monotonic() < deadline
-        running_engine.wait(job, timeout_s=0.05)
+    until(lambda: running_engine.job(job).partial is not None)
     app.run()
     assert not app.exception
     assert "tried so far, of 38," in app.title[0].value
@@ -121,7 +117,7 @@ def test_autocast_of_the_model_runs_at_a_click_and_is_drawn() -> None:
     app = opened(PAGE, {"model": "tinynet", "section": "Autocast", "dtype": "bfloat16"})
     assert not app.get("plotly_chart")
     app.button(key="run-autocast").click().run()
-    (job,) = app.session_state["autocast_jobs"].values()
+    (job,) = app.session_state["side_jobs"]["autocast"].values()
     engine().wait(job, timeout_s=PATIENCE_S)
     app.run()
     assert not app.exception
@@ -133,6 +129,16 @@ def test_autocast_of_the_model_runs_at_a_click_and_is_drawn() -> None:
     settled(app)
     assert not app.get("plotly_chart")
     assert "run-autocast" in [button.key for button in app.button]
+
+
+def test_where_all_of_a_model_ran_in_the_format_nothing_is_named_that_did_not() -> None:
+    app = opened(PAGE, {"model": "linear-5-10", "section": "Autocast", "dtype": "bfloat16"})
+    app.button(key="run-autocast").click().run()
+    (job,) = app.session_state["side_jobs"]["autocast"].values()
+    engine().wait(job, timeout_s=PATIENCE_S)
+    app.run()
+    assert "Arithmetic **native**" in text_of(app)
+    assert "unnamed" not in text_of(app)
 
 
 def test_autocast_tells_which_operators_cannot_be_trained() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
@@ -12,11 +11,13 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.job import engine
 from precision.cli.arguments import parser
-from precision.engine import Engine
+from precision.engine import Engine, Job
+from precision.errors import JobError
 from precision.results import SensitivityResult
 from precision.spec import RunSpec
 from tests.charts.test_plan_charts import REPORTS
-from tests.pages.conftest import PATIENCE_S, opened, settled
+from tests.conftest import PATIENCE_S, until
+from tests.pages.conftest import opened, settled
 
 pytestmark = pytest.mark.usefixtures("running_engine")
 PAGE = "pages/mixed_precision.py"
@@ -34,7 +35,7 @@ def text_of(app: AppTest) -> str:
 
 def verified(app: AppTest) -> AppTest:
     """The page once the plan's run has ended; AppTest has no browser that would ask again."""
-    for job in app.session_state["plan_jobs"].values():
+    for job in app.session_state["side_jobs"]["plan"].values():
         engine().wait(job, timeout_s=PATIENCE_S)
     return app.run()
 
@@ -97,7 +98,7 @@ def test_a_plan_is_run_and_its_errors_stand_side_by_side(running_engine: Engine)
     assert not app.exception
     assert "**Verified.** Measured" in text_of(app)
     assert "every other cast to one format of no more bytes, all measured" in text_of(app)
-    (job,) = app.session_state["plan_jobs"].values()
+    (job,) = app.session_state["side_jobs"]["plan"].values()
     assert running_engine.job(job).spec.plan
     app.slider(key="most_bytes").set_value(100.0).run()
     assert "**Verified.**" not in text_of(app)
@@ -137,10 +138,7 @@ def test_a_cancelled_measurement_keeps_the_formats_measured_so_far(running_engin
     app = opened(PAGE, {"model": "bert-tiny", "batch": "16"}, settle=False)
     assert app.title[0].value.startswith("Measuring how much every layer")
     job = app.session_state["jobs"]["sensitivity"]
-    deadline = time.monotonic() + PATIENCE_S
-    while running_engine.job(job).partial is None and not running_engine.job(job).finished:
-        assert time.monotonic() < deadline
-        running_engine.wait(job, timeout_s=0.05)
+    until(lambda: running_engine.job(job).partial is not None)
     app.button(key="cancel").click().run()
     running_engine.wait(job, timeout_s=PATIENCE_S)
     app.run()
@@ -153,8 +151,8 @@ def test_a_cancelled_run_of_a_plan_says_so_and_can_be_run_again(running_engine: 
     app = opened(PAGE, LINK)
     before = running_engine.submit(RunSpec(model="bert-base", batch=64, length=512), session="somebody else")
     app.button(key="verify").click().run()
-    (job,) = app.session_state["plan_jobs"].values()
-    app.button(key="cancel").click().run()
+    (job,) = app.session_state["side_jobs"]["plan"].values()
+    app.button(key="cancel-plan").click().run()
     assert running_engine.wait(job, timeout_s=PATIENCE_S).status == "cancelled"
     running_engine.cancel(before.id, session="somebody else")
     app.run()
@@ -202,8 +200,25 @@ def test_a_link_to_a_verified_plan_makes_it_the_candidate_of_every_page_until_it
 def test_a_failed_run_of_a_plan_says_why_and_can_be_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
     real = engine().job(opened(PAGE, LINK).session_state["jobs"]["sensitivity"])
     failed = replace(real, status="failed", result=None, error="The worker died.")
-    monkeypatch.setattr("pages.ui.plan.jobs.job_of", lambda *_: failed)
+    monkeypatch.setattr("pages.ui.side_jobs.known_job", lambda _: failed)
     app = opened(PAGE, LINK)
     assert not app.exception
     assert [error.value for error in app.error] == ["The worker died\\."]
     assert app.button(key="verify").label == "Run the plan again"
+
+
+def test_a_run_that_the_engine_does_not_take_is_told_and_can_be_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = opened(PAGE, LINK | {"seed": "11"})
+    submit = Engine.submit
+
+    def refuse_plans(engine: Engine, spec: RunSpec, *, session: str, fresh: bool = False) -> Job:
+        if spec.plan:
+            raise JobError("The queue is full.")
+        return submit(engine, spec, session=session, fresh=fresh)
+
+    monkeypatch.setattr(Engine, "submit", refuse_plans)
+    app.button(key="verify").click().run()
+    assert [toast.value for toast in app.toast] == ["The queue is full."]
+    assert app.button(key="verify").label == "Verify by a run"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,8 @@ from precision.engine import Engine, device_speed_store
 from precision.findings.sweep import USUAL_FORMATS
 from precision.results import CompareResult, DeviceSpeedResult
 from precision.spec import Analysis, RunSpec
-from tests.pages.conftest import PATIENCE_S, opened
+from tests.conftest import PATIENCE_S, until
+from tests.pages.conftest import opened
 
 pytestmark = pytest.mark.usefixtures("running_engine")
 PAGE = "pages/sweep.py"
@@ -29,18 +29,12 @@ def sweep_of(app: AppTest) -> list[dict[str, object]]:
 
 def counted(app: AppTest) -> AppTest:
     """The page once bytes are known; AppTest has no browser that would ask again."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not app.dataframe or app.dataframe[0].value["bytes, theory"].isna().any():
-        assert time.monotonic() < deadline
-        app.run()
+    until(lambda: bool(app.dataframe) and not app.dataframe[0].value["bytes, theory"].isna().any(), again=app.run)
     return app
 
 
 def ended(app: AppTest) -> AppTest:
-    deadline = time.monotonic() + PATIENCE_S
-    while any(button.key == "cancel" for button in app.button):
-        assert time.monotonic() < deadline
-        app.run()
+    until(lambda: "cancel" not in [button.key for button in app.button], again=app.run)
     return app
 
 
@@ -97,7 +91,7 @@ def test_a_link_of_a_sweep_shows_its_results_to_another_session() -> None:
 
     second = opened(PAGE, LINK | {"run": "yes"}, settle=False)  # one draw is enough for what the engine has
     assert second.title[0].value == first.title[0].value
-    assert second.session_state["sweep_jobs"] == first.session_state["sweep_jobs"]
+    assert second.session_state["side_jobs"]["sweep"] == first.session_state["side_jobs"]["sweep"]
     assert "run-sweep" not in [button.key for button in second.button]
 
     wider = ended(opened(PAGE, LINK | {"formats": ["bfloat16", "mxfp8_e4m3"], "run": "yes"}))
@@ -115,20 +109,11 @@ def test_a_choice_of_which_nothing_was_asked_for_has_no_run_in_its_link() -> Non
 
 
 def test_what_is_not_possible_says_why() -> None:
-    app = counted_or_skipped(
-        opened(PAGE, {"model": "linear-5-10", "formats": ["int8", "float16"], "methods": "autocast"})
-    )
+    app = opened(PAGE, {"model": "linear-5-10", "formats": ["int8", "float16"], "methods": "autocast"})
+    until(lambda: bool(app.dataframe), again=app.run)
     impossible = [row for row in sweep_of(app) if row["verdict"] == "not possible"]
     assert [(row["format"], row["method"]) for row in impossible] == [("int8", "autocast")]
     assert "gives bfloat16 or float16, not int8" in str(impossible[0]["why"])
-
-
-def counted_or_skipped(app: AppTest) -> AppTest:
-    deadline = time.monotonic() + PATIENCE_S
-    while not app.dataframe:
-        assert time.monotonic() < deadline
-        app.run()
-    return app
 
 
 def test_cancelled_runs_are_not_begun_again(running_engine: Engine) -> None:
@@ -138,7 +123,7 @@ def test_cancelled_runs_are_not_begun_again(running_engine: Engine) -> None:
         "length": "256",
         "formats": ["float16", "bfloat16", "int8"],
     }
-    app = opened(PAGE, link)
+    app = counted(opened(PAGE, link))
     app.button(key="run-sweep").click().run()
     assert any(button.key == "cancel" for button in app.button)
     assert app.query_params["run"] == "yes"
@@ -146,10 +131,13 @@ def test_cancelled_runs_are_not_begun_again(running_engine: Engine) -> None:
     assert not app.exception
     app.run()
     assert "run" not in app.query_params
-    for job in app.session_state["sweep_jobs"].values():
+    for job in app.session_state["side_jobs"]["sweep"].values():
         running_engine.wait(job, timeout_s=PATIENCE_S)
     app.run()
-    assert {engine().job(job).status for job in app.session_state["sweep_jobs"].values()} <= {"cancelled", "done"}
+    assert {engine().job(job).status for job in app.session_state["side_jobs"]["sweep"].values()} <= {
+        "cancelled",
+        "done",
+    }
     assert "run-sweep" in [button.key for button in app.button]
     (cancelled,) = [info.value for info in app.info if info.value.startswith("Cancelled: ")]
     measured = int(cancelled.split()[1])
@@ -195,8 +183,23 @@ def test_a_device_is_measured_where_asked_for(
     app = opened(link={"model": "linear-5-10", "dtype": "bfloat16"})
     app.button(key="measure-device").click().run()
     assert not app.exception
-    if job := app.session_state["device_job"]:
+    for job in list(app.session_state["side_jobs"]["device-speed"].values()):
         running_engine.wait(job, timeout_s=PATIENCE_S)
         app.run()
     assert not app.exception
     assert len(list((tmp_path / "device-speed").iterdir())) == 1
+
+
+def test_a_measurement_of_the_device_can_be_cancelled_and_asked_for_again(
+    running_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRECISION_DATA", str(tmp_path))
+    app = opened(link={"model": "linear-5-10", "dtype": "bfloat16"})
+    before = running_engine.submit(RunSpec(model="bert-base", batch=64, length=512), session="somebody else")
+    app.button(key="measure-device").click().run()
+    assert "measure-device" not in [button.key for button in app.button]
+    app.button(key="cancel-device-speed").click().run()
+    app.run()
+    running_engine.cancel(before.id, session="somebody else")
+    assert "measurement of this device was cancelled" in app.info[-1].value
+    assert "measure-device" in [button.key for button in app.button]

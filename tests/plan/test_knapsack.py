@@ -31,7 +31,7 @@ def best(groups: list[list[Item]], budget: float) -> float:
 
 
 @given(problems, st.integers(0, 300))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_it_finds_the_best_of_all_combinations(groups: list[list[Item]], budget: int) -> None:
     expected = best(groups, budget)
     if expected == math.inf:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 
 import pytest
 
@@ -203,13 +202,10 @@ def test_a_model_without_layers() -> None:
     assert len(front_of(empty).points) == 1
 
 
-def test_large_models_are_planned_at_once() -> None:
-    """A generous limit: `benchmarks/plan.py` has the times."""
-    measured = random_report(500, 8, seed=8)
-    least_error(measured, 20_000_000)
-    began = time.perf_counter()
-    least_error(measured, 21_000_000)
-    assert time.perf_counter() - began < 2
+def test_the_best_plan_of_a_large_model_is_found() -> None:
+    plan = least_error(random_report(500, 8, seed=8), 21_000_000)
+    assert plan.optimal
+    assert plan.totals.stored_bytes <= 21_000_000
 
 
 def test_a_format_that_saves_nothing_is_no_option() -> None:

@@ -32,7 +32,7 @@ def test_wilson_of_nothing_is_none() -> None:
     assert wilson(0, 0) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 10**5).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_one_success_excludes_zero_and_the_share_is_inside(case: tuple[int, int]) -> None:
     successes, samples = case
@@ -42,7 +42,7 @@ def test_one_success_excludes_zero_and_the_share_is_inside(case: tuple[int, int]
     assert (high < 1) == (successes < samples)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.floats(0.001, 0.999), st.floats(0.0, 1.0))
 def test_so_many_samples_exclude_a_value_and_one_fewer_do_not(value: float, share: float) -> None:
     needed = samples_to_exclude(value, share=share)

@@ -8,7 +8,7 @@ import streamlit as st
 from pages.ui import downloads, frame
 from pages.ui.casting import autocast_model
 from pages.ui.casting.format import require_16_bits
-from pages.ui.job import current_result, say_failure
+from pages.ui.job import current_result, offer_run_again, say_failure
 from precision.results import AutocastResult
 from precision.results.autocast import AutocastOperator, AutocastRule
 from precision.text.names import escape_markdown, plain
@@ -44,7 +44,8 @@ def section() -> None:
     st.title(f"Autocast lowers {lowered} of {count_text(tried, 'operator')} to {dtype}", anchor=False)
     st.caption(f"{device}, {escape_markdown(result.device.name)} · whatever the model · **measured**")
     if result.failure:
-        say_failure(result.failure, result.spec, kept="\n\nWhat was measured before is shown.")
+        say_failure(result.failure, kept="\n\nWhat was measured before is shown.")
+        offer_run_again(result.spec)
     if result.warnings:
         st.warning("  \n".join(map(escape_markdown, result.warnings)), icon=":material/warning:")
     for rule in _RULES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import state, view_state
 from precision.errors import InputError
 from precision.formats import NumericFormat
 from precision.formats.anatomy import NumberAnatomy
@@ -43,7 +43,7 @@ def _field(field: str, bits: str, *, first: int, fmt: NumericFormat) -> None:
 
 def _bit(field: str, bit: str, *, place: int, fmt: NumericFormat) -> None:
     key = f"bit-{place}"
-    state.put(key, bit == "1")
+    view_state.put(key, bit == "1")
     with st.container(width="content", gap="xsmall", horizontal_alignment="center"):
         st.markdown(f":{_COLOURS[field]}-background[**{bit}**]", width="content")
         st.checkbox(
@@ -56,8 +56,8 @@ def _bit(field: str, bit: str, *, place: int, fmt: NumericFormat) -> None:
 
 
 def _flipped(fmt: NumericFormat) -> None:
-    code = sum(1 << place for place in range(fmt.bits) if state.is_ticked(f"bit-{place}"))
-    state.put("number", type_code(code, fmt))
+    code = sum(1 << place for place in range(fmt.bits) if view_state.is_ticked(f"bit-{place}"))
+    view_state.put("number", type_code(code, fmt))
 
 
 def code_input(shown: str, fmt: NumericFormat) -> None:
@@ -85,7 +85,7 @@ def code_input(shown: str, fmt: NumericFormat) -> None:
 
 def _code_typed(fmt: NumericFormat) -> None:
     try:
-        state.put("number", type_code(read_code(state.choice("code"), fmt), fmt))
+        view_state.put("number", type_code(read_code(state.choice("code"), fmt), fmt))
     except InputError:
         return  # told below the field, which keeps what was typed
-    state.put("code", "")
+    view_state.put("code", "")

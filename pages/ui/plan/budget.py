@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 
-from pages.ui import linked, state
+from pages.ui import linked, state, view_state
 from precision.formats import any_format_named
 from precision.plan.constraints import Constraints
 from precision.plan.front import front_of
@@ -117,7 +117,7 @@ def move_to(chosen: Chosen, point: int) -> None:
         value = most if totals.sqnr_db is None else float(math.floor(min(totals.sqnr_db, most)))
     else:
         value = _share_up(totals, chosen.kind, chosen.plan.uniform[0].totals)
-    state.put(_KEYS[chosen.kind], value)
+    view_state.put(_KEYS[chosen.kind], value)
 
 
 def _slider(kind: BudgetKind, front: Front, whole: Totals, reference: str) -> float:

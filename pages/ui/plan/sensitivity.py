@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pandas as pd
 import streamlit as st
 
-from pages.ui import downloads, frame, linked, state
+from pages.ui import downloads, frame, linked, state, view_state
 from pages.ui.chart import show
 from precision.charts import plot_predicted_exact, plot_sensitivity_heatmap
 from precision.findings.sensitivity.method import kinds_text, method_text
@@ -62,10 +62,14 @@ def keep_one_more(report: SensitivityReport) -> None:
         key="keep_more",
         placeholder="none" if not state.kept_modules() else "one more",
         format_func=lambda fqn: plain(fqn, limit=None),
-        on_change=state.keep_picked,
-        args=("keep_more",),
+        on_change=_keep_picked,
         help="No plan lowers it then. The sidebar lists what is kept, and takes it back.",
     )
+
+
+def _keep_picked() -> None:
+    if picked := view_state.taken("keep_more"):
+        state.keep_module(picked)
 
 
 def _table(result: SensitivityResult, report: SensitivityReport, rows: tuple[SensitivityRow, ...], by: RowKind) -> None:

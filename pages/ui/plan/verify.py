@@ -3,60 +3,81 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import streamlit as st
 
 from pages.ui import frame
-from pages.ui.job import show_progress
-from pages.ui.plan import jobs as plan_jobs
-from precision.engine import Job
+from pages.ui.side_jobs import SideJobs
 from precision.findings.plan import comparison_text
-from precision.plan.verify import verification_of
+from precision.plan.totals import plan_of
+from precision.plan.verify import planned_spec, verification_of
 from precision.results import CompareResult, SensitivityReport, SensitivityResult
 from precision.results.plan import Plan, Verification, sqnr_db
+from precision.spec import RunSpec
 from precision.text.names import escape_markdown
-from precision.text.units import bytes_text, number_text, seconds_text
+from precision.text.units import bytes_text, number_text, ratio_text, seconds_text
+
+_RUNS = SideJobs("plan", "run of this plan")
+
+
+class Verified(NamedTuple):
+    """A plan that was run in this session."""
+
+    plan: Plan
+    verification: Verification
 
 
 def section(result: SensitivityResult, report: SensitivityReport, plan: Plan) -> None:
     """A button that runs the plan, its progress, or what it measured."""
-    job = plan_jobs.job_of(plan, result.spec)
+    asked = _asked(plan, result.spec)
+    job = _RUNS.show(asked)
     if job is None:
-        _button("Verify by a run", result, plan)
-    elif not job.finished:
-        show_progress(job.id)
-    elif isinstance(job.result, CompareResult):
-        _measured(verification_of(plan, job.result), report, plan)
-        st.link_button(
-            "Open on Overview",
-            frame.overview_address(job.spec, job.id),
-            icon=":material/speed:",
-            help="In a new tab, whose pages all compare the plan with the reference.",
-        )
-        _button("Run the plan again", result, plan, fresh=True)
-    else:
-        _ended_early(job)
-        _button("Run the plan again", result, plan, fresh=True)
+        _button("Verify by a run", asked)
+    elif job.finished:
+        if isinstance(job.result, CompareResult):
+            _measured(verification_of(plan, job.result), report, plan)
+            st.link_button(
+                "Open on Overview",
+                frame.overview_address(job.spec, job.id),
+                icon=":material/speed:",
+                help="In a new tab, whose pages all compare the plan with the reference.",
+            )
+        _button("Run the plan again", asked, again=True)
 
 
-def _button(label: str, result: SensitivityResult, plan: Plan, *, fresh: bool = False) -> None:
+def verified(report: SensitivityReport, spec: RunSpec) -> Iterator[Verified]:
+    """The plans for the model of `spec` that were run in this session and measured."""
+    fqns = [layer.fqn for layer in report.layers]
+    for job in _RUNS:
+        if not isinstance(job.result, CompareResult) or job.result.comparison is None:
+            continue
+        formats = dict(job.spec.plan)
+        known = formats.keys() <= set(fqns) and set(formats.values()) <= {spec.reference, *report.formats}
+        if not known or job.spec.reference != spec.reference:
+            continue
+        names = [formats.get(fqn, spec.reference) for fqn in fqns]
+        plan = plan_of(report, names, reference=spec.reference, optimal=False)
+        if _asked(plan, spec) == job.spec:
+            yield Verified(plan, verification_of(plan, job.result))
+
+
+def _asked(plan: Plan, spec: RunSpec) -> RunSpec:
+    return planned_spec(plan, spec).measured
+
+
+def _button(label: str, asked: RunSpec, *, again: bool = False) -> None:
     st.button(
         label,
         icon=":material/fact_check:",
-        type="tertiary" if fresh else "primary",
+        type="tertiary" if again else "primary",
         key="verify",
-        on_click=plan_jobs.start,
-        args=(plan, result.spec),
-        kwargs={"fresh": fresh},
+        on_click=_RUNS.start_or_tell,
+        args=(asked,),
+        kwargs={"fresh": again},
         help="Runs the model with each layer in its format beside the reference: error, bytes and time, measured.",
     )
-
-
-def _ended_early(job: Job) -> None:
-    if job.status == "cancelled":
-        st.info("The run of this plan was cancelled. Nothing is computing.", icon=":material/stop_circle:")
-    else:
-        st.error(escape_markdown(job.error or "The run ended without a result."), icon=":material/error:")
 
 
 def _measured(found: Verification, report: SensitivityReport, plan: Plan) -> None:
@@ -77,7 +98,7 @@ def _sentence(found: Verification, report: SensitivityReport, how: str) -> str:
         return "The output is not finite, or the run failed: this plan cannot be used."
     predicted = sqnr_db(report.output_mean_square, found.predicted_squared_error)
     decibels = _db(sqnr_db(report.output_mean_square, measured))
-    ratio = "" if found.ratio is None else f", {number_text(found.ratio)} × the measured RMSE"
+    ratio = "" if found.ratio is None else f", {ratio_text(found.ratio)} × the measured RMSE"
     return f"Measured {decibels}, RMSE {number_text(math.sqrt(measured))}; {how} {_db(predicted)}{ratio}."
 
 

@@ -14,10 +14,9 @@ from pages.ui import downloads, frame
 from pages.ui.chart import show, show_and_tell
 from pages.ui.plan import budget as plan_budget
 from pages.ui.plan import export as plan_export
-from pages.ui.plan import jobs as plan_jobs
 from pages.ui.plan import verify as plan_verify
 from pages.ui.plan.budget import Chosen
-from pages.ui.plan.jobs import Verified
+from pages.ui.plan.verify import Verified
 from precision.charts import MeasuredPlan, plot_plan_front, plot_plan_strip
 from precision.errors import PrecisionError
 from precision.findings.plan import formats_text
@@ -51,7 +50,7 @@ def section(result: SensitivityResult, run: str, _report: SensitivityReport) -> 
         f":material/bolt: Found in {seconds_text(chosen.took_s)}"
         + ("." if plan.optimal else ", cut short: there may be a better plan.")
     )
-    runs = list(plan_jobs.verified(_report, spec))
+    runs = list(plan_verify.verified(_report, spec))
     left, right = st.columns([3, 2])
     with left:
         show_and_tell(_front(chosen, _report, runs), key="front", on_pick=partial(plan_budget.move_to, chosen))

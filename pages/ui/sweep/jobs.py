@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pages.ui import state
-from pages.ui.job import engine, known_job
+from pages.ui.job import engine
+from pages.ui.side_jobs import SideJobs
 from precision.engine import Job
 from precision.errors import InputError, PrecisionError
 from precision.findings.sweep import SweepPlan, failed_row, sweep_row
 from precision.results import CompareResult, MemoryResult, SweepRow
 from precision.spec import Analysis, RunSpec
 
+RUNS = SideJobs("sweep")
+_MEMORY = SideJobs("memory", "count")
 _WAIT_S = 0.4
 """A run that ends within this time is followed by the next one at once."""
 
@@ -64,9 +67,9 @@ def start(plan: SweepPlan) -> None:
     state.swept().clear()
     state.swept().update(spec.digest() for spec in plan.specs)
     for spec in plan.specs:
-        job = _job(spec.digest())
-        if job is None or job.status in ("failed", "cancelled"):
-            state.sweep_jobs().pop(spec.digest(), None)
+        job = RUNS.job(spec)
+        if job is not None and job.status in ("failed", "cancelled"):
+            RUNS.forget(spec)
 
 
 def cancel() -> None:
@@ -88,62 +91,51 @@ def memory_of(spec: RunSpec) -> MemoryResult | str | None:
         spec: names the model and the device.
     """
     asked = spec.model_copy(update={"analysis": Analysis.MEMORY}).measured
-    known = _job(asked.digest())
     try:
-        job = known or engine().submit(asked, session=state.session_id())
+        job = _MEMORY.job(asked) or _MEMORY.start(asked)
     except PrecisionError as error:
         return str(error)
-    state.sweep_jobs()[asked.digest()] = job.id
     if not job.finished:
         job = engine().wait(job.id, timeout_s=_WAIT_S)
     if isinstance(job.result, MemoryResult):
         return job.result
-    return (job.error or "The count was cancelled.") if job.finished else None
+    return _MEMORY.failure(job).message if job.finished else None
 
 
 def _submit(wanted: dict[str, RunSpec]) -> str:
     """Submit the next run of every device that has none; returns why one could not be."""
     busy = {job.spec.device for job in _unfinished(wanted)}
     for digest, spec in wanted.items():
-        job = _job(digest)
+        job = RUNS.job(spec)
         if spec.device in busy or (job is not None and job.status != "cancelled"):
             continue
         try:
-            submitted = engine().submit(spec, session=state.session_id())
+            started = RUNS.start(spec)
         except InputError:
             state.swept().discard(digest)  # its device is gone: the plan will say so
         except PrecisionError as error:
             return str(error)
         else:
-            state.sweep_jobs()[digest] = submitted.id
-            if not submitted.finished:
+            if not started.finished:
                 busy.add(spec.device)
     return ""
 
 
 def _unfinished(wanted: dict[str, RunSpec]) -> tuple[Job, ...]:
-    return tuple(job for digest in wanted if (job := _job(digest)) is not None and not job.finished)
+    return tuple(job for spec in wanted.values() if (job := RUNS.job(spec)) is not None and not job.finished)
 
 
 def _cancel_all_but(wanted: dict[str, RunSpec]) -> None:
-    for digest in tuple(state.sweep_jobs()):
-        job = _job(digest)
-        if job is None:
-            del state.sweep_jobs()[digest]
-        elif digest not in wanted and job.spec.analysis is Analysis.COMPARE and not job.finished:
-            engine().cancel(job.id, session=state.session_id())
-
-
-def _job(digest: str) -> Job | None:
-    """The job of that spec; None where there was none, or it is forgotten."""
-    return known_job(state.sweep_jobs().get(digest))
+    for job in RUNS:
+        if job.spec.digest() not in wanted:
+            RUNS.cancel(job.spec)
 
 
 def _row(spec: RunSpec) -> SweepRow | None:
-    job = _job(spec.digest())
+    job = RUNS.job(spec)
     if job is None or not job.finished or job.status == "cancelled":
         return None
     if isinstance(job.result, CompareResult):
         return sweep_row(job.result)
-    reason = job.error or "The run ended without a result."
+    reason = RUNS.failure(job).message
     return sweep_row(job.partial, reason=reason) if isinstance(job.partial, CompareResult) else failed_row(spec, reason)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pages.ui import downloads, frame, state
+from pages.ui import downloads, frame
+from pages.ui.sweep.jobs import RUNS
 from precision.findings.sweep import SweepPlan, fits_text, theory_bytes
 from precision.results import DeviceInfo, MemoryResult, SkippedRun, SweepResult, SweepRow
 from precision.spec import RunSpec
@@ -115,4 +116,5 @@ def _skipped_line(skipped: SkippedRun) -> dict[str, object]:
 
 
 def _overview(spec: RunSpec) -> str:
-    return frame.overview_address(spec, state.sweep_jobs().get(spec.digest()))
+    job = RUNS.job(spec)
+    return frame.overview_address(spec, job.id if job else None)

@@ -36,7 +36,9 @@ def time_side_by_side(runs: Sequence[Callable[[], object]], *, on_round: Callabl
         on_round: called with the done share (0 to 1) before each block; may raise to stop.
     """
     threads = torch.get_num_threads()
-    timers = [Timer("run()", globals={"run": run}, num_threads=threads, label="forward pass") for run in runs]
+    timers = [
+        Timer("run()", timer=timer, globals={"run": run}, num_threads=threads, label="forward pass") for run in runs
+    ]
     on_round(0.0)
     warm_s = [_warm_s(run) for run in runs]
     blocks = next(blocks for limit, blocks in _BLOCKS_OF if max(warm_s) <= limit)

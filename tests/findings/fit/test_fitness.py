@@ -72,7 +72,7 @@ def check_against_rounding(values: Tensor, fmt: NumericFormat) -> None:
         assert measured_sqnr_db(finite, round_to(finite.double(), fmt)) >= found.sqnr_db - HARD_BOUND_DB
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(st.lists(st.floats(width=32), min_size=1, max_size=30), st.sampled_from(NARROW))
 @example([65519.99, 65520.0, 65504.0], format_named("float16"))
 @example([464.0, 465.0, 448.0], format_named("float8_e4m3fn"))
@@ -81,7 +81,7 @@ def test_any_values_lie_within_the_bounds(values: list[float], fmt: NumericForma
     check_against_rounding(torch.tensor(values, dtype=torch.float32), fmt)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(st.data(), st.sampled_from(NARROW))
 def test_values_at_the_edges_of_a_format_lie_within_the_bounds(data: st.DataObject, fmt: NumericFormat) -> None:
     edges = [
@@ -249,7 +249,7 @@ def test_the_scale_that_is_named_makes_the_values_fit(values: Tensor) -> None:
             assert f"2^{found.scale_exponent}" in found.reason
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.floats(2.0**-100, 2.0**100, width=32), st.sampled_from(NARROW))
 def test_the_best_scale_is_the_last_that_does_not_overflow(value: float, fmt: NumericFormat) -> None:
     exponent = best_scale_exponent(value_histogram(torch.tensor([value])), window_of(fmt))

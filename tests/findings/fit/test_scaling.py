@@ -102,7 +102,7 @@ def test_scales_run_along_the_axis(axis: int) -> None:
     assert (scaled_sqnr_db(other, scaled("int8_per_channel")) or 0) > measured + 3
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.floats(-1e6, 1e6, width=32, allow_subnormal=False), min_size=1, max_size=70), st.sampled_from(PARTS))
 def test_the_share_that_vanishes_lies_within_its_bounds(values: list[float], fmt: ScaledFormat) -> None:
     tensor = torch.tensor(values, dtype=torch.float32)

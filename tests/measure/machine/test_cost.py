@@ -2,49 +2,75 @@
 
 import subprocess
 import sys
-import time
+from collections.abc import Callable
+from itertools import chain, cycle, repeat
 
 import psutil
 import pytest
 import torch
-from torch.utils.benchmark import timer
 
 from precision.errors import JobCancelledError
 from precision.measure.machine import cost
 from precision.measure.machine.cost import time_side_by_side
+from precision.results import Timing
 
 
-@pytest.mark.slow
-def test_medians_keep_the_order_of_what_was_timed() -> None:
-    quick, slow = time_side_by_side([lambda: None, lambda: time.sleep(0.02)], on_round=lambda done: None)
-    assert quick.median_s < 0.01 <= slow.median_s
+class Clock:
+    """Moves on by what is timed, and by nothing else."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def run(self, *first_s: float, then_s: tuple[float, ...]) -> Callable[[], None]:
+        """What takes so long at its first calls, and then in turns."""
+        seconds = chain(first_s, cycle(then_s))
+
+        def run() -> None:
+            self.now_s += next(seconds)
+
+        return run
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(cost, "timer", made)
+    return made
+
+
+def timed(*runs: Callable[[], None]) -> tuple[Timing, ...]:
+    return time_side_by_side(runs, on_round=lambda done: None)
+
+
+def test_medians_are_the_times_of_one_run(clock: Clock) -> None:
+    quick, slow = timed(clock.run(then_s=(0.001,)), clock.run(then_s=(0.02,)))
+    assert (quick.median_s, slow.median_s) == pytest.approx((0.001, 0.02))
+    assert (quick.iqr_s, slow.iqr_s) == pytest.approx((0.0, 0.0))
     assert slow.runs == quick.runs >= 2
-    assert quick.iqr_s >= 0
 
 
-def test_every_block_is_announced_with_its_share() -> None:
+def test_every_block_is_announced_with_its_share(clock: Clock) -> None:
     seen: list[float] = []
-    time_side_by_side([lambda: None, lambda: None], on_round=seen.append)
+    run = clock.run(then_s=(0.001,))
+    time_side_by_side([run, run], on_round=seen.append)
     assert seen == sorted(seen)
     assert (seen[0], len(seen)) == (0.0, 19)  # and once while runs warm up
 
 
 @pytest.mark.parametrize(("run_s", "blocks"), [(0.001, 9), (0.06, 5), (1.01, 3)])
-def test_slow_models_are_repeated_less(run_s: float, blocks: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost, "_warm_s", lambda run: run_s)
-    (timing,) = time_side_by_side([lambda: None], on_round=lambda done: None)
+def test_slow_models_are_repeated_less(run_s: float, blocks: int, clock: Clock) -> None:
+    (timing,) = timed(clock.run(then_s=(run_s,)))
     assert timing.blocks == blocks
     assert timing.runs % blocks == 0
 
 
-@pytest.mark.slow
-def test_a_slow_first_call_decides_nothing_and_both_sides_run_equally_often() -> None:
-    calls = iter(range(10**9))
-    both = time_side_by_side(
-        [lambda: time.sleep(0.4 if next(calls) == 0 else 0.0), lambda: None], on_round=lambda done: None
-    )
+def test_a_slow_first_call_decides_nothing_and_both_sides_run_equally_often(clock: Clock) -> None:
+    both = timed(clock.run(0.4, then_s=(1e-4,)), clock.run(then_s=(1e-4,)))
     assert [timing.blocks for timing in both] == [9, 9]
-    assert both[0].runs == both[1].runs >= 90
+    assert both[0].runs == both[1].runs == 900
 
 
 @pytest.mark.parametrize(
@@ -52,26 +78,19 @@ def test_a_slow_first_call_decides_nothing_and_both_sides_run_equally_often() ->
     [((0.001, 0.001), 10), ((0.001, 0.01), 10), ((0.001, 0.02), 5), ((0.0001, 0.2), 1), ((2.0, 2.0), 1)],
 )
 def test_blocks_are_as_long_as_the_quickest_needs_and_the_slowest_allows(
-    seconds: tuple[float, float], runs_a_block: int, monkeypatch: pytest.MonkeyPatch
+    seconds: tuple[float, float], runs_a_block: int, clock: Clock
 ) -> None:
-    told = iter(seconds)
-    monkeypatch.setattr(cost, "_warm_s", lambda run: next(told))
-    both = time_side_by_side([lambda: None, lambda: None], on_round=lambda done: None)
+    both = timed(*(clock.run(then_s=(each,)) for each in seconds))
     assert [timing.runs / timing.blocks for timing in both] == [runs_a_block] * 2
 
 
-def test_one_stalled_block_does_not_move_the_median() -> None:
-    calls = iter(range(10**9))
-    (timing,) = time_side_by_side([lambda: time.sleep(0.1 if next(calls) == 40 else 0.001)], on_round=lambda done: None)
-    assert timing.median_s < 0.003
+def test_one_stalled_block_does_not_move_the_median(clock: Clock) -> None:
+    (timing,) = timed(clock.run(*repeat(0.001, 40), 0.1, then_s=(0.001,)))
+    assert timing.median_s == pytest.approx(0.001)
 
 
-def test_unsteady_times_carry_the_benchmarks_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost, "_warm_s", lambda run: 0.2)
-    turns = iter(range(10_000))
-    (timing,) = time_side_by_side(
-        [lambda: time.sleep(0.03 if next(turns) % 4 > 1 else 0.005)], on_round=lambda done: None
-    )
+def test_unsteady_times_carry_the_benchmarks_warning(clock: Clock) -> None:
+    (timing,) = timed(clock.run(then_s=(0.3, 0.3, 0.05, 0.05)))
     assert any("of the median measurement" in warning for warning in timing.warnings)
 
 
@@ -84,10 +103,12 @@ def test_the_callback_can_stop_it() -> None:
 
 
 @pytest.mark.parametrize(("busy", "crowded"), [(0.0, False), (0.4, False), (0.6, True), (2.0, True)])
-def test_cores_that_other_processes_take_are_said(busy: float, crowded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cores_that_other_processes_take_are_said(
+    busy: float, crowded: bool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(psutil, "cpu_count", torch.get_num_threads)
-    monkeypatch.setattr(cost._Others, "_used", lambda self: busy * timer())
-    (timing,) = time_side_by_side([lambda: None], on_round=lambda done: None)
+    monkeypatch.setattr(cost._Others, "_used", lambda self: busy * clock())
+    (timing,) = timed(clock.run(then_s=(0.01,)))
     assert timing.crowded == crowded
     assert any(f"Other programs kept {busy:.1f} of" in warning for warning in timing.warnings) == crowded
 

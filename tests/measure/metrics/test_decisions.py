@@ -139,7 +139,7 @@ def test_the_scores_themselves_are_never_changed() -> None:
     assert torch.equal(y, copies[1])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.floats(0.0, 1e300), st.booleans()), max_size=60))
 def test_bins_count_every_sample_and_flip_once_where_its_margin_is(cases: list[tuple[float, bool]]) -> None:
     margins = np.array([margin for margin, _ in cases], dtype=np.float64)

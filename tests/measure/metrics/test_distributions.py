@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -38,7 +38,6 @@ def place(value: float, edges: tuple[float, ...]) -> int:
 
 
 @pytest.mark.slow
-@settings(deadline=None)
 @given(st.lists(st.tuples(VALUE, VALUE), min_size=1, max_size=40), st.sampled_from([1, 7, 1024]))
 def test_every_count_agrees_with_a_plain_count(pairs: list[tuple[float, float]], size: int) -> None:
     reference, candidate = (torch.tensor(column, dtype=torch.float64) for column in zip(*pairs, strict=True))

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -32,7 +32,6 @@ def differ_in_kind(r: float, y: float) -> bool:
     return not (math.isfinite(r) and math.isfinite(y)) and not same
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([0.0, 1.0, -1.0, 1.5, 2.0, -7.0, math.nan, math.inf, -math.inf]), max_size=80),
     st.sampled_from([1, 7, 1024]),

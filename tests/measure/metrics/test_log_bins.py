@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from precision.measure.metrics.log_bins import BINNED, UNDER, ZERO, LogAxis, MagnitudeCounts
@@ -27,7 +27,6 @@ def expected_counts(values: list[float], edges: tuple[float, ...]) -> list[int]:
 
 
 @pytest.mark.slow
-@settings(deadline=None)
 @given(st.lists(MAGNITUDE, max_size=40), st.sampled_from([1, 5, 64, 200]))
 def test_counts_are_exact_and_all_are_counted(values: list[float], max_bins: int) -> None:
     histogram = counted(values).histogram(max_bins)
@@ -45,7 +44,6 @@ def test_counts_are_exact_and_all_are_counted(values: list[float], max_bins: int
 
 
 @pytest.mark.slow
-@settings(deadline=None)
 @given(st.lists(MAGNITUDE, min_size=1, max_size=40))
 def test_places_agree_with_the_edges(values: list[float]) -> None:
     axis = counted(values).axis(64)

@@ -3,7 +3,7 @@ from collections import Counter
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -59,7 +59,6 @@ def test_counts_are_those_of_a_plain_count(errors: Tensor, dtype: torch.dtype) -
     assert counted(errors.to(dtype)) == expected(errors.to(dtype))
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(), max_size=30))
 def test_any_float64_is_counted(values: list[float]) -> None:
     errors = torch.tensor(values, dtype=torch.float64)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from precision.measure.metrics.chunks import pair_chunks
@@ -18,7 +18,6 @@ def sampled(errors: list[float], *, chunk_elements: int, limit: int = 2**24) -> 
     return sample
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=50),
     st.lists(st.floats(0, 1), max_size=5),

@@ -130,7 +130,7 @@ def test_narrow_candidates_and_references_agree_with_float64(dtype: torch.dtype)
     assert_agrees((noise() + 0.01 * noise(1)).to(dtype), noise().to(dtype), fmt)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(0, 10**6),
     st.floats(-38, 38),
@@ -148,7 +148,7 @@ def test_any_scale_agrees_with_float64(seed: int, scale: float, error: float, sh
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.floats(1, 4, width=32))
 def test_many_equal_values_are_summed_to_a_millionth(value: float) -> None:
     metrics = measured(torch.zeros(SINGLE_MIN_ELEMENTS), torch.full((SINGLE_MIN_ELEMENTS,), value))

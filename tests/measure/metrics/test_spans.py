@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from precision.formats import format_named
 from precision.measure.metrics.chunks import PairChunk, pair_chunks
 from precision.measure.metrics.octaves import OctaveCounts
-from precision.measure.metrics.spans import SPAN_ELEMENTS, Part, spans
+from precision.measure.metrics.spans import SPAN_ELEMENTS, Part, Span, spans
 from precision.measure.metrics.statistics import ErrorStatistics, domain_of
 from precision.results import ErrorMetrics
 from precision.results.layers import ErrorOctaves
@@ -53,12 +53,26 @@ def test_a_pending_sign_is_not_lost() -> None:
     assert torch.equal(chunk.reference, x.resolve_neg()[: chunk.elements])
 
 
-def everything(reference: Tensor, candidate: Tensor, *, slowly: bool = False) -> tuple[ErrorMetrics, ErrorOctaves]:
+class Begun(ThreadPoolExecutor):
+    """Threads that remember what they were given to do."""
+
+    def __init__(self) -> None:
+        super().__init__(4)
+        self.tasks: list[Future[Span]] = []
+
+    def submit(self, task: Callable[..., Span], /, *args: object) -> Future[Span]:  # type: ignore[override]
+        self.tasks.append(super().submit(task, *args))
+        return self.tasks[-1]
+
+
+def everything(
+    reference: Tensor, candidate: Tensor, *, after: Sequence[Future[Span]] = ()
+) -> tuple[ErrorMetrics, ErrorOctaves]:
+    """All counts; each chunk is read only once `after` has ended, the spans that were begun."""
     statistics, octaves = ErrorStatistics(FLOAT16, None, shape=tuple(reference.shape)), OctaveCounts()
     for chunk in pair_chunks(reference, candidate, domain=statistics.domain):
-        if slowly:
-            time.sleep(0.005)
-            assert_is_its_own(chunk, reference, candidate)
+        wait(after)
+        assert_is_its_own(chunk, reference, candidate)
         statistics.update(chunk)
         octaves.add(chunk)
     return statistics.result(), octaves.result()
@@ -81,12 +95,15 @@ def with_holes(values: Tensor) -> Tensor:
 
 @pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("holes", [False, True])
-def test_several_threads_give_what_one_gives_bit_for_bit(holes: bool) -> None:
+def test_several_threads_give_what_one_gives_bit_for_bit(holes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     reference = noise(7 * SPAN_ELEMENTS + 3000)
     candidate = (reference + 1e-3 * noise(reference.numel(), 1)).half()
     if holes:
         candidate = with_holes(candidate)
-    together = everything(reference, candidate, slowly=True)
+    with Begun() as begun:
+        monkeypatch.setattr("precision.measure.metrics.spans._pool", lambda threads: begun)
+        together = everything(reference, candidate, after=begun.tasks)
+    assert len(begun.tasks) == 8  # the last is a short one
     torch.set_num_threads(1)
     assert everything(reference, candidate) == together
 

@@ -139,14 +139,14 @@ MODERATE = st.one_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(MODERATE, MODERATE), max_size=40), st.sampled_from(FORMATS))
 def test_every_metric_agrees_with_exact_arithmetic(pairs: list[tuple[float, float]], fmt: NumericFormat) -> None:
     assert_agrees_with_oracle(measured(*_columns(pairs), fmt), pairs, fmt)
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(MODERATE, st.floats(-1e-3, 1e-3)), max_size=40), st.sampled_from(FORMATS))
 def test_close_outputs_agree_with_exact_arithmetic(drawn: list[tuple[float, float]], fmt: NumericFormat) -> None:
     pairs = [(r, r * (1 + d)) for r, d in drawn]
@@ -162,7 +162,7 @@ def test_close_outputs_agree_with_exact_arithmetic(drawn: list[tuple[float, floa
 WILD = st.floats(width=64, allow_nan=False, allow_infinity=False)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(WILD, WILD), min_size=1, max_size=20))
 def test_norms_survive_values_whose_squares_overflow_or_vanish(pairs: list[tuple[float, float]]) -> None:
     metrics = measured(*_columns(pairs), format_named("float64"))
@@ -175,7 +175,7 @@ def test_norms_survive_values_whose_squares_overflow_or_vanish(pairs: list[tuple
     assert not math.isnan(sqnr)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(MODERATE, MODERATE), max_size=60), st.sampled_from([FLOAT16, E4M3]))
 def test_results_do_not_depend_on_the_chunks(pairs: list[tuple[float, float]], fmt: NumericFormat) -> None:
     reference, candidate = (torch.tensor(column, dtype=torch.float64) for column in _columns(pairs))

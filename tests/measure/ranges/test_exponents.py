@@ -96,7 +96,7 @@ def test_sums_of_squares_neither_overflow_nor_vanish(scale: float) -> None:
     check(torch.randn(500) * scale)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.floats(width=32), max_size=40), st.integers(1, 7))
 def test_any_values_in_any_pieces(values: list[float], chunk_elements: int) -> None:
     check(torch.tensor(values, dtype=torch.float32), chunk_elements=chunk_elements)

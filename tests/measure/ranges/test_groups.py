@@ -79,7 +79,7 @@ def test_every_value_counts_once_at_its_distance(shape: tuple[int, ...], dtype: 
     check((torch.randn(shape, dtype=torch.float64) ** 3).to(dtype))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.floats(-(2.0**60), 2.0**60, width=32, allow_subnormal=False), max_size=40), st.integers(1, 3))
 def test_any_values(values: list[float], rows: int) -> None:
     sized = [value for value in values if abs(value) > 2.0**-60 or value == 0]  # squares within float64

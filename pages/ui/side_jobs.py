@@ -1,0 +1,86 @@
+"""Jobs that a page starts beside its own: the one way to start, find and show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pages.ui import state
+from pages.ui.job import engine, failure_of, known_job, say_failure, show_progress, submit_or_tell
+from precision.engine import Job
+from precision.results import Failure
+from precision.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class SideJobs:
+    """The jobs that a session has started for one purpose, each known by its spec until the session ends.
+
+    Args:
+        purpose: tells them from those for other purposes.
+        what: such a job in a message, after "The".
+    """
+
+    purpose: str
+    what: str = "run"
+
+    def start(self, spec: RunSpec, *, fresh: bool = False) -> Job:
+        """Submit a run and follow its job.
+
+        Args:
+            spec: what to run.
+            fresh: measure again even where the engine has a result.
+
+        Raises:
+            PrecisionError: the engine does not take it; the message says why.
+        """
+        return self._follow(engine().submit(spec, session=state.session_id(), fresh=fresh))
+
+    def start_or_tell(self, spec: RunSpec, *, fresh: bool = False) -> None:
+        """As `start`, for a button: what the engine says against it is shown as a toast."""
+        if job := submit_or_tell(spec, fresh=fresh):
+            self._follow(job)
+
+    def job(self, spec: RunSpec) -> Job | None:
+        """The job of this spec as it is now; None where none was started, or the engine has forgotten it."""
+        return known_job(self._ids.get(spec.digest()))
+
+    def forget(self, spec: RunSpec) -> None:
+        """Follow the job of this spec no longer; it goes on."""
+        self._ids.pop(spec.digest(), None)
+
+    def cancel(self, spec: RunSpec) -> None:
+        """End the job of this spec, unless another session wants it too."""
+        if (job := self.job(spec)) is not None and not job.finished:
+            engine().cancel(job.id, session=state.session_id())
+
+    def __iter__(self) -> Iterator[Job]:
+        """The jobs that were started, as they are now, without those that the engine has forgotten."""
+        return (job for job_id in tuple(self._ids.values()) if (job := known_job(job_id)) is not None)
+
+    def show(self, spec: RunSpec, *, kept: str = "") -> Job | None:
+        """Draw the progress of the job of this spec, with Cancel, or why it ended without a result; then give it.
+
+        Args:
+            spec: as it was started with.
+            kept: added to the reason where the job has measured a part.
+        """
+        job = self.job(spec)
+        if job is not None and not job.finished:
+            show_progress(job.id, key=f"cancel-{self.purpose}")
+        elif job is not None and job.result is None:
+            say_failure(self.failure(job), kept=kept if job.partial is not None else "")
+        return job
+
+    def failure(self, job: Job) -> Failure:
+        """Why a job ended without a result."""
+        return failure_of(job, self.what)
+
+    @property
+    def _ids(self) -> dict[str, str]:
+        """Ids of the jobs by the digests of their specs."""
+        return state.side_jobs(self.purpose)
+
+    def _follow(self, job: Job) -> Job:
+        self._ids[job.spec.digest()] = job.id
+        return job

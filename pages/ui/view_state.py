@@ -1,0 +1,95 @@
+"""What a page's own view holds, beside the run that `state` describes: its widgets, and what its link says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+_RUN = "yes"
+VIEW = (
+    *("formats", "methods", "devices", "cost", "run"),
+    *("lower_to", "exact", "rows", "order", "budget", "most_bytes", "most_time", "least_sqnr"),
+    *("keep_norms", "native", "tied"),
+    *("output", "chart", "find", "show", "part", "layer", "limit", "format", "values", "margin"),
+    *("section", "differences", "verdict", "article"),
+    *("number", "number_format", "largest", "overflow", "axis"),
+)
+"""Settings of a page's own view that its link carries."""
+
+
+def open_layer(label: str) -> None:
+    """Have the page Propagation show this layer call; once a click, so that its picker can still be changed."""
+    if st.session_state.get("clicked_layer") != label:
+        st.session_state["clicked_layer"] = label
+        st.session_state["layer"] = label
+        forget_refused("layer")
+
+
+def refused_by(name: str, takes: Callable[[str], bool]) -> str | None:
+    """What the link asks of one of a page's own pickers, about to be drawn, that it does not take; None if nothing.
+
+    Streamlit takes it out of the link then. Here it is remembered until another choice is made.
+    """
+    refused: dict[str, list[str]] = st.session_state["refused"]
+    if name not in st.session_state and name in st.query_params:  # else the picker has a choice of its own already
+        refused[name] = st.query_params.get_all(name)
+    asked = [value for value in refused.get(name, ()) if not takes(value)]
+    if not asked:
+        forget_refused(name)
+    return ", ".join(asked) or None
+
+
+def forget_refused(name: str) -> None:
+    """Another choice was made in this picker."""
+    st.session_state["refused"].pop(name, None)
+
+
+def forget_all_refused() -> None:
+    """Another run was chosen."""
+    st.session_state["refused"] = {}
+
+
+def keep_between(name: str, low: float, high: float) -> None:
+    """Keep what one of a page's own sliders holds, or the end of its range next to that, where this has changed."""
+    if name in st.session_state:
+        st.session_state[name] = min(max(st.session_state[name], low), high)
+
+
+def taken(name: str) -> str | None:
+    """What is picked in one of a page's own lists, which is empty from now on."""
+    picked: str | None = st.session_state[name]
+    st.session_state[name] = None
+    return picked
+
+
+def clicked_point(name: str) -> int | None:
+    """The first number of the `customdata` of a chart's clicked point; None where that has none, or none is."""
+    points = st.session_state[name]["selection"]["points"]
+    data = points[0].get("customdata") if points else None
+    return None if not data or data[0] is None else int(data[0])
+
+
+def put(name: str, value: str | bool | float) -> None:
+    """Set one of a page's own widgets: before it is drawn, or in a callback."""
+    st.session_state[name] = value
+
+
+def is_ticked(name: str) -> bool:
+    """Whether one of a page's own boxes is ticked."""
+    return bool(st.session_state.get(name))
+
+
+def link_asks_to_run() -> bool:
+    """Whether the link that opened the session asks for the runs of the page Sweep; told once, when that is drawn."""
+    told = "run_told" in st.session_state
+    st.session_state["run_told"] = True
+    return not told and st.query_params.get("run") == _RUN
+
+
+def mirror_run_in_link(asked: bool) -> None:
+    """Have the link of the page Sweep ask for its runs, or not."""
+    if not asked:
+        st.query_params.pop("run", None)
+    elif st.query_params.get("run") != _RUN:
+        st.query_params["run"] = _RUN
