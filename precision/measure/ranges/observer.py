@@ -33,7 +33,7 @@ class Observed:
 
 
 class RangeObserver:
-    """Counts the inputs and outputs of all modules of the model that is called first inside `observing`.
+    """Counts the inputs and outputs of all modules of a model, over one or several passes.
 
     The hooks are global ones: hooks on the modules themselves would switch off the fast path of
     `nn.TransformerEncoder` and so change what is measured; what it computes without calling its submodules stays
@@ -62,7 +62,8 @@ class RangeObserver:
 
     @contextmanager
     def observing(self) -> Iterator[None]:
-        """Observe the passes run inside."""
+        """Observe the pass of the model that is called first inside; another copy of it is observed in a turn of its own."""
+        self._names = None
         handles = (
             register_module_forward_pre_hook(self._before),
             register_module_forward_hook(self._after, with_kwargs=True),
