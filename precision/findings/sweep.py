@@ -9,22 +9,12 @@ from typing import Final, NamedTuple
 from precision.errors import InputError
 from precision.findings.speed import compare_speed
 from precision.findings.verdict import judge
-from precision.formats import any_format_named
+from precision.formats import any_format_named, default_formats
 from precision.results import CompareResult, DeviceInfo, ModelMemory, SkippedRun, SweepRow, Verdict
 from precision.spec import CastMethod, RunSpec
 from precision.text.units import share_text
 
-USUAL_FORMATS: Final = (
-    "bfloat16",
-    "float16",
-    "float8_e4m3fn",
-    "float8_e5m2",
-    "mxfp8_e4m3",
-    "int8_per_channel",
-    "int8",
-    "nvfp4",
-    "int4_per_channel",
-)
+USUAL_FORMATS: Final = default_formats("sweep")
 """What is swept where nobody says."""
 KEEPING_WORDS: Final = ("exact", "below noise", "rounding only", "finer than the reference", "amplified")
 """Verdicts of a candidate whose decisions were not seen to change, and whose samples are enough to say so."""

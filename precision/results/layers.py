@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+from precision.formats import FORMATS
 from precision.results.base import Result
 from precision.results.packed import PackedResult
 from precision.results.run import RunResult
@@ -173,7 +174,7 @@ class LayerRow(PackedResult):
 
 SCALAR = " scalar"
 """Marks a tensor without dimensions, which promotes no other."""
-FLOAT_BITS = {"bfloat16": 16, "float16": 16, "float32": 32, "float64": 64}
+FLOAT_BITS = {fmt.name: fmt.bits for fmt in FORMATS if fmt.computes}
 
 
 class OperatorDtypes(PackedResult):
