@@ -118,18 +118,15 @@ def failed_row(spec: RunSpec, reason: str) -> SweepRow:
     )
 
 
-_BYTES_BY_FORMAT = (CastMethod.TO, CastMethod.HALF, CastMethod.BFLOAT16, CastMethod.DYNAMIC, CastMethod.AUTOCAST)
-"""Methods that shapes and format alone say the bytes of."""
-
-
 def theory_bytes(memory: ModelMemory, spec: RunSpec) -> int | None:
     """What the run's candidate stores, by theory; None where only its cast can tell.
 
     The method decides, too: autocast stores float32; several others leave some tensors as they are.
     """
-    if spec.keep or spec.method not in _BYTES_BY_FORMAT:
+    like = spec.method.row.bytes_like
+    if spec.keep or like is None:
         return None
-    return memory.reference_bytes if spec.method is CastMethod.AUTOCAST else memory.stored_bytes(spec.dtype)
+    return memory.reference_bytes if like == "reference" else memory.stored_bytes(spec.dtype)
 
 
 def _samples(result: CompareResult) -> int | None:

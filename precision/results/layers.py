@@ -30,7 +30,7 @@ class TensorPair(PackedResult):
 class LayerErrors(PackedResult):
     """The propagated error f~(x~) - f(x) of one call, over all its floating-point outputs together.
 
-    Fields are those of `ErrorMetrics`, defined in the glossary; medians can be read off the histogram.
+    Fields are those of `ErrorMetrics`, defined in `precision.text.metrics`; medians can be read off the histogram.
     """
 
     elements: int
@@ -165,11 +165,6 @@ class LayerRow(PackedResult):
     """Elements of integer and boolean outputs that differ."""
     uncompared: tuple[str, ...] = ()
     """Outputs that could not be compared, with the reason."""
-
-    @property
-    def input_dtypes_differ(self) -> bool:
-        """Whether any floating-point input has another dtype in the candidate."""
-        return any(pair.reference_dtype != pair.candidate_dtype for pair in self.inputs)
 
 
 SCALAR = " scalar"

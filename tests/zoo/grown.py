@@ -18,15 +18,18 @@ class Grown:
 
     Args:
         place: an empty folder.
-        added: by file, a text that is there once, and what goes before it.
+        added: by file, a text that is there once, and what goes before it; of a new file, its text.
     """
 
-    def __init__(self, place: Path, added: Mapping[str, tuple[tuple[str, str], ...]]) -> None:
+    def __init__(self, place: Path, added: Mapping[str, tuple[tuple[str, str], ...] | str]) -> None:
         self.place = place
         for name in ("precision", "tests"):
             shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", place)
         for name, edits in added.items():
+            if isinstance(edits, str):
+                (place / name).write_text(edits)
+                continue
             text = (place / name).read_text()
             for before, new in edits:
                 assert text.count(before) == 1, (name, before)
