@@ -111,8 +111,14 @@ class CastMethod(StrEnum):
     row: MethodRow
     _value_: str
 
-    def __new__(cls, value: str, row: MethodRow) -> Self:
-        """A member is its name on the command line and in links; its row comes with it."""
+    def __new__(cls, value: str, row: MethodRow | None = None) -> Self:
+        """A member is its name on the command line and in links; its row comes with it.
+
+        Raises:
+            TypeError: a member without a row. (`CastMethod("to")` finds a member and makes none.)
+        """
+        if row is None:
+            raise TypeError(f"The cast method {value!r} has no row.")
         member = str.__new__(cls, value)
         member._value_ = value
         member.row = row

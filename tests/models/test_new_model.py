@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.zoo.grown import Grown
+from tests.zoo.grown import Edits, Grown
 
 DESCRIPTION = """\
 _HALVES = ModelDescription(
@@ -34,7 +34,7 @@ def build(request: InputRequest) -> Built:
     generator = torch.Generator().manual_seed(request.seed)
     return Built(nn.Linear(2, 2), (torch.randn(request.batch or 1, 2, generator=generator),))
 """
-ADDED = {
+ADDED: dict[str, Edits] = {
     "precision/models/catalogue.py": (
         ("class Entry(NamedTuple):", DESCRIPTION),
         ("    *(Entry(row.description()", ENTRY),

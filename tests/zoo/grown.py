@@ -10,6 +10,7 @@ from pathlib import Path
 
 import precision
 
+Edits = tuple[tuple[str, str], ...] | str
 ROOT = Path(precision.__file__).parents[1]
 
 
@@ -21,7 +22,7 @@ class Grown:
         added: by file, a text that is there once, and what goes before it; of a new file, its text.
     """
 
-    def __init__(self, place: Path, added: Mapping[str, tuple[tuple[str, str], ...] | str]) -> None:
+    def __init__(self, place: Path, added: Mapping[str, Edits]) -> None:
         self.place = place
         for name in ("precision", "tests"):
             shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
