@@ -15,7 +15,7 @@ from precision.charts import (
     plot_error_histogram,
 )
 from precision.results import CompareResult, Comparison, OutputComparison
-from precision.text.glossary import METRICS
+from precision.text.metrics import METRICS
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text
 

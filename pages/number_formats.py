@@ -33,8 +33,8 @@ from precision.formats import ALL_FORMATS, AnyFormat, NumericFormat, ScaledForma
 from precision.formats.anatomy import ExactNumber, NumberAnatomy
 from precision.formats.number_in_format import in_every_format, in_format, is_exact
 from precision.formats.typed_number import code_text, dissect_typed, exact_text
-from precision.text.glossary import term_named
 from precision.text.names import escape_markdown
+from precision.text.terms import term_named
 from precision.text.units import number_text
 
 _NARROW_BITS = 32

@@ -19,12 +19,13 @@ from precision.formats import formats_with
 from precision.models.catalogue import describe
 from precision.results import DeviceInfo, MemoryResult, SweepRow
 from precision.spec import Analysis, CastMethod, RunSpec
+from precision.spec.cast_methods import USUAL_METHODS
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import count_text
 
 _POLL_S = 0.5
 _COSTS: tuple[SweepCost, ...] = ("bytes", "time")
-_METHODS = tuple(method for method in CastMethod if method not in (CastMethod.TO, CastMethod.DYNAMIC))
+_METHODS = tuple(method for method in CastMethod if method not in USUAL_METHODS)
 HOW_TO_READ = """\
 Every row is a run of its own, the same as on the page Overview: one model, one format, one cast method, one device.
 Runs on one device wait for each other, so that they do not disturb each other's times; each appears as it ends.

@@ -18,8 +18,9 @@ from precision.results import (
     OutputComparison,
     SampleMean,
 )
-from precision.text.glossary import metric_named, term_named
+from precision.text.metrics import metric_named
 from precision.text.names import escape_markdown
+from precision.text.terms import term_named
 from precision.text.units import count_text, fine_share_text, number_text
 
 SCALES: tuple[MarginScale, ...] = ("score", "probability")

@@ -12,8 +12,9 @@ from pages.ui import downloads, linked
 from pages.ui.job import offer_run_again, run_again, say_failure
 from precision.results import AnalysisResult, OutputComparison, RunResult
 from precision.spec import RunSpec
-from precision.text.glossary import metric_named, term_named
+from precision.text.metrics import metric_named
 from precision.text.names import escape_markdown, for_markdown
+from precision.text.terms import term_named
 
 
 def header(finding: str, result: RunResult) -> None:

@@ -7,7 +7,11 @@ A colour is never the only sign: the format's name stands beside it.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, get_args
+
+from precision.formats import ALL_FORMATS, AnyFormat, Look
+from precision.formats.look import Colour, Hatching
 
 LIGHT_PAGE: Final = "#FFFFFF"
 DARK_PAGE: Final = "#171614"
@@ -18,47 +22,34 @@ MIXED: Final = "#BDBDC3"
 OTHER: Final = "#9C9CA3"
 """Integers, bool, complex and formats without a colour of their own."""
 
-_PURPLE: Final = "#CC79A7"
-_BLUE: Final = "#0072B2"
-_GREEN: Final = "#009E73"
-_RED: Final = "#D55E00"
-_ORANGE: Final = "#E69F00"
-_SKY: Final = "#56B4E9"
-_YELLOW: Final = "#F0E442"
-
-_OF_FORMAT: Final = {
-    "float64": (_PURPLE, ""),
-    "float32": (_BLUE, ""),
-    "tf32": (_BLUE, "/"),
-    "bfloat16": (_GREEN, ""),
-    "float16": (_RED, ""),
-    "float8_e4m3fn": (_ORANGE, ""),
-    "float8_e4m3fnuz": (_ORANGE, "/"),
-    "mxfp8_e4m3": (_ORANGE, "x"),
-    "float8_e5m2": (_SKY, ""),
-    "float8_e5m2fnuz": (_SKY, "/"),
-    "mxfp8_e5m2": (_SKY, "x"),
-    "float6_e3m2fn": (_YELLOW, ""),
-    "mxfp6_e3m2": (_YELLOW, "x"),
-    "float6_e2m3fn": (_YELLOW, "/"),
-    "mxfp6_e2m3": (_YELLOW, "+"),
-    "float4_e2m1fn": (_PURPLE, "/"),
-    "mxfp4_e2m1": (_PURPLE, "x"),
-    "nvfp4": (_PURPLE, "+"),
-    "int8": (_GREEN, "/"),
-    "int8_per_channel": (_GREEN, "x"),
-    "int4": (_RED, "/"),
-    "int4_per_channel": (_RED, "x"),
+_SHADES: Final[Mapping[Colour, str]] = {
+    "purple": "#CC79A7",
+    "blue": "#0072B2",
+    "green": "#009E73",
+    "red": "#D55E00",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "yellow": "#F0E442",
 }
-"""Colour and hatching (plotly's name) of each; kin share the colour, a hatching tells them apart: "x" has scales."""
+
+
+def looks_of(formats: Sequence[AnyFormat]) -> dict[str, Look]:
+    """The look of each format, by name: that of its row, or else the first hatched one that no other format has."""
+    looks = {fmt.name: fmt.look for fmt in formats if fmt.look is not None}
+    hatched = (Look(colour, hatching) for hatching in get_args(Hatching)[1:] for colour in _SHADES)
+    free = (look for look in hatched if look not in looks.values())
+    return looks | {fmt.name: next(free) for fmt in formats if fmt.look is None}
+
+
+_OF_FORMAT: Final = looks_of(ALL_FORMATS)
 
 _OF_FIT: Final = {
-    "fits": _GREEN,
-    "needs scaling": _SKY,
-    "too coarse": _PURPLE,
-    "subnormals lose precision": _YELLOW,
-    "underflows": _ORANGE,
-    "overflows": _RED,
+    "fits": _SHADES["green"],
+    "needs scaling": _SHADES["sky"],
+    "too coarse": _SHADES["purple"],
+    "subnormals lose precision": _SHADES["yellow"],
+    "underflows": _SHADES["orange"],
+    "overflows": _SHADES["red"],
 }
 
 SEQUENTIAL: Final = ("#666970", "#948E77", "#C8B866", "#FEE838")
@@ -74,7 +65,7 @@ _LIGHT_TEXT: Final = "#FFFFFF"
 
 def colour_of(dtype: str) -> str:
     """The colour of a number format, by torch's name for it; `OTHER` where it has none of its own."""
-    return _OF_FORMAT.get(dtype, (OTHER, ""))[0]
+    return _SHADES[_OF_FORMAT[dtype].colour] if dtype in _OF_FORMAT else OTHER
 
 
 def colour_of_fit(verdict: str) -> str:
@@ -85,7 +76,7 @@ def colour_of_fit(verdict: str) -> str:
 def pattern_of(dtype: str) -> str:
     """A hatching (plotly's name) that tells apart the dtypes that share a colour; empty for the plain ones."""
     if dtype in _OF_FORMAT:
-        return _OF_FORMAT[dtype][1]
+        return _OF_FORMAT[dtype].hatching
     return next((pattern for start, pattern in _PATTERNS if dtype.startswith(start)), "-")
 
 

@@ -13,7 +13,7 @@ from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.findings.sweep import KEEPING_WORDS, smallest_keeping, so_far
 from precision.results import SweepRow
-from precision.spec import CastMethod
+from precision.spec.cast_methods import USUAL_METHODS
 from precision.text.names import escape_plotly, for_plotly, plain
 from precision.text.units import bytes_text, count_text, number_text, seconds_text, share_text
 
@@ -103,7 +103,7 @@ def _point(row: SweepRow, cost: SweepCost) -> CostPoint | None:
     value = row.stored_bytes if cost == "bytes" else row.time_s
     if row.sqnr_db is None or row.sqnr_db == -math.inf or math.isnan(row.sqnr_db) or not value:
         return None
-    method = "" if row.spec.method in (CastMethod.TO, CastMethod.DYNAMIC) else f", {row.spec.method.label}"
+    method = "" if row.spec.method in USUAL_METHODS else f", {row.spec.method.label}"
     words = bytes_text(int(value)) if cost == "bytes" else seconds_text(value)
     estimated = " (estimated)" if cost == "bytes" and row.bytes_are_estimated else ""
     return CostPoint(

@@ -14,7 +14,7 @@ from precision.charts.palette import text_on
 from precision.charts.sqnr_scale import clipped, colour_of_sqnr, sqnr_axis
 from precision.findings.sweep import sweep_finding
 from precision.results import SkippedRun, SweepRow
-from precision.spec import CastMethod
+from precision.spec.cast_methods import USUAL_METHODS, CastMethod
 from precision.text.names import escape_plotly, for_plotly, plain
 from precision.text.units import number_text
 
@@ -22,7 +22,6 @@ _KIND = "Table of verdicts, formats down, devices and methods across"
 _ROW_PX = 34
 _WHY = 200
 """Characters of a reason in a hover text."""
-_USUAL = (CastMethod.TO, CastMethod.DYNAMIC)
 """No format has both, so they share a column."""
 
 
@@ -92,7 +91,7 @@ def _cell(row: SweepRow) -> SweepCell:
 
 
 def _column(device: str, method: CastMethod) -> str:
-    return plain(device) if method in _USUAL else f"{plain(device)} · {method.label}"
+    return plain(device) if method in USUAL_METHODS else f"{plain(device)} · {method.label}"
 
 
 def _db_text(sqnr_db: float) -> str:

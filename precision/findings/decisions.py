@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from precision.results import Accuracy, ClassDecisions, Decisions, Float64Truth, NeighbourDecisions, SampleMean
 from precision.results.intervals import SIGNIFICANT_P, Interval
-from precision.text.glossary import metric_named
+from precision.text.metrics import metric_named
 from precision.text.units import count_text, fine_share_text, number_text
 
 

@@ -9,22 +9,12 @@ from typing import Final, NamedTuple
 from precision.errors import InputError
 from precision.findings.speed import compare_speed
 from precision.findings.verdict import judge
-from precision.formats import any_format_named
+from precision.formats import any_format_named, default_formats
 from precision.results import CompareResult, DeviceInfo, ModelMemory, SkippedRun, SweepRow, Verdict
 from precision.spec import CastMethod, RunSpec
 from precision.text.units import share_text
 
-USUAL_FORMATS: Final = (
-    "bfloat16",
-    "float16",
-    "float8_e4m3fn",
-    "float8_e5m2",
-    "mxfp8_e4m3",
-    "int8_per_channel",
-    "int8",
-    "nvfp4",
-    "int4_per_channel",
-)
+USUAL_FORMATS: Final = default_formats("sweep")
 """What is swept where nobody says."""
 KEEPING_WORDS: Final = ("exact", "below noise", "rounding only", "finer than the reference", "amplified")
 """Verdicts of a candidate whose decisions were not seen to change, and whose samples are enough to say so."""
@@ -128,18 +118,15 @@ def failed_row(spec: RunSpec, reason: str) -> SweepRow:
     )
 
 
-_BYTES_BY_FORMAT = (CastMethod.TO, CastMethod.HALF, CastMethod.BFLOAT16, CastMethod.DYNAMIC, CastMethod.AUTOCAST)
-"""Methods that shapes and format alone say the bytes of."""
-
-
 def theory_bytes(memory: ModelMemory, spec: RunSpec) -> int | None:
     """What the run's candidate stores, by theory; None where only its cast can tell.
 
     The method decides, too: autocast stores float32; several others leave some tensors as they are.
     """
-    if spec.keep or spec.method not in _BYTES_BY_FORMAT:
+    like = spec.method.row.bytes_like
+    if spec.keep or like is None:
         return None
-    return memory.reference_bytes if spec.method is CastMethod.AUTOCAST else memory.stored_bytes(spec.dtype)
+    return memory.reference_bytes if like == "reference" else memory.stored_bytes(spec.dtype)
 
 
 def _samples(result: CompareResult) -> int | None:

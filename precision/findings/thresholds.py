@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from precision.errors import InputError
 from precision.results import Comparison, ErrorMetrics
-from precision.text.glossary import DECISION_METRICS, metric_named
+from precision.text.metrics import DECISION_METRICS, metric_named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +80,6 @@ def _violation(comparison: Comparison, threshold: Threshold) -> str | None:
     return threshold.violation_of(min(measured) if threshold.higher_is_better else max(measured, key=abs))
 
 
-_SETTINGS = ("relative_tolerance", "absolute_tolerance", "quantile_elements")
-"""Metrics that depend on the format and the size of the output alone."""
-
-
 def parse_threshold(text: str, *, higher_is_better: bool) -> Threshold:
     """A threshold from `metric=value`.
 
@@ -98,7 +94,7 @@ def parse_threshold(text: str, *, higher_is_better: bool) -> Threshold:
     if not separator:
         raise InputError(f"{text!r} is no limit. Write metric=value, such as mean_abs_error=1e-3.")
     metric = metric_named(name)
-    if name in _SETTINGS:
+    if metric.is_setting:
         raise InputError(f"{name} is how the comparison was made, not what it found. Limit an error, such as rmse.")
     if metric.higher_is_better is not None and metric.higher_is_better != higher_is_better:
         better, option = ("higher", "--fail-below") if metric.higher_is_better else ("lower", "--fail-above")

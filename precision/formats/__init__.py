@@ -1,5 +1,6 @@
 """Number formats: the table, formats that are typed, formats with scales, and one number in a format."""
 
+from precision.formats.look import Look
 from precision.formats.numeric import NumericFormat, Specials
 from precision.formats.scaled import Granularity, Grouping, IntegerGrid, Scale, ScaledFormat
 from precision.formats.table import (
@@ -9,6 +10,7 @@ from precision.formats.table import (
     SCALED_FORMATS,
     AnyFormat,
     any_format_named,
+    default_formats,
     format_named,
     formats_with,
     ulp_format,
@@ -23,11 +25,13 @@ __all__ = [
     "Granularity",
     "Grouping",
     "IntegerGrid",
+    "Look",
     "NumericFormat",
     "Scale",
     "ScaledFormat",
     "Specials",
     "any_format_named",
+    "default_formats",
     "format_named",
     "formats_with",
     "ulp_format",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from precision.formats.look import DefaultList, Look
 from precision.formats.numeric import NumericFormat
 
 Scale = Literal["e8m0", "e4m3", "float32"]
@@ -72,6 +73,9 @@ class ScaledFormat:
     block_size: int | None = None
     """Values that share a scale; None where the granularity is not `block`."""
     aliases: tuple[str, ...] = ()
+    look: Look | None = None
+    """Its colour and hatching; None in the table: the first that no other row has."""
+    default_for: tuple[DefaultList, ...] = ()
 
     @property
     def computes(self) -> bool:

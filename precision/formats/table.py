@@ -6,53 +6,78 @@ from dataclasses import replace
 
 from precision.errors import InputError
 from precision.formats.custom import custom_format
+from precision.formats.look import DefaultList, Look
 from precision.formats.numeric import NumericFormat
-from precision.formats.scaled import Grouping, IntegerGrid, ScaledFormat
+from precision.formats.scaled import Granularity, Grouping, IntegerGrid, ScaledFormat
 
 FORMATS: tuple[NumericFormat, ...] = (
     NumericFormat(
-        name="float64", exponent_bits=11, mantissa_bits=52, aliases=("fp64", "double"), has_dtype=True, computes=True,
-        relative_tolerance=1e-7, absolute_tolerance=1e-7,
+        name="float64", exponent_bits=11, mantissa_bits=52,
+        aliases=("fp64", "double"),
+        has_dtype=True, computes=True, relative_tolerance=1e-7, absolute_tolerance=1e-7,
+        look=Look("purple"), oracle="numpy",
     ),
     NumericFormat(
-        name="float32", exponent_bits=8, mantissa_bits=23, aliases=("fp32", "float"), has_dtype=True, computes=True,
-        relative_tolerance=1.3e-6, absolute_tolerance=1e-5,
-    ),
-    NumericFormat(name="tf32", exponent_bits=8, mantissa_bits=10, aliases=("tensorfloat32",), stored_bits=32),
-    NumericFormat(
-        name="bfloat16", exponent_bits=8, mantissa_bits=7, aliases=("bf16",), has_dtype=True, computes=True,
-        relative_tolerance=1.6e-2, absolute_tolerance=1e-5,
+        name="float32", exponent_bits=8, mantissa_bits=23,
+        aliases=("fp32", "float"),
+        has_dtype=True, computes=True, relative_tolerance=1.3e-6, absolute_tolerance=1e-5,
+        look=Look("blue"), oracle="numpy",
     ),
     NumericFormat(
-        name="float16", exponent_bits=5, mantissa_bits=10, aliases=("fp16", "half"), has_dtype=True, computes=True,
-        relative_tolerance=1e-3, absolute_tolerance=1e-5,
+        name="tf32", exponent_bits=8, mantissa_bits=10, stored_bits=32,
+        aliases=("tensorfloat32",),
+        look=Look("blue", "/"),
+    ),
+    NumericFormat(
+        name="bfloat16", exponent_bits=8, mantissa_bits=7,
+        aliases=("bf16",),
+        has_dtype=True, computes=True, relative_tolerance=1.6e-2, absolute_tolerance=1e-5,
+        look=Look("green"), default_for=("sweep", "sensitivity"), oracle="ml_dtypes",
+    ),
+    NumericFormat(
+        name="float16", exponent_bits=5, mantissa_bits=10,
+        aliases=("fp16", "half"),
+        has_dtype=True, computes=True, relative_tolerance=1e-3, absolute_tolerance=1e-5,
+        look=Look("red"), default_for=("sweep", "sensitivity"), oracle="numpy",
     ),
     NumericFormat(
         name="float8_e4m3fn", exponent_bits=4, mantissa_bits=3, specials="nan_only",
-        aliases=("fp8_e4m3", "e4m3", "e4m3fn"), has_dtype=True,
-    ),
-    NumericFormat(
-        name="float8_e5m2", exponent_bits=5, mantissa_bits=2, aliases=("fp8_e5m2", "e5m2"), has_dtype=True,
-    ),
-    NumericFormat(
-        name="float8_e4m3fnuz", exponent_bits=4, mantissa_bits=3, specials="fnuz", aliases=("fp8_e4m3fnuz", "e4m3fnuz"),
+        aliases=("fp8_e4m3", "e4m3", "e4m3fn"),
         has_dtype=True,
+        look=Look("orange"), default_for=("sweep", "sensitivity"), oracle="ml_dtypes",
     ),
     NumericFormat(
-        name="float8_e5m2fnuz", exponent_bits=5, mantissa_bits=2, specials="fnuz", aliases=("fp8_e5m2fnuz", "e5m2fnuz"),
+        name="float8_e5m2", exponent_bits=5, mantissa_bits=2,
+        aliases=("fp8_e5m2", "e5m2"),
         has_dtype=True,
+        look=Look("sky"), default_for=("sweep",), oracle="ml_dtypes",
+    ),
+    NumericFormat(
+        name="float8_e4m3fnuz", exponent_bits=4, mantissa_bits=3, specials="fnuz",
+        aliases=("fp8_e4m3fnuz", "e4m3fnuz"),
+        has_dtype=True,
+        look=Look("orange", "/"), oracle="ml_dtypes",
+    ),
+    NumericFormat(
+        name="float8_e5m2fnuz", exponent_bits=5, mantissa_bits=2, specials="fnuz",
+        aliases=("fp8_e5m2fnuz", "e5m2fnuz"),
+        has_dtype=True,
+        look=Look("sky", "/"), oracle="ml_dtypes",
     ),
     NumericFormat(
         name="float6_e3m2fn", exponent_bits=3, mantissa_bits=2, specials="finite",
         aliases=("fp6_e3m2", "e3m2", "e3m2fn"),
+        look=Look("yellow"), oracle="ml_dtypes",
     ),
     NumericFormat(
         name="float6_e2m3fn", exponent_bits=2, mantissa_bits=3, specials="finite",
         aliases=("fp6_e2m3", "e2m3", "e2m3fn"),
+        look=Look("yellow", "/"), oracle="ml_dtypes",
     ),
     NumericFormat(
         name="float4_e2m1fn", exponent_bits=2, mantissa_bits=1, specials="finite",
         aliases=("fp4_e2m1", "fp4", "e2m1", "e2m1fn"),
+        look=Look("purple", "/"), oracle="ml_dtypes",
     ),
 )  # fmt: skip
 """Floating-point formats without scales, the widest first."""
@@ -60,25 +85,36 @@ FORMATS: tuple[NumericFormat, ...] = (
 _ROWS: dict[str, NumericFormat] = {name: row for row in FORMATS for name in (row.name, *row.aliases)}
 
 
-def _mx(name: str, element: str, *aliases: str) -> ScaledFormat:
+def _mx(name: str, element: str, *aliases: str, look: Look, default_for: tuple[DefaultList, ...] = ()) -> ScaledFormat:
     return ScaledFormat(
-        name=name, element=_ROWS[element], scale="e8m0", granularity="block", block_size=32, aliases=aliases
-    )
+        name=name, element=_ROWS[element], scale="e8m0", granularity="block", block_size=32, aliases=aliases,
+        look=look, default_for=default_for,
+    )  # fmt: skip
+
+
+def _integers(
+    name: str, bits: int, granularity: Granularity, *, look: Look, default_for: tuple[DefaultList, ...]
+) -> ScaledFormat:
+    return ScaledFormat(
+        name=name, element=IntegerGrid(bits=bits), scale="float32", granularity=granularity,
+        look=look, default_for=default_for,
+    )  # fmt: skip
 
 
 SCALED_FORMATS: tuple[ScaledFormat, ...] = (
-    _mx("mxfp8_e4m3", "float8_e4m3fn", "mxfp8"),
-    _mx("mxfp8_e5m2", "float8_e5m2"),
-    ScaledFormat(name="int8_per_channel", element=IntegerGrid(bits=8), scale="float32", granularity="channel"),
-    ScaledFormat(name="int8", element=IntegerGrid(bits=8), scale="float32", granularity="tensor"),
-    _mx("mxfp6_e3m2", "float6_e3m2fn"),
-    _mx("mxfp6_e2m3", "float6_e2m3fn", "mxfp6"),
+    _mx("mxfp8_e4m3", "float8_e4m3fn", "mxfp8", look=Look("orange", "x"), default_for=("sweep",)),
+    _mx("mxfp8_e5m2", "float8_e5m2", look=Look("sky", "x")),
+    _integers("int8_per_channel", 8, "channel", look=Look("green", "x"), default_for=("sweep",)),
+    _integers("int8", 8, "tensor", look=Look("green", "/"), default_for=("sweep", "sensitivity")),
+    _mx("mxfp6_e3m2", "float6_e3m2fn", look=Look("yellow", "x")),
+    _mx("mxfp6_e2m3", "float6_e2m3fn", "mxfp6", look=Look("yellow", "+")),
     ScaledFormat(
-        name="nvfp4", element=_ROWS["float4_e2m1fn"], scale="e4m3", granularity="block", block_size=16
+        name="nvfp4", element=_ROWS["float4_e2m1fn"], scale="e4m3", granularity="block", block_size=16,
+        look=Look("purple", "+"), default_for=("sweep",),
     ),
-    _mx("mxfp4_e2m1", "float4_e2m1fn", "mxfp4"),
-    ScaledFormat(name="int4_per_channel", element=IntegerGrid(bits=4), scale="float32", granularity="channel"),
-    ScaledFormat(name="int4", element=IntegerGrid(bits=4), scale="float32", granularity="tensor"),
+    _mx("mxfp4_e2m1", "float4_e2m1fn", "mxfp4", look=Look("purple", "x"), default_for=("sensitivity",)),
+    _integers("int4_per_channel", 4, "channel", look=Look("red", "x"), default_for=("sweep",)),
+    _integers("int4", 4, "tensor", look=Look("red", "/"), default_for=()),
 )  # fmt: skip
 """Formats whose values share scales, the widest first."""
 
@@ -88,6 +124,12 @@ GROUPINGS: tuple[Grouping, ...] = tuple(dict.fromkeys(fmt.grouping for fmt in SC
 AnyFormat = NumericFormat | ScaledFormat
 
 ALL_FORMATS: tuple[AnyFormat, ...] = (*FORMATS, *SCALED_FORMATS)
+
+
+def default_formats(of: DefaultList) -> tuple[str, ...]:
+    """The names of the formats that `of` takes where nobody names any, the widest first."""
+    return tuple(row.name for row in ALL_FORMATS if of in row.default_for)
+
 
 _SCALED_ROWS: dict[str, ScaledFormat] = {name: row for row in SCALED_FORMATS for name in (row.name, *row.aliases)}
 

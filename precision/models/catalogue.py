@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from typing import NamedTuple
 
 from precision.errors import InputError
 from precision.models.architectures import ARCHITECTURES
@@ -166,15 +167,28 @@ _MINILM = ModelDescription(
     inputs=_TEXT_INPUTS,
 )
 
-CATALOGUE: tuple[ModelDescription, ...] = (
-    _TINYNET,
-    _LINEAR,
-    _DIGITS,
-    _OVERFLOW,
-    _ROTARY,
-    *(architecture.description() for architecture in ARCHITECTURES.values()),
-    _MINILM,
+
+class Entry(NamedTuple):
+    """A model and what gives it: functions of `precision.measure.models`, as `module:name`."""
+
+    description: ModelDescription
+    builder: str
+    """Of an `InputRequest`: the model with its input."""
+    skeleton: str | None = None
+    """Of the model's id: the model without values. None: the model is so small that it is built and then moved."""
+
+
+_ENTRIES = (
+    Entry(_TINYNET, "articles:build_tinynet"),
+    Entry(_LINEAR, "articles:build_linear"),
+    Entry(_DIGITS, "digits:build"),
+    Entry(_OVERFLOW, "overflow:build"),
+    Entry(_ROTARY, "rotary:build"),
+    *(Entry(row.description(), "huggingface:build", "huggingface:skeleton") for row in ARCHITECTURES.values()),
+    Entry(_MINILM, "pretrained:build_minilm", "pretrained:minilm_skeleton"),
 )
+
+CATALOGUE: tuple[ModelDescription, ...] = tuple(entry.description for entry in _ENTRIES)
 
 
 def describe(model_id: str) -> ModelDescription:
@@ -186,13 +200,18 @@ def describe(model_id: str) -> ModelDescription:
     Raises:
         InputError: no such model; the message names near matches.
     """
+    return entry_of(model_id).description
+
+
+def entry_of(model_id: str) -> Entry:
+    """The description of a model, and what gives it; see `describe`."""
     if model_id.startswith(HUB_PREFIX):
-        return _pretrained(model_id)
+        return Entry(_pretrained(model_id), "pretrained:build", "pretrained:skeleton_of")
     if model_id.startswith(OWN_PREFIX):
         raise InputError(f"{model_id[:80]!r} was somebody's own module, which only their own Python process holds.")
-    for description in CATALOGUE:
-        if description.id == model_id:
-            return description
+    for entry in _ENTRIES:
+        if entry.description.id == model_id:
+            return entry
     ids = [description.id for description in CATALOGUE]
     near = difflib.get_close_matches(model_id, ids, n=2, cutoff=0.6)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(ids)}."

@@ -9,11 +9,13 @@ from typing import NamedTuple
 from precision.errors import UnsupportedError
 from precision.formats import AnyFormat, ScaledFormat, any_format_named
 from precision.results.plan import Plan
+from precision.spec import CastMethod
 from precision.text.units import count_text
 
 _TORCHAO: Mapping[str, str] = {
-    "int8_per_channel": "Int8DynamicActivationInt8WeightConfig",
-    "float8_e4m3fn": "Float8DynamicActivationFloat8WeightConfig",
+    method.row.gives.names[0]: method.row.torchao
+    for method in CastMethod
+    if method.row.torchao and method.row.execution and method.row.execution[0] == "native"
 }
 """Classes of `torchao.quantization` whose weights and inputs are in that format, by kernels of their own."""
 
@@ -74,7 +76,7 @@ def keep_in_float32(plan: Plan) -> KeepInFloat32 | None:
     the errors are not those of the plan.
     """
     formats = {name for _, name in _lowered(plan)}
-    if plan.reference != "float32" or len(formats) != 1 or not formats <= {"float16", "bfloat16"}:
+    if plan.reference != "float32" or len(formats) != 1 or not formats <= set(CastMethod.AUTOCAST.row.gives.names):
         return None
     kept = tuple(fqn for fqn, name in plan.pairs if name == "float32" and fqn)
     # The plain attribute is only heeded for float16.

@@ -21,7 +21,7 @@ Word = Literal[
 
 
 class ErrorMetrics(Result):
-    """Errors of a candidate y against a reference r over n finite pairs; see `glossary` for definitions."""
+    """Errors of a candidate y against a reference r over n finite pairs; `precision.text.metrics` defines each."""
 
     elements: int
     finite_pairs: int

@@ -65,11 +65,6 @@ class Accuracy(Result):
         return (self.both_right + self.candidate_only) / self.samples
 
     @property
-    def reference_interval(self) -> Interval | None:
-        """Wilson's, 95 %."""
-        return wilson(self.both_right + self.reference_only, self.samples)
-
-    @property
     def candidate_interval(self) -> Interval | None:
         """Wilson's, 95 %."""
         return wilson(self.both_right + self.candidate_only, self.samples)

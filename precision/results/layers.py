@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+from precision.formats import FORMATS
 from precision.results.base import Result
 from precision.results.packed import PackedResult
 from precision.results.run import RunResult
@@ -29,7 +30,7 @@ class TensorPair(PackedResult):
 class LayerErrors(PackedResult):
     """The propagated error f~(x~) - f(x) of one call, over all its floating-point outputs together.
 
-    Fields are those of `ErrorMetrics`, defined in the glossary; medians can be read off the histogram.
+    Fields are those of `ErrorMetrics`, defined in `precision.text.metrics`; medians can be read off the histogram.
     """
 
     elements: int
@@ -165,15 +166,10 @@ class LayerRow(PackedResult):
     uncompared: tuple[str, ...] = ()
     """Outputs that could not be compared, with the reason."""
 
-    @property
-    def input_dtypes_differ(self) -> bool:
-        """Whether any floating-point input has another dtype in the candidate."""
-        return any(pair.reference_dtype != pair.candidate_dtype for pair in self.inputs)
-
 
 SCALAR = " scalar"
 """Marks a tensor without dimensions, which promotes no other."""
-FLOAT_BITS = {"bfloat16": 16, "float16": 16, "float32": 32, "float64": 64}
+FLOAT_BITS = {fmt.name: fmt.bits for fmt in FORMATS if fmt.computes}
 
 
 class OperatorDtypes(PackedResult):

@@ -1,128 +1,360 @@
-"""The ways to bring a model into a format, and which formats each can produce. Needs no torch."""
+"""The ways to bring a model into a format, one row each. Needs no torch.
+
+A new way is a row here and, in `precision.measure.casting.bringing`, the function that casts a module.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Literal, NamedTuple, Self
 
 from precision.formats import AnyFormat, NumericFormat, ScaledFormat, any_format_named
 
 _FLOAT32_BITS = 32
+INT4_GROUP = 32
+"""Values of a row that share a scale and a zero point; torchao also has groups of 64 and more, for fewer layers."""
+INT4_ROWS = 16
+"""torchao's kernel takes weights with a multiple of so many rows."""
+
+Computing = Literal["format", "float32", "bfloat16", "at least float32"]
+"""The dtype of the tensors that the model's own code sees. `format`: that of the format, or what simulates it."""
+Running = Literal["as stored", "rounded", "widened", "quantized", "autocast"]
+"""What surrounds the model while it runs.
+
+`rounded`: in formats without kernels, the inputs and outputs of every module are rounded. `widened`: what is stored is
+widened first. `quantized`: the inputs of modules with weight matrices are rounded. `autocast`: `torch.autocast`.
+"""
+
+
+class Gives(NamedTuple):
+    """The formats that a method can produce."""
+
+    words: str
+    holds: Callable[[AnyFormat], bool]
+    names: tuple[str, ...] = ()
+    """All of them, where these are a few."""
+
+
+def _only(*names: str) -> Gives:
+    return Gives(" or ".join(names), lambda fmt: fmt.name in names, names)
+
+
+_ANY = Gives("any format", lambda _: True)
+_UNSCALED = Gives("a format without scales", lambda fmt: not isinstance(fmt, ScaledFormat))
+_SCALED = Gives("a scaled format, such as int8 or mxfp4", lambda fmt: isinstance(fmt, ScaledFormat))
+_COMPUTED = Gives("a format that modules compute in, such as float16", lambda fmt: fmt.computes)
+_NARROW = Gives(
+    "a format narrower than float32 that torch has a dtype for",
+    lambda fmt: fmt.has_dtype and isinstance(fmt, NumericFormat) and fmt.bits < _FLOAT32_BITS,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodRow:
+    """One way to bring a model into a format."""
+
+    label: str
+    """How it is written in code, or called."""
+    call: str
+    """As `label`, for one format, whose name takes the place of `{fmt}`."""
+    gives: Gives
+    is_route: bool = True
+    """Whether a person writes it in code of their own; the others are this package's."""
+    computing: Computing = "format"
+    running: Running = "as stored"
+    execution: tuple[Literal["native", "upcast", "simulated"], str] | None = None
+    """Label and explanation with `{fmt}`, `{device}` and `{overflow}`; None where they follow from the format."""
+    of_checkpoint: str | None = None
+    """Of a method that takes what a checkpoint holds: how to call what leaves all other buffers as they are."""
+    keeps_dtype: bool = False
+    """Whether the rounded values stay in the dtype that the model has."""
+    takes_torchscript: bool = False
+    bytes_like: Literal["format", "reference"] | None = None
+    """What tells the stored bytes without a cast; None where only the cast can tell."""
+    changed: str = ""
+    """Why a tensor changed, with `{fmt}` and `{dtype}`; empty where the call says it."""
+    unchanged: str = ""
+    """Why a floating-point tensor did not; empty where that depends on the tensor."""
+    torchao: str | None = None
+    """The configuration's class in `torchao.quantization`, where it is torchao's `quantize_`."""
+    simulation: str | None = None
+    """The method that comes nearest without torchao's kernels: of all weight matrices, not of linear layers alone."""
+
+
+def _torchao(
+    label: str,
+    config: str,
+    *formats: str,
+    execution: tuple[Literal["native", "upcast", "simulated"], str],
+    simulation: str,
+    computing: Computing = "float32",
+) -> MethodRow:
+    return MethodRow(
+        label=f"torchao {label}",
+        call="torchao's quantize_",
+        gives=_only(*formats),
+        computing=computing,
+        execution=execution,
+        changed="brought to {dtype}, in which all computes",
+        unchanged="torchao's quantize_ takes the weights of linear layers only",
+        torchao=config,
+        simulation=simulation,
+    )
 
 
 class CastMethod(StrEnum):
     """A way to bring a model into a format."""
 
-    TO = "to"
-    HALF = "half"
-    BFLOAT16 = "bfloat16"
-    AUTOCAST = "autocast"
-    WEIGHTS_ONLY = "weights-only"
-    DYNAMIC = "dynamic"
-    TYPE = "type"
-    FROM_PRETRAINED = "from-pretrained"
-    LOAD_STATE_DICT = "load-state-dict"
-    LOAD_STATE_DICT_ASSIGN = "load-state-dict-assign"
-    DEFAULT_DTYPE = "default-dtype"
-    INT8_WEIGHT_ONLY = "int8-weight-only"
-    INT8_DYNAMIC = "int8-dynamic"
-    FLOAT8_WEIGHT_ONLY = "float8-weight-only"
-    FLOAT8_DYNAMIC = "float8-dynamic"
-    INT4_WEIGHT_ONLY = "int4-weight-only"
+    row: MethodRow
+    _value_: str
+
+    def __new__(cls, value: str, row: MethodRow | None = None) -> Self:
+        """A member is its name on the command line and in links; its row comes with it.
+
+        Raises:
+            TypeError: a member without a row. (`CastMethod("to")` finds a member and makes none.)
+        """
+        if row is None:
+            raise TypeError(f"The cast method {value!r} has no row.")
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.row = row
+        return member
+
+    TO = (
+        "to",
+        MethodRow(
+            label=".to(dtype)",
+            call=".to(torch.{fmt})",
+            gives=_UNSCALED,
+            running="rounded",
+            takes_torchscript=True,
+            bytes_like="format",
+        ),
+    )
+    """Calls `.to(dtype)`. In a format without kernels, weights are stored in it, arithmetic is float32, and the
+    floating-point inputs and the outputs of every module are rounded to the format, saturating."""
+    HALF = (
+        "half",
+        MethodRow(label=".half()", call=".half()", gives=_only("float16"), takes_torchscript=True, bytes_like="format"),
+    )
+    BFLOAT16 = (
+        "bfloat16",
+        MethodRow(
+            label=".bfloat16()",
+            call=".bfloat16()",
+            gives=_only("bfloat16"),
+            takes_torchscript=True,
+            bytes_like="format",
+        ),
+    )
+    AUTOCAST = (
+        "autocast",
+        MethodRow(
+            label="autocast",
+            call="autocast",
+            gives=_only("bfloat16", "float16"),
+            computing="float32",
+            running="autocast",
+            execution=(
+                "native",
+                "Weights stay in float32. Autocast runs matrix products, convolutions and the like with the {fmt} "
+                "kernels of {device}, and leaves the other operators in float32.",
+            ),
+            takes_torchscript=True,
+            bytes_like="reference",
+            changed="brought to float32, from which autocast casts inside operators",
+            unchanged="autocast leaves stored tensors in float32 and casts inside operators",
+        ),
+    )
+    """Brings the weights to float32 and runs inside `torch.autocast`."""
+    WEIGHTS_ONLY = (
+        "weights-only",
+        MethodRow(
+            label="weights only",
+            call="weights-only storage",
+            gives=_ANY,
+            is_route=False,
+            computing="at least float32",
+            running="widened",
+            of_checkpoint="weights-only",
+        ),
+    )
+    """Stores what a checkpoint holds, parameters and persistent floating-point buffers, in the format, and widens all
+    to float32 (float64 where that is the format) at the start of every run. Non-persistent buffers are constants that
+    the model makes for itself: they stay as they are, as do integer, boolean and complex tensors. Ties are kept."""
+    DYNAMIC = (
+        "dynamic",
+        MethodRow(
+            label="weights and inputs (dynamic)",
+            call="dynamic quantization",
+            gives=_SCALED,
+            is_route=False,
+            running="quantized",
+            bytes_like="format",
+        ),
+    )
+    """Rounds weight matrices to a scaled format, and the floating-point inputs of the modules that hold them, at every
+    run with scales of their own."""
+    TYPE = (
+        "type",
+        MethodRow(label=".type(dtype)", call=".type(torch.{fmt})", gives=_COMPUTED, takes_torchscript=True),
+    )
+    """Calls `.type(dtype)`, which casts integer and boolean buffers too."""
+    FROM_PRETRAINED = (
+        "from-pretrained",
+        MethodRow(label="from_pretrained(dtype=)", call="from_pretrained(dtype=torch.{fmt})", gives=_COMPUTED),
+    )
+    """Saves a model of transformers and loads it by `from_pretrained(dtype=)`."""
+    LOAD_STATE_DICT = (
+        "load-state-dict",
+        MethodRow(
+            label="load_state_dict()",
+            call="load_state_dict() of {fmt} values",
+            gives=_NARROW,
+            computing="float32",
+            execution=(
+                "simulated",
+                "Weights are rounded to {fmt} and stored in float32, as load_state_dict leaves them: all arithmetic "
+                "is float32, and nothing is saved.{overflow}",
+            ),
+            of_checkpoint="load_state_dict",
+            keeps_dtype=True,
+            changed="rounded to {fmt}, and stored in {dtype} as before: load_state_dict keeps it",
+        ),
+    )
+    """Rounds what a checkpoint holds, and loads it into the model in float32, which keeps that dtype."""
+    LOAD_STATE_DICT_ASSIGN = (
+        "load-state-dict-assign",
+        MethodRow(
+            label="load_state_dict(assign=True)",
+            call="load_state_dict(assign=True) of {fmt} values",
+            gives=_COMPUTED,
+            of_checkpoint="load_state_dict",
+        ),
+    )
+    """Puts the rounded tensors in the place of the model's."""
+    DEFAULT_DTYPE = (
+        "default-dtype",
+        MethodRow(label="set_default_dtype()", call="torch.set_default_dtype(torch.{fmt})", gives=_COMPUTED),
+    )
+    """Builds the model under `torch.set_default_dtype`, and loads its values."""
+    INT8_WEIGHT_ONLY = (
+        "int8-weight-only",
+        _torchao(
+            "int8 weight only",
+            "Int8WeightOnlyConfig",
+            *("int8_per_channel", "int8"),
+            execution=(
+                "upcast",
+                "torchao stores the weights of linear layers in int8, and widens them to float32 inside every "
+                "product: all arithmetic is float32.",
+            ),
+            simulation="weights-only",
+        ),
+    )
+    INT8_DYNAMIC = (
+        "int8-dynamic",
+        _torchao(
+            "int8 dynamic",
+            "Int8DynamicActivationInt8WeightConfig",
+            *("int8_per_channel", "int8"),
+            execution=(
+                "native",
+                "torchao stores the weights of linear layers in int8, rounds their inputs to int8 at every call, "
+                "with a scale for each row, and multiplies integers. All other layers run in float32.",
+            ),
+            simulation="dynamic",
+        ),
+    )
+    FLOAT8_WEIGHT_ONLY = (
+        "float8-weight-only",
+        _torchao(
+            "float8 weight only",
+            "Float8WeightOnlyConfig",
+            "float8_e4m3fn",
+            execution=(
+                "upcast",
+                "torchao stores the weights of linear layers in float8_e4m3fn, with a scale for each row, and "
+                "widens them to float32 before every product: all arithmetic is float32.",
+            ),
+            simulation="weights-only",
+        ),
+    )
+    FLOAT8_DYNAMIC = (
+        "float8-dynamic",
+        _torchao(
+            "float8 dynamic",
+            "Float8DynamicActivationFloat8WeightConfig",
+            "float8_e4m3fn",
+            execution=(
+                "native",
+                "torchao stores the weights of linear layers in float8_e4m3fn, rounds their inputs to it at every "
+                "call, and multiplies on float8 kernels. All other layers run in bfloat16, which these kernels return.",
+            ),
+            computing="bfloat16",
+            simulation="to",
+        ),
+    )
+    INT4_WEIGHT_ONLY = (
+        "int4-weight-only",
+        _torchao(
+            "int4 weight only",
+            "Int4WeightOnlyConfig",
+            "int4_per_channel",
+            execution=(
+                "upcast",
+                f"torchao packs the weights of linear layers into 4 bits, in groups of {INT4_GROUP} values with a "
+                "scale and a zero point each; the kernel widens them inside. All other layers run in float32. Layers "
+                f"whose inputs are no multiple of {INT4_GROUP} or whose outputs are none of {INT4_ROWS} stay as they "
+                "are.",
+            ),
+            simulation="weights-only",
+        ),
+    )
 
     @property
     def label(self) -> str:
         """How it is written in code, or called."""
-        if self in TORCHAO_FORMATS:
-            return f"torchao {self.value.replace('-', ' ')}"
-        return {
-            "to": ".to(dtype)",
-            "half": ".half()",
-            "bfloat16": ".bfloat16()",
-            "weights-only": "weights only",
-            "dynamic": "weights and inputs (dynamic)",
-            "type": ".type(dtype)",
-            "from-pretrained": "from_pretrained(dtype=)",
-            "load-state-dict": "load_state_dict()",
-            "load-state-dict-assign": "load_state_dict(assign=True)",
-            "default-dtype": "set_default_dtype()",
-        }.get(self.value, self.value)
+        return self.row.label
+
+    def call(self, fmt: AnyFormat) -> str:
+        """How the cast to `fmt` is written in code, or called where there is no code for it."""
+        if self.row.running == "rounded" and not fmt.has_dtype:
+            return f"simulated {fmt.name}"
+        return self.row.call.format(fmt=fmt.name)
 
 
 TORCHAO_FORMATS: Mapping[CastMethod, tuple[str, ...]] = MappingProxyType(
-    {
-        CastMethod.INT8_WEIGHT_ONLY: ("int8_per_channel", "int8"),
-        CastMethod.INT8_DYNAMIC: ("int8_per_channel", "int8"),
-        CastMethod.FLOAT8_WEIGHT_ONLY: ("float8_e4m3fn",),
-        CastMethod.FLOAT8_DYNAMIC: ("float8_e4m3fn",),
-        CastMethod.INT4_WEIGHT_ONLY: ("int4_per_channel",),
-    }
+    {method: method.row.gives.names for method in CastMethod if method.row.torchao}
 )
 """Methods that are torchao's `quantize_`, and the formats that each gives to the weights of linear layers."""
-SIMULATIONS: Mapping[CastMethod, CastMethod] = MappingProxyType(
-    {
-        CastMethod.INT8_WEIGHT_ONLY: CastMethod.WEIGHTS_ONLY,
-        CastMethod.INT8_DYNAMIC: CastMethod.DYNAMIC,
-        CastMethod.FLOAT8_WEIGHT_ONLY: CastMethod.WEIGHTS_ONLY,
-        CastMethod.FLOAT8_DYNAMIC: CastMethod.TO,
-        CastMethod.INT4_WEIGHT_ONLY: CastMethod.WEIGHTS_ONLY,
-    }
-)
-"""What comes nearest to each of torchao's without its kernels: of all weight matrices, not of linear layers alone."""
-_NO_ROUTE = (CastMethod.WEIGHTS_ONLY, CastMethod.DYNAMIC)
 ROUTES = tuple(
-    dict.fromkeys(method for method in (CastMethod.HALF, CastMethod.BFLOAT16, *CastMethod) if method not in _NO_ROUTE)
+    dict.fromkeys(method for method in (CastMethod.HALF, CastMethod.BFLOAT16, *CastMethod) if method.row.is_route)
 )
-"""The methods that a person writes in code of their own; the others are this package's. The plainest come first."""
-_ONLY_FORMATS: Mapping[CastMethod, tuple[str, ...]] = {
-    CastMethod.HALF: ("float16",),
-    CastMethod.BFLOAT16: ("bfloat16",),
-    CastMethod.AUTOCAST: ("bfloat16", "float16"),
-    **TORCHAO_FORMATS,
-}
-_COMPUTING = (
-    CastMethod.TYPE,
-    CastMethod.FROM_PRETRAINED,
-    CastMethod.LOAD_STATE_DICT_ASSIGN,
-    CastMethod.DEFAULT_DTYPE,
-)
-"""Methods after which modules compute in the format itself: nothing is simulated."""
+"""The methods that a person writes in code of their own. The plainest come first."""
+USUAL_METHODS = (CastMethod.TO, CastMethod.DYNAMIC)
+"""How a model is brought to a format without scales, and to one with scales, where nobody says how."""
 
 
 def formats_of(method: CastMethod, names: tuple[str, ...]) -> tuple[str, ...]:
     """Those of the format `names` that `method` can produce, in their order."""
-    return tuple(name for name in names if _gives(method, any_format_named(name)))
-
-
-def _gives(method: CastMethod, fmt: AnyFormat) -> bool:
-    if method in _ONLY_FORMATS:
-        return fmt.name in _ONLY_FORMATS[method]
-    if method is CastMethod.WEIGHTS_ONLY:
-        return True
-    if method in _COMPUTING:
-        return fmt.computes
-    if method is CastMethod.LOAD_STATE_DICT:
-        return fmt.has_dtype and isinstance(fmt, NumericFormat) and fmt.bits < _FLOAT32_BITS
-    return isinstance(fmt, ScaledFormat) is (method is CastMethod.DYNAMIC)
+    return tuple(name for name in names if method.row.gives.holds(any_format_named(name)))
 
 
 def is_call(method: CastMethod, fmt: AnyFormat) -> bool:
     """Whether `method` in `fmt` is a call of PyTorch, transformers or torchao; else this package simulates it."""
-    return method in ROUTES and (method in TORCHAO_FORMATS or fmt.has_dtype or fmt.computes)
+    return method.row.is_route and (method in TORCHAO_FORMATS or fmt.has_dtype or fmt.computes)
 
 
 def given_by(method: CastMethod) -> str:
     """The formats that `method` can produce, in words."""
-    if method in _ONLY_FORMATS:
-        return " or ".join(_ONLY_FORMATS[method])
-    if method in _COMPUTING:
-        return "a format that modules compute in, such as float16"
-    if method is CastMethod.LOAD_STATE_DICT:
-        return "a format narrower than float32 that torch has a dtype for"
-    return "a scaled format, such as int8 or mxfp4" if method is CastMethod.DYNAMIC else "a format without scales"
+    return method.row.gives.words
 
 
 def usual_method(fmt: AnyFormat) -> CastMethod:
     """How a model is brought to `fmt` where nobody says how."""
-    return CastMethod.DYNAMIC if isinstance(fmt, ScaledFormat) else CastMethod.TO
+    return USUAL_METHODS[isinstance(fmt, ScaledFormat)]

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from precision.errors import InputError
-from precision.formats import AnyFormat, IntegerGrid, ScaledFormat, any_format_named
+from precision.formats import AnyFormat, IntegerGrid, ScaledFormat, any_format_named, default_formats
 from precision.spec.analysis import Analysis
 from precision.spec.cast_methods import CastMethod, formats_of, given_by, usual_method
 from precision.spec.regimes import GIVEN, canonical
@@ -21,7 +21,7 @@ MAX_BATCH = 4096
 MAX_LENGTH = 8192
 MAX_TEXT_CHARACTERS = 20_000
 MAX_PLAN_LAYERS = 10_000
-SENSITIVITY_FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "int8", "mxfp4_e2m1")
+SENSITIVITY_FORMATS = default_formats("sensitivity")
 """Those that a sensitivity is measured in unless others are asked for; without those that the device cannot run."""
 
 

@@ -11,16 +11,25 @@ from precision.charts.palette import (
     SEQUENTIAL,
     colour_of,
     contrast,
+    looks_of,
     pattern_of,
     text_on,
 )
-from precision.formats import ALL_FORMATS, FORMATS
+from precision.formats import ALL_FORMATS, FORMATS, NumericFormat
 
 
 def test_every_format_has_a_look_of_its_own() -> None:
     looks = {(colour_of(row.name), pattern_of(row.name)) for row in ALL_FORMATS}
     assert len(looks) == len(ALL_FORMATS)
     assert not {colour for colour, _ in looks} & {OTHER, MIXED}
+
+
+def test_rows_without_a_look_get_the_first_ones_that_are_free() -> None:
+    new = [NumericFormat(name=f"new{n}", exponent_bits=2, mantissa_bits=n, specials="finite") for n in range(10)]
+    looks = looks_of([*new, *ALL_FORMATS])
+    assert len(set(looks.values())) == len(ALL_FORMATS) + len(new)
+    assert all(looks[row.name] == row.look for row in ALL_FORMATS if row.look)
+    assert all(looks[row.name].hatching for row in new)
 
 
 def test_the_usual_formats_have_a_colour_of_their_own() -> None:

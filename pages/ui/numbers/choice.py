@@ -11,8 +11,8 @@ from precision.errors import InputError
 from precision.formats import ALL_FORMATS, AnyFormat, any_format_named
 from precision.formats.anatomy import ExactNumber
 from precision.formats.typed_number import read_number
-from precision.text.glossary import term_named
 from precision.text.names import escape_markdown
+from precision.text.terms import term_named
 
 _SATURATE = "the largest value"
 _OVERFLOWS = ("infinite or NaN", _SATURATE)

@@ -15,8 +15,8 @@ from precision.findings.sensitivity.method import kinds_text, method_text
 from precision.findings.sensitivity.rows import RowKind, RowOrder, SensitivityRow, rows_of
 from precision.formats import any_format_named
 from precision.results import SensitivityReport, SensitivityResult
-from precision.text.glossary import term_named
 from precision.text.names import escape_markdown, plain
+from precision.text.terms import term_named
 from precision.text.units import count_text
 
 _KINDS: tuple[RowKind, ...] = ("layer", "block")

@@ -10,7 +10,7 @@ from pages.ui.sweep.jobs import RUNS
 from precision.findings.sweep import SweepPlan, fits_text, theory_bytes
 from precision.results import DeviceInfo, MemoryResult, SkippedRun, SweepResult, SweepRow
 from precision.spec import RunSpec
-from precision.text.glossary import metric_named
+from precision.text.metrics import metric_named
 from precision.text.names import escape_markdown, plain
 from precision.text.units import bytes_text, count_text
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from precision.findings.routes.facts import leaves_all, sqnr_text
 from precision.formats import any_format_named
 from precision.results.routes import RouteFacts, RoutesReport
-from precision.spec.cast_methods import CastMethod, is_call
+from precision.spec.cast_methods import is_call
 from precision.text.units import count_text
 
-_CASTS_WEIGHTS = (CastMethod.FROM_PRETRAINED, CastMethod.LOAD_STATE_DICT_ASSIGN, CastMethod.DEFAULT_DTYPE)
-"""Routes that leave a model in the format: of others it says little that they keep float32."""
 _MOST_NAMES = 3
 
 
@@ -86,7 +84,7 @@ def _islands(report: RoutesReport, dtype: str) -> str:
     keeping = [
         facts
         for facts in to_format
-        if facts.islands and facts.islands.kept and not facts.islands.lost and facts.method in _CASTS_WEIGHTS
+        if facts.islands and facts.islands.kept and not facts.islands.lost and facts.method.row.computing == "format"
     ]
     if not losing or not keeping or losing[0].islands is None:
         return ""

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from precision.errors import InputError
 from precision.formats import AnyFormat, ScaledFormat, any_format_named
-from precision.measure.casting.audit_warnings import audit_warnings, call
+from precision.measure.casting.audit_warnings import audit_warnings
 from precision.measure.casting.held_weights import estimated_bytes, is_held
 from precision.measure.casting.kept import Kept, inside_kept
 from precision.measure.casting.memory_spans import MemorySpans
@@ -103,7 +103,7 @@ class _Pairs:
         how = self.lowered.get(id(owner))
         fmt, method = (how.fmt, how.method) if how else (self.fmt, self.method)
         held = id(owner) not in self.kept and is_held(old, before.kind, fmt, method)
-        estimate = estimated_bytes(new, fmt, owner) if held and method is not CastMethod.LOAD_STATE_DICT else None
+        estimate = estimated_bytes(new, fmt, owner) if held and not method.row.keeps_dtype else None
         quantized = is_traceable_wrapper_subclass(new)
         changed = held or quantized or old.dtype != new.dtype
         same = (id(old), id(new))
@@ -143,7 +143,7 @@ class _Pairs:
         return self.spans_after.total - saved
 
     def _why_not(self, held: StoredTensor, new: Tensor, *, fmt: AnyFormat, method: CastMethod) -> str:
-        casting = call(method, fmt)
+        casting = method.call(fmt)
         if held.kind == "attribute":
             return f"a plain attribute, which {casting} does not see"
         if new.dtype.is_complex:
@@ -152,16 +152,14 @@ class _Pairs:
             return f"{dtype_name(new.dtype)}: only floating-point tensors are cast"
         if id(self.owners[held.module]) in self.kept:
             return f"kept in {dtype_name(new.dtype)}, as asked for"
-        if method in TORCHAO_FORMATS:
-            return f"{casting} takes the weights of linear layers only"
+        if method.row.unchanged:
+            return method.row.unchanged
         if isinstance(fmt, ScaledFormat):
             return f"{fmt.name} takes weight matrices only"
-        if method is CastMethod.AUTOCAST:
-            return "autocast leaves stored tensors in float32 and casts inside operators"
         if dtype_name(new.dtype) == fmt.name:
             return f"already {fmt.name}"
-        if method in _OF_CHECKPOINTS and held.kind == "non-persistent buffer":
-            return f"not part of a checkpoint, so {_OF_CHECKPOINTS[method]} leaves it as it is"
+        if method.row.of_checkpoint and held.kind == "non-persistent buffer":
+            return f"not part of a checkpoint, so {method.row.of_checkpoint} leaves it as it is"
         return f"kept in {dtype_name(new.dtype)} by the model's own code"
 
     def modules(self, before: nn.Module) -> tuple[ModuleNode, ...]:
@@ -175,13 +173,6 @@ class _Pairs:
             ModuleNode(fqn=name, type=type(child).__name__, bytes_before=old_bytes[name], bytes_after=new_bytes[name])
             for name, child in before.named_modules()
         )
-
-
-_OF_CHECKPOINTS = {
-    CastMethod.WEIGHTS_ONLY: "weights-only",
-    CastMethod.LOAD_STATE_DICT: "load_state_dict",
-    CastMethod.LOAD_STATE_DICT_ASSIGN: "load_state_dict",
-}
 
 
 def _compared(old: Tensor, new: Tensor, *, fmt: AnyFormat | None) -> StoredValues | None:
@@ -199,13 +190,11 @@ def _why_changed(old: Tensor, new: Tensor, estimate: int | None, *, fmt: AnyForm
             f"rounded to {fmt.name} and held in {dtype_name(new.dtype)}; stored in the format it would take "
             f"{bytes_text(estimate)} (estimated)"
         )
-    if method is CastMethod.LOAD_STATE_DICT:
-        return f"rounded to {fmt.name}, and stored in {dtype_name(new.dtype)} as before: load_state_dict keeps it"
-    if not fmt.has_dtype or method in TORCHAO_FORMATS:
+    if method.row.changed:
+        return method.row.changed.format(fmt=fmt.name, dtype=dtype_name(new.dtype))
+    if not fmt.has_dtype:
         return f"brought to {dtype_name(new.dtype)}, in which all computes"
-    if method is CastMethod.AUTOCAST:
-        return "brought to float32, from which autocast casts inside operators"
     if old.is_complex():
-        return f"cast by {call(method, fmt)}, which casts complex tensors too and drops their imaginary part"
+        return f"cast by {method.call(fmt)}, which casts complex tensors too and drops their imaginary part"
     whole = "" if old.is_floating_point() else f", which casts {dtype_name(old.dtype)} tensors too"
-    return f"cast by {call(method, fmt)}{whole}"
+    return f"cast by {method.call(fmt)}{whole}"

@@ -6,39 +6,16 @@ from collections.abc import Callable, Sequence
 
 from precision.formats import AnyFormat, NumericFormat, any_format_named, ulp_format
 from precision.results import StoredValues, TensorAudit
-from precision.spec.cast_methods import TORCHAO_FORMATS, CastMethod
+from precision.spec.cast_methods import CastMethod
 from precision.text.names import plain
 
 MOST_NAMED = 8
 """Tensors that one kind of warning names before it sums up the rest."""
-_COMPUTE_WIDE = {CastMethod.AUTOCAST, CastMethod.WEIGHTS_ONLY, CastMethod.LOAD_STATE_DICT, *TORCHAO_FORMATS}
-"""Methods after which a float32 tensor meets others of its kind."""
-
-
-def call(method: CastMethod, fmt: AnyFormat) -> str:
-    """How the cast is written in code, or called where there is no code for it."""
-    if method is CastMethod.TO and not fmt.has_dtype:
-        return f"simulated {fmt.name}"
-    if method in TORCHAO_FORMATS:
-        return "torchao's quantize_"
-    return {
-        CastMethod.TO: f".to(torch.{fmt.name})",
-        CastMethod.HALF: ".half()",
-        CastMethod.BFLOAT16: ".bfloat16()",
-        CastMethod.AUTOCAST: "autocast",
-        CastMethod.WEIGHTS_ONLY: "weights-only storage",
-        CastMethod.DYNAMIC: "dynamic quantization",
-        CastMethod.TYPE: f".type(torch.{fmt.name})",
-        CastMethod.FROM_PRETRAINED: f"from_pretrained(dtype=torch.{fmt.name})",
-        CastMethod.LOAD_STATE_DICT: f"load_state_dict() of {fmt.name} values",
-        CastMethod.LOAD_STATE_DICT_ASSIGN: f"load_state_dict(assign=True) of {fmt.name} values",
-        CastMethod.DEFAULT_DTYPE: f"torch.set_default_dtype(torch.{fmt.name})",
-    }[method]
 
 
 def audit_warnings(rows: Sequence[TensorAudit], *, fmt: AnyFormat, method: CastMethod) -> tuple[str, ...]:
     """The warnings of an audit, the gravest first: overflow, lost values, lost ties, and a cast that did nothing."""
-    casting = call(method, fmt)
+    casting = method.call(fmt)
     return (
         *_each(rows, _became_nonfinite),
         *_each(rows, _saturated),
@@ -150,7 +127,7 @@ def _lost_tie(row: TensorAudit) -> str | None:
 def _left_behind(row: TensorAudit, fmt: AnyFormat, method: CastMethod) -> str | None:
     if row.kind != "attribute" or not row.dtype_after.startswith(("float", "bfloat")):
         return None
-    if row.dtype_after == fmt.name or not fmt.has_dtype or method in _COMPUTE_WIDE:
+    if row.dtype_after == fmt.name or not fmt.has_dtype or method.row.computing != "format":
         return None
     return (
         f"{plain(row.fqn, limit=None)} is a plain attribute and stays {row.dtype_after}: in forward it can raise a "
@@ -161,7 +138,7 @@ def _left_behind(row: TensorAudit, fmt: AnyFormat, method: CastMethod) -> str | 
 def _vacuous(rows: Sequence[TensorAudit], method: CastMethod) -> list[str]:
     if not rows:
         return ["The model stores no tensors: there is nothing to cast but its inputs."]
-    if method is CastMethod.AUTOCAST or any(row.changed for row in rows):
+    if method.row.running == "autocast" or any(row.changed for row in rows):
         return []
     return [
         f"0 of {len(rows)} tensors changed: the comparison is vacuous unless the reference computes in another format."

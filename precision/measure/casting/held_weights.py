@@ -25,13 +25,13 @@ def is_held(tensor: Tensor, kind: TensorKind, fmt: AnyFormat, method: CastMethod
     """
     if not tensor.is_floating_point() or method in TORCHAO_FORMATS:
         return False
-    if method is CastMethod.LOAD_STATE_DICT:
+    if method.row.keeps_dtype:
         return kind in _CHECKPOINT
     if fmt.has_dtype:
         return False
     if isinstance(fmt, ScaledFormat):
         return kind == "parameter" and tensor.dim() >= 2
-    return kind in (_ALL_REGISTERED if method is CastMethod.TO else _CHECKPOINT)
+    return kind in (_CHECKPOINT if method.row.of_checkpoint else _ALL_REGISTERED)
 
 
 def round_and_hold(module: nn.Module, fmt: AnyFormat, method: CastMethod) -> None:

@@ -17,10 +17,9 @@ from precision.measure.casting import castable
 from precision.measure.casting.bringing import bring
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.stored_tensors import stored_tensors
-from precision.measure.casting.torchao_kernels import torchao_scheme
 from precision.measure.rounding import dtype_name, holding_dtype, storage_dtype
 from precision.results import Execution
-from precision.spec.cast_methods import TORCHAO_FORMATS, CastMethod
+from precision.spec.cast_methods import CastMethod, Computing
 
 __all__ = ["CastModel", "cast", "reference"]
 
@@ -28,22 +27,7 @@ __all__ = ["CastModel", "cast", "reference"]
 def cast(module: nn.Module, fmt: AnyFormat, *, method: CastMethod, device: torch.device) -> CastModel:
     """A copy of `module` on `device`, cast to `fmt` by `method`, in eval mode.
 
-    - `TO`, `HALF`, `BFLOAT16` call `.to(dtype)`, `.half()`, `.bfloat16()`. In a format without kernels,
-      `.to(dtype)` stores the weights in it, arithmetic is float32, and the floating-point inputs and the outputs
-      of every module are rounded to the format, saturating.
-    - `AUTOCAST` brings the weights to float32 and runs inside `torch.autocast`.
-    - `WEIGHTS_ONLY` stores what a checkpoint holds, parameters and persistent floating-point buffers, in the
-      format, and widens all to float32 (float64 where that is the format) at the start of every run. Non-persistent
-      buffers are constants that the model makes for itself: they stay as they are, as do integer, boolean and
-      complex tensors. Ties are kept.
-    - `TYPE` calls `.type(dtype)`, which casts integer and boolean buffers too.
-    - `FROM_PRETRAINED` saves a model of transformers and loads it by `from_pretrained(dtype=)`.
-    - `LOAD_STATE_DICT` rounds what a checkpoint holds, and loads it into the model in float32, which keeps that dtype;
-      `LOAD_STATE_DICT_ASSIGN` puts the rounded tensors in the place of the model's.
-    - `DEFAULT_DTYPE` builds the model under `torch.set_default_dtype`, and loads its values.
-    - Those of `TORCHAO_FORMATS` are torchao's `quantize_`, with its kernels.
-    - `DYNAMIC` rounds weight matrices to a scaled format, and the floating-point inputs of the modules that hold
-      them, at every run with scales of their own.
+    `CastMethod` says of each method what it does.
 
     Where torch has no dtype for the format, its values are held in float32 (float64 for formats wider than that),
     rounded, and saturated; complex tensors stay as they are. What becomes of values beyond the range of a format with
@@ -56,10 +40,11 @@ def cast(module: nn.Module, fmt: AnyFormat, *, method: CastMethod, device: torch
     castable.require_method(method, fmt)
     castable.require_device(device, dtype)
     castable.require_castable(module)
-    simulated = not fmt.computes and method is CastMethod.TO
-    if method is CastMethod.AUTOCAST:
+    running = method.row.running
+    simulated = not fmt.computes and running == "rounded"
+    if running == "autocast":
         castable.require_autocast(device, dtype)
-    if method not in _TAKES_TORCHSCRIPT or simulated:
+    if not method.row.takes_torchscript or simulated:
         castable.require_unscripted(module)
     stored, said = _stored(module, dtype, bring=lambda model: bring(model, fmt, method), device=device)
     return CastModel(
@@ -68,10 +53,10 @@ def cast(module: nn.Module, fmt: AnyFormat, *, method: CastMethod, device: torch
         warnings=said,
         device=device,
         input_dtype=_computing_dtype(fmt, method),
-        widened=fmt.has_dtype and (simulated or method is CastMethod.WEIGHTS_ONLY),
+        widened=fmt.has_dtype and (simulated or running == "widened"),
         rounded_to=fmt if simulated and isinstance(fmt, NumericFormat) else None,
-        quantized_to=fmt if method is CastMethod.DYNAMIC and isinstance(fmt, ScaledFormat) else None,
-        autocast_dtype=dtype if method is CastMethod.AUTOCAST else None,
+        quantized_to=fmt if running == "quantized" and isinstance(fmt, ScaledFormat) else None,
+        autocast_dtype=dtype if running == "autocast" else None,
     )
 
 
@@ -161,41 +146,29 @@ _REFERENCE: Mapping[str, Callable[[nn.Module], nn.Module]] = {
 }
 
 
-_TAKES_TORCHSCRIPT = {CastMethod.TO, CastMethod.HALF, CastMethod.BFLOAT16, CastMethod.TYPE, CastMethod.AUTOCAST}
+_COMPUTING: Mapping[Computing, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def _computing_dtype(fmt: AnyFormat, method: CastMethod) -> torch.dtype:
     """The dtype of the tensors that the model's own code sees."""
-    if method in TORCHAO_FORMATS:
-        return torchao_scheme(method).computing
-    if method in {CastMethod.AUTOCAST, CastMethod.LOAD_STATE_DICT}:
-        return torch.float32
+    computing = method.row.computing
+    if computing in _COMPUTING:
+        return _COMPUTING[computing]
     if not fmt.computes:
         return holding_dtype(fmt)
     dtype = storage_dtype(fmt)
-    return torch.promote_types(dtype, torch.float32) if method is CastMethod.WEIGHTS_ONLY else dtype
+    return torch.promote_types(dtype, torch.float32) if computing == "at least float32" else dtype
 
 
 def _execution(fmt: AnyFormat, method: CastMethod, device: torch.device) -> Execution:
     computing = dtype_name(_computing_dtype(fmt, method))
-    if method in TORCHAO_FORMATS:
-        scheme = torchao_scheme(method)
-        return Execution(label=scheme.label, explanation=scheme.explanation)
+    if method.row.execution:
+        label, words = method.row.execution
+        overflow = _overflow(fmt, device) if isinstance(fmt, NumericFormat) and "{overflow}" in words else ""
+        return Execution(label=label, explanation=words.format(fmt=fmt.name, device=device, overflow=overflow))
     if isinstance(fmt, ScaledFormat) or not fmt.has_dtype:
         return Execution(label="simulated", explanation=_simulation(fmt, method, computing))
-    if method is CastMethod.AUTOCAST:
-        return Execution(
-            label="native",
-            explanation=f"Weights stay in float32. Autocast runs matrix products, convolutions and the like with the "
-            f"{fmt.name} kernels of {device}, and leaves the other operators in float32.",
-        )
-    if method is CastMethod.LOAD_STATE_DICT:
-        return Execution(
-            label="simulated",
-            explanation=f"Weights are rounded to {fmt.name} and stored in float32, as load_state_dict leaves them: all "
-            f"arithmetic is float32, and nothing is saved.{_overflow(fmt, device)}",
-        )
-    if method is CastMethod.WEIGHTS_ONLY and computing != fmt.name:
+    if method.row.running == "widened" and computing != fmt.name:
         return Execution(
             label="upcast",
             explanation=f"Weights are really stored in {fmt.name} and widened to {computing} at the start of every "
@@ -219,7 +192,9 @@ def _simulation(fmt: AnyFormat, method: CastMethod, computing: str) -> str:
     """How a format is simulated that torch cannot store."""
     if isinstance(fmt, ScaledFormat):
         inputs = (
-            ", and the floating-point inputs of the modules that hold them," if method is CastMethod.DYNAMIC else ""
+            ", and the floating-point inputs of the modules that hold them,"
+            if method.row.running == "quantized"
+            else ""
         )
         return (
             f"{fmt.name} is simulated: torch has no dtype for it. Weight matrices{inputs} are rounded to it, with "
@@ -228,7 +203,7 @@ def _simulation(fmt: AnyFormat, method: CastMethod, computing: str) -> str:
         )
     weights = f"{fmt.name} is simulated: torch has no dtype for it. Weights are rounded to it and held in {computing}, "
     beyond = f"Values beyond ±{fmt.max:g} become ±{fmt.max:g}."
-    if method is CastMethod.WEIGHTS_ONLY:
+    if method.row.running == "widened":
         return f"{weights}in which all arithmetic runs. {beyond}"
     return (
         f"{weights}in which arithmetic runs; the floating-point inputs and the outputs of every module are rounded "

@@ -20,7 +20,6 @@ from precision.measure.machine.working_memory import how_measured, working_memor
 from precision.measure.metrics.comparison import compare_outputs
 from precision.measure.preparation import Prepared, Task, failure_of, module_progress, prepare
 from precision.results import CompareResult, Comparison, Cost, RunMemory
-from precision.spec.cast_methods import CastMethod
 
 OF_FIRST_BATCH = "Outputs are those of all batches; time, memory, float64 and real kernels those of the first."
 
@@ -137,7 +136,7 @@ def _compared(run: Prepared, first: object, output: object, second: object) -> C
 def _has_a_kernel_to_check(result: CompareResult) -> bool:
     """Whether the candidate's arithmetic stands for that of kernels: after `load_state_dict` float32 is what it is."""
     spec = result.spec
-    return result.execution.label == "simulated" and not spec.plan and spec.method is not CastMethod.LOAD_STATE_DICT
+    return result.execution.label == "simulated" and not spec.plan and not spec.method.row.keeps_dtype
 
 
 def _forward(run: Prepared, model: CastModel, stage: str, start: float, end: float) -> tuple[object, float]:

@@ -265,10 +265,5 @@ class Observer:
         return self._names.get(id(module))
 
 
-def parameter_names(module: nn.Module) -> dict[int, str]:
-    """Names of all parameters and buffers, by the `id` of the tensor that is in use right now."""
-    return {id(tensor): name for name, tensor in (*module.named_buffers(), *module.named_parameters())}
-
-
 def _handled() -> int:
     return id(error) if (error := sys.exc_info()[1]) is not None else 0

@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from precision.formats import FORMATS
 from precision.measure.rounding import dtype_name
 
 MAX_DEPTH = 8
@@ -23,8 +24,7 @@ MAX_DENSE_ELEMENTS = 2**24
 Kind = Literal["floating", "integer", "boolean", "complex"]
 
 _KINDS: Mapping[str, Kind] = {
-    **dict.fromkeys(("float64", "float32", "float16", "bfloat16"), "floating"),
-    **dict.fromkeys(("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz"), "floating"),
+    **dict.fromkeys((fmt.name for fmt in FORMATS if fmt.has_dtype), "floating"),
     **dict.fromkeys(("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"), "integer"),
     **dict.fromkeys(("complex32", "complex64", "complex128"), "complex"),
     "bool": "boolean",

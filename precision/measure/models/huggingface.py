@@ -20,6 +20,12 @@ def build(request: InputRequest) -> Built:
     return Built(module, kwargs={**_random_inputs(architecture, module, request), **architecture.forward})
 
 
+def skeleton(model_id: str) -> nn.Module:
+    """The architecture's module on `meta`."""
+    with torch.device("meta"):
+        return module_of(ARCHITECTURES[model_id])
+
+
 def module_of(architecture: Architecture) -> nn.Module:
     """The module, its weights drawn from torch's default generator (or on torch's default device `meta`)."""
     # Imported here because it takes seconds that no other model needs.

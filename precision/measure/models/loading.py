@@ -6,16 +6,15 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import chain, count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from precision.measure.models import articles, digits, huggingface, overflow, pretrained, rotary
 from precision.measure.models.built import Built
-from precision.models.architectures import ARCHITECTURES
-from precision.models.catalogue import HUB_PREFIX, describe
+from precision.models.catalogue import describe, entry_of
 from precision.models.request import InputRequest, request_input
 from precision.results import InputDescription, ModelDescription
 from precision.spec import RunSpec
@@ -82,18 +81,14 @@ def load(spec: RunSpec) -> LoadedModel:
 
 def builder_of(model_id: str) -> Builder:
     """The function that builds a model of the catalogue or an `hf:` one."""
-    if model_id.startswith(HUB_PREFIX):
-        return pretrained.build
-    if model_id in ARCHITECTURES:
-        return huggingface.build
-    return {
-        "tinynet": articles.build_tinynet,
-        "linear-5-10": articles.build_linear,
-        "digits": digits.build,
-        "overflow": overflow.build,
-        "rotary": rotary.build,
-        "minilm": pretrained.build_minilm,
-    }[model_id]
+    builder: Builder = function_named(entry_of(model_id).builder)
+    return builder
+
+
+def function_named(path: str) -> Any:
+    """A function of this package, by its place: `module:name`."""
+    module, name = path.split(":")
+    return getattr(import_module(f"precision.measure.models.{module}"), name)
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def _minilm_folder() -> Path:
     return Path(str(get_model_path()))
 
 
-def minilm_skeleton() -> nn.Module:
+def minilm_skeleton(_model_id: str) -> nn.Module:
     """The sentence encoder on `meta`.
 
     Raises:
@@ -72,13 +72,13 @@ def minilm_skeleton() -> nn.Module:
     return _skeleton_in(_minilm_folder())
 
 
-def skeleton_of(source: str) -> nn.Module:
+def skeleton_of(model_id: str) -> nn.Module:
     """The model behind `hf:` on `meta`, from its configuration: its weights are neither read nor downloaded.
 
     Raises:
         InputError: its configuration is not to be had, or refused.
     """
-    return _skeleton_in(locate_config(source))
+    return _skeleton_in(locate_config(model_id.removeprefix(HUB_PREFIX).strip()))
 
 
 def _skeleton_in(folder: Path) -> nn.Module:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
-from precision.measure.models import huggingface, pretrained
-from precision.measure.models.loading import load
-from precision.models.architectures import ARCHITECTURES
-from precision.models.catalogue import HUB_PREFIX, describe
+from precision.measure.models.loading import function_named, load
+from precision.models.catalogue import entry_of
 from precision.spec import RunSpec
 
 
@@ -20,12 +17,6 @@ def skeleton(model_id: str) -> nn.Module:
     Raises:
         InputError: no such model, or no configuration of it.
     """
-    describe(model_id)
-    if model_id.startswith(HUB_PREFIX):
-        return pretrained.skeleton_of(model_id.removeprefix(HUB_PREFIX).strip())
-    if model_id == "minilm":
-        return pretrained.minilm_skeleton()
-    if model_id in ARCHITECTURES:
-        with torch.device("meta"):
-            return huggingface.module_of(ARCHITECTURES[model_id])
-    return load(RunSpec(model=model_id)).module.to("meta")
+    path = entry_of(model_id).skeleton
+    module: nn.Module = function_named(path)(model_id) if path else load(RunSpec(model=model_id)).module.to("meta")
+    return module

@@ -12,7 +12,6 @@ from precision.measure.routes.one_route import Cast, Run, follow
 from precision.results.routes import RoutesReport, RoutesResult
 from precision.spec.cast_methods import (
     ROUTES,
-    SIMULATIONS,
     TORCHAO_FORMATS,
     CastMethod,
     formats_of,
@@ -73,6 +72,6 @@ def routes_to(fmt: AnyFormat) -> tuple[tuple[CastMethod, AnyFormat], ...]:
     for method in ROUTES:
         for name in (formats_of(method, (fmt.name,)) or TORCHAO_FORMATS.get(method, ()))[:1]:
             routes.append((method, any_format_named(name)))
-            if method in SIMULATIONS:
-                routes.append((SIMULATIONS[method], any_format_named(name)))
+            if method.row.simulation:
+                routes.append((CastMethod(method.row.simulation), any_format_named(name)))
     return tuple(dict.fromkeys(routes))

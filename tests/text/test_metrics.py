@@ -5,7 +5,7 @@ import pytest
 
 from precision.errors import InputError
 from precision.results import ClassDecisions, ErrorMetrics, NeighbourDecisions
-from precision.text.glossary import DECISION_METRICS, METRICS, TERMS, metric_named, term_named
+from precision.text.metrics import DECISION_METRICS, METRICS, metric_named
 
 NOT_A_NUMBER = {"max_abs_error_index"}
 
@@ -22,14 +22,13 @@ def test_every_number_of_decisions_is_one_of_a_result() -> None:
         assert len(owners) == 1
 
 
-def test_labels_and_words_are_unique_and_definitions_are_sentences() -> None:
+def test_labels_are_unique_and_definitions_are_sentences() -> None:
     metrics = (*METRICS, *DECISION_METRICS)
     assert len({metric.label for metric in metrics}) == len(metrics)
-    assert len({term.word for term in TERMS}) == len(TERMS)
-    for text in [*(metric.definition for metric in metrics), *(term.definition for term in TERMS)]:
-        assert text.endswith(".")
-        assert "`" not in text
-        assert "  " not in text
+    for metric in metrics:
+        assert metric.definition.endswith(".")
+        assert "`" not in metric.definition
+        assert "  " not in metric.definition
 
 
 def test_directions() -> None:
@@ -39,9 +38,10 @@ def test_directions() -> None:
     assert metric_named("error_balance").higher_is_better is None
 
 
-@pytest.mark.parametrize("word", ["native", "upcast", "simulated", "unsupported", "reference", "candidate", "ULP"])
-def test_terms(word: str) -> None:
-    assert term_named(word).word == word
+def test_settings_are_no_errors() -> None:
+    assert {metric.name for metric in METRICS if metric.is_setting} == {
+        *("relative_tolerance", "absolute_tolerance", "quantile_elements"),
+    }
 
 
 def test_unknown_names_are_refused_with_near_ones() -> None:
@@ -49,10 +49,8 @@ def test_unknown_names_are_refused_with_near_ones() -> None:
         metric_named("mean_abs_eror")
     with pytest.raises(InputError, match=r"Unknown metric 'x'. Known: mean_abs_error, "):
         metric_named("x")
-    with pytest.raises(InputError, match=r"glossary has no 'refrence'. Did you mean reference"):
-        term_named("refrence")
 
 
 def test_it_needs_no_torch() -> None:
-    code = "import sys, precision.text.glossary; sys.exit('torch' in sys.modules)"
+    code = "import sys, precision.text.metrics, precision.text.terms; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
