@@ -45,7 +45,7 @@ async def join(scheduler: str, name: str, *, config: EngineConfig, joined: Calla
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")  # in the worker's process too
     nanny: Any = Nanny(
         scheduler, name=name, nthreads=1, memory_limit=config.memory_limit, local_directory=str(config.data),
-        preload=["precision.engine.worker"], dashboard_address="127.0.0.1:0", dashboard=False,
+        dashboard_address="127.0.0.1:0", dashboard=False,
     )  # fmt: skip
     try:
         await nanny

@@ -75,11 +75,6 @@ async def _serve(scheduler: str, name: str, folder: str, started: Connection) ->
         await worker.finished()
 
 
-def dask_setup(_: Worker) -> None:
-    """Prepare a worker process of `cluster_worker.join`; Dask calls it by this name, before the worker joins."""
-    _compute_with(int(os.environ["OMP_NUM_THREADS"]))
-
-
 def _compute_with(threads: int) -> None:
     import torch
 
@@ -104,6 +99,8 @@ def announce(task: str) -> str:
         import_module(module)
     from precision.measure.machine.devices import list_devices
 
+    if threads := os.environ.get("OMP_NUM_THREADS"):
+        _compute_with(int(threads))
     _forget_garbage()
     announcement = Announcement(precision=code_version(), versions=versions(), devices=tuple(list_devices()))
     return announcement.model_dump_json()

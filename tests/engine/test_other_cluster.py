@@ -159,6 +159,11 @@ def test_a_lost_scheduler_interrupts(cluster: Cluster, remote: Bench) -> None:
     assert "connection to the scheduler is lost" in remote.engine.reason
 
 
+def test_a_worker_whose_scheduler_is_not_there_says_so() -> None:
+    with pytest.raises(JobError, match="The scheduler at tcp://127.0.0.1:1 cannot be reached"):
+        asyncio.run(join("tcp://127.0.0.1:1", "box", config=EngineConfig(), joined=lambda *_: None))
+
+
 def test_a_scheduler_that_is_not_there_is_said() -> None:
     engine = Engine(EngineConfig(scheduler="tcp://127.0.0.1:1"), task=TASK)
     engine.start()
