@@ -160,7 +160,7 @@ def test_a_lost_scheduler_interrupts(cluster: Cluster, remote: Bench) -> None:
 
 
 def test_a_worker_whose_scheduler_is_not_there_says_so() -> None:
-    with pytest.raises(JobError, match="The scheduler at tcp://127.0.0.1:1 cannot be reached"):
+    with pytest.raises(JobError, match=r"The scheduler at tcp://127\.0\.0\.1:1 cannot be reached"):
         asyncio.run(join("tcp://127.0.0.1:1", "box", config=EngineConfig(), joined=lambda *_: None))
 
 
