@@ -33,6 +33,8 @@ if TYPE_CHECKING:
         try_claims,
     )
 
+__version__ = "0.1.0"
+
 _PLACES = {
     "precision.errors": ("ForwardError", "InputError", "PrecisionError", "UnsupportedError"),
     "precision.formats": ("ALL_FORMATS", "any_format_named"),
@@ -47,6 +49,7 @@ __all__ = [
     "InputError",
     "PrecisionError",
     "UnsupportedError",
+    "__version__",
     "any_format_named",
     "audit",
     "autocast",

@@ -1,4 +1,4 @@
-"""`python -m precision`: the dashboard's comparisons in a terminal or a CI job."""
+"""`python -m precision`, or `precision-explorer` where it is installed: the same comparisons in a terminal."""
 
 import io
 import os
@@ -10,7 +10,8 @@ _READER_LEFT = 141
 """What a shell reports of a program whose reader left, such as `head`: 128 + SIGPIPE."""
 
 
-def _run() -> int:
+def run() -> int:
+    """Run the command line on the arguments of this process; returns its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without × or µ is no reason to fail
@@ -24,4 +25,4 @@ def _run() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_run())
+    sys.exit(run())

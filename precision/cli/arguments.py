@@ -1,18 +1,24 @@
-"""The commands and options of `python -m precision`."""
+"""The commands and options of `python -m precision`, which is `precision-explorer` where it is installed."""
 
 from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any, NoReturn
 
+from precision.cli.dashboard import add_run
+from precision.cli.worker import add_worker
 from precision.findings.sweep import USUAL_FORMATS
 from precision.formats import ALL_FORMATS
 from precision.spec import SENSITIVITY_FORMATS, Analysis, CastMethod, RunSpec
 from precision.text.units import parse_bytes
 
-PROGRAM = "python -m precision"
+_INSTALLED = "precision-explorer"
+PROGRAM = _INSTALLED if Path(sys.argv[0]).stem == _INSTALLED else "python -m precision"
+"""As it was called."""
 
 _EXIT_CODES = "exit code: 0 done; {violated}2 the request cannot be carried out; 130 interrupted"
 _VIOLATED = "1 a limit of --fail-above or --fail-below is violated; "
@@ -82,6 +88,8 @@ def parser() -> argparse.ArgumentParser:
     _add_number(by_name["formats"])
     for command in by_name.values():
         command.add_argument("--json", action="store_true", help="print JSON")
+    add_run(commands.add_parser)
+    add_worker(commands.add_parser)
     return whole
 
 

@@ -12,11 +12,13 @@ from precision.claims.catalogue import claims_named
 from precision.cli import formats, tables
 from precision.cli import plan as planning
 from precision.cli.arguments import PROGRAM, parser, settings_of
+from precision.cli.dashboard import run
 from precision.cli.heading import paragraphs
 from precision.cli.memory import speed_rows_text
 from precision.cli.sweep import sweep_text
 from precision.cli.terminal import Part, on_terminal
 from precision.cli.texts import text_of
+from precision.cli.worker import work
 from precision.engine import EngineConfig
 from precision.errors import InputError, PrecisionError, UnsupportedError
 from precision.findings.sweep import failed_row, plan_sweep, sweep_row
@@ -199,6 +201,8 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "sweep": _sweep,
     "plan": _plan,
     "claims": _claims,
+    "run": run,
+    "worker": work,
 }
 """Those that do more than measure and print."""
 _OPTIONS = {Analysis.LAYERS: ("operators",), Analysis.CLAIMS: ("code",)}

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import operator
+import pickle
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 import dask
 from distributed import Client, Scheduler
+from toolz import pipe
 
 from precision.engine.config import EngineConfig
 from precision.errors import JobError
@@ -103,8 +107,12 @@ class Cluster:
         }
 
     async def submit(self, function: Callable[..., Any], *arguments: object, worker: str) -> Any:
-        """Run a function as the worker's next task and return its value; cancelling this gives the task up."""
-        future = self._client.submit(function, *arguments, workers=[worker], pure=False)
+        """Run a function as the worker's next task and return its value; cancelling this gives the task up.
+
+        The scheduler loads every task. It needs no module of ours for this one: bytes that the worker loads and calls.
+        """
+        call = pickle.dumps(partial(function, *arguments))
+        future = self._client.submit(pipe, call, pickle.loads, operator.call, workers=[worker], pure=False)
         try:
             return await future
         finally:

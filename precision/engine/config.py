@@ -79,7 +79,7 @@ class EngineConfig:
             "queue_limit": _count,
             "session_limit": _count,
             "cancel_grace": _seconds,
-            "scheduler": _address,
+            "scheduler": scheduler_address,
             "data": _folder,
         }
         given = {}
@@ -109,7 +109,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _address(text: str) -> str:
+def scheduler_address(text: str) -> str:
+    """The address of a Dask scheduler, as it is.
+
+    Raises:
+        ValueError: it is not one.
+    """
     if not re.fullmatch(r"(tcp|tls|ucx|ws|wss)://[^\s/]+:\d+", text):
         raise ValueError("expected an address such as tcp://scheduler:8786")
     return text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
@@ -14,15 +13,15 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from precision.analyses import result_type
+from precision.engine.announcement import Announcement
 from precision.engine.book import JobBook
 from precision.engine.cluster import Cluster
 from precision.engine.config import EngineConfig
 from precision.engine.faults import Ending, crash_message, overtime_message
 from precision.engine.hosts import Host
 from precision.engine.job import Job
-from precision.engine.worker import Outcome, import_ahead, list_devices_and_warm_up, request_stop, run_job
+from precision.engine.worker import Outcome, announce, import_ahead, request_stop, run_job
 from precision.errors import JobError
-from precision.results import DeviceInfo
 
 _T = TypeVar("_T")
 
@@ -66,12 +65,12 @@ class Lane:
         config: limits.
         task: `module:function` that a job runs.
         topic: where workers publish progress.
-        on_devices: called with the worker's devices each time it is ready.
+        on_ready: called with what the worker announces, each time it is ready.
     """
 
     def __init__(
         self, name: str, host: Host, *, book: JobBook, cluster: Cluster, config: EngineConfig, task: str, topic: str,
-        on_devices: Callable[[tuple[DeviceInfo, ...]], None],
+        on_ready: Callable[[Announcement], None],
     ) -> None:  # fmt: skip
         self.name = name
         self.host = host
@@ -80,7 +79,7 @@ class Lane:
         self._config = config
         self._task = task
         self._topic = topic
-        self._on_devices = on_devices
+        self._on_ready = on_ready
         self._wake = asyncio.Event()
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._address = ""
@@ -107,10 +106,10 @@ class Lane:
             await self.host.close()
 
     async def _warm_up(self) -> None:
-        work = _start(self._cluster.submit(list_devices_and_warm_up, self._task, worker=self._address))
+        work = _start(self._cluster.submit(announce, self._task, worker=self._address))
         if not (await self._before_end(work) and await self._answered(work)) and self._ended.done():
             raise JobError("The worker process ended while it was warming up; the server's log has the reason.")
-        self._on_devices(tuple(DeviceInfo.model_validate(device) for device in json.loads(work.result())))
+        self._on_ready(Announcement.model_validate_json(work.result()))
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()

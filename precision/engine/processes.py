@@ -15,6 +15,15 @@ _TRIM_BYTES = "65536"
 ProcessContext = ForkServerContext | SpawnContext
 
 
+def set_environment(threads: int) -> None:
+    """Have the processes that this one starts compute with so many threads.
+
+    Numeric libraries read it once, when they are loaded; this process computes nothing, so it does no harm here.
+    """
+    os.environ.update({f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "MKL", "OPENBLAS")})
+    os.environ["MALLOC_TRIM_THRESHOLD_"] = _TRIM_BYTES
+
+
 def worker_processes(threads: int, task: str) -> ProcessContext:
     """The context to start worker processes with; begins at once what they need first.
 
@@ -25,9 +34,7 @@ def worker_processes(threads: int, task: str) -> ProcessContext:
         threads: that numeric libraries compute with.
         task: `module:function` that the workers will run.
     """
-    # Read once, when the libraries are loaded; this process computes nothing, so it does no harm here.
-    os.environ.update({f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "MKL", "OPENBLAS")})
-    os.environ["MALLOC_TRIM_THRESHOLD_"] = _TRIM_BYTES
+    set_environment(threads)
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

@@ -6,10 +6,13 @@ import asyncio
 import logging
 import secrets
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from precision.analyses import result_type
+from precision.engine.announcement import Announcement, other_code
 from precision.engine.book import JobBook
 from precision.engine.cluster import Cluster
 from precision.engine.config import EngineConfig
@@ -26,6 +29,8 @@ _FIRST = "cpu"
 """The first worker here, which tells what devices there are; each further device has a worker of its name."""
 _LOOK_FOR_WORKERS_EVERY_S = 1.0
 _RETRY_AFTER_S = 2.0
+_OF_OTHER_CODE = (ImportError, AttributeError, ValidationError)
+"""What a worker raises, or makes of its announcement, that has no or another Precision Explorer."""
 _MEMORY_TOPIC = "worker-restart-memory"
 """Where Dask's nannies publish that they end a worker for its memory."""
 
@@ -52,7 +57,7 @@ class Service:
         self._report = report
         self._topic = f"precision-explorer-{secrets.token_hex(8)}"
         self._lanes: dict[str, Lane] = {}
-        self._logged = ""
+        self._logged: set[str] = set()
         self._keeping: dict[str, asyncio.Task[None]] = {}
         self._devices_of: dict[str, tuple[DeviceInfo, ...]] = {}
 
@@ -96,7 +101,7 @@ class Service:
             host = LocalHost(name, cluster.address, processes=self._processes, config=self._config)
         lane = Lane(
             name, host, book=self._book, cluster=cluster, config=self._config, task=self._task, topic=self._topic,
-            on_devices=lambda devices: self._lane_ready(cluster, name, devices),
+            on_ready=lambda announcement: self._lane_ready(cluster, name, announcement),
         )  # fmt: skip
         self._lanes[name] = lane
         self._keeping[name] = asyncio.create_task(self._keep(lane))
@@ -105,11 +110,9 @@ class Service:
         while True:
             try:
                 await lane.run()
-            except JobError as error:
-                reason = str(error)
             except Exception as error:  # noqa: BLE001  # a bug in one lane must not end the others
-                reason = f"Worker {lane.name!r} failed; the server's log has the details."
-                self._log_once("".join(traceback.format_exception(error)))
+                reason = self._reason(lane.name, error)
+            self._log_once(reason)
             self._devices_of.pop(lane.name, None)
             if not self._devices_of:
                 self._fail(reason)
@@ -118,6 +121,14 @@ class Service:
                 del self._lanes[lane.name], self._keeping[lane.name]
                 return
             await asyncio.sleep(_RETRY_AFTER_S)
+
+    def _reason(self, worker: str, error: Exception) -> str:
+        if isinstance(error, JobError):
+            return str(error)
+        if self._processes is None and isinstance(error, _OF_OTHER_CODE):
+            return other_code(worker, f"does not understand this server ({error})")
+        self._log_once("".join(traceback.format_exception(error)))
+        return f"Worker {worker!r} failed; the server's log has the details."
 
     async def _close_lanes(self) -> None:
         keeping = tuple(self._keeping.values())
@@ -128,9 +139,11 @@ class Service:
         self._keeping.clear()
         self._devices_of.clear()
 
-    def _lane_ready(self, cluster: Cluster, name: str, devices: tuple[DeviceInfo, ...]) -> None:
+    def _lane_ready(self, cluster: Cluster, name: str, announcement: Announcement) -> None:
+        devices = announcement.devices
         if self._processes is None:
-            self._devices_of[name] = tuple(_on_cluster(name, device) for device in devices)
+            others = announcement.checked(name)
+            self._devices_of[name] = tuple(_on_cluster(name, device, others=others) for device in devices)
         elif name == _FIRST:
             self._devices_of[_FIRST] = devices[:1]
             for device in devices[1:]:
@@ -139,6 +152,7 @@ class Service:
                     self._open(cluster, device.id)
         else:
             self._devices_of[name] = tuple(device for device in devices if device.id == name)
+        self._logged.clear()
         self._publish_devices()
         self._report("ready", None)
 
@@ -149,10 +163,10 @@ class Service:
         )
 
     def _log_once(self, message: str) -> None:
-        # What goes wrong is tried again every few seconds.
-        if message != self._logged:
+        # What goes wrong is tried again every few seconds, until a worker is ready.
+        if message not in self._logged:
             _log.error("%s", message)
-        self._logged = message
+        self._logged.add(message)
 
     def _fail(self, reason: str) -> None:
         self._log_once(reason)
@@ -174,6 +188,7 @@ class Service:
                 lane.host.exceeded_memory(str(message["worker"]), int(message["rss"]))
 
 
-def _on_cluster(worker: str, device: DeviceInfo) -> DeviceInfo:
-    name = f"{worker} · {device.id} · {device.name}"
+def _on_cluster(worker: str, device: DeviceInfo, *, others: Sequence[str]) -> DeviceInfo:
+    """The device as pages show it, with the versions of its worker that are others than here."""
+    name = " · ".join((worker, device.id, device.name, *others))
     return device.model_copy(update={"id": f"{worker}/{device.id}", "name": name})

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import logging
 import multiprocessing
 import os
@@ -24,6 +23,7 @@ import dask
 from distributed import Worker, get_worker
 
 from precision import analyses
+from precision.engine.announcement import Announcement, code_version, versions
 from precision.engine.faults import SMALLER
 from precision.errors import JobCancelledError, JobError, PrecisionError
 from precision.progress import Progress
@@ -59,9 +59,7 @@ def serve(scheduler: str, name: str, folder: str, threads: int, started: Connect
     _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    import torch
-
-    torch.set_num_threads(threads)
+    _compute_with(threads)
     asyncio.run(_serve(scheduler, name, folder, started))
 
 
@@ -77,6 +75,12 @@ async def _serve(scheduler: str, name: str, folder: str, started: Connection) ->
         await worker.finished()
 
 
+def _compute_with(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)  # the variables alone are cut to the number of cores
+
+
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is None:
@@ -89,14 +93,17 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, name="end with parent", daemon=True).start()
 
 
-def list_devices_and_warm_up(task: str) -> str:
-    """Import what jobs need, and return this worker's devices as a JSON list."""
+def announce(task: str) -> str:
+    """Import what jobs need, and return this worker's `Announcement` as JSON."""
     for module in modules_of(task):
         import_module(module)
     from precision.measure.machine.devices import list_devices
 
+    if threads := os.environ.get("OMP_NUM_THREADS"):
+        _compute_with(int(threads))
     _forget_garbage()
-    return json.dumps([device.model_dump(mode="json") for device in list_devices()])
+    announcement = Announcement(precision=code_version(), versions=versions(), devices=tuple(list_devices()))
+    return announcement.model_dump_json()
 
 
 def modules_of(task: str) -> list[str]:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -40,6 +40,7 @@ PATIENCE_MS = PATIENCE_S * 1000
 MINUTES_OF_WORK = {"model": "bert-base", "dtype": "bfloat16", "batch": "64", "length": "512"}
 """A run that is still running when the next one wants its worker."""
 
+_FROM_CHECKOUT = (sys.executable, "-m", "streamlit", "run", "app.py", "--server.port")
 _NOWHERE = "http://127.0.0.1:9"
 _ENDS_WITHIN_S = 15.0
 _ADDRESS_WITHIN_MS = 20_000.0
@@ -55,10 +56,14 @@ class Dashboard:
 
     Args:
         folder: for its data and its log.
+        command: that starts it; the port is added.
+        cwd: where.
         settings: environment variables.
     """
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, *, command: Sequence[str] = _FROM_CHECKOUT, cwd: Path = ROOT, **settings: str
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -68,8 +73,8 @@ class Dashboard:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("PRECISION_", "STREAMLIT_"))}
         with self.log.open("wb") as log:
             self._process = psutil.Popen(
-                [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
-                cwd=ROOT,
+                [*command, str(port)],
+                cwd=cwd,
                 env=clean | {"PRECISION_DATA": str(folder / "data"), "HF_ENDPOINT": _NOWHERE} | settings,
                 stdout=log,
                 stderr=subprocess.STDOUT,

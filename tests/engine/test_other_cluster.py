@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from precision.engine import Engine, EngineConfig
-from precision.errors import InputError
+from precision.engine.cluster_worker import join
+from precision.errors import InputError, JobError
 from tests.conftest import until
 from tests.engine.conftest import TASK, Bench
 
@@ -23,42 +26,58 @@ pytestmark = pytest.mark.slow
 
 
 class Cluster:
-    """A scheduler and two workers, as an operator starts them from the command line."""
+    """A scheduler and its workers, as README says how to start them; the scheduler cannot import the package.
+
+    Args:
+        folder: for their files.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._environment = {
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE": "False",
-            "DASK_DISTRIBUTED__WORKER__MEMORY__SPILL": "False",
-            "DASK_TEMPORARY_DIRECTORY": str(folder),
-        }
+        self._folder = folder
+        self._processes: list[subprocess.Popen[bytes]] = []
         file = folder / "scheduler.json"
-        self.scheduler = self._run(
-            "dask_scheduler", "--scheduler-file", str(file), "--port", "0", "--host", "127.0.0.1"
-        )
+        options = ("--scheduler-file", str(file), "--host", "127.0.0.1", "--port", "0", "--dashboard-address", ":0")
+        self.scheduler = self._run("dask", "scheduler", *options)
         until(file.is_file)
         self.address = str(json.loads(file.read_text())["address"])
-        options = ("--name", "box", "--nworkers", "2", "--nthreads", "1", "--memory-limit", "1GiB")
-        self.workers = self._run("dask_worker", self.address, *options)
 
-    def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", f"distributed.cli.{program}", *arguments, "--no-dashboard"]
-        return subprocess.Popen(  # Dask's own programs
-            [*command, "--dashboard-address", "127.0.0.1:0"], env=self._environment, stderr=subprocess.DEVNULL
-        )
+    def worker(self, name: str, *paths: Path) -> None:
+        """Start a worker that looks for modules in `paths` first."""
+        self._run("precision", "worker", self.address, "--name", name, path=(*paths, ROOT))
 
-    def kill(self) -> None:
-        for process in (self.scheduler, self.workers):
-            process.kill()
-            process.wait(10)
+    def plain_worker(self, name: str) -> None:
+        """Start a worker of Dask's own, which cannot import the package."""
+        self._run("dask", "worker", self.address, "--name", name, "--dashboard-address", ":0")
+
+    def _run(self, program: str, *arguments: str, path: Iterable[Path] = ()) -> subprocess.Popen[bytes]:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(str, path)),
+            "PRECISION_MEMORY_LIMIT": "1GiB",
+            "PRECISION_THREADS": "3",
+            "PRECISION_DATA": str(self._folder),
+        }
+        process = subprocess.Popen(  # without the folder of the tests among those of modules
+            [sys.executable, "-P", "-m", program, *arguments],
+            env=environment, cwd=self._folder, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._processes.append(process)
+        return process
+
+    def end(self) -> None:
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.wait(30)
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    for name in ("box-0", "box-1"):
+        cluster.worker(name)
     yield cluster
-    cluster.kill()
+    cluster.end()
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +113,12 @@ def test_a_job_runs_where_it_was_sent(remote: Bench) -> None:
     assert workers[0] == workers[2] != workers[1]
 
 
+def test_a_worker_computes_with_the_threads_it_was_given(remote: Bench) -> None:
+    result = remote.run("threads", device=FIRST).result
+    assert result is not None
+    assert result.warnings == ("3", "3")
+
+
 def test_cancelling_softly_and_hard(remote: Bench) -> None:
     soft = remote.running("steps 20", "Stepping", device=FIRST)
     remote.engine.cancel(soft.id, session="ada")
@@ -117,6 +142,11 @@ def test_a_worker_past_its_memory_or_killed_takes_only_its_job(remote: Bench) ->
     assert remote.run("return", device=SECOND).status == "done"
 
 
+def test_a_second_worker_of_a_name_is_refused(cluster: Cluster) -> None:
+    with pytest.raises(JobError, match="has a worker 'box-0' already"):
+        asyncio.run(join(cluster.address, "box-0", config=EngineConfig(), joined=lambda *_: None))
+
+
 def test_a_lost_scheduler_interrupts(cluster: Cluster, remote: Bench) -> None:
     job = remote.running("steps 20", "Stepping", device=FIRST)
     cluster.scheduler.kill()
@@ -129,9 +159,42 @@ def test_a_lost_scheduler_interrupts(cluster: Cluster, remote: Bench) -> None:
     assert "connection to the scheduler is lost" in remote.engine.reason
 
 
+def test_a_worker_whose_scheduler_is_not_there_says_so() -> None:
+    with pytest.raises(JobError, match=r"The scheduler at tcp://127\.0\.0\.1:1 cannot be reached"):
+        asyncio.run(join("tcp://127.0.0.1:1", "box", config=EngineConfig(), joined=lambda *_: None))
+
+
 def test_a_scheduler_that_is_not_there_is_said() -> None:
     engine = Engine(EngineConfig(scheduler="tcp://127.0.0.1:1"), task=TASK)
     engine.start()
     until(lambda: engine.state == "failed")
     assert engine.reason == "The scheduler at tcp://127.0.0.1:1 cannot be reached. Is it running?"
     engine.close()
+
+
+def test_a_worker_without_the_package_is_named_with_what_it_lacks(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    cluster.plain_worker("bare")
+    engine = Engine(EngineConfig(scheduler=cluster.address), task=TASK)
+    engine.start()
+    until(lambda: engine.state == "failed")
+    assert engine.reason is not None
+    assert engine.reason.startswith("The worker 'bare' does not understand this server (No module named 'precision').")
+    assert "precision-explorer worker" in engine.reason
+    engine.close()
+    cluster.end()
+
+
+def test_a_worker_with_another_torch_says_so_where_its_device_is_chosen(tmp_path: Path) -> None:
+    metadata = tmp_path / "torch-0.1.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text("Metadata-Version: 2.1\nName: torch\nVersion: 0.1+cu1\n")
+    cluster = Cluster(tmp_path)
+    cluster.worker("old", tmp_path)
+    engine = Engine(EngineConfig(scheduler=cluster.address), task=TASK)
+    engine.start()
+    until(lambda: bool(engine.devices()))
+    (device,) = engine.devices() or ()
+    assert device.name.endswith(f" · torch 0.1, here {version('torch').partition('+')[0]}")
+    engine.close()
+    cluster.end()

@@ -1,0 +1,53 @@
+"""`worker`: one worker of a Dask cluster, for dashboards that use its scheduler."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import platform
+import signal
+import sys
+from collections.abc import Callable
+
+from precision.engine import EngineConfig
+from precision.engine.config import scheduler_address
+
+_ABOUT = "join a Dask cluster: run the jobs of dashboards that use its scheduler, until Ctrl-C"
+
+
+def add_worker(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the command `worker`."""
+    command = add_parser(
+        "worker",
+        help=_ABOUT,
+        description=_ABOUT,
+        epilog="PRECISION_MEMORY_LIMIT, PRECISION_THREADS and PRECISION_DATA hold for this worker.",
+        allow_abbrev=False,
+    )
+    command.add_argument("scheduler", type=_address, metavar="SCHEDULER", help="its address, such as tcp://box:8786")
+    command.add_argument(
+        "--name",
+        default=platform.node(),
+        metavar="NAME",
+        help="stands before the names of its devices; each worker of a scheduler needs its own (default: %(default)s)",
+    )
+
+
+def work(arguments: argparse.Namespace) -> int:
+    """Be the worker until it is ended."""
+    from precision.engine.cluster_worker import join
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's way to say Ctrl-C
+    asyncio.run(join(arguments.scheduler, arguments.name, config=EngineConfig.from_environment(), joined=_joined))
+    return 0
+
+
+def _joined(name: str, scheduler: str) -> None:
+    print(f"Worker {name} has joined {scheduler}. Ctrl-C ends it.", file=sys.stderr, flush=True)
+
+
+def _address(text: str) -> str:
+    try:
+        return scheduler_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text[:80]!r}: {error}") from error
