@@ -21,7 +21,7 @@ def _claim(claim: MeasuredClaim) -> str:
     evidence = "\n".join(f"- {escape_markdown(fact.label)}: {escape_markdown(fact.text)}" for fact in claim.evidence)
     parts = [
         f"### {escape_markdown(claim.question)}",
-        f"Claimed: {escape_markdown(claim.claim)}",
+        *map(escape_markdown, claim.claimed),
         f"**{claim.verdict.capitalize()}**, {claim.scope}. {escape_markdown(claim.finding)}",
         evidence,
         f"Tried: {escape_markdown(claim.method)}",

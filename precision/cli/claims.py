@@ -36,7 +36,7 @@ def _summary(result: ClaimsResult) -> str:
 def _claim(claim: MeasuredClaim, *, code: bool) -> str:
     lines = [
         f"{claim.question}  [{claim.id}]",
-        *_wrapped(f"Claimed: {claim.claim}"),
+        *(line for claimed in claim.claimed for line in _wrapped(claimed)),
         *_wrapped(f"{claim.verdict.capitalize()}, {claim.scope}. {_text(claim.finding)}"),
         *(line for fact in claim.evidence for line in _wrapped(f"- {_text(fact.label)}: {_text(fact.text)}")),
         *_wrapped(f"Tried: {claim.method}"),

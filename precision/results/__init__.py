@@ -7,7 +7,7 @@ and read back as the same floats.
 from precision.results.autocast import AutocastOperator, AutocastResult, AutocastRule
 from precision.results.base import Result
 from precision.results.cast import CastAudit, ModuleNode, StoredValues, TensorAudit, TensorKind
-from precision.results.claims import ClaimsResult, ClaimWord, Evidence, MeasuredClaim, Scope
+from precision.results.claims import ClaimsResult, ClaimText, ClaimWord, Evidence, MeasuredClaim, Scope, Statement
 from precision.results.comparison import (
     Comparison,
     Ecdf,
@@ -102,6 +102,7 @@ __all__ = [
     "AutocastResult",
     "AutocastRule",
     "CastAudit",
+    "ClaimText",
     "ClaimWord",
     "ClaimsResult",
     "ClassDecisions",
@@ -183,6 +184,7 @@ __all__ = [
     "SensitivityResult",
     "Side",
     "SkippedRun",
+    "Statement",
     "Stopped",
     "StoredValues",
     "SweepResult",

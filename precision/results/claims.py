@@ -23,16 +23,43 @@ class Evidence(Result):
     unit: Literal["", "bytes", "s", "dB"] = ""
 
 
-class MeasuredClaim(Result):
-    """One claim, in our words, and its verdict."""
+class Statement(Result):
+    """What one article says, in our words."""
+
+    article: str
+    """Its title."""
+    text: str
+
+
+class ClaimText(Result):
+    """One question that can be tried on a model, and what the articles say to it."""
 
     id: str
-    article: str
     question: str
-    claim: str
+    statements: tuple[Statement, ...]
     method: str
-    """How it was tried."""
+    """How it is tried."""
     scope: Scope
+
+    @property
+    def article(self) -> str:
+        """The article that says it first: the claim is listed there."""
+        return self.statements[0].article
+
+    @property
+    def claimed(self) -> tuple[str, ...]:
+        """Each article's statements as one line; that of another article than the first names it."""
+        titles = dict.fromkeys(said.article for said in self.statements)
+        lines = {title: " ".join(said.text for said in self.statements if said.article == title) for title in titles}
+        return tuple(
+            f"Claimed: {text}" if title == self.article else f"Claimed in “{title}”: {text}"
+            for title, text in lines.items()
+        )
+
+
+class MeasuredClaim(ClaimText):
+    """One claim and its verdict."""
+
     verdict: ClaimWord
     finding: str
     """What was found, in a sentence."""

@@ -63,7 +63,7 @@ def test_a_link_holds_where_the_browser_draws_the_pickers_late(dashboard: Dashbo
     link = {"model": "linear-5-10", "dtype": "bfloat16", "seed": "7", "batch": "3"}
     visit = visitors.visit(dashboard)
     with visit.without_scripts("{Selectbox,NumberInput}"):
-        visit.open("/casting", section="Claims", **link).result("38 claims do not hold here")
+        visit.open("/casting", section="Claims", **link).result("24 claims do not hold here")
     expect(visit.picker("Model")).to_have_value("Linear 5 → 10 · random", timeout=PATIENCE_MS)
     visit.page.get_by_text("Autocast", exact=True).click()
     visit.result("Autocast lowers")

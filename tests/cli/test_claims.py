@@ -16,15 +16,14 @@ Captured = pytest.CaptureFixture[str]
 
 
 def test_claims_prints_question_claim_verdict_and_evidence(capsys: Captured) -> None:
-    assert main(["claims", "--only", "weights-only", "--only", "named-parameters", "--model", "digits"]) == 0
+    assert main(["claims", "--only", "to-casts-more", "--only", "named-parameters", "--model", "digits"]) == 0
     printed = capsys.readouterr()
     assert printed.err == ""
     lines = printed.out.splitlines()
     for line in (
         "2 claims: 0 true, 1 false, 1 depends, 0 not testable here.",
-        "Does half() leave buffers untouched?  [weights-only]",
-        "  Claimed: It casts weights only; buffers and other tensors stay as they are.",
-        "  False, for this model. half() casts 6 of 6 floating-point buffers of the model.",
+        "Does to(torch.float16) cast tensors that half() leaves alone?  [to-casts-more]",
+        "  - Cast by to(torch.float16) alone: none",
         "  - Floating-point buffers of the model: 6",
         "  - Buffers and attributes, not listed: 6 × float32, 3 × int64",
     ):
@@ -38,7 +37,7 @@ def test_claims_prints_question_claim_verdict_and_evidence(capsys: Captured) -> 
 
 
 def test_claims_shows_the_code_where_asked(capsys: Captured) -> None:
-    assert main(["claims", "--only", "same-goal", "--code"]) == 0
+    assert main(["claims", "--only", "half-casts-parameters", "--code"]) == 0
     assert "      import torch\n" in capsys.readouterr().out
 
 
@@ -57,7 +56,7 @@ def test_claims_as_json_reads_back_and_prints_the_same(capsys: Captured) -> None
     assert "True, for this model. Stored tensors take 50.0 % of what they took." in claims_text(result, code=False)
 
 
-@pytest.mark.parametrize("claim", ["checkpoint-in-float32", "half-from-transformers", "half-tensorflow"])
+@pytest.mark.parametrize("claim", ["loaded-in-float32", "half-from-transformers"])
 def test_what_imports_transformers_says_nothing_else(claim: str) -> None:
     command = [sys.executable, "-m", "precision", "claims", "--only", claim]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)  # a process that has not imported it yet
@@ -65,7 +64,7 @@ def test_what_imports_transformers_says_nothing_else(claim: str) -> None:
 
 
 def test_a_misspelt_claim_is_refused_in_one_line(capsys: Captured) -> None:
-    assert main(["claims", "--only", "half-island"]) == 2
+    assert main(["claims", "--only", "half-optimised"]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err == "python -m precision: error: Unknown claim 'half-island'. Did you mean half-islands?\n"
+    assert printed.err == "python -m precision: error: Unknown claim 'half-optimised'. Did you mean half-optimized?\n"

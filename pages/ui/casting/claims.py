@@ -25,8 +25,8 @@ are told here in our words. Each was tried just now, on this model and device.
 - **Depends**: it holds in part, or for a reason that the claim does not name; the sentence says which.
 - **Not testable here**: this machine or this model lacks what the claim is about. Nothing is guessed.
 - Beside each verdict is its **scope**: how far it reaches, to this model, this device, or the installed packages.
-- The **code** shows the evidence in a fresh process. It is plain PyTorch and Transformers, with a few of the
-  modules and operators that the evidence counts; models that only this product has are loaded from it, in its folder.
+- The **code** shows the evidence in a fresh process. It is plain PyTorch and Transformers; models that only this
+  product has are loaded from it, in its folder.
 """
 _WORDS: tuple[ClaimWord, ...] = ("true", "false", "depends", "not testable here")
 _BADGES: dict[ClaimWord, tuple[str, str]] = {
@@ -95,7 +95,11 @@ def _picked(claims: tuple[MeasuredClaim, ...]) -> list[MeasuredClaim]:
     left, right = st.columns(2)
     verdict = selectbox("Verdict", (_ALL, *_WORDS), key="verdict", place=left)
     article = selectbox("Article", (_ALL, LOADING, HALF_OR_TO), key="article", place=right)
-    return [claim for claim in claims if verdict in (_ALL, claim.verdict) and article in (_ALL, claim.article)]
+    return [
+        claim
+        for claim in claims
+        if verdict in (_ALL, claim.verdict) and article in (_ALL, *(said.article for said in claim.statements))
+    ]
 
 
 def _one(claim: MeasuredClaim, packages: str) -> None:
@@ -103,7 +107,8 @@ def _one(claim: MeasuredClaim, packages: str) -> None:
     with st.container(border=True):
         st.markdown(f"**{escape_markdown(claim.question)}**")
         badge = f"{_badge(claim.verdict, claim.verdict)} :gray[{escape_markdown(claim.scope)}]"
-        st.markdown(f"{badge}  \nClaimed: *{escape_markdown(claim.claim)}*  \nFound: {escape_markdown(claim.finding)}")
+        told = map(escape_markdown, (*claim.claimed, f"Found: {claim.finding}"))
+        st.markdown("  \n".join((badge, *told)))
         with st.expander("Evidence and code", icon=":material/labs:"):
             where = f" Packages: {packages}." if claim.scope == "with the installed packages" else ""
             st.caption(escape_markdown(f"Tried: {claim.method}{where}"))

@@ -8,12 +8,12 @@ import torch
 
 from precision.claims.catalogue import claims_named
 from precision.claims.claim import Claim
-from precision.claims.snippets import snippet
 from precision.errors import JobCancelledError
 from precision.measure.casting.forward import full_float32, shortened
-from precision.measure.claims.experiments.finding import Finding
-from precision.measure.claims.experiments.subject import Subject
-from precision.measure.claims.experiments.table import EXPERIMENTS
+from precision.measure.claims.finding import Finding
+from precision.measure.claims.snippet import snippet
+from precision.measure.claims.subject import Subject
+from precision.measure.claims.table import EXPERIMENTS
 from precision.measure.preparation import Task
 from precision.progress import Progress
 from precision.results import ClaimsResult, MeasuredClaim
@@ -70,17 +70,17 @@ class _Steps:
 
 def _measured(claim: Claim, subject: Subject) -> MeasuredClaim:
     finding = _tried(claim, subject)
+    kind = type(subject.loaded.module).__name__
     return MeasuredClaim(
         id=claim.id,
-        article=claim.article,
         question=claim.question,
-        claim=claim.claim,
+        statements=claim.statements,
         method=claim.method,
         scope=finding.scope or claim.scope,
         verdict=finding.verdict,
         finding=finding.sentence,
         evidence=finding.evidence,
-        snippet=snippet(claim.id, subject.spec, kind=type(subject.loaded.module).__name__, given=subject.loaded.input),
+        snippet=snippet(claim, subject.spec, kind=kind, given=subject.loaded.input),
     )
 
 

@@ -8,8 +8,6 @@ from torch import Tensor, nn
 from precision.measure.models.built import Built
 from precision.models.request import InputRequest
 
-_TINYNET_TOKENS = 2
-
 
 class TinyNet(nn.Module):
     """An embedding of two tokens, two blocks of linear layer and layer norm, and a head; all of width 2."""
@@ -17,7 +15,7 @@ class TinyNet(nn.Module):
     def __init__(self) -> None:
         # The order of construction is the order in which random weights are drawn: it decides their values.
         super().__init__()
-        self.token_embedding = nn.Embedding(_TINYNET_TOKENS, 2)
+        self.token_embedding = nn.Embedding(2, 2)
         self.linear_1 = nn.Linear(2, 2)
         self.layernorm_1 = nn.LayerNorm(2)
         self.linear_2 = nn.Linear(2, 2)
@@ -47,13 +45,14 @@ class CustomLinear(nn.Module):
 
 def build_tinynet(request: InputRequest) -> Built:
     """TinyNet with token ids: both tokens at both positions, or random ones."""
+    model = TinyNet()
     if request.choice.name == "random":
         size = (request.batch or 1, request.length or 1)
         generator = torch.Generator().manual_seed(request.seed)
-        token_ids = torch.randint(0, _TINYNET_TOKENS, size, generator=generator)
+        token_ids = torch.randint(0, model.token_embedding.num_embeddings, size, generator=generator)
     else:
         token_ids = torch.tensor([[0, 1], [1, 0]])
-    return Built(TinyNet(), (token_ids,))
+    return Built(model, (token_ids,))
 
 
 def build_linear(request: InputRequest) -> Built:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from precision.measure.claims.experiments.finding import Finding
-from precision.measure.claims.experiments.subject import Subject
-from precision.measure.claims.experiments.table import EXPERIMENTS
+from precision.measure.claims.finding import Finding
+from precision.measure.claims.subject import Subject
+from precision.measure.claims.table import EXPERIMENTS
 from precision.measure.models.loading import LoadedModel, load
 from precision.spec import Analysis, RunSpec
 
@@ -19,6 +19,13 @@ def subject(module: nn.Module, *args: Tensor) -> Subject:
     usual = load(SPEC)
     loaded = LoadedModel(module.eval(), args, {}, usual.description, usual.input, None)
     return Subject(SPEC, loaded, torch.device("cpu"), lambda _done, _detail: None)
+
+
+def subject_where(**facts: object) -> Subject:
+    """TinyNet on the CPU, with facts that it need not find."""
+    on = Subject(SPEC, load(SPEC), torch.device("cpu"), lambda _done, _detail: None)
+    vars(on).update(facts)  # where a cached property keeps what it found
+    return on
 
 
 def found(claim: str, module: nn.Module, *args: Tensor) -> Finding:

@@ -1,1 +1,1 @@
-"""What is done to find out: each file has the facts of one kind, and the judgements that rest on them."""
+"""One function a claim: it finds the facts, or reads those that the subject holds, and judges them."""

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from precision.measure.casting import methods as casting
-from precision.measure.claims.experiments.finding import Finding, count, error, fact
-from precision.measure.claims.experiments.running import FLOAT16, FLOAT32
+from precision.measure.claims.facts.running import FLOAT16, FLOAT32
+from precision.measure.claims.finding import Finding, count, error, fact
+from precision.measure.claims.subject import Subject
 from precision.measure.metrics.outputs import flatten
 from precision.measure.models.loading import load
 from precision.results import Accuracy, ClaimWord, ClassDecisions, CompareResult, Comparison, Evidence, Verdict
@@ -63,8 +64,9 @@ def _printed(outputs: Tensor) -> tuple[float, ...]:
     return tuple(value for row in rows for value in row)
 
 
-def article_numbers(seen: TinyNetErrors) -> Finding:
+def article_numbers(on: Subject) -> Finding:
     """Whether both errors are the article's, to a part in a thousand."""
+    seen = tinynet_errors(on.device)
     pairs = ((seen.mean, ARTICLE_MEAN), (seen.max, ARTICLE_MAX))
     close = [abs(here / there - 1) <= _AGREE for here, there in pairs]
     digits = [here == there for here, there in pairs]
@@ -89,8 +91,9 @@ def _outputs(dtype: str, here: tuple[float, ...], there: tuple[float, ...]) -> E
     return fact(f"Outputs in {dtype}", f"{rows[0]}; in the article {rows[1]}")
 
 
-def small_error(seen: CompareResult) -> Finding:
+def small_error(on: Subject) -> Finding:
     """Whether the product's verdict calls the error no more than rounding."""
+    seen = on.compared
     if seen.comparison is None or seen.verdict is None:
         return _not_compared(seen)
     comparison, verdict = seen.comparison, seen.verdict
@@ -107,8 +110,9 @@ def small_error(seen: CompareResult) -> Finding:
     return Finding(word, f"{verdict.word.capitalize()}. {verdict.sentence}", evidence)
 
 
-def no_impact(seen: CompareResult) -> Finding:
+def no_impact(on: Subject) -> Finding:
     """Whether nothing at all changed; it depends where values did, and nothing that is decided by them."""
+    seen = on.compared
     if seen.comparison is None or seen.verdict is None:
         return _not_compared(seen)
     return _impact(seen.comparison, seen.verdict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +10,9 @@ import torch
 from precision.errors import ForwardError
 from precision.measure.casting import methods as casting
 from precision.measure.casting.forward import seeded
-from precision.measure.claims.experiments.finding import Finding
-from precision.measure.claims.experiments.running import FLOAT16, FLOAT32
+from precision.measure.claims.facts.running import FLOAT16, FLOAT32
+from precision.measure.claims.finding import Finding
+from precision.measure.claims.subject import Subject
 from precision.measure.metrics.outputs import flatten
 from precision.measure.models.loading import load
 from precision.results import Evidence
@@ -66,11 +67,12 @@ def decided(device: torch.device, on_model: Callable[[float], None]) -> tuple[De
     return tuple(seen)
 
 
-def most_models(seen: Sequence[Decided]) -> Finding:
+def most_models(on: Subject) -> Finding:
     """Whether in more than half of the models no sample is decided otherwise.
 
     It depends where too few of them are trained and have samples enough to tell a change of one in a hundred.
     """
+    seen = decided(on.device, on.on_share)
     kept = [model for model in seen if not model.changed]
     tell = [model for model in kept if model.trained and _at_most(model) <= _TELLS]
     evidence = tuple(_evidence(model) for model in seen)

@@ -9,11 +9,13 @@ import torch
 
 from precision.findings.speed import are_disturbed, compare_speed
 from precision.measure.casting import methods as casting
-from precision.measure.claims.experiments.finding import Finding, duration, error, fact, true_if
-from precision.measure.claims.experiments.running import FLOAT16, RunFacts
+from precision.measure.claims.facts.running import FLOAT16, RunFacts
+from precision.measure.claims.facts.storage import StorageFacts
+from precision.measure.claims.finding import Finding, duration, error, fact, size, together, true_if
+from precision.measure.claims.subject import Subject
 from precision.measure.machine.cost import time_side_by_side
 from precision.measure.models.loading import LoadedModel
-from precision.results import CompareResult, Cost, Timing
+from precision.results import Cost, Timing
 from precision.spec import CastMethod
 from precision.text.units import number_text
 
@@ -72,8 +74,9 @@ def matrix_times(device: torch.device, on_round: Callable[[float], None]) -> Mat
     return MatrixTimes(float32=float32, float16=float16, capability=torch.cuda.get_device_capability(device))
 
 
-def twice_as_fast(seen: CompareResult) -> Finding:
+def twice_as_fast(on: Subject) -> Finding:
     """Whether float16 is faster than float32, by no more than two times; not testable on a busy machine."""
+    seen = on.compared
     if seen.cost is None:
         return Finding("not testable here", seen.failure.message if seen.failure else "Nothing was timed.", ())
     return _faster(seen.cost)
@@ -94,7 +97,26 @@ def _faster(cost: Cost) -> Finding:
     return Finding("depends" if speed.ratio > _TWICE else true_if(speed.ratio > 1), sentence, evidence)
 
 
-def half_faster(seen: TwinTimes, runs: RunFacts) -> Finding:
+def half_faster(on: Subject) -> Finding:
+    """Whether a model is both faster and smaller after `half()`."""
+    faster, lighter = _faster_twin(twin_times(on.loaded, on.device, on.on_share), on.runs), _lighter(on.storage)
+    return Finding(
+        together(faster.verdict, lighter.verdict),
+        f"{faster.sentence} {lighter.sentence}",
+        (*faster.evidence, *lighter.evidence),
+    )
+
+
+def _lighter(seen: StorageFacts) -> Finding:
+    half, to = seen.half.total_bytes, seen.to.total_bytes
+    evidence = (size("Bytes after half()", half), size("Bytes after to(torch.float16)", to))
+    sentence = "Both take the same bytes."
+    if half != to:
+        sentence = f"half() takes {abs(half - to):,} bytes {'less' if half < to else 'more'}."
+    return Finding(true_if(half < to), sentence, evidence)
+
+
+def _faster_twin(seen: TwinTimes, runs: RunFacts) -> Finding:
     """Whether `half()` is faster, by more than two equal copies after it differ.
 
     Where the same operators run after both calls, less than a tenth is no difference: equal models may lie differently
@@ -124,10 +146,11 @@ def half_faster(seen: TwinTimes, runs: RunFacts) -> Finding:
     return Finding(true_if(speed.ratio > 1), f"half() is {speed.text} to(torch.float16).", evidence)
 
 
-def tensor_cores(seen: MatrixTimes | None, *, device: str) -> Finding:
+def tensor_cores(on: Subject) -> Finding:
     """Whether float16 products are faster than CUDA cores alone could make them."""
+    seen = matrix_times(on.device, on.on_share)
     if seen is None:
-        return Finding("not testable here", f"The run is on {device}, which has no Tensor Cores.", ())
+        return Finding("not testable here", f"The run is on {on.device}, which has no Tensor Cores.", ())
     ratio = seen.float32.median_s / seen.float16.median_s
     evidence = (
         fact("Compute capability", ".".join(map(str, seen.capability))),

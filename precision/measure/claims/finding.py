@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from precision.results import ClaimWord, Evidence, Scope, Timing
@@ -13,7 +14,7 @@ _NAMES_SHOWN = 10
 
 @dataclass(frozen=True)
 class Finding:
-    """What a pure judgement makes of the facts."""
+    """What a claim's experiment says."""
 
     verdict: ClaimWord
     sentence: str
@@ -25,6 +26,14 @@ class Finding:
 def true_if(condition: bool) -> ClaimWord:
     """The verdict on a claim that a condition decides."""
     return "true" if condition else "false"
+
+
+def together(*words: ClaimWord) -> ClaimWord:
+    """The verdict on statements that are judged apart: theirs where it is one, those left out that cannot be tested."""
+    told: set[ClaimWord] = {word for word in words if word != "not testable here"}
+    if not told:
+        return "not testable here"
+    return told.pop() if len(told) == 1 else "depends"
 
 
 def fact(label: str, text: str) -> Evidence:
@@ -47,6 +56,11 @@ def size(label: str, number: int) -> Evidence:
 def error(label: str, number: float | None) -> Evidence:
     """An error, to its last digit."""
     return Evidence(label=label, text=number_text(number) if number is None else repr(number), number=number)
+
+
+def counted(label: str, names: Iterable[str]) -> Evidence:
+    """How often each name occurs, the most frequent first."""
+    return fact(label, listed([f"{number:,} × {name}" for name, number in Counter(names).most_common()]))
 
 
 def duration(label: str, timing: Timing) -> Evidence:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from precision.measure.casting.memory_spans import MemorySpans
 from precision.measure.casting.methods import collected_warnings, copied
 from precision.measure.casting.stored_tensors import StoredTensor, stored_tensors
-from precision.measure.claims.experiments.settings import settings_of
+from precision.measure.claims.shown.calls import CALLS, Call
+from precision.measure.claims.shown.settings import settings_of
 from precision.measure.rounding import dtype_name
 from precision.results import TensorKind
 
@@ -61,6 +62,8 @@ class CastSeen:
     """Tensors of that object with another dtype than before."""
     total_bytes: int
     warnings: tuple[str, ...]
+    settings_changed: tuple[str, ...]
+    """Names of what is no tensor, and differs afterwards."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +74,6 @@ class StorageFacts:
     bytes_before: int
     half: CastSeen
     to: CastSeen
-    settings_changed: tuple[str, ...]
-    """Names of what is no tensor, and differs after `half()`."""
-    settings_changed_by_to: tuple[str, ...]
-    """The same after `to()`."""
     settings: int
     """How many were looked at."""
 
@@ -103,20 +102,14 @@ class StorageFacts:
         return self.of_kind("buffer", "non-persistent buffer")
 
 
-Call = Callable[[nn.Module], object]
-CALLS: Mapping[str, Call] = {"half": lambda module: module.half(), "to": lambda module: module.to(torch.float16)}
-
-
 def storage_facts(module: nn.Module) -> StorageFacts:
     """Cast a copy of `module` by either call, and look at every tensor."""
     once = _once(stored_tensors(module))
     before = {held.fqn: held.tensor for held in once}
-    copies, seen = {}, {}
-    for name, call in CALLS.items():
-        copies[name] = copied(module)
-        seen[name] = _cast(copies[name], call, before)
-    half, to = _tensors(copies["half"]), _tensors(copies["to"])
     settings = settings_of(module)
+    copies = {name: copied(module) for name in CALLS}
+    seen = {name: _cast(copies[name], call, before, settings) for name, call in CALLS.items()}
+    half, to = (_tensors(copies[name]) for name in CALLS)
     return StorageFacts(
         tensors=tuple(
             CastTensor(
@@ -132,17 +125,10 @@ def storage_facts(module: nn.Module) -> StorageFacts:
             for held in once
         ),
         bytes_before=MemorySpans(before.items()).total,
-        half=seen["half"],
-        to=seen["to"],
-        settings_changed=_changed(settings, copies["half"]),
-        settings_changed_by_to=_changed(settings, copies["to"]),
+        half=seen["half()"],
+        to=seen["to(torch.float16)"],
         settings=len(settings),
     )
-
-
-def _changed(settings: Mapping[str, object], module: nn.Module) -> tuple[str, ...]:
-    after = settings_of(module)
-    return tuple(name for name in settings if settings[name] != after.get(name))
 
 
 def _once(held: Iterable[StoredTensor]) -> tuple[StoredTensor, ...]:
@@ -157,15 +143,16 @@ def _tensors(module: nn.Module) -> dict[str, Tensor]:
     return {held.fqn: held.tensor for held in stored_tensors(module)}
 
 
-def _cast(module: nn.Module, call: Call, before: Mapping[str, Tensor]) -> CastSeen:
+def _cast(module: nn.Module, call: Call, before: Mapping[str, Tensor], settings: Mapping[str, object]) -> CastSeen:
     with collected_warnings() as said:
         returned = call(module)
-    after = _tensors(module)
+    after, settings_after = _tensors(module), settings_of(module)
     return CastSeen(
         returned_model=returned is module,
         changed=sum(after[name].dtype != tensor.dtype for name, tensor in before.items()),
         total_bytes=MemorySpans(after.items()).total,
         warnings=tuple(dict.fromkeys(said)),
+        settings_changed=tuple(name for name in settings if settings[name] != settings_after.get(name)),
     )
 
 

@@ -1,7 +1,5 @@
 """What a model holds besides tensors: its settings and hooks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

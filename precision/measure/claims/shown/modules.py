@@ -1,19 +1,15 @@
 """Which modules run in float16 on a device, or let themselves be cast to it."""
 
-from __future__ import annotations
-
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from precision.measure.claims.experiments.attempt import raised
-from precision.measure.claims.experiments.finding import Finding, count, fact, listed, true_if
-from precision.measure.claims.experiments.providers import quantized_bert
-from precision.measure.claims.experiments.storage import CALLS, Call
+from precision.measure.claims.shown.attempt import raised
+from precision.measure.claims.shown.calls import CALLS, Call
+from precision.measure.claims.shown.small_bert import quantized_bert
 
 
 class _Twice(nn.Module):
@@ -46,18 +42,9 @@ class _Complex(nn.Module):
         return torch.view_as_real(x.to(torch.complex64) @ self.weight)
 
 
-def _quantized() -> nn.Module:
-    """A BERT whose linear layers Transformers loaded as torchao's int8."""
-    try:
-        made: nn.Module = quantized_bert()
-    except ImportError as error:
-        raise NotImplementedError("torchao is not installed") from error
-    return made
-
-
 QUANTIZED = "BERT quantized by Transformers"
 _ROW, _IMAGE, _STEPS = (4, 8), (2, 4, 8, 8), (2, 5, 8)
-MODULES: Mapping[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+MODULES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "Linear": (lambda: nn.Linear(8, 4), _ROW),
     "Bilinear": (lambda: _Twice(nn.Bilinear(8, 8, 4)), _ROW),
     "Conv1d": (lambda: nn.Conv1d(5, 4, 3), _STEPS),
@@ -96,36 +83,20 @@ MODULES: Mapping[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "KLDivLoss": (lambda: _Twice(nn.KLDivLoss(reduction="batchmean")), _ROW),
     "CTCLoss": (_CTC, (5, 2, 8)),
     "complex Linear": (_Complex, _ROW),
-    QUANTIZED: (_quantized, _STEPS),
+    QUANTIZED: (quantized_bert, _STEPS),
 }
 """How each is made, and the shape of its input."""
 _TAKES = {QUANTIZED: "inputs_embeds"}
 """The name of the input, where it is not the first."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModuleFacts:
-    """Modules that run in float32, tried after either call."""
-
-    tried: tuple[str, ...]
-    half: Mapping[str, str]
-    """What each of those raised that do not run after `half()`."""
-    to: Mapping[str, str]
+def failing_modules(device: torch.device) -> dict[str, dict[str, str | None]]:
+    """What each module that runs in float32 raised after either call, given float16 inputs; None where it ran."""
+    works = [name for name in MODULES if _raised(name, lambda module: module, torch.float32, device) is None]
+    return {name: {said: _raised(name, call, torch.float16, device) for said, call in CALLS.items()} for name in works}
 
 
-def module_facts(device: torch.device) -> ModuleFacts:
-    """Run every module in float32, and those that do after either call, on float16 inputs."""
-    failed: dict[str, dict[str, str]] = {name: {} for name in CALLS}
-    works = [name for name in MODULES if _module_raised(name, lambda module: module, torch.float32, device) is None]
-    for call_name, call in CALLS.items():
-        for name in works:
-            message = _module_raised(name, call, torch.float16, device)
-            if message is not None:
-                failed[call_name][name] = message
-    return ModuleFacts(tried=tuple(works), half=failed["half"], to=failed["to"])
-
-
-def _module_raised(name: str, call: Call, dtype: torch.dtype, device: torch.device) -> str | None:
+def _raised(name: str, call: Call, dtype: torch.dtype, device: torch.device) -> str | None:
     make, shape = MODULES[name]
 
     def run() -> object:
@@ -136,31 +107,5 @@ def _module_raised(name: str, call: Call, dtype: torch.dtype, device: torch.devi
             return module(**{_TAKES[name]: x}) if name in _TAKES else module(x)
 
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of casting complex weights: that is seen in what it breaks
+        warnings.simplefilter("ignore")  # casting complex weights warns: what that breaks is seen when it runs
         return raised(run)
-
-
-def modules_without_half(seen: ModuleFacts) -> Finding:
-    """Whether some module does not run after `half()`."""
-    evidence = (
-        count("Modules that run after half()", len(seen.tried) - len(seen.half), of=len(seen.tried)),
-        fact("These run", ", ".join(name for name in seen.tried if name not in seen.half) or "none"),
-        *(fact(name, message) for name, message in seen.half.items()),
-    )
-    sentence = f"These do not run: {listed(list(seen.half))}." if seen.half else f"All {len(seen.tried):,} tried run."
-    return Finding(true_if(bool(seen.half)), sentence, evidence)
-
-
-def pitfalls_differ(seen: ModuleFacts) -> Finding:
-    """Whether other modules fail after `half()` than after `to()`."""
-    only_half = [name for name in seen.half if name not in seen.to]
-    only_to = [name for name in seen.to if name not in seen.half]
-    evidence = (
-        fact("Fail after both", listed([name for name in seen.half if name in seen.to])),
-        fact("Fail after half() only", listed(only_half)),
-        fact("Fail after to(torch.float16) only", listed(only_to)),
-    )
-    if not only_half and not only_to:
-        return Finding("false", f"Both fail on the same modules: {listed(list(seen.half))}.", evidence)
-    sentence = f"After half() alone: {listed(only_half)}. After to(torch.float16) alone: {listed(only_to)}."
-    return Finding("true" if only_half and only_to else "depends", sentence, evidence)

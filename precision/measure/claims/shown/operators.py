@@ -1,18 +1,13 @@
-"""Which operators run in float16 on a device."""
+"""Which operators run in float16 on the CPU."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from precision.measure.claims.experiments.attempt import raised
-from precision.measure.claims.experiments.finding import Finding, count, fact, listed
-from precision.results import ClaimWord
+from precision.measure.claims.shown.attempt import raised
 
 Operator = Callable[[Tensor], object]
 
@@ -21,7 +16,7 @@ _ON_ONE = (
     *("sum", "mean", "std", "amax", "prod", "cumsum", "sort", "topk", "argmax", "median", "quantile", "histc"),
     *("softmax", "log_softmax", "logsumexp", "relu", "isfinite", "transpose", "flip", "tril", "diag", "nonzero"),
 )
-_WITH: Mapping[str, tuple[object, ...]] = {
+_WITH: dict[str, tuple[object, ...]] = {
     **dict.fromkeys(("cumsum", "softmax", "log_softmax", "logsumexp"), (-1,)),
     **{"topk": (2,), "quantile": (0.5,), "transpose": (0, 1), "flip": ((0,),)},
 }
@@ -32,7 +27,7 @@ def _named(name: str) -> Operator:
     return lambda x: function(x, *rest)
 
 
-OPERATORS: Mapping[str, Operator] = {
+OPERATORS: dict[str, Operator] = {
     **{name: _named(name) for name in _ON_ONE},
     "add": lambda x: x + x,
     "mul": lambda x: x * x,
@@ -58,13 +53,13 @@ OPERATORS: Mapping[str, Operator] = {
     "batch_norm": lambda x: functional.batch_norm(x, None, None, training=True),
     "gelu": functional.gelu,
     "silu": functional.silu,
-    "embedding": lambda x: functional.embedding(torch.zeros(2, dtype=torch.int64, device=x.device), x),
+    "embedding": lambda x: functional.embedding(torch.zeros(2, dtype=torch.int64), x),
     "scaled_dot_product_attention": lambda x: functional.scaled_dot_product_attention(x[None], x[None], x[None]),
-    "cross_entropy": lambda x: functional.cross_entropy(x, torch.zeros(len(x), dtype=torch.int64, device=x.device)),
+    "cross_entropy": lambda x: functional.cross_entropy(x, torch.zeros(len(x), dtype=torch.int64)),
     "cat": lambda x: torch.cat([x, x]),
-    "index_select": lambda x: x.index_select(0, torch.zeros(1, dtype=torch.int64, device=x.device)),
-    "gather": lambda x: x.gather(0, torch.zeros(1, 2, dtype=torch.int64, device=x.device)),
-    "scatter_add": lambda x: x.scatter_add(0, torch.zeros(1, 2, dtype=torch.int64, device=x.device), x),
+    "index_select": lambda x: x.index_select(0, torch.zeros(1, dtype=torch.int64)),
+    "gather": lambda x: x.gather(0, torch.zeros(1, 2, dtype=torch.int64)),
+    "scatter_add": lambda x: x.scatter_add(0, torch.zeros(1, 2, dtype=torch.int64), x),
     "cdist": lambda x: torch.cdist(x, x),
     "fft": torch.fft.rfft,
     "histogram": lambda x: torch.histogram(x, 4),
@@ -78,39 +73,10 @@ OPERATORS: Mapping[str, Operator] = {
 """Each of a square matrix of 6 rows."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class OperatorFacts:
-    """Operators that run in float32, tried in float16."""
-
-    tried: tuple[str, ...]
-    missing: Mapping[str, str]
-    """What each of those raised that do not run in float16."""
-
-
-def operator_facts(device: torch.device) -> OperatorFacts:
-    """Run every operator in float32, and those that do in float16."""
+def without_float16_kernel() -> dict[str, str | None]:
+    """What each operator that runs in float32 raised in float16; None where it ran."""
     generator = torch.Generator().manual_seed(0)
-    matrix = torch.randn(6, 6, generator=generator).abs().to(device) + torch.eye(6, device=device)
-    works = [name for name, call in OPERATORS.items() if raised(partial(call, matrix)) is None]
+    matrix = torch.randn(6, 6, generator=generator).abs() + torch.eye(6)
+    works = [call for call in OPERATORS.items() if raised(partial(call[1], matrix)) is None]
     low = matrix.half()
-    outcomes = {name: raised(partial(OPERATORS[name], low)) for name in works}
-    return OperatorFacts(
-        tried=tuple(works), missing={name: message for name, message in outcomes.items() if message is not None}
-    )
-
-
-def cpu_kernels(seen: OperatorFacts) -> Finding:
-    """Whether no operator runs in float16; it depends where fewer than half do."""
-    tried = len(seen.tried)
-    runs = tried - len(seen.missing)
-    evidence = (
-        count("Operators that run in float16", runs, of=tried),
-        fact("These run", ", ".join(name for name in seen.tried if name not in seen.missing) or "none"),
-        fact("Without a kernel", listed(list(seen.missing))),
-        *(fact(f"For example, {name} raised", message) for name, message in list(seen.missing.items())[:1]),
-    )
-    if not seen.missing:
-        return Finding("false", f"All {tried:,} operators tried run.", evidence)
-    sentence = f"{runs:,} of {tried:,} operators run; {listed(list(seen.missing))} do not."
-    word: ClaimWord = "true" if not runs else "false" if 2 * runs >= tried else "depends"
-    return Finding(word, sentence, evidence)
+    return {name: raised(partial(operator, low)) for name, operator in works}
