@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from precision.engine import EngineConfig
-from precision.spec import Analysis
+from precision.findings.fit.fitness import Fit
+from precision.results.comparison import Word
+from precision.spec import Analysis, CastMethod
 
 ROOT = Path(__file__).parents[2]
 METHODS = ROOT / "docs" / "methods"
@@ -65,6 +69,26 @@ def test_every_analysis_has_its_method(name: str) -> None:
 @every_method
 def test_a_method_says_what_it_rests_on(path: Path) -> None:
     assert [heading for heading in _HEADING.findall(path.read_text(encoding="utf-8")) if heading in PARTS] == PARTS
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        pytest.param("compare", [f"*{word}*" for word in get_args(Word)], id="verdicts"),
+        pytest.param("ranges", [f"*{fit.value}*" for fit in Fit if fit is not Fit.NOTHING], id="fits"),
+        pytest.param("casting", [f"`{method.value}`" for method in CastMethod], id="cast methods"),
+    ],
+)
+def test_every_word_of_a_method_is_explained(method: str, words: list[str]) -> None:
+    text = (METHODS / f"{method}.md").read_text(encoding="utf-8")
+    assert not [word for word in words if word not in text]
+
+
+def test_the_rooms_lie_above_one_another_as_in_the_contract() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    layers = next(each["layers"] for each in contracts if each.get("containers") == ["precision"])
+    assert "\n".join(["```", *layers, "```"]) in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
 def test_every_method_and_document_is_in_an_index() -> None:
