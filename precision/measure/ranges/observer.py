@@ -62,7 +62,7 @@ class RangeObserver:
 
     @contextmanager
     def observing(self) -> Iterator[None]:
-        """Observe the pass of the model that is called first inside; another copy of it is observed in a turn of its own."""
+        """Observe one pass: of the model that is called first inside. Another copy of it needs another turn."""
         self._names = None
         handles = (
             register_module_forward_pre_hook(self._before),
