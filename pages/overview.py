@@ -14,7 +14,7 @@ from precision.charts import (
     plot_stored_bytes,
     plot_timing,
 )
-from precision.findings.cast import changed_text, estimated_text
+from precision.findings.cast import audit_table, changed_text, estimated_text
 from precision.findings.real_kernels import real_kernels_text
 from precision.findings.speed import compare_speed
 from precision.findings.verdict import judge
@@ -199,18 +199,12 @@ def cast_warnings(audit: CastAudit) -> None:
 def dtypes(audit: CastAudit) -> None:
     """Every tensor's dtype before and after."""
     st.header(escape_markdown(changed_text(audit)), anchor=False)
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "tensor": [tensor.fqn for tensor in audit.tensors],
-                "before": [tensor.dtype_before for tensor in audit.tensors],
-                "after": [tensor.dtype_after for tensor in audit.tensors],
-                "kind": [tensor.kind for tensor in audit.tensors],
-            }
-        ),
-        hide_index=True,
-        height="content" if len(audit.tensors) <= SHORT_TABLE else "auto",
+    downloads.table(
+        audit_table(audit.tensors).pick("tensor", "before", "after", "kind"),
+        name=None,
+        key="dtypes",
         alt="Data type of every tensor before and after the cast",
+        whole=len(audit.tensors) <= SHORT_TABLE,
     )
     st.page_link("pages/layers.py", label="Bytes, ties and rounding of every tensor", icon=":material/account_tree:")
 

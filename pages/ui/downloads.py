@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
 from pandas.api.types import is_integer_dtype
 
+from precision.findings.tables import Column, Kind, Table, Value, written
 from precision.results import AnalysisResult
+from precision.text.names import escape_markdown
 
 _SCIENTIFIC = "%.3e"
 """How numbers are written that span many powers of ten: all columns of a table alike, so that they compare."""
@@ -20,15 +23,28 @@ _MARKED = "background-color: rgba(240, 160, 0, 0.22)"
 """Lets both pages' text through."""
 _VALUES = ("reference", "candidate")
 """Columns of element values: never missing, so that NaN is a value there, which a table would leave empty."""
+_FORMATS: dict[Kind, str] = {
+    "count": "localized",
+    "bytes": "localized",
+    "time": "%.3g",
+    "decibels": "%.1f",
+    "bits": "%.2f",
+    "error": _SCIENTIFIC,
+    "number": "%.4g",
+    "ratio": "%.2f",
+    "share": "percent",
+}
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def table(
-    frame: pd.DataFrame,
+    shown: Table | pd.DataFrame,
     *,
     name: str | None,
     key: str,
     alt: str,
+    pinned: bool = False,
+    widths: Mapping[str, int | Literal["small", "large"]] | None = None,
     column_config: Mapping[str, object] | None = None,
     marked: str = "",
     whole: bool = False,
@@ -36,15 +52,25 @@ def table(
     """A sortable, searchable table with its CSV download below; what is missing is an empty cell, a NaN is named.
 
     Args:
-        frame: the rows.
+        shown: the rows.
         name: of the CSV file, without its ending; None for no file, as of a table that still grows: its file would
             be gone before it is asked for.
         key: of the widgets, one a page.
         alt: what the table shows, for those who cannot see it.
+        pinned: whether the first column stays in sight when the others are scrolled.
+        widths: of columns that are to be wider or narrower than usual, by name.
         column_config: Streamlit's, by column.
         marked: cells that begin with this sign have a background of their own.
         whole: as high as its rows, instead of scrolling within.
     """
+    if isinstance(shown, Table):
+        column_config = {
+            column.title: _config(column, is_pinned=pinned and not at, width=(widths or {}).get(column.name))
+            for at, column in enumerate(shown.columns)
+        } | dict(column_config or {})
+        frame = frame_of(shown)
+    else:
+        frame = shown
     with_nan = [column for column in _VALUES if column in frame and frame[column].isna().any()]
     frame = frame.assign(**{column: frame[column].map(_value_text) for column in with_nan})
     st.dataframe(  # type: ignore[call-overload]
@@ -59,6 +85,27 @@ def table(
     )
     if name is not None:
         text_file("Table as CSV", safe_csv(frame), name=f"{name}.csv", mime="text/csv", key=f"csv-{key}")
+
+
+def _config(column: Column, *, is_pinned: bool, width: int | Literal["small", "large"] | None) -> object:
+    """How a column is written; sorting and CSV keep the full numbers."""
+    said = escape_markdown(column.help) if column.help else None
+    if column.kind == "text":
+        return st.column_config.TextColumn(pinned=is_pinned, width=width, help=said)
+    if column.kind == "error" and width is None:
+        width = _SCIENTIFIC_PX
+    return st.column_config.NumberColumn(format=_FORMATS[column.kind], pinned=is_pinned, width=width, help=said)
+
+
+def frame_of(table: Table) -> pd.DataFrame:
+    """The table's rows by the titles of its columns; names as harmless text."""
+    return pd.DataFrame({column.title: _series(table.column(column.name), column.kind) for column in table.columns})
+
+
+def _series(values: Sequence[Value], kind: Kind) -> pd.Series:
+    if kind == "text":
+        return pd.Series([value and written(value, kind) for value in values], dtype="object")
+    return pd.Series(values, dtype="Int64" if kind in ("count", "bytes") else "float64")
 
 
 def text_file(label: str, text: str, *, name: str, mime: str, key: str) -> None:

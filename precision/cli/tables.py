@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from precision.findings.tables import Column, Table, written
 from precision.formats import ALL_FORMATS, FORMATS, SCALED_FORMATS, AnyFormat
 from precision.formats.constants import constants
 from precision.models.catalogue import CATALOGUE
@@ -19,6 +20,26 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def table_text(table: Table, *, indents: Sequence[int] = ()) -> str:
+    """A table as columns under its headings; columns that are empty in every row are left out.
+
+    Args:
+        table: to write; no rows: an empty text.
+        indents: how far to move the first cell of each row to the right, as in a tree.
+    """
+    if not table.rows:
+        return ""
+    said = table.without_empty()
+    lines = [[written(value, kind) for value, (_, kind, _) in zip(row, said.columns, strict=True)] for row in said.rows]
+    for line, indent in zip(lines, indents, strict=False):
+        line[0] = "  " * indent + line[0]
+    return columns([list(map(_heading, said.columns)), *lines])
+
+
+def _heading(column: Column) -> str:
+    return f"{column.name.upper()} dB" if column.kind == "decibels" else column.name.upper()
 
 
 def models_text() -> str:

@@ -1,9 +1,57 @@
-"""What a cast did to the stored tensors, in words."""
+"""What a cast did to the stored tensors, in words and as a table."""
 
 from __future__ import annotations
 
-from precision.results import CastAudit
-from precision.text.units import bytes_text, count_text
+from collections.abc import Iterable
+
+from precision.findings.tables import Kind, Table, table_of
+from precision.results import CastAudit, TensorAudit
+from precision.text.units import bytes_text, count_text, shape_text
+
+_TENSORS: dict[str, Kind] = {
+    "tensor": "text",
+    "kind": "text",
+    "shape": "text",
+    "before": "text",
+    "after": "text",
+    "bytes before": "bytes",
+    "bytes after": "bytes",
+    "tied to": "text",
+    "why": "text",
+    "became ±inf or NaN": "count",
+    "saturated": "count",
+    "became zero": "count",
+    "became subnormal": "count",
+    "RMS relative error": "error",
+    "max relative error": "error",
+}
+
+
+def audit_table(tensors: Iterable[TensorAudit]) -> Table:
+    """A row for each stored tensor, before and after the cast."""
+    return table_of(_TENSORS, map(_tensor, tensors))
+
+
+def _tensor(tensor: TensorAudit) -> tuple[object, ...]:
+    values = tensor.stored
+    lost = ", tie lost" if tensor.tie_kept is False else ""
+    return (
+        tensor.fqn,
+        tensor.kind,
+        shape_text(tensor.shape),
+        tensor.dtype_before,
+        tensor.dtype_after,
+        tensor.bytes_before,
+        tensor.bytes_after,
+        f"{tensor.tied_to}{lost}" if tensor.tied_to else "",
+        tensor.reason,
+        values and values.became_nonfinite,
+        values and values.saturated,
+        values and values.became_zero,
+        values and values.became_subnormal,
+        values and values.rms_relative_error,
+        values and values.max_relative_error,
+    )
 
 
 def changed_text(audit: CastAudit) -> str:
