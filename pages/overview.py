@@ -1,6 +1,5 @@
 """Overview: what happens to this model in this format on this device?"""
 
-import pandas as pd
 import streamlit as st
 
 from pages.ui import decisions, device_speed, downloads, frame
@@ -15,6 +14,7 @@ from precision.charts import (
     plot_timing,
 )
 from precision.findings.cast import audit_table, changed_text, estimated_text
+from precision.findings.elements import pairs_table
 from precision.findings.real_kernels import real_kernels_text
 from precision.findings.speed import compare_speed
 from precision.findings.verdict import judge
@@ -160,14 +160,6 @@ def timing_warnings(result: CompareResult) -> None:
 
 def side_by_side(output: OutputComparison, result: CompareResult) -> None:
     """The first outputs of both models."""
-    frame_of_pairs = pd.DataFrame(
-        {
-            "index": [str(list(pair.index)) for pair in output.preview],
-            "reference": [pair.reference for pair in output.preview],
-            "candidate": [pair.candidate for pair in output.preview],
-            "absolute error": [pair.abs_error for pair in output.preview],
-        }
-    )
     st.header("Outputs side by side", anchor=False)
     shown = "all" if output.metrics.elements == len(output.preview) else f"the first {len(output.preview)}"
     st.caption(
@@ -175,11 +167,10 @@ def side_by_side(output: OutputComparison, result: CompareResult) -> None:
         f"{output.candidate_dtype}{_holding(result)}: {shown} of {output.metrics.elements:,} elements."
     )
     downloads.table(
-        frame_of_pairs,
+        pairs_table(output.preview).without("ULP error"),
         name=f"{downloads.file_stem(result)}-outputs",
         key="outputs",
         alt="Reference and candidate outputs, element by element",
-        column_config=downloads.numbers(frame_of_pairs),
     )
 
 

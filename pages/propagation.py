@@ -1,6 +1,5 @@
 """Propagation: where is error born, where does it grow, where does the first NaN come from?"""
 
-import pandas as pd
 import streamlit as st
 
 from pages.ui import downloads, frame, linked, state, view_state
@@ -15,6 +14,7 @@ from precision.charts import (
     plot_layer_errors,
 )
 from precision.charts.error_along_depth import layer_points
+from precision.findings.elements import worst_table
 from precision.findings.layers import calls_table, divergence_text, labels_of, operators_table
 from precision.results import LayerRow, LayersReport, LayersResult, NonfiniteOrigin
 from precision.text.names import escape_markdown, for_markdown
@@ -205,22 +205,12 @@ def worst_elements(row: LayerRow, *, name: str) -> None:
     """The elements with the largest errors of one call."""
     if not row.worst:
         return
-    elements = pd.DataFrame(
-        {
-            "tensor": [element.path for element in row.worst],
-            "index": [str(list(element.index)) for element in row.worst],
-            "reference": [element.reference for element in row.worst],
-            "candidate": [element.candidate for element in row.worst],
-            "absolute error": [element.abs_error for element in row.worst],
-        }
-    )
     st.subheader("Worst elements", anchor=False)
     downloads.table(
-        elements,
+        worst_table(row.worst),
         name=name,
         key="worst",
         alt="The elements of this layer with the largest absolute error",
-        column_config=downloads.numbers(elements),
     )
 
 

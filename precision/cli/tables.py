@@ -6,13 +6,19 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from precision.findings.format_tables import constants_table
 from precision.findings.tables import Column, Table, written
-from precision.formats import ALL_FORMATS, FORMATS, SCALED_FORMATS, AnyFormat
+from precision.formats import ALL_FORMATS, FORMATS, AnyFormat
 from precision.formats.constants import constants
 from precision.models.catalogue import CATALOGUE
 from precision.results import DeviceInfo, Result
 from precision.text.names import plain
 from precision.text.units import bytes_text
+
+_CONSTANTS = (
+    *("format", "bits", "exponent", "mantissa", "max", "smallest normal", "smallest subnormal", "epsilon"),
+    *("element", "shared scale", "also"),
+)
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
@@ -62,21 +68,12 @@ def models_json() -> str:
 
 
 def formats_text() -> str:
-    """One line a number format; those whose values share scales in a table of their own."""
-    rows = [["FORMAT", "BITS", "EXPONENT", "MANTISSA", "MAX", "SMALLEST NORMAL", "SMALLEST", "EPSILON", "ALSO"]]
-    for row in FORMATS:
-        sizes = [str(row.stored_bits or row.bits), str(row.exponent_bits), str(row.mantissa_bits)]
-        limits = [f"{value:.6g}" for value in (row.max, row.smallest_normal, row.smallest_subnormal, row.epsilon)]
-        rows.append([row.name, *sizes, *limits, " ".join(row.aliases)])
-    scaled = [["WITH SCALES", "BITS", "ELEMENT", "SCALE", "SHARED BY", "ALSO"]]
-    for fmt in SCALED_FORMATS:
-        shared = f"{fmt.block_size} values" if fmt.block_size else f"a {fmt.granularity}"
-        scaled.append([fmt.name, f"{fmt.bits_per_value:g}", fmt.element.name, fmt.scale, shared, " ".join(fmt.aliases)])
+    """One line a number format."""
     native = ", ".join(row.name for row in FORMATS if row.computes)
     note = (
         f"Arithmetic is real in {native}, and simulated in all others. Any eXmY can be typed, such as e5m7 or e3m4fn."
     )
-    return f"{columns(rows)}\n\n{columns(scaled)}\n\n{note}"
+    return f"{table_text(constants_table(None).pick(*_CONSTANTS))}\n\n{note}"
 
 
 def formats_json() -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from precision.findings.tables import Table, table_of
+from precision.findings.tables import Table, of_kind, table_of
 from precision.results import AutocastResult, LayersReport, LayersResult
 from precision.text.names import plain
 from precision.text.units import count_text
@@ -32,7 +32,7 @@ def autocast_table(result: AutocastResult) -> Table:
         )
         for operator in result.operators
     )
-    return table_of(dict.fromkeys(names, "text"), rows).without_empty("reason")
+    return table_of(of_kind("text", *names), rows).without_empty("reason")
 
 
 class Lowering(NamedTuple):

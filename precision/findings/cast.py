@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from precision.findings.tables import Kind, Table, table_of
+from precision.findings.tables import Table, of_kind, table_of
 from precision.results import CastAudit, TensorAudit
 from precision.text.units import bytes_text, count_text, shape_text
 
-_TENSORS: dict[str, Kind] = {
-    "tensor": "text",
-    "kind": "text",
-    "shape": "text",
-    "before": "text",
-    "after": "text",
-    "bytes before": "bytes",
-    "bytes after": "bytes",
-    "tied to": "text",
-    "why": "text",
-    "became ±inf or NaN": "count",
-    "saturated": "count",
-    "became zero": "count",
-    "became subnormal": "count",
-    "RMS relative error": "error",
-    "max relative error": "error",
-}
+_TENSORS = (
+    *of_kind("text", "tensor", "kind", "shape", "before", "after"),
+    *of_kind("bytes", "bytes before", "bytes after"),
+    *of_kind("text", "tied to", "why"),
+    *of_kind("count", "became ±inf or NaN", "saturated", "became zero", "became subnormal"),
+    *of_kind("error", "RMS relative error", "max relative error"),
+)
 
 
 def audit_table(tensors: Iterable[TensorAudit]) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from precision.findings.tables import Kind, Table, table_of
+from precision.findings.tables import Table, of_kind, table_of
 from precision.results import DeviceSpeedResult, OperatorSpeed
 
 _UNSTEADY = 1.5
@@ -13,18 +13,13 @@ _UNSTEADY = 1.5
 
 _PLAIN = 3.0
 """A ratio that even a busy machine tells."""
-_COLUMNS: dict[str, Kind] = {
-    "operator": "text",
-    "dtype": "text",
-    "against float32": "text",
-    "time": "time",
-    "float32": "time",
-    "ratio": "ratio",
-    "lower quartile": "ratio",
-    "upper quartile": "ratio",
-    "rounds": "count",
-    "size": "text",
-}
+_COLUMNS = (
+    *of_kind("text", "operator", "dtype", "against float32"),
+    *of_kind("time", "time", "float32"),
+    *of_kind("ratio", "ratio", "lower quartile", "upper quartile"),
+    *of_kind("count", "rounds"),
+    *of_kind("text", "size"),
+)
 
 
 def speed_table(result: DeviceSpeedResult) -> Table:

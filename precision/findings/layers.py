@@ -4,42 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 
-from precision.findings.tables import Kind, Table, Value, table_of
+from precision.findings.tables import Table, Value, of_kind, table_of
 from precision.results import Divergence, LayerRow, LayersReport, OperatorDtypes, OperatorRow, TensorPair
 from precision.text.units import shape_text
 
-_ERRORS: dict[str, Kind] = {
-    "layer": "text",
-    "type": "text",
-    "relative error": "error",
-    "local": "error",
-    "inherited": "error",
-    "gain": "error",
-    "SQNR": "decibels",
-    "max absolute error": "error",
-    "mean ULP error": "error",
-    "exact share": "share",
-    "new NaN or ±inf": "count",
-    "elements": "count",
-    "output": "text",
-    "remark": "text",
-}
-_OPERATORS: dict[str, Kind] = {
-    "layer": "text",
-    "operator": "text",
-    "inputs": "text",
-    "computed in": "text",
-    "output": "text",
-    "converted": "text",
-    "relative error": "error",
-    "max absolute error": "error",
-    "new NaN or ±inf": "count",
-    "shape": "text",
-    "remark": "text",
-}
-_ACTIVATIONS = (
-    *("layer", "type", "inputs, reference", "inputs, candidate", "outputs, reference", "outputs, candidate", "shape"),
+_ERRORS = (
+    *of_kind("text", "layer", "type"),
+    *of_kind("error", "relative error", "local", "inherited", "gain"),
+    *of_kind("decibels", "SQNR"),
+    *of_kind("error", "max absolute error", "mean ULP error"),
+    *of_kind("share", "exact share"),
+    *of_kind("count", "new NaN or ±inf", "elements"),
+    *of_kind("text", "output", "remark"),
 )
+_OPERATORS = (
+    *of_kind("text", "layer", "operator", "inputs", "computed in", "output", "converted"),
+    *of_kind("error", "relative error", "max absolute error"),
+    *of_kind("count", "new NaN or ±inf"),
+    *of_kind("text", "shape", "remark"),
+)
+_SIDES = ("inputs, reference", "inputs, candidate", "outputs, reference", "outputs, candidate")
 
 
 def labels_of(report: LayersReport) -> list[str]:
@@ -89,7 +73,7 @@ def activations_table(report: LayersReport) -> Table:
         )
         for row, name in zip(report.rows, labels_of(report), strict=True)
     )
-    return table_of(dict.fromkeys(_ACTIVATIONS, "text"), rows)
+    return table_of(of_kind("text", "layer", "type", *_SIDES, "shape"), rows)
 
 
 def operators_table(report: LayersReport, *, row: int | None = None) -> Table:

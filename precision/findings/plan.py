@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from precision.findings.tables import Kind, Table, table_of
+from precision.findings.tables import Table, of_kind, table_of
 from precision.formats import any_format_named
 from precision.results import SensitivityReport
 from precision.results.plan import Plan, Totals, Verification, sqnr_db
@@ -16,32 +16,28 @@ LAYER_TIMES = (
     "machine this may differ several times over. --verify measures the whole pass."
 )
 """How the times of layers were measured."""
-_LAYERS: dict[str, Kind] = {
-    "layer": "text",
-    "type": "text",
-    "format": "text",
-    "arithmetic": "text",
-    "adds RMSE": "error",
-    "bytes": "bytes",
-    "reference bytes": "bytes",
-    "time": "time",
-}
-_TOTALS: dict[str, Kind] = {
-    "in all": "text",
-    "SQNR": "decibels",
-    "RMSE": "error",
-    "error is": "text",
-    "bytes": "bytes",
-    "layers take": "time",
-}
-_VERIFIED: dict[str, Kind] = {
-    "the plan": "text",
-    "RMSE": "error",
-    "predicted / measured": "ratio",
-    "bytes": "bytes",
-    "whole pass": "time",
-    "remark": "text",
-}
+_LAYERS = (
+    *of_kind("text", "layer", "type", "format", "arithmetic"),
+    *of_kind("error", "adds RMSE"),
+    *of_kind("bytes", "bytes", "reference bytes"),
+    *of_kind("time", "time"),
+)
+_TOTALS = (
+    *of_kind("text", "in all"),
+    *of_kind("decibels", "SQNR"),
+    *of_kind("error", "RMSE"),
+    *of_kind("text", "error is"),
+    *of_kind("bytes", "bytes"),
+    *of_kind("time", "layers take"),
+)
+_VERIFIED = (
+    *of_kind("text", "the plan"),
+    *of_kind("error", "RMSE"),
+    *of_kind("ratio", "predicted / measured"),
+    *of_kind("bytes", "bytes"),
+    *of_kind("time", "whole pass"),
+    *of_kind("text", "remark"),
+)
 
 
 def plan_table(plan: Plan, report: SensitivityReport | None = None) -> Table:

@@ -7,30 +7,20 @@ from collections.abc import Iterable
 from precision.findings.fit.fitness import share_between
 from precision.findings.fit.rounding import Share
 from precision.findings.fit.table import FitTable
-from precision.findings.tables import Kind, Table, Value, table_of
+from precision.findings.tables import Table, Value, of_kind, table_of
 from precision.results.ranges import Ranges, TensorRange
 
-_COLUMNS: dict[str, Kind] = {
-    "tensor": "text",
-    "kind": "text",
-    "module": "text",
-    "verdict": "text",
-    "why": "text",
-    "lowest safe": "text",
-    "with scaling": "text",
-    "headroom": "bits",
-    "overflow": "text",
-    "underflow": "text",
-    "subnormal": "text",
-    "predicted SQNR": "decibels",
-    "largest": "number",
-    "smallest": "number",
-    "elements": "count",
-    "zeros": "share",
-    "infinite or NaN": "count",
-    "calls": "count",
-    "dtype": "text",
-}
+_COLUMNS = (
+    *of_kind("text", "tensor", "kind", "module", "verdict", "why", "lowest safe", "with scaling"),
+    *of_kind("bits", "headroom"),
+    *of_kind("text", "overflow", "underflow", "subnormal"),
+    *of_kind("decibels", "predicted SQNR"),
+    *of_kind("number", "largest", "smallest"),
+    *of_kind("count", "elements"),
+    *of_kind("share", "zeros"),
+    *of_kind("count", "infinite or NaN", "calls"),
+    *of_kind("text", "dtype"),
+)
 
 
 def ranges_table(ranges: Ranges, tensors: Iterable[TensorRange], fits: FitTable, name: str) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -12,9 +12,9 @@ from precision.text.units import bytes_text, number_text, seconds_text, share_te
 
 Value = str | int | float | None
 """Of a cell; None where there is nothing to show."""
-Kind = Literal["text", "count", "bytes", "time", "decibels", "bits", "error", "number", "ratio", "share"]
+Kind = Literal["text", "count", "bytes", "time", "decibels", "bits", "error", "number", "ratio", "share", "value"]
 """What a column holds: how its values are written follows from it. Times are in milliseconds; errors span many powers
-of ten; shares lie between 0 and 1."""
+of ten; shares lie between 0 and 1; values are elements of tensors, never missing, and may be NaN."""
 _UNITS: dict[Kind, str] = {"time": "ms", "decibels": "dB", "bits": "bits"}
 _DIGITS: dict[Kind, int] = {"decibels": 1, "bits": 2, "ratio": 2}
 """After the point."""
@@ -100,14 +100,18 @@ class Table:
         return Table(self.columns, tuple(row for row, kept in zip(self.rows, is_kept, strict=True) if kept))
 
 
-def table_of(columns: Mapping[str, Kind] | Sequence[Column], rows: Iterable[Sequence[Any]]) -> Table:
-    """A table of columns given whole, or by name and kind.
+def of_kind(kind: Kind, *names: str) -> tuple[Column, ...]:
+    """Columns of one kind."""
+    return tuple(Column(name, kind) for name in names)
 
-    >>> table_of({"layer": "text", "bytes": "bytes"}, [("head", 2048)]).column("bytes")
+
+def table_of(columns: Iterable[Column], rows: Iterable[Sequence[Any]]) -> Table:
+    """A table of rows of any kind.
+
+    >>> table_of((Column("layer"), Column("bytes", "bytes")), [("head", 2048)]).column("bytes")
     (2048,)
     """
-    whole = (Column(name, kind) for name, kind in columns.items()) if isinstance(columns, Mapping) else columns
-    return Table(tuple(whole), tuple(map(tuple, rows)))
+    return Table(tuple(columns), tuple(map(tuple, rows)))
 
 
 def is_empty(value: Value) -> bool:

@@ -235,7 +235,7 @@ def test_a_run_that_failed_prints_what_was_measured_and_exits_2(
     monkeypatch.setattr("precision.measure.compare.compare.compare", lambda spec, progress: failed)
     assert main(["compare", "--fail-above", "mean_abs_error=1"]) == 2
     printed = capsys.readouterr()
-    assert "head.weight:" in printed.out
+    assert "head.weight " in printed.out
     assert "Mean absolute error" not in printed.out
     assert printed.err == "python -m precision: error: head raised: no kernel\n"
 
@@ -253,7 +253,7 @@ def test_a_terminal_without_unicode_is_no_error() -> None:
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run([*COMMAND, "audit"], cwd=ROOT, env=environment, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert b"float32 \\u2192 float16" in done.stdout
+    assert b"120 B \\u2192 60 B" in done.stdout
 
 
 def test_a_terminal_sees_progress_and_ctrl_c_ends_with_130() -> None:

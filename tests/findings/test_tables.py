@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
 
 from precision.cli.tables import table_text
 from precision.findings.tables import Column, Kind, Table, table_of, written
 
-LAYERS = table_of(
+
+def made(kinds: dict[str, Kind], rows: Sequence[Sequence[object]]) -> Table:
+    return table_of((Column(name, kind) for name, kind in kinds.items()), rows)
+
+
+LAYERS = made(
     {"layer": "text", "SQNR": "decibels", "bytes": "bytes", "remark": "text"},
     [("head", 37.36, 2048, ""), ("Body\u202e", math.inf, None, ""), ("tail", None, 10, None)],
 )
@@ -25,7 +31,7 @@ def test_columns_are_picked_in_the_order_asked_for() -> None:
 def test_a_column_goes_only_where_every_row_is_empty() -> None:
     assert LAYERS.without_empty().names == ("layer", "SQNR", "bytes")
     assert LAYERS.without_empty("bytes").names == LAYERS.names
-    zeros = table_of({"layer": "text", "not finite": "count"}, [("head", 0)])
+    zeros = made({"layer": "text", "not finite": "count"}, [("head", 0)])
     assert zeros.without_empty() == zeros
 
 
@@ -37,7 +43,7 @@ def test_rows_are_found_by_letters_of_any_case_in_the_columns_named() -> None:
 
 def test_a_table_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="needs 2 cells"):
-        table_of({"layer": "text", "bytes": "bytes"}, [("head",)])
+        made({"layer": "text", "bytes": "bytes"}, [("head",)])
     with pytest.raises(ValueError, match="one name"):
         Table((Column("layer"), Column("layer")), ())
 
@@ -66,4 +72,4 @@ def test_the_terminal_shows_the_columns_that_say_something() -> None:
     assert "REMARK" not in heading
     assert [line.split() for line in lines] == [["head", "37.4", "2.00", "KiB"], ["Body", "exact"], ["tail", "10", "B"]]
     assert lines[1].startswith("  Body")
-    assert table_text(table_of({"layer": "text"}, [])) == ""
+    assert table_text(made({"layer": "text"}, [])) == ""

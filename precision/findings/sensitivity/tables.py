@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from precision.findings.sensitivity.rows import RowKind, RowOrder, SensitivityCell, SensitivityRow, rows_of
-from precision.findings.tables import Column, Kind, Table, Value, table_of, written
+from precision.findings.tables import Column, Table, Value, of_kind, table_of, written
 from precision.formats import any_format_named
 from precision.results import SensitivityReport
 from precision.text.glossary import metric_named
@@ -26,13 +26,12 @@ _NUMBERS = (
     Column("bytes", "bytes"),
     Column("time", "time"),
 )
-_WHOLE_CASTS: dict[str, Kind] = {
-    "every layer in": "text",
-    "predicted RMSE": "error",
-    "measured RMSE": "error",
-    "predicted / measured": "ratio",
-    "remark": "text",
-}
+_WHOLE_CASTS = (
+    *of_kind("text", "every layer in"),
+    *of_kind("error", "predicted RMSE", "measured RMSE"),
+    *of_kind("ratio", "predicted / measured"),
+    *of_kind("text", "remark"),
+)
 
 
 def sensitivity_table(report: SensitivityReport, *, by: RowKind = "layer", order: RowOrder = "worst first") -> Table:
@@ -47,12 +46,12 @@ def sensitivity_table(report: SensitivityReport, *, by: RowKind = "layer", order
 
 def sqnr_matrix(report: SensitivityReport) -> Table:
     """A row for each layer, the worst first, and a column for each format: the output's SQNR, and how it is known."""
-    kinds: dict[str, Kind] = {"layer": "text", "type": "text", "calls": "count", "weights": "bytes"}
     rows = (
         (row.name, row.type, row.calls, row.reference_bytes, *map(_sqnr_text, row.cells))
         for row in rows_of(report, by="layer", order="worst first")
     )
-    return table_of(kinds | dict.fromkeys(report.formats, "text"), rows)
+    columns = (*of_kind("text", "layer", "type"), Column("calls", "count"), Column("weights", "bytes"))
+    return table_of((*columns, *of_kind("text", *report.formats)), rows)
 
 
 def whole_casts(report: SensitivityReport) -> Table:

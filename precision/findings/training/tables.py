@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from precision.findings.tables import Column, Kind, Table, Value, table_of
+from precision.findings.tables import Column, Table, Value, of_kind, table_of
 from precision.findings.training.steps import own_error_text, scaling_text, step_text
 from precision.results.training import TrainingReport
 from precision.text.units import shape_text
 
-_RECIPES: dict[str, Kind] = {
-    "method": "text",
-    "underflow": "share",
-    "infinite or NaN": "count",
-    "normalized L2": "error",
-    "cosine": "number",
-    "loss": "number",
-    "scale of the loss": "text",
-    "failure": "text",
-}
-_STEPS: dict[str, Kind] = {
-    "method": "text",
-    "optimizer": "text",
-    "weights in": "text",
-    "infinite or NaN": "count",
-    "do not move": "share",
-    "update's L2": "error",
-    "remark": "text",
-}
+_RECIPES = (
+    *of_kind("text", "method"),
+    *of_kind("share", "underflow"),
+    *of_kind("count", "infinite or NaN"),
+    *of_kind("error", "normalized L2"),
+    *of_kind("number", "cosine", "loss"),
+    *of_kind("text", "scale of the loss", "failure"),
+)
+_STEPS = (
+    *of_kind("text", "method", "optimizer", "weights in"),
+    *of_kind("count", "infinite or NaN"),
+    *of_kind("share", "do not move"),
+    *of_kind("error", "update's L2"),
+    *of_kind("text", "remark"),
+)
 _OF_SOME = ("remark", "underflow", "infinite or NaN")
 """Columns of the parameters' table that begin so are left out where there is nothing of it."""
 
