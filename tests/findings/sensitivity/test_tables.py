@@ -6,9 +6,9 @@ import pytest
 
 from precision.cli.sensitivity import sensitivity_text
 from precision.findings.sensitivity.tables import sensitivity_table, sqnr_matrix, whole_casts
-from precision.measure.sensitivity.measure_sensitivity import measure_sensitivity
 from precision.spec import Analysis, RunSpec
 from tests.plan.reports import contribution, layer, report
+from tests.runs import measure_sensitivity
 
 
 def test_a_layer_that_was_run_shows_what_was_measured_and_the_others_that_they_are_estimated() -> None:
