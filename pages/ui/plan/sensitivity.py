@@ -75,4 +75,5 @@ def _table(result: SensitivityResult, table: Table) -> None:
         key="sensitivity",
         alt="Error that every layer adds in every format",
         pinned=True,
+        widths={"RMSE, predicted": 130},
     )
