@@ -1,6 +1,5 @@
 """Errors: how are the output errors distributed?"""
 
-import pandas as pd
 import streamlit as st
 
 from pages.ui import downloads, frame, linked
@@ -14,8 +13,8 @@ from precision.charts import (
     plot_error_ecdf,
     plot_error_histogram,
 )
+from precision.findings.elements import METRICS_OF, metrics_table, pairs_table
 from precision.results import CompareResult, Comparison, OutputComparison
-from precision.text.metrics import METRICS
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text
 
@@ -96,50 +95,25 @@ def worst(output: OutputComparison, result: CompareResult) -> None:
     """The elements with the largest errors."""
     st.header("Worst elements", anchor=False)
     st.caption(f"Of {for_markdown(output.path)}, with their place in the tensor; one-sided infinities and NaN first.")
-    elements = pd.DataFrame(
-        {
-            "index": [str(list(pair.index)) for pair in output.worst],
-            "reference": [pair.reference for pair in output.worst],
-            "candidate": [pair.candidate for pair in output.worst],
-            "absolute error": [pair.abs_error for pair in output.worst],
-            "ULP error": [pair.ulp_error for pair in output.worst],
-        }
-    )
     downloads.table(
-        elements,
+        pairs_table(output.worst),
         name=f"{downloads.file_stem(result)}-worst",
         key="worst",
         alt="The elements with the largest absolute error",
-        column_config=downloads.numbers(elements),
     )
 
 
 def all_metrics(output: OutputComparison, comparison: Comparison, result: CompareResult) -> None:
     """Every metric of this output, beside the two floors."""
     st.header("All metrics", anchor=False)
-    columns = {
-        "this output": output.metrics,
-        "all outputs": comparison.overall,
-        "rounding floor, all outputs": comparison.rounding_floor,
-        "repeat floor, all outputs": comparison.repeat_floor,
-    }
     downloads.table(
-        pd.DataFrame(
-            {"metric": [metric.label for metric in METRICS], "unit": [metric.unit for metric in METRICS]}
-            | {
-                title: [number_text(getattr(metrics, metric.name)) for metric in METRICS]
-                for title, metrics in columns.items()
-            }
-            | {"definition": [metric.definition for metric in METRICS]}
-        ),
+        metrics_table(output, comparison),
         name=f"{downloads.file_stem(result)}-metrics",
         key="metrics",
         alt="Every metric with its definition",
-        column_config={
-            "metric": st.column_config.TextColumn(pinned=True),
-            "definition": st.column_config.TextColumn(width="large"),
-        }
-        | {title: st.column_config.TextColumn(alignment="right") for title in columns},
+        pinned=True,
+        widths={"definition": "large"},
+        column_config=dict.fromkeys(METRICS_OF, st.column_config.TextColumn(alignment="right")),
     )
 
 

@@ -1,15 +1,15 @@
 """Layers: which dtype has every stored tensor, activation and operator, before and after?"""
 
-import pandas as pd
 import streamlit as st
 
-from pages.ui import downloads, frame, layer_rows, linked
+from pages.ui import downloads, frame, linked
 from pages.ui.chart import show
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
 from precision.charts import plot_dtype_tree, plot_module_tree, plot_stored_values
 from precision.findings.autocast import lowering, stayed_text
-from precision.findings.cast import changed_text, estimated_text
+from precision.findings.cast import audit_table, changed_text, estimated_text
+from precision.findings.layers import activations_table, flows_of, operators_table, returns_other_dtype
 from precision.results import CastAudit, CompareResult, LayersResult, TensorAudit
 from precision.spec import CastMethod
 from precision.text.names import escape_markdown
@@ -67,14 +67,14 @@ def dtype_flow(part: str) -> None:
         frame.footer(result, how_to_read=HOW_TO_READ_FLOW)
         st.stop()
     if part == "operators":
-        flows = [flow for _, flow in layer_rows.flows(report)]
+        flows = [flow for _, flow in flows_of(report)]
         promoted, lowered = sum(flow.is_promoted for flow in flows), sum(flow.is_lowered for flow in flows)
         one_sided = sum(operator.only is not None for operator in report.operators)
         found = [f"{lowered:,} lowered by autocast"] if lowered else []
         found += [f"{promoted:,} promote silently", f"{one_sided:,} in one model only"]
         finding = f"{len(report.operators):,} operators: {', '.join(found)}"
     else:
-        low = sum(layer_rows.returns_other_dtype(row) for row in report.rows)
+        low = sum(returns_other_dtype(row) for row in report.rows)
         finding = f"{low:,} of {len(report.rows):,} module calls return another dtype than the reference's"
     frame.header(finding, result)
     autocasts = part == "operators" and result.spec.method is CastMethod.AUTOCAST
@@ -83,16 +83,16 @@ def dtype_flow(part: str) -> None:
     if part == "operators":
         show(plot_dtype_tree(result), key="dtype-tree")
     find = frame.find_box("layer", in_what="name or type")
-    table = (
-        layer_rows.operators(report, find=find) if part == "operators" else layer_rows.activations(report, find=find)
-    )
-    st.caption(f"{len(table):,} rows.")
+    if part == "operators":
+        table = operators_table(report).find(find, "layer", "operator")
+    else:
+        table = activations_table(report).find(find, "layer", "type")
+    st.caption(f"{len(table.rows):,} rows.")
     downloads.table(
         table,
         name=f"{downloads.file_stem(result)}-{part}",
         key=part,
         alt=f"Dtypes of {part}, reference and candidate",
-        column_config=layer_rows.NUMBERS,
     )
     frame.footer(result, how_to_read=HOW_TO_READ_FLOW)
 
@@ -132,16 +132,10 @@ def tensor_table(audit: CastAudit, *, name: str) -> None:
     rows = [tensor for tensor in audit.tensors if _matches(tensor, find) and _is(which, tensor)]
     st.caption(f"{len(rows)} of {len(audit.tensors)} tensors.")
     downloads.table(
-        _table(rows),
+        audit_table(rows),
         name=name,
         key="tensors",
         alt="Every stored tensor before and after the cast",
-        column_config={
-            "bytes before": st.column_config.NumberColumn(format="localized"),
-            "bytes after": st.column_config.NumberColumn(format="localized"),
-            "RMS relative error": downloads.scientific(),
-            "max relative error": downloads.scientific(),
-        },
     )
 
 
@@ -155,29 +149,6 @@ def _is(which: str, tensor: TensorAudit) -> bool:
         stored = tensor.stored
         return stored is not None and bool(stored.became_nonfinite or stored.saturated or stored.became_zero)
     return which == "all" or tensor.changed == (which == "changed")
-
-
-def _table(rows: list[TensorAudit]) -> pd.DataFrame:
-    stored = [row.stored for row in rows]
-    return pd.DataFrame(
-        {
-            "tensor": [row.fqn for row in rows],
-            "kind": [row.kind for row in rows],
-            "shape": [" × ".join(map(str, row.shape)) or "scalar" for row in rows],
-            "before": [row.dtype_before for row in rows],
-            "after": [row.dtype_after for row in rows],
-            "bytes before": [row.bytes_before for row in rows],
-            "bytes after": [row.bytes_after for row in rows],
-            "tied to": [row.tied_to or "" for row in rows],
-            "why": [row.reason for row in rows],
-            "became ±inf or NaN": [values and values.became_nonfinite for values in stored],
-            "saturated": [values and values.saturated for values in stored],
-            "became zero": [values and values.became_zero for values in stored],
-            "became subnormal": [values and values.became_subnormal for values in stored],
-            "RMS relative error": [values and values.rms_relative_error for values in stored],
-            "max relative error": [values and values.max_relative_error for values in stored],
-        }
-    )
 
 
 main()

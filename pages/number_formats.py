@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from functools import partial
 
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -14,7 +13,6 @@ from pages.ui.chart import show
 from pages.ui.job import engine, warn_of_link_error
 from pages.ui.numbers.bits import bit_row, code_input
 from pages.ui.numbers.choice import choose
-from pages.ui.numbers.format_tables import SCIENTIFIC, constants_table, number_table
 from pages.ui.shell.guard import enter_through_router
 from precision.charts import (
     ValueScale,
@@ -28,7 +26,9 @@ from precision.charts import (
     plot_number_line,
 )
 from precision.charts.format_values import MAX_BITS
+from precision.findings.format_tables import constants_table, number_table
 from precision.findings.numbers import SCALE_RULES, error_text, finding, formula, scaled_finding
+from precision.findings.tables import of_kind, table_of
 from precision.formats import ALL_FORMATS, AnyFormat, NumericFormat, ScaledFormat, formats_with
 from precision.formats.anatomy import ExactNumber, NumberAnatomy
 from precision.formats.number_in_format import in_every_format, in_format, is_exact
@@ -133,11 +133,11 @@ def details(anatomy: NumberAnatomy, fmt: NumericFormat) -> None:
         "underflowed to 0": "yes" if anatomy.underflowed else "no",
     }
     downloads.table(
-        pd.DataFrame({"property": list(rows), "value": list(rows.values())}),
+        table_of(of_kind("text", "property", "value"), rows.items()),
         name=f"{fmt.name}-number",
         key="anatomy",
         alt=f"The number in {fmt.name}: exact value, code, neighbours, spacing",
-        column_config={"value": st.column_config.TextColumn(width="large")},
+        widths={"value": "large"},
     )
 
 
@@ -176,13 +176,12 @@ def side_by_side(number: ExactNumber, *, saturate: bool, largest: float | None) 
     st.header("The same number in every format", anchor=False)
     rows = in_every_format(number, saturate=saturate, largest=largest)
     show(plot_format_errors(number, rows), key="format-errors")
-    table = number_table(rows)
     downloads.table(
-        table,
+        number_table(rows),
         name="number-in-every-format",
         key="every-format",
         alt="What every format stores of the number",
-        column_config=_scientific(table),
+        pinned=True,
     )
 
 
@@ -211,19 +210,13 @@ def all_formats(fmt: AnyFormat | None) -> None:
         show(bits, key="format-bits")
     with right:
         show(windows, key="format-windows")
-    table = constants_table(engine().devices(), rows)
     downloads.table(
-        table,
+        constants_table(engine().devices(), rows).without("also"),
         name="number-formats",
         key="constants",
         alt="The constants of every number format",
-        column_config=_scientific(table),
+        pinned=True,
     )
-
-
-def _scientific(table: pd.DataFrame) -> dict[str, object]:
-    columns: dict[str, object] = {name: downloads.scientific() for name in SCIENTIFIC if name in table}
-    return columns | {"format": st.column_config.TextColumn(pinned=True)}
 
 
 main()

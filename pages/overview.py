@@ -1,6 +1,5 @@
 """Overview: what happens to this model in this format on this device?"""
 
-import pandas as pd
 import streamlit as st
 
 from pages.ui import decisions, device_speed, downloads, frame
@@ -14,7 +13,8 @@ from precision.charts import (
     plot_stored_bytes,
     plot_timing,
 )
-from precision.findings.cast import changed_text, estimated_text
+from precision.findings.cast import audit_table, changed_text, estimated_text
+from precision.findings.elements import pairs_table
 from precision.findings.real_kernels import real_kernels_text
 from precision.findings.speed import compare_speed
 from precision.findings.verdict import judge
@@ -160,14 +160,6 @@ def timing_warnings(result: CompareResult) -> None:
 
 def side_by_side(output: OutputComparison, result: CompareResult) -> None:
     """The first outputs of both models."""
-    frame_of_pairs = pd.DataFrame(
-        {
-            "index": [str(list(pair.index)) for pair in output.preview],
-            "reference": [pair.reference for pair in output.preview],
-            "candidate": [pair.candidate for pair in output.preview],
-            "absolute error": [pair.abs_error for pair in output.preview],
-        }
-    )
     st.header("Outputs side by side", anchor=False)
     shown = "all" if output.metrics.elements == len(output.preview) else f"the first {len(output.preview)}"
     st.caption(
@@ -175,11 +167,10 @@ def side_by_side(output: OutputComparison, result: CompareResult) -> None:
         f"{output.candidate_dtype}{_holding(result)}: {shown} of {output.metrics.elements:,} elements."
     )
     downloads.table(
-        frame_of_pairs,
+        pairs_table(output.preview).without("ULP error"),
         name=f"{downloads.file_stem(result)}-outputs",
         key="outputs",
         alt="Reference and candidate outputs, element by element",
-        column_config=downloads.numbers(frame_of_pairs),
     )
 
 
@@ -199,18 +190,12 @@ def cast_warnings(audit: CastAudit) -> None:
 def dtypes(audit: CastAudit) -> None:
     """Every tensor's dtype before and after."""
     st.header(escape_markdown(changed_text(audit)), anchor=False)
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "tensor": [tensor.fqn for tensor in audit.tensors],
-                "before": [tensor.dtype_before for tensor in audit.tensors],
-                "after": [tensor.dtype_after for tensor in audit.tensors],
-                "kind": [tensor.kind for tensor in audit.tensors],
-            }
-        ),
-        hide_index=True,
-        height="content" if len(audit.tensors) <= SHORT_TABLE else "auto",
+    downloads.table(
+        audit_table(audit.tensors).pick("tensor", "before", "after", "kind"),
+        name=None,
+        key="dtypes",
         alt="Data type of every tensor before and after the cast",
+        whole=len(audit.tensors) <= SHORT_TABLE,
     )
     st.page_link("pages/layers.py", label="Bytes, ties and rounding of every tensor", icon=":material/account_tree:")
 

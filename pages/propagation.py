@@ -1,9 +1,8 @@
 """Propagation: where is error born, where does it grow, where does the first NaN come from?"""
 
-import pandas as pd
 import streamlit as st
 
-from pages.ui import downloads, frame, layer_rows, linked, state, view_state
+from pages.ui import downloads, frame, linked, state, view_state
 from pages.ui.chart import show, show_and_pick
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
@@ -14,6 +13,9 @@ from precision.charts import (
     plot_layer_corners,
     plot_layer_errors,
 )
+from precision.charts.error_along_depth import layer_points
+from precision.findings.elements import worst_table
+from precision.findings.layers import calls_table, divergence_text, labels_of, operators_table
 from precision.results import LayerRow, LayersReport, LayersResult, NonfiniteOrigin
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text
@@ -62,7 +64,7 @@ def main() -> None:
         plot_error_along_depth(report, result.spec.dtype, limit=limit or None), key="error-along-depth"
     )
     if picked is not None:
-        view_state.open_layer(layer_rows.label(report, picked))
+        view_state.open_layer(labels_of(report)[picked])
     show(plot_error_tree(report), key="error-tree")
     one_layer(result, report)
     st.header("All layer calls", anchor=False)
@@ -136,12 +138,12 @@ def birth_of_nonfinite(origin: NonfiniteOrigin) -> None:
 
 def one_layer(result: LayersResult, report: LayersReport) -> None:
     """Everything measured of one layer call: four corners, distribution, worst elements, operators."""
-    labels = layer_rows.labels(report)
+    labels = labels_of(report)
     st.header("One layer", anchor=False)
     label = linked.selectbox(
         "Layer call",
         labels,
-        index=layer_rows.worst(report),
+        index=worst_call(report),
         key="layer",
         help="Or click a point of the chart above.",
     )
@@ -165,16 +167,23 @@ def one_layer(result: LayersResult, report: LayersReport) -> None:
         kept_caption(row.fqn, kept, result.spec.reference)
     keep_button(row.fqn, key="keep-layer")
     worst_elements(numbers, name=f"{downloads.file_stem(result)}-worst")
-    operators = layer_rows.operators_in(report, at)
-    if len(operators):
+    operators = operators_table(report, row=at)
+    if operators.rows:
         st.subheader("Operators in this call", anchor=False)
         downloads.table(
             operators,
             name=f"{downloads.file_stem(result)}-operators",
             key="operators",
             alt="Every operator that ran directly in this call, with its error and dtypes",
-            column_config=layer_rows.NUMBERS,
         )
+
+
+def worst_call(report: LayersReport) -> int:
+    """The layer call to show first: where the first infinity or NaN is born, else with the largest local error."""
+    if report.origins:
+        return report.origins[0].row
+    points = layer_points(report)
+    return max(points, key=lambda point: (point.local or 0.0, point.propagated or 0.0)).row if points else 0
 
 
 def kept_caption(fqn: str, kept: str, reference: str) -> None:
@@ -196,37 +205,27 @@ def worst_elements(row: LayerRow, *, name: str) -> None:
     """The elements with the largest errors of one call."""
     if not row.worst:
         return
-    elements = pd.DataFrame(
-        {
-            "tensor": [element.path for element in row.worst],
-            "index": [str(list(element.index)) for element in row.worst],
-            "reference": [element.reference for element in row.worst],
-            "candidate": [element.candidate for element in row.worst],
-            "absolute error": [element.abs_error for element in row.worst],
-        }
-    )
     st.subheader("Worst elements", anchor=False)
     downloads.table(
-        elements,
+        worst_table(row.worst),
         name=name,
         key="worst",
         alt="The elements of this layer with the largest absolute error",
-        column_config=downloads.numbers(elements),
     )
 
 
 def calls(report: LayersReport, *, name: str) -> None:
     """Every module call as a sortable table."""
     find = frame.find_box("layer", in_what="name or type")
-    table = layer_rows.table(report, find=find)
-    st.caption(f"{len(table):,} of {len(report.rows):,} module calls.")
-    downloads.table(table, name=name, key="layers", alt="Errors of every module call", column_config=layer_rows.NUMBERS)
+    table = calls_table(report).find(find, "layer", "type")
+    st.caption(f"{len(table.rows):,} of {len(report.rows):,} module calls.")
+    downloads.table(table, name=name, key="layers", alt="Errors of every module call")
 
 
 def differences(report: LayersReport) -> None:
     """Where the two models did not do the same, what was not called, and whether observing changed anything."""
     for divergence in report.divergences:
-        st.info(escape_markdown(layer_rows.divergence_text(divergence)), icon=":material/call_split:")
+        st.info(escape_markdown(divergence_text(divergence)), icon=":material/call_split:")
     with st.expander("What else the run noticed", icon=":material/info:"):
         if report.observer is not None and not report.observer.changed:
             st.markdown("Runs without any observer give the same outputs, bit for bit.")

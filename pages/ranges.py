@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from pages.ui import downloads, frame, linked, state
@@ -10,12 +9,11 @@ from pages.ui.chart import show
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
 from precision.charts import plot_exponent_heatmap, plot_fit_matrix, plot_headroom
-from precision.findings.fit.fitness import Fit, FitLimits, Fitness, share_between
-from precision.findings.fit.rounding import Share
+from precision.findings.fit.fitness import Fit, FitLimits, Fitness
 from precision.findings.fit.table import FitTable, fit_table
+from precision.findings.ranges import ranges_table
 from precision.formats import ALL_FORMATS, AnyFormat, ScaledFormat, any_format_named, formats_with
 from precision.results.ranges import WEIGHT_KINDS, Ranges, RangesResult, TensorRange, by_module
-from precision.text.units import number_text, share_text
 
 HOW_TO_READ = """\
 One pass of the reference counts every weight and every module's inputs and outputs by power of two. Those counts
@@ -127,47 +125,13 @@ def value_table(result: RangesResult, tensors: list[TensorRange], table: FitTabl
     st.header("All numbers", anchor=False)
     if result.ranges is None:
         return
-    histograms = result.ranges.histograms_of(tensors)
-    fits = [table.fit(tensor, fmt.name) for tensor in tensors]
-    rows = pd.DataFrame(
-        {
-            "tensor": [tensor.label for tensor in tensors],
-            "kind": [tensor.kind for tensor in tensors],
-            "module": [tensor.module_type for tensor in tensors],
-            "verdict": [fit.verdict.value for fit in fits],
-            "why": [fit.reason for fit in fits],
-            "lowest safe": [table.lowest_safe([tensor]) or "none" for tensor in tensors],
-            "with scaling": [table.lowest_safe([tensor], scaled=True) or "none" for tensor in tensors],
-            "headroom (bits)": [fit.headroom_bits for fit in fits],
-            "overflow": [_share(fit.overflow) for fit in fits],
-            "underflow": [_share(fit.underflow) for fit in fits],
-            "subnormal": [_share(fit.subnormal) for fit in fits],
-            "predicted SQNR (dB)": [fit.sqnr_db for fit in fits],
-            "largest": [number_text(each.largest) for each in histograms],
-            "smallest": [number_text(each.smallest) for each in histograms],
-            "elements": [each.elements for each in histograms],
-            "zeros": [share_text(each.zeros / each.elements) if each.elements else "" for each in histograms],
-            "infinite or NaN": [each.infinite + each.nan for each in histograms],
-            "calls": [tensor.calls or None for tensor in tensors],
-            "dtype": [tensor.dtype for tensor in tensors],
-        }
-    )
     downloads.table(
-        rows,
+        ranges_table(result.ranges, tensors, table, fmt.name),
         name=f"{downloads.file_stem(result)}-ranges-{fmt.name}",
         key="ranges",
         alt=f"Every tensor's range and how it fits {fmt.name}",
-        column_config={
-            "tensor": st.column_config.TextColumn(pinned=True),
-            "headroom (bits)": st.column_config.NumberColumn(format="%.2f"),
-            "predicted SQNR (dB)": st.column_config.NumberColumn(format="%.1f"),
-            "elements": st.column_config.NumberColumn(format="localized"),
-        },
+        pinned=True,
     )
-
-
-def _share(share: Share | None) -> str:
-    return "" if share is None else share_between(share)
 
 
 def _finding(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from pages.ui import downloads
 from pages.ui.side_jobs import SideJobs
 from precision.engine import EngineConfig, device_speed_store
-from precision.findings.device_speed import slower_here, speed_text
+from precision.findings.device_speed import slower_here, speed_table
 from precision.results import AnalysisResult, DeviceSpeedResult, RunResult
 from precision.spec import Analysis, RunSpec
-from precision.text.names import escape_markdown, plain
+from precision.text.names import escape_markdown
 
 _MEASUREMENTS = SideJobs("device-speed", "measurement of this device")
 _AGAIN = "Measure this device again"
@@ -51,29 +50,8 @@ def section(result: AnalysisResult) -> None:
                 f"rounds' ratios. {' '.join(speed.warnings)}"
             )
         )
-        downloads.table(_rows(speed), name="device-speed", key="speed", alt="Time of operators in every dtype")
+        downloads.table(speed_table(speed), name="device-speed", key="speed", alt="Time of operators in every dtype")
         _offer(result, label=_AGAIN)
-
-
-def _rows(speed: DeviceSpeedResult) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "operator": [row.operator for row in speed.operators],
-            "dtype": [row.dtype for row in speed.operators],
-            "against float32": [
-                plain(speed_text(row, is_busy=bool(speed.warnings)), limit=None) for row in speed.operators
-            ],
-            "time (ms)": [None if row.median_s is None else 1000 * row.median_s for row in speed.operators],
-            "float32 (ms)": [
-                None if row.float32_median_s is None else 1000 * row.float32_median_s for row in speed.operators
-            ],
-            "ratio": [row.ratio for row in speed.operators],
-            "lower quartile": [row.ratio_low for row in speed.operators],
-            "upper quartile": [row.ratio_high for row in speed.operators],
-            "rounds": [row.rounds for row in speed.operators],
-            "size": [row.size for row in speed.operators],
-        }
-    )
 
 
 def _known(result: AnalysisResult) -> DeviceSpeedResult | None:

@@ -132,7 +132,7 @@ def _hover(label: str, cell: SensitivityCell) -> str:
     spread = "" if cell.standard_error is None else f" ± {number_text(cell.standard_error / (2 * rmse))}"
     exact = cell.exact_squared_error
     measured = "" if exact is None else f", measured {number_text(math.sqrt(exact))}"
-    said = f"SQNR {number_text(cell.sqnr_db)} dB; RMSE predicted {number_text(rmse)}{spread}{measured}"
+    said = f"SQNR {number_text(cell.sqnr_db)} dB, {cell.known_by}; RMSE predicted {number_text(rmse)}{spread}{measured}"
     return where + escape_plotly(said)
 
 

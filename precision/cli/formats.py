@@ -7,15 +7,15 @@ import math
 from dataclasses import asdict
 
 from precision.cli.heading import paragraphs
-from precision.cli.tables import columns
+from precision.cli.tables import columns, table_text
 from precision.errors import InputError
-from precision.findings.numbers import SCALE_RULES, error_text, fate_text, finding, formula, scaled_finding
+from precision.findings.format_tables import number_table
+from precision.findings.numbers import SCALE_RULES, error_text, finding, formula, scaled_finding
 from precision.formats import AnyFormat, NumericFormat, ScaledFormat, any_format_named
 from precision.formats.anatomy import NumberAnatomy
 from precision.formats.constants import constants
 from precision.formats.number_in_format import NumberInFormat, in_every_format, in_format, is_exact
 from precision.formats.typed_number import code_text, dissect_typed, exact_text, read_number
-from precision.text.units import number_text
 
 
 def format_text(name: str) -> str:
@@ -49,8 +49,8 @@ def number_text_in(value: str, name: str | None, *, saturate: bool, largest: str
     """
     number, beside = read_number(value), _magnitude(largest)
     if name is None:
-        head = ["FORMAT", "STORED", "RELATIVE ERROR", "SPACING", "SCALE", "IN RANGE?"]
-        return columns([head, *map(_number_row, in_every_format(number, saturate=saturate, largest=beside))])
+        table = number_table(in_every_format(number, saturate=saturate, largest=beside))
+        return table_text(table.pick("format", "stored", "relative error", "spacing", "scale", "in range?"))
     fmt = any_format_named(name)
     if isinstance(fmt, ScaledFormat):
         row = in_format(number, fmt, largest=beside)
@@ -94,17 +94,6 @@ def _plain(value: object) -> str:
 
 def _arithmetic(fmt: AnyFormat) -> str:
     return "real" if fmt.computes else "simulated"
-
-
-def _number_row(row: NumberInFormat) -> list[str]:
-    scale = "-" if row.scale is None else number_text(row.scale)
-    spacing = "-" if row.spacing is None else number_text(row.spacing)
-    relative = error_text(row.relative_error, exact=row.exact)
-    return [row.format, _digits(row.value), relative, spacing, scale, fate_text(row.fate)]
-
-
-def _digits(value: float) -> str:
-    return repr(value).removesuffix(".0") if math.isfinite(value) else number_text(value)
 
 
 def _scaled_rows(row: NumberInFormat) -> list[list[str]]:

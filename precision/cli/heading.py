@@ -5,6 +5,7 @@ from __future__ import annotations
 from precision.cli.tables import columns
 from precision.results import RunResult
 from precision.text.names import plain
+from precision.text.units import shape_text
 
 
 def paragraphs(*parts: str) -> str:
@@ -33,8 +34,3 @@ def heading(result: RunResult) -> str:
 def warnings_text(*warnings: str) -> str:
     """Each warning once, on a line of its own."""
     return "\n".join(f"Warning: {plain(warning, limit=None)}" for warning in dict.fromkeys(warnings))
-
-
-def shape_text(shape: tuple[int, ...]) -> str:
-    """A tensor's shape."""
-    return "×".join(map(str, shape)) if shape else "scalar"

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from precision.cli.heading import heading, paragraphs, warnings_text
-from precision.cli.tables import columns
+from precision.cli.tables import table_text
 from precision.findings.autocast import lowering, lowering_text
-from precision.results import LayerRow, LayersReport, LayersResult, NonfiniteOrigin
+from precision.findings.layers import calls_table, operators_table
+from precision.findings.tables import Table
+from precision.results import LayersReport, LayersResult, NonfiniteOrigin
 from precision.spec import CastMethod
 from precision.text.names import plain
 from precision.text.units import number_text
 
-_COLUMNS = [
-    "LAYER",
-    "TYPE",
-    "RELATIVE ERROR",
-    "LOCAL",
-    "INHERITED",
-    "GAIN",
-    "SQNR DB",
-    "MAX ABS",
-    "NEW NAN/INF",
-    "OUTPUT",
-]
-
-
-_OPERATOR_COLUMNS = [
-    *("LAYER", "OPERATOR", "INPUTS", "COMPUTED IN", "OUTPUT", "RELATIVE ERROR", "MAX ABS", "NEW NAN/INF", "REMARK"),
-]
+_OPERATORS = (
+    *("layer", "operator", "inputs", "computed in", "output"),
+    *("relative error", "max absolute error", "new NaN or ±inf", "converted", "remark"),
+)
 
 
 def layers_text(result: LayersResult, *, operators: bool = False) -> str:
@@ -44,11 +33,15 @@ def layers_text(result: LayersResult, *, operators: bool = False) -> str:
         warnings_text(*result.warnings),
         *(_origin(origin) for origin in report.origins),
         _stopped(report),
-        columns(_rows(report)),
+        table_text(_calls(report), indents=[row.depth for row in report.rows]),
         _lowered(result),
-        columns(_operator_rows(report)) if operators else "",
+        table_text(operators_table(report).pick(*_OPERATORS)) if operators else "",
         "\n".join(plain(note, limit=None) for note in report.notes),
     )
+
+
+def _calls(report: LayersReport) -> Table:
+    return calls_table(report).without("mean ULP error", "exact share", "elements", "remark")
 
 
 def _lowered(result: LayersResult) -> str:
@@ -73,54 +66,3 @@ def _stopped(report: LayersReport) -> str:
     mixed = f" Not in the dtype of the others: {', '.join(report.stopped.mixed)}." if report.stopped.mixed else ""
     keep = f" Try --keep {report.stopped.keep}" if report.stopped.keep else ""
     return f"Stopped: {plain(report.stopped.message, limit=None)}{mixed}{keep}"
-
-
-def _rows(report: LayersReport) -> list[list[str]]:
-    rows = [_COLUMNS]
-    for at, row in enumerate(report.rows):
-        errors, corners = report.errors_of(at), row.corners
-        rows.append(
-            [
-                "  " * row.depth + _name(row),
-                plain(row.type),
-                _number(errors.normalized_l2 if errors else None),
-                _number(corners.local.normalized_l2 if corners else None),
-                _number(corners.inherited.normalized_l2 if corners else None),
-                _number(corners.gain if corners else None),
-                _number(errors.sqnr_db if errors else None),
-                _number(errors.max_abs_error if errors else None),
-                str(errors.cand_only_nonfinite) if errors and errors.cand_only_nonfinite else "",
-                ", ".join(dict.fromkeys(pair.candidate_dtype for pair in row.outputs)),
-            ]
-        )
-    return rows
-
-
-def _operator_rows(report: LayersReport) -> list[list[str]]:
-    rows = [_OPERATOR_COLUMNS]
-    for each in report.operators:
-        row, errors = report.rows[each.row], each.errors
-        flow = report.dtypes_of(each)
-        rows.append(
-            [
-                _name(row),
-                plain(each.name),
-                ", ".join(dict.fromkeys(flow.inputs)) if flow else "",
-                flow.computed_text if flow else "",
-                flow.output if flow else "",
-                _number(errors.normalized_l2 if errors else None),
-                _number(errors.max_abs_error if errors else None),
-                str(errors.cand_only_nonfinite) if errors and errors.cand_only_nonfinite else "",
-                "; ".join(filter(None, (flow.converted_text if flow else "", each.only_text))),
-            ]
-        )
-    return rows
-
-
-def _name(row: LayerRow) -> str:
-    name = plain(row.fqn, limit=None) if row.fqn else "(model)"
-    return f"{name} #{row.call}" if row.call > 1 else name
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else number_text(value)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from precision.cli.heading import paragraphs, warnings_text
-from precision.cli.tables import columns
-from precision.findings.device_speed import speed_text
+from precision.cli.tables import columns, table_text
+from precision.findings.device_speed import speed_table
 from precision.findings.sweep import fits_text
 from precision.results import DeviceInfo, DeviceSpeedResult, MemoryResult
 from precision.text.names import plain
-from precision.text.units import bytes_text, count_text, seconds_text
+from precision.text.units import bytes_text, count_text
 
 
 def memory_text(result: MemoryResult, devices: Sequence[DeviceInfo] = ()) -> str:
@@ -38,21 +38,10 @@ def memory_text(result: MemoryResult, devices: Sequence[DeviceInfo] = ()) -> str
 
 def speed_rows_text(result: DeviceSpeedResult) -> str:
     """A line for every operator and dtype: time, float32's time, and what the ratio says."""
-    rows = [
-        [
-            row.operator,
-            row.dtype,
-            row.size,
-            "" if row.median_s is None else seconds_text(row.median_s),
-            "" if row.float32_median_s is None else seconds_text(row.float32_median_s),
-            plain(speed_text(row, is_busy=bool(result.warnings)), limit=None),
-        ]
-        for row in result.operators
-    ]
     environment = result.environment
     return paragraphs(
         f"{result.device.id}: {plain(result.device.name)}, {environment.threads} threads, "
         f"{environment.cpu_capability}, torch {environment.torch}",
         warnings_text(*result.warnings),
-        columns([["OPERATOR", "DTYPE", "SIZE", "TIME", "FLOAT32", "AGAINST FLOAT32"], *rows]),
+        table_text(speed_table(result).pick("operator", "dtype", "size", "time", "float32", "against float32")),
     )

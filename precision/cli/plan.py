@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-from collections import Counter
 from pathlib import Path
 
 from precision.cli.heading import heading, paragraphs, warnings_text
-from precision.cli.tables import columns
+from precision.cli.tables import table_text
 from precision.errors import InputError
-from precision.findings.plan import LAYER_TIMES
+from precision.findings.plan import LAYER_TIMES, formats_text, plan_table, totals_table, verification_table
 from precision.plan.choose import choose
 from precision.plan.export import plan_code, runtime_needs
 from precision.plan.export import plan_json as exported_json
 from precision.results import SensitivityResult
-from precision.results.plan import Plan, Totals, Verification
+from precision.results.plan import Plan, Verification
 from precision.text.names import plain
-from precision.text.units import bytes_text, number_text, seconds_text
 
 
 def chosen(arguments: argparse.Namespace, result: SensitivityResult) -> Plan:
@@ -58,55 +55,14 @@ def plan_json(result: SensitivityResult, plan: Plan, verification: Verification 
 
 def plan_text(result: SensitivityResult, plan: Plan, verification: Verification | None) -> str:
     """A line for every layer; the whole beside one format for all; and predicted beside measured."""
-    rows = [["LAYER", "TYPE", "FORMAT", "ADDS RMSE", "BYTES"]]
-    rows += [
-        [
-            plain(layer.fqn, limit=None) if layer.fqn else "(model)",
-            plain(layer.type),
-            layer.format,
-            number_text(math.sqrt(layer.squared_error)),
-            bytes_text(layer.stored_bytes),
-        ]
-        for layer in plan.layers
-    ]
-    whole = [["IN ALL", "SQNR DB", "RMSE", "BYTES", "LAYERS TAKE"], _totals("this plan", plan.totals)]
-    whole += [_totals(f"all {uniform.dtype}", uniform.totals) for uniform in plan.uniform]
     return paragraphs(
         heading(result),
         warnings_text(*result.warnings),
-        columns(rows),
-        ", ".join(f"{count:,} × {name}" for name, count in Counter(name for _, name in plan.pairs).most_common()),
-        columns(whole),
+        table_text(plan_table(plan).pick("layer", "type", "format", "adds RMSE", "bytes")),
+        formats_text(plan),
+        table_text(totals_table(plan)),
         f"LAYERS TAKE: {LAYER_TIMES}",
         "" if plan.optimal else "The search was cut short: there may be a better plan.",
         "\n".join(runtime_needs(plan)),
-        columns(_verified(verification)) if verification else "",
+        table_text(verification_table(verification)) if verification else "",
     )
-
-
-def _totals(name: str, totals: Totals) -> list[str]:
-    error = totals.squared_error
-    return [
-        name,
-        "not predicted" if totals.sqnr_db is None else number_text(totals.sqnr_db),
-        "not predicted" if error is None else f"{number_text(math.sqrt(error))}{' (measured)' * totals.is_measured}",
-        bytes_text(totals.stored_bytes),
-        "not measured" if totals.time_s is None else seconds_text(totals.time_s),
-    ]
-
-
-def _verified(verification: Verification) -> list[list[str]]:
-    measured, ratio = verification.measured_squared_error, verification.ratio
-    taken = verification.measured_time_s
-    stored = verification.estimated_bytes or verification.measured_bytes
-    return [
-        ["", "PREDICTED", "MEASURED", "PREDICTED / MEASURED"],
-        [
-            "RMSE",
-            number_text(math.sqrt(verification.predicted_squared_error)),
-            "not finite" if measured is None else number_text(math.sqrt(measured)),
-            "" if ratio is None else f"{ratio:.2f}",
-        ],
-        ["Bytes", bytes_text(verification.predicted_bytes), "" if stored is None else bytes_text(stored), ""],
-        ["Whole pass", "", "" if taken is None else seconds_text(taken), ""],
-    ]

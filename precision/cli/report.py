@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from precision.cli.heading import heading, paragraphs, shape_text, warnings_text
-from precision.cli.tables import columns
+from precision.cli.heading import heading, paragraphs, warnings_text
+from precision.cli.tables import columns, table_text
+from precision.findings.cast import audit_table
 from precision.findings.decisions import decision_rows, truth_cells
 from precision.findings.real_kernels import real_kernels_text
 from precision.findings.speed import compare_speed
 from precision.findings.verdict import judge
-from precision.results import CastAudit, CompareResult, Cost, TensorAudit
+from precision.results import CastAudit, CompareResult, Cost
 from precision.text.names import plain
 from precision.text.units import bytes_text, number_text, seconds_text, share_text
 
@@ -106,12 +107,7 @@ def _tensors(audit: CastAudit | None) -> str:
     changed = sum(tensor.changed for tensor in audit.tensors)
     stored = _bytes(audit.bytes_before, audit.bytes_after)
     summary = f"{changed} of {len(audit.tensors)} tensors changed, stored {stored}"
-    return paragraphs(summary, columns([_tensor(tensor) for tensor in audit.tensors]))
-
-
-def _tensor(tensor: TensorAudit) -> list[str]:
-    dtypes = f"{tensor.dtype_before} → {tensor.dtype_after}"
-    remark = "" if tensor.changed else tensor.reason
-    if tensor.tied_to:
-        remark = f"tied to {plain(tensor.tied_to)}" + ("" if tensor.tie_kept else ", tie lost")
-    return [f"{plain(tensor.fqn, limit=None)}:", dtypes, shape_text(tensor.shape), tensor.kind, remark]
+    return paragraphs(
+        summary,
+        table_text(audit_table(audit.tensors).pick("tensor", "before", "after", "shape", "kind", "tied to", "why")),
+    )

@@ -6,12 +6,19 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from precision.formats import ALL_FORMATS, FORMATS, SCALED_FORMATS, AnyFormat
+from precision.findings.format_tables import constants_table
+from precision.findings.tables import Column, Table, written
+from precision.formats import ALL_FORMATS, FORMATS, AnyFormat
 from precision.formats.constants import constants
 from precision.models.catalogue import CATALOGUE
 from precision.results import DeviceInfo, Result
 from precision.text.names import plain
 from precision.text.units import bytes_text
+
+_CONSTANTS = (
+    *("format", "bits", "exponent", "mantissa", "max", "smallest normal", "smallest subnormal", "epsilon"),
+    *("element", "shared scale", "also"),
+)
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
@@ -19,6 +26,26 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def table_text(table: Table, *, indents: Sequence[int] = ()) -> str:
+    """A table as columns under its headings; columns that are empty in every row are left out.
+
+    Args:
+        table: to write; no rows: an empty text.
+        indents: how far to move the first cell of each row to the right, as in a tree.
+    """
+    if not table.rows:
+        return ""
+    said = table.without_empty()
+    lines = [[written(value, kind) for value, (_, kind, _) in zip(row, said.columns, strict=True)] for row in said.rows]
+    for line, indent in zip(lines, indents, strict=False):
+        line[0] = "  " * indent + line[0]
+    return columns([list(map(_heading, said.columns)), *lines])
+
+
+def _heading(column: Column) -> str:
+    return f"{column.name.upper()} dB" if column.kind == "decibels" else column.name.upper()
 
 
 def models_text() -> str:
@@ -41,21 +68,12 @@ def models_json() -> str:
 
 
 def formats_text() -> str:
-    """One line a number format; those whose values share scales in a table of their own."""
-    rows = [["FORMAT", "BITS", "EXPONENT", "MANTISSA", "MAX", "SMALLEST NORMAL", "SMALLEST", "EPSILON", "ALSO"]]
-    for row in FORMATS:
-        sizes = [str(row.stored_bits or row.bits), str(row.exponent_bits), str(row.mantissa_bits)]
-        limits = [f"{value:.6g}" for value in (row.max, row.smallest_normal, row.smallest_subnormal, row.epsilon)]
-        rows.append([row.name, *sizes, *limits, " ".join(row.aliases)])
-    scaled = [["WITH SCALES", "BITS", "ELEMENT", "SCALE", "SHARED BY", "ALSO"]]
-    for fmt in SCALED_FORMATS:
-        shared = f"{fmt.block_size} values" if fmt.block_size else f"a {fmt.granularity}"
-        scaled.append([fmt.name, f"{fmt.bits_per_value:g}", fmt.element.name, fmt.scale, shared, " ".join(fmt.aliases)])
+    """One line a number format."""
     native = ", ".join(row.name for row in FORMATS if row.computes)
     note = (
         f"Arithmetic is real in {native}, and simulated in all others. Any eXmY can be typed, such as e5m7 or e3m4fn."
     )
-    return f"{columns(rows)}\n\n{columns(scaled)}\n\n{note}"
+    return f"{table_text(constants_table(None).pick(*_CONSTANTS))}\n\n{note}"
 
 
 def formats_json() -> str:

@@ -6,11 +6,33 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from precision.results import LayersReport, LayersResult
+from precision.findings.tables import Table, of_kind, table_of
+from precision.results import AutocastResult, LayersReport, LayersResult
 from precision.text.names import plain
 from precision.text.units import count_text
 
 _MOST_NAMES = 8
+
+
+def autocast_table(result: AutocastResult) -> Table:
+    """A row for each operator: its rule, and what it computed in for inputs of each kind."""
+    dtype = result.spec.dtype
+    names = (
+        *("operator", "family", "rule", "computes in, for float32 inputs"),
+        *(f"for {dtype} inputs", "for mixed inputs", "with gradients", "reason"),
+    )
+    rows = (
+        (
+            operator.name,
+            operator.family,
+            operator.rule,
+            *(", ".join(each) for each in (operator.computed, operator.computed_lower, operator.computed_mixed)),
+            operator.gradients_text,
+            operator.reason,
+        )
+        for operator in result.operators
+    )
+    return table_of(of_kind("text", *names), rows).without_empty("reason")
 
 
 class Lowering(NamedTuple):

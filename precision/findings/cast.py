@@ -1,9 +1,47 @@
-"""What a cast did to the stored tensors, in words."""
+"""What a cast did to the stored tensors, in words and as a table."""
 
 from __future__ import annotations
 
-from precision.results import CastAudit
-from precision.text.units import bytes_text, count_text
+from collections.abc import Iterable
+
+from precision.findings.tables import Table, of_kind, table_of
+from precision.results import CastAudit, TensorAudit
+from precision.text.units import bytes_text, count_text, shape_text
+
+_TENSORS = (
+    *of_kind("text", "tensor", "kind", "shape", "before", "after"),
+    *of_kind("bytes", "bytes before", "bytes after"),
+    *of_kind("text", "tied to", "why"),
+    *of_kind("count", "became ±inf or NaN", "saturated", "became zero", "became subnormal"),
+    *of_kind("error", "RMS relative error", "max relative error"),
+)
+
+
+def audit_table(tensors: Iterable[TensorAudit]) -> Table:
+    """A row for each stored tensor, before and after the cast."""
+    return table_of(_TENSORS, map(_tensor, tensors))
+
+
+def _tensor(tensor: TensorAudit) -> tuple[object, ...]:
+    values = tensor.stored
+    lost = ", tie lost" if tensor.tie_kept is False else ""
+    return (
+        tensor.fqn,
+        tensor.kind,
+        shape_text(tensor.shape),
+        tensor.dtype_before,
+        tensor.dtype_after,
+        tensor.bytes_before,
+        tensor.bytes_after,
+        f"{tensor.tied_to}{lost}" if tensor.tied_to else "",
+        tensor.reason,
+        values and values.became_nonfinite,
+        values and values.saturated,
+        values and values.became_zero,
+        values and values.became_subnormal,
+        values and values.rms_relative_error,
+        values and values.max_relative_error,
+    )
 
 
 def changed_text(audit: CastAudit) -> str:

@@ -1,10 +1,11 @@
-"""What a device's measured speed says of a format, in words."""
+"""What a device's measured speed says of a format, in words and as a table."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 
+from precision.findings.tables import Table, of_kind, table_of
 from precision.results import DeviceSpeedResult, OperatorSpeed
 
 _UNSTEADY = 1.5
@@ -12,6 +13,33 @@ _UNSTEADY = 1.5
 
 _PLAIN = 3.0
 """A ratio that even a busy machine tells."""
+_COLUMNS = (
+    *of_kind("text", "operator", "dtype", "against float32"),
+    *of_kind("time", "time", "float32"),
+    *of_kind("ratio", "ratio", "lower quartile", "upper quartile"),
+    *of_kind("count", "rounds"),
+    *of_kind("text", "size"),
+)
+
+
+def speed_table(result: DeviceSpeedResult) -> Table:
+    """A row for each operator and dtype: its time, float32's, and what their ratio says."""
+    rows = (
+        (
+            row.operator,
+            row.dtype,
+            speed_text(row, is_busy=bool(result.warnings)),
+            None if row.median_s is None else 1000 * row.median_s,
+            None if row.float32_median_s is None else 1000 * row.float32_median_s,
+            row.ratio,
+            row.ratio_low,
+            row.ratio_high,
+            row.rounds,
+            row.size,
+        )
+        for row in result.operators
+    )
+    return table_of(_COLUMNS, rows)
 
 
 def is_slower(row: OperatorSpeed) -> bool:

@@ -1,11 +1,14 @@
-"""Plans in words."""
+"""Plans in words and tables."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
+from precision.findings.tables import Table, of_kind, table_of
+from precision.formats import any_format_named
 from precision.results import SensitivityReport
-from precision.results.plan import Plan, Verification, sqnr_db
+from precision.results.plan import Plan, Totals, Verification, sqnr_db
 from precision.text.units import number_text
 
 LAYER_TIMES = (
@@ -13,6 +16,92 @@ LAYER_TIMES = (
     "machine this may differ several times over. --verify measures the whole pass."
 )
 """How the times of layers were measured."""
+_LAYERS = (
+    *of_kind("text", "layer", "type", "format", "arithmetic"),
+    *of_kind("error", "adds RMSE"),
+    *of_kind("bytes", "bytes", "reference bytes"),
+    *of_kind("time", "time"),
+)
+_TOTALS = (
+    *of_kind("text", "in all"),
+    *of_kind("decibels", "SQNR"),
+    *of_kind("error", "RMSE"),
+    *of_kind("text", "error is"),
+    *of_kind("bytes", "bytes"),
+    *of_kind("time", "layers take"),
+)
+_VERIFIED = (
+    *of_kind("text", "the plan"),
+    *of_kind("error", "RMSE"),
+    *of_kind("ratio", "predicted / measured"),
+    *of_kind("bytes", "bytes"),
+    *of_kind("time", "whole pass"),
+    *of_kind("text", "remark"),
+)
+
+
+def plan_table(plan: Plan, report: SensitivityReport | None = None) -> Table:
+    """A row for each layer: its format, and what that costs.
+
+    Args:
+        plan: of some layers.
+        report: their sensitivity, which tells what they take in the reference; left empty without it.
+    """
+    layers = zip(plan.layers, report.layers if report else [None] * len(plan.layers), strict=True)
+    rows = (
+        (
+            layer.fqn or "(model)",
+            layer.type,
+            layer.format,
+            "" if layer.format == plan.reference else _arithmetic(layer.format),
+            math.sqrt(layer.squared_error),
+            layer.stored_bytes,
+            known.reference_bytes if known else None,
+            _ms(layer.time_s),
+        )
+        for layer, known in layers
+    )
+    return table_of(_LAYERS, rows)
+
+
+def totals_table(plan: Plan) -> Table:
+    """The whole plan beside every layer in one format."""
+    wholes = [("this plan", plan.totals), *((f"all {uniform.dtype}", uniform.totals) for uniform in plan.uniform)]
+    rows = (
+        (name, totals.sqnr_db, _root(totals.squared_error), _known_by(totals), totals.stored_bytes, _ms(totals.time_s))
+        for name, totals in wholes
+    )
+    return table_of(_TOTALS, rows)
+
+
+def verification_table(found: Verification) -> Table:
+    """What was predicted of a plan beside what its run measured."""
+    measured = _root(found.measured_squared_error)
+    stored = found.estimated_bytes or found.measured_bytes
+    remark = "not finite" if measured is None else "bytes estimated" if found.estimated_bytes else ""
+    rows = (
+        ("predicted", math.sqrt(found.predicted_squared_error), None, found.predicted_bytes, None, ""),
+        ("measured", measured, found.ratio, stored, _ms(found.measured_time_s), remark),
+    )
+    return table_of(_VERIFIED, rows)
+
+
+def _arithmetic(name: str) -> str:
+    return "native" if any_format_named(name).computes else "simulated"
+
+
+def _known_by(totals: Totals) -> str:
+    if totals.squared_error is None:
+        return "not predicted"
+    return "measured" if totals.is_measured else "predicted"
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else 1000 * seconds
+
+
+def _root(squared_error: float | None) -> float | None:
+    return None if squared_error is None else math.sqrt(squared_error)
 
 
 def formats_text(plan: Plan) -> str:

@@ -1,11 +1,50 @@
-"""What the regimes found, in sentences. Needs no torch."""
+"""What the regimes found, in sentences and as a table. Needs no torch."""
 
 from __future__ import annotations
 
+from precision.findings.tables import Column, Table, table_of
 from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, SampleErrors
 from precision.spec.regimes import label_of
 from precision.text.names import plain
 from precision.text.units import count_text, number_text
+
+_COLUMNS = (
+    Column("name", help="What the command line calls it."),
+    Column("regime"),
+    Column("RMSE", "error"),
+    Column("SQNR", "decibels"),
+    Column("new infinities and NaNs", "count"),
+    Column("born in"),
+    Column("worst sample", help="Samples are counted from 1."),
+    Column("its classes", help="The first class of the reference → of the candidate."),
+    Column("its largest error", "error"),
+    Column("its normalized L2", "error"),
+    Column("its text"),
+    Column("failure"),
+)
+
+
+def regimes_table(report: RegimesReport) -> Table:
+    """A row for each regime, with its worst sample; columns that hold nothing are left out."""
+    return table_of(_COLUMNS, map(_row, report.rows)).without_empty("its classes", "its text", "failure")
+
+
+def _row(row: RegimeRow) -> tuple[object, ...]:
+    errors, worst = row.errors, row.worst
+    return (
+        row.regime,
+        label_of(row.regime),
+        errors and errors.rmse,
+        errors and errors.sqnr_db,
+        errors and errors.nonfinite_differ,
+        None if row.first_nonfinite is None else place_text(row.first_nonfinite),
+        worst_place_text(row),
+        worst and classes_text(worst),
+        worst and worst.largest_error,
+        worst and worst.normalized_l2,
+        worst and worst.text,
+        row.failure and row.failure.message,
+    )
 
 
 def finding(report: RegimesReport, dtype: str) -> str:

@@ -43,7 +43,7 @@ class Cast(Reference, total=False):
     method: str
     keep: Sequence[str]
     """fqns of modules that the candidate keeps in the reference's precision."""
-    plan: Mapping[str, str] | None
+    plan: Mapping[str, Format] | None
     """The format of each layer that has one of its own, by fqn; all else is in the reference's precision."""
 
 

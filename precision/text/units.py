@@ -131,6 +131,15 @@ def count_text(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def shape_text(shape: tuple[int, ...]) -> str:
+    """A tensor's shape.
+
+    >>> shape_text((2, 3)), shape_text(())
+    ('2 × 3', 'scalar')
+    """
+    return " × ".join(map(str, shape)) or "scalar"
+
+
 def change_text(before: float, after: float) -> str:
     """By how much something grew or shrank.
 

@@ -10,6 +10,7 @@ import pytest
 from precision.cli.main import main
 from precision.measure import device_speed
 from precision.results import DeviceSpeedResult, MemoryResult, SweepResult
+from precision.spec import CastMethod
 
 Captured = pytest.CaptureFixture[str]
 
@@ -20,12 +21,14 @@ def test_sweep_prints_a_line_for_every_run(capsys: Captured) -> None:
     assert printed.err == ""
     lines = printed.out.splitlines()
     header = next(at for at, line in enumerate(lines) if line.startswith("FORMAT"))
-    assert [line.split()[:3] for line in lines[header + 1 : header + 3]] == [
-        ["float16", "to", "cpu"],
-        ["int8", "dynamic", "cpu"],
+    assert "BYTES, MEASURED" in lines[header]
+    assert "BYTES, ESTIMATED" in lines[header]
+    shown = [[cell.strip() for cell in line.split("  ") if cell] for line in lines[header + 1 : header + 3]]
+    assert [cells[:3] for cells in shown] == [
+        ["float16", CastMethod.TO.label, "cpu"],
+        ["int8", CastMethod.DYNAMIC.label, "cpu"],
     ]
-    assert "60 B" in lines[header + 1]
-    assert "estimated" in lines[header + 2]
+    assert "60 B" in shown[0]
     assert sum(line.startswith("Warning: ") for line in lines) == 2
 
 

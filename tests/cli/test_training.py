@@ -23,12 +23,12 @@ def test_training_prints_every_recipe_step_and_parameter(capsys: Captured) -> No
     printed = capsys.readouterr()
     assert printed.err == ""
     assert "Candidate" not in printed.out
-    recipes = table(printed.out, "RECIPE            LOSS")[1:]
+    recipes = table(printed.out, "METHOD            UNDERFLOW")[1:]
     assert [cells[0] for cells in recipes] == ["pure", "pure, scaled", "autocast", "autocast, scaled"]
     for cells, recipe in zip(recipes, report.recipes, strict=True):
         assert recipe.overall is not None
         assert number_text(recipe.overall.normalized_l2) in cells
-    steps = table(printed.out, "RECIPE            OPTIMIZER")[1:]
+    steps = table(printed.out, "METHOD            OPTIMIZER")[1:]
     assert len(steps) == sum(len(recipe.steps) for recipe in report.recipes) == 12
     parameters = table(printed.out, "PARAMETER ")[1:]
     assert [cells[0] for cells in parameters] == [report.parameters[at].fqn for at in report.worst_first]
@@ -37,8 +37,10 @@ def test_training_prints_every_recipe_step_and_parameter(capsys: Captured) -> No
 def test_training_tells_of_skipped_steps_and_of_failures(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     with_model(monkeypatch, Scaled(2.0**20), torch.ones(64))
     assert main(["training", "--dtype", "float16"]) == 0
-    rows = {cells[0]: cells[-1] for cells in table(capsys.readouterr().out, "RECIPE            LOSS")[1:]}
-    assert rows["pure, scaled"].startswith("first 65,536, 1 skipped, none made. The loss itself is infinite or NaN")
+    rows = {cells[0]: cells[-2:] for cells in table(capsys.readouterr().out, "METHOD            UNDERFLOW")[1:]}
+    scale, failure = rows["pure, scaled"]
+    assert scale == "first 65,536, 1 skipped, none made"
+    assert failure.startswith("The loss itself is infinite or NaN")
 
 
 def test_training_names_parameters_without_a_gradient(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from precision.findings.plan import comparison_text, formats_text
+from precision.cli.tables import table_text
+from precision.findings.plan import comparison_text, formats_text, plan_table, totals_table, verification_table
 from precision.plan.solve import least_error
 from precision.plan.totals import plan_of
 from precision.results import UniformCheck
 from precision.results.plan import Verification
 from precision.spec import RunSpec
+from precision.text.units import number_text
 from tests.plan.reports import random_report
 
 REPORT = random_report(20, 3, seed=3).model_copy(
@@ -64,3 +66,27 @@ def test_a_cast_to_one_format_is_not_held_against_itself() -> None:
     said = comparison_text(verified(1e-4, size), REPORT, plan)
     assert "bfloat16" not in said
     assert "float16 not finite, float8_e4m3fn 20 dB" in said
+
+
+def test_the_terminal_shows_the_figures_of_the_page() -> None:
+    plan = least_error(REPORT, REPORT.layers[0].reference_bytes * len(REPORT.layers) // 2)
+    table = plan_table(plan, REPORT)
+    assert sum(error**2 for error in table.column("adds RMSE")) == pytest.approx(plan.totals.squared_error)
+    shown = table_text(table.pick("layer", "format", "adds RMSE", "bytes")).splitlines()[1:]
+    assert [line.split()[:2] for line in shown] == [list(pair) for pair in plan.pairs]
+    assert [line.split()[2] for line in shown] == [number_text(error) for error in table.column("adds RMSE")]
+
+
+def test_the_whole_plan_stands_beside_every_layer_in_one_format() -> None:
+    plan = plan_of(REPORT, ["bfloat16"] * len(REPORT.layers), reference="float32", optimal=True)
+    table = totals_table(plan)
+    assert table.column("in all")[:3] == ("this plan", "all float32", "all bfloat16")
+    assert table.rows[0][1:] == table.rows[2][1:]
+    assert "measured" in table.column("error is")
+
+
+def test_what_was_measured_of_a_plan_stands_below_what_was_predicted() -> None:
+    predicted, measured = verification_table(verified(4e-3, 100)).pick("the plan", "RMSE", "predicted / measured").rows
+    assert predicted == ("predicted", pytest.approx(1e-3**0.5), None)
+    assert measured == ("measured", pytest.approx(4e-3**0.5), pytest.approx(0.5))
+    assert verification_table(verified(None, 100)).column("remark") == ("", "not finite")

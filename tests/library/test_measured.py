@@ -19,7 +19,8 @@ X = torch.linspace(-2, 2, 96).reshape(16, 6)
 def small(name: str = "Small") -> nn.Module:
     torch.manual_seed(0)
     module = nn.Sequential(*(layer for _ in range(12) for layer in (nn.Linear(6, 6), nn.ReLU())), nn.Linear(6, 3))
-    return type(name, (nn.Sequential,), {})(*module)
+    module.__class__ = type(name, (nn.Sequential,), {})
+    return module
 
 
 class Overflows(nn.Module):
@@ -28,7 +29,8 @@ class Overflows(nn.Module):
         self.wide = nn.Linear(6, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.wide(x * 1e4) * 1e4
+        y: Tensor = self.wide(x * 1e4) * 1e4
+        return y
 
 
 def test_a_comparison_prints_its_verdict_and_figures_on_one_screen() -> None:

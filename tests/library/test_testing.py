@@ -23,7 +23,8 @@ class WithOutlier(nn.Module):
         self.last = nn.Linear(6, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.last(self.wide(self.first(x)) * 1e-5)
+        y: Tensor = self.last(self.wide(self.first(x)) * 1e-5)
+        return y
 
 
 def linear() -> nn.Module:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from pages.ui import downloads, frame
 from pages.ui.casting import autocast_model
 from pages.ui.casting.format import require_16_bits
 from pages.ui.job import current_result, offer_run_again, say_failure
+from precision.findings.autocast import autocast_table
 from precision.results import AutocastResult
-from precision.results.autocast import AutocastOperator, AutocastRule
-from precision.text.names import escape_markdown, plain
+from precision.results.autocast import AutocastRule
+from precision.text.names import escape_markdown
 from precision.text.units import count_text
 
 HOW_TO_READ = """\
@@ -67,25 +67,10 @@ def _gradients_text(result: AutocastResult) -> str:
 
 def _table(result: AutocastResult) -> None:
     st.header("Every operator", anchor=False)
-    dtype = result.spec.dtype
-    table = pd.DataFrame([_row(operator, dtype) for operator in result.operators])
     downloads.table(
-        table if table.empty or any(table["reason"]) else table.drop(columns="reason"),
+        autocast_table(result),
         name=f"{downloads.file_stem(result)}-operators",
         key="operators",
         alt="The rule of every operator under autocast, and the dtypes in which it computed",
-        column_config={"operator": st.column_config.TextColumn(pinned=True)},
+        pinned=True,
     )
-
-
-def _row(operator: AutocastOperator, dtype: str) -> dict[str, str]:
-    return {
-        "operator": plain(operator.name),
-        "family": operator.family,
-        "rule": operator.rule,
-        "computes in, for float32 inputs": ", ".join(operator.computed),
-        f"for {dtype} inputs": ", ".join(operator.computed_lower),
-        "for mixed inputs": ", ".join(operator.computed_mixed),
-        "with gradients": plain(operator.gradients_text, limit=None),
-        "reason": plain(operator.reason, limit=None) if operator.reason else "",
-    }

@@ -2,88 +2,44 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from pages.ui import downloads, frame
-from precision.findings.training.steps import own_error_text, scaling_text, step_text
+from precision.findings.training.steps import step_text
+from precision.findings.training.tables import parameters_table, recipes_table, steps_table
 from precision.results import TrainingResult
 from precision.results.training import TrainingReport
-from precision.text.names import escape_markdown, plain
-from precision.text.units import share_text
+from precision.text.names import escape_markdown
 
-_COUNT = st.column_config.NumberColumn(format="localized")
 _CHARACTER_PX = 8
 """Width of a character of a column's title."""
-_OF_SOME = ("remark", "underflow", "infinite or NaN")
-"""Columns of the parameters' table that begin so are left out where there is nothing of it."""
 
 
 def gradients(result: TrainingResult, report: TrainingReport) -> None:
     """A row a recipe: its gradients, all together."""
-    rows = []
-    for recipe in report.recipes:
-        errors = recipe.overall
-        rows.append(
-            {
-                "method": recipe.label,
-                "underflow": ""
-                if errors is None or errors.underflow_share is None
-                else share_text(errors.underflow_share),
-                "infinite or NaN": None if errors is None else errors.nonfinite,
-                "normalized L2": None if errors is None else errors.normalized_l2,
-                "cosine": None if errors is None else errors.cosine_similarity,
-                "loss": recipe.loss,
-                "scale of the loss": scaling_text(recipe),
-                "failure": plain(recipe.failure, limit=None) if recipe.failure else "",
-            }
-        )
-    table = pd.DataFrame(rows)
     downloads.table(
-        table if table.empty or any(table["failure"]) else table.drop(columns="failure"),
+        recipes_table(report),
         name=f"{downloads.file_stem(result)}-gradients",
         key="gradients",
         alt="Error of the gradients by each way to train in the format",
-        column_config={
-            "method": st.column_config.TextColumn(pinned=True),
-            "normalized L2": downloads.scientific(),
-            "loss": st.column_config.NumberColumn(format="%.5g"),
-            "cosine": st.column_config.NumberColumn(format="%.6f"),
-            "infinite or NaN": _COUNT,
-        },
+        pinned=True,
+        column_config={"cosine": st.column_config.NumberColumn(format="%.6f")},
         whole=True,
     )
 
 
 def steps(result: TrainingResult, report: TrainingReport) -> None:
     """A row for each recipe and optimizer: its first step. Nothing where none was made."""
-    rows = [
-        {
-            "method": recipe.label,
-            "optimizer": step.optimizer,
-            "weights in": step.weights,
-            "infinite or NaN": None if step.missing else step.nonfinite,
-            "do not move": step.unmoved_share,
-            "update's L2": step.normalized_l2,
-            "remark": plain(step_text(step), limit=None),
-        }
-        for recipe in report.recipes
-        for step in recipe.steps
-    ]
-    if not rows:
+    table = steps_table(report)
+    if not table.rows:
         return
     st.header("The first update of the weights", anchor=False)
     downloads.table(
-        pd.DataFrame(rows),
+        table,
         name=f"{downloads.file_stem(result)}-steps",
         key="steps",
         alt="Weights that break or do not move, and the error of the update, by way to train and optimizer",
-        column_config={
-            "method": st.column_config.TextColumn(pinned=True),
-            "infinite or NaN": _COUNT,
-            "do not move": st.column_config.NumberColumn(format="percent"),
-            "update's L2": downloads.scientific(),
-        },
+        pinned=True,
         whole=True,
     )
     for text, ways in _broken(report).items():
@@ -106,40 +62,14 @@ def parameters(result: TrainingResult, report: TrainingReport) -> None:
         return
     st.header("The gradient of every parameter", anchor=False)
     find = frame.find_box("parameter", in_what="name or remark")
-    rows = [row for at in report.worst_first if find.casefold() in _searched(row := _parameter(report, at))]
-    table = pd.DataFrame(rows, columns=None if rows else ["parameter"])
-    titles = [str(title) for title in table]
-    numbers = [title for title in titles if title.startswith("L2")]
-    shares = [title for title in titles if title.startswith("underflow")]
+    table = parameters_table(report)
+    searched = ("parameter", "remark") if "remark" in table.names else ("parameter",)
+    table = table.find(find, *searched)
     downloads.table(
-        table.drop(columns=[title for title in titles if title.startswith(_OF_SOME) and not table[title].any()]),
+        table,
         name=f"{downloads.file_stem(result)}-parameters",
         key="parameters",
         alt="Error and underflow of each parameter's gradient by every way to train, the worst parameter first",
-        column_config={
-            "parameter": st.column_config.TextColumn(pinned=True),
-            **{title: downloads.scientific(width_px=max(95, _CHARACTER_PX * len(title))) for title in numbers},
-            **dict.fromkeys(("largest", "smallest"), downloads.scientific()),
-            **dict.fromkeys(shares, st.column_config.NumberColumn(format="percent")),
-        },
+        pinned=True,
+        widths={name: max(95, _CHARACTER_PX * len(name)) for name in table.names if name.startswith("L2")},
     )
-
-
-def _parameter(report: TrainingReport, at: int) -> dict[str, object]:
-    parameter = report.parameters[at]
-    errors = [(recipe.label, recipe.parameters[at]) for recipe in report.recipes if recipe.parameters]
-    return {
-        "parameter": plain(parameter.fqn, limit=None),
-        "shape": " × ".join(map(str, parameter.shape)) or "scalar",
-        **{f"infinite or NaN {label}": each.nonfinite for label, each in errors},
-        **{f"L2 {label}": each.normalized_l2 for label, each in errors},
-        "L2 float32": parameter.float32_error,
-        "remark": own_error_text(parameter),
-        "largest": parameter.histogram.largest,
-        "smallest": parameter.histogram.smallest,
-        **{f"underflow {label}": each.underflow_share for label, each in errors},
-    }
-
-
-def _searched(row: dict[str, object]) -> str:
-    return f"{row['parameter']} {row['remark']}".casefold()

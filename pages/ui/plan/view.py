@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from functools import partial
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -19,11 +17,10 @@ from pages.ui.plan.budget import Chosen
 from pages.ui.plan.verify import Verified
 from precision.charts import MeasuredPlan, plot_plan_front, plot_plan_strip
 from precision.errors import PrecisionError
-from precision.findings.plan import formats_text
-from precision.formats import any_format_named
+from precision.findings.plan import formats_text, plan_table
 from precision.results import SensitivityReport, SensitivityResult
 from precision.results.plan import Plan, Totals
-from precision.text.names import escape_markdown, plain
+from precision.text.names import escape_markdown
 from precision.text.units import bytes_text, change_text, number_text, seconds_text
 
 
@@ -103,33 +100,12 @@ def numbers(plan: Plan) -> None:
 def layers(result: SensitivityResult, report: SensitivityReport, plan: Plan) -> None:
     """The format of every layer, and what it costs."""
     downloads.table(
-        pd.DataFrame(list(_rows(report, plan))),
+        plan_table(plan, report),
         name=f"{downloads.file_stem(result)}-plan",
         key="plan",
         alt="Format, error and bytes of every layer of the plan",
-        column_config={
-            "layer": st.column_config.TextColumn(pinned=True),
-            "adds RMSE": downloads.scientific(),
-            "bytes": st.column_config.NumberColumn(format="localized"),
-            "reference bytes": st.column_config.NumberColumn(format="localized"),
-            "time (ms)": st.column_config.NumberColumn(format="%.3g"),
-        },
+        pinned=True,
     )
-
-
-def _rows(report: SensitivityReport, plan: Plan) -> Iterable[dict[str, object]]:
-    for known, layer in zip(report.layers, plan.layers, strict=True):
-        kept = layer.format == plan.reference
-        yield {
-            "layer": plain(layer.fqn, limit=None) if layer.fqn else "(model)",
-            "type": plain(layer.type, limit=None),
-            "format": layer.format,
-            "arithmetic": "" if kept else "native" if any_format_named(layer.format).computes else "simulated",
-            "adds RMSE": math.sqrt(layer.squared_error),
-            "bytes": layer.stored_bytes,
-            "reference bytes": known.reference_bytes,
-            "time (ms)": None if layer.time_s is None else 1000 * layer.time_s,
-        }
 
 
 def _front(chosen: Chosen, report: SensitivityReport, runs: list[Verified]) -> go.Figure:

@@ -26,8 +26,16 @@ class SensitivityCell(NamedTuple):
     """Elements of the layers' outputs that are infinite or NaN in the format alone."""
     sqnr_db: float | None
     """Of the model's output, by `squared_error`."""
+    known_by: Literal["measured", "estimated", "partly measured"]
+    """How `squared_error` is known; of several layers, some of which were run, partly by measuring."""
     exact_squared_error: float | None
     """Measured; None where it was not, or of several layers."""
+    all_but_squared_error: float | None
+    """Measured, with every layer but this one in the format; None where it was not, or of several layers."""
+    stored_bytes: int | None
+    """Of the layer's weights in the format; None of several layers."""
+    time_s: float | None
+    """Of the layer's calls in the format; None where it was not measured, or of several layers."""
 
 
 class SensitivityRow(NamedTuple):
@@ -38,6 +46,7 @@ class SensitivityRow(NamedTuple):
     type: str
     """Of the layer; empty of a block."""
     layers: int
+    calls: int
     reference_bytes: int
     cells: tuple[SensitivityCell, ...]
     """One for each format of the report."""
@@ -104,6 +113,7 @@ def _row(report: SensitivityReport, name: str, layers: Sequence[LayerSensitivity
         name=_name(name),
         type=layers[0].type if is_layer else "",
         layers=len(layers),
+        calls=sum(layer.calls for layer in layers),
         reference_bytes=sum(layer.reference_bytes for layer in layers),
         cells=tuple(_cell(report, layers, at) for at in range(len(report.formats))),
     )
@@ -112,6 +122,7 @@ def _row(report: SensitivityReport, name: str, layers: Sequence[LayerSensitivity
 def _cell(report: SensitivityReport, layers: Sequence[LayerSensitivity], at: int) -> SensitivityCell:
     each = [layer.contributions[at] for layer in layers]
     error = _sum(None if one.nonfinite else one.best_squared_error() for one in each)
+    alone = each[0] if len(each) == 1 else None
     variance = _sum(None if one.standard_error is None else one.standard_error**2 for one in each)
     return SensitivityCell(
         format=report.formats[at],
@@ -120,8 +131,21 @@ def _cell(report: SensitivityReport, layers: Sequence[LayerSensitivity], at: int
         standard_error=None if variance is None else math.sqrt(variance),
         nonfinite=sum(one.nonfinite for one in each),
         sqnr_db=sqnr_db(report.output_mean_square, error),
-        exact_squared_error=each[0].exact_squared_error if len(each) == 1 else None,
+        known_by=_known_by([_is_measured(one) for one in each]),
+        exact_squared_error=alone.exact_squared_error if alone else None,
+        all_but_squared_error=alone.all_but_squared_error if alone else None,
+        stored_bytes=alone.stored_bytes if alone else None,
+        time_s=alone.time_s if alone else None,
     )
+
+
+def _is_measured(contribution: Contribution) -> bool:
+    measured = contribution.exact_squared_error
+    return measured is not None and measured == contribution.best_squared_error()
+
+
+def _known_by(measured: Sequence[bool]) -> Literal["measured", "estimated", "partly measured"]:
+    return "measured" if all(measured) else "partly measured" if any(measured) else "estimated"
 
 
 def _badness(row: SensitivityRow) -> tuple[int, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
@@ -234,7 +235,7 @@ def test_transformers_own_half_counts_where_it_casts_otherwise(monkeypatch: Patc
         defined_in="torch.nn.modules.module", overridden=True, same_result=True, refusal="no", tensorflow={}
     )
 
-    def finding(**other: object) -> Finding:
+    def finding(**other: Any) -> Finding:
         monkeypatch.setattr(origins, "provider_facts", lambda: dataclasses.replace(seen, **other))
         return origins.half_from_transformers(subject_where())
 

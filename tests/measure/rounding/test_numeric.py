@@ -2,6 +2,7 @@ import bisect
 import itertools
 import math
 from fractions import Fraction
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -40,8 +41,9 @@ def all_values(fmt: NumericFormat) -> Tensor:
     return torch.from_numpy(np.arange(2**fmt.bits, dtype=np.uint8).view(oracle_dtype(fmt)).astype(np.float64))
 
 
-def oracle_dtype(fmt: NumericFormat) -> np.dtype:
-    return np.dtype(getattr(np if fmt.oracle == "numpy" else ml_dtypes, fmt.name))
+def oracle_dtype(fmt: NumericFormat) -> np.dtype[Any]:
+    found: np.dtype[Any] = np.dtype(getattr(np if fmt.oracle == "numpy" else ml_dtypes, fmt.name))
+    return found
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -1,0 +1,45 @@
+"""Outputs of both models as tables: element by element, and every metric of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from precision.findings.tables import Column, Table, of_kind, table_of
+from precision.results import Comparison, ElementPair, OutputComparison, WorstElement
+from precision.text.metrics import METRICS
+from precision.text.units import number_text
+
+_COLUMNS = (Column("index"), *of_kind("value", "reference", "candidate"), Column("absolute error", "error"))
+METRICS_OF = ("this output", "all outputs", "rounding floor, all outputs", "repeat floor, all outputs")
+"""What the metrics are of, beside each other."""
+
+
+def pairs_table(pairs: Iterable[ElementPair]) -> Table:
+    """A row for each element of an output."""
+    rows = ((_index(pair), pair.reference, pair.candidate, pair.abs_error, pair.ulp_error) for pair in pairs)
+    return table_of((*_COLUMNS, Column("ULP error", "error")), rows)
+
+
+def worst_table(elements: Iterable[WorstElement]) -> Table:
+    """A row for each element of a layer's outputs."""
+    rows = ((each.path, _index(each), each.reference, each.candidate, each.abs_error) for each in elements)
+    return table_of((Column("tensor"), *_COLUMNS), rows)
+
+
+def metrics_table(output: OutputComparison, comparison: Comparison) -> Table:
+    """A row for each metric of an output, beside all outputs and the two floors; numbers as text: each has its unit."""
+    sides = (output.metrics, comparison.overall, comparison.rounding_floor, comparison.repeat_floor)
+    rows = (
+        (
+            metric.label,
+            metric.unit,
+            *(number_text(getattr(metrics, metric.name)) for metrics in sides),
+            metric.definition,
+        )
+        for metric in METRICS
+    )
+    return table_of(of_kind("text", "metric", "unit", *METRICS_OF, "definition"), rows)
+
+
+def _index(element: ElementPair | WorstElement) -> str:
+    return str(list(element.index))

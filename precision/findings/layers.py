@@ -1,0 +1,152 @@
+"""A comparison layer by layer: the names of its rows, its tables, where the two models part."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from precision.findings.tables import Table, Value, of_kind, table_of
+from precision.results import Divergence, LayerRow, LayersReport, OperatorDtypes, OperatorRow, TensorPair
+from precision.text.units import shape_text
+
+_ERRORS = (
+    *of_kind("text", "layer", "type"),
+    *of_kind("error", "relative error", "local", "inherited", "gain"),
+    *of_kind("decibels", "SQNR"),
+    *of_kind("error", "max absolute error", "mean ULP error"),
+    *of_kind("share", "exact share"),
+    *of_kind("count", "new NaN or ±inf", "elements"),
+    *of_kind("text", "output", "remark"),
+)
+_OPERATORS = (
+    *of_kind("text", "layer", "operator", "inputs", "computed in", "output", "converted"),
+    *of_kind("error", "relative error", "max absolute error"),
+    *of_kind("count", "new NaN or ±inf"),
+    *of_kind("text", "shape", "remark"),
+)
+_SIDES = ("inputs, reference", "inputs, candidate", "outputs, reference", "outputs, candidate")
+
+
+def labels_of(report: LayersReport) -> list[str]:
+    """A name for each row: the module's fqn, with its type for the model itself, and which call of several."""
+    calls = Counter(row.fqn for row in report.rows)
+    return [
+        (row.fqn or f"the model ({row.type})") + (f" · call {row.call}" if calls[row.fqn] > 1 else "")
+        for row in report.rows
+    ]
+
+
+def calls_table(report: LayersReport) -> Table:
+    """A row for each module call: its errors."""
+    names = labels_of(report)
+    rows = (
+        (name, row.type, *_errors(report, at), _dtypes(row.outputs, "candidate"), _remark(row, names))
+        for at, (row, name) in enumerate(zip(report.rows, names, strict=True))
+    )
+    return table_of(_ERRORS, rows)
+
+
+def _errors(report: LayersReport, at: int) -> tuple[Value, ...]:
+    errors, corners = report.errors_of(at), report.rows[at].corners
+    parts = (corners.local.normalized_l2, corners.inherited.normalized_l2, corners.gain) if corners else (None,) * 3
+    if errors is None:
+        return (None, *parts, *(None,) * 6)
+    return (
+        errors.normalized_l2,
+        *parts,
+        errors.sqnr_db,
+        errors.max_abs_error,
+        errors.mean_ulp_error,
+        errors.exact_share,
+        errors.cand_only_nonfinite,
+        errors.elements,
+    )
+
+
+def activations_table(report: LayersReport) -> Table:
+    """A row for each module call: the dtypes of its inputs and outputs on both sides."""
+    rows = (
+        (
+            name,
+            row.type,
+            *(_dtypes(pairs, side) for pairs in (row.inputs, row.outputs) for side in ("reference", "candidate")),
+            " · ".join(map(shape_text, (pair.shape for pair in row.outputs))),
+        )
+        for row, name in zip(report.rows, labels_of(report), strict=True)
+    )
+    return table_of(of_kind("text", "layer", "type", *_SIDES, "shape"), rows)
+
+
+def operators_table(report: LayersReport, *, row: int | None = None) -> Table:
+    """A row for each operator: what it was given, computed in and returned, and its error.
+
+    Args:
+        report: of a run that watched operators.
+        row: of the module call whose own operators to show; None: those of all.
+    """
+    names = labels_of(report)
+    return table_of(
+        _OPERATORS,
+        (
+            (
+                names[operator.row],
+                operator.name,
+                *_flow(report.dtypes_of(operator)),
+                *(
+                    (None, None, None)
+                    if (errors := operator.errors) is None
+                    else (errors.normalized_l2, errors.max_abs_error, errors.cand_only_nonfinite)
+                ),
+                shape_text(operator.shape),
+                operator.only_text,
+            )
+            for operator in report.operators
+            if row is None or operator.row == row
+        ),
+    )
+
+
+def _remark(row: LayerRow, names: list[str]) -> str:
+    if row.finished is None:
+        return "had not returned when the run stopped"
+    if row.same_as is not None:
+        return f"the tensors of {names[row.same_as]}"
+    return "; ".join(filter(None, (*row.uncompared, row.corners_missing if row.is_leaf else "")))
+
+
+def _dtypes(pairs: tuple[TensorPair, ...], side: str) -> str:
+    names = Counter(pair.reference_dtype if side == "reference" else pair.candidate_dtype for pair in pairs)
+    return ", ".join(name if count == 1 else f"{count} × {name}" for name, count in names.items())
+
+
+def returns_other_dtype(row: LayerRow) -> bool:
+    """Whether the candidate's call returned a tensor of another dtype than the reference's."""
+    return any(pair.reference_dtype != pair.candidate_dtype for pair in row.outputs)
+
+
+def flows_of(report: LayersReport) -> list[tuple[OperatorRow, OperatorDtypes]]:
+    """The candidate's operators, each with the dtypes that went through it."""
+    return [
+        (operator, report.operator_dtypes[operator.candidate_dtypes])
+        for operator in report.operators
+        if operator.candidate_dtypes is not None
+    ]
+
+
+def _flow(flow: OperatorDtypes | None) -> tuple[str, str, str, str]:
+    if flow is None:
+        return "", "", "", ""
+    return ", ".join(dict.fromkeys(flow.inputs)), flow.computed_text, flow.output, flow.converted_text
+
+
+def divergence_text(divergence: Divergence) -> str:
+    """Where the two models went different ways, in a sentence or two."""
+    where = f"{divergence.fqn or 'the model'}, call {divergence.call}"
+    ahead = f"the reference goes on with {divergence.reference_next or 'nothing'}"
+    text = f"In {where} the models part: {ahead}, the candidate with {divergence.candidate_next or 'nothing'}."
+    skipped = [
+        f"from there the {side} calls {', '.join(names)}"
+        for side, names in (("reference", divergence.reference_skipped), ("candidate", divergence.candidate_skipped))
+        if names
+    ]
+    tail = " They meet again when it returns." if divergence.resumed else " Nothing after it was compared."
+    return text + (f" {'; '.join(skipped)}." if skipped else "") + tail
