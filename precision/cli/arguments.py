@@ -11,8 +11,9 @@ from typing import Any, NoReturn
 
 from precision.cli.dashboard import add_run
 from precision.cli.worker import add_worker
+from precision.errors import InputError
 from precision.findings.sweep import USUAL_FORMATS
-from precision.formats import ALL_FORMATS
+from precision.formats import ALL_FORMATS, any_format_named
 from precision.spec import SENSITIVITY_FORMATS, Analysis, CastMethod, RunSpec
 from precision.text.units import parse_bytes
 
@@ -72,6 +73,13 @@ def parser() -> argparse.ArgumentParser:
     }
     for name, reads in _reads().items():
         _add_settings(by_name[name], reads)
+    by_name["ranges"].add_argument(
+        "--judge-by",
+        type=_format,
+        default="float16",
+        metavar="FORMAT",
+        help="the format to show the fit in (default: %(default)s)",
+    )
     by_name["claims"].add_argument(
         "--only", action="append", default=[], metavar="ID", help="this claim alone; may be repeated"
     )
@@ -196,6 +204,13 @@ def _bytes(text: str) -> int:
         return parse_bytes(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text[:80]!r}: {error}") from error
+
+
+def _format(text: str) -> str:
+    try:
+        return any_format_named(text).name
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _share(text: str) -> float:

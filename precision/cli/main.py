@@ -205,5 +205,5 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "worker": work,
 }
 """Those that do more than measure and print."""
-_OPTIONS = {Analysis.LAYERS: ("operators",), Analysis.CLAIMS: ("code",)}
+_OPTIONS = {Analysis.LAYERS: ("operators",), Analysis.RANGES: ("judge_by",), Analysis.CLAIMS: ("code",)}
 """Options that say how a result is printed."""

@@ -13,9 +13,9 @@ _SHOWN = ("tensor", "kind", "elements", "zeros", "smallest", "largest", "lowest 
 _OF_FORMAT = ("verdict", "headroom", "predicted SQNR")
 
 
-def ranges_text(result: RangesResult) -> str:
-    """A line for every weight, input and output: its range, the lowest safe format, the fit of the spec's format."""
-    ranges, name = result.ranges, result.spec.dtype
+def ranges_text(result: RangesResult, *, judge_by: str = "float16") -> str:
+    """A line for every weight, input and output: its range, the lowest safe format, and its fit in one format."""
+    ranges, name = result.ranges, judge_by
     if ranges is None:
         return paragraphs(heading(result), warnings_text(*result.warnings), "No values were counted.")
     table = ranges_table(ranges, ranges.tensors, fit_table(ranges, formats_with(name)), name)

@@ -14,8 +14,11 @@ from precision.cli.sweep import sweep_text
 from precision.cli.texts import text_of
 from precision.errors import InputError
 from precision.findings.fit.table import fit_table
+from precision.findings.plan import plan_table
 from precision.findings.speed import compare_speed
+from precision.findings.sweep_table import sweep_table
 from precision.findings.verdict import judge
+from precision.library.frames import frame_of, table_of_result
 from precision.plan.choose import choose
 from precision.plan.export import plan_code, plan_json
 from precision.plan.verify import planned_spec, verification_of
@@ -29,6 +32,7 @@ from precision.text.names import plain
 from precision.text.units import bytes_text, number_text, seconds_text
 
 if TYPE_CHECKING:
+    import pandas as pd
     import plotly.graph_objects as go
 
     from precision.results import Score, Verdict
@@ -67,6 +71,14 @@ class Measured(Generic[R]):
     def to_json(self) -> str:
         """All of it, as `--json` of the command line prints it; infinities and NaN are strings."""
         return self.result.model_dump_json(indent=2)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The main table, as pages and the command line show it.
+
+        Raises:
+            InputError: the run stopped before there was anything to show.
+        """
+        return frame_of(table_of_result(self.result))
 
     def __str__(self) -> str:
         """At most one screen."""
@@ -285,6 +297,10 @@ class MixedPlan:
         """The plan as JSON."""
         return plan_json(self.plan)
 
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each layer."""
+        return frame_of(plan_table(self.plan, self._sensitivity.result.report))
+
     def to_text(self) -> str:
         """All of it, as the command line prints it."""
         return plan_text(self._sensitivity.result, self.plan, self.verification)
@@ -310,6 +326,10 @@ class Sweep:
     def to_json(self) -> str:
         """All of it, as `--json` of the command line prints it."""
         return self.result.model_dump_json(indent=2)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each run."""
+        return frame_of(sweep_table([row.spec for row in self.result.rows], self.result.rows, self.result.skipped))
 
     __str__ = to_text
     __repr__ = to_text

@@ -117,3 +117,30 @@ def test_long_results_print_one_screen() -> None:
 def test_memory_and_autocast_need_no_input() -> None:
     assert "float16" in str(px.memory(small()))
     assert "bfloat16" in px.autocast().to_json()
+
+
+def test_data_frames_hold_the_tables_of_pages_and_terminal() -> None:
+    module = small()
+    compared, layers = px.compare(module, X).to_frame(), px.layers(module, X).to_frame()
+    assert len(compared)
+    assert "12" in set(layers["layer"])
+    sensitivity = px.sensitivity(module, X, formats=["bfloat16"])
+    for frame in (
+        px.audit(module, X).to_frame(),
+        px.ranges(module, X).to_frame(),
+        px.memory(module).to_frame(),
+        px.autocast().to_frame(),
+        px.try_claims(module, X, only=["inputs-cast"]).to_frame(),
+        px.regimes(module, X).to_frame(),
+        px.training(module, X).to_frame(),
+        sensitivity.to_frame(),
+        sensitivity.plan(bytes_share=0.7).to_frame(),
+        px.sweep(module, X, formats=["bfloat16"]).to_frame(),
+    ):
+        assert len(frame)
+        assert frame.notna().any(axis=None)
+
+
+def test_a_run_that_stopped_has_no_frame() -> None:
+    with pytest.raises(px.InputError, match="nothing to show"):
+        px.compare(nn.Linear(5, 2), X).to_frame()

@@ -1,0 +1,88 @@
+"""The main table of every result, the one that pages and the command line show, as a data frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from precision.errors import InputError
+from precision.findings.autocast import autocast_table
+from precision.findings.cast import audit_table
+from precision.findings.elements import metrics_table
+from precision.findings.fit.table import fit_table
+from precision.findings.layers import calls_table
+from precision.findings.ranges import ranges_table
+from precision.findings.regimes import regimes_table
+from precision.findings.routes.tables import AFTERWARDS, RUN, STORED, routes_table
+from precision.findings.sensitivity.tables import sensitivity_table
+from precision.findings.tables import Column, Table, table_of
+from precision.findings.training.tables import recipes_table
+from precision.results import AnalysisResult, ClaimsResult, CompareResult, MemoryResult
+from precision.spec import Analysis
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def frame_of(table: Table) -> pd.DataFrame:
+    """A row a row, a column a column, by name; what is missing is None or NaN, and numbers stay numbers."""
+    import pandas as pd
+
+    return pd.DataFrame(list(table.rows), columns=list(table.names))
+
+
+def table_of_result(result: AnalysisResult) -> Table:
+    """The main table of a result.
+
+    Raises:
+        InputError: the run stopped before there was anything to show.
+    """
+    measured = getattr(result, _MEASURED[result.spec.analysis])
+    if measured is None:
+        raise InputError(f"There is nothing to show: {result.failure.message if result.failure else 'no result'}")
+    return _TABLES[result.spec.analysis](result)
+
+
+def _metrics(result: CompareResult) -> Table:
+    """The metrics of the first output."""
+    comparison = result.comparison
+    if comparison is None or not comparison.outputs:
+        raise InputError("There is nothing to show: no output was compared.")
+    return metrics_table(comparison.outputs[0], comparison)
+
+
+def _claims(result: ClaimsResult) -> Table:
+    columns = (Column("claim"), Column("question"), Column("verdict"), Column("finding"))
+    return table_of(columns, ((each.id, each.question, each.verdict, each.finding) for each in result.claims))
+
+
+def _memory(result: MemoryResult) -> Table:
+    columns = (Column("format"), Column("bytes, theory", "bytes"))
+    return table_of(columns, ((each.format, each.stored_bytes) for each in result.memory.formats))
+
+
+_TABLES: Mapping[Analysis, Callable[[Any], Table]] = {
+    Analysis.AUDIT: lambda result: audit_table(result.audit.tensors),
+    Analysis.COMPARE: _metrics,
+    Analysis.LAYERS: lambda result: calls_table(result.report),
+    Analysis.RANGES: lambda result: ranges_table(
+        result.ranges, result.ranges.tensors, fit_table(result.ranges), result.spec.dtype
+    ),
+    Analysis.REGIMES: lambda result: regimes_table(result.report),
+    Analysis.ROUTES: lambda result: routes_table(result.report, result.spec.dtype, (*STORED, *RUN, *AFTERWARDS)),
+    Analysis.SENSITIVITY: lambda result: sensitivity_table(result.report),
+    Analysis.TRAINING: lambda result: recipes_table(result.report),
+    Analysis.AUTOCAST: autocast_table,
+    Analysis.CLAIMS: _claims,
+    Analysis.MEMORY: _memory,
+}
+_MEASURED: Mapping[Analysis, str] = {
+    **dict.fromkeys(_TABLES, "report"),
+    Analysis.AUDIT: "audit",
+    Analysis.COMPARE: "comparison",
+    Analysis.RANGES: "ranges",
+    Analysis.AUTOCAST: "operators",
+    Analysis.CLAIMS: "claims",
+    Analysis.MEMORY: "memory",
+}
+"""The field of each result that holds what was measured."""
