@@ -79,7 +79,8 @@ def spec_of(analysis: Analysis, loaded: LoadedModel | None, settings: Mapping[st
     if "keep" in given and isinstance(given["keep"], str):
         given["keep"] = (given["keep"],)
     if loaded is not None:
-        given |= {"model": loaded.description.id, "device": given.get("device") or _device_of(loaded)}
+        chosen = loaded.asked or {"model": loaded.description.id}
+        given = {**chosen, "device": _device_of(loaded), **given}
     return RunSpec.parse({**given, "analysis": analysis})
 
 

@@ -253,6 +253,11 @@ def test_a_model_with_its_own_input_takes_no_other() -> None:
         px.compare(px.load("tinynet"), torch.zeros(1))
 
 
+def test_a_loaded_models_result_says_how_it_was_loaded() -> None:
+    spec = px.ranges(px.load("tinynet", input="random", batch=3, length=5, seed=7)).result.spec
+    assert (spec.model, spec.input, spec.batch, spec.length, spec.seed) == ("tinynet", "random", 3, 5, 7)
+
+
 def test_a_plan_of_the_callers_own() -> None:
     run = px.compare(small(), torch.randn(8, 6), plan={"0": "bfloat16", "4": "float16"})
     assert run.result.spec.plan == (("0", "bfloat16"), ("4", "float16"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import chain, count
 from typing import Any, NamedTuple
@@ -47,6 +47,8 @@ class LoadedModel:
     warnings: tuple[str, ...] = ()
     more: Iterable[Batch] = ()
     """Batches after the first; read once."""
+    asked: Mapping[str, object] = field(default_factory=dict)
+    """The settings of the spec that chose model and input, by name; empty of a caller's own module."""
 
 
 def load(spec: RunSpec) -> LoadedModel:
@@ -76,6 +78,7 @@ def load(spec: RunSpec) -> LoadedModel:
         labels=built.labels,
         texts=built.texts,
         warnings=built.warnings,
+        asked={name: getattr(spec, name) for name in ("model", "input", "seed", "batch", "length", "text")},
     )
 
 
