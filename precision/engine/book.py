@@ -213,7 +213,7 @@ class JobBook:
             )
         waiting = sum(record.status == "queued" for record in self._unfinished.values())
         if waiting >= self._queue_limit:
-            raise JobError(f"{waiting} jobs are waiting, and the limit is {self._queue_limit}. Try again in a while.")
+            raise JobError(f"{waiting} jobs are waiting, and the limit is {self._queue_limit}. Try again later.")
 
     def _leave(self, record: Record, session: str) -> Callable[[], object] | None:
         if record.finished or record.stopping or session not in record.sessions:

@@ -21,7 +21,7 @@ from precision.errors import JobError
 _CONNECT_TIMEOUT_S = 5
 _SENDERS_END_S = 0.1
 _CLOSE_TIMEOUT_S = 1
-_LOST = "The connection to the scheduler is lost. It is tried again and again."
+_LOST = "The connection to the scheduler is lost. The server keeps trying to reconnect."
 _SETTINGS: dict[str, object] = {
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.active-memory-manager.start": False,

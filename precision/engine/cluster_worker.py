@@ -56,14 +56,14 @@ async def join(scheduler: str, name: str, *, config: EngineConfig, joined: Calla
         await nanny.finished()
     finally:
         await nanny.close()
-    raise JobError(f"The scheduler at {scheduler} is gone, and this worker with it.")
+    raise JobError(f"The scheduler at {scheduler} is gone, so this worker stops.")
 
 
 def _why(error: BaseException, scheduler: str, *, name: str) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     if "name taken" in str(error):
-        return f"The scheduler at {scheduler} has a worker {name!r} already. Choose another --name."
+        return f"The scheduler at {scheduler} already has a worker {name!r}. Choose another --name."
     if isinstance(error, OSError):
         return f"The scheduler at {scheduler} cannot be reached. Is it running?"
     return f"The worker cannot join the scheduler at {scheduler}: {error}"

@@ -27,7 +27,7 @@ _WHOLE_LIMIT_S = 6.0
 """Each operator in each dtype has an equal share of what is left of it: half to find its size, half for its rounds.
 Where that is too little, as on a machine that is busy with something else, operands are smaller and rounds fewer."""
 _BUSY_SHARE, _BUSY_SAMPLE_S = 0.3, 0.25
-_BUSY = "The processors were busy with something else ({share} of their time): these ratios tell little."
+_BUSY = "Other programs used the processors ({share} of their time): these ratios are unreliable."
 
 Call = Callable[[], object]
 Maker = Callable[[int, torch.dtype, torch.device], Call]

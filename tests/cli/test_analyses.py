@@ -203,7 +203,7 @@ def test_routes_prints_what_each_way_to_cast_did(capsys: Captured) -> None:
     stored = {cells[0]: cells for cells in table(printed.out, "ROUTE ")[1:]}
     assert "complex64" in stored[".bfloat16()"]
     assert "complex64" not in stored[".to(dtype)"]
-    assert "from_pretrained(dtype=): RotaryNet is no model of transformers" in printed.out
+    assert "from_pretrained(dtype=): RotaryNet is not a transformers model" in printed.out
     assert main(["routes", "--json"]) == 0
     result = RoutesResult.model_validate(json.loads(capsys.readouterr().out))
     assert result.report == measure_routes(RunSpec(analysis=Analysis.ROUTES)).report

@@ -53,7 +53,7 @@ def test_claims_as_json_reads_back_and_prints_the_same(capsys: Captured) -> None
         "number": 120,
         "unit": "bytes",
     }
-    assert "True, for this model. Stored tensors take 50.0 % of what they took." in claims_text(result, code=False)
+    assert "True, for this model. Stored tensors take 50.0 % of the bytes" in claims_text(result, code=False)
 
 
 @pytest.mark.parametrize("claim", ["loaded-in-float32", "half-from-transformers"])

@@ -107,7 +107,7 @@ def test_compare_says_what_the_outputs_decide_and_limits_it(capsys: Captured) ->
     assert main(["compare", "--model", "digits", "--fail-above", "flips=0", "--fail-below", "top1_agreement=1"]) == 0
     printed = capsys.readouterr().out
     for fragment in (
-        "Decisions of output. Taken for class scores: the input has a true class for each row.",
+        "Decisions of output. Treated as class scores: the input has a true class for each row.",
         "Top-1 agreement",
         "95 %: 99.2 % to 100 %",
         "0 of 450 samples",

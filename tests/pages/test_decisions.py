@@ -22,7 +22,7 @@ def test_the_digits_decisions_are_shown_with_their_accuracy() -> None:
     said = " ".join(caption.value for caption in app.caption).replace("\\", "")
     assert "95 %: 99.2 % to 100 %" in said
     assert "Against float64" in said
-    assert "Taken for class scores" in said
+    assert "Treated as class scores" in said
 
 
 def test_changing_a_yardstick_judges_anew_without_another_run() -> None:

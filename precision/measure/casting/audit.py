@@ -155,7 +155,7 @@ class _Pairs:
         if method.row.unchanged:
             return method.row.unchanged
         if isinstance(fmt, ScaledFormat):
-            return f"{fmt.name} takes weight matrices only"
+            return f"only weight matrices are cast to {fmt.name}"
         if dtype_name(new.dtype) == fmt.name:
             return f"already {fmt.name}"
         if method.row.of_checkpoint and held.kind == "non-persistent buffer":
@@ -193,8 +193,8 @@ def _why_changed(old: Tensor, new: Tensor, estimate: int | None, *, fmt: AnyForm
     if method.row.changed:
         return method.row.changed.format(fmt=fmt.name, dtype=dtype_name(new.dtype))
     if not fmt.has_dtype:
-        return f"brought to {dtype_name(new.dtype)}, in which all computes"
+        return f"cast to {dtype_name(new.dtype)}, in which everything is computed"
     if old.is_complex():
-        return f"cast by {method.call(fmt)}, which casts complex tensors too and drops their imaginary part"
-    whole = "" if old.is_floating_point() else f", which casts {dtype_name(old.dtype)} tensors too"
+        return f"cast by {method.call(fmt)}, which also casts complex tensors and drops their imaginary part"
+    whole = "" if old.is_floating_point() else f", which also casts {dtype_name(old.dtype)} tensors"
     return f"cast by {method.call(fmt)}{whole}"

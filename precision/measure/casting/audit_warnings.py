@@ -32,7 +32,7 @@ def _each(rows: Sequence[TensorAudit], warning: Callable[[TensorAudit], str | No
     texts = [text for row in rows if (text := warning(row)) is not None]
     rest = len(texts) - MOST_NAMED
     return (
-        [*texts[:MOST_NAMED], f"The same happened to {rest} more tensors; the table has them."] if rest > 0 else texts
+        [*texts[:MOST_NAMED], f"The same happened to {rest} more tensors; the table lists them."] if rest > 0 else texts
     )
 
 
@@ -55,8 +55,8 @@ def _became_nonfinite(row: TensorAudit) -> str | None:
     became = "infinite" if fmt.has_infinities else "NaN"
     if stored.saturated is None:  # a scale brings every value into the range, unless the scale is none
         return (
-            f"{_count(row, stored.became_nonfinite)} became {became} in {fmt.name}: torchao's scale of a row of zeros "
-            "is 0, and it divides by it."
+            f"{_count(row, stored.became_nonfinite)} became {became} in {fmt.name}: torchao gives a row of zeros "
+            "the scale 0 and divides by it."
         )
     return (
         f"{_count(row, stored.became_nonfinite)} became {became} in {fmt.name} "
@@ -90,7 +90,7 @@ def _nonfinite_before(row: TensorAudit) -> str | None:
     stored = _counted(row)
     if stored is None or not stored.nonfinite_before:
         return None
-    return f"{_count(row, stored.nonfinite_before)} were infinite or NaN before the cast already."
+    return f"{_count(row, stored.nonfinite_before)} were already infinite or NaN before the cast."
 
 
 def _became_zero(rows: Sequence[TensorAudit]) -> list[str]:
@@ -103,9 +103,9 @@ def _became_zero(rows: Sequence[TensorAudit]) -> list[str]:
     row, most = max(hit, key=lambda pair: pair[1].became_zero)
     fmt = _format_of(row)
     smallest = (
-        f"the smallest that it holds is {fmt.smallest_subnormal:.3g}"
+        f"its smallest nonzero value is {fmt.smallest_subnormal:.3g}"
         if isinstance(fmt, NumericFormat) and most.saturated is not None
-        else ("below half the smallest step beside the largest value that shares their scale")
+        else "smaller than half a step of the scale that they share with larger values"
     )
     names = ", ".join(dict.fromkeys(_format_of(row).name for row, _ in hit))
     where = "one tensor" if len(hit) == 1 else f"{len(hit)} tensors"
@@ -119,8 +119,8 @@ def _lost_tie(row: TensorAudit) -> str | None:
     if row.tie_kept is not False:
         return None
     return (
-        f"{plain(row.fqn, limit=None)} shared its memory with {plain(row.tied_to or '', limit=None)} before the cast "
-        "and is a copy of its own after it."
+        f"{plain(row.fqn, limit=None)} shared its memory with {plain(row.tied_to or '', limit=None)} before the cast; "
+        "after it, each has its own copy."
     )
 
 
@@ -137,11 +137,12 @@ def _left_behind(row: TensorAudit, fmt: AnyFormat, method: CastMethod) -> str | 
 
 def _vacuous(rows: Sequence[TensorAudit], method: CastMethod) -> list[str]:
     if not rows:
-        return ["The model stores no tensors: there is nothing to cast but its inputs."]
+        return ["The model stores no tensors: only its inputs can be cast."]
     if method.row.running == "autocast" or any(row.changed for row in rows):
         return []
     return [
-        f"0 of {len(rows)} tensors changed: the comparison is vacuous unless the reference computes in another format."
+        f"0 of {len(rows)} tensors changed: there is nothing to compare unless the reference computes in another "
+        "format."
     ]
 
 

@@ -22,7 +22,7 @@ def require_method(method: CastMethod, fmt: AnyFormat) -> None:
     """
     if not formats_of(method, (fmt.name,)):
         others = ", ".join(repr(other.value) for other in CastMethod if formats_of(other, (fmt.name,)))
-        raise UnsupportedError(f"Cast method {method.value!r} cannot give {fmt.name}. Choose method {others}.")
+        raise UnsupportedError(f"Cast method {method.value!r} cannot cast to {fmt.name}. Choose method {others}.")
 
 
 def require_device(device: torch.device, dtype: torch.dtype) -> None:

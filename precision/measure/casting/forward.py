@@ -166,8 +166,8 @@ _HINTS: Mapping[str, str] = {
         "This operator has no kernel for that dtype here: keep its module in float32, or use autocast."
     ),
     r"same dtype|dtypes match|dtypes must be|match weight dtype|type \w+ but found|should be the same|mixed dtype": (
-        "Two dtypes meet here, often because forward makes or asks for a float32 tensor of its own: "
-        "take the dtype of the input instead, or use autocast."
+        "Two dtypes meet here, often because forward creates a float32 tensor or casts to float32: "
+        "use the dtype of the input instead, or use autocast."
     ),
     r"cannot be converted to type|without overflow": (
         "A constant in forward is beyond the range of the format: use torch.finfo(x.dtype).min or .max instead."

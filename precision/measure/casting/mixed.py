@@ -136,14 +136,14 @@ def _layers(stored: nn.Module, formats: Mapping[str, AnyFormat]) -> list[tuple[n
     layers: dict[int, tuple[nn.Module, AnyFormat]] = {}
     for fqn, fmt in formats.items():
         if fqn not in modules:
-            raise no_such_module(fqn, modules, purpose="to bring into a format of its own")
+            raise no_such_module(fqn, modules, purpose="to give its own format")
         layer = modules[fqn]
         if any(True for _ in layer.children()):
-            raise InputError(f"{fqn or 'The model'} has modules inside: give those their formats, by their names.")
+            raise InputError(f"{fqn or 'The model'} contains other modules: give each of those its format by name.")
         if isinstance(layer, torch.jit.ScriptModule):
-            raise InputError(f"{fqn} is a TorchScript module and cannot have a format of its own.")
+            raise InputError(f"{fqn} is a TorchScript module and cannot have its own format.")
         if layers.setdefault(id(layer), (layer, fmt))[1] != fmt:
-            raise InputError(f"{fqn} is one module with another name, which was given another format.")
+            raise InputError(f"{fqn} is the same module as one that was given another format under another name.")
     return list(layers.values())
 
 
@@ -200,7 +200,7 @@ def _execution(formats: list[AnyFormat], model: CastModel, reference: NumericFor
         return model.execution
     explanation = (
         f"{count_text(len(formats), 'layer')} in {names}: each casts its floating-point inputs to its format and its "
-        f"outputs back to {dtype_name(model.input_dtype)}. All else is {reference.name}, on {model.device}."
+        f"outputs back to {dtype_name(model.input_dtype)}. Everything else is {reference.name}, on {model.device}."
     )
     if not simulated:
         return Execution(label="native", explanation=explanation)

@@ -80,7 +80,7 @@ def find_kernel(fmt: AnyFormat, method: CastMethod, device: torch.device) -> Rea
     known = _known(fmt, method)
     if known is None:
         raise UnsupportedError(
-            f"No real kernel for {fmt.name} by method {method.value!r}: none that is known here takes its values."
+            f"No real kernel for {fmt.name} by method {method.value!r}: no known kernel takes its values."
         )
     name, multiply = known
     unprobed = RealKernel(name=name, seconds_per_product=0.0, multiply=multiply)

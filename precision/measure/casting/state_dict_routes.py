@@ -54,7 +54,7 @@ def saved_and_loaded(module: nn.Module, dtype: torch.dtype) -> nn.Module:
         from transformers import PreTrainedModel
     if not isinstance(module, PreTrainedModel):
         raise UnsupportedError(
-            f"{type(module).__name__} is no model of transformers: it has no from_pretrained. Choose method 'to'."
+            f"{type(module).__name__} is not a transformers model: it has no from_pretrained. Choose method 'to'."
         )
     device = next((tensor.device for tensor in module.parameters()), torch.device("cpu"))
     loader: Any = type(module)
@@ -62,14 +62,14 @@ def saved_and_loaded(module: nn.Module, dtype: torch.dtype) -> nn.Module:
         module.save_pretrained(folder)
         loaded, info = loader.from_pretrained(folder, dtype=dtype, local_files_only=True, output_loading_info=True)
     if missing := sorted(info["missing_keys"]):
-        raise UnsupportedError(f"The saved checkpoint lacks {', '.join(missing[:4])}: from_pretrained cannot give it.")
+        raise UnsupportedError(f"The saved checkpoint lacks {', '.join(missing[:4])}: from_pretrained cannot load it.")
     found: nn.Module = loaded.to(device)
     mix_in_alike(found, like=module)
     return found
 
 
 def built_in(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Build the model anew while `dtype` is torch's default, and load the values of `module` into it.
+    """Build the model again while `dtype` is torch's default, and load the values of `module` into it.
 
     What the constructor makes without naming a dtype is in `dtype`, constants that it computes included.
 
@@ -91,8 +91,8 @@ def _built(module: nn.Module) -> nn.Module:
         built: nn.Module = kind() if config is None else kind(copy.deepcopy(config))
     except TypeError as error:
         raise UnsupportedError(
-            f"{kind.__name__} cannot be built anew: {error}. Choose a model whose constructor needs nothing or "
-            "a transformers configuration, or method 'to'."
+            f"{kind.__name__} cannot be built again: {error}. Choose method 'to', or a model whose constructor "
+            "takes no arguments or a transformers configuration."
         ) from error
     return built
 

@@ -56,8 +56,8 @@ def _require_stored_weights(module: nn.Module, method: CastMethod) -> None:
     for name, child in module.named_modules():
         if isinstance(child, nn.Linear) and "weight" not in dict(child.named_parameters(recurse=False)):
             raise UnsupportedError(
-                f"torchao's quantize_ puts a parameter of its own in the place of a weight, but "
-                f"{plain(name, limit=None)} (Linear) makes its weight anew in every call, as weight_norm, "
+                f"torchao's quantize_ replaces a weight by its own parameter, but "
+                f"{plain(name, limit=None)} (Linear) computes its weight in every call, as weight_norm, "
                 f"spectral_norm and other parametrizations do. Remove that first. {_elsewhere(method)}"
             )
 

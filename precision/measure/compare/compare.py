@@ -21,7 +21,9 @@ from precision.measure.metrics.comparison import compare_outputs
 from precision.measure.preparation import Prepared, Task, failure_of, module_progress, prepare
 from precision.results import CompareResult, Comparison, Cost, RunMemory
 
-OF_FIRST_BATCH = "Outputs are those of all batches; time, memory, float64 and real kernels those of the first."
+OF_FIRST_BATCH = (
+    "Outputs are compared over all batches; time, memory, float64 and real kernels are measured on the first."
+)
 
 
 def compare(task: Task, *, validate: Validate | None = None) -> CompareResult:
@@ -167,7 +169,7 @@ def _caveats(comparison: Comparison, candidate: str) -> tuple[str, ...]:
     if overall.ref_nonfinite:
         caveats.append(
             f"{overall.ref_nonfinite:,} of {overall.elements:,} outputs of the reference are infinite or NaN: "
-            "they are counted apart and enter no mean."
+            "they are counted separately and left out of every mean."
         )
     if repeat.exact_share is not None and repeat.exact_share < 1:
         size = f" (RMSE {repeat.rmse:.2e})" if repeat.rmse else ""

@@ -50,7 +50,7 @@ def float64_truth(
     except (ForwardError, UnsupportedError) as error:
         return Float64Truth(reference=None, candidate=None, reason=f"The model does not run in float64: {error}")
     except (MemoryError, torch.OutOfMemoryError):
-        return Float64Truth(reference=None, candidate=None, reason="Memory does not suffice for a float64 run.")
+        return Float64Truth(reference=None, candidate=None, reason="Not enough memory for a float64 run.")
 
     def against(output: object) -> ErrorMetrics:
         return overall_errors(paired(flatten(truth), flatten(output)).pairs, run.spec.format)
@@ -61,10 +61,10 @@ def float64_truth(
 def _reason_against(run: Prepared, reference_s: float) -> str | None:
     """Why a float64 run is not even tried; None where it is."""
     if run.spec.reference == "float64":
-        return "The reference is float64 itself."
+        return "The reference is already float64."
     if reference_s > MAX_REFERENCE_S:
-        return f"No float64 run, for its cost: the reference took {seconds_text(reference_s)}."
+        return f"No float64 run: it would take too long (the reference took {seconds_text(reference_s)})."
     held = sum(parameter.nbytes for parameter in run.loaded.module.parameters())
     if held > MAX_STORED_BYTES:
-        return f"No float64 run, for its memory: the model holds {bytes_text(held)}."
+        return f"No float64 run: it would need too much memory (the model holds {bytes_text(held)})."
     return None

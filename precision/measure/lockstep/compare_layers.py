@@ -83,6 +83,6 @@ def _caveats(report: LayersReport | None) -> tuple[str, ...]:
         if not equal
     ]
     return (
-        f"Observed and unobserved, the {' and the '.join(sides)} gave outputs that differ: a fused path was switched "
+        f"The {' and the '.join(sides)} gave different outputs with and without observation: a fused path was switched "
         "off, or the model is not deterministic.",
     )

@@ -80,7 +80,7 @@ class Comparer:
         if self._are_the_last(tensors, found):
             draft.same_as = self._last.draft if self._last else None
             if self._decomposition is not None and not reference.frame.called:
-                draft.corners_missing = "it returned the tensors that it was given."
+                draft.corners_missing = "it returned its input tensors."
             return
         draft.numbers = numbers_of(found, self._fmt, detailed=True)
         self._elements += draft.numbers.errors.elements if draft.numbers.errors else 0

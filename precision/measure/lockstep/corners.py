@@ -115,7 +115,7 @@ class Decomposition:
 
         if not certain and not same_outputs(evaluate(clones(x)), returned.output):
             raise NotSeparableError(
-                "evaluated again on the same input it gave another output: it keeps state, or changes its input."
+                "a second evaluation on the same input gave another output: it keeps state, or changes its input."
             )
         return lambda inputs: evaluate(clones(inputs))
 
@@ -135,7 +135,7 @@ class Decomposition:
         except QuestionFailedError as failed:
             error = failed.__cause__ or failed
             message = " ".join(str(error).split())[:200] or type(error).__name__
-            raise NotSeparableError(f"evaluated on the other side's input it fails: {message}") from error
+            raise NotSeparableError(f"it fails on the other side's input: {message}") from error
 
     def _lowered(self, x: Inputs, like: Inputs) -> Inputs:
         """The reference's inputs as the candidate would get them: in its dtypes, rounded where it rounds."""

@@ -281,7 +281,9 @@ class Director:
         kept = self._divergences[:MAX_DIVERGENCES]
         notes = [*self._notes, *self._fused(called)]
         if len(kept) < len(self._divergences):
-            notes.append(f"The two parted {len(self._divergences):,} times: the first {len(kept)} are listed.")
+            notes.append(
+                f"The two took different paths {len(self._divergences):,} times: the first {len(kept)} are listed."
+            )
         return self._comparer.report(
             stopped=end,
             divergences=tuple(kept),
@@ -302,8 +304,8 @@ class Director:
         notes = []
         if fused:
             notes.append(
-                f"{fused[0] or 'The model'} ran as one fused kernel, as it does unobserved: the modules inside were "
-                "not called."
+                f"{fused[0] or 'The model'} ran as one fused kernel, as it does when it is not observed: "
+                "the modules inside were not called."
             )
         if layers and self._options.operators:
             notes.append("Watching operators switches off the fused path of nn.TransformerEncoder.")

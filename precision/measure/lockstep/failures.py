@@ -37,7 +37,7 @@ def timed_out(side: Side, observer: Observer, timeout_s: float) -> Stopped:
         fqn=None if top is None else top.fqn,
         operator=None,
         message=f"The {side} did not get past {observer.where} within {seconds_text(timeout_s)}. Choose a smaller "
-        "input, or a format with kernels for it.",
+        "input, or a format that has kernels here.",
     )
 
 

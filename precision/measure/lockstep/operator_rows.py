@@ -35,7 +35,7 @@ class OperatorComparer:
         """What is not in the rows."""
         notes = []
         if self.calls > len(self._ledger.operators):
-            notes.append(f"Of {self.calls:,} operators the first {len(self._ledger.operators):,} are listed.")
+            notes.append(f"Only the first {len(self._ledger.operators):,} of {self.calls:,} operators are listed.")
         if self._gone:
             notes.append(f"The outputs of {self._gone:,} operators were overwritten before they could be compared.")
         return notes

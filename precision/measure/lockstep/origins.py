@@ -54,7 +54,7 @@ class Origins:
         """What is left out."""
         if len(self._found) <= MAX_ORIGINS:
             return []
-        return [f"Infinities or NaNs were born in {len(self._found)} places: the first {MAX_ORIGINS} are listed."]
+        return [f"Infinities or NaNs first appear in {len(self._found)} places: the first {MAX_ORIGINS} are listed."]
 
     def look_at_module(self, draft: LayerDraft, found: Matched, given: Sequence[Tensor]) -> None:
         """Whether a module call with these outputs, given these tensors in the candidate, is an origin."""
@@ -170,19 +170,19 @@ def _keeping(fqn: str, dtype: str, *, is_cast: bool, reference_max: float | None
     name = plain(fqn, limit=None) if fqn else "the module around this operator"
     if is_cast:
         return (
-            f"What {name} hands on does not fit {dtype} itself: keep in float32 also the modules around it, up to "
+            f"The output of {name} itself does not fit in {dtype}: also keep the modules around it in float32, up to "
             "where the values are smaller."
         )
     if reference_max is not None and reference_max > limit:
-        return f"Keep {name} in float32, which helps where what it hands on is small enough for {dtype} again."
+        return f"Keep {name} in float32. This helps if its output fits in {dtype} again."
     return f"Keep {name} in float32."
 
 
 def _range_advice(kind: Kind, *, dtype: str, limit: float, reference_max: float | None) -> tuple[str, ...]:
     if kind == "nan from infinities":
         return (
-            "The inputs hold infinities, as masks of −inf do: a row that is −inf throughout, or a difference of "
-            "infinities, has no other result than NaN. Use the dtype's smallest finite value for masks, or leave "
+            "The inputs contain infinities, as masks of −inf do. A row of nothing but −inf, or a difference of "
+            "infinities, always gives NaN. Use the dtype's smallest finite value for masks, or leave "
             "one entry of each row unmasked.",
         )
     if kind == "nan" or reference_max is None:
@@ -191,16 +191,16 @@ def _range_advice(kind: Kind, *, dtype: str, limit: float, reference_max: float 
     if reference_max > limit:
         if limit < _BFLOAT16_MAX and reference_max <= _BFLOAT16_MAX:
             advice.append(
-                f"bfloat16 reaches {number_text(_BFLOAT16_MAX)}: the value {number_text(reference_max)} fits it."
+                f"bfloat16 reaches {number_text(_BFLOAT16_MAX)}: the value {number_text(reference_max)} fits."
             )
         halvings = math.ceil(math.log2(reference_max / limit))
         advice.append(
-            f"Scale what flows in here so that this result is smaller by 2^{halvings} or more, and back up later: "
-            f"{dtype} ends at {number_text(limit)}."
+            f"Scale the inputs down so that this result is at least 2^{halvings} times smaller, and scale back up "
+            f"later: the largest {dtype} value is {number_text(limit)}."
         )
     else:
         advice.append(
-            f"The exact result, at most {number_text(reference_max)}, would fit {dtype}: a step inside passes "
-            f"{number_text(limit)}, or the candidate's inputs are larger than the reference's."
+            f"The exact result, at most {number_text(reference_max)}, would fit in {dtype}: an intermediate step "
+            f"exceeds {number_text(limit)}, or the candidate's inputs are larger than the reference's."
         )
     return tuple(advice)

@@ -106,7 +106,7 @@ def require_plain(inputs: Inputs) -> None:
     """
     for leaf in pytree.tree_leaves(inputs):
         if not isinstance(leaf, (Tensor, *_PLAIN)):
-            raise NotSeparableError(f"it is given a {type(leaf).__name__}, which may keep state.")
+            raise NotSeparableError(f"one of its arguments is a {type(leaf).__name__}, which may keep state.")
 
 
 def weights_of(module: nn.Module, *, like: nn.Module) -> dict[str, Tensor]:

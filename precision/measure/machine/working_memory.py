@@ -44,10 +44,10 @@ def working_memory(device: torch.device) -> Iterator[WorkingMemory]:
 def how_measured(device: torch.device) -> str:
     """How `working_memory` measures there, in a sentence."""
     if device.type in ("cuda", "xpu"):
-        return "Measured by torch's allocator: the peak of allocated memory during a pass, less that before it."
+        return "Measured by torch's allocator: the peak of allocated memory during a pass, minus the memory before it."
     if device.type == "cpu" and _resident() is not None:
-        return "Measured by the system: the peak of the worker's resident memory during a pass, less that before it."
-    return f"Not measured: nothing tells the peak of {device.type} memory."
+        return "Measured by the system: peak of the worker's resident memory during a pass, minus the memory before it."
+    return f"Not measured: torch reports no peak of {device.type} memory."
 
 
 def _begin(device: torch.device) -> Callable[[], int] | None:

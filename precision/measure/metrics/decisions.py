@@ -50,15 +50,15 @@ def rule_of(leaf: Leaf, labels: Tensor | None = None) -> DecisionRule:
     if leaf.kind != "floating" or len(shape) < 2 or shape[-1] < 2:
         return DecisionRule(None, "Not a floating-point tensor with samples and a last dimension of two or more.")
     if labels is not None and len(shape) == 2 and labels.shape == shape[:1]:
-        return DecisionRule("classes", "Taken for class scores: the input has a true class for each row.")
+        return DecisionRule("classes", "Treated as class scores: the input has a true class for each row.")
     if "logit" in name or "score" in name:
         what = "each position before the last dimension is a sample" if len(shape) > 2 else "each row is a sample"
-        return DecisionRule("classes", f"Taken for class scores: the model calls it {name}; {what}.")
+        return DecisionRule("classes", f"Treated as class scores: the model calls it {name}; {what}.")
     if len(shape) == 2 and (name == "output" or name.endswith("]")):
-        return DecisionRule("classes", "Taken for class scores: two dimensions, (samples, classes), and no name.")
+        return DecisionRule("classes", "Treated as class scores: two dimensions, (samples, classes), and no name.")
     if len(shape) == 2:
-        return DecisionRule("neighbours", f"Taken for one vector a sample: two dimensions, called {name}.")
-    return DecisionRule(None, "More than two dimensions, and no name that says class scores.")
+        return DecisionRule("neighbours", f"Treated as one vector per sample: two dimensions, called {name}.")
+    return DecisionRule(None, "More than two dimensions, and no name that marks class scores.")
 
 
 def decisions(reference: Leaf, candidate: Leaf, labels: Tensor | None = None) -> Decisions | None:

@@ -87,7 +87,7 @@ def paired(reference: Flattened, candidate: Flattened, *, other: str = "candidat
     for leaf in reference.leaves:
         twin = twins.pop(leaf.path, None)
         if twin is None:
-            differences.append(f"{leaf.path} is in the reference's output and not in that of the {other}")
+            differences.append(f"{leaf.path} is in the reference's output but not in that of the {other}")
         elif twin.kind != leaf.kind:
             differences.append(f"{leaf.path} is {leaf.dtype} in the reference and {twin.dtype} in the {other}")
         elif twin.tensor.shape != leaf.tensor.shape:

@@ -108,13 +108,13 @@ def read_config(folder: Path) -> Mapping[str, object]:
 
 def _json_object(path: Path) -> Mapping[str, object]:
     if path.stat().st_size > _CONFIG_LIMIT_BYTES:
-        raise InputError(f"{path} is larger than {_CONFIG_LIMIT_BYTES} bytes. That is no model configuration.")
+        raise InputError(f"{path} is larger than {_CONFIG_LIMIT_BYTES} bytes. That is not a model configuration.")
     try:
         value = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON: {error}.") from error
     if not isinstance(value, dict):
-        raise InputError(f"{path} holds no JSON object.")
+        raise InputError(f"{path} does not hold a JSON object.")
     return value
 
 
@@ -132,13 +132,13 @@ def _settings(value: object) -> Iterator[tuple[str, object]]:
 def _refuse_code(path: Path, key: str, value: object) -> None:
     if key == "auto_map" and value:
         raise InputError(
-            f"{path} asks for Python code of its own (auto_map), which is never run here. "
+            f"{path} needs its own Python code (auto_map), which is never run here. "
             f"Use a checkpoint of an architecture that transformers includes."
         )
     if key == "quantization_config" and value:
         raise InputError(f"{path} describes a quantized checkpoint. Give the unquantized one, to be cast here.")
     if "attn_implementation" in key and value is not None and value not in _ATTENTION_BUILT_IN:
-        raise InputError(f"{path} asks for the attention {value!r}. Remove {key}; built in are: eager, sdpa.")
+        raise InputError(f"{path} asks for the attention {value!r}. Remove {key}; eager and sdpa are built in.")
 
 
 def _check_numbers(path: Path, key: str, value: object) -> None:
@@ -154,7 +154,7 @@ def _no_safetensors(folder: Path) -> str:
         return f"No *.safetensors in {folder}. Give the folder that `save_pretrained` wrote, with its weights."
     return (
         f"{folder} has its weights only as {pickles[0]}, a pickle, which can run code when it is opened. "
-        f"Where you trust it, convert it: load it with transformers and call save_pretrained, which writes safetensors."
+        f"If you trust it, convert it: load it with transformers and call save_pretrained, which writes safetensors."
     )
 
 
@@ -190,7 +190,7 @@ def _header(path: Path) -> tuple[Mapping[str, object], int]:
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         if not 2 <= size <= _HEADER_LIMIT_BYTES:
-            raise InputError(f"{path} is no safetensors file, or its header exceeds {_HEADER_LIMIT_BYTES} bytes.")
+            raise InputError(f"{path} is not a safetensors file, or its header exceeds {_HEADER_LIMIT_BYTES} bytes.")
         text = file.read(size)
     try:
         header = json.loads(text, object_pairs_hook=_without_duplicates)

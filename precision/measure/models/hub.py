@@ -88,7 +88,7 @@ def _cached(hub_id: str) -> Path | None:
     except LocalEntryNotFoundError:
         return None
     except HFValidationError as error:
-        raise InputError(f"{hub_id[:_SHOWN_CHARACTERS]!r} is no hub id: {error}") from error
+        raise InputError(f"{hub_id[:_SHOWN_CHARACTERS]!r} is not a hub id: {error}") from error
     complete = (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
     return folder if complete else None
 

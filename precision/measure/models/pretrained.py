@@ -206,7 +206,7 @@ def _tokens(tokenizer: Any, module: Any, request: InputRequest) -> dict[str, Ten
     limit = _max_length(module, request) or MAX_LENGTH
     pads = request.length is not None or len(lines) > 1
     if pads and tokenizer.pad_token is None:
-        raise InputError("This tokenizer has no token to pad with. Give one sentence and no length.")
+        raise InputError("This tokenizer has no padding token. Give one sentence and no length.")
     tokens = tokenizer(
         lines,
         padding="max_length" if request.length else pads,
@@ -215,7 +215,7 @@ def _tokens(tokenizer: Any, module: Any, request: InputRequest) -> dict[str, Ten
         return_tensors="pt",
     )
     if tokens["input_ids"].numel() == 0:
-        raise InputError("The tokenizer makes no token of this text. Write a sentence.")
+        raise InputError("The tokenizer finds no token in this text. Write a sentence.")
     largest = int(tokens["input_ids"].max())
     if largest >= module.config.vocab_size:
         raise InputError(f"The tokenizer gives id {largest}, the model knows {module.config.vocab_size} tokens.")
@@ -226,7 +226,9 @@ def _lines(request: InputRequest) -> list[str]:
     text = request.text
     lines = list(SENTENCES) if text is None else [line.strip() for line in text.splitlines() if line.strip()]
     if request.batch is not None and request.batch > len(lines):
-        raise InputError(f"A batch of {request.batch} needs as many sentences; there are {len(lines)}, one a line.")
+        raise InputError(
+            f"A batch of {request.batch} needs {request.batch} sentences, one per line; there are {len(lines)}."
+        )
     return lines[: request.batch]
 
 

@@ -129,13 +129,13 @@ def _caveats(ranges: Ranges, reference: str) -> tuple[str, ...]:
     first = next((row for row in ranges.tensors if ranges.histogram_of(row).nan), None)
     if first is not None:
         caveats.append(
-            f"{first.label} holds NaNs in the {reference} reference: values from there on are not a sound model's."
+            f"{first.label} holds NaNs in the {reference} reference: values after it are not those of a sound model."
         )
     holders = {row.module for row in ranges.tensors if row.kind in WEIGHT_KINDS}
     unseen = [module for module in ranges.not_called if module in holders]
     if unseen:
         caveats.append(
-            f"{count_text(len(unseen), 'module')} with weights never ran, {plain(unseen[0])} for one: not needed for "
-            "this input, or their work was done by a fused kernel, which nobody can look into."
+            f"{count_text(len(unseen), 'module')} with weights never ran, for example {plain(unseen[0])}: this input "
+            "does not need them, or a fused kernel did their work, which cannot be observed."
         )
     return tuple(caveats)

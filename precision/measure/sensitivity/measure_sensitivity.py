@@ -121,7 +121,7 @@ class _Run:
             outputs = floating_tensors(run())
         seconds = time.perf_counter() - warm
         if not outputs:
-            raise ForwardError("The model returns no floating-point numbers, so that there is no error to measure.")
+            raise ForwardError("The model returns no floating-point numbers, so there is no error to measure.")
         layers = layering.layers_of(self._reference.stored, calls)
         return Observed(layers=layers, outputs=outputs, seconds=seconds, began=began)
 

@@ -65,17 +65,17 @@ def float32_own_errors(
         loss = dataclasses.replace(backward.by, dtype=torch.float64)
         exact = trainee.backward(lambda _: loss, scaled=lambda whole: whole)
     except (ForwardError, UnsupportedError) as error:
-        return OwnErrors({}, f"The model makes no step in float64: {error}")
+        return OwnErrors({}, f"The step fails in float64: {error}")
     except (MemoryError, torch.OutOfMemoryError):
-        return OwnErrors({}, "Memory does not suffice for a step in float64.")
+        return OwnErrors({}, "Not enough memory for a step in float64.")
     return OwnErrors(own_errors(exact.gradients, backward.gradients), "")
 
 
 def _reason_against(loaded: LoadedModel, float32_s: float) -> str:
     """Why the step is not even tried; empty where it is."""
     if float32_s > MAX_FLOAT32_S:
-        return f"No step in float64, for its cost: in float32 it took {seconds_text(float32_s)}."
+        return f"No step in float64: it would take too long (in float32 it took {seconds_text(float32_s)})."
     held = sum(parameter.nbytes for parameter in loaded.module.parameters())
     if held > MAX_STORED_BYTES:
-        return f"No step in float64, for its memory: the model holds {bytes_text(held)}."
+        return f"No step in float64: it would need too much memory (the model holds {bytes_text(held)})."
     return ""

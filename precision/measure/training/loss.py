@@ -45,7 +45,7 @@ class Loss:
         if len(outputs) != len(shapes) or any(
             shape is not None and shape != each.shape for each, shape in zip(outputs, shapes, strict=True)
         ):
-            raise ForwardError("The outputs have other shapes than those of float32: there is no common loss.")
+            raise ForwardError("The outputs have other shapes than in float32, so the two losses cannot be compared.")
         pairs = [(each, target) for each, target in zip(outputs, self.targets, strict=True) if target is not None]
         wanted = [(each.to(self.dtype), target, ~target.isnan()) for each, target in pairs]
         total = torch.stack([torch.where(has, each - target, 0.0).square().sum() for each, target, has in wanted]).sum()
@@ -67,7 +67,7 @@ def loss_for(output: object, labels: Tensor | None, *, seed: int) -> Loss:
     if not any(each.requires_grad for each in outputs):
         raise UnsupportedError(
             "This model cannot be trained: none of its floating-point outputs has a gradient with respect to a "
-            "parameter. Choose a model whose output depends on weights by differentiable operators."
+            "parameter. Choose a model whose output depends on weights through differentiable operators."
         )
     if labels is not None and outputs[0].requires_grad and _fits(outputs[0], labels):
         return Loss(words=CROSS_ENTROPY, labels=labels.to(outputs[0].device), targets=())

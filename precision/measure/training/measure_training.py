@@ -95,7 +95,7 @@ def _require_trainable(loaded: LoadedModel) -> None:
     for name, child in loaded.module.named_modules():
         if isinstance(child, torch.jit.ScriptModule):
             raise UnsupportedError(
-                f"{plain(name)} is a TorchScript module, whose copies hand their gradients to the original. "
+                f"{plain(name)} is a TorchScript module, whose copies pass their gradients to the original. "
                 "Use the Python model."
             )
     if not any(parameter.requires_grad for parameter in loaded.module.parameters()):

@@ -105,7 +105,7 @@ def test_already_in_the_format() -> None:
     result = audited(nn.Linear(2, 2).half(), "float16")
     assert row(result, "weight").reason == "already float16"
     assert result.warnings == (
-        "0 of 2 tensors changed: the comparison is vacuous unless the reference computes in another format.",
+        "0 of 2 tensors changed: there is nothing to compare unless the reference computes in another format.",
     )
 
 
@@ -125,7 +125,7 @@ def test_a_model_that_keeps_a_tensor_for_itself() -> None:
 def test_no_tensors(module: nn.Module) -> None:
     result = audited(module, "float16")
     assert (result.bytes_before, result.bytes_after, result.tensors) == (0, 0, ())
-    assert result.warnings == ("The model stores no tensors: there is nothing to cast but its inputs.",)
+    assert result.warnings == ("The model stores no tensors: only its inputs can be cast.",)
 
 
 def test_complex_buffers_are_damaged_by_to_and_left_by_half() -> None:
@@ -133,7 +133,9 @@ def test_complex_buffers_are_damaged_by_to_and_left_by_half() -> None:
     to, halved = audited(module, "float16"), audited(module, "float16", CastMethod.HALF)
     damaged = row(to, "freqs_cis")
     assert (damaged.dtype_before, damaged.dtype_after) == ("complex64", "float16")
-    assert damaged.reason.endswith(".to(torch.float16), which casts complex tensors too and drops their imaginary part")
+    assert damaged.reason.endswith(
+        ".to(torch.float16), which also casts complex tensors and drops their imaginary part"
+    )
     assert damaged.stored is not None
     assert damaged.stored.max_relative_error == pytest.approx(abs(math.sin(2.0)), abs=1e-3)
     assert "freqs_cis: .to(torch.float16) dropped the imaginary part of this complex64 tensor" in to.warnings[0]
@@ -155,7 +157,7 @@ def test_a_tied_buffer_is_split_in_two() -> None:
     result = audited(TiedBuffers(), "float16")
     assert (row(result, "two").tied_to, row(result, "two").tie_kept) == ("one", False)
     assert (result.bytes_before, result.bytes_after) == (20, 20)
-    assert result.warnings == ("two shared its memory with one before the cast and is a copy of its own after it.",)
+    assert result.warnings == ("two shared its memory with one before the cast; after it, each has its own copy.",)
     kept = audited(TiedBuffers(), "float16", CastMethod.WEIGHTS_ONLY)
     assert (row(kept, "two").tie_kept, kept.bytes_after, kept.warnings) == (True, 10, ())
 
@@ -190,7 +192,7 @@ def test_overflow_comes_first() -> None:
     assert result.warnings == (
         "large: 3 of 4 values became infinite in float16 (largest 1e+06, format's maximum 65504).",
         "1 of 6 stored values became zero in float16, in one tensor; most in tiny: 1 of 2 values "
-        "(the smallest that it holds is 5.96e-08).",
+        "(its smallest nonzero value is 5.96e-08).",
     )
 
 
@@ -212,13 +214,13 @@ def test_values_that_became_nan_in_a_format_without_infinities() -> None:
 
 def test_values_that_were_broken_before() -> None:
     result = audited(Buffers(mask=[-math.inf, math.nan, 0.0]), "float16")
-    assert result.warnings == ("mask: 2 of 3 values were infinite or NaN before the cast already.",)
+    assert result.warnings == ("mask: 2 of 3 values were already infinite or NaN before the cast.",)
 
 
 def test_many_warnings_of_a_kind_are_summed_up() -> None:
     result = audited(Buffers(**{f"b{index:02}": [1e6] for index in range(20)}), "float16")
     assert len(result.warnings) == 9
-    assert result.warnings[-1] == "The same happened to 12 more tensors; the table has them."
+    assert result.warnings[-1] == "The same happened to 12 more tensors; the table lists them."
 
 
 def test_a_tied_overflow_is_warned_of_once() -> None:

@@ -55,7 +55,7 @@ def test_scaled_formats_are_stored_or_dynamic_and_others_are_not_dynamic() -> No
 
 
 def test_what_a_method_gives_is_said() -> None:
-    with pytest.raises(UnsupportedError, match=r"'to' cannot give int8\. Choose method 'weights-only', 'dynamic'"):
+    with pytest.raises(UnsupportedError, match=r"'to' cannot cast to int8\. Choose method 'weights-only', 'dynamic'"):
         brought(nn.Linear(1, 1), "int8", CastMethod.TO)
     with pytest.raises(InputError, match="'dynamic' gives a scaled format, such as int8 or mxfp4, not float16"):
         RunSpec(dtype="float16", method=CastMethod.DYNAMIC)
@@ -111,7 +111,7 @@ def test_the_audit_says_what_is_held() -> None:
     )
     assert (weight.changed, weight.dtype_after, weight.bytes_after) == (True, "float32", 2048)
     assert (weight.rounded_to, weight.estimated_bytes_after) == ("mxfp4_e2m1", 64 * 8 // 2 + 16)
-    assert (bias.changed, bias.reason) == (False, "mxfp4_e2m1 takes weight matrices only")
+    assert (bias.changed, bias.reason) == (False, "only weight matrices are cast to mxfp4_e2m1")
     assert (result.bytes_after, result.estimated_bytes_after) == (2080, 272 + 32)
 
 
@@ -176,7 +176,7 @@ def test_weights_beyond_the_range_saturate_and_are_counted() -> None:
     assert result.warnings == (
         "weight: 1 of 2 values were beyond the range of float4_e2m1fn and are stored as ±6 (largest 100).",
         "1 of 2 stored values became zero in float4_e2m1fn, in one tensor; most in weight: 1 of 2 values "
-        "(the smallest that it holds is 0.5).",
+        "(its smallest nonzero value is 0.5).",
     )
 
 

@@ -272,7 +272,7 @@ def test_autocast_starts_from_float32() -> None:
     ],
 )
 def test_a_method_that_cannot_give_the_format_is_refused(method: CastMethod, name: str) -> None:
-    with pytest.raises(UnsupportedError, match=f"{method.value!r} cannot give {name}. Choose method 'to'"):
+    with pytest.raises(UnsupportedError, match=f"{method.value!r} cannot cast to {name}. Choose method 'to'"):
         brought(nn.Linear(1, 1), name, method)
 
 

@@ -189,7 +189,7 @@ def test_a_module_with_two_names_is_lowered_once() -> None:
     hidden = alone(linear, "float16", x).float().tanh()
     assert torch.equal(one((x,)), alone(linear, "float16", hidden).float())
     assert torch.equal(two((x,)), one((x,)))
-    with pytest.raises(InputError, match="2 is one module with another name"):
+    with pytest.raises(InputError, match="2 is the same module as one"):
         mixed(model, **{"0": "float16", "2": "bfloat16"})
 
 
@@ -238,11 +238,11 @@ def test_overflow_in_one_layer_is_that_layers_own() -> None:
 
 def test_what_cannot_be_lowered_is_refused() -> None:
     model = nn.Sequential(nn.Sequential(nn.Linear(2, 2)), torch.jit.script(nn.Linear(2, 2)))
-    with pytest.raises(InputError, match=r"no module '0\.1' to bring into a format of its own. Did you mean 0\.0"):
+    with pytest.raises(InputError, match=r"no module '0\.1' to give its own format. Did you mean 0\.0"):
         mixed(model, **{"0.1": "float16"})
-    with pytest.raises(InputError, match="0 has modules inside"):
+    with pytest.raises(InputError, match="0 contains other modules"):
         mixed(model, **{"0": "float16"})
-    with pytest.raises(InputError, match="The model has modules inside"):
+    with pytest.raises(InputError, match="The model contains other modules"):
         mixed(model, **{"": "float16"})
     with pytest.raises(InputError, match="1 is a TorchScript module"):
         mixed(model, **{"1": "float16"})

@@ -103,7 +103,7 @@ def test_from_pretrained_leaves_the_random_state_and_the_standard_error_alone(
 
 
 def test_from_pretrained_needs_a_model_of_transformers() -> None:
-    with pytest.raises(UnsupportedError, match=r"TinyNet is no model of transformers.*Choose method 'to'"):
+    with pytest.raises(UnsupportedError, match=r"TinyNet is not a transformers model.*Choose method 'to'"):
         brought(TinyNet(), CastMethod.FROM_PRETRAINED)
 
 
@@ -152,7 +152,7 @@ def test_set_default_dtype_leaves_the_process_as_it_was_also_when_it_fails() -> 
     brought(module, CastMethod.DEFAULT_DTYPE)
     assert torch.get_default_dtype() == torch.float32
     assert torch.equal(torch.get_rng_state(), state)
-    with pytest.raises(UnsupportedError, match=r"Linear cannot be built anew: .*in_features"):
+    with pytest.raises(UnsupportedError, match=r"Linear cannot be built again: .*in_features"):
         brought(nn.Linear(2, 2), CastMethod.DEFAULT_DTYPE)
     assert torch.get_default_dtype() == torch.float32
 
@@ -168,7 +168,7 @@ def test_type_casts_integer_and_boolean_buffers_too() -> None:
     module = catalogue("resnet-tiny")
     result = audit(module, brought(module, CastMethod.TYPE).stored, fmt=FLOAT16, method=CastMethod.TYPE)
     counters = [row for row in result.tensors if row.fqn.endswith("num_batches_tracked")]
-    assert {row.reason for row in counters} == {"cast by .type(torch.float16), which casts int64 tensors too"}
+    assert {row.reason for row in counters} == {"cast by .type(torch.float16), which also casts int64 tensors"}
     assert all(row.stored is None for row in counters)
 
 

@@ -147,7 +147,7 @@ def test_results_that_change_may_decide_the_same(
     monkeypatch.setattr(nn.Module, "half", half)
     result = measure_claims(RunSpec(model="linear-5-10", analysis=Analysis.CLAIMS), only=["no-impact"])
     assert verdicts(result) == {"no-impact": verdict}
-    changed = numbers(result.claims[0])["Samples with another first class"]
+    changed = numbers(result.claims[0])["Samples that change class"]
     assert changed is not None
     assert (changed > 0) == (factor == -1)
 

@@ -230,5 +230,5 @@ def test_a_plan_of_all_layers_in_one_format_stores_what_the_cast_stores() -> Non
 
 
 def test_a_layer_that_the_model_does_not_have_is_refused() -> None:
-    with pytest.raises(InputError, match="no module 'fc9' to bring into a format of its own"):
+    with pytest.raises(InputError, match="no module 'fc9' to give its own format"):
         planned(fc9="float16")

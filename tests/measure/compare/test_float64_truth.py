@@ -67,7 +67,7 @@ def reason(spec: RunSpec) -> str:
 
 
 def test_a_reference_in_float64_needs_no_other() -> None:
-    assert reason(RunSpec(reference="float64")) == "The reference is float64 itself."
+    assert reason(RunSpec(reference="float64")) == "The reference is already float64."
 
 
 def test_a_model_that_does_not_run_in_float64_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,15 +93,15 @@ def test_memory_that_does_not_suffice_costs_only_the_truth(
             return super().forward(x)
 
     with_model(monkeypatch, Hungry(4, 4), torch.ones(2, 4))
-    assert reason(RunSpec()) == "Memory does not suffice for a float64 run."
+    assert reason(RunSpec()) == "Not enough memory for a float64 run."
 
 
 def test_what_would_cost_much_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(float64_truth, "MAX_REFERENCE_S", -1.0)
-    assert reason(RunSpec()).startswith("No float64 run, for its cost: the reference took ")
+    assert reason(RunSpec()).startswith("No float64 run: it would take too long (the reference took ")
     monkeypatch.setattr(float64_truth, "MAX_REFERENCE_S", 1e9)
     monkeypatch.setattr(float64_truth, "MAX_STORED_BYTES", 119)
-    assert reason(RunSpec()) == "No float64 run, for its memory: the model holds 120 B."
+    assert reason(RunSpec()) == "No float64 run: it would need too much memory (the model holds 120 B)."
 
 
 def test_it_can_be_cancelled() -> None:

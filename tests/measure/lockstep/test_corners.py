@@ -241,7 +241,7 @@ def test_models_with_state_compare(model: nn.Module) -> None:
 def test_a_module_that_hands_on_its_input_is_not_taken_apart() -> None:
     row = only(nn.Sequential(nn.Linear(8, 8), nn.Dropout()), "1", X)
     assert row.same_as is not None
-    assert row.corners_missing == "it returned the tensors that it was given."
+    assert row.corners_missing == "it returned its input tensors."
 
 
 @pytest.mark.parametrize(

@@ -215,7 +215,7 @@ def test_rounding_of_a_simulated_format_is_no_operator_of_the_model() -> None:
 def test_operators_beyond_the_limit_are_counted() -> None:
     report = operators(lambda x, linear: linear(x) + x + x + x, max_operators=2)
     assert (len(report.operators), report.operator_calls) == (2, 4)
-    assert "Of 4 operators the first 2 are listed." in report.notes
+    assert "Only the first 2 of 4 operators are listed." in report.notes
 
 
 def test_several_outputs_are_compared_together() -> None:

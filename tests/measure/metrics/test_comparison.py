@@ -123,7 +123,7 @@ def test_structures_that_differ_are_noted_and_the_rest_is_compared() -> None:
     result = compare(reference, candidate, repeat={**reference, "same": noise(1)})
     assert [output.path for output in result.outputs] == ["same"]
     assert result.notes == (
-        "gone is in the reference's output and not in that of the candidate: not compared.",
+        "gone is in the reference's output but not in that of the candidate: not compared.",
         "shape has shape (2, 3) in the reference and (3, 2) in the candidate: not compared.",
         "kind is float32 in the reference and int64 in the candidate: not compared.",
         "row has shape (1, 3) in the reference and (3,) in the candidate: not compared.",

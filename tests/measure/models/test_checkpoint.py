@@ -39,7 +39,7 @@ def test_no_config(tmp_path: Path) -> None:
     [
         ("{", "is not valid JSON"),
         ("[" * 100_000, "is not valid JSON"),
-        ("[]", "holds no JSON object"),
+        ("[]", "does not hold a JSON object"),
         ("{}", "has no model_type"),
         (" " * (4 * 2**20 + 1), "is larger than 4194304 bytes"),
     ],
@@ -53,8 +53,8 @@ def test_a_config_that_is_none(tmp_path: Path, content: str, message: str) -> No
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"auto_map": {"AutoModel": "modeling.Own"}}, "asks for Python code of its own"),
-        ({"text_config": {"auto_map": {"AutoModel": "modeling.Own"}}}, "asks for Python code of its own"),
+        ({"auto_map": {"AutoModel": "modeling.Own"}}, "needs its own Python code"),
+        ({"text_config": {"auto_map": {"AutoModel": "modeling.Own"}}}, "needs its own Python code"),
         ({"quantization_config": {"quant_method": "gptq"}}, "describes a quantized checkpoint"),
         ({"_attn_implementation": "owner/kernel"}, "asks for the attention 'owner/kernel'"),
         ({"num_hidden_layers": 10**6}, r"says num_hidden_layers = 1e\+06, beyond the limit of 512"),
@@ -74,7 +74,7 @@ def test_a_tokenizer_that_asks_for_code(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text(
         json.dumps({"model_max_length": 10**30, "auto_map": {"AutoTokenizer": ["own.Own", None]}})
     )
-    with pytest.raises(InputError, match=r"tokenizer_config.json asks for Python code"):
+    with pytest.raises(InputError, match=r"tokenizer_config.json needs its own Python code"):
         read_config(tmp_path)
 
 

@@ -160,6 +160,6 @@ def test_a_download_brings_weights_and_tokenizer_and_nothing_else(hub: type[Hub]
 
 def test_a_refused_config_stops_the_download(hub: type[Hub], causal: Path) -> None:
     (causal / "config.json").write_text('{"model_type": "gpt2", "auto_map": {"AutoModel": "modeling_own.Own"}}')
-    with pytest.raises(InputError, match="asks for Python code of its own"):
+    with pytest.raises(InputError, match="needs its own Python code"):
         locate("owner/name")
     assert not any(path.endswith(".safetensors") for path in hub.asked)

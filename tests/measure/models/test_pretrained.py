@@ -102,7 +102,7 @@ def test_a_length_beyond_the_positions(causal: Path, name: str) -> None:
 
 
 def test_a_batch_beyond_the_sentences(causal: Path) -> None:
-    with pytest.raises(InputError, match="A batch of 3 needs as many sentences; there are 2"):
+    with pytest.raises(InputError, match="A batch of 3 needs 3 sentences, one per line; there are 2"):
         load(spec(causal, text="the cat\nthe dog", batch=3))
 
 
@@ -249,7 +249,7 @@ def test_a_tokenizer_without_any_token_to_pad_with(causal: Path) -> None:
         del config["eos_token"], config["unk_token"]
     assert load(spec(causal, text="the cat")).input.tensors[0][2] == (1, 2)
     for settings in ({"text": "the cat\nthe dog"}, {"text": "the cat", "length": 8}):
-        with pytest.raises(InputError, match="has no token to pad with"):
+        with pytest.raises(InputError, match="has no padding token"):
             load(spec(causal, **settings))
 
 
@@ -257,7 +257,7 @@ def test_text_without_a_token(causal: Path) -> None:
     with edited(causal / "tokenizer.json") as tokenizer:
         tokenizer["model"].update(unk_token="nonesuch")  # noqa: S106 - a word, not a password
         tokenizer["pre_tokenizer"] = {"type": "CharDelimiterSplit", "delimiter": "x"}
-    with pytest.raises(InputError, match="makes no token of this text"):
+    with pytest.raises(InputError, match="finds no token in this text"):
         load(spec(causal, text="x"))
 
 

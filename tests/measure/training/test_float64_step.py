@@ -68,8 +68,8 @@ def test_a_product_has_the_error_of_its_formula(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (NotImplementedError("no kernel for float64"), "makes no step in float64: Forward or backward failed in"),
-        (MemoryError(), "Memory does not suffice for a step in float64."),
+        (NotImplementedError("no kernel for float64"), "The step fails in float64: Forward or backward failed in"),
+        (MemoryError(), "Not enough memory for a step in float64."),
     ],
 )
 def test_a_model_without_float64_says_so_and_is_measured_otherwise(
@@ -83,7 +83,7 @@ def test_a_model_without_float64_says_so_and_is_measured_otherwise(
 
 
 @pytest.mark.parametrize(
-    ("limit", "said"), [("MAX_FLOAT32_S", "for its cost: in float32 it took"), ("MAX_STORED_BYTES", "for its memory")]
+    ("limit", "said"), [("MAX_FLOAT32_S", "too long (in float32 it took"), ("MAX_STORED_BYTES", "too much memory")]
 )
 def test_a_costly_step_in_float64_is_left_out(limit: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(float64_step, limit, 0)

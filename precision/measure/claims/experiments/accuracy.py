@@ -80,7 +80,9 @@ def article_numbers(on: Subject) -> Finding:
     )
     near = f"within {share_text(_AGREE)}"
     mean, largest = ("to the last digit" if same else near for same in digits)
-    sentence = f"Reproduced: the mean {mean}, the largest {largest}." if all(close) else "Other errors are found here."
+    sentence = (
+        f"Reproduced: the mean {mean}, the largest {largest}." if all(close) else "The errors are different here."
+    )
     sentence += " The outputs are those printed there." if printed else " The outputs are not those printed there."
     close.append(printed)
     return Finding("true" if all(close) else "depends" if any(close) else "false", sentence, evidence)
@@ -102,7 +104,7 @@ def small_error(on: Subject) -> Finding:
         error("Mean absolute error", comparison.overall.mean_abs_error),
         error("Largest absolute error", comparison.overall.max_abs_error),
         error("Root mean square error", comparison.overall.rmse),
-        error("Of merely rounding the outputs", comparison.rounding_floor.rmse),
+        error("Error of rounding only the outputs", comparison.rounding_floor.rmse),
     )
     if verdict.word == "not measured":
         return Finding("not testable here", verdict.sentence, evidence)
@@ -124,7 +126,7 @@ def _impact(comparison: Comparison, verdict: Verdict) -> Finding:
     flips, samples = sum(each.flips for each in decided), sum(each.samples for each in decided)
     evidence = (
         fact("Output elements that are unchanged", share_text(exact)),
-        *([count("Samples with another first class", flips, of=samples)] if decided else []),
+        *([count("Samples that change class", flips, of=samples)] if decided else []),
         *(_accuracy(each.accuracy) for each in decided if each.accuracy),
         fact("Verdict", verdict.word),
     )
@@ -133,12 +135,14 @@ def _impact(comparison: Comparison, verdict: Verdict) -> Finding:
     if exact == 1:
         return Finding("true", "Every output is unchanged.", evidence)
     if flips or verdict.word in _LARGE:
-        changed = f"{flips:,} of {samples:,} samples get another first class" if flips else "they are damaged"
+        changed = f"{flips:,} of {samples:,} samples change class" if flips else "they are damaged"
         return Finding("false", f"Outputs change: {changed}.", evidence)
     unchanged = f"{share_text(exact)} of the output elements are unchanged"
     if not samples:
-        return Finding("depends", f"{unchanged}; what they decide is not known: they are no class scores.", evidence)
-    return Finding("depends", f"{unchanged}, but none of {samples:,} samples gets another first class.", evidence)
+        return Finding(
+            "depends", f"{unchanged}; they are not class scores, so what they decide is not known.", evidence
+        )
+    return Finding("depends", f"{unchanged}, but all {samples:,} samples keep their class.", evidence)
 
 
 def _accuracy(found: Accuracy) -> Evidence:

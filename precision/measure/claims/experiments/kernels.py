@@ -71,6 +71,6 @@ def modules_without_half(on: Subject) -> Finding:
         fact("Fail after to(torch.float16) only", listed(only_to)),
     )
     if not half and not to:
-        return Finding("false", f"All {len(tried):,} tried run after either call.", evidence)
+        return Finding("false", f"All {len(tried):,} modules tried run after either call.", evidence)
     sentence = f"These fail after half() alone: {listed(only_half)}; after to(torch.float16) alone: {listed(only_to)}."
     return Finding("true" if only_half and only_to else "depends", sentence, evidence)

@@ -76,7 +76,7 @@ class ProviderFacts:
     defined_in: str
     """Python module of `torch.nn.Module.half`; empty where there is none."""
     overridden: bool
-    """Whether Transformers has a version of its own."""
+    """Whether Transformers has its own version."""
     same_result: bool | None
     """Whether that casts as PyTorch's does, of a model that is not quantized; None where one of both is missing."""
     refusal: str | None
@@ -131,14 +131,14 @@ def _provider(seen: ProviderFacts) -> Finding:
     same = {None: "not measured", True: "yes, bit for bit", False: "no"}[seen.same_result]
     evidence = (
         fact("torch.nn.Module.half is defined in", seen.defined_in or "nowhere"),
-        fact("Transformers has a version of its own", "yes" if seen.overridden else "no"),
+        fact("Transformers has its own version", "yes" if seen.overridden else "no"),
         fact("It casts as PyTorch's does", same),
         fact("A model that Transformers quantized", quantized),
     )
     if not seen.defined_in.startswith("torch"):
         return Finding("true", "PyTorch has no half() of its own.", evidence)
     if seen.same_result is False:
-        return Finding("depends", "PyTorch provides it; Transformers' version casts otherwise.", evidence)
+        return Finding("depends", "PyTorch provides it; Transformers' version casts differently.", evidence)
     own = " Transformers' version only refuses quantized models." if seen.refusal else ""
     return Finding("false", f"PyTorch provides it, for every nn.Module.{own}", evidence)
 
@@ -147,11 +147,11 @@ def _tensorflow(seen: dict[str, bool]) -> Finding:
     having = [name for name, has in seen.items() if has]
     evidence = (
         count("TensorFlow model classes in Transformers", len(seen)),
-        count("Of them, with half()", len(having)),
+        count("With half()", len(having)),
     )
     sentence = "No TensorFlow model class has it."
     if not seen:
         sentence = "The installed Transformers has no TensorFlow models."
     if having:
-        sentence = f"half() is there for {listed(having)}."
+        sentence = f"These have half(): {listed(having)}."
     return Finding(true_if(bool(having)), sentence, evidence)

@@ -23,7 +23,7 @@ def interchangeable(on: Subject) -> Finding:
     runs, storage = on.runs, on.storage
     differ = [tensor.named for tensor in storage.tensors if not tensor.same]
     same_bytes = storage.half.total_bytes == storage.to.total_bytes
-    outputs = {None: "one of both does not run", True: "bit-identical", False: "differ"}[runs.same_outputs]
+    outputs = {None: "one of the two does not run", True: "bit-identical", False: "differ"}[runs.same_outputs]
     evidence = (
         fact("Stored tensors that differ", listed(differ)),
         fact("Bytes", "the same" if same_bytes else "differ"),
@@ -56,7 +56,7 @@ def activations_cast(on: Subject) -> Finding:
     low, total = seen.half.activations.get("float16", 0), sum(seen.half.activations.values())
     evidence = (_dtypes("In float32", seen.reference.activations), _dtypes(_HALF, seen.half.activations))
     if not total:
-        return Finding("not testable here", "No layer hands on floating-point numbers.", evidence)
+        return Finding("not testable here", "No layer returns floating-point numbers.", evidence)
     sentence = f"{low:,} of {total:,} floating-point outputs of layers are float16."
     return Finding("true" if low == total else "depends" if low else "false", sentence, evidence)
 
@@ -95,7 +95,7 @@ def _outputs(seen: RunFacts) -> Finding:
         return Finding("false", f"Outputs stay as computed: {listed(sorted(set(seen.half.outputs)))}.", evidence)
     if seen.to.outputs == seen.half.outputs:
         return Finding("depends", "Outputs are in float32 after both calls: the model's own code does it.", evidence)
-    return Finding("true", "Outputs are in float32 after half() alone.", evidence)
+    return Finding("true", "Outputs are in float32 after half() only.", evidence)
 
 
 def _precision_kept(seen: StorageFacts) -> Finding:
@@ -126,7 +126,7 @@ def _operators(on: Subject) -> Finding:
     if half != to:
         first = next((a, b) for a, b in zip_longest(half, to, fillvalue="nothing") if a != b)
         differs = f"{first[0]} after half(), {first[1]} after to()"
-        sentence = f"Other operators run, which need not be a gain: first {differs}."
+        sentence = f"Different operators run, which need not be faster. The first: {differs}."
         return Finding("depends", sentence, (*counts, fact("First that differs", differs)))
     same = Finding("false", "The same operators run, in the same order and dtypes.", counts)
     if any(kind.__name__ == "PreTrainedModel" for kind in type(on.loaded.module).__mro__):
@@ -137,11 +137,13 @@ def _operators(on: Subject) -> Finding:
 def _also_in_bert(bert: RunFacts, same: Finding) -> Finding:
     """What is said of a model that is none of Transformers': a BERT is looked at too."""
     alike = bert.half.operators == bert.to.operators
-    ran = f"{len(bert.half.operators):,} operators, {'the same' if alike else 'others'}"
+    ran = f"{len(bert.half.operators):,} operators, {'the same' if alike else 'different'}"
     evidence = (*same.evidence, fact("A BERT of Transformers", ran))
     if alike:
         return Finding(same.verdict, same.sentence, evidence)
-    return Finding("depends", "In this model the same operators run, in a BERT of Transformers others.", evidence)
+    return Finding(
+        "depends", "This model runs the same operators; a BERT of Transformers runs different ones.", evidence
+    )
 
 
 def _islands(on: Subject) -> Finding:
@@ -151,15 +153,15 @@ def _islands(on: Subject) -> Finding:
     by_half = sum(tensor.half == "float32" for tensor in wanted)
     by_to = sum(tensor.to == "float32" for tensor in wanted)
     evidence = (
-        fact("Modules that the class names for float32", listed(list(islands))),
+        fact("Modules that the class keeps in float32", listed(list(islands))),
         count("Their parameters", len(wanted)),
         count("Still float32 after half()", by_half, of=len(wanted)),
         count("Still float32 after to(torch.float16)", by_to, of=len(wanted)),
     )
     if not wanted:
-        return Finding("not testable here", "The model names nothing to be kept in float32; one of T5 does.", evidence)
+        return Finding("not testable here", "The model's class keeps no module in float32; that of T5 does.", evidence)
     of = count_text(len(wanted), "parameter")
-    sentence = f"Of {of} to be kept in float32, half() keeps {by_half:,} and to(torch.float16) {by_to:,}."
+    sentence = f"Of {of} to keep in float32, half() keeps {by_half:,} and to(torch.float16) {by_to:,}."
     return Finding(true_if(bool(by_half) and by_half != by_to), sentence, evidence)
 
 

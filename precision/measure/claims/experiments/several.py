@@ -68,7 +68,7 @@ def decided(device: torch.device, on_model: Callable[[float], None]) -> tuple[De
 
 
 def most_models(on: Subject) -> Finding:
-    """Whether in more than half of the models no sample is decided otherwise.
+    """Whether in more than half of the models every sample keeps its class.
 
     It depends where too few of them are trained and have samples enough to tell a change of one in a hundred.
     """
@@ -76,21 +76,21 @@ def most_models(on: Subject) -> Finding:
     kept = [model for model in seen if not model.changed]
     tell = [model for model in kept if model.trained and _at_most(model) <= _TELLS]
     evidence = tuple(_evidence(model) for model in seen)
-    sentence = f"In {len(kept):,} of {count_text(len(seen), 'small model')} no sample tried gets another first class"
+    sentence = f"In {len(kept):,} of {count_text(len(seen), 'small model')} every sample tried keeps its class"
     if 2 * len(kept) <= len(seen):
         return Finding("false", f"{sentence}.", evidence)
     if 2 * len(tell) > len(seen):
         return Finding("true", f"{sentence}.", evidence)
     few = f"{len(tell):,} of them {'is' if len(tell) == 1 else 'are'} trained and {'has' if len(tell) == 1 else 'have'}"
-    return Finding("depends", f"{sentence}, but only {few} samples enough to tell.", evidence)
+    return Finding("depends", f"{sentence}, but only {few} enough samples to tell.", evidence)
 
 
 def _evidence(model: Decided) -> Evidence:
     text = f"{model.changed:,} of {model.samples:,}, at most {share_text(_at_most(model))} (95 % confidence)"
-    return Evidence(label=f"{model.title}: other first class", text=text, number=model.changed)
+    return Evidence(label=f"{model.title}: samples that change class", text=text, number=model.changed)
 
 
 def _at_most(model: Decided) -> float:
-    """The largest share of samples with another first class that what was seen leaves room for."""
+    """The largest share of samples that may change class, given what was seen."""
     interval = wilson(model.changed, model.samples)
     return interval.high if interval else 1.0

@@ -25,7 +25,7 @@ _TENSOR_CORES_FROM = 4.0
 Source: NVIDIA A100 Tensor Core GPU Architecture (2020), table of peak rates."""
 _ALIKE = 0.1
 _MATRIX = 4096
-_TOO_BUSY = "The machine was too busy with other programs for its times to tell: try again when they rest."
+_TOO_BUSY = "The machine was too busy with other programs, so the times are unreliable. Try again when it is idle."
 _TENSOR_CORES_SINCE = (7, 0)
 """Compute capability of the first GPUs that have them (Volta)."""
 
@@ -131,7 +131,7 @@ def _faster_twin(seen: TwinTimes, runs: RunFacts) -> Finding:
         duration("After half()", seen.half),
         duration("Another copy after half()", seen.half_again),
         duration("After to(torch.float16)", seen.to),
-        fact("Slower of the two equal copies over the faster", f"{between_equals:.3f}"),
+        fact("Time ratio of two equal copies, slower to faster", f"{between_equals:.3f}"),
         fact("Operators", "the same after both calls" if same else "not the same"),
     )
     least = max(2 * (between_equals - 1), _ALIKE if same else 0.0)
@@ -141,8 +141,10 @@ def _faster_twin(seen: TwinTimes, runs: RunFacts) -> Finding:
         return Finding("not testable here", _TOO_BUSY, evidence)
     if speed.ratio is None or max(speed.ratio, 1 / speed.ratio) - 1 <= least:
         if same:
-            return Finding("false", "The same operators run, and the times are as near as equal copies' are.", evidence)
-        return Finding("depends", "The times cannot be told apart, though not the same operators run.", evidence)
+            return Finding(
+                "false", "The same operators run, and the times are as close as those of equal copies.", evidence
+            )
+        return Finding("depends", "No measurable difference in speed, although different operators run.", evidence)
     return Finding(true_if(speed.ratio > 1), f"half() is {speed.text} to(torch.float16).", evidence)
 
 

@@ -25,11 +25,13 @@ def named_parameters(on: Subject) -> Finding:
         counted("Buffers and attributes, not listed", (tensor.before for tensor in hidden)),
     )
     if not hidden:
-        return Finding("true", "The model stores nothing but parameters.", evidence)
+        return Finding("true", "The model stores only parameters.", evidence)
     if not missed:
-        sentence = f"{count_text(len(hidden), 'tensor')} not listed, of dtypes that parameters have too."
+        sentence = f"{count_text(len(hidden), 'tensor')} not listed, but parameters have the same dtypes."
         return Finding("true", sentence, evidence)
-    sentence = f"That of its parameters, yes; of what else the model stores, tensors of {listed(missed)} are missed."
+    sentence = (
+        f"The dtypes of its parameters, yes. The model also stores tensors of {listed(missed)}, which are missed."
+    )
     return Finding("depends", sentence, evidence)
 
 
@@ -91,7 +93,7 @@ def quantization(on: Subject) -> Finding:
     )
     if not half and not to:
         return Finding(
-            "false", "They cast: every parameter is a floating-point number still, without a scale.", evidence
+            "false", "They cast: every parameter is still a floating-point number, without a scale.", evidence
         )
     sentence = f"{half:,} after half() and {to:,} after to() of {len(parameters):,} parameters are integers."
     return Finding("true" if half == to == len(parameters) else "depends", sentence, evidence)
@@ -138,7 +140,7 @@ def _buffers_after_half(seen: StorageFacts) -> tuple[Evidence, ...]:
     complex_left = [tensor for tensor in seen.complex_buffers if tensor.half == tensor.before]
     return (
         count("Floating-point buffers of the model", len(own)),
-        fact("Looked at" if own else "Looked at, of a BatchNorm", listed([tensor.named for tensor in buffers])),
+        fact("Looked at" if own else "Looked at, in a BatchNorm instead", listed([tensor.named for tensor in buffers])),
         counted("After half()", (tensor.half for tensor in buffers)),
         *([fact("Complex, and left as they are", listed([row.named for row in complex_left]))] if complex_left else []),
     )
@@ -173,6 +175,6 @@ def memory_halved(on: Subject) -> Finding:
     if not before:
         return Finding("not testable here", "The model stores nothing.", evidence)
     saved = round(100 * (1 - after / before))
-    sentence = f"Stored tensors take {share_text(after / before)} of what they took."
+    sentence = f"Stored tensors take {share_text(after / before)} of the bytes they took before."
     word: ClaimWord = "true" if saved == 50 else "depends" if saved > 0 else "false"
     return Finding(word, sentence, evidence)
