@@ -1,7 +1,5 @@
 """What a worker says of itself when it is ready: its devices, and the versions of what computes on them."""
 
-from __future__ import annotations
-
 import hashlib
 import platform
 from importlib.metadata import PackageNotFoundError, version

@@ -1,7 +1,5 @@
 """The book of all jobs: queues, limits, attachment, results. No processes here."""
 
-from __future__ import annotations
-
 import secrets
 import threading
 import time

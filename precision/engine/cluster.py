@@ -1,7 +1,5 @@
 """The Dask cluster behind the engine: its scheduler and client. All that is untyped of Dask is here and in `worker`."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

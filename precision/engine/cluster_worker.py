@@ -1,7 +1,5 @@
 """A worker of somebody's cluster, as the engine expects them there: what `precision-explorer worker` runs."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Settings of the job engine, read from environment variables."""
 
-from __future__ import annotations
-
 import math
 import os
 import re

@@ -1,7 +1,5 @@
 """Measured speeds of devices, kept in the data folder: one file for each device, set of instructions and torch."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -1,7 +1,5 @@
 """The engine: jobs from any thread, run in worker processes."""
 
-from __future__ import annotations
-
 import asyncio
 import atexit
 import contextlib

@@ -1,7 +1,5 @@
 """Why a job ended without its result, in words."""
 
-from __future__ import annotations
-
 import signal
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The two places a worker lives: a process started here, or a worker of somebody's cluster."""
 
-from __future__ import annotations
-
 import asyncio
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess

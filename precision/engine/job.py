@@ -1,7 +1,5 @@
 """One job: as a page sees it at one moment, and as the engine keeps it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """A lane: one worker and the queue it serves, one job at a time."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -1,7 +1,5 @@
 """How worker processes are started: quickly, with torch already there."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import sys

@@ -1,7 +1,5 @@
 """The engine's event loop: the cluster and its lanes, kept up until closed. Imports Dask; started in a thread."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import secrets

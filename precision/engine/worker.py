@@ -3,8 +3,6 @@
 Importable without torch: the engine's own process imports it only to name these functions.
 """
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import logging

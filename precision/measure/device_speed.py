@@ -1,7 +1,5 @@
 """How fast a device's operators are in each dtype that it computes in, beside float32, measured in turns."""
 
-from __future__ import annotations
-
 import math
 import statistics
 import time

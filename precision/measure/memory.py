@@ -1,7 +1,5 @@
 """What a model takes in memory in every format, from shapes alone: nothing of it is allocated."""
 
-from __future__ import annotations
-
 import copy
 
 import torch

@@ -1,7 +1,5 @@
 """What analyses begin with: the device, the model, its casts, and the head of the result."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self

@@ -1,7 +1,5 @@
 """A loaded model in an input regime: its input changed where numbers enter it."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Which dtype every operator computes in under autocast, by running it."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The operators that autocast is tried on: at least one of each kind that models are made of."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The cast audit: every tensor that a model stores, before and after a cast."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass

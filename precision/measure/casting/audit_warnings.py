@@ -1,7 +1,5 @@
 """What a person must know of a cast before reading any number of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from precision.formats import AnyFormat, NumericFormat, any_format_named, ulp_format

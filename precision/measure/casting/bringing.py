@@ -1,7 +1,5 @@
 """Each cast method as what a person does to a module: one call, in place or not."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import torch

@@ -1,7 +1,5 @@
 """What cannot be cast, found before anything is copied, and explained."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy

@@ -1,7 +1,5 @@
 """What surrounds a forward pass: cloned inputs, a fixed seed, a watcher, and the explanation of a failure."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import re

@@ -1,7 +1,5 @@
 """Weights in a format that torch cannot store: rounded to it, and held in float32 or float64."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd

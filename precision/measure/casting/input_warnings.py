@@ -1,7 +1,5 @@
 """What casting a model's inputs did to their values, where that matters."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

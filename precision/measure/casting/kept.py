@@ -1,7 +1,5 @@
 """Modules that a candidate keeps in the reference's precision, in the midst of others that are cast."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

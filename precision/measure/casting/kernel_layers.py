@@ -1,7 +1,5 @@
 """A simulated model whose linear layers run on a real kernel."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections import Counter

@@ -1,7 +1,5 @@
 """Which bytes of memory tensors cover, and which they share."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass

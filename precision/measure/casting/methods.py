@@ -1,7 +1,5 @@
 """Every way to cast a model: a copy is cast, the caller's is never changed."""
 
-from __future__ import annotations
-
 import copy
 import re
 import warnings

@@ -1,7 +1,5 @@
 """A cast in which each layer that is named has a format of its own, and all others the reference's."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any

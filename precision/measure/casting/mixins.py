@@ -1,7 +1,5 @@
 """Modules whose forward is changed from within: a class mixed into theirs, rather than a wrapper around them."""
 
-from __future__ import annotations
-
 from torch import nn
 
 _MIXED_IN = "_mixed_in"

@@ -1,7 +1,5 @@
 """What is said of a module's name that the model does not have."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Real kernels of simulated formats: torch's own matrix products of the values that the simulation rounds."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

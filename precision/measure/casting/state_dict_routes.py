@@ -1,7 +1,5 @@
 """Casts that build a model anew or load its values: `load_state_dict`, `from_pretrained`, `set_default_dtype`."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Every tensor that a module stores, by name: parameters, buffers, and tensors held as plain attributes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 

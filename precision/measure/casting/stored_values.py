@@ -1,7 +1,5 @@
 """What a cast did to the values stored in one tensor."""
 
-from __future__ import annotations
-
 import math
 
 import torch

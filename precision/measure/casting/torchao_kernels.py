@@ -1,7 +1,5 @@
 """torchao's `quantize_`: the weights of linear layers in tensors of its own, multiplied by its own kernels."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Mapping
 

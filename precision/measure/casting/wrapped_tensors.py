@@ -1,7 +1,5 @@
 """Tensors that wrap others, as torchao's weights do: a narrow one, and its scales."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

@@ -1,7 +1,5 @@
 """What an experiment found: a verdict, a sentence and the facts under it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """All claims from start to end: load the model, then try one claim after the other."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 
 import torch

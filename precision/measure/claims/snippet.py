@@ -1,7 +1,5 @@
 """Code that shows the evidence of a claim by itself, in plain PyTorch and Transformers."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import re

@@ -1,7 +1,5 @@
 """The lines that make a model and its input, before those that show a claim's evidence."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from precision.models.architectures import ARCHITECTURES, Architecture

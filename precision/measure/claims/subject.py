@@ -1,7 +1,5 @@
 """What claims are tried on: a model, its input and its device. Facts that several claims rest on are found once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property

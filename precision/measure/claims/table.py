@@ -1,7 +1,5 @@
 """Which experiment answers each claim."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from precision.measure.claims.experiments import accuracy, kernels, origins, running, several, speed, storing

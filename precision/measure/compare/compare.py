@@ -1,7 +1,5 @@
 """One comparison from start to end: load, cast, audit, run both, compare, time."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """The errors of reference and candidate against one more run in float64: often the error is the reference's own."""
 
-from __future__ import annotations
-
 import torch
 
 from precision.errors import ForwardError, UnsupportedError

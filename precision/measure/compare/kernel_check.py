@@ -1,7 +1,5 @@
 """A simulated candidate against the real kernels of this device."""
 
-from __future__ import annotations
-
 import torch
 
 from precision.errors import ForwardError, UnsupportedError

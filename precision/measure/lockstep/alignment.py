@@ -1,7 +1,5 @@
 """Which items of two sequences belong together."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 MAX_CELLS = 4_000_000

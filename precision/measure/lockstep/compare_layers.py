@@ -1,7 +1,5 @@
 """One comparison layer by layer, from start to end: load, cast, run both in lockstep."""
 
-from __future__ import annotations
-
 import torch
 
 from precision.measure.lockstep.run import run_lockstep

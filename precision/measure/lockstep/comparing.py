@@ -1,7 +1,5 @@
 """Two returns of one module call become a row; the operators in it become rows too; nothing else is kept of them."""
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A layer's error taken apart, by evaluating the layer of either side on the input of the other."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The thread that lets both sides take turns, and compares what they bring to their meetings."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext

@@ -1,7 +1,5 @@
 """Why a side could not go on, as far as it can be told: module, operator, and the tensors that did not fit."""
 
-from __future__ import annotations
-
 from collections import Counter
 from contextlib import suppress
 

@@ -1,7 +1,5 @@
 """What is known of operators and kernels from their names and schemas."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Two operator calls become a row; their outputs are let go."""
 
-from __future__ import annotations
-
 from precision.formats import AnyFormat
 from precision.measure.lockstep.operators import OperatorCall
 from precision.measure.lockstep.origins import Origins

@@ -1,7 +1,5 @@
 """The operators of one side: what each returned, and the dtype that its kernels really computed in."""
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Where infinities and NaNs are born, and what can be done about it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Literal

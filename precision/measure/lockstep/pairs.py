@@ -1,7 +1,5 @@
 """The tensors of two calls, matched and compared: what is kept of them is numbers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Evaluating a module call again: with which inputs, on which module, and when that is not possible."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Reference and candidate side by side: both run at once, and every module call is compared when it returns."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import torch

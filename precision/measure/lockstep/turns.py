@@ -1,7 +1,5 @@
 """Two runs that take turns: each in a thread of its own, only one computing at a time, and never a wait without end."""
 
-from __future__ import annotations
-
 import queue
 import threading
 import time

@@ -1,7 +1,5 @@
 """Tensors in structures, and what their values are like."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import torch

@@ -1,7 +1,5 @@
 """What a forward pass costs in time: two models measured side by side."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """The devices of this machine and the formats in which each has kernels."""
 
-from __future__ import annotations
-
 import platform
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Versions and threads: what numbers depend on besides what is asked for."""
 
-from __future__ import annotations
-
 import platform
 from importlib.metadata import version
 

@@ -1,7 +1,5 @@
 """The most memory that something takes while it runs, measured where the device or the system tells."""
 
-from __future__ import annotations
-
 import ctypes
 import re
 import sys

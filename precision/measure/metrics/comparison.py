@@ -1,7 +1,5 @@
 """Outputs of a reference against those of a candidate, whatever their structure."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

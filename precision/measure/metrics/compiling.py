@@ -3,8 +3,6 @@
 Imported where there is first much to do, because compiling takes a second or two.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 

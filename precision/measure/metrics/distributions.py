@@ -1,7 +1,5 @@
 """How the errors of one output are distributed, binned where they are computed."""
 
-from __future__ import annotations
-
 import math
 import sys
 

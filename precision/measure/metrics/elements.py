@@ -1,7 +1,5 @@
 """Single elements of a comparison: the first, and the worst."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

@@ -6,8 +6,6 @@ rounding stays below 1e-6 even where all its steps go the same way. Reassociatio
 is assumed about NaN and infinities. Maxima are taken of the bits of non-negative floats, which order alike.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a format says about errors, and what one pass over float32 pairs finds."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

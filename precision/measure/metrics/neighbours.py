@@ -1,7 +1,5 @@
 """Which other sample is nearest to each, in the reference and in the candidate."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

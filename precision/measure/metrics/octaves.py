@@ -1,7 +1,5 @@
 """Absolute errors counted by octave: the histogram that is cheap enough for every layer of a model."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

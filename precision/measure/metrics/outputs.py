@@ -1,7 +1,5 @@
 """Whatever a model returns, as a flat list of tensors with their places."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Quantiles of the absolute error: exact up to a bounded number of elements, from an even sample beyond."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

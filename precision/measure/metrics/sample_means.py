@@ -1,7 +1,5 @@
 """The mean of one number a sample, with its standard error, a bootstrap interval, and percentiles."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

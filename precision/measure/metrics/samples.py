@@ -1,7 +1,5 @@
 """The errors of each sample of a batch."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The sums, maxima and counts of float32 chunks, added up."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

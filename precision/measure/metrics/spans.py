@@ -1,7 +1,5 @@
 """Float32 spans of two tensors: widened and measured in one pass over what they hold, in several threads at once."""
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Error statistics of a candidate against a reference, accumulated chunk by chunk."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 

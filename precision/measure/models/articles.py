@@ -1,7 +1,5 @@
 """The two little models of the articles that the dashboard grew from."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """What every source of models returns: a module with its input."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -4,8 +4,6 @@ A config is data, yet a number in it can hang or exhaust whoever builds a model 
 code. What is refused here is refused with the reason and the way out.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator, Mapping

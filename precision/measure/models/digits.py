@@ -1,7 +1,5 @@
 """A small convolutional network, trained on handwritten digits, with the images it has not seen."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

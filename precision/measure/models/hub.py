@@ -1,7 +1,5 @@
 """Where a pretrained checkpoint lies: a local folder, the Hugging Face cache, or, where there is a network, the hub."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

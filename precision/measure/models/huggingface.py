@@ -1,7 +1,5 @@
 """Hugging Face architectures by configuration, with random weights: nothing is downloaded."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """From a run's spec to a module with its input, whatever the source."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """A little network that leaves float16's range in one of two places, as T5's gated feed-forwards do."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

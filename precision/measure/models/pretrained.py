@@ -1,7 +1,5 @@
 """Pretrained Hugging Face checkpoints, from safetensors, with text through their own tokenizer."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import Path

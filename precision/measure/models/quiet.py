@@ -1,7 +1,5 @@
 """transformers and torchao without their bars and reports."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """A little language model whose rotary position embedding is a complex buffer, as in the first Llama code."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

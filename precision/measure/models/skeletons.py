@@ -1,7 +1,5 @@
 """Models without values: every tensor on torch's `meta` device, where it has a shape and takes no memory."""
 
-from __future__ import annotations
-
 from torch import nn
 
 from precision.measure.models.loading import function_named, load

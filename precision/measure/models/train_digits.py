@@ -4,8 +4,6 @@
 The split, the seed and the thread count are fixed, so one machine gives the same weights twice.
 """
 
-from __future__ import annotations
-
 import sys
 
 import torch

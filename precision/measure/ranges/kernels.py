@@ -1,7 +1,5 @@
 """The loop that counts neighbours, compiled by Numba; imported where there is much to count, as it takes a second."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """One reference pass from start to end: load, count the weights, run, count what every module sees."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 import torch

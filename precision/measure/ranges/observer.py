@@ -1,7 +1,5 @@
 """Watching one forward pass: the values that every module is handed and gives back, counted by exponent."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

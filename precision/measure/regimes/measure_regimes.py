@@ -1,7 +1,5 @@
 """One model and format in every input regime, from start to end."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import replace

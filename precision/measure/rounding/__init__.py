@@ -1,7 +1,5 @@
 """Exact rounding of tensors to every format, and the dtypes that hold the results."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from precision.formats import AnyFormat, ScaledFormat

@@ -1,7 +1,5 @@
 """Which torch dtype stores the values of a format, and in which they are simulated."""
 
-from __future__ import annotations
-
 import torch
 
 from precision.errors import InputError

@@ -1,7 +1,5 @@
 """Exact rounding of tensors to a floating-point format."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

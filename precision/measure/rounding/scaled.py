@@ -1,7 +1,5 @@
 """Exact rounding of tensors to formats whose values share scales."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import torch

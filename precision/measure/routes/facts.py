@@ -1,7 +1,5 @@
 """What a route did to the stored tensors: summed up from the cast audit, and read off the model."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import torch

@@ -1,7 +1,5 @@
 """Every way to cast a model to one format, from start to end."""
 
-from __future__ import annotations
-
 import torch
 
 from precision.errors import ForwardError

@@ -1,7 +1,5 @@
 """One route: what it does to the stored tensors, to training, and to the output."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

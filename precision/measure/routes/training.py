@@ -1,7 +1,5 @@
 """What a cast does to a model in the midst of training: its gradients, and the optimizer that was made before."""
 
-from __future__ import annotations
-
 import warnings
 
 import torch

@@ -1,7 +1,5 @@
 """Gradients of random combinations of a model's outputs, at the output of every layer."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 from collections import Counter

@@ -1,7 +1,5 @@
 """Sensitivity by running the model: one layer lowered, or all but one."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 from collections.abc import Collection, Mapping

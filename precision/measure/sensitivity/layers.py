@@ -1,7 +1,5 @@
 """Which modules are layers, what they store in every format, and hooks on their calls."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass

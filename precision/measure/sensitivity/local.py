@@ -1,7 +1,5 @@
 """What every layer's own error in a format does to the output: its local errors, seen through the adjoint."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

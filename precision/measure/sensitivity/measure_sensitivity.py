@@ -1,7 +1,5 @@
 """One sensitivity from start to end: load, run the reference, probe it, and check every format on the whole model."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping

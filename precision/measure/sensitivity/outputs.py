@@ -1,7 +1,5 @@
 """The mean squared error of a model's floating-point outputs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """The report of a sensitivity, from what was observed of the model and of its layers in every format."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The same backward pass in float64: how much of float32's own gradients is rounding."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from typing import NamedTuple

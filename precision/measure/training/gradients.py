@@ -1,7 +1,5 @@
 """Gradients in a format against those of float32, counted and compared."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 
 from precision.formats import AnyFormat, format_named

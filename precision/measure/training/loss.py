@@ -1,7 +1,5 @@
 """A scalar loss that any model with a differentiable output has."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

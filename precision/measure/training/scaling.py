@@ -1,7 +1,5 @@
 """Loss scaling by torch's own GradScaler: which scale it ends up with, and the gradients of that step."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

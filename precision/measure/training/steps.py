@@ -1,7 +1,5 @@
 """The first step of an optimizer, parameter by parameter, against the same step in float32."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """What float16 costs in accuracy."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

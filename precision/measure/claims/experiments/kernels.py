@@ -1,7 +1,5 @@
 """What has no float16: operators on the CPU, and modules on a device."""
 
-from __future__ import annotations
-
 from precision.measure.casting.forward import shortened
 from precision.measure.claims.finding import Finding, count, fact, listed
 from precision.measure.claims.shown.modules import failing_modules

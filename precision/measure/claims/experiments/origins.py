@@ -1,7 +1,5 @@
 """Where `half()` comes from, what it works on, and what nobody asked for: dtypes and devices."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What float16 decides in models of several kinds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """How fast a model and its device are in float16."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What both calls do to the tensors and settings that a model stores."""
 
-from __future__ import annotations
-
 from torch import nn
 
 from precision.measure.claims.facts.storage import StorageFacts, storage_facts

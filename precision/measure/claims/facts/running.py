@@ -1,7 +1,5 @@
 """What a model does when it runs after either call."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """What both calls do to the tensors that a model stores."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
