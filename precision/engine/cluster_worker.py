@@ -28,11 +28,7 @@ async def join(scheduler: str, name: str, *, config: EngineConfig, joined: Calla
 
     The worker is a process of its own, watched by a nanny here, which starts it again whenever it ends.
 
-    Args:
-        scheduler: its address.
-        name: of the worker.
-        config: its memory limit, threads and folder.
-        joined: called with name and scheduler once the worker is known there.
+    `joined` is called with name and scheduler once the worker is known there.
 
     Raises:
         JobError: it cannot join, or the scheduler is gone.

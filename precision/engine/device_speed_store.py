@@ -16,12 +16,7 @@ _log = logging.getLogger("precision")
 
 
 def keep(result: DeviceSpeedResult, folder: Path) -> None:
-    """Write a result, over the last of the same machine; a folder that cannot be written is logged, no more.
-
-    Args:
-        result: what was measured.
-        folder: the data folder.
-    """
+    """Write a result, over the last one of the same machine; a folder that cannot be written is only logged."""
     path = _path(result.device, result.environment, folder)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -34,13 +29,7 @@ def keep(result: DeviceSpeedResult, folder: Path) -> None:
 
 
 def kept(device: DeviceInfo, environment: Environment, folder: Path) -> DeviceSpeedResult | None:
-    """What was measured of this device with these threads and this torch; None where nothing readable is kept.
-
-    Args:
-        device: its name counts, not its id.
-        environment: of a run there.
-        folder: the data folder.
-    """
+    """What was measured for a device of this name with these threads and this torch; None without a readable file."""
     try:
         return DeviceSpeedResult.model_validate_json(_path(device, environment, folder).read_bytes())
     except (OSError, ValidationError):

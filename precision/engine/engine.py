@@ -31,9 +31,7 @@ class Engine:
 
     Nothing here imports torch. A job that crashes, or needs too much memory or time, takes only its worker.
 
-    Args:
-        config: limits and place.
-        task: `module:function` that takes a `RunSpec` and a `Progress` and returns that analysis' `AnalysisResult`.
+    `task` is a `module:function` that takes a `RunSpec` and a `Progress` and returns that analysis' `AnalysisResult`.
     """
 
     def __init__(self, config: EngineConfig | None = None, *, task: str = _TASK) -> None:

@@ -19,12 +19,7 @@ class Ending:
 
 
 def crash_message(ending: Ending, stage: str) -> str:
-    """What to tell about a job whose worker is gone.
-
-    Args:
-        ending: how it went.
-        stage: what the job was doing.
-    """
+    """What to say about a job whose worker is gone."""
     if ending.memory_bytes is not None:
         return (
             f"This run needs more than the memory limit of {_gib(ending.memory_limit_bytes)}: "

@@ -28,9 +28,7 @@ def worker_processes(threads: int, task: str) -> ProcessContext:
     On Linux workers are forked from a small server that has imported torch already, so that after one was ended
     the next is there at once; elsewhere each starts from nothing.
 
-    Args:
-        threads: that numeric libraries compute with.
-        task: `module:function` that the workers will run.
+    Numeric libraries compute with `threads`; `task` is the `module:function` that the workers will run.
     """
     set_environment(threads)
     if sys.platform != "linux":

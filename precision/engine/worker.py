@@ -47,12 +47,7 @@ class Outcome(NamedTuple):
 def serve(scheduler: str, name: str, folder: str, threads: int, started: Connection) -> None:
     """Be one worker until told to stop, or until the process that started it is gone.
 
-    Args:
-        scheduler: address of the scheduler.
-        name: the worker's name there.
-        folder: for its temporary files.
-        threads: that torch computes with.
-        started: receives the worker's address once it is connected.
+    Torch computes with `threads`. `started` receives the address of the worker once it is connected.
     """
     _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
@@ -122,14 +117,7 @@ def import_ahead(module: str) -> None:
 
 
 def run_job(task: str, spec: str, job_id: str, topic: str) -> Outcome:
-    """Run one job.
-
-    Args:
-        task: `module:function` of the work.
-        spec: the `RunSpec` as JSON.
-        job_id: stamped on its progress.
-        topic: where progress is published.
-    """
+    """Run `task`, a `module:function`, on a `RunSpec` as JSON, and publish its progress to `topic` under `job_id`."""
     progress = _Published(job_id, topic)
     try:
         result = _task_named(task)(RunSpec.model_validate_json(spec), progress)

@@ -43,11 +43,7 @@ def measure_memory(task: Task) -> MemoryResult:
 
 
 def model_memory(module: nn.Module) -> ModelMemory:
-    """Bytes of every tensor that `module` stores, in float32 and in every format of the table.
-
-    Args:
-        module: on whatever device; `meta` takes no memory.
-    """
+    """Bytes of every tensor that `module` stores, in float32 and in every format; `meta` tensors will do."""
     return ModelMemory(
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         reference_bytes=_spans(copy.deepcopy(module).float()).total,

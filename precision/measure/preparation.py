@@ -64,12 +64,7 @@ class Task:
         return casting.reference(loaded.module, format_named(fmt or self.spec.reference), device=self.device)
 
     def head(self, loaded: LoadedModel, model: CastModel) -> RunResult:
-        """What every analysis says of its run before it ran; no time has passed yet.
-
-        Args:
-            loaded: the model as it was loaded.
-            model: its cast whose arithmetic and warnings count.
-        """
+        """What every analysis says before it runs; arithmetic and warnings are those of `model`, a cast of `loaded`."""
         return RunResult(
             spec=self.spec,
             model=loaded.description,

@@ -34,11 +34,6 @@ def in_regime(loaded: LoadedModel, regime: str, *, seed: int) -> LoadedModel:
     Floating-point inputs are changed themselves. Of a model that takes ids alone, the vectors that its embeddings
     give are: there its numbers begin.
 
-    Args:
-        loaded: a model; its module is not changed.
-        regime: by name.
-        seed: of random inputs.
-
     Raises:
         InputError: there is no such regime.
     """
@@ -67,13 +62,7 @@ def in_regime(loaded: LoadedModel, regime: str, *, seed: int) -> LoadedModel:
 def scaled_run(
     loaded: LoadedModel, stored: tuple[nn.Module, ...], factor: float
 ) -> tuple[tuple[object, ...], dict[str, object]]:
-    """Inputs times `factor` for the cast models `stored`; where only ids enter, their embeddings are scaled instead.
-
-    Args:
-        loaded: the model with its given input.
-        stored: casts of it; changed in place.
-        factor: of the whole input.
-    """
+    """Inputs times `factor` for the casts in `stored`; a model of ids gets its embeddings scaled instead, in place."""
     if _takes_numbers(loaded):
         return _scaled_inputs(loaded.args, dict(loaded.kwargs), factor, outlier=False)
     for module in stored:

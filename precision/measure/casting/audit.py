@@ -29,12 +29,6 @@ def audit(before: nn.Module, after: nn.Module, *, fmt: AnyFormat, method: CastMe
     Every byte of memory counts once, under the first tensor that covers it: ties and views add nothing to the
     totals. A model without tensors has totals of 0 and a warning that says so.
 
-    Args:
-        before: the model that was cast.
-        after: its cast copy (`CastModel.stored`), on any device.
-        fmt: the format it was cast to.
-        method: how.
-
     Raises:
         InputError: `after` lacks a tensor of `before`, so it is not a copy of it.
     """

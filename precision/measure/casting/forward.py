@@ -102,16 +102,12 @@ def watched(module: nn.Module, on_module: Callable[[str], None] | None) -> Itera
 def explained(
     error: Exception, module: nn.Module, *, again: nn.Module, run_again: Callable[[], object]
 ) -> ForwardError:
-    """`error`, raised by a forward of `module`, with the module it came from and the last that had run before.
+    """`error`, raised by a forward of `module`, with the module it came from and the last one that ran before.
 
     The first is read off the traceback. For the second the forward runs once more, watched, so that runs which
     succeed need no watching.
 
-    Args:
-        error: what the forward raised.
-        module: the model that raised it.
-        again: an unused copy of that model.
-        run_again: runs that copy.
+    `run_again` runs `again`, an unused copy of `module`.
     """
     where = raised_in(error, module)
     last = _last_to_finish(again, run_again)

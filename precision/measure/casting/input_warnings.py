@@ -14,15 +14,10 @@ from precision.text.names import plain
 
 
 def input_warnings(model: CastModel, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[str, ...]:
-    """One sentence for each floating-point input of `model` that holds values beyond the range they are cast to.
+    """One sentence for each floating-point input of `model` with values beyond the range of what it is cast to.
 
     Such an input makes outputs infinite or NaN (or merely wrong, where the cast saturates) although no weight is
     at fault. Inputs that are not cast say nothing, nor do infinities there before, unless the cast makes them finite.
-
-    Args:
-        model: the cast model.
-        args: positional inputs, before the cast.
-        kwargs: inputs by name, before the cast.
     """
     named = {**{f"[{index}]": value for index, value in enumerate(args)}, **kwargs}
     target = model.rounded_to or format_named(dtype_name(model.input_dtype))

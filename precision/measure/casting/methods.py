@@ -105,9 +105,7 @@ def _stored(
 def copied(module: nn.Module, *, share_parameters: bool = False) -> nn.Module:
     """A deep copy; torch refuses to copy tensors with a history (as the old weight_norm keeps), so these are cloned.
 
-    Args:
-        module: what to copy.
-        share_parameters: whether the copy holds the parameters themselves.
+    With `share_parameters`, the copy holds the parameters themselves.
     """
     memo: dict[int, object] = {
         id(held.tensor): held.tensor.detach().clone() for held in stored_tensors(module) if not held.tensor.is_leaf

@@ -148,11 +148,7 @@ def _layers(stored: nn.Module, formats: Mapping[str, AnyFormat]) -> list[tuple[n
 def _lower(module: nn.Module, lowering: Lowering, low: dict[tuple[int, str], Tensor]) -> None:
     """Store the weights of `module` in its format, and have it compute there.
 
-    Args:
-        module: the layer; changed.
-        lowering: how.
-        low: tensors that are lowered already, by `id` of the original (all of which were there before any was lowered)
-            and format; added to.
+    `low` holds the tensors that are lowered already, by `id` of the original and by format; it is added to.
     """
     named: list[tuple[TensorKind, dict[str, Any]]] = [("parameter", module._parameters), ("buffer", module._buffers)]
     held = [(kind, name, tensor) for kind, tensors in named for name, tensor in tensors.items()]

@@ -12,13 +12,7 @@ _COMPARED_NAMES = 10_000
 
 
 def no_such_module(fqn: str, known: Iterable[str], *, purpose: str) -> InputError:
-    """The error for a name that is none of the `known` ones, with those that are near it.
-
-    Args:
-        fqn: as it was given.
-        known: names of the model's modules.
-        purpose: what it was named for, such as `to keep`.
-    """
+    """The error for a name that is not among `known`, with similar names; `purpose` is such as `to keep`."""
     near = difflib.get_close_matches(fqn, list(known)[:_COMPARED_NAMES], n=2)
     hint = f"Did you mean {' or '.join(near)}?" if near else "Take a name from the table of layers."
     return InputError(f"The model has no module {fqn[:NAME_CHARACTERS]!r} {purpose}. {hint}")

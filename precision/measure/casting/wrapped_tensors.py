@@ -30,10 +30,9 @@ def parts_text(tensor: Tensor) -> str:
 
 
 def plain_values(tensor: Tensor) -> Tensor:
-    """The values of `tensor` as a plain one; of a packed weight without a way back, by its product with the identity.
+    """The values of `tensor`, plain or a wrapping matrix `(out, in)`, as a plain tensor.
 
-    Args:
-        tensor: plain, or a matrix `(out, in)` that wraps others.
+    A packed weight that cannot be unpacked is multiplied by the identity.
     """
     if not is_traceable_wrapper_subclass(tensor):
         return tensor

@@ -25,13 +25,7 @@ def float64_truth(
     It is left out where it would cost much: where the reference took more than `MAX_REFERENCE_S`, or the model holds
     more than `MAX_STORED_BYTES`.
 
-    Args:
-        run: both models.
-        reference: output of the reference.
-        candidate: output of the candidate.
-        reference_s: seconds that the reference took.
-        start: what part of the whole is done before.
-        end: what part is done after.
+    `start` and `end` are the shares of the whole that are done before and after.
 
     Raises:
         JobCancelledError: from the run's progress.

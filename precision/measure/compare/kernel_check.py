@@ -16,11 +16,7 @@ def check_on_real_kernel(run: Prepared, simulated: object, *, start: float, end:
 
     Nothing that goes wrong on the way is raised: it is the `reason`.
 
-    Args:
-        run: the models; the candidate is a simulated one.
-        simulated: the candidate's output.
-        start: share of the whole that is done before.
-        end: share of the whole that is done after.
+    `start` and `end` are the shares of the whole that are done before and after.
 
     Raises:
         JobCancelledError: from the run's progress.

@@ -17,13 +17,7 @@ from precision.measure.lockstep.pairs import Matched, matched, numbers_of
 from precision.measure.lockstep.replay import NotSeparableError
 from precision.measure.lockstep.rows import LayerDraft, Ledger
 from precision.measure.lockstep.values import tensors_in
-from precision.results.layers import (
-    Divergence,
-    LayersReport,
-    ObserverCheck,
-    Side,
-    Stopped,
-)
+from precision.results.layers import Divergence, LayersReport, ObserverCheck, Side, Stopped
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -54,16 +54,7 @@ class _Player(Actor):
 
 
 class Director:
-    """One lockstep run. Used once.
-
-    Args:
-        reference: the trusted model.
-        candidate: the model under test.
-        inputs: of both.
-        options: what is asked for.
-        on_call: progress, and the place to cancel from.
-        on_partial: handed what is compared so far, now and then.
-    """
+    """One lockstep run, used once; `run_lockstep` describes what it takes."""
 
     def __init__(
         self,

@@ -47,15 +47,7 @@ def stopped(
     recorder: OperatorRecorder | None,
     inputs: tuple[tuple[object, ...], dict[str, object]],
 ) -> Stopped:
-    """The report of a side that raised. Where operators were not watched it runs once more, watched, to name its own.
-
-    Args:
-        failed: the side and what it raised.
-        model: that side's model.
-        module: the copy that ran.
-        recorder: of its operators, if they were watched.
-        inputs: of the run.
-    """
+    """The report of a side that raised. Without a `recorder`, it runs again, watched, to name the operator."""
     error = failed.error
     fqn = raised_in(error, module)
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):

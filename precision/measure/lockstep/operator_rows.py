@@ -10,13 +10,9 @@ from precision.results.layers import OperatorDtypes, OperatorErrors
 
 
 class OperatorComparer:
-    """Compares operators, and looks for the birth of infinities and NaNs in them.
+    """Compares operators, and looks for the first infinities and NaNs in them.
 
-    Args:
-        fmt: the candidate's format.
-        ledger: where rows go.
-        origins: told of every operator of the candidate.
-        max_operators: so many become rows; the others are compared too.
+    At most `max_operators` become rows; the others are compared too.
     """
 
     def __init__(self, fmt: AnyFormat, ledger: Ledger, origins: Origins, *, max_operators: int) -> None:
@@ -39,13 +35,7 @@ class OperatorComparer:
         return notes
 
     def compare(self, draft: LayerDraft, reference: OperatorCall | None, candidate: OperatorCall | None) -> None:
-        """The row of one operator that both sides ran, or only one.
-
-        Args:
-            draft: row of the module call that it ran in.
-            reference: what the reference ran; None for nothing.
-            candidate: what the candidate ran.
-        """
+        """The row of one operator that ran in the call of `draft`; None for a side that did not run it."""
         self.calls += 1
         some = reference or candidate
         if some is None:

@@ -89,8 +89,7 @@ class OperatorRecorder:
     compute in and what they overwrite (`TorchDispatchMode`). Operators that only look at a tensor in another way
     (views, sizes) are left out.
 
-    Args:
-        finds_births: whether to look at the inputs of operators whose output is not finite.
+    With `finds_births`, the inputs of operators whose output is not finite are looked at.
     """
 
     def __init__(self, *, finds_births: bool) -> None:

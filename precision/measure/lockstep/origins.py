@@ -29,22 +29,14 @@ Kind = Literal["overflow", "nan", "nan from infinities"]
 
 
 class Origins:
-    """Collects the origins of a run, in its order.
-
-    Args:
-        simulated: the format that the candidate rounds outputs to, where its arithmetic is simulated.
-    """
+    """Collects the origins of a run in order; `simulated` is the format that the candidate rounds to, if it does."""
 
     def __init__(self, simulated: NumericFormat | None) -> None:
         self._simulated = simulated
         self._found: list[tuple[LayerDraft, NonfiniteOrigin]] = []
 
     def first(self, places: dict[int, int]) -> tuple[NonfiniteOrigin, ...]:
-        """The first of them.
-
-        Args:
-            places: the row of each draft, by its `id`.
-        """
+        """The first ones; `places` gives the row of each draft, by its `id`."""
         return tuple(found.model_copy(update={"row": places[id(draft)]}) for draft, found in self._found[:MAX_ORIGINS])
 
     @property
@@ -69,13 +61,10 @@ class Origins:
     def look_at_operator(
         self, draft: LayerDraft, call: OperatorCall, found: Matched | None, numbers: PairNumbers | None
     ) -> None:
-        """Whether an operator of the candidate is an origin.
+        """Whether an operator of the candidate, run in the call of `draft`, is an origin.
 
-        Args:
-            draft: row of the module call that it ran in.
-            call: the operator.
-            found: its outputs with the reference's; None where the reference did not run it.
-            numbers: their errors.
+        `found` matches its outputs with the reference's, and `numbers` are their errors: None where the reference did
+        not run it.
         """
         birth = call.birth
         kind = None if birth is None else _kind(birth)

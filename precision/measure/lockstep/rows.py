@@ -6,14 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from precision.measure.lockstep.pairs import PairNumbers
-from precision.results.layers import (
-    Corners,
-    LayerRow,
-    OperatorDtypes,
-    OperatorErrors,
-    OperatorRow,
-    TensorPair,
-)
+from precision.results.layers import Corners, LayerRow, OperatorDtypes, OperatorErrors, OperatorRow, TensorPair
 
 
 @dataclass(kw_only=True, eq=False)
@@ -41,11 +34,7 @@ class LayerDraft:
         return 0 if self.parent is None else self.parent.depth + 1
 
     def row(self, places: dict[int, int]) -> LayerRow:
-        """The finished row.
-
-        Args:
-            places: the row of each draft, by its `id`.
-        """
+        """The finished row; `places` gives the row of each draft, by its `id`."""
         numbers = self.numbers
         return LayerRow(
             fqn=self.fqn,

@@ -103,9 +103,7 @@ class Side:
     def wait(self, timeout_s: float, *, meanwhile: Callable[[], None]) -> object:
         """What the run brings to its next meeting, or `Ended`.
 
-        Args:
-            timeout_s: how long it may take.
-            meanwhile: called about once a second; what it raises ends the wait.
+        `meanwhile` is called about once a second; what it raises ends the wait.
 
         Raises:
             RendezvousTimeoutError: it took longer.

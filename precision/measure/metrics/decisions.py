@@ -196,12 +196,7 @@ def _first_largest(x: Tensor) -> Tensor:
 
 
 def margin_bins(margins: Values, flipped: Flags) -> MarginBins:
-    """Samples and flips by power of two of the margin.
-
-    Args:
-        margins: `(samples,)`, 0 or more.
-        flipped: `(samples,)`.
-    """
+    """Samples and flips by power of two of the margin, which is 0 or more; both `(samples,)`."""
     octaves = np.frexp(margins)[1] - 1  # margin = m · 2^octave with 1 <= m < 2
     positive = margins > 0
     if not positive.any():

@@ -72,13 +72,7 @@ class Paired:
 
 
 def paired(reference: Flattened, candidate: Flattened, *, other: str = "candidate") -> Paired:
-    """Match by path; nothing is broadcast.
-
-    Args:
-        reference: tensors of the trusted side.
-        candidate: tensors of the side under test.
-        other: what to call the candidate.
-    """
+    """Match tensors by path; nothing is broadcast. Notes call the candidate `other`."""
     twins = {leaf.path: leaf for leaf in candidate.leaves}
     pairs: list[tuple[Leaf, Leaf]] = []
     differences: list[str] = []

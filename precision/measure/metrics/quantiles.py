@@ -19,9 +19,7 @@ class QuantileSample:
 
     k = ceil(elements / SAMPLE_ELEMENTS), counted over all elements fed, so the sample does not depend on the chunks.
 
-    Args:
-        elements: How many elements will be fed in all.
-        limit: At most so many are kept.
+    `elements` is how many will be fed in all; at most `limit` are kept.
     """
 
     def __init__(self, elements: int, *, limit: int = SAMPLE_ELEMENTS) -> None:

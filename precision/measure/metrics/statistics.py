@@ -258,10 +258,6 @@ def mismatch_metrics(pairs: Iterable[tuple[Tensor, Tensor]], *, chunk_elements: 
 
     Labels, token ids and masks differ or do not; by how much means nothing. Compared exactly, whatever the widths
     of the two dtypes. Without elements the share is None.
-
-    Args:
-        pairs: (reference, candidate) tensors of equal shapes.
-        chunk_elements: How many elements are compared at a time.
     """
     elements = equal = 0
     for reference, candidate in pairs:

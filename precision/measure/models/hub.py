@@ -51,9 +51,6 @@ def locate(source: str) -> Path:
 def locate_config(source: str) -> Path:
     """A folder that holds the checked config.json of a checkpoint; its weights are left where they are.
 
-    Args:
-        source: as of `locate`.
-
     Raises:
         InputError: as `locate`; or the configuration is refused.
     """

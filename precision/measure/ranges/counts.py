@@ -35,11 +35,7 @@ def value_histogram(values: Tensor, *, axis: int = -1) -> ExponentHistogram:
 
 
 def counts_of(values: Tensor, *, axis: int = -1) -> ValueCounts:
-    """Counts of one tensor.
-
-    Args:
-        values: floating-point or complex, any shape, any device.
-        axis: the dimension along which values share scales.
+    """Counts of one tensor, floating-point or complex, whose values share scales along `axis`.
 
     Raises:
         InputError: a dtype without exponents, such as an integer one.

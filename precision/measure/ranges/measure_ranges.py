@@ -15,13 +15,7 @@ from precision.measure.ranges.counts import counts_of
 from precision.measure.ranges.observer import Observed, RangeObserver
 from precision.measure.rounding import dtype_name
 from precision.progress import Progress
-from precision.results.ranges import (
-    WEIGHT_KINDS,
-    ExponentHistogram,
-    Ranges,
-    RangesResult,
-    TensorRange,
-)
+from precision.results.ranges import WEIGHT_KINDS, ExponentHistogram, Ranges, RangesResult, TensorRange
 from precision.text.names import plain
 from precision.text.units import count_text
 

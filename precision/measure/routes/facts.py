@@ -62,12 +62,9 @@ def max_relative_error(audit: CastAudit) -> float | None:
 
 
 def island_facts(module: nn.Module, audit: CastAudit, after_half: nn.Module | None) -> IslandFacts | None:
-    """Which of the parameters that transformers asks to keep in float32 are; None where it asks for none.
+    """Which parameters that transformers keeps in float32 still are, after the cast and then after `.half()`.
 
-    Args:
-        module: the model after the cast.
-        audit: of that cast.
-        after_half: that model after `.half()`; None where that raised.
+    None where transformers names none. `after_half` is None where `.half()` raised.
     """
     names = sorted(
         {*(getattr(module, "_keep_in_fp32_modules", None) or ())}

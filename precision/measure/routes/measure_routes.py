@@ -8,14 +8,7 @@ from precision.measure.metrics.outputs import flatten
 from precision.measure.preparation import Task, failure_of
 from precision.measure.routes.one_route import Cast, Run, follow
 from precision.results.routes import RoutesReport, RoutesResult
-from precision.spec.cast_methods import (
-    ROUTES,
-    TORCHAO_FORMATS,
-    CastMethod,
-    formats_of,
-    is_call,
-    usual_method,
-)
+from precision.spec.cast_methods import ROUTES, TORCHAO_FORMATS, CastMethod, formats_of, is_call, usual_method
 
 _PREPARED = 0.15
 """Fraction of the whole at which the first route begins."""

@@ -47,11 +47,7 @@ class Cast:
 def follow(run: Run, fmt: AnyFormat, *, method: CastMethod, baseline: Cast | None) -> tuple[RouteFacts, Cast | None]:
     """Cast by one route, run what it gave, and say what both did.
 
-    Args:
-        run: the model.
-        fmt: the format to cast to.
-        method: the route.
-        baseline: what another route gave, to compare with bit for bit; None where there is none yet.
+    `baseline` is what another route gave, to compare with bit for bit.
 
     Returns:
         The facts; of a route that fails, those until then. And what it gave, where it ran.

@@ -122,11 +122,7 @@ def adjoint_of(
     do not matter. The gradients at all layers' outputs are kept, for every pass: as many numbers as all activations
     times `passes`. The first two passes are of the first sample and of all others, which shows whether samples mix.
 
-    Args:
-        reference: the model; it is not changed.
-        args: positional inputs.
-        kwargs: inputs by name.
-        on_pass: told the done share (0 to 1) before every pass; may raise to stop.
+    `on_pass` is told the share done (0 to 1) before every pass, and may raise to stop.
 
     Raises:
         NotDifferentiableError: an operator or a dtype in it has no gradient, or the output depends on a layer by a way

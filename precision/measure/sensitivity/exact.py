@@ -25,13 +25,8 @@ def measured_squared_error(
 ) -> float | None:
     """Mean squared error of the output where these layers are those of the candidate, and all else the reference's.
 
-    Args:
-        reference: the model in the trusted precision.
-        candidate: the same, with its layers lowered to a format: each casts its own inputs and outputs.
-        layers: fqns; one alone for its sensitivity, all but one for the reverse.
-        args: positional inputs.
-        kwargs: inputs by name.
-        expected: the reference's floating-point outputs.
+    In `candidate`, each layer casts its own inputs and outputs. `layers` holds one fqn for a layer's sensitivity, all
+    but one for the reverse.
 
     Returns:
         None where the output is not finite where the reference's is, or the model raises.

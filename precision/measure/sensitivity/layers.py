@@ -90,12 +90,7 @@ def nothing_before(_fqn: str, _inputs: Structure) -> None:
 
 
 def layers_of(module: nn.Module, calls: Mapping[str, int]) -> tuple[Layer, ...]:
-    """The layers of `module`.
-
-    Args:
-        module: the model.
-        calls: how often each was called, by fqn, in the order of the first calls.
-    """
+    """The layers of `module`, in the order of `calls`: how often each was called, by fqn."""
     leaves = leaves_of(module)
     names = dict(module.named_modules())
     holders: dict[int, list[str]] = {}

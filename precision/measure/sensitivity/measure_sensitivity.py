@@ -21,9 +21,7 @@ from precision.measure.sensitivity.local import LocalError, LocalErrors
 from precision.measure.sensitivity.report import InFormat, Observed, report_of
 from precision.progress import Progress
 from precision.results import DeviceInfo
-from precision.results.sensitivity import (
-    SensitivityResult,
-)
+from precision.results.sensitivity import SensitivityResult
 from precision.spec import SENSITIVITY_FORMATS, RunSpec
 from precision.text.names import plain
 

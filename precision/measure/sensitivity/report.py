@@ -14,13 +14,7 @@ from precision.measure.sensitivity.adjoint import Adjoint
 from precision.measure.sensitivity.layers import Layer
 from precision.measure.sensitivity.local import Estimate, LocalError, summed
 from precision.measure.sensitivity.outputs import finite_elements, mean_square
-from precision.results.sensitivity import (
-    Contribution,
-    LayerSensitivity,
-    Projections,
-    SensitivityReport,
-    UniformCheck,
-)
+from precision.results.sensitivity import Contribution, LayerSensitivity, Projections, SensitivityReport, UniformCheck
 
 
 @dataclass(frozen=True, kw_only=True)

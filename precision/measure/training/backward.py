@@ -67,11 +67,7 @@ class Trainee:
         return dict(self.model.stored.named_parameters())
 
     def backward(self, loss_of: Callable[[object], Loss], *, scaled: Callable[[Tensor], Tensor]) -> Backward:
-        """One forward and one backward pass.
-
-        Args:
-            loss_of: gives the loss when it is told the output.
-            scaled: the loss as it is differentiated.
+        """One forward and one backward pass from `scaled(loss)`; `loss_of` gives the loss for an output.
 
         Raises:
             ForwardError: either pass raised; the message names the module.

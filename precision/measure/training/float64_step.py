@@ -42,14 +42,7 @@ def float32_own_errors(
 ) -> OwnErrors:
     """Make the step once more in float64, and measure float32's gradients against it; or say why not.
 
-    Args:
-        loaded: the model and its input.
-        backward: the step in float32.
-        device: where to run.
-        float32_s: seconds that the step in float32 took.
-        progress: told of the modules; may raise to stop.
-        start: what part of the whole is done before.
-        end: what part is done after.
+    The float32 step took `float32_s` seconds. `start` and `end` are the shares of the whole done before and after.
     """
     reason = _reason_against(loaded, float32_s)
     if reason:

@@ -30,15 +30,11 @@ def merged(counts: Iterable[ExponentCounts]) -> ExponentHistogram:
 def gradient_errors(
     reference: Gradients, candidate: Gradients, fmt: AnyFormat, *, on_parameter: Callable[[str], None]
 ) -> tuple[GradientErrors, tuple[GradientErrors, ...]]:
-    """Over all parameters together, and for each of the reference's.
+    """Errors of the candidate's unscaled gradients, over all parameters together and for each of the reference's.
 
     A gradient that the candidate lacks counts as zero.
 
-    Args:
-        reference: in float32.
-        candidate: of the same parameters, unscaled, in any dtype.
-        fmt: the candidate's format.
-        on_parameter: told the fqn of each parameter before it is compared; may raise to stop.
+    `on_parameter` is told the fqn of each parameter before it is compared, and may raise to stop.
     """
     together = ErrorStatistics(fmt, None)
     rows = []
@@ -66,12 +62,7 @@ def gradient_errors(
 
 
 def own_errors(exact: Gradients, found: Gradients) -> dict[str, float | None]:
-    """The normalized L2 error of each of float32's own gradients; None where float64 has none, or one is not finite.
-
-    Args:
-        exact: in float64.
-        found: in float32, of the same parameters.
-    """
+    """The normalized L2 error of each float32 gradient against float64's; None where one is missing or not finite."""
     errors: dict[str, float | None] = {}
     for name, gradient in found.items():
         statistics = ErrorStatistics(format_named("float32"), None)

@@ -51,12 +51,7 @@ class Loss:
 
 
 def loss_for(output: object, labels: Tensor | None, *, seed: int) -> Loss:
-    """The loss of a model by the output of its float32 run.
-
-    Args:
-        output: with its graph.
-        labels: true classes `(B,)` of the input, if it has them.
-        seed: of the targets.
+    """The loss of a model, from the output of its float32 run with its graph, and true classes `(B,)` if there are any.
 
     Raises:
         UnsupportedError: no floating-point output has a gradient, or none of its elements is finite.

@@ -37,10 +37,7 @@ def scaled_backward(trainee: Trainee, loss: Loss, *, on_attempt: Callable[[int],
     the usual loop; with weights in a 16-bit format, it is that with float32 master weights. Every attempt is a forward
     and a backward pass on the same weights and input.
 
-    Args:
-        trainee: the model.
-        loss: its loss.
-        on_attempt: told the number of skipped steps before every attempt; may raise to stop.
+    `on_attempt` is told the number of skipped steps before every attempt, and may raise to stop.
     """
     masters = {name: nn.Parameter(each.detach().float().clone()) for name, each in trainee.parameters.items()}
     optimizer = torch.optim.SGD(masters.values())
@@ -70,12 +67,7 @@ def _unscaled(
 
 
 def unscaled_in_place(made: Gradients, weights: dict[str, nn.Parameter], *, scale: float) -> Gradients:
-    """What the scaler makes of gradients that weights in the format hold themselves.
-
-    Args:
-        made: scaled gradients.
-        weights: the parameters, of the same dtype.
-        scale: of the loss.
+    """What the scaler makes of scaled gradients that weights of the same dtype hold themselves.
 
     Raises:
         ValueError: torch refuses, as it does for float16.
