@@ -105,7 +105,7 @@ class CastModel:
                 continue
             if self.rounded_to is not None:
                 child.register_forward_hook(lambda _module, _inputs, output: self.rounded(output))
-            if self.quantized_to is not None and _holds_matrix(child) and not isinstance(child, Kept):
+            if self.quantized_to is not None and holds_matrix(child) and not isinstance(child, Kept):
                 child.register_forward_pre_hook(self.quantized, with_kwargs=True)
         return module
 
@@ -123,31 +123,37 @@ class CastModel:
         fmt = self.rounded_to
         if fmt is None:
             return structure
-        return map_tensors(structure, lambda tensor: _rounded_in_place_of(tensor, fmt))
+        return map_tensors(structure, lambda tensor: rounded_tensor(tensor, fmt))
 
     def quantized(
         self, module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]
     ) -> tuple[tuple[object, ...], dict[str, object]]:
-        """A call's inputs rounded to `quantized_to`.
-
-        Those given by place; where there are none, those given by name. Masks are given by name.
-        """
+        """A call's inputs rounded to `quantized_to`."""
         fmt = self.quantized_to
-        if fmt is None:
-            return args, kwargs
-
-        def rounded(tensor: Tensor) -> Tensor:
-            return _rounded_in_place_of(tensor, fmt, axis=channel_axis(tensor, module))
-
-        return (map_tensors(args, rounded), kwargs) if args else (args, map_tensors(kwargs, rounded))
+        return (args, kwargs) if fmt is None else quantized_inputs(module, args, kwargs, fmt=fmt)
 
 
-def _holds_matrix(module: nn.Module) -> bool:
+def quantized_inputs(
+    module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], *, fmt: AnyFormat
+) -> tuple[tuple[object, ...], dict[str, object]]:
+    """The inputs of a call of `module` rounded to `fmt`, with scales along the dimension that it sums over.
+
+    Those given by place; where there are none, those given by name. Masks are given by name.
+    """
+
+    def quantized(tensor: Tensor) -> Tensor:
+        return rounded_tensor(tensor, fmt, axis=channel_axis(tensor, module))
+
+    return (map_tensors(args, quantized), kwargs) if args else (args, map_tensors(kwargs, quantized))
+
+
+def holds_matrix(module: nn.Module) -> bool:
+    """Whether `module` itself has a parameter of two dimensions or more."""
     return any(weight.dim() >= 2 for weight in module.parameters(recurse=False))
 
 
-def _rounded_in_place_of(tensor: Tensor, fmt: AnyFormat, *, axis: int = -1) -> Tensor:
-    """`tensor` rounded to `fmt` if it is a floating one, by way of a dtype that holds the format."""
+def rounded_tensor(tensor: Tensor, fmt: AnyFormat, *, axis: int = -1) -> Tensor:
+    """`tensor` rounded to `fmt` in its own dtype if it is floating-point, else as it is."""
     if not tensor.is_floating_point():
         return tensor
     wide = tensor.to(torch.promote_types(tensor.dtype, holding_dtype(fmt)))

@@ -15,6 +15,7 @@ from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded, shortened
 from precision.measure.casting.held_weights import input_first
 from precision.measure.casting.kept import Kept, inside_kept
+from precision.measure.casting.mixins import require_forward
 from precision.measure.casting.real_kernels import RealKernel
 from precision.measure.metrics.statistics import ErrorStatistics
 from precision.text.units import count_text
@@ -88,8 +89,7 @@ class _KernelLayers:
         self._seconds, self._products = kernel.seconds_per_product, 1
         for fqn, layer in self._layers.items():
             vars(layer)["forward"] = partial(self._forward, fqn, layer, layer.forward)
-            # Fused kernels use the weights of the layers inside and skip their forward; a hook makes torch call it.
-            layer.register_forward_hook(_nothing)
+            require_forward(layer)
 
     def run(self, output: object) -> KernelRun:
         """What the pass that gave `output` made of the layers."""
@@ -139,7 +139,3 @@ class _KernelLayers:
         if product is None:
             self._left[fqn] = "inputs or weights that are not values of the format"
         return product
-
-
-def _nothing(_module: nn.Module, _inputs: object, _output: object) -> None:
-    return None

@@ -11,13 +11,13 @@ from torch.nn.utils.stateless import _reparametrize_module
 from precision.errors import InputError
 from precision.formats import AnyFormat, NumericFormat
 from precision.measure.casting import castable
-from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.cast_model import CastModel, holds_matrix, quantized_inputs, rounded_tensor
 from precision.measure.casting.forward import map_tensors
-from precision.measure.casting.held_weights import channel_axis, is_held, rounded_weight
+from precision.measure.casting.held_weights import is_held, rounded_weight
 from precision.measure.casting.methods import reference as cast_reference
 from precision.measure.casting.mixins import mix_in, require_forward
 from precision.measure.casting.module_names import no_such_module
-from precision.measure.rounding import dtype_name, holding_dtype, round_to, storage_dtype
+from precision.measure.rounding import dtype_name, holding_dtype, storage_dtype
 from precision.results import Execution, TensorKind
 from precision.spec.cast_methods import CastMethod, usual_method
 from precision.text.units import count_text
@@ -73,21 +73,15 @@ class Lowered:
         if fmt.computes:
             return args, kwargs
         if isinstance(fmt, NumericFormat):
-            return map_tensors((args, kwargs), lambda tensor: _rounded(tensor, fmt))
+            return map_tensors((args, kwargs), lambda tensor: rounded_tensor(tensor, fmt))
         module: Any = self
-        if all(weight.dim() < 2 for weight in module.parameters(recurse=False)):
-            return args, kwargs
-
-        def quantized(tensor: Tensor) -> Tensor:
-            return _rounded(tensor, fmt, axis=channel_axis(tensor, module))
-
-        return (map_tensors(args, quantized), kwargs) if args else (args, map_tensors(kwargs, quantized))
+        return quantized_inputs(module, args, kwargs, fmt=fmt) if holds_matrix(module) else (args, kwargs)
 
     def _cast_outputs(self, output: object) -> object:
         lowering = self._lowering
         if isinstance(lowering.fmt, NumericFormat) and not lowering.fmt.computes:
             fmt = lowering.fmt
-            output = map_tensors(output, lambda tensor: _rounded(tensor, fmt))
+            output = map_tensors(output, lambda tensor: rounded_tensor(tensor, fmt))
         return map_tensors(output, lambda tensor: _brought(tensor, lowering.outside))
 
 
@@ -178,13 +172,6 @@ def _widened(module: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
 
 def _brought(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return tensor.to(dtype) if tensor.is_floating_point() else tensor
-
-
-def _rounded(tensor: Tensor, fmt: AnyFormat, *, axis: int = -1) -> Tensor:
-    if not tensor.is_floating_point():
-        return tensor
-    wide = tensor.to(torch.promote_types(tensor.dtype, holding_dtype(fmt)))
-    return round_to(wide, fmt, axis=axis).to(tensor.dtype)
 
 
 def _execution(formats: list[AnyFormat], model: CastModel, reference: NumericFormat) -> Execution:

@@ -43,3 +43,19 @@ def plain_values(tensor: Tensor) -> Tensor:
         with torch.no_grad():
             values = nn.functional.linear(identity, tensor).mT
     return values
+
+
+def same_bits(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same dtype, shape and bits, NaN and the sign of zero included."""
+    first, second = dict(inner_tensors(one)), dict(inner_tensors(other))
+    return first.keys() == second.keys() and all(_same_plain(first[name], second[name]) for name in first)
+
+
+def _same_plain(one: Tensor, other: Tensor) -> bool:
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    return torch.equal(_bytes(one), _bytes(other))
+
+
+def _bytes(tensor: Tensor) -> Tensor:
+    return tensor.detach().resolve_conj().resolve_neg().cpu().contiguous().reshape(-1).view(torch.uint8)

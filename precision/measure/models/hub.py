@@ -1,7 +1,7 @@
 """Where a pretrained checkpoint lies: a local folder, the Hugging Face cache, or, where there is a network, the hub."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,11 +41,7 @@ def locate(source: str) -> Path:
     Raises:
         InputError: no such folder, no such id, or neither cached nor to be reached.
     """
-    folder = _folder(source)
-    if folder is not None:
-        return folder
-    _check_hub_id(source)
-    return _cached(source) or _downloaded(source)
+    return _located(source, _downloaded)
 
 
 def locate_config(source: str) -> Path:
@@ -54,11 +50,15 @@ def locate_config(source: str) -> Path:
     Raises:
         InputError: as `locate`; or the configuration is refused.
     """
+    return _located(source, _downloaded_config)
+
+
+def _located(source: str, download: Callable[[str], Path]) -> Path:
     folder = _folder(source)
     if folder is not None:
         return folder
     _check_hub_id(source)
-    return _cached(source) or _downloaded_config(source)
+    return _cached(source) or download(source)
 
 
 def _check_hub_id(source: str) -> None:

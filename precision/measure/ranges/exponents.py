@@ -143,7 +143,7 @@ class ExponentCounts:
         by_field = _field_counts(chunk, layout)
         self._elements += chunk.numel()
         if nonfinite := int(by_field[-1]):
-            nan = _count(chunk.isnan())
+            nan = int(chunk.isnan().count_nonzero())
             self._nan += nan
             self._infinite += nonfinite - nan
             chunk = chunk[chunk.isfinite()]
@@ -238,7 +238,3 @@ def _norm(chunk: Tensor, exponent: int) -> float:
     scaled = chunk.cpu().to(torch.float64) * 2.0 ** (-exponent // 2) * 2.0 ** (-exponent - -exponent // 2)
     norm = float(torch.linalg.vector_norm(scaled))
     return norm * 2.0 ** (exponent // 2) * 2.0 ** (exponent - exponent // 2)
-
-
-def _count(values: Tensor) -> int:
-    return int(values.count_nonzero())

@@ -3,10 +3,10 @@
 from collections import Counter
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from precision.measure.casting.stored_tensors import stored_tensors
-from precision.measure.casting.wrapped_tensors import inner_tensors, stored_dtype
+from precision.measure.casting.wrapped_tensors import same_bits, stored_dtype
 from precision.measure.rounding import dtype_name
 from precision.results import CastAudit, TensorAudit
 from precision.results.routes import DtypeChange, IslandFacts, TensorGroup, TieFacts
@@ -113,19 +113,3 @@ def same_state(one: nn.Module, other: nn.Module) -> bool:
     """Whether both state dicts have the same names, dtypes and bits."""
     first, second = one.state_dict(), other.state_dict()
     return first.keys() == second.keys() and all(same_bits(first[name], second[name]) for name in first)
-
-
-def same_bits(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors have the same dtype, shape and bits, NaN and the sign of zero included."""
-    first, second = dict(inner_tensors(one)), dict(inner_tensors(other))
-    return first.keys() == second.keys() and all(_same_plain(first[name], second[name]) for name in first)
-
-
-def _same_plain(one: Tensor, other: Tensor) -> bool:
-    if one.dtype != other.dtype or one.shape != other.shape:
-        return False
-    return torch.equal(_bytes(one), _bytes(other))
-
-
-def _bytes(tensor: Tensor) -> Tensor:
-    return tensor.detach().resolve_conj().resolve_neg().cpu().contiguous().reshape(-1).view(torch.uint8)

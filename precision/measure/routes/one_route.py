@@ -13,7 +13,7 @@ from precision.measure.casting import methods as casting
 from precision.measure.casting.audit import audit
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import shortened
-from precision.measure.casting.wrapped_tensors import stored_dtype
+from precision.measure.casting.wrapped_tensors import same_bits, stored_dtype
 from precision.measure.metrics.comparison import overall_errors
 from precision.measure.metrics.outputs import Flattened, flatten, paired
 from precision.measure.models.loading import LoadedModel
@@ -147,7 +147,7 @@ def _float32_input(run: Run, model: CastModel) -> Mapping[str, str | None]:
 
 def _same_output(one: Flattened, other: Flattened) -> bool:
     return len(one.leaves) == len(other.leaves) and all(
-        first.dtype == second.dtype and read.same_bits(first.tensor, second.tensor)
+        first.dtype == second.dtype and same_bits(first.tensor, second.tensor)
         for first, second in zip(one.leaves, other.leaves, strict=True)
     )
 

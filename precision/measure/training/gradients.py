@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from precision.formats import AnyFormat, format_named
 from precision.measure.metrics.chunks import pair_chunks
 from precision.measure.metrics.statistics import ErrorStatistics
+from precision.measure.ranges.counts import exponents_of
 from precision.measure.ranges.exponents import ExponentCounts
 from precision.measure.training.backward import Gradients
 from precision.results.ranges import ExponentHistogram
@@ -13,10 +14,7 @@ from precision.results.training import GradientErrors
 
 def counts_of(gradients: Gradients) -> dict[str, ExponentCounts]:
     """Each parameter's gradient by exponent."""
-    counts = {name: ExponentCounts() for name in gradients}
-    for name, gradient in gradients.items():
-        counts[name].add(gradient)
-    return counts
+    return {name: exponents_of(gradient) for name, gradient in gradients.items()}
 
 
 def merged(counts: Iterable[ExponentCounts]) -> ExponentHistogram:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,7 +25,6 @@ from precision.measure.training.steps import no_steps, optimizer_steps
 from precision.progress import Progress
 from precision.results.training import (
     RECIPES,
-    GradientErrors,
     OptimizerStep,
     ParameterGradient,
     TrainingRecipe,
@@ -183,18 +182,9 @@ class _Run:
 
     def _unscaled(self, trainee: Trainee, way: Way, start: float) -> TrainingRecipe:
         found = trainee.backward(lambda _: self.loss, scaled=_as_it_is)
+        recipe = _recipe(way, found.gradients, loss=found.loss, scales=())
         in_format = self._steps(trainee.parameters, found.gradients, start + _HALF) if way == "pure" else ()
-        overall, rows = self._compared(found.gradients, start + _HALF)
-        return TrainingRecipe(
-            way=way,
-            scaled=False,
-            loss=found.loss,
-            scales=(),
-            made=merged(counts_of(found.gradients).values()),
-            overall=overall,
-            parameters=rows,
-            steps=(*in_format, *self._steps(self.reference.parameters, found.gradients, start + 1.5 * _HALF)),
-        )
+        return self._with_steps(recipe, found.gradients, in_format, start)
 
     def _scaled(self, trainee: Trainee, way: Way, stage: str, start: float) -> TrainingRecipe:
         half = start + _HALF
@@ -203,26 +193,19 @@ class _Run:
             self.progress.step(stage, half if skipped else start, f"{skipped} skipped" if skipped else "")
 
         found = scaled_backward(trainee, self.loss, on_attempt=on_attempt)
-        recipe = TrainingRecipe(
-            way=way,
-            scaled=True,
-            loss=found.loss,
-            scales=found.scales,
-            made=merged(counts_of(found.made).values()),
-            overall=None,
-            parameters=(),
-            steps=(),
-        )
+        recipe = _recipe(way, found.made, loss=found.loss, scales=found.scales)
         if found.unscaled is None:
             return recipe.model_copy(update={"failure": _no_scale(found.scales, found.loss)})
         in_format = self._scaled_in_format(trainee, found.made, found.scales[-1], half) if way == "pure" else ()
-        overall, rows = self._compared(found.unscaled, half)
-        steps = (*in_format, *self._steps(self.reference.parameters, found.unscaled, start + 1.5 * _HALF))
-        return recipe.model_copy(update={"overall": overall, "parameters": rows, "steps": steps})
+        return self._with_steps(recipe, found.unscaled, in_format, start)
 
-    def _compared(self, found: Gradients, at: float) -> tuple[GradientErrors, tuple[GradientErrors, ...]]:
-        stage = partial(self.progress.step, "Comparing the gradients", at)
-        return gradient_errors(self.backward.gradients, found, self.spec.format, on_parameter=stage)
+    def _with_steps(
+        self, recipe: TrainingRecipe, found: Gradients, in_format: Iterable[OptimizerStep], start: float
+    ) -> TrainingRecipe:
+        stage = partial(self.progress.step, "Comparing the gradients", start + _HALF)
+        overall, rows = gradient_errors(self.backward.gradients, found, self.spec.format, on_parameter=stage)
+        steps = (*in_format, *self._steps(self.reference.parameters, found, start + 1.5 * _HALF))
+        return recipe.model_copy(update={"overall": overall, "parameters": rows, "steps": steps})
 
     def _scaled_in_format(self, trainee: Trainee, made: Gradients, scale: float, at: float) -> Iterator[OptimizerStep]:
         try:
@@ -243,6 +226,19 @@ class _Run:
         return optimizer_steps(
             reference, self.backward.gradients, weights, gradients, fmt=self.spec.format, on_parameter=on_parameter
         )
+
+
+def _recipe(way: Way, made: Gradients, *, loss: float, scales: tuple[float, ...]) -> TrainingRecipe:
+    return TrainingRecipe(
+        way=way,
+        scaled=bool(scales),
+        loss=loss,
+        scales=scales,
+        made=merged(counts_of(made).values()),
+        overall=None,
+        parameters=(),
+        steps=(),
+    )
 
 
 def _no_scale(scales: tuple[float, ...], loss: float) -> str:

@@ -8,7 +8,7 @@ from torch import nn
 from precision.measure.casting.forward import shortened
 from precision.measure.casting.methods import copied
 from precision.measure.casting.stored_tensors import stored_tensors
-from precision.measure.claims.facts.storage import same_bits
+from precision.measure.casting.wrapped_tensors import same_bits
 from precision.measure.claims.finding import Finding, count, fact, listed, together, true_if
 from precision.measure.claims.shown.any_module import cast_modules
 from precision.measure.claims.shown.attempt import raised

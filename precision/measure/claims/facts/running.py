@@ -13,7 +13,7 @@ from precision.formats import format_named
 from precision.measure.casting import methods as casting
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded, shortened
-from precision.measure.claims.facts.storage import same_bits
+from precision.measure.casting.wrapped_tensors import same_bits
 from precision.measure.claims.shown.attempt import raised
 from precision.measure.claims.shown.watching import Operators, activations
 from precision.measure.metrics.outputs import flatten

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from precision.measure.casting.memory_spans import MemorySpans
 from precision.measure.casting.methods import collected_warnings, copied
 from precision.measure.casting.stored_tensors import StoredTensor, stored_tensors
+from precision.measure.casting.wrapped_tensors import same_bits
 from precision.measure.claims.shown.calls import CALLS, Call
 from precision.measure.claims.shown.settings import settings_of
 from precision.measure.rounding import dtype_name
@@ -152,13 +152,6 @@ def _cast(module: nn.Module, call: Call, before: Mapping[str, Tensor], settings:
         warnings=tuple(dict.fromkeys(said)),
         settings_changed=tuple(name for name in settings if settings[name] != settings_after.get(name)),
     )
-
-
-def same_bits(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors have the same dtype, shape and bits, NaN included."""
-    if one.dtype != other.dtype or one.shape != other.shape:
-        return False
-    return torch.equal(*(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8) for tensor in (one, other)))
 
 
 def _unchanged(before: Tensor, after: Tensor) -> int:
