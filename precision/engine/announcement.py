@@ -28,7 +28,7 @@ class Announcement(Result):
         """The versions that differ from those of this process, such as `torch 2.12.0, here 2.13.0`.
 
         Raises:
-            JobError: the worker has other code of Precision Explorer: neither would understand the other for sure.
+            JobError: the worker has other code of Precision Explorer: they might not understand each other.
         """
         if self.precision != (here := code_version()):
             raise JobError(other_code(worker, f"has Precision Explorer {self.precision}, this server {here}"))

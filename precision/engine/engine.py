@@ -95,7 +95,7 @@ class Engine:
         return self._book.job(job_id)
 
     def attach(self, job_id: str, session: str) -> Job:
-        """Have `session` want this job too: another's cancel no longer ends it.
+        """Add `session` to this job, so that another session's cancel no longer ends it.
 
         Raises:
             JobError: no such job.
@@ -103,7 +103,7 @@ class Engine:
         return self._book.attach(job_id, session)
 
     def cancel(self, job_id: str, *, session: str) -> Job:
-        """Have `session` want this job no more; when nobody does, a queued job is gone and a running one stopped.
+        """Withdraw `session` from this job; without any session, a queued job is dropped and a running one stopped.
 
         A running job stops at its next step, or is ended with its worker after `EngineConfig.cancel_grace`.
 
@@ -117,7 +117,7 @@ class Engine:
         return self._book.sessions()
 
     def release(self, session: str) -> None:
-        """Have a session that is gone want nothing any more."""
+        """Withdraw a session that is gone from all its jobs."""
         self._book.release(session)
 
     def wait(self, job_id: str, timeout_s: float | None = None) -> Job:

@@ -37,7 +37,7 @@ def crash_message(ending: Ending, stage: str) -> str:
 
 
 def overtime_message(limit_s: float, stage: str) -> str:
-    """What to tell about a job stopped at its time limit."""
+    """What to say about a job stopped at its time limit."""
     return f"Stopped at its limit of {limit_s:g} s while {_within(stage)}. Choose a smaller model, batch or length."
 
 

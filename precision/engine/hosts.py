@@ -27,7 +27,7 @@ class Host(Protocol):
     """One worker, which may end and be started again."""
 
     async def start(self) -> str:
-        """Have the worker up; return its address. Raises `JobError` if it does not come."""
+        """Start the worker; return its address. Raises `JobError` if it does not come."""
 
     def alive(self) -> bool:
         """Whether the started worker is there, as far as is known at once."""
@@ -39,7 +39,7 @@ class Host(Protocol):
         """End the worker at once."""
 
     async def close(self) -> None:
-        """Have no use for the worker any more."""
+        """Give the worker up."""
 
 
 class LocalHost:

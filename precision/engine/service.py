@@ -187,6 +187,6 @@ class Service:
 
 
 def _on_cluster(worker: str, device: DeviceInfo, *, others: Sequence[str]) -> DeviceInfo:
-    """The device as pages show it, with the versions of its worker that are others than here."""
+    """The device as pages show it, with the versions of its worker that differ from those here."""
     name = " · ".join((worker, device.id, device.name, *others))
     return device.model_copy(update={"id": f"{worker}/{device.id}", "name": name})

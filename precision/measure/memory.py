@@ -22,7 +22,7 @@ def measure_memory(task: Task) -> MemoryResult:
     """Bytes that a model stores in every format of the table, before it is loaded.
 
     Raises:
-        InputError: no such model, or its configuration is not to be had.
+        InputError: no such model, or its configuration is not available.
         JobCancelledError: from the task's progress.
     """
     task.progress.step("Building the model without its values", 0.0)

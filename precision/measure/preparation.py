@@ -27,7 +27,7 @@ FIRST_BATCH = "Only the first batch is run here."
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What is to be measured, and where."""
+    """What to measure, and where."""
 
     spec: RunSpec
     progress: Progress
@@ -50,7 +50,7 @@ class Task:
         """The model and its input, in the spec's regime.
 
         Raises:
-            InputError: the model or its input is not to be had as asked.
+            InputError: the model or its input is not available as asked.
             JobCancelledError: from the progress.
         """
         self.progress.step("Loading the model", 0.0)
@@ -169,7 +169,7 @@ def failure_of(error: Exception, stage: str) -> Failure:
 
 
 def random_warnings(loaded: LoadedModel) -> tuple[str, ...]:
-    """What is to be said of random weights and random inputs; nothing where both are real."""
+    """The warning about random weights or inputs; none where both are real."""
     random = [
         what
         for what, is_random in (

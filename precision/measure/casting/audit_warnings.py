@@ -1,4 +1,4 @@
-"""What a person must know of a cast before reading any number of it."""
+"""The warnings of a cast audit: what to know before reading its numbers."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,7 +12,7 @@ MOST_NAMED = 8
 
 
 def audit_warnings(rows: Sequence[TensorAudit], *, fmt: AnyFormat, method: CastMethod) -> tuple[str, ...]:
-    """The warnings of an audit, the gravest first: overflow, lost values, lost ties, and a cast that did nothing."""
+    """The warnings of an audit, most serious first: overflow, lost values, lost ties, and a cast that did nothing."""
     casting = method.call(fmt)
     return (
         *_each(rows, _became_nonfinite),

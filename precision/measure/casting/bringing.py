@@ -20,7 +20,7 @@ def bring(module: nn.Module, fmt: AnyFormat, method: CastMethod) -> nn.Module:
         What the call gives: `module`, changed in place, or a new one.
 
     Raises:
-        UnsupportedError: the model or the device does not allow it. Whatever torch raises comes out as it is.
+        UnsupportedError: the model or the device does not allow it. Whatever torch raises is passed on.
     """
     if method in TORCHAO_FORMATS:
         return quantize(module, fmt, method)

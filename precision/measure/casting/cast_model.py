@@ -170,7 +170,7 @@ class PreparedRun:
     args: tuple[object, ...]
     kwargs: dict[str, object]
     again: Callable[[], PreparedRun]
-    """Another of the same, that has not run."""
+    """Makes another one that has not run."""
 
     def __call__(self) -> object:
         """The model's output."""

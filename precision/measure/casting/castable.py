@@ -102,7 +102,7 @@ def require_castable(module: nn.Module) -> None:
 
 
 def require_unscripted(module: nn.Module) -> None:
-    """Check that no part of `module` is TorchScript, which neither swaps its weights nor takes hooks.
+    """Check that no part of `module` is TorchScript, whose weights cannot be swapped and which takes no hooks.
 
     Raises:
         UnsupportedError: a part is.

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def map_tensors(structure: T, change: Callable[[Tensor], Tensor]) -> T:
-    """`structure` with every tensor in it replaced; one that occurs twice is replaced by one and the same.
+    """`structure` with every tensor replaced; one that occurs twice is replaced by one new tensor.
 
     Looks into tuples, lists, dicts, dataclasses and whatever is registered with torch's pytree (as the outputs of
     transformers are); other objects are kept as they are.

@@ -16,8 +16,9 @@ from precision.text.names import plain
 def input_warnings(model: CastModel, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[str, ...]:
     """One sentence for each floating-point input of `model` with values beyond the range of what it is cast to.
 
-    Such an input makes outputs infinite or NaN (or merely wrong, where the cast saturates) although no weight is
-    at fault. Inputs that are not cast say nothing, nor do infinities there before, unless the cast makes them finite.
+    Such an input makes outputs infinite or NaN (or merely wrong, where the cast saturates) although no weight is at
+    fault. Inputs that are not cast give no warning. Infinities that were there before give one only if the cast makes
+    them finite.
     """
     named = {**{f"[{index}]": value for index, value in enumerate(args)}, **kwargs}
     target = model.rounded_to or format_named(dtype_name(model.input_dtype))

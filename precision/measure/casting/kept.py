@@ -1,4 +1,4 @@
-"""Modules that a candidate keeps in the reference's precision, in the midst of others that are cast."""
+"""Modules that a candidate keeps in the reference's precision, while the others are cast."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -42,7 +42,7 @@ def keep_in(
 ) -> None:
     """Have the modules `fqns` of `stored` compute in `dtype`, with the weights that `original` has there.
 
-    Everything inside them is kept too. A weight that is tied to one outside is kept apart from it. Modules whose
+    Everything inside them is kept too. A weight that is tied to one outside is separated from it. Modules whose
     forward is not called by the model's code (such as `MultiheadAttention.out_proj`) cannot be kept by themselves.
 
     Args:

@@ -1,4 +1,4 @@
-"""What is said of a module's name that the model does not have."""
+"""The error for a module name that the model does not have."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from precision.errors import InputError
 
 NAME_CHARACTERS = 200
-"""No more of a name is repeated in a message."""
+"""Longest part of a name that a message repeats."""
 _COMPARED_NAMES = 10_000
-"""Among so many the nearest ones are looked for."""
+"""Only this many names are searched for similar ones."""
 
 
 def no_such_module(fqn: str, known: Iterable[str], *, purpose: str) -> InputError:

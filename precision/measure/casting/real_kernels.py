@@ -32,7 +32,7 @@ _SCALE_ERROR = 2.0**-21
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RealKernel:
-    """A kernel that was seen to run on a device, and to be right for -1, 0 and 1; all else is to be measured.
+    """A kernel that was seen to run on a device, and to be right for -1, 0 and 1; anything else has to be measured.
 
     (torch's int8 product is wrong on x86 processors without VNNI, which add pairs of products in 16 bits.)
     """

@@ -1,4 +1,4 @@
-"""Casts that build a model anew or load its values: `load_state_dict`, `from_pretrained`, `set_default_dtype`."""
+"""Casts that build a model again or load its values: `load_state_dict`, `from_pretrained`, `set_default_dtype`."""
 
 import copy
 from collections.abc import Iterator, Mapping

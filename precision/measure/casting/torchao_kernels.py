@@ -14,7 +14,7 @@ from precision.spec.cast_methods import INT4_GROUP, INT4_ROWS, TORCHAO_FORMATS, 
 from precision.text.names import plain
 
 _LEAVE_THE_COMPILER = {"set_inductor_config": False}
-"""torchao would else change settings of torch.compile for the whole process."""
+"""Otherwise torchao would change settings of torch.compile for the whole process."""
 
 
 def quantize(module: nn.Module, fmt: AnyFormat, method: CastMethod) -> nn.Module:

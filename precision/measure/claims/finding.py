@@ -18,7 +18,7 @@ class Finding:
     sentence: str
     evidence: tuple[Evidence, ...]
     scope: Scope | None = None
-    """Where it is another than the claim's: something else stood in for the model."""
+    """Set where it differs from the claim's, because something else stood in for the model."""
 
 
 def true_if(condition: bool) -> ClaimWord:
@@ -27,7 +27,7 @@ def true_if(condition: bool) -> ClaimWord:
 
 
 def together(*words: ClaimWord) -> ClaimWord:
-    """The verdict on statements that are judged apart: theirs where it is one, those left out that cannot be tested."""
+    """The common verdict of statements, else "depends"; those that cannot be tested are left out."""
     told: set[ClaimWord] = {word for word in words if word != "not testable here"}
     if not told:
         return "not testable here"

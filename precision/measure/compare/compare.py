@@ -161,7 +161,7 @@ def _cost(run: Prepared, stage: str) -> Cost:
 
 
 def _caveats(comparison: Comparison, candidate: str) -> tuple[str, ...]:
-    """What the outputs themselves say against reading too much into their errors."""
+    """Reasons in the outputs not to read too much into their errors."""
     caveats = []
     overall, repeat = comparison.overall, comparison.repeat_floor
     if overall.ref_nonfinite:

@@ -51,7 +51,7 @@ def float64_truth(
 
 
 def _reason_against(run: Prepared, reference_s: float) -> str | None:
-    """Why a float64 run is not even tried; None where it is."""
+    """Why a float64 run is not tried; None where it is."""
     if run.spec.reference == "float64":
         return "The reference is already float64."
     if reference_s > MAX_REFERENCE_S:

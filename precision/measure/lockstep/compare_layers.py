@@ -69,7 +69,7 @@ def _failure(report: LayersReport, stage: str) -> Failure | None:
 
 
 def _caveats(report: LayersReport | None) -> tuple[str, ...]:
-    """What the run itself says against reading too much into its rows."""
+    """Reasons in the run not to read too much into its rows."""
     if report is None or report.observer is None or not report.observer.changed:
         return ()
     sides = [

@@ -82,7 +82,7 @@ class Comparer:
             self._take_apart(draft, found, reference, candidate)
 
     def forget_last(self) -> None:
-        """The two parted: what either returns next is to be read in any case."""
+        """The two took different paths: what either returns next is compared in any case."""
         self._last = None
 
     def leave_open(self, reference: Frame | None, candidate: Frame | None, failed: Side) -> None:

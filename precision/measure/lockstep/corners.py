@@ -38,7 +38,7 @@ class Actor:
 
 
 def keeping(random: RandomState) -> Keeping:
-    """What has to be kept of every call's beginning, so that it can be evaluated again."""
+    """What is kept from the start of every call, so that it can be evaluated again."""
 
     def inputs(module: nn.Module, args: tuple[object, ...]) -> tuple[object, ...]:
         if leaves_inputs_alone(module) or any(True for _ in module.children()):

@@ -139,7 +139,7 @@ class Director:
             ]
 
     def _ended(self) -> Stopped | None:
-        """Let both run to their ends; why they stopped before, if they did."""
+        """Let both run to the end; returns why they stopped earlier, if they did."""
         at: _Player = self._reference
         try:
             while True:
@@ -283,7 +283,7 @@ class Director:
         )
 
     def _fused(self, called: frozenset[str]) -> tuple[str, ...]:
-        """What is to be known of modules whose forward may be a single kernel."""
+        """Notes on modules whose forward may be a single kernel."""
         layers = [
             name
             for name, module in self._reference.module.named_modules()

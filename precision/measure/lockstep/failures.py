@@ -1,4 +1,4 @@
-"""Why a side could not go on, as far as it can be told: module, operator, and the tensors that did not fit."""
+"""Why a side could not go on, as far as that is known: module, operator, and the tensors that did not fit."""
 
 from collections import Counter
 from contextlib import suppress

@@ -124,12 +124,12 @@ class Observer:
         self.skipped = []
 
     def run_on(self) -> None:
-        """Meet no more."""
+        """Stop meeting."""
         self._runs_on = True
 
     @property
     def where(self) -> str:
-        """In words, the call that it is in."""
+        """The current call, in words."""
         return "the model's own code" if self.top is None or not self.top.fqn else plain(self.top.fqn)
 
     @contextmanager

@@ -16,7 +16,7 @@ from precision.measure.rounding import dtype_name
 from precision.results.layers import SCALAR
 
 _MANY = 4096
-"""Entries of the tables of tensors from which on those of tensors that are gone are cleared away."""
+"""From this many entries on, a table drops those of tensors that are gone."""
 
 
 @dataclass(kw_only=True, eq=False)

@@ -1,4 +1,4 @@
-"""Where infinities and NaNs are born, and what can be done about it."""
+"""Where infinities and NaNs first appear, and what to do about them."""
 
 import math
 from collections.abc import Sequence
@@ -119,7 +119,7 @@ def _kind(birth: Birth) -> Kind | None:
 
 
 def _is_consequence(call: OperatorCall, kind: Kind, *, earlier: bool) -> bool:
-    """Whether a NaN follows from infinities that were born before, rather than from a row that is masked throughout."""
+    """Whether a NaN follows from infinities that appeared earlier, rather than from a fully masked row."""
     return kind == "nan from infinities" and earlier and not any(name in call.name for name in _SOFTMAXES)
 
 

@@ -73,7 +73,7 @@ class PairNumbers:
 def numbers_of(pairs: Matched, fmt: AnyFormat, *, detailed: bool) -> PairNumbers:
     """Errors over all floating-point tensors together; the histogram and the worst elements where `detailed`.
 
-    NaN and infinities are counted and in no mean; without elements every metric is None.
+    NaN and infinities are counted and left out of every mean; without elements every metric is None.
     """
     floating = pairs.floating
     statistics = ErrorStatistics(fmt, None)

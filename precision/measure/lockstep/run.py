@@ -38,7 +38,8 @@ def run_lockstep(
     memory needed beyond both models' own is that of one call. Where they call different modules, they meet again when
     the module around returns. What a model raises ends the run; what was compared before it is kept.
 
-    Random numbers are those that each model sees when it runs alone. Non-finite elements are counted and in no mean.
+    Random numbers are those that each model sees when it runs alone. Non-finite elements are counted and left out of
+    every mean.
 
     Args:
         reference: the trusted model.
@@ -53,7 +54,7 @@ def run_lockstep(
         verify: also run both without observation, and say whether the outputs are the same bit for bit.
         on_call: told the fqn of each module that has returned, and a rough fraction of the whole; called about once
             a second meanwhile. What it raises ends the run and is passed on.
-        on_partial: handed a report of what is compared so far, after some seconds and then at growing intervals.
+        on_partial: handed a report of what is compared so far, after some seconds, then at growing intervals.
         rendezvous_timeout_s: how long one side may take to its next meeting before the run is given up.
         max_calls: so many module calls are compared; what follows runs unobserved.
         max_operators: so many operators are kept.

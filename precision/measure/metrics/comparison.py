@@ -25,10 +25,10 @@ def compare_outputs(
 ) -> Comparison:
     """Every metric of every pair of output tensors, and of all floating-point ones together.
 
-    Tensors are matched by their place in the output. A place that only one side has, or where shape or kind differ,
-    is noted and left out; nothing is broadcast. Complex tensors are compared by their real and imaginary parts.
-    NaN and infinities are counted, and are in no mean. Integer and boolean outputs have a share of equal elements
-    and no magnitudes. An output without elements has None for every metric.
+    Tensors are matched by their place in the output. A place that only one side has, or where shape or kind differ, is
+    noted and left out; nothing is broadcast. Complex tensors are compared by their real and imaginary parts. NaN and
+    infinities are counted, and left out of every mean. Integer and boolean outputs have a share of equal elements and
+    no magnitudes. An output without elements has None for every metric.
 
     The rounding floor rounds the reference's output to `fmt` as IEEE 754 does: an element beyond the format's range
     becomes infinite (NaN where the format has no infinities) and is counted, not averaged. Saturating it instead
@@ -71,7 +71,7 @@ def _uncompared(matched: Paired) -> tuple[str, ...]:
 
 
 def _merged_notes(reference: Flattened, candidate: Flattened) -> list[str]:
-    """Notes on both sides' outputs: those they share once, the others with their side."""
+    """Notes on both sides' outputs: shared ones once, the others with their side."""
     shared = [note for note in reference.notes if note in candidate.notes]
     return [
         *shared,
@@ -139,7 +139,7 @@ def _compare_integers(reference: Leaf, candidate: Leaf, *, fmt: AnyFormat) -> Ou
 
 
 def _repeat_floor(repeated: Paired | None, compared: Sequence[tuple[Leaf, Leaf]], fmt: AnyFormat) -> ErrorMetrics:
-    """Over the outputs that are compared with the candidate too, so that both speak of the same elements."""
+    """Over the outputs that are also compared with the candidate, so that both are about the same elements."""
     paths = {reference.path for reference, _ in compared}
     return overall_errors([pair for pair in (repeated.pairs if repeated else ()) if pair[0].path in paths], fmt)
 

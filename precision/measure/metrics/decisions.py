@@ -62,7 +62,7 @@ def rule_of(leaf: Leaf, labels: Tensor | None = None) -> DecisionRule:
 
 
 def decisions(reference: Leaf, candidate: Leaf, labels: Tensor | None = None) -> Decisions | None:
-    """What the output decides on both sides; None where nothing is known that it decides (see `rule_of`).
+    """What the output decides on both sides; None where it decides nothing that we know of (see `rule_of`).
 
     Samples with a value that is infinite or NaN on either side are counted and left out of everything.
 

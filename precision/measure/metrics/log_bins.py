@@ -1,4 +1,4 @@
-"""Counting positive numbers by magnitude: finely and exactly first, in bins fit to be drawn afterwards."""
+"""Counting positive numbers by magnitude: finely and exactly first, then in bins for drawing."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _SAFE_SQUARES = (2.0**-600, 2.0**1000)
 class ErrorStatistics:
     """Every metric of `ErrorMetrics` over one or several pairs of real tensors, fed chunk by chunk.
 
-    Non-finite elements are counted and reach no mean, sum or quantile. Nothing is divided by a padded denominator:
+    Non-finite elements are counted and enter no mean, sum or quantile. Nothing is divided by a padded denominator:
     zero cases are those of `precision.text.metrics`. However the tensors are cut, counts and the largest error are
     exact and the rest agrees to 1e-6 (to 1e-12 for float64 tensors and chunks). What exceeds float64's range is
     infinite.

@@ -55,7 +55,7 @@ def load(spec: RunSpec) -> LoadedModel:
     The random state, the default dtype and the thread count of the caller stay as they are.
 
     Raises:
-        InputError: the model or its input is not to be had as asked; the message says what to do.
+        InputError: the model or its input is not available as asked; the message says what to do.
     """
     description = describe(spec.model)
     request = request_input(description, spec)

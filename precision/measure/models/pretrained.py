@@ -39,7 +39,7 @@ def build(request: InputRequest) -> Built:
     """The checkpoint behind `hf:`, in float32, with sentences or random token ids.
 
     Raises:
-        InputError: the checkpoint or its input is not to be had as asked.
+        InputError: the checkpoint or its input is not available as asked.
     """
     return build_from(locate(request.model.removeprefix(HUB_PREFIX).strip()), request)
 
@@ -74,7 +74,7 @@ def skeleton_of(model_id: str) -> nn.Module:
     """The model behind `hf:` on `meta`, from its configuration: its weights are neither read nor downloaded.
 
     Raises:
-        InputError: its configuration is not to be had, or refused.
+        InputError: its configuration is not available, or refused.
     """
     return _skeleton_in(locate_config(model_id.removeprefix(HUB_PREFIX).strip()))
 

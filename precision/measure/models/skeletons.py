@@ -13,7 +13,7 @@ def skeleton(model_id: str) -> nn.Module:
     Models of this package's own are so small that they are built and then moved.
 
     Raises:
-        InputError: no such model, or no configuration of it.
+        InputError: no such model, or no configuration for it.
     """
     path = entry_of(model_id).skeleton
     module: nn.Module = function_named(path)(model_id) if path else load(RunSpec(model=model_id)).module.to("meta")

@@ -116,7 +116,7 @@ def _ranges(weights: Iterable[Observed], observer: RangeObserver, *, has_run: bo
 
 
 def _caveats(ranges: Ranges, reference: str) -> tuple[str, ...]:
-    """What the counts themselves say against reading too much into them."""
+    """Reasons in the counts not to read too much into them."""
     caveats = []
     first = next((row for row in ranges.tensors if ranges.histogram_of(row).nan), None)
     if first is not None:

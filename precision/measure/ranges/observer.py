@@ -1,4 +1,4 @@
-"""Watching one forward pass: the values that every module is handed and gives back, counted by exponent."""
+"""Watching one forward pass: the values that every module takes and returns, counted by exponent."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping

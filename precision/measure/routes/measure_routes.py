@@ -53,9 +53,9 @@ def measure_routes(task: Task) -> RoutesResult:
 
 
 def routes_to(fmt: AnyFormat) -> tuple[tuple[CastMethod, AnyFormat], ...]:
-    """Every route to `fmt`; and those of torchao, in formats of their own where they have not that one.
+    """Every route to `fmt`, and those of torchao, in their own formats where they lack this one.
 
-    Beside each of torchao's stands what simulates it. Where nobody's call leads to `fmt`, its simulations come first.
+    Each torchao route is followed by its simulation. Where no real call leads to `fmt`, its simulations come first.
     """
     routes: list[tuple[CastMethod, AnyFormat]] = []
     if not any(is_call(method, fmt) for method in ROUTES if formats_of(method, (fmt.name,))):

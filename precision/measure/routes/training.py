@@ -1,4 +1,4 @@
-"""What a cast does to a model in the midst of training: its gradients, and the optimizer that was made before."""
+"""What a cast does to a model during training: to its gradients, and to an optimizer that exists already."""
 
 import warnings
 
@@ -22,14 +22,14 @@ def cast_in_training(
 ) -> tuple[bool, TrainingFacts | None]:
     """Cast a copy of `module` that has gradients and an optimizer.
 
-    Gradients are zeros and the learning rate is zero: it is dtypes and objects that are looked at.
+    Gradients are zeros and the learning rate is zero: only dtypes and objects are looked at.
 
     Returns:
-        Whether the cast gave back the very object that it was given; and what became of the training, None for models
+        Whether the cast returned the object that it was given; and what became of the training, None for models
         of more than `MAX_PARAMETER_BYTES`, and for copies that no optimizer takes (TorchScript).
 
     Raises:
-        UnsupportedError: as `bring`; whatever else torch raises comes out as it is.
+        UnsupportedError: as `bring`; whatever else torch raises is passed on.
     """
     model = copied(module).to(device)
     parameters = list(model.parameters())

@@ -1,1 +1,1 @@
-"""One training step in a 16-bit format beside float32's."""
+"""One training step in a 16-bit format, compared with float32."""

@@ -27,7 +27,7 @@ class Backward:
     loss: float
     """Not scaled."""
     by: Loss
-    """What it was computed by."""
+    """What computed it."""
     gradients: Gradients
     """Of the parameters that the loss depends on."""
 
@@ -63,7 +63,7 @@ class Trainee:
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
-        """By fqn; a tied one under its first name."""
+        """By fqn; a tied parameter under its first name."""
         return dict(self.model.stored.named_parameters())
 
     def backward(self, loss_of: Callable[[object], Loss], *, scaled: Callable[[Tensor], Tensor]) -> Backward:

@@ -40,7 +40,7 @@ def float32_own_errors(
     start: float,
     end: float,
 ) -> OwnErrors:
-    """Make the step once more in float64, and measure float32's gradients against it; or say why not.
+    """Repeat the step in float64 and measure float32's gradients against it; or say why not.
 
     The float32 step took `float32_s` seconds. `start` and `end` are the shares of the whole done before and after.
     """
@@ -63,7 +63,7 @@ def float32_own_errors(
 
 
 def _reason_against(loaded: LoadedModel, float32_s: float) -> str:
-    """Why the step is not even tried; empty where it is."""
+    """Why the step is not tried; empty where it is."""
     if float32_s > MAX_FLOAT32_S:
         return f"No step in float64: it would take too long (in float32 it took {seconds_text(float32_s)})."
     held = sum(parameter.nbytes for parameter in loaded.module.parameters())

@@ -20,7 +20,7 @@ class Loss:
 
     With true labels: cross-entropy. Otherwise the mean square of output minus target over the elements of all
     floating-point outputs that have a gradient, the targets drawn from N(0, 1). Elements that are not finite in the
-    float32 model, such as masked scores, have no target and are in no mean.
+    float32 model, such as masked scores, have no target and left out of every mean.
     """
 
     words: str

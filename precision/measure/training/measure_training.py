@@ -1,4 +1,4 @@
-"""One training step of a model in a 16-bit format, by every recipe, beside float32's."""
+"""One training step of a model in a 16-bit format, by every recipe, compared with float32."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _as_it_is(loss: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Run:
-    """The float32 step, and what is needed to make the same step otherwise."""
+    """The float32 step, and what is needed to make the same step in other ways."""
 
     spec: RunSpec
     loaded: LoadedModel

@@ -18,13 +18,13 @@ MAX_ATTEMPTS = 24
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ScaledBackward:
-    """The step that the scaler did not skip, or the last that it did."""
+    """The step that the scaler did not skip, or else the last one that it skipped."""
 
     loss: float
     scales: tuple[float, ...]
     """Those tried, in order."""
     made: Gradients
-    """As the backward pass made them, times the last scale."""
+    """From the backward pass, times the last scale."""
     unscaled: Gradients | None
     """In float32; None where every step was skipped."""
 
@@ -32,7 +32,7 @@ class ScaledBackward:
 def scaled_backward(trainee: Trainee, loss: Loss, *, on_attempt: Callable[[int], None]) -> ScaledBackward:
     """Steps with `torch.amp.GradScaler` until one is not skipped.
 
-    Gradients are handed to float32 copies of the weights, whose optimizer the scaler guards: it unscales them, skips
+    Gradients go to float32 copies of the weights, whose optimizer the scaler guards: it unscales them, skips
     the step where one is infinite or NaN, and halves its scale. With weights in float32, as under autocast, that is
     the usual loop; with weights in a 16-bit format, it is that with float32 master weights. Every attempt is a forward
     and a backward pass on the same weights and input.

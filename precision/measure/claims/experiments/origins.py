@@ -76,7 +76,7 @@ class ProviderFacts:
     overridden: bool
     """Whether Transformers has its own version."""
     same_result: bool | None
-    """Whether that casts as PyTorch's does, of a model that is not quantized; None where one of both is missing."""
+    """Whether that casts as PyTorch's does, of a model that is not quantized; None where one of the two is missing."""
     refusal: str | None
     """What it raised of a model that Transformers quantized; empty where it cast, None without torchao."""
     tensorflow: dict[str, bool]

@@ -47,7 +47,7 @@ def interchangeable(on: Subject) -> Finding:
 
 
 def activations_cast(on: Subject) -> Finding:
-    """Whether all layers hand on float16."""
+    """Whether all layers return float16."""
     seen = on.runs
     if seen.half.failure is not None:
         return _does_not_run(seen.half.failure)
@@ -133,7 +133,7 @@ def _operators(on: Subject) -> Finding:
 
 
 def _also_in_bert(bert: RunFacts, same: Finding) -> Finding:
-    """What is said of a model that is none of Transformers': a BERT is looked at too."""
+    """The finding for a model that is not from Transformers: a BERT is looked at too."""
     alike = bert.half.operators == bert.to.operators
     ran = f"{len(bert.half.operators):,} operators, {'the same' if alike else 'different'}"
     evidence = (*same.evidence, fact("A BERT of Transformers", ran))

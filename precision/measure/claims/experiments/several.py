@@ -23,12 +23,12 @@ MODELS = ("linear-5-10", "digits", "bert-tiny", "gpt2-tiny", "t5-tiny", "vit-tin
 
 
 _TELLS = 0.01
-"""Share of samples with another first class that is to be excluded."""
+"""Share of changed samples that has to be ruled out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decided:
-    """One model's samples, and those whose first class is another after `half()`; all of them where it does not run."""
+    """One model's samples, and how many change class after `half()`: all of them where it does not run."""
 
     title: str
     trained: bool

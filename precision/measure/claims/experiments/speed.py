@@ -58,7 +58,7 @@ def twin_times(loaded: LoadedModel, device: torch.device, on_round: Callable[[fl
 
 
 def matrix_times(device: torch.device, on_round: Callable[[float], None]) -> MatrixTimes | None:
-    """Time a product of two matrices of 4096 rows in both dtypes; None on what is no CUDA device."""
+    """Time a product of two matrices of 4096 rows in both dtypes; None on any other device."""
     if device.type != "cuda":
         return None
     full = torch.ones(_MATRIX, _MATRIX, device=device)

@@ -78,7 +78,7 @@ def _returned(seen: StorageFacts) -> tuple[Evidence, ...]:
 
 
 def quantization(on: Subject) -> Finding:
-    """Whether either call leaves parameters that are no floating-point numbers any more."""
+    """Whether either call leaves parameters that are no longer floating-point numbers."""
     parameters = on.storage.parameters
     if not parameters:
         return _NO_PARAMETERS
@@ -145,7 +145,7 @@ def _buffers_after_half(seen: StorageFacts) -> tuple[Evidence, ...]:
 
 
 def internal_state(on: Subject) -> Finding:
-    """Whether either call changes what is no tensor."""
+    """Whether either call changes anything but tensors."""
     seen = on.storage
     changed = tuple(dict.fromkeys((*seen.half.settings_changed, *seen.to.settings_changed)))
     evidence = (

@@ -61,7 +61,7 @@ class CastSeen:
     total_bytes: int
     warnings: tuple[str, ...]
     settings_changed: tuple[str, ...]
-    """Names of what is no tensor, and differs afterwards."""
+    """Names of settings and hooks that differ afterwards."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What runs inside a model: the operators, and the dtypes that layers hand on."""
+"""What runs inside a model: the operators, and the dtypes that layers return."""
 
 from collections import Counter
 from collections.abc import Iterator
