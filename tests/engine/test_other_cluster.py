@@ -143,7 +143,7 @@ def test_a_worker_past_its_memory_or_killed_takes_only_its_job(remote: Bench) ->
 
 
 def test_a_second_worker_of_a_name_is_refused(cluster: Cluster) -> None:
-    with pytest.raises(JobError, match="has a worker 'box-0' already"):
+    with pytest.raises(JobError, match="already has a worker 'box-0'"):
         asyncio.run(join(cluster.address, "box-0", config=EngineConfig(), joined=lambda *_: None))
 
 

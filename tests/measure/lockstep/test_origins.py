@@ -188,7 +188,7 @@ def test_the_first_origins_are_kept_and_the_others_counted() -> None:
 
     report = lockstep(Many(), torch.ones(2), operators=True)
     assert len(report.origins) == 8
-    assert any("born in 12 places" in note for note in report.notes)
+    assert any("first appear in 12 places" in note for note in report.notes)
 
 
 def test_bfloat16_has_the_range() -> None:

@@ -86,9 +86,9 @@ def _faster(cost: Cost) -> Finding:
     evidence = (duration("float32", times[0]), duration("After half()", times[1]))
     if are_disturbed(*times):
         return Finding("not testable here", _TOO_BUSY, evidence)
-    sentence = f"float16 is {speed.text} float32."
     if speed.ratio is None:
-        return Finding("depends", sentence, evidence)
+        return Finding("depends", "No measurable difference in speed between float16 and float32.", evidence)
+    sentence = f"float16 is {speed.text} float32."
     if max(speed.ratio, 1 / speed.ratio) - 1 <= _ALIKE:
         alike = "The two differ by less than a tenth, as equal models do."
         return Finding("depends", alike, evidence)
