@@ -130,7 +130,7 @@ def test_a_fused_path_that_watching_switches_off_is_said(monkeypatch: pytest.Mon
     assert result.report is not None
     assert any("fused path" in note for note in result.report.notes)
     assert result.report.observer is not None
-    assert result.report.observer.changed == any("unobserved" in warning for warning in result.warnings)
+    assert result.report.observer.changed == any("without observation" in warning for warning in result.warnings)
 
 
 @pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])

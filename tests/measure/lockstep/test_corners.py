@@ -155,7 +155,7 @@ def test_modules_that_fail_on_the_other_sides_input_are_not_taken_apart() -> Non
 
     row = only(nn.Sequential(Picky()), "0", X)
     assert row.corners is None
-    assert "fails: only my own input" in row.corners_missing
+    assert "fails on the other side's input: only my own input" in row.corners_missing
 
 
 def test_modules_that_are_given_objects_are_not_taken_apart() -> None:
@@ -175,7 +175,7 @@ def test_modules_that_are_given_objects_are_not_taken_apart() -> None:
             y: Tensor = self.takes(x, Cache())
             return y
 
-    assert "given a Cache" in only(Outer(), "takes", X).corners_missing
+    assert "is a Cache" in only(Outer(), "takes", X).corners_missing
 
 
 def test_random_modules_draw_the_same_numbers_again() -> None:

@@ -118,7 +118,7 @@ def test_neither_folder_nor_id(source: str) -> None:
 
 @pytest.mark.parametrize("source", ["a--b", "a" * 200])
 def test_an_id_that_the_hub_does_not_allow(source: str) -> None:
-    with pytest.raises(InputError, match="is no hub id"):
+    with pytest.raises(InputError, match="is not a hub id"):
         locate(source)
 
 
