@@ -214,9 +214,7 @@ def test_a_flip_counts_even_where_the_error_is_that_of_rounding() -> None:
     found = measured(r, r.half())
     verdict = judge(found)
     assert verdict.word == "decisions changed"
-    assert verdict.sentence.startswith(
-        "1 of 2 samples of output got another first class; of all such samples, 9.5 % to"
-    )
+    assert verdict.sentence.startswith("1 of 2 samples of output changed class. Of all samples like these, 9.5 % to")
 
 
 def test_results_stored_before_there_were_decisions_are_still_judged() -> None:

@@ -60,7 +60,7 @@ def test_it_shows_a_sensitivity_and_a_plan(link: dict[str, str | list[str]]) -> 
 
 
 def test_the_title_names_the_format_that_a_layer_cannot_take() -> None:
-    assert "layers cannot take float16" in opened(PAGE, {"model": "overflow"}).title[0].value
+    assert "layers do not work in float16" in opened(PAGE, {"model": "overflow"}).title[0].value
 
 
 def test_the_slider_moves_the_plan_and_the_link_carries_every_control() -> None:

@@ -15,11 +15,11 @@ from precision.text.units import count_text
 _NUMBERS = (
     Column("format"),
     Column("SQNR", "decibels", metric_named("sqnr_db").definition),
-    Column("SQNR is", help="Whether the layer was run alone in the format, or its error is estimated."),
+    Column("SQNR is", help="Measured by running the layer alone in the format, or estimated."),
     Column("RMSE, predicted", "error", metric_named("rmse").definition),
     Column("± standard error", "error"),
     Column("RMSE, measured", "error"),
-    Column("RMSE of all but it, measured", "error"),
+    Column("RMSE of all other layers, measured", "error"),
     Column("not finite", "count"),
     Column("arithmetic"),
     Column("reference bytes", "bytes"),
@@ -35,7 +35,7 @@ _WHOLE_CASTS = (
 
 
 def sensitivity_table(report: SensitivityReport, *, by: RowKind = "layer", order: RowOrder = "worst first") -> Table:
-    """A row for each layer, or block, and format; columns that hold nothing are left out."""
+    """A row for each layer (or block) and format, without empty columns."""
     rows: list[tuple[Value, ...]] = [
         (row.name, row.type or count_text(row.layers, "layer"), *_numbers(row, cell))
         for row in rows_of(report, by=by, order=order)
@@ -45,7 +45,7 @@ def sensitivity_table(report: SensitivityReport, *, by: RowKind = "layer", order
 
 
 def sqnr_matrix(report: SensitivityReport) -> Table:
-    """A row for each layer, the worst first, and a column for each format: the output's SQNR, and how it is known."""
+    """A row for each layer, the worst first; a column for each format: the output's SQNR, and how it is known."""
     rows = (
         (row.name, row.type, row.calls, row.reference_bytes, *map(_sqnr_text, row.cells))
         for row in rows_of(report, by="layer", order="worst first")
