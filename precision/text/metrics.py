@@ -224,8 +224,8 @@ METRICS: tuple[MetricDefinition, ...] = (
         "quantile_elements",
         "Quantile elements",
         unit="elements",
-        definition="Number of elements that the median and the 99th percentile were computed from: all finite pairs; in an "
-        "output with more than 1,048,576 elements, the finite pairs among every k-th element.",
+        definition="Number of elements that the median and the 99th percentile were computed from: all finite pairs; "
+        "in an output with more than 1,048,576 elements, the finite pairs among every k-th element.",
         higher_is_better=None,
         is_setting=True,
     ),
