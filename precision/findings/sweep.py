@@ -101,19 +101,7 @@ def failed_row(spec: RunSpec, reason: str) -> SweepRow:
     """The row of a run that ended before anything was measured."""
     return SweepRow(
         spec=spec,
-        execution=None,
         verdict=Verdict(word="not measured", sentence=reason, rule="There is no comparison to judge."),
-        sqnr_db=None,
-        mean_abs_error=None,
-        max_abs_error=None,
-        stored_bytes=None,
-        bytes_are_estimated=False,
-        reference_bytes=None,
-        working_bytes=None,
-        time_s=None,
-        reference_time_s=None,
-        speed="",
-        samples_per_s=None,
         reason=reason,
     )
 
