@@ -42,10 +42,10 @@ def test_formats_are_counted_the_most_frequent_first() -> None:
         (
             5e-5,
             0.5,
-            "as exact as, every other cast to one format of no more bytes, all measured: bfloat16 40 dB, float16 not",
+            "No cast to one format that takes no more bytes had less error, all measured: bfloat16 40 dB, float16 not",
         ),
-        (1e-3, 0.5, "bfloat16 measured less error: bfloat16 40 dB, float16 not finite, float8_e4m3fn 20 dB."),
-        (1e-3, 0.3, "every other cast to one format of no more bytes, all measured: float8_e4m3fn 20 dB."),
+        (1e-3, 0.5, "bfloat16 had less error: bfloat16 40 dB, float16 not finite, float8_e4m3fn 20 dB."),
+        (1e-3, 0.3, "takes no more bytes had less error, all measured: float8_e4m3fn 20 dB."),
         (1e-3, 0.1, "No other measured cast to one format takes so few bytes."),
     ],
 )

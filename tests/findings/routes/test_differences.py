@@ -53,7 +53,7 @@ def test_outputs_that_are_not_finite_come_first() -> None:
 
 def test_a_format_that_no_call_leads_to_is_said_to_be_simulated() -> None:
     said = found((CastMethod.DYNAMIC, UNLIKE), (CastMethod.WEIGHTS_ONLY, UNLIKE), dtype="mxfp4_e2m1")
-    assert said == "no call of PyTorch or torchao leads to mxfp4_e2m1: it is simulated"
+    assert said == "PyTorch and torchao have no call for mxfp4_e2m1: it is simulated"
 
 
 def test_torchao_that_finds_no_layer_to_quantize_is_no_exact_route() -> None:

@@ -117,8 +117,8 @@ def test_dtypes_in_training_and_what_the_next_step_raises() -> None:
     ("raised", "unchanged", "failure", "text"),
     [
         (None, 0, None, "casts all parameters"),
-        (None, 2, None, "leaves 2 parameters as they are"),
-        (None, 1, None, "leaves 1 parameter as it is"),
+        (None, 2, None, "leaves 2 parameters unchanged"),
+        (None, 1, None, "leaves 1 parameter unchanged"),
         (None, 2, "no", "the model no longer runs: leaves 2 parameters unchanged"),
         ("no", 0, None, "refused: no"),
     ],
