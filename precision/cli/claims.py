@@ -14,12 +14,7 @@ _WIDTH = 100
 
 
 def claims_text(result: ClaimsResult, *, code: bool = False) -> str:
-    """Every claim under its article: question, claim, verdict, evidence.
-
-    Args:
-        result: what was measured.
-        code: also show the code that reproduces each claim's evidence.
-    """
+    """Every claim under its article: question, claim, verdict, evidence and, with `code`, the code that shows it."""
     articles = [
         paragraphs(f"“{title}”", *(_claim(claim, code=code) for claim in claims))
         for title, claims in groupby(result.claims, lambda claim: claim.article)

@@ -160,10 +160,5 @@ _TEXTS: Mapping[Analysis, Callable[..., str]] = {
 
 
 def text_of(result: AnalysisResult, **options: Any) -> str:
-    """The text of a result.
-
-    Args:
-        result: of an analysis with a command of its own.
-        **options: options that only this analysis has, such as `operators` for layers.
-    """
+    """The text of a result; `options` belong to its analysis, such as `operators` to layers."""
     return _TEXTS[result.spec.analysis](result, **options)

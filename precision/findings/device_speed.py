@@ -85,12 +85,7 @@ def slower_here(speed: DeviceSpeedResult, dtype: str) -> str | None:
 
 
 def speed_text(row: OperatorSpeed, *, is_busy: bool = False) -> str:
-    """One operator's speed against float32's, or why there is none.
-
-    Args:
-        row: as measured.
-        is_busy: whether the machine was busy with something else: then only a large difference is reported.
-    """
+    """One operator's speed against float32's, or why there is none; if `is_busy`, only a large difference."""
     if row.reason is not None or row.ratio is None:
         return row.reason or "not measured"
     if is_busy and max(row.ratio, 1 / row.ratio) < _PLAIN:

@@ -8,7 +8,7 @@ from collections import Counter
 from precision.findings.tables import Table, of_kind, table_of
 from precision.formats import any_format_named
 from precision.results import SensitivityReport
-from precision.results.plan import Plan, Totals, Verification, sqnr_db
+from precision.results.plan import Plan, Totals, Verification, root, sqnr_db
 from precision.text.units import number_text
 
 LAYER_TIMES = (
@@ -66,7 +66,7 @@ def totals_table(plan: Plan) -> Table:
     """The whole plan beside every layer in one format."""
     wholes = [("this plan", plan.totals), *((f"all {uniform.dtype}", uniform.totals) for uniform in plan.uniform)]
     rows = (
-        (name, totals.sqnr_db, _root(totals.squared_error), _known_by(totals), totals.stored_bytes, _ms(totals.time_s))
+        (name, totals.sqnr_db, root(totals.squared_error), _known_by(totals), totals.stored_bytes, _ms(totals.time_s))
         for name, totals in wholes
     )
     return table_of(_TOTALS, rows)
@@ -74,7 +74,7 @@ def totals_table(plan: Plan) -> Table:
 
 def verification_table(found: Verification) -> Table:
     """What was predicted for a plan beside what its run measured."""
-    measured = _root(found.measured_squared_error)
+    measured = root(found.measured_squared_error)
     stored = found.estimated_bytes or found.measured_bytes
     remark = "not finite" if measured is None else "bytes estimated" if found.estimated_bytes else ""
     rows = (
@@ -98,10 +98,6 @@ def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else 1000 * seconds
 
 
-def _root(squared_error: float | None) -> float | None:
-    return None if squared_error is None else math.sqrt(squared_error)
-
-
 def formats_text(plan: Plan) -> str:
     """How many layers have each format, the most frequent first."""
     counts = Counter(name for _, name in plan.pairs).most_common()
@@ -112,11 +108,6 @@ def comparison_text(verification: Verification, report: SensitivityReport, plan:
     """The plan's measured error beside those of whole casts to one format that take no more bytes.
 
     A plan that is itself such a cast is not compared with itself.
-
-    Args:
-        verification: of the plan.
-        report: the sensitivity, for which the whole casts were run.
-        plan: has the bytes of each whole cast.
     """
     measured = verification.measured_squared_error
     if measured is None:

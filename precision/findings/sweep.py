@@ -66,12 +66,7 @@ def _require_kernels(spec: RunSpec, device: DeviceInfo) -> None:
 
 
 def sweep_row(result: CompareResult, *, reason: str | None = None) -> SweepRow:
-    """The row of one comparison.
-
-    Args:
-        result: as far as it came.
-        reason: why it stopped, where that is not in its `failure`.
-    """
+    """The row of one comparison; `reason` says why it stopped, where its `failure` does not."""
     metrics = result.comparison.overall if result.comparison else None
     audit, cost = result.audit, result.cost
     estimate = audit.estimated_bytes_after if audit else None
@@ -138,11 +133,8 @@ def sweep_finding(rows: Sequence[SweepRow], planned: int | None = None) -> str:
     """What a sweep found, in a sentence without a full stop.
 
     Verdicts are relative to each format's own rounding, so it does not rank them. It names the smallest and the most
-    exact of the runs that keep their decisions, with the decibels and bytes of both.
-
-    Args:
-        rows: runs that have ended.
-        planned: number of runs in the sweep; more than `rows` while it is running, or where it was cancelled.
+    exact of the runs that keep their decisions, with the decibels and bytes of both. `planned` is the number of runs in
+    the sweep, more than `rows` while it is running or where it was cancelled.
     """
     measured = [row for row in rows if row.verdict.word != "not measured"]
     formats = len({row.spec.dtype for row in measured})

@@ -81,11 +81,7 @@ def _violation(comparison: Comparison, threshold: Threshold) -> str | None:
 
 
 def parse_threshold(text: str, *, higher_is_better: bool) -> Threshold:
-    """A threshold from `metric=value`.
-
-    Args:
-        text: such as `mean_abs_error=1e-3`.
-        higher_is_better: True if the value is the smallest that passes, False if it is the largest.
+    """A threshold from `metric=value`: the smallest value that passes if `higher_is_better`, else the largest.
 
     Raises:
         InputError: not of that form, no such metric, no number, or a limit on the metric's good side.

@@ -96,6 +96,11 @@ def sqnr_db(mean_square: float, squared_error: float | None) -> float | None:
     return 10 * math.log10(mean_square / squared_error) if mean_square else -math.inf
 
 
+def root(squared_error: float | None) -> float | None:
+    """The root mean squared error; None without an error."""
+    return None if squared_error is None else math.sqrt(squared_error)
+
+
 class Verification(Result):
     """The measurements of a plan, beside its predictions; None where not measured."""
 

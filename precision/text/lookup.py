@@ -12,13 +12,7 @@ Row = TypeVar("Row")
 
 
 def looked_up(name: str, rows: Mapping[str, Row], *, unknown: str, hint: str = "") -> Row:
-    """The row of that name.
-
-    Args:
-        name: of the row.
-        rows: all rows by name.
-        unknown: how the error message begins, such as `Unknown metric`.
-        hint: what else to say in it.
+    """The row of that name; an error message starts with `unknown`, such as `Unknown metric`, and ends with `hint`.
 
     Raises:
         InputError: there is no such row; the message lists similar names, or all.

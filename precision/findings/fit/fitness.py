@@ -122,12 +122,8 @@ def lowest_safe(
 
     Of formats with the same number of bits, the one whose worst predicted SQNR is best.
 
-    Args:
-        histograms: of the tensors that would be in that format together, such as those of one layer.
-        formats: to choose from.
-        limits: what counts as fitting.
-        scaled: whether each tensor may have a scale: a power of two, or that of a scaled format. If not, scaled
-            formats are not considered.
+    With `scaled`, each tensor may have a scale: a power of two, or that of a scaled format. Without, scaled formats are
+    not considered.
     """
     fits = [[fitness(histogram, fmt, limits=limits) for histogram in histograms] for fmt in formats]
     return lowest_fit(formats, fits, scaled=scaled)

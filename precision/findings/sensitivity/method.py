@@ -8,12 +8,7 @@ from precision.text.units import count_text
 
 
 def method_text(report: SensitivityReport, *, exact: bool) -> str:
-    """How the errors were found, and at what cost.
-
-    Args:
-        report: the sensitivity.
-        exact: whether exact runs of every layer were requested.
-    """
+    """How the errors were found, and at what cost; `exact` says whether exact runs were requested."""
     cost = f"This took as long as {report.forward_equivalents:,.0f} passes of the reference."
     if report.method == "exact sweep":
         return f"Exact sweep, measured: the model was run with one layer lowered at a time. {report.reason} {cost}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from precision.findings.sensitivity.rows import RowKind, RowOrder, SensitivityCell, SensitivityRow, rows_of
 from precision.findings.tables import Column, Table, Value, of_kind, table_of, written
 from precision.formats import any_format_named
 from precision.results import SensitivityReport
+from precision.results.plan import root
 from precision.text.metrics import metric_named
 from precision.text.units import count_text
 
@@ -58,7 +58,7 @@ def whole_casts(report: SensitivityReport) -> Table:
     """A row for each format: the error with every layer in it, predicted and measured."""
     rows = []
     for check in report.uniform:
-        predicted, measured = _root(check.predicted_squared_error), _root(check.measured_squared_error)
+        predicted, measured = root(check.predicted_squared_error), root(check.measured_squared_error)
         ratio = predicted / measured if predicted is not None and measured else None
         remark = "not finite" if predicted is None or measured is None else ""
         rows.append((check.dtype, predicted, measured, ratio, remark))
@@ -66,15 +66,15 @@ def whole_casts(report: SensitivityReport) -> Table:
 
 
 def _numbers(row: SensitivityRow, cell: SensitivityCell) -> Iterator[Value]:
-    rmse = _root(cell.predicted_squared_error)
+    rmse = root(cell.predicted_squared_error)
     yield cell.format
     yield cell.sqnr_db
     yield "" if cell.sqnr_db is None else cell.known_by
     yield rmse
     # d sqrt(x) = dx / (2 sqrt(x))
     yield cell.standard_error / (2 * rmse) if cell.standard_error and rmse else None
-    yield _root(cell.exact_squared_error)
-    yield _root(cell.all_but_squared_error)
+    yield root(cell.exact_squared_error)
+    yield root(cell.all_but_squared_error)
     yield cell.nonfinite
     yield "native" if any_format_named(cell.format).computes else "simulated"
     yield row.reference_bytes
@@ -86,7 +86,3 @@ def _sqnr_text(cell: SensitivityCell) -> str:
     if cell.sqnr_db is None:
         return f"{cell.nonfinite:,} not finite" if cell.nonfinite else "does not run"
     return f"{written(cell.sqnr_db, 'decibels')} {cell.known_by}"
-
-
-def _root(squared_error: float | None) -> float | None:
-    return None if squared_error is None else math.sqrt(squared_error)

@@ -28,11 +28,7 @@ def squared_error_together(report: SensitivityReport, formats: Sequence[str]) ->
     First-order theory: the sum of the layers' own errors, because they are nearly independent; corrected, where the
     report has projections, for errors that point in the same or in opposite directions. An input is not rounded again
     where it comes from a layer whose format has no values that this layer's format lacks. None where a layer has no
-    prediction.
-
-    Args:
-        report: the sensitivity.
-        formats: one for each of its layers, in its order; any format that is not in the report means the reference.
+    prediction. A format that is not in the report means the reference.
     """
     columns = {name: column for column, name in enumerate(report.formats)}
     handed = _handed(report, formats)
