@@ -126,7 +126,7 @@ def _usual_scales(fmt: ScaledFormat) -> tuple[float, ...]:
 
 
 def _scales(fmt: ScaledFormat, exponent: int, largest: float) -> tuple[float, ...]:
-    """g of the groups whose largest values have that exponent, in a tensor with that largest value; 0 where it vanishes."""
+    """g of the groups whose largest values have that exponent; 0 where the scale rounds to zero."""
     if fmt.scale == "e8m0":
         low, high = E8M0_EXPONENTS
         wanted = exponent - _largest_exponent(fmt)
