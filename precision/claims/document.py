@@ -1,4 +1,4 @@
-"""The measured claims as a document in Markdown. Needs no torch."""
+"""The measured claims as a Markdown document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the article on `half()` against `to(torch.float16)` claims. Needs no torch."""
+"""The claims of the article on `half()` against `to(torch.float16)`."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ for model in (model, torch.nn.BatchNorm1d(2)):
     Claim(
         id="internal-state",
         question="Does either call change anything of the model besides its tensors?",
-        statements=half_or_to("Both switch to float16 whatever the model keeps about itself."),
+        statements=half_or_to("Both switch all internal state of the model to float16."),
         method="Compare all settings (numbers, texts, dtypes, hooks) of all modules, and the configuration, before and "
         "after.",
         scope="for this model",
@@ -124,7 +124,7 @@ for name, module in {"half()": half, "to(torch.float16)": to}.items():
         id="interchangeable",
         question="Can the two calls be used interchangeably?",
         statements=half_or_to(
-            "They cannot: which one to prefer depends on the use.",
+            "No: which one is better depends on the use.",
             "A model that needs activations in float16 should be cast by to(torch.float16).",
         ),
         method="Compare stored tensors, outputs and bytes after half() with those after to(torch.float16), bit "
@@ -164,11 +164,9 @@ print("floating-point outputs of layers after half():", dict(counts))
     ),
     Claim(
         id="inputs-cast",
-        question="Does half() see to it that inputs are cast?",
-        statements=half_or_to(
-            "Inputs are cast without a line of code.", "Only to(torch.float16) needs them cast by hand."
-        ),
-        method="Hand the model float32 inputs after either call; a linear layer, where the model takes none.",
+        question="Does half() cast the inputs?",
+        statements=half_or_to("Inputs are cast without extra code.", "Only to(torch.float16) needs them cast by hand."),
+        method="Give the model float32 inputs after either call; use a linear layer if the model takes none.",
         scope="for this model, on this device",
         code="""\
 import copy
@@ -185,7 +183,7 @@ for name, call in CALLS.items():
     ),
     Claim(
         id="outputs-cast",
-        question="Does half() see to it that outputs are cast, so that no precision is lost?",
+        question="Does half() cast the outputs, so that no precision is lost?",
         statements=half_or_to("Outputs are cast.", "Precision is maintained by correct casting."),
         method="Read the dtypes of the floating-point outputs after half(), after to(torch.float16) and before. half() "
         "and then float(): count the parameter values that come back unchanged.",
@@ -247,7 +245,7 @@ for name, module in {"before": model, "after half()": copy.deepcopy(model).half(
         id="twice-as-fast",
         question="Is inference faster in float16?",
         statements=half_or_to("By up to two times."),
-        method="Time float32 and half() in blocks that take turns; median with interquartile range.",
+        method="Time float32 and half() in alternating blocks; median with interquartile range.",
         scope="for this model, on this device",
         code="import copy\n"
         + _TIMED
@@ -261,8 +259,8 @@ for _ in range(3):
         id="half-faster",
         question="Is a model faster and smaller after half() than after to(torch.float16)?",
         statements=half_or_to("Generally it is faster.", "It takes less memory."),
-        method="Time both in blocks that take turns, beside a second copy after half(): two equal models differ by "
-        "that much. Add up the bytes of all stored tensors after either call.",
+        method="Time both in alternating blocks, with a second copy after half() to see how much equal "
+        "models differ.  Add up the bytes of all stored tensors after either call.",
         scope="for this model, on this device",
         code=_TIMED
         + _COPIES
@@ -277,9 +275,9 @@ for name, each in models.items():
     ),
     Claim(
         id="tensor-cores",
-        question="Does float16 make use of Tensor Cores?",
-        statements=half_or_to("NVIDIA's Tensor Cores are put to work."),
-        method="On a CUDA device: time large matrix products. More than 4 × full float32's speed takes Tensor Cores.",
+        question="Does float16 use Tensor Cores?",
+        statements=half_or_to("It uses NVIDIA's Tensor Cores."),
+        method="On a CUDA device: time large matrix products. More than 4 × full float32's speed needs Tensor Cores.",
         scope="on this device",
         code="""\
 from torch.utils.benchmark import Timer

@@ -1,4 +1,4 @@
-"""What the article on loading a model in full and in half precision claims. Needs no torch."""
+"""The claims of the article on loading a model in full and in half precision."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from precision.claims.claim import Claim, half_or_to, loading
 LOADING_CLAIMS = (
     Claim(
         id="loaded-in-float32",
-        question="In which dtype are parameters that were given none?",
-        statements=loading("In float32: parameters are made and loaded in it by default."),
-        method="Naming no dtype: make a linear layer, load float16 weights into another with load_state_dict, and load "
-        "a float16 checkpoint with from_pretrained.",
+        question="Which dtype do parameters have by default?",
+        statements=loading("float32: parameters are created and loaded in it by default."),
+        method="Without naming a dtype: create a linear layer, load float16 weights into another with load_state_dict, "
+        "and load a float16 checkpoint with from_pretrained.",
         scope="with the installed packages",
         code="""\
 from precision.measure.claims.shown.loading import dtypes_unasked
@@ -21,7 +21,7 @@ for way, dtype in dtypes_unasked().items():
     ),
     Claim(
         id="named-parameters",
-        question="Do the dtypes in named_parameters() tell those of the whole model?",
+        question="Do the dtypes in named_parameters() show those of the whole model?",
         statements=loading("They show the model's data type, which is that of its learnable parameters."),
         method="Compare the dtypes of named_parameters() with those of every tensor that the model stores.",
         scope="for this model",
@@ -76,8 +76,8 @@ except RuntimeError as error:
     Claim(
         id="gpu-unasked",
         question="Does a model move to the GPU by itself?",
-        statements=loading("Where there is a GPU, PyTorch runs the model on it unasked."),
-        method="On a machine with an accelerator: make and run a float16 layer without naming a device.",
+        statements=loading("If there is a GPU, PyTorch runs the model on it automatically."),
+        method="On a machine with an accelerator: create and run a float16 layer without naming a device.",
         scope="on this device",
         code="""\
 from precision.measure.claims.shown.placing import placed_unasked
@@ -114,8 +114,8 @@ print("largest:", difference.max().item(), "(article: 0.00022590160369873047)")
     Claim(
         id="small-error",
         question="Is the error of half() small?",
-        statements=loading("What is lost is not much."),
-        method="Compare the outputs with float32's, against the error of merely rounding them to float16 and against "
+        statements=loading("The loss is small."),
+        method="Compare the outputs with float32's, with the error of only rounding them to float16, and check "
         "what they decide.",
         scope="for this model, on this device",
         code="""\
@@ -130,9 +130,9 @@ print("of merely rounding the outputs:", rounding.square().mean().sqrt().item())
     ),
     Claim(
         id="no-impact",
-        question="Does float16 leave this model's results as they were?",
+        question="Does float16 leave this model's results unchanged?",
         statements=loading("In most cases performance is not affected at all."),
-        method="Count the output elements that are unchanged, and the samples that got another first class.",
+        method="Count the output elements that are unchanged, and the samples that changed class.",
         scope="for this model, on this device",
         code="""\
 import copy
@@ -146,8 +146,8 @@ print("first class changed:", (full.argmax(-1) != low.argmax(-1)).sum().item(), 
         id="most-models",
         question="Do most models decide the same after half()?",
         statements=loading("In most cases half precision costs no performance."),
-        method="Take performance for what is decided. Run small classifiers and language models of several kinds, none "
-        "of them made to overflow, in float32 and after half(); count the samples that get another first class.",
+        method="Performance is taken as the decisions. Run small classifiers and language models of several kinds, "
+        "none designed to overflow, in float32 and after half(); count the samples that change class.",
         scope="on this device",
         code="""\
 import copy

@@ -9,8 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NoReturn
 
-from precision.cli.dashboard import add_run
-from precision.cli.worker import add_worker
+from precision.cli import dashboard, worker
 from precision.errors import InputError
 from precision.findings.sweep import USUAL_FORMATS
 from precision.formats import ALL_FORMATS, any_format_named
@@ -19,7 +18,7 @@ from precision.text.units import parse_bytes
 
 _INSTALLED = "precision-explorer"
 PROGRAM = _INSTALLED if Path(sys.argv[0]).stem == _INSTALLED else "python -m precision"
-"""As it was called."""
+"""The name that it was called by."""
 
 _EXIT_CODES = "exit code: 0 done; {violated}2 the request cannot be carried out; 130 interrupted"
 _VIOLATED = "1 a limit of --fail-above or --fail-below is violated; "
@@ -29,26 +28,28 @@ _SETTINGS = {
     "method": "how to cast: " + ", ".join(CastMethod),
     "device": "where to compute",
     "input": "one of the model's inputs, by name",
-    "regime": "what the input is turned into: given, a factor such as x100, outlier (one channel × 100), or random",
+    "regime": "how the input is changed: given (not), a factor such as x100, outlier (one channel × 100), random",
     "seed": "of random weights and inputs",
     "batch": "samples in the input",
     "length": "tokens or steps of one sample",
     "reference": "the format to compare against: float32 or float64",
-    "keep": "modules to keep in the reference's precision, with commas between",
-    "plan": 'layers by format, all else in the reference\'s precision, such as {"float16": ["encoder.0"]}',
-    "formats": f"formats to measure in, with commas between: {','.join(SENSITIVITY_FORMATS)} unless others are named",
-    "exact": "also run the model once for every layer and format, and once for all layers but this",
-    "text": "a sentence for a model with a tokenizer; may be repeated",
+    "keep": "modules to keep in the reference's precision, separated by commas",
+    "plan": 'layers by format, such as {"float16": ["encoder.0"]}; the rest keeps the reference\'s precision',
+    "formats": f"formats to measure, separated by commas; by default {','.join(SENSITIVITY_FORMATS)}",
+    "exact": "also run the model for every layer and format: with only this layer, and without it",
+    "text": "a sentence for a model with a tokenizer; can be repeated",
 }
 """Options of the same names as the fields of `RunSpec`, which checks their values."""
 _ANALYSES = {analysis.value: analysis for analysis in Analysis if analysis is not Analysis.DEVICE_SPEED}
-"""Those with a command of their own; a device's speed is of `devices --measure`."""
+"""The analyses with their own command; a device's speed belongs to `devices --measure`."""
 _OWN_COMMANDS = {
     "models": "list the models",
     "devices": "list the devices of this machine",
-    "formats": "list the number formats, or show what they make of a number",
-    "sweep": "run a model in many formats and show what each costs and what it loses",
+    "formats": "list the number formats, or show how they store a number",
+    "sweep": "run a model in many formats and show the cost and the error of each",
     "plan": "choose a format for every layer under a budget",
+    "run": "serve the dashboard to browsers until Ctrl-C",
+    "worker": "join a Dask cluster: run the jobs of dashboards that use its scheduler, until Ctrl-C",
 }
 
 
@@ -81,12 +82,14 @@ def parser() -> argparse.ArgumentParser:
         help="the format to show the fit in (default: %(default)s)",
     )
     by_name["claims"].add_argument(
-        "--only", action="append", default=[], metavar="ID", help="this claim alone; may be repeated"
+        "--only", action="append", default=[], metavar="ID", help="only this claim; can be repeated"
     )
     by_name["claims"].add_argument("--code", action="store_true", help="show the code that reproduces the evidence")
     _add_lists(by_name["sweep"])
     by_name["devices"].add_argument(
-        "--measure", action="store_true", help="time matmul, conv2d, layer norm and softmax in every dtype, and keep it"
+        "--measure",
+        action="store_true",
+        help="time matmul, conv2d, layer norm and softmax in every dtype, and store it",
     )
     _add_limits(by_name["compare"])
     by_name["layers"].add_argument(
@@ -94,10 +97,10 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_budget(by_name["plan"])
     _add_number(by_name["formats"])
+    dashboard.add_options(by_name.pop("run"))
+    worker.add_options(by_name.pop("worker"))
     for command in by_name.values():
         command.add_argument("--json", action="store_true", help="print JSON")
-    add_run(commands.add_parser)
-    add_worker(commands.add_parser)
     return whole
 
 
@@ -108,7 +111,7 @@ def settings_of(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def _reads() -> dict[str, Collection[str]]:
-    """The settings that each command reads, of those that one of them does."""
+    """The settings that each command reads."""
     reads: dict[str, Collection[str]] = {name: analysis.info.reads for name, analysis in _ANALYSES.items()}
     sensitivity = [name for name in Analysis.SENSITIVITY.info.reads if name != "exact"]
     compare = Analysis.COMPARE.info.reads
@@ -119,7 +122,7 @@ def _reads() -> dict[str, Collection[str]]:
 
 
 class _Refused(argparse.Action):
-    """An option that other commands have, and this one does not read."""
+    """An option of other commands that this command does not read."""
 
     def __init__(self, *, reads: Collection[str], **options: Any) -> None:
         super().__init__(**options, help=argparse.SUPPRESS)
@@ -134,7 +137,7 @@ class _Refused(argparse.Action):
 def _add_settings(command: argparse.ArgumentParser, reads: Collection[str]) -> None:
     for name, text in _SETTINGS.items():
         if name not in reads:
-            if name not in ("formats", "exact"):  # of `sweep`, formats are its own
+            if name not in ("formats", "exact"):  # `sweep` has its own formats
                 command.add_argument(f"--{name}", action=_Refused, reads=reads, nargs="?", default=argparse.SUPPRESS)
             continue
         default = RunSpec.model_fields[name].default
@@ -159,19 +162,19 @@ def _add_lists(command: argparse.ArgumentParser) -> None:
         type=_names,
         default=",".join(USUAL_FORMATS),
         metavar="FORMATS",
-        help="with commas between (default: %(default)s)",
+        help="separated by commas (default: %(default)s)",
     )
     for name, text in (
-        ("methods", "how to cast, with commas between (default: each format's usual way)"),
-        ("devices", "where to compute, with commas between (default: cpu)"),
+        ("methods", "how to cast, separated by commas (default: each format's usual way)"),
+        ("devices", "where to compute, separated by commas (default: cpu)"),
     ):
         command.add_argument(f"--{name}", default="", metavar=name.upper(), help=text)
 
 
 def _add_limits(command: argparse.ArgumentParser) -> None:
     for option, text in (
-        ("--fail-above", "exit 1 where this error is larger, such as mean_abs_error=1e-3; may be repeated"),
-        ("--fail-below", "exit 1 where this quality is lower, such as sqnr_db=40; may be repeated"),
+        ("--fail-above", "exit 1 if this error is larger, such as mean_abs_error=1e-3; can be repeated"),
+        ("--fail-below", "exit 1 if this quality is lower, such as sqnr_db=40; can be repeated"),
     ):
         command.add_argument(option, action="append", default=[], metavar="METRIC=VALUE", help=text)
 
@@ -179,21 +182,23 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
 def _add_budget(command: argparse.ArgumentParser) -> None:
     budget = command.add_mutually_exclusive_group(required=True)
     for option, parse, metavar, text in (
-        ("--max-bytes", _bytes, "BYTES", "the least error in so many bytes of weights and buffers, such as 20KiB"),
-        ("--bytes-share", _share, "SHARE", "the least error in this share of the reference's bytes, such as 0.4"),
+        ("--max-bytes", _bytes, "BYTES", "least error within this many bytes of weights and buffers, such as 20KiB"),
+        ("--bytes-share", _share, "SHARE", "least error within this share of the reference's bytes, such as 0.4"),
         (
             "--time-share",
             _share,
             "SHARE",
-            "the least error in this share of the reference's layers' time, such as 0.8",
+            "least error within this share of the time of the reference's layers, such as 0.8",
         ),
-        ("--min-sqnr", float, "DB", "the fewest bytes at this signal-to-quantization-noise ratio of the output"),
+        ("--min-sqnr", float, "DB", "fewest bytes at this signal-to-quantization-noise ratio of the output"),
     ):
         budget.add_argument(option, type=parse, metavar=metavar, help=text)
     command.add_argument("--keep-norms", action="store_true", help="keep normalization layers in the reference")
     command.add_argument("--native", action="store_true", help="only formats in which the device computes")
-    command.add_argument("--split-ties", action="store_true", help="let layers that share a weight differ in format")
-    command.add_argument("--verify", action="store_true", help="run the plan and show predicted against measured")
+    command.add_argument(
+        "--split-ties", action="store_true", help="let layers that share a weight have different formats"
+    )
+    command.add_argument("--verify", action="store_true", help="run the plan and compare predictions with measurements")
     command.add_argument(
         "--export", metavar="FILE", help="write the plan: FILE.py as PyTorch code, any other name as JSON"
     )
@@ -234,14 +239,18 @@ _WRITTEN: dict[str, dict[str, Any]] = {
     "exact": {"action": "store_true"},
     "text": {"metavar": "SENTENCE", "action": _Lines},
 }
-"""How options are written that are not a name and a value."""
+"""Options that are not simply a name and a value."""
 
 
 def _add_number(command: argparse.ArgumentParser) -> None:
     for option, metavar, text in (
-        ("--format", "FORMAT", "one format alone, by name or typed, such as e5m7"),
-        ("--value", "NUMBER", "show this number there or in all: 0.1, 1/3, 0x1.8p-3; if negative, as --value=-1e-8"),
-        ("--largest", "NUMBER", "of formats with scales: the largest magnitude that shares the number's scale"),
+        ("--format", "FORMAT", "only this format, by name or typed, such as e5m7"),
+        (
+            "--value",
+            "NUMBER",
+            "show this number in that format or in all: 0.1, 1/3, 0x1.8p-3; if negative, as --value=-1e-8",
+        ),
+        ("--largest", "NUMBER", "for formats with scales: the largest magnitude that shares the number's scale"),
     ):
         command.add_argument(option, metavar=metavar, help=text)
     command.add_argument("--saturate", action="store_true", help="overflow becomes the largest value")

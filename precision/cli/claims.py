@@ -1,4 +1,4 @@
-"""The articles' claims with their verdicts, as text for a terminal that reads from top to bottom."""
+"""The articles' claims with their verdicts, as text for a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import textwrap
 from collections import Counter
 from itertools import groupby
 
-from precision.cli.heading import heading, paragraphs, warnings_text
+from precision.cli.heading import paragraphs, report_of
 from precision.results import ClaimsResult, MeasuredClaim
 from precision.text.names import plain
 
@@ -14,17 +14,12 @@ _WIDTH = 100
 
 
 def claims_text(result: ClaimsResult, *, code: bool = False) -> str:
-    """Every claim under its article: question, claim, verdict, evidence.
-
-    Args:
-        result: what was measured.
-        code: also show the code that reproduces each claim's evidence.
-    """
+    """Every claim under its article: question, claim, verdict, evidence and, with `code`, the code that shows it."""
     articles = [
         paragraphs(f"“{title}”", *(_claim(claim, code=code) for claim in claims))
         for title, claims in groupby(result.claims, lambda claim: claim.article)
     ]
-    return paragraphs(heading(result), warnings_text(*result.warnings), _summary(result), *articles)
+    return report_of(result, _summary(result), *articles)
 
 
 def _summary(result: ClaimsResult) -> str:

@@ -5,36 +5,28 @@ from __future__ import annotations
 import argparse
 import runpy
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import precision
 
-_ABOUT = "serve the dashboard to browsers until Ctrl-C"
 _PORTS = range(1, 1 << 16)
 
 
-def add_run(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add the command `run`."""
-    command = add_parser(
-        "run",
-        help=_ABOUT,
-        description=_ABOUT,
-        epilog="Streamlit's other settings are environment variables, such as STREAMLIT_SERVER_HEADLESS=false.",
-        allow_abbrev=False,
-    )
-    command.add_argument("--port", type=_port, metavar="PORT", help="port that it listens on (default: 8501)")
+def add_options(command: argparse.ArgumentParser) -> None:
+    """The options of the command `run`."""
+    command.epilog = "Streamlit's other settings are environment variables, such as STREAMLIT_SERVER_HEADLESS=false."
+    command.add_argument("--port", type=_port, metavar="PORT", help="port to listen on (default: 8501)")
     command.add_argument(
         "--address",
         metavar="ADDRESS",
-        help="address that it listens on; 0.0.0.0 lets other machines in (default: 127.0.0.1, this machine alone)",
+        help="address to listen on; 0.0.0.0 lets other machines connect (default: 127.0.0.1, only this machine)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Be Streamlit's server until it is ended.
+    """Run Streamlit's server until it is stopped.
 
-    Streamlit itself reads `.streamlit/config.toml` beside the script, in whatever folder this is called.
+    Streamlit reads `.streamlit/config.toml` beside the script, whatever the current folder is.
     """
     given = {"--server.port": arguments.port, "--server.address": arguments.address}
     options = [f"{option}={value}" for option, value in given.items() if value is not None]
@@ -44,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _script() -> Path:
-    """`app.py`: in the package's folder of its own, or in a checkout, where it lies beside the library."""
+    """`app.py`: in its own package where installed, or in a checkout, beside the library."""
     beside = Path(precision.__file__).parents[1]
     installed = beside / "precision_dashboard" / "app.py"
     return installed if installed.is_file() else beside / "app.py"

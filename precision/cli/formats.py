@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict
 
 from precision.cli.heading import paragraphs
-from precision.cli.tables import columns, table_text
+from precision.cli.tables import columns, format_facts, json_text, table_text
 from precision.errors import InputError
 from precision.findings.format_tables import number_table
 from precision.findings.numbers import SCALE_RULES, error_text, finding, formula, scaled_finding
-from precision.formats import AnyFormat, NumericFormat, ScaledFormat, any_format_named
+from precision.formats import NumericFormat, ScaledFormat, any_format_named
 from precision.formats.anatomy import NumberAnatomy
 from precision.formats.constants import constants
 from precision.formats.number_in_format import NumberInFormat, in_every_format, in_format, is_exact
@@ -27,18 +26,17 @@ def format_text(name: str) -> str:
     fmt = any_format_named(name)
     known = {label: value for label, value in asdict(constants(fmt)).items() if value is not None}
     rows = [[label.replace("_", " "), _plain(value)] for label, value in known.items()]
-    return columns([*rows, ["dtype in torch", _plain(fmt.has_dtype)], ["arithmetic", _arithmetic(fmt)]])
+    arithmetic = "real" if fmt.computes else "simulated"
+    return columns([*rows, ["dtype in torch", _plain(fmt.has_dtype)], ["arithmetic", arithmetic]])
 
 
 def format_json(name: str) -> str:
-    """The same as JSON; null where a format has no such constant of its own.
+    """The same as JSON; null where a format has no such constant.
 
     Raises:
         InputError: unknown format.
     """
-    fmt = any_format_named(name)
-    whole = {"aliases": fmt.aliases, "has_dtype": fmt.has_dtype, "computes": fmt.computes}
-    return _json({**asdict(constants(fmt)), **whole})
+    return json_text(format_facts(any_format_named(name)))
 
 
 def number_text_in(value: str, name: str | None, *, saturate: bool, largest: str | None) -> str:
@@ -69,12 +67,12 @@ def number_json_in(value: str, name: str | None, *, saturate: bool, largest: str
     number, beside = read_number(value), _magnitude(largest)
     if name is None:
         rows = [asdict(row) for row in in_every_format(number, saturate=saturate, largest=beside)]
-        return _json({"typed": value, "formats": rows})
+        return json_text(_finite({"typed": value, "formats": rows}))
     fmt = any_format_named(name)
     found = asdict(in_format(number, fmt, saturate=saturate, largest=beside))
     if isinstance(fmt, NumericFormat):
         found |= asdict(dissect_typed(value, fmt, saturate=saturate))
-    return _json({"typed": value, **found})
+    return json_text(_finite({"typed": value, **found}))
 
 
 def _magnitude(largest: str | None) -> float | None:
@@ -92,16 +90,12 @@ def _plain(value: object) -> str:
     return f"{value:.17g}" if isinstance(value, float) else str(value)
 
 
-def _arithmetic(fmt: AnyFormat) -> str:
-    return "real" if fmt.computes else "simulated"
-
-
 def _scaled_rows(row: NumberInFormat) -> list[list[str]]:
     return [
         ["Stored", exact_text(row.value)],
-        ["Element", "none" if row.element is None else exact_text(row.element)],
-        ["Scale", "none" if row.scale is None else exact_text(row.scale)],
-        ["Spacing", "none" if row.spacing is None else exact_text(row.spacing)],
+        ["Element", _exact(row.element)],
+        ["Scale", _exact(row.scale)],
+        ["Spacing", _exact(row.spacing)],
         ["Absolute error", error_text(row.absolute_error, exact=row.exact)],
         ["Relative error", error_text(row.relative_error, exact=row.exact)],
     ]
@@ -116,21 +110,21 @@ def _anatomy_rows(anatomy: NumberAnatomy, fmt: NumericFormat, *, exact: bool) ->
         ["Bits", "none" if bits is None else f"{bits.sign} {bits.exponent} {bits.mantissa}".strip()],
         ["Fields", formula(anatomy, fmt)],
         ["Kind", anatomy.kind],
-        ["Next smaller", "none" if anatomy.below is None else exact_text(anatomy.below)],
-        ["Next larger", "none" if anatomy.above is None else exact_text(anatomy.above)],
-        ["Spacing (ULP)", "none" if anatomy.spacing is None else exact_text(anatomy.spacing)],
+        ["Next smaller", _exact(anatomy.below)],
+        ["Next larger", _exact(anatomy.above)],
+        ["Spacing (ULP)", _exact(anatomy.spacing)],
         ["Absolute error", error_text(anatomy.absolute_error, exact=exact)],
         ["Relative error", error_text(anatomy.relative_error, exact=exact)],
         ["Error in ULP", error_text(anatomy.ulp_error, exact=exact)],
     ]
 
 
-def _json(value: object) -> str:
-    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+def _exact(value: float | None) -> str:
+    return "none" if value is None else exact_text(value)
 
 
 def _finite(value: object) -> object:
-    """Infinities and NaN as the strings that results have for them."""
+    """Infinities and NaN as the strings that results use for them."""
     if isinstance(value, dict):
         return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -9,8 +9,13 @@ from precision.text.units import shape_text
 
 
 def paragraphs(*parts: str) -> str:
-    """The parts that are not empty, an empty line between."""
+    """The parts that are not empty, with an empty line between them."""
     return "\n\n".join(part for part in parts if part)
+
+
+def report_of(result: RunResult, *parts: str) -> str:
+    """Heading, warnings, and the parts that are not empty."""
+    return paragraphs(heading(result), warnings_text(*result.warnings), *parts)
 
 
 def heading(result: RunResult) -> str:
@@ -32,5 +37,5 @@ def heading(result: RunResult) -> str:
 
 
 def warnings_text(*warnings: str) -> str:
-    """Each warning once, on a line of its own."""
+    """Each warning once, on its own line."""
     return "\n".join(f"Warning: {plain(warning, limit=None)}" for warning in dict.fromkeys(warnings))

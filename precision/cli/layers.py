@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from precision.cli.heading import heading, paragraphs, warnings_text
+from precision.cli.heading import report_of
 from precision.cli.tables import table_text
 from precision.findings.autocast import lowering, lowering_text
 from precision.findings.layers import calls_table, operators_table
-from precision.findings.tables import Table
 from precision.results import LayersReport, LayersResult, NonfiniteOrigin
 from precision.spec import CastMethod
 from precision.text.names import plain
@@ -19,34 +18,23 @@ _OPERATORS = (
 
 
 def layers_text(result: LayersResult, *, operators: bool = False) -> str:
-    """Warnings, where the first infinity or NaN is born, and a line for every module call.
-
-    Args:
-        result: of a run.
-        operators: whether a line for every operator follows.
-    """
+    """Warnings, where the first infinity or NaN appears, and a line for every module call (and operator)."""
     report = result.report
     if report is None:
-        return paragraphs(heading(result), warnings_text(*result.warnings), "No layer was compared.")
-    return paragraphs(
-        heading(result),
-        warnings_text(*result.warnings),
+        return report_of(result, "No layer was compared.")
+    found = lowering(result) if result.spec.method is CastMethod.AUTOCAST else None
+    return report_of(
+        result,
         *(_origin(origin) for origin in report.origins),
         _stopped(report),
-        table_text(_calls(report), indents=[row.depth for row in report.rows]),
-        _lowered(result),
+        table_text(
+            calls_table(report).without("mean ULP error", "exact share", "elements", "remark"),
+            indents=[row.depth for row in report.rows],
+        ),
+        lowering_text(found) if found else "",
         table_text(operators_table(report).pick(*_OPERATORS)) if operators else "",
         "\n".join(plain(note, limit=None) for note in report.notes),
     )
-
-
-def _calls(report: LayersReport) -> Table:
-    return calls_table(report).without("mean ULP error", "exact share", "elements", "remark")
-
-
-def _lowered(result: LayersResult) -> str:
-    found = lowering(result) if result.spec.method is CastMethod.AUTOCAST else None
-    return lowering_text(found) if found else ""
 
 
 def _origin(origin: NonfiniteOrigin) -> str:
@@ -63,6 +51,6 @@ def _origin(origin: NonfiniteOrigin) -> str:
 def _stopped(report: LayersReport) -> str:
     if report.stopped is None:
         return ""
-    mixed = f" Not in the dtype of the others: {', '.join(report.stopped.mixed)}." if report.stopped.mixed else ""
+    mixed = f" In a different dtype than the others: {', '.join(report.stopped.mixed)}." if report.stopped.mixed else ""
     keep = f" Try --keep {report.stopped.keep}" if report.stopped.keep else ""
     return f"Stopped: {plain(report.stopped.message, limit=None)}{mixed}{keep}"

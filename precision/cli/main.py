@@ -1,4 +1,4 @@
-"""Arguments in, exit code out: see `--help` for the codes. Results go to stdout, everything else to stderr."""
+"""Runs one command; `--help` lists the exit codes. Results go to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     base = _spec(arguments)
     methods = [_method(name) for name in _listed(arguments.methods)]
     formats = _listed(arguments.formats)
-    plan_sweep(base, formats=formats, methods=methods, devices=())  # a misspelt format is told before torch is loaded
+    plan_sweep(base, formats=formats, methods=methods, devices=())  # refuses a misspelt format before torch is loaded
     from precision import analyses
     from precision.measure.machine.devices import describe_device, device_named
 
@@ -135,7 +135,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _claims(arguments: argparse.Namespace) -> int:
-    claims_named(arguments.only)  # a misspelt id is told before torch is loaded
+    claims_named(arguments.only)  # refuses a misspelt id before torch is loaded
     return _measure(arguments, only=arguments.only)
 
 
@@ -174,7 +174,7 @@ def _text_of(result: AnalysisResult, arguments: argparse.Namespace) -> str:
 
 
 def _measured(arguments: argparse.Namespace, analysis: Analysis | None = None, **also: Any) -> Any:
-    """The result of the command's analysis, or of another."""
+    """The result of the command's analysis, or of the one given."""
     spec = _spec(arguments, analysis or Analysis(arguments.command))
     from precision import analyses
 
@@ -184,7 +184,7 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis | None = None, *
 
 def _spec(arguments: argparse.Namespace, analysis: Analysis = Analysis.COMPARE) -> RunSpec:
     spec = RunSpec.parse(settings_of(arguments) | {"analysis": analysis})
-    describe(spec.model)  # an unknown model is told at once, not after torch is loaded
+    describe(spec.model)  # refuses an unknown model before torch is loaded
     return spec
 
 
@@ -204,6 +204,6 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "run": run,
     "worker": work,
 }
-"""Those that do more than measure and print."""
+"""Commands that do more than measure and print."""
 _OPTIONS = {Analysis.LAYERS: ("operators",), Analysis.RANGES: ("judge_by",), Analysis.CLAIMS: ("code",)}
 """Options that say how a result is printed."""

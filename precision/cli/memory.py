@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from precision.cli.heading import paragraphs, warnings_text
-from precision.cli.tables import columns, table_text
+from precision.cli.tables import columns, memory_text_of, table_text
 from precision.findings.device_speed import speed_table
 from precision.findings.sweep import fits_text
 from precision.results import DeviceInfo, DeviceSpeedResult, MemoryResult
@@ -14,10 +14,9 @@ from precision.text.units import bytes_text, count_text
 
 
 def memory_text(result: MemoryResult, devices: Sequence[DeviceInfo] = ()) -> str:
-    """A line for every format: bytes by theory, and whether each device's memory holds them."""
+    """A line for every format: bytes by theory, and whether they fit in each device's memory."""
     memory = result.memory
-    whole = ("unknown" if device.memory_bytes is None else bytes_text(device.memory_bytes) for device in devices)
-    fits = [f"FITS {device.id} ({size})" for device, size in zip(devices, whole, strict=True)]
+    fits = [f"FITS {device.id} ({memory_text_of(device)})" for device in devices]
     rows = [
         [
             each.format,
@@ -31,8 +30,8 @@ def memory_text(result: MemoryResult, devices: Sequence[DeviceInfo] = ()) -> str
         f"{plain(result.model.title, limit=None)}: {count_text(memory.parameters, 'parameter')}, "
         f"{bytes_text(memory.reference_bytes)} in float32",
         columns([["FORMAT", "STORED", "BYTES", *fits], *rows]),
-        "By theory, from shapes alone: parameters and buffers, tied ones once, scales included. What a pass takes "
-        "beyond them is measured by `sweep`.",
+        "By theory, from shapes alone: parameters and buffers, tied ones once, with scales. The additional memory of "
+        "a pass is measured by `sweep`.",
     )
 
 

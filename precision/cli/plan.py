@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from precision.cli.heading import heading, paragraphs, warnings_text
+from precision.cli.heading import report_of
 from precision.cli.tables import table_text
 from precision.errors import InputError
 from precision.findings.plan import LAYER_TIMES, formats_text, plan_table, totals_table, verification_table
@@ -19,7 +19,7 @@ from precision.text.names import plain
 
 
 def chosen(arguments: argparse.Namespace, result: SensitivityResult) -> Plan:
-    """The plan that the options ask for; as `precision.plan.choose.choose` otherwise."""
+    """The plan for the options of the command line; see `precision.plan.choose.choose`."""
     return choose(
         result,
         max_bytes=arguments.max_bytes,
@@ -36,7 +36,7 @@ def export(plan: Plan, path: Path) -> None:
     """Write PyTorch code to a path that ends in .py, JSON to any other.
 
     Raises:
-        InputError: the plan has no PyTorch code; or the file cannot be written.
+        InputError: the plan has no PyTorch code, or the file cannot be written.
     """
     text = plan_code(plan) if path.suffix == ".py" else f"{exported_json(plan)}\n"
     try:
@@ -46,18 +46,17 @@ def export(plan: Plan, path: Path) -> None:
 
 
 def plan_json(result: SensitivityResult, plan: Plan, verification: Verification | None) -> str:
-    """The plan, and what was measured of it."""
+    """The plan, and what was measured when it ran."""
     whole = {"sensitivity_of": result.spec, "plan": plan, "verification": verification}
-    # By way of text, in which infinities are strings.
+    # Through text, because infinities are strings there.
     parts = {name: json.loads(part.model_dump_json()) if part else None for name, part in whole.items()}
     return json.dumps(parts, indent=2, allow_nan=False)
 
 
 def plan_text(result: SensitivityResult, plan: Plan, verification: Verification | None) -> str:
     """A line for every layer; the whole beside one format for all; and predicted beside measured."""
-    return paragraphs(
-        heading(result),
-        warnings_text(*result.warnings),
+    return report_of(
+        result,
         table_text(plan_table(plan).pick("layer", "type", "format", "adds RMSE", "bytes")),
         formats_text(plan),
         table_text(totals_table(plan)),

@@ -16,7 +16,7 @@ _SHOWN = (
 
 
 def sweep_text(result: SweepResult) -> str:
-    """The finding, a line for every run, and a warning for each that was not possible or stopped."""
+    """The finding, a line for every run, and a warning for each run that stopped or was not possible."""
     finding = sweep_finding(result.rows)
     stopped = (f"{row.spec.dtype} by {row.spec.method.value}: {row.reason}" for row in result.rows if row.reason)
     skipped = (f"{each.dtype} by {each.method.value} on {each.device}: {each.reason}" for each in result.skipped)

@@ -1,4 +1,4 @@
-"""What there is to choose from, as tables and as JSON: models, devices, formats."""
+"""Columns of text, and the models, devices and formats to choose from, as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -22,18 +22,16 @@ _CONSTANTS = (
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
-    """`rows` as left-aligned columns, two spaces apart. No rows: an empty text."""
+    """`rows` as left-aligned columns, two spaces apart; without rows, an empty text."""
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
 
 
 def table_text(table: Table, *, indents: Sequence[int] = ()) -> str:
-    """A table as columns under its headings; columns that are empty in every row are left out.
+    """A table as columns under its headings, without empty columns; without rows, an empty text.
 
-    Args:
-        table: to write; no rows: an empty text.
-        indents: how far to move the first cell of each row to the right, as in a tree.
+    `indents` move the first cell of each row to the right, as in a tree.
     """
     if not table.rows:
         return ""
@@ -55,54 +53,55 @@ def models_text() -> str:
         parameters = "not counted" if model.parameters is None else f"{model.parameters:,}"
         inputs = " ".join(choice.name for choice in model.inputs)
         rows.append([model.id, model.family, model.weights, parameters, inputs, model.title])
-    note = (
-        "Also hf:<hub id or local folder>: a Hugging Face text encoder, classifier, causal or encoder-decoder language "
-        "model."
-    )
+    note = "Also hf:<hub id or local folder>: a Hugging Face text encoder, classifier or language model."
     return f"{columns(rows)}\n\n{note}"
 
 
 def models_json() -> str:
-    """The catalogue, whole."""
-    return _json([model.model_dump(mode="json") for model in CATALOGUE])
+    """The whole catalogue."""
+    return json_text([model.model_dump(mode="json") for model in CATALOGUE])
 
 
 def formats_text() -> str:
     """One line a number format."""
     native = ", ".join(row.name for row in FORMATS if row.computes)
-    note = (
-        f"Arithmetic is real in {native}, and simulated in all others. Any eXmY can be typed, such as e5m7 or e3m4fn."
-    )
+    note = f"Arithmetic is real in {native}, simulated in all others. Any eXmY can be typed, such as e5m7 or e3m4fn."
     return f"{table_text(constants_table(None).pick(*_CONSTANTS))}\n\n{note}"
 
 
 def formats_json() -> str:
-    """Every number format with its widths and limits; null where a format has none of its own."""
-    return _json([_format(row) for row in ALL_FORMATS])
+    """Every number format with its widths and limits; null where a format has no such constant."""
+    return json_text([format_facts(row) for row in ALL_FORMATS])
 
 
 def devices_text(devices: Sequence[DeviceInfo]) -> str:
     """One line a device."""
-    rows = [["DEVICE", "MEMORY", "COMPUTES IN", "NAME"]]
-    for device in devices:
-        memory = "unknown" if device.memory_bytes is None else bytes_text(device.memory_bytes)
-        rows.append([device.id, memory, " ".join(device.native_formats), plain(device.name)])
-    return columns(rows)
+    rows = (
+        [device.id, memory_text_of(device), " ".join(device.native_formats), plain(device.name)] for device in devices
+    )
+    return columns([["DEVICE", "MEMORY", "COMPUTES IN", "NAME"], *rows])
+
+
+def memory_text_of(device: DeviceInfo) -> str:
+    """The size of a device's memory."""
+    return "unknown" if device.memory_bytes is None else bytes_text(device.memory_bytes)
 
 
 def devices_json(devices: Sequence[DeviceInfo]) -> str:
     """Every device with its memory and formats."""
-    return _json([device.model_dump(mode="json") for device in devices])
+    return json_text([device.model_dump(mode="json") for device in devices])
 
 
 def results_json(results: Sequence[Result]) -> str:
     """Several results as one list."""
-    return _json([result.model_dump(mode="json") for result in results])
+    return json_text([result.model_dump(mode="json") for result in results])
 
 
-def _format(row: AnyFormat) -> dict[str, object]:
+def format_facts(row: AnyFormat) -> dict[str, object]:
+    """The constants of a format, its aliases, and what torch has for it."""
     return {**asdict(constants(row)), "aliases": row.aliases, "has_dtype": row.has_dtype, "computes": row.computes}
 
 
-def _json(value: object) -> str:
+def json_text(value: object) -> str:
+    """Indented JSON."""
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)

@@ -38,14 +38,7 @@ class TerminalProgress:
 
 
 class Part:
-    """Progress of one run of several, as a part of the whole.
-
-    Args:
-        whole: shows it.
-        at: how many runs are before this one.
-        of: runs in all.
-        name: of this one.
-    """
+    """Progress of one run of several: run number `at` (from 0) of `of`."""
 
     def __init__(self, whole: Progress, at: int, of: int, name: str) -> None:
         self._whole = whole
@@ -54,7 +47,7 @@ class Part:
         self._name = name
 
     def step(self, stage: str, fraction: float, detail: str = "") -> None:
-        """Show `stage` and which run it is of."""
+        """Show `stage`, and which run it belongs to."""
         self._whole.step(
             f"{self._name}, {self._at + 1} of {self._of}: {stage}", (self._at + fraction) / self._of, detail
         )
@@ -65,7 +58,7 @@ class Part:
 
 @contextmanager
 def on_terminal(stream: TextIO) -> Iterator[Progress]:
-    """Progress on `stream` where it is a terminal, gone again at the end; none where it is a file or a pipe."""
+    """Progress on `stream` where it is a terminal, cleared at the end; none where it is a file or a pipe."""
     if not stream.isatty():
         yield Silent()
         return

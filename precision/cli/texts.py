@@ -1,22 +1,148 @@
-"""Every analysis' result as text for a terminal."""
+"""Every analysis' result as text for a terminal; long ones have a file of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from precision.cli.autocast import autocast_text
 from precision.cli.claims import claims_text
+from precision.cli.heading import paragraphs, report_of, warnings_text
 from precision.cli.layers import layers_text
 from precision.cli.memory import memory_text
-from precision.cli.ranges import ranges_text
-from precision.cli.regimes import regimes_text
 from precision.cli.report import audit_text, compare_text
-from precision.cli.routes import routes_text
-from precision.cli.sensitivity import sensitivity_text
-from precision.cli.training import training_text
-from precision.results import AnalysisResult
+from precision.cli.tables import columns, table_text
+from precision.findings.autocast import autocast_table
+from precision.findings.fit.table import fit_table
+from precision.findings.ranges import ranges_table
+from precision.findings.regimes import overflow_text, regimes_table
+from precision.findings.routes import differences
+from precision.findings.routes import facts as words
+from precision.findings.routes.tables import AFTERWARDS, RUN, STORED, routes_table
+from precision.findings.sensitivity.method import kinds_text, method_text
+from precision.findings.sensitivity.tables import sensitivity_table, sqnr_matrix, whole_casts
+from precision.findings.tables import Table
+from precision.findings.training import advice
+from precision.findings.training.steps import left_out_text, recipe_finding
+from precision.findings.training.tables import parameters_table, recipes_table, steps_table
+from precision.formats import formats_with
+from precision.results import (
+    AnalysisResult,
+    AutocastResult,
+    RangesResult,
+    RegimesResult,
+    RoutesResult,
+    SensitivityResult,
+    TrainingResult,
+)
 from precision.spec import Analysis
+from precision.text.names import plain
+from precision.text.units import number_text
+
+_RANGES = (
+    *("tensor", "kind", "elements", "zeros", "smallest", "largest", "lowest safe"),
+    *("verdict", "headroom", "predicted SQNR"),
+)
+_AUTOCAST_LEGEND = (
+    "Rule, by the output's dtype: lower, the format for float32 inputs; float32, float32 for inputs in the format; "
+    "widest input, the widest dtype of mixed inputs; as given, the dtype of its inputs; not run: it raised on float32 "
+    "inputs. Columns: the dtype that its kernels computed in, for inputs all in float32, all in the format, and the "
+    "first in the format with the others in float32. Empty: it raises, or has a single input. With gradients: whether "
+    "it runs the same, forward and backward, where float32 inputs require gradients."
+)
+_TRAINING_LEGEND = (
+    "Steps: the first step, at a learning rate of 0.001. Weights in: weights in the format are cast and updated in it; "
+    "float32 weights are the model's own, updated with the gradients of their copy in the format. Largest, smallest: "
+    "float32's gradients other than zero. L2 float32: float32's own error against the same step in float64; the other "
+    "columns are against float32. Empty: a value is infinite or NaN, or nothing ran."
+)
+
+
+def autocast_text(result: AutocastResult) -> str:
+    """A line for every operator: its rule, and what it computed in for inputs of each kind."""
+    dtype = result.spec.dtype
+    device = f"{result.device.id} ({plain(result.device.name)}), torch {result.environment.torch}"
+    return paragraphs(
+        columns([["Device", device], ["Autocast", f"to {dtype}, measured on {len(result.operators)} operators"]]),
+        warnings_text(*result.warnings),
+        f"Found: autocast lowers {len(result.of_rule('lower')):,} of {len(result.operators):,} operators to {dtype}.",
+        table_text(autocast_table(result)),
+        _AUTOCAST_LEGEND,
+    )
+
+
+def ranges_text(result: RangesResult, *, judge_by: str = "float16") -> str:
+    """A line for every weight, input and output: its range, the lowest safe format, and its fit in one format."""
+    ranges = result.ranges
+    if ranges is None:
+        return report_of(result, "No values were counted.")
+    table = ranges_table(ranges, ranges.tensors, fit_table(ranges, formats_with(judge_by)), judge_by)
+    return report_of(result, f"Verdict, headroom and predicted SQNR: in {judge_by}.", table_text(table.pick(*_RANGES)))
+
+
+def regimes_text(result: RegimesResult) -> str:
+    """A line for every regime, and the factor at which the candidate overflows."""
+    report = result.report
+    overflow = "" if report.overflow is None else overflow_text(report.overflow, result.spec.dtype)
+    return report_of(result, table_text(regimes_table(report)), overflow)
+
+
+def routes_text(result: RoutesResult) -> str:
+    """Three tables, of what is stored, what runs, and training; then why routes failed."""
+    report, dtype = result.report, result.spec.dtype
+    routes = report.routes
+    failures = (
+        f"{words.route_text(facts, dtype)}: {plain(facts.failure.message, limit=None)}"
+        for facts in routes
+        if facts.failure
+    )
+    return report_of(
+        result,
+        f"Found: {differences.finding(report, dtype)}." if routes else "",
+        *(table_text(_with_facts(routes_table(report, dtype, facts))) for facts in (STORED, RUN, AFTERWARDS)),
+        "\n".join((*words.step_failure_texts(routes, dtype), *words.no_layer_texts(routes))),
+        "\n".join(failures),
+    )
+
+
+def _with_facts(table: Table) -> Table:
+    """The rows that have more than a name."""
+    return table.where(any(row[1:]) for row in table.rows)
+
+
+def sensitivity_text(result: SensitivityResult) -> str:
+    """A line for every layer, the worst first: the output's SQNR with only it in a format; then whole casts."""
+    report = result.report
+    if report is None:
+        return report_of(result, "No layer was measured.")
+    return report_of(
+        result,
+        f"{method_text(report, exact=result.spec.exact)} Arithmetic: {kinds_text(report)}.",
+        "SQNR of the output in dB when only this layer is in the format:",
+        table_text(sqnr_matrix(report)),
+        table_text(sensitivity_table(report).without("type", "reference bytes", "bytes")) if result.spec.exact else "",
+        table_text(whole_casts(report)),
+    )
+
+
+def training_text(result: TrainingResult) -> str:
+    """The main finding, then a line for every recipe, optimizer and parameter, the worst parameter first."""
+    report, dtype = result.report, result.spec.dtype
+    if report is None:
+        return report_of(result, "No gradient was measured.")
+    unused = ", ".join(map(plain, report.without_gradient))
+    return report_of(
+        result,
+        f"Loss: {report.loss_words}; {number_text(report.loss)} in float32.",
+        f"{advice.finding(report, dtype)}. {advice.advice(report, dtype)}".rstrip(),
+        "\n".join(f"{recipe.label}: {recipe_finding(report, recipe)}" for recipe in report.recipes),
+        left_out_text(report),
+        table_text(recipes_table(report)),
+        table_text(steps_table(report)),
+        table_text(parameters_table(report)),
+        f"Without a gradient: {unused}." if unused else "",
+        _TRAINING_LEGEND,
+    )
+
 
 _TEXTS: Mapping[Analysis, Callable[..., str]] = {
     Analysis.AUDIT: audit_text,
@@ -34,10 +160,5 @@ _TEXTS: Mapping[Analysis, Callable[..., str]] = {
 
 
 def text_of(result: AnalysisResult, **options: Any) -> str:
-    """The text of a result.
-
-    Args:
-        result: of an analysis with a command of its own.
-        **options: what only this analysis' text takes, such as `operators` of layers.
-    """
+    """The text of a result; `options` belong to its analysis, such as `operators` to layers."""
     return _TEXTS[result.spec.analysis](result, **options)

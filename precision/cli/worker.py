@@ -7,34 +7,25 @@ import asyncio
 import platform
 import signal
 import sys
-from collections.abc import Callable
 
 from precision.engine import EngineConfig
 from precision.engine.config import scheduler_address
 
-_ABOUT = "join a Dask cluster: run the jobs of dashboards that use its scheduler, until Ctrl-C"
 
-
-def add_worker(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add the command `worker`."""
-    command = add_parser(
-        "worker",
-        help=_ABOUT,
-        description=_ABOUT,
-        epilog="PRECISION_MEMORY_LIMIT, PRECISION_THREADS and PRECISION_DATA hold for this worker.",
-        allow_abbrev=False,
-    )
+def add_options(command: argparse.ArgumentParser) -> None:
+    """The options of the command `worker`."""
+    command.epilog = "PRECISION_MEMORY_LIMIT, PRECISION_THREADS and PRECISION_DATA apply to this worker."
     command.add_argument("scheduler", type=_address, metavar="SCHEDULER", help="its address, such as tcp://box:8786")
     command.add_argument(
         "--name",
         default=platform.node(),
         metavar="NAME",
-        help="stands before the names of its devices; each worker of a scheduler needs its own (default: %(default)s)",
+        help="prefix of its device names; each worker of a scheduler needs its own (default: %(default)s)",
     )
 
 
 def work(arguments: argparse.Namespace) -> int:
-    """Be the worker until it is ended."""
+    """Run the worker until it is stopped."""
     from precision.engine.cluster_worker import join
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's way to say Ctrl-C
@@ -43,7 +34,7 @@ def work(arguments: argparse.Namespace) -> int:
 
 
 def _joined(name: str, scheduler: str) -> None:
-    print(f"Worker {name} has joined {scheduler}. Ctrl-C ends it.", file=sys.stderr, flush=True)
+    print(f"Worker {name} has joined {scheduler}. Ctrl-C stops it.", file=sys.stderr, flush=True)
 
 
 def _address(text: str) -> str:

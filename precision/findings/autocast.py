@@ -1,4 +1,4 @@
-"""What autocast, or any cast, did to the operators of a model's own run, in words. Needs no torch."""
+"""The dtypes in which operators computed, under autocast or after any cast, in words."""
 
 from __future__ import annotations
 
@@ -36,21 +36,20 @@ def autocast_table(result: AutocastResult) -> Table:
 
 
 class Lowering(NamedTuple):
-    """The candidate's operators by the dtype in which their kernels computed; those that only move values left out."""
+    """The candidate's operators by the dtype in which their kernels computed; without those that only move values."""
 
     dtype: str
-    """The format that was asked for."""
     lowered: int
-    """Operators that computed in it alone."""
+    """Operators that computed only in that format."""
     total: int
     stayed: Mapping[str, Mapping[str, int]]
-    """Of the others: how many of each name, by dtype; one that computed in several is under all of them, joined."""
+    """The others: how many of each name, by dtype; several dtypes of one operator are joined."""
     promoted: int = 0
     """Operators that widened an input without the code asking."""
 
 
 def lowering(result: LayersResult) -> Lowering | None:
-    """Counted over the operators in the report; None where operators were not watched."""
+    """The counts over all operators of a run; None where operators were not recorded."""
     report = result.report
     if report is None or not report.watched_operators:
         return None
@@ -58,9 +57,9 @@ def lowering(result: LayersResult) -> Lowering | None:
 
 
 def lowering_by_module(result: LayersResult) -> Mapping[str, Lowering]:
-    """The same for every module that was called, by fqn: of the operators that it runs itself, in all of its calls.
+    """The same for every called module, by fqn, over all of its calls; empty where operators were not recorded.
 
-    What runs in a module inside of it is counted there. Empty where operators were not watched.
+    Operators of a module inside it count for that module only.
     """
     report, dtype = result.report, result.spec.dtype
     if report is None or not report.watched_operators:
@@ -72,7 +71,6 @@ def lowering_by_module(result: LayersResult) -> Mapping[str, Lowering]:
 
 
 def _one_by_one(report: LayersReport, dtype: str) -> Iterator[tuple[str, Lowering]]:
-    """Each operator of the candidate that computes, with the module that it runs in."""
     for operator in report.operators:
         if operator.candidate_dtypes is None:
             continue
@@ -85,7 +83,7 @@ def _one_by_one(report: LayersReport, dtype: str) -> Iterator[tuple[str, Lowerin
 
 
 def together(dtype: str, parts: Iterable[Lowering]) -> Lowering:
-    """The counts of several groups of operators in one; zeros of none."""
+    """The counts of several groups of operators added up."""
     lowered = total = promoted = 0
     stayed: dict[str, Counter[str]] = {}
     for part in parts:
@@ -98,7 +96,7 @@ def together(dtype: str, parts: Iterable[Lowering]) -> Lowering:
 
 
 def lowering_text(found: Lowering) -> str:
-    """The counts in a sentence; names in the order of how often they occur.
+    """The counts in a sentence; the most frequent names first.
 
     >>> lowering_text(Lowering("float16", 3, 6, {"float32": {"softmax": 2, "layer_norm": 1}}))
     '3 of 6 operators ran in float16; in float32: 2 × softmax, layer_norm.'
@@ -108,7 +106,7 @@ def lowering_text(found: Lowering) -> str:
 
 
 def stayed_text(found: Lowering) -> str:
-    """What did not run in the format, in a sentence; empty where all did.
+    """Which operators did not run in the format, in a sentence; empty where all did.
 
     >>> stayed_text(Lowering("float16", 3, 6, {"float32": {"softmax": 2, "layer_norm": 1}}))
     'Not in float16, but in float32: 2 × softmax, layer_norm.'

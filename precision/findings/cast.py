@@ -45,7 +45,7 @@ def _tensor(tensor: TensorAudit) -> tuple[object, ...]:
 
 
 def changed_text(audit: CastAudit) -> str:
-    """How many tensors the cast changed; of a format that no dtype stores, what holds the rounded values."""
+    """How many tensors the cast changed; where no dtype stores the format, which dtype holds the rounded values."""
     of = f"of {count_text(len(audit.tensors), 'tensor')}"
     rounded = [tensor for tensor in audit.tensors if tensor.rounded_to]
     if not rounded:
@@ -55,7 +55,7 @@ def changed_text(audit: CastAudit) -> str:
 
 
 def estimated_text(audit: CastAudit) -> str:
-    """What the model would take if the format were stored; empty where it is."""
+    """Bytes of the model if the format could be stored; empty where it is stored."""
     rounded = next((tensor.rounded_to for tensor in audit.tensors if tensor.rounded_to), None)
     if rounded is None or audit.estimated_bytes_after is None:
         return ""

@@ -1,4 +1,4 @@
-"""What outputs decide, in words, the same on pages and in the terminal."""
+"""What outputs decide, in words: the same on pages and in the terminal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _neighbour_rows(decisions: NeighbourDecisions) -> Iterator[tuple[str, str, s
     agreement = share_cells(decisions.neighbour_agreement, decisions.agreement_interval)
     yield _label("neighbour_agreement"), *agreement
     changed = f"{decisions.changed:,} of {count_text(decisions.samples, 'sample')}"
-    yield "Another nearest neighbour", changed, left_out(decisions)
+    yield "Nearest neighbour changed", changed, left_out(decisions)
     yield "Cosine similarity of samples", *mean_cells(decisions.cosine, higher_is_better=True)
 
 
@@ -49,7 +49,7 @@ def mean_cells(mean: SampleMean | None, *, higher_is_better: bool = False) -> tu
     if mean is None:
         return "not measured", ""
     if mean.standard_error is None or mean.low is None or mean.high is None:
-        return number_text(mean.mean), "of a single sample"
+        return number_text(mean.mean), "from a single sample"
     value = f"{number_text(mean.mean)} ± {number_text(mean.standard_error)}"
     if higher_is_better:
         spread = f"99 % from {number_text(mean.p1)} on, min {number_text(mean.minimum)}"
@@ -60,34 +60,34 @@ def mean_cells(mean: SampleMean | None, *, higher_is_better: bool = False) -> tu
 
 
 def accuracy_text(accuracy: Accuracy) -> str:
-    """Which flips cost and which gained, and whether the two models can be told apart by them."""
+    """How many samples became wrong and how many right, and whether that shows which model is more accurate."""
     lost, gained = accuracy.reference_only, accuracy.candidate_only
     if not lost and not gained:
         return "no sample went from right to wrong, none from wrong to right"
     moved = f"{lost:,} from right to wrong, {gained:,} from wrong to right"
     if accuracy.p_value < SIGNIFICANT_P:
         return f"{moved} (p = {number_text(accuracy.p_value)})"
-    apart = f"cannot be told apart with {count_text(accuracy.samples, 'sample')}"
-    needed = accuracy.samples_needed
-    return f"{moved}; {apart} (p = {number_text(accuracy.p_value)})" + (f"; about {needed:,} would" if needed else "")
+    unclear = f"{count_text(accuracy.samples, 'sample')} cannot show which model is more accurate"
+    needed = f"; about {accuracy.samples_needed:,} would" if accuracy.samples_needed else ""
+    return f"{moved}; {unclear} (p = {number_text(accuracy.p_value)}){needed}"
 
 
 def truth_cells(truth: Float64Truth) -> tuple[str, str]:
     """The candidate's error against float64, and how it compares with the reference's own; or why there is none."""
     if truth.reference is None or truth.candidate is None:
         return "not measured", truth.reason or ""
-    own = f"the reference's own is {number_text(truth.reference.rmse)}"
+    own = f"the reference's own error is {number_text(truth.reference.rmse)}"
     share = truth.own_share
     return number_text(truth.candidate.rmse), own if share is None else f"{own}, {fine_share_text(share)} of it"
 
 
 def left_out(decisions: Decisions) -> str:
-    """Samples that nothing is said of; empty without any."""
+    """Samples that are not counted; empty without any."""
     parts = []
     if decisions.nonfinite_samples:
         parts.append(f"{decisions.nonfinite_samples:,} with infinities or NaN left out")
     if isinstance(decisions, NeighbourDecisions) and decisions.left_out:
-        parts.append(f"{decisions.left_out:,} beyond the first left out")
+        parts.append(f"{decisions.left_out:,} beyond the most that are compared")
     return ", ".join(parts)
 
 

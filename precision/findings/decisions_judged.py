@@ -17,16 +17,17 @@ def flipped(comparison: Comparison, limits: Yardsticks) -> Verdict | None:
             continue
         return Verdict(
             word="decisions changed",
-            sentence=f"{found.flips:,} of {count_text(found.samples, 'sample')} of {output.path} got another first "
-            f"class; of all such samples, {fine_share_text(flips.low)} to {fine_share_text(flips.high)} would.",
+            sentence=f"{_flips_text(output, found)}. Of all samples like these, {fine_share_text(flips.low)} to "
+            f"{fine_share_text(flips.high)} would.",
             rule=f"Decisions changed: {_above_tolerated(limits)}.",
         )
     return None
 
 
 def turned(comparison: Comparison, limits: Yardsticks) -> Verdict | None:
-    """*Decisions changed* where outputs that decide otherwise than by a first class (of regressors, embeddings, hidden
-    states) turned or moved too far; else None. Beside class scores, other outputs are not judged so.
+    """*Decisions changed* where an output without class scores (a regression, an embedding) turned or moved too far.
+
+    None where it did not, and where another output has class scores: those decide alone.
     """
     if any(_judged_by_flips(comparison)):
         return None
@@ -42,34 +43,34 @@ def turned(comparison: Comparison, limits: Yardsticks) -> Verdict | None:
             continue
         return Verdict(
             word="decisions changed",
-            sentence=f"Output {output.path} has a {found}: what is decided by it may change.",
-            rule=f"Decisions changed: of an output without class scores, a {found.split(' of ')[0]} {rule}.",
+            sentence=f"Output {output.path} has a {found}: decisions that rest on it may change.",
+            rule=f"Decisions changed: an output without class scores has a {found.split(' of ')[0]} {rule}.",
         )
     return None
 
 
 def uncertain(comparison: Comparison, limits: Yardsticks) -> Verdict | None:
-    """*Uncertain* where an error is more than rounding, and too few samples tell what it decides; else None."""
+    """*Uncertain* where an error is more than rounding, and there are too few samples to judge decisions; else None."""
     most = max(limits.tolerated_flips, limits.resolved_flips)
     for output, found, flips in _judged_by_flips(comparison):
         if flips.high <= most:
             continue
         return Verdict(
             word="uncertain",
-            sentence=f"The error is more than rounding, and {_flips_text(found)} of {output.path} got another first "
-            f"class: too few to tell whether more than {fine_share_text(most)} would, as up to "
-            f"{fine_share_text(flips.high)} may. {_needed_text(found, limits)}",
-            rule=f"Uncertain: the error is more than rounding, there is not {_above_tolerated(limits)}, and the 95 % "
-            f"interval (Wilson) of the share of flips is not below {fine_share_text(most)}.",
+            sentence=f"The error is more than rounding. {_flips_text(output, found)}, but of all samples like these up "
+            f"to {fine_share_text(flips.high)} may: too few samples to rule out more than {fine_share_text(most)}. "
+            f"{_needed_text(found, limits)}",
+            rule="Uncertain: the error is more than rounding, and the 95 % interval (Wilson) of the share of flips "
+            f"starts at or below {fine_share_text(limits.tolerated_flips)} and ends above {fine_share_text(most)}.",
         )
     return None
 
 
 def samples_needed(found: ClassDecisions, limits: Yardsticks | None = None) -> int | None:
-    """About how many samples would tell whether decisions are affected, if so large a share of them flipped too.
+    """About how many samples would tell whether decisions are affected, if the same share of them flipped.
 
-    The fewer of those that put Wilson's interval above the tolerated share of flips and those that put it below
-    the largest that is called unaffected; None where the share lies on them.
+    The smaller of two numbers: the samples that put Wilson's interval above the tolerated share of flips, and those
+    that put it below the largest share that is called unaffected. None where the share equals both limits.
     """
     limits = limits or Yardsticks()
     if not found.samples:
@@ -85,13 +86,11 @@ def samples_needed(found: ClassDecisions, limits: Yardsticks | None = None) -> i
 
 
 def unaffected_text(comparison: Comparison) -> str:
-    """What the samples say of decisions, where there are any."""
-    said = [
-        f" {_flips_text(found).capitalize()} of {output.path} got another first class (at most "
-        f"{fine_share_text(flips.high)} would)."
+    """How many samples kept their class; empty without samples."""
+    return "".join(
+        f" {_flips_text(output, found)} (at most {fine_share_text(flips.high)} of all such samples would change)."
         for output, found, flips in _judged_by_flips(comparison)
-    ]
-    return "".join(said)
+    )
 
 
 def _judged_by_flips(comparison: Comparison) -> Iterator[tuple[OutputComparison, ClassDecisions, Interval]]:
@@ -103,20 +102,20 @@ def _judged_by_flips(comparison: Comparison) -> Iterator[tuple[OutputComparison,
 
 
 def _above_tolerated(limits: Yardsticks) -> str:
-    """When flips are more than tolerated; where none are, any single one is."""
+    """When flips are more than tolerated."""
     if limits.tolerated_flips == 0:
         return "at least one flip"
     tolerated = fine_share_text(limits.tolerated_flips)
     return f"a 95 % interval (Wilson) of the share of flips above {tolerated}"
 
 
-def _flips_text(found: ClassDecisions) -> str:
-    flips = f"{found.flips:,}" if found.flips else "none"
-    return f"{flips} of {count_text(found.samples, 'sample')}"
+def _flips_text(output: OutputComparison, found: ClassDecisions) -> str:
+    samples = f"{count_text(found.samples, 'sample')} of {output.path}"
+    return f"{found.flips:,} of {samples} changed class" if found.flips else f"All {samples} kept their class"
 
 
 def _needed_text(found: ClassDecisions, limits: Yardsticks) -> str:
     needed = samples_needed(found, limits)
     if needed is None:
-        return "No number of samples of this kind would tell."
-    return f"About {needed:,} samples of this kind would tell, {needed - found.samples:,} more."
+        return "More samples like these would not tell."
+    return f"About {needed:,} samples like these would tell, {needed - found.samples:,} more."

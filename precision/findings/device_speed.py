@@ -1,4 +1,4 @@
-"""What a device's measured speed says of a format, in words and as a table."""
+"""How fast a device was measured to be in a format, in words and as a table."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from precision.findings.tables import Table, of_kind, table_of
 from precision.results import DeviceSpeedResult, OperatorSpeed
 
 _UNSTEADY = 1.5
-"""Upper over lower quartile of the rounds' ratios, above which they say little: something else disturbed them."""
+"""Upper over lower quartile of the rounds' ratios; above it something disturbed them, and they say little."""
 
 _PLAIN = 3.0
-"""A ratio that even a busy machine tells."""
+"""A ratio that is clear even on a busy machine."""
 _COLUMNS = (
     *of_kind("text", "operator", "dtype", "against float32"),
     *of_kind("time", "time", "float32"),
@@ -43,18 +43,17 @@ def speed_table(result: DeviceSpeedResult) -> Table:
 
 
 def is_slower(row: OperatorSpeed) -> bool:
-    """Whether the dtype was slower than float32 in three rounds of four; False where nothing can be told."""
-    return _tells(row, row.ratio_low or 0.0)
+    """Whether the dtype was slower than float32 in three rounds of four; False where the rounds do not show it."""
+    return _is_clear(row, row.ratio_low or 0.0)
 
 
 def is_faster(row: OperatorSpeed) -> bool:
-    """Whether it was faster in three rounds of four; False where nothing can be told."""
-    return _tells(row, 1 / (row.ratio_high or math.inf))
+    """Whether it was faster in three rounds of four; False where the rounds do not show it."""
+    return _is_clear(row, 1 / (row.ratio_high or math.inf))
 
 
-def _tells(row: OperatorSpeed, least: float) -> bool:
-    """Whether the rounds agree that it is `least` times slower, or faster, if not more: where their spread is wide,
-    that has to exceed the spread."""
+def _is_clear(row: OperatorSpeed, least: float) -> bool:
+    """Whether the rounds agree on a factor of at least `least`; a wide spread must be exceeded, too."""
     spread = _spread(row)
     return spread is not None and least > 1 and (spread <= _UNSTEADY or least >= spread)
 
@@ -65,10 +64,10 @@ def _spread(row: OperatorSpeed) -> float | None:
 
 
 def slower_here(speed: DeviceSpeedResult, dtype: str) -> str | None:
-    """The sentence that warns of a format slower than float32 on this device; None where no product is.
+    """The sentence that warns of a format slower than float32 on this device; None where it is not slower.
 
-    Matrix products and convolutions decide, where almost all time goes; the slowest of them is named. What was measured
-    while the machine was busy with something else decides nothing.
+    Matrix products and convolutions decide, because they take almost all time; the slowest is named. Times measured
+    on a busy machine are not used.
     """
     if speed.warnings:
         return None
@@ -86,12 +85,7 @@ def slower_here(speed: DeviceSpeedResult, dtype: str) -> str | None:
 
 
 def speed_text(row: OperatorSpeed, *, is_busy: bool = False) -> str:
-    """One operator's speed against float32's, or why there is none.
-
-    Args:
-        row: as measured.
-        is_busy: whether the machine was busy with something else then: only a plain difference is told.
-    """
+    """One operator's speed against float32's, or why there is none; if `is_busy`, only a large difference."""
     if row.reason is not None or row.ratio is None:
         return row.reason or "not measured"
     if is_busy and max(row.ratio, 1 / row.ratio) < _PLAIN:
@@ -102,7 +96,7 @@ def speed_text(row: OperatorSpeed, *, is_busy: bool = False) -> str:
         return f"{times_text(1 / row.ratio)} faster"
     if (_spread(row) or math.inf) > _UNSTEADY:
         return f"cannot tell: {times_text(row.ratio_low or 0.0)} to {times_text(row.ratio_high or math.inf)} the time"
-    return "not told apart"
+    return "no measurable difference"
 
 
 def times_text(ratio: float) -> str:

@@ -11,7 +11,7 @@ from precision.text.units import number_text
 
 _COLUMNS = (Column("index"), *of_kind("value", "reference", "candidate"), Column("absolute error", "error"))
 METRICS_OF = ("this output", "all outputs", "rounding floor, all outputs", "repeat floor, all outputs")
-"""What the metrics are of, beside each other."""
+"""The columns of `metrics_table`: what each number is measured over."""
 
 
 def pairs_table(pairs: Iterable[ElementPair]) -> Table:
@@ -27,7 +27,7 @@ def worst_table(elements: Iterable[WorstElement]) -> Table:
 
 
 def metrics_table(output: OutputComparison, comparison: Comparison) -> Table:
-    """A row for each metric of an output, beside all outputs and the two floors; numbers as text: each has its unit."""
+    """A row for each metric: of one output, of all outputs and of the two floors. Numbers are text: units differ."""
     sides = (output.metrics, comparison.overall, comparison.rounding_floor, comparison.repeat_floor)
     rows = (
         (

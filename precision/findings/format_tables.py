@@ -33,15 +33,13 @@ _NUMBERS = (
 def constants_table(devices: Sequence[DeviceInfo] | None, formats: Sequence[AnyFormat] = ALL_FORMATS) -> Table:
     """A row for each format; empty cells where a format with scales has no such constant.
 
-    Args:
-        devices: to say where the format is native; None while they are not known.
-        formats: the rows.
+    Without `devices`, it is not known yet where a format is native.
     """
     return table_of(_CONSTANTS, (_constants(fmt, constants(fmt), devices) for fmt in formats))
 
 
 def number_table(rows: Sequence[NumberInFormat]) -> Table:
-    """One number in every format; empty cells where there is no such number."""
+    """One number in every format; cells without a value are empty."""
     return table_of(_NUMBERS, map(_number, rows))
 
 
@@ -85,7 +83,7 @@ def _native(fmt: AnyFormat, devices: Sequence[DeviceInfo] | None) -> str:
 
 
 def _digits(value: float | None) -> str:
-    """As many as tell a float64 from its neighbours. (In a column of numbers the browser refuses those above 2^53.)"""
+    """Enough digits to read back the same float64. (In a number column, browsers show none above 2^53.)"""
     if value is None or not math.isfinite(value):
         return "" if value is None else number_text(value)
     return repr(value).removesuffix(".0")

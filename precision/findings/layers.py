@@ -1,4 +1,4 @@
-"""A comparison layer by layer: the names of its rows, its tables, where the two models part."""
+"""A comparison layer by layer: the names of its rows, its tables, and where the two models take different paths."""
 
 from __future__ import annotations
 
@@ -77,11 +77,9 @@ def activations_table(report: LayersReport) -> Table:
 
 
 def operators_table(report: LayersReport, *, row: int | None = None) -> Table:
-    """A row for each operator: what it was given, computed in and returned, and its error.
+    """A row for each operator: the dtypes of its inputs, its computation and its output, and its error.
 
-    Args:
-        report: of a run that watched operators.
-        row: of the module call whose own operators to show; None: those of all.
+    With `row`, only the operators of that module call.
     """
     names = labels_of(report)
     return table_of(
@@ -109,7 +107,7 @@ def _remark(row: LayerRow, names: list[str]) -> str:
     if row.finished is None:
         return "had not returned when the run stopped"
     if row.same_as is not None:
-        return f"the tensors of {names[row.same_as]}"
+        return f"same tensors as {names[row.same_as]}"
     return "; ".join(filter(None, (*row.uncompared, row.corners_missing if row.is_leaf else "")))
 
 
@@ -119,7 +117,7 @@ def _dtypes(pairs: tuple[TensorPair, ...], side: str) -> str:
 
 
 def returns_other_dtype(row: LayerRow) -> bool:
-    """Whether the candidate's call returned a tensor of another dtype than the reference's."""
+    """Whether the two models returned different dtypes from this call."""
     return any(pair.reference_dtype != pair.candidate_dtype for pair in row.outputs)
 
 
@@ -139,14 +137,14 @@ def _flow(flow: OperatorDtypes | None) -> tuple[str, str, str, str]:
 
 
 def divergence_text(divergence: Divergence) -> str:
-    """Where the two models went different ways, in a sentence or two."""
+    """Where the two models took different paths, in a sentence or two."""
     where = f"{divergence.fqn or 'the model'}, call {divergence.call}"
-    ahead = f"the reference goes on with {divergence.reference_next or 'nothing'}"
-    text = f"In {where} the models part: {ahead}, the candidate with {divergence.candidate_next or 'nothing'}."
+    ahead = f"the reference continues with {divergence.reference_next or 'nothing'}"
+    text = f"In {where}, the models differ: {ahead}, the candidate with {divergence.candidate_next or 'nothing'}."
     skipped = [
         f"from there the {side} calls {', '.join(names)}"
         for side, names in (("reference", divergence.reference_skipped), ("candidate", divergence.candidate_skipped))
         if names
     ]
-    tail = " They meet again when it returns." if divergence.resumed else " Nothing after it was compared."
+    tail = " After it returns, they are compared again." if divergence.resumed else " Nothing after it was compared."
     return text + (f" {'; '.join(skipped)}." if skipped else "") + tail

@@ -25,12 +25,12 @@ _FATES: dict[Fate, str] = {
 }
 
 SCALE_RULES: dict[Scale, str] = {
-    "e8m0": "The scale is a power of two: 2^floor(log2 A) over the largest power of two that the element can store, "
-    "A being the largest magnitude that shares it. What then still exceeds the element's largest value is cut off.",
-    "e4m3": "One float32 scale of the whole tensor, A / (448 · 6), times one float8_e4m3fn scale per block; here both "
-    "come from the same largest magnitude A.",
-    "float32": "The scale is A / (2^(bits - 1) - 1) in float32, A being the largest magnitude that shares it: all "
-    "integers in between are evenly spaced, however small the values are.",
+    "e8m0": "The scale is a power of two: 2^floor(log2 A) divided by the largest power of two that the element can "
+    "store, where A is the largest magnitude in the block. Larger elements are cut off at the largest value.",
+    "e4m3": "The scale is one float32 for the whole tensor, A / (448 · 6), times one float8_e4m3fn per block. Here "
+    "both are computed from the same largest magnitude A.",
+    "float32": "The scale is A / (2^(bits - 1) - 1) in float32, where A is the largest magnitude that shares it. The "
+    "stored values are evenly spaced, however small they are.",
 }
 """How a scale is chosen, by how it is stored."""
 
@@ -41,7 +41,7 @@ def fate_text(fate: Fate) -> str:
 
 
 def error_text(error: float | None, *, exact: bool) -> str:
-    """An error, shortened; one that is too small for a float is not called 0.
+    """An error, shortened; an error too small for a float is not shown as 0.
 
     >>> error_text(0.0, exact=True), error_text(0.0, exact=False), error_text(None, exact=False)
     ('0', 'less than 5e-324', 'none')
@@ -57,7 +57,7 @@ def typed_text(number: ExactNumber) -> str:
 
 
 def finding(number: ExactNumber, anatomy: NumberAnatomy, fmt: NumericFormat) -> str:
-    """What `fmt` makes of `number`, with the two numbers that matter."""
+    """What `fmt` stores for `number`, with the two numbers that matter."""
     typed, stored = typed_text(number), number_text(anatomy.value)
     fate = fate_of(number, anatomy)
     exact = is_exact(number, anatomy.value)
@@ -80,16 +80,16 @@ def finding(number: ExactNumber, anatomy: NumberAnatomy, fmt: NumericFormat) -> 
 
 
 def scaled_finding(number: ExactNumber, row: NumberInFormat) -> str:
-    """As `finding`, of a format with scales."""
+    """The same for a format with scales."""
     typed, stored = typed_text(number), number_text(row.value)
     off = f"off by {error_text(row.absolute_error, exact=row.exact)}"
     sentences: dict[Fate, str] = {
         "exact": f"{typed} in {row.format} is exact at this scale",
         "rounded": f"{typed} in {row.format} is stored as {stored}, {off}",
         "saturated": f"{typed} in {row.format} is cut off at {stored}, {off}",
-        "underflow": f"{typed} in {row.format} becomes 0 beside larger values",
+        "underflow": f"{typed} in {row.format} becomes 0, because its scale is set by larger values",
     }
-    return sentences.get(row.fate, f"{typed} in {row.format} makes all that share its scale NaN")
+    return sentences.get(row.fate, f"{typed} in {row.format} turns all values that share its scale into NaN")
 
 
 def formula(anatomy: NumberAnatomy, fmt: NumericFormat) -> str:

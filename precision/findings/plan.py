@@ -8,12 +8,12 @@ from collections import Counter
 from precision.findings.tables import Table, of_kind, table_of
 from precision.formats import any_format_named
 from precision.results import SensitivityReport
-from precision.results.plan import Plan, Totals, Verification, sqnr_db
+from precision.results.plan import Plan, Totals, Verification, root, sqnr_db
 from precision.text.units import number_text
 
 LAYER_TIMES = (
-    "every layer was timed once, by itself, in each format that this device computes in; between two runs on a busy "
-    "machine this may differ several times over. --verify measures the whole pass."
+    "every layer was timed once, alone, in each format that this device computes in. On a busy machine, two runs can "
+    "differ by a factor of several. --verify measures the whole pass."
 )
 """How the times of layers were measured."""
 _LAYERS = (
@@ -43,9 +43,7 @@ _VERIFIED = (
 def plan_table(plan: Plan, report: SensitivityReport | None = None) -> Table:
     """A row for each layer: its format, and what that costs.
 
-    Args:
-        plan: of some layers.
-        report: their sensitivity, which tells what they take in the reference; left empty without it.
+    The bytes in the reference come from `report`; without it they are empty.
     """
     layers = zip(plan.layers, report.layers if report else [None] * len(plan.layers), strict=True)
     rows = (
@@ -68,15 +66,15 @@ def totals_table(plan: Plan) -> Table:
     """The whole plan beside every layer in one format."""
     wholes = [("this plan", plan.totals), *((f"all {uniform.dtype}", uniform.totals) for uniform in plan.uniform)]
     rows = (
-        (name, totals.sqnr_db, _root(totals.squared_error), _known_by(totals), totals.stored_bytes, _ms(totals.time_s))
+        (name, totals.sqnr_db, root(totals.squared_error), _known_by(totals), totals.stored_bytes, _ms(totals.time_s))
         for name, totals in wholes
     )
     return table_of(_TOTALS, rows)
 
 
 def verification_table(found: Verification) -> Table:
-    """What was predicted of a plan beside what its run measured."""
-    measured = _root(found.measured_squared_error)
+    """What was predicted for a plan beside what its run measured."""
+    measured = root(found.measured_squared_error)
     stored = found.estimated_bytes or found.measured_bytes
     remark = "not finite" if measured is None else "bytes estimated" if found.estimated_bytes else ""
     rows = (
@@ -100,25 +98,16 @@ def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else 1000 * seconds
 
 
-def _root(squared_error: float | None) -> float | None:
-    return None if squared_error is None else math.sqrt(squared_error)
-
-
 def formats_text(plan: Plan) -> str:
-    """How many layers have which format, the most frequent first."""
+    """How many layers have each format, the most frequent first."""
     counts = Counter(name for _, name in plan.pairs).most_common()
     return ", ".join(f"{count:,} × {name}" for name, count in counts)
 
 
 def comparison_text(verification: Verification, report: SensitivityReport, plan: Plan) -> str:
-    """The measured error beside those of casts to one format that take no more bytes.
+    """The plan's measured error beside those of whole casts to one format that take no more bytes.
 
-    A plan that is such a cast itself is not held against itself.
-
-    Args:
-        verification: of the plan.
-        report: the sensitivity, whose whole casts were run too.
-        plan: says what each cast takes.
+    A plan that is itself such a cast is not compared with itself.
     """
     measured = verification.measured_squared_error
     if measured is None:
@@ -129,7 +118,7 @@ def comparison_text(verification: Verification, report: SensitivityReport, plan:
         check for check in report.uniform if sizes[check.dtype] <= verification.predicted_bytes and {check.dtype} != own
     ]
     if not small:
-        return "No other cast to one format of those measured takes as few bytes."
+        return "No other measured cast to one format takes so few bytes."
     names = {
         check.dtype: "not finite"
         if check.measured_squared_error is None
@@ -143,5 +132,5 @@ def comparison_text(verification: Verification, report: SensitivityReport, plan:
     ]
     listed = ", ".join(f"{name} {said}" for name, said in names.items())
     if better:
-        return f"Of the other casts to one format of no more bytes, {', '.join(better)} measured less error: {listed}."
-    return f"More exact than, or as exact as, every other cast to one format of no more bytes, all measured: {listed}."
+        return f"Of casts to one format that take no more bytes, {', '.join(better)} had less error: {listed}."
+    return f"No cast to one format that takes no more bytes had less error, all measured: {listed}."

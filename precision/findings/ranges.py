@@ -1,4 +1,4 @@
-"""Where a model's values lie, and how they fit a format, as a table."""
+"""The ranges of a model's values, and how they fit a format, as a table."""
 
 from __future__ import annotations
 
@@ -24,14 +24,7 @@ _COLUMNS = (
 
 
 def ranges_table(ranges: Ranges, tensors: Iterable[TensorRange], fits: FitTable, name: str) -> Table:
-    """A row for each tensor: its range, how it fits the format of that name, and the lowest format that is safe.
-
-    Args:
-        ranges: that the tensors are of.
-        tensors: the rows.
-        fits: of all histograms of `ranges`.
-        name: of one of its formats.
-    """
+    """A row for each tensor: its range, how it fits the format of that name, and the lowest format that is safe."""
     return table_of(_COLUMNS, (_row(ranges, tensor, fits, name) for tensor in tensors))
 
 

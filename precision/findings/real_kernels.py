@@ -1,4 +1,4 @@
-"""What real kernels said of a simulated run, in words."""
+"""How a simulated run compares with real kernels, in words."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from precision.results import CompareResult, ErrorMetrics
 from precision.text.units import count_text, number_text
 
 FLOAT32_SUMS = 1e-5
-"""Normalized L2 by which layers may differ only because float32 sums are taken in another order; found: 5e-7."""
+"""Normalized L2 by which layers may differ only because float32 sums are in a different order; measured: 5e-7."""
 
 
 def real_kernels_text(result: CompareResult) -> str:
     """How far the simulated outputs are from those of real kernels, beside the candidate's own error.
 
-    Empty for a run that was not checked, such as one whose arithmetic is real anyway.
+    Empty for a run that was not checked, for example because its arithmetic is real.
     """
     check = result.real_kernels
     if check is None:
@@ -27,7 +27,7 @@ def real_kernels_text(result: CompareResult) -> str:
         *check.stayed_simulated,
     ]
     if check.uncompared_outputs:
-        sentences.append(f"{count_text(check.uncompared_outputs, 'output')} of another shape there: not compared.")
+        sentences.append(f"Not compared: {count_text(check.uncompared_outputs, 'output')} with different shapes.")
     return " ".join(sentences)
 
 
@@ -35,9 +35,9 @@ def _layers(difference: float | None) -> str:
     if difference is None:
         return ""
     if not difference:
-        return ", and equal the simulated ones on the same input"
+        return " and gave the simulated results on the same input"
     unlike = ", more than the order of float32 sums explains" if difference > FLOAT32_SUMS else ""
-    return f", and differ from the simulated ones by at most {number_text(difference)} on the same input{unlike}"
+    return f" and differed from the simulated results by at most {number_text(difference)} on the same input{unlike}"
 
 
 def _difference(metrics: ErrorMetrics, own: float | None) -> list[str]:

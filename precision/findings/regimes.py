@@ -1,4 +1,4 @@
-"""What the regimes found, in sentences and as a table. Needs no torch."""
+"""What was found in the input regimes, in sentences and as a table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COLUMNS = (
     Column("new infinities and NaNs", "count"),
     Column("born in"),
     Column("worst sample", help="Samples are counted from 1."),
-    Column("its classes", help="The first class of the reference → of the candidate."),
+    Column("its classes", help="The class chosen by the reference → by the candidate."),
     Column("its largest error", "error"),
     Column("its normalized L2", "error"),
     Column("its text"),
@@ -48,10 +48,10 @@ def _row(row: RegimeRow) -> tuple[object, ...]:
 
 
 def finding(report: RegimesReport, dtype: str) -> str:
-    """The one sentence to take home."""
+    """The main finding, in one sentence."""
     broken = [row for row in report.rows if is_broken(row)]
     if broken and is_broken(report.rows[0]):
-        return f"{dtype} already breaks on the input as given"
+        return f"{dtype} already breaks on the unchanged input"
     if broken:
         others = count_text(len(broken) - 1, "other regime")
         more = f" and in {others}" if len(broken) > 1 else ""
@@ -63,7 +63,7 @@ def finding(report: RegimesReport, dtype: str) -> str:
 
 
 def is_broken(row: RegimeRow) -> bool:
-    """Whether the candidate raised, or made an infinity or NaN that the reference has not."""
+    """Whether the candidate raised, or has an infinity or NaN that the reference does not have."""
     return row.errors is None or row.errors.cand_only_nonfinite > 0 or row.errors.nonfinite_differ > 0
 
 
@@ -75,25 +75,25 @@ def broken_text(row: RegimeRow) -> str:
 
 
 def worst_place_text(row: RegimeRow) -> str:
-    """Which sample is the worst, counted from one; empty without samples."""
+    """Which sample is the worst, counted from 1; empty without samples."""
     return "" if row.worst is None else f"sample {row.worst.index + 1:,} of {row.samples:,}"
 
 
 def classes_text(worst: SampleErrors) -> str:
-    """The sample's class before and after, and its true one; empty where outputs are no class scores."""
+    """The sample's class before and after, and its true class; empty where outputs are not class scores."""
     found = worst.classes
     if found is None:
         return ""
     before, after = ("not finite" if first is None else str(first) for first in (found.reference, found.candidate))
     change = f"class {before}" if before == after else f"class {before} → {after}"
-    return change if found.truth is None else f"{change}, truly {found.truth}"
+    return change if found.truth is None else f"{change}, true class {found.truth}"
 
 
 def overflow_text(start: OverflowStart, dtype: str) -> str:
     """Where overflow starts."""
     if start.factor is None:
-        return f"No start of overflow was found. {start.reason}"
-    below = "" if start.finite_at is None else f"; at × {start.finite_at:.4g} it does not yet"
+        return f"No factor was found from which it overflows. {start.reason}"
+    below = "" if start.finite_at is None else f"; at × {start.finite_at:.4g} it does not"
     return f"With this input × {start.factor:.4g}, {dtype} overflows in {place_text(start.where)}{below}."
 
 

@@ -14,24 +14,24 @@ class Speed(NamedTuple):
     """The candidate's speed against the reference's."""
 
     ratio: float | None
-    """The reference's median time over the candidate's, above 1 where the candidate is faster; None where the times
-    cannot be told apart."""
+    """The reference's median time over the candidate's, above 1 where the candidate is faster; None without a
+    measurable difference."""
     text: str
-    """To go before the reference's name or time, such as "2.0 × faster than" or "not told apart from"."""
+    """Goes before the reference's name, such as "2.0 × faster than" or "not measurably faster or slower than"."""
 
 
 def compare_speed(cost: Cost) -> Speed:
     """The ratio of the median times, and its words.
 
-    Times no further apart than half the sum of their interquartile ranges are not told apart: the spread alone may
-    have put them in this order. Nor are they where the machine was busy with something else, by the cores that other
-    processes took or by a spread so wide, or where a median is zero, too short for the clock.
+    There is no measurable difference where the medians differ by at most half the sum of the interquartile ranges: the
+    spread alone may cause that. The same holds where the machine was busy with something else (other processes took
+    cores, or the spread is wide), and where a median is zero, too short for the clock.
     """
     reference, candidate = cost.reference_time, cost.candidate_time
     spread = (reference.iqr_s + candidate.iqr_s) / 2
     too_short = not (reference.median_s and candidate.median_s)
     if too_short or are_disturbed(reference, candidate) or abs(reference.median_s - candidate.median_s) <= spread:
-        return Speed(None, "not told apart from")
+        return Speed(None, "not measurably faster or slower than")
     return Speed(reference.median_s / candidate.median_s, _speed_text(reference.median_s, candidate.median_s))
 
 

@@ -1,4 +1,4 @@
-"""One model in many formats, by many methods, on many devices: what to run, and what of each run to compare."""
+"""One model in many formats, by many methods, on many devices: what to run, and what to compare of each run."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from precision.spec import CastMethod, RunSpec
 from precision.text.units import share_text
 
 USUAL_FORMATS: Final = default_formats("sweep")
-"""What is swept where nobody says."""
+"""The formats of a sweep by default."""
 KEEPING_WORDS: Final = ("exact", "below noise", "rounding only", "finer than the reference", "amplified")
-"""Verdicts of a candidate whose decisions were not seen to change, and whose samples are enough to say so."""
+"""Verdicts of a candidate that kept its decisions, with enough samples to say so."""
 VERDICTS_ARE_RELATIVE: Final = (
-    "A verdict weighs a format's error against that of merely rounding to this format; SQNR compares formats."
+    "A verdict compares a format's error with that of only rounding to the same format. To compare formats, use SQNR."
 )
 
 
 class SweepPlan(NamedTuple):
-    """What to run, in order, and what cannot be."""
+    """What to run, in order, and what cannot be run."""
 
     specs: tuple[RunSpec, ...]
     skipped: tuple[SkippedRun, ...]
@@ -36,9 +36,9 @@ def plan_sweep(
     """Every combination of formats, methods and devices that is possible, format by format.
 
     Args:
-        base: model, input, seed and reference; its format, method and device are not read.
+        base: model, input, seed and reference; its format, method and device are ignored.
         formats: by name.
-        methods: how to cast; none: each format's usual way, `to`, or `dynamic` for formats with scales.
+        methods: how to cast; if empty, each format's usual way: `to`, or `dynamic` for formats with scales.
         devices: where; a device without kernels for a format is left out.
 
     Raises:
@@ -66,12 +66,7 @@ def _require_kernels(spec: RunSpec, device: DeviceInfo) -> None:
 
 
 def sweep_row(result: CompareResult, *, reason: str | None = None) -> SweepRow:
-    """The row of one comparison.
-
-    Args:
-        result: as far as it came.
-        reason: why it stopped, where that is not in its `failure`.
-    """
+    """The row of one comparison; `reason` says why it stopped, where its `failure` does not."""
     metrics = result.comparison.overall if result.comparison else None
     audit, cost = result.audit, result.cost
     estimate = audit.estimated_bytes_after if audit else None
@@ -101,27 +96,15 @@ def failed_row(spec: RunSpec, reason: str) -> SweepRow:
     """The row of a run that ended before anything was measured."""
     return SweepRow(
         spec=spec,
-        execution=None,
         verdict=Verdict(word="not measured", sentence=reason, rule="There is no comparison to judge."),
-        sqnr_db=None,
-        mean_abs_error=None,
-        max_abs_error=None,
-        stored_bytes=None,
-        bytes_are_estimated=False,
-        reference_bytes=None,
-        working_bytes=None,
-        time_s=None,
-        reference_time_s=None,
-        speed="",
-        samples_per_s=None,
         reason=reason,
     )
 
 
 def theory_bytes(memory: ModelMemory, spec: RunSpec) -> int | None:
-    """What the run's candidate stores, by theory; None where only its cast can tell.
+    """Stored bytes of the run's candidate, by theory; None where only the cast can tell.
 
-    The method decides, too: autocast stores float32; several others leave some tensors as they are.
+    They depend on the method: autocast stores float32, and some methods leave some tensors unchanged.
     """
     like = spec.method.row.bytes_like
     if spec.keep or like is None:
@@ -135,16 +118,13 @@ def _samples(result: CompareResult) -> int | None:
 
 
 def smallest_keeping(rows: Sequence[SweepRow]) -> SweepRow | None:
-    """The run of fewest stored bytes of those that keep their decisions; None where none does.
-
-    Among equal ones, that of the best SQNR.
-    """
+    """Of the runs that keep their decisions, the one with the fewest stored bytes, then the best SQNR; None without."""
     keeping = [row for row in rows if row.verdict.word in KEEPING_WORDS and row.stored_bytes is not None]
     return min(keeping, key=lambda row: (row.stored_bytes or 0, -(row.sqnr_db or 0.0)), default=None)
 
 
 def most_exact_keeping(rows: Sequence[SweepRow]) -> SweepRow | None:
-    """The run of the best SQNR of those that keep their decisions, among equal ones the smallest; None without any."""
+    """Of the runs that keep their decisions, the one with the best SQNR, then the fewest bytes; None without."""
     keeping = [row for row in rows if row.verdict.word in KEEPING_WORDS and row.sqnr_db is not None]
     return max(keeping, key=lambda row: (row.sqnr_db or 0.0, -(row.stored_bytes or 0)), default=None)
 
@@ -152,12 +132,9 @@ def most_exact_keeping(rows: Sequence[SweepRow]) -> SweepRow | None:
 def sweep_finding(rows: Sequence[SweepRow], planned: int | None = None) -> str:
     """What a sweep found, in a sentence without a full stop.
 
-    It does not rank verdicts, which are relative to each format's own rounding: it names what is smallest and what is
-    most exact of the runs that keep their decisions, with the decibels and the bytes of both.
-
-    Args:
-        rows: runs that have ended.
-        planned: all runs of the sweep; more than `rows` while it goes on, or where it was cancelled.
+    Verdicts are relative to each format's own rounding, so it does not rank them. It names the smallest and the most
+    exact of the runs that keep their decisions, with the decibels and bytes of both. `planned` is the number of runs in
+    the sweep, more than `rows` while it is running or where it was cancelled.
     """
     measured = [row for row in rows if row.verdict.word != "not measured"]
     formats = len({row.spec.dtype for row in measured})
@@ -181,7 +158,7 @@ def sweep_finding(rows: Sequence[SweepRow], planned: int | None = None) -> str:
 
 
 def so_far(rows: Sequence[SweepRow], planned: int | None) -> str:
-    """What to say before a finding about a part of the planned runs; empty where all have ended."""
+    """The words before a finding about only some of the planned runs; empty where all have ended."""
     return "" if planned is None or len(rows) >= planned else f"so far, {len(rows)} of {planned}: "
 
 
@@ -195,7 +172,7 @@ def _in_numbers(row: SweepRow) -> str:
 
 
 def fits_text(stored_bytes: int, working_bytes: int | None, memory_bytes: int | None) -> str:
-    """Whether a model fits a device's whole memory, and what was counted.
+    """Whether a model fits in a device's whole memory, and what was counted.
 
     >>> fits_text(2**30, None, 4 * 2**30), fits_text(2**30, 2**32, 2**32), fits_text(1, None, None)
     ('yes: 25 % for weights', 'no', 'unknown')

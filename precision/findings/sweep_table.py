@@ -1,4 +1,4 @@
-"""Every number of a sweep as a table, of the runs too that have yet to run: their bytes are known before."""
+"""A sweep as a table, including runs that have not started: their bytes are known by theory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from precision.results import DeviceInfo, ModelMemory, SkippedRun, SweepRow
 from precision.spec import RunSpec
 from precision.text.metrics import metric_named
 
-_COLUMNS = (  # what is looked for first stands first, within a narrow window
+_COLUMNS = (  # the most important first, for narrow windows
     Column("format"),
     Column("verdict"),
     Column("SQNR", "decibels", metric_named("sqnr_db").definition),
@@ -39,14 +39,14 @@ def sweep_table(
     memory: ModelMemory | None = None,
     devices: Sequence[DeviceInfo] = (),
 ) -> Table:
-    """A row for each run that is planned, then one for each that is not possible.
+    """A row for each planned run, then one for each combination that is not possible.
 
     Args:
-        specs: of the runs.
-        rows: of those that have ended.
-        skipped: what is not possible.
-        memory: bytes by theory; None while they are not known.
-        devices: to say what fits in their memory.
+        specs: the planned runs.
+        rows: results of the runs that have ended.
+        skipped: the combinations that are not possible.
+        memory: bytes by theory; None while they are unknown.
+        devices: those of which the memory is known.
     """
     ended = {row.spec.digest(): row for row in rows}
     sizes = {device.id: device.memory_bytes for device in devices}

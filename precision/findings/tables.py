@@ -11,7 +11,7 @@ from precision.text.names import plain
 from precision.text.units import bytes_text, number_text, seconds_text, share_text
 
 Value = str | int | float | None
-"""Of a cell; None where there is nothing to show."""
+"""The value of a cell; None where there is nothing to show."""
 Kind = Literal["text", "count", "bytes", "time", "decibels", "bits", "error", "number", "ratio", "share", "value"]
 """What a column holds: how its values are written follows from it. Times are in milliseconds; errors span many powers
 of ten; shares lie between 0 and 1; values are elements of tensors, never missing, and may be NaN."""
@@ -26,7 +26,7 @@ class Column(NamedTuple):
     name: str
     kind: Kind = "text"
     help: str = ""
-    """What its values say, in a sentence; empty where the name does."""
+    """What the values mean, in a sentence; empty where the name says it."""
 
     @property
     def title(self) -> str:
@@ -43,7 +43,7 @@ class Table:
     """Rows of values under named columns.
 
     Raises:
-        ValueError: two columns have one name, or a row has more or fewer cells than there are columns.
+        ValueError: two columns have the same name, or a row has more or fewer cells than there are columns.
     """
 
     columns: tuple[Column, ...]
@@ -52,7 +52,7 @@ class Table:
 
     def __post_init__(self) -> None:
         if len(set(self.names)) < len(self.columns):
-            raise ValueError(f"Two columns of a table have one name: {', '.join(self.names)}.")
+            raise ValueError(f"Two columns of a table have the same name: {', '.join(self.names)}.")
         if any(len(row) != len(self.columns) for row in self.rows):
             raise ValueError(f"Each row of a table needs {len(self.columns)} cells: {', '.join(self.names)}.")
 
@@ -78,11 +78,7 @@ class Table:
         return self.pick(*(name for name in self.names if name not in names))
 
     def without_empty(self, *names: str) -> Table:
-        """All columns but those of these that are empty in every row.
-
-        Args:
-            names: of columns that may go; none: all but the first.
-        """
+        """The table without those of these columns that are empty in every row; without names, of all but the first."""
         return self.without(*(name for name in names or self.names[1:] if all(map(is_empty, self.column(name)))))
 
     def with_column(self, column: Column, values: Iterable[Value]) -> Table:
@@ -91,12 +87,12 @@ class Table:
         return Table((*self.columns, column), tuple(rows))
 
     def find(self, letters: str, *names: str) -> Table:
-        """The rows with these letters, small or capital, in one of these columns."""
+        """The rows that contain these letters in one of these columns; upper and lower case are equal."""
         texts = zip(*(self.column(name) for name in names), strict=True)
         return self.where(letters.casefold() in " ".join(map(str, cells)).casefold() for cells in texts)
 
     def where(self, is_kept: Iterable[bool]) -> Table:
-        """The rows at whose places it says so."""
+        """The rows for which `is_kept` is true."""
         return Table(self.columns, tuple(row for row, kept in zip(self.rows, is_kept, strict=True) if kept))
 
 

@@ -13,10 +13,10 @@ from precision.text.metrics import DECISION_METRICS, metric_named
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """The worst value of one metric that still passes; of a signed metric, the largest magnitude."""
+    """The worst value of one metric that still passes; for a signed metric, the largest magnitude."""
 
     metric: str
-    """A field of `ErrorMetrics`, or the name of one of `DECISION_METRICS`."""
+    """A field of `ErrorMetrics`, or a name in `DECISION_METRICS`."""
     value: float
     higher_is_better: bool
 
@@ -40,10 +40,10 @@ class Threshold:
 
 
 def violations(comparison: Comparison, thresholds: Sequence[Threshold]) -> tuple[str, ...]:
-    """Everything that keeps a comparison from passing; empty where it passes, or where there is no threshold.
+    """The reasons why a comparison does not pass; empty where it passes, or without thresholds.
 
-    Nothing passes unseen: what no metric covers (outputs that could not be compared, elements that are infinite or
-    NaN and not the same on both sides, integer outputs that differ) is a violation of any threshold.
+    What no metric covers violates every threshold: outputs that could not be compared, elements that are infinite or
+    NaN and not the same on both sides, and integer outputs that differ.
     """
     if not thresholds:
         return ()
@@ -67,7 +67,7 @@ _OF_DECISIONS = {metric.name for metric in DECISION_METRICS}
 
 
 def _violation(comparison: Comparison, threshold: Threshold) -> str | None:
-    """Of a number of what outputs decide, the worst output counts."""
+    """A metric of decisions is judged by its worst output."""
     if threshold.metric not in _OF_DECISIONS:
         return threshold.violation(comparison.overall)
     measured: list[float] = [
@@ -81,18 +81,14 @@ def _violation(comparison: Comparison, threshold: Threshold) -> str | None:
 
 
 def parse_threshold(text: str, *, higher_is_better: bool) -> Threshold:
-    """A threshold from `metric=value`.
-
-    Args:
-        text: such as `mean_abs_error=1e-3`.
-        higher_is_better: True for a least value that passes, False for a largest.
+    """A threshold from `metric=value`: the smallest value that passes if `higher_is_better`, else the largest.
 
     Raises:
         InputError: not of that form, no such metric, no number, or a limit on the metric's good side.
     """
     name, separator, number = (part.strip() for part in text.partition("="))
     if not separator:
-        raise InputError(f"{text!r} is no limit. Write metric=value, such as mean_abs_error=1e-3.")
+        raise InputError(f"{text!r} is not a limit. Write metric=value, such as mean_abs_error=1e-3.")
     metric = metric_named(name)
     if metric.is_setting:
         raise InputError(f"{name} is how the comparison was made, not what it found. Limit an error, such as rmse.")

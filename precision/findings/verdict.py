@@ -16,11 +16,11 @@ __all__ = ["Yardsticks", "judge"]
 def judge(result: CompareResult, limits: Yardsticks | None = None) -> Verdict:
     """The verdict on a comparison; the first rule that applies wins.
 
-    Errors are judged by their root mean square, against the same measure of the two floors. Flips, of which the
-    interval excludes 0 as soon as there is one, are judged where the error is above the repeat floor: below it, two
-    runs of the reference may flip as well. Whether there are enough samples matters to one word alone: *amplified*
-    says that decisions are unaffected, so it takes samples enough to say so, or becomes *uncertain*. All other words
-    say what was found in these samples.
+    Errors are judged by their root mean square, against the same measure of the two floors. Flips are judged only
+    where the error is above the repeat floor: below it, two runs of the reference may flip as well. The interval of
+    the share of flips excludes 0 as soon as there is one flip. Only *amplified* says that decisions are unaffected, so
+    only it needs enough samples; with too few it becomes *uncertain*. All other words say what was found in these
+    samples.
     """
     limits = limits or Yardsticks()
     comparison = result.comparison
@@ -49,7 +49,7 @@ def _not_comparable(comparison: Comparison) -> Verdict | None:
         return Verdict(
             word="not measured",
             sentence=f"Not every output can be compared: {comparison.uncompared[0]}",
-            rule="Every output must have its counterpart, of the same shape and kind.",
+            rule="Every output needs a counterpart of the same shape and kind.",
         )
     if not metrics.elements:
         return Verdict(
@@ -78,15 +78,15 @@ def _broken(metrics: ErrorMetrics, dtype: str, limits: Yardsticks) -> Verdict | 
     if metrics.nonfinite_differ:
         return Verdict(
             word="broken",
-            sentence=f"{metrics.nonfinite_differ:,} of {metrics.elements:,} outputs are another infinity, or NaN, "
-            "than the reference's.",
-            rule="Broken: an output that is not finite is not the reference's.",
+            sentence=f"{metrics.nonfinite_differ:,} of {metrics.elements:,} outputs are infinite or NaN in both, "
+            "but not the same.",
+            rule="Broken: an infinite or NaN output differs from the reference's.",
         )
     if metrics.sqnr_db is not None and metrics.sqnr_db < limits.broken_below_db:
         size = "The reference is zero" if metrics.sqnr_db == -math.inf else f"SQNR {metrics.sqnr_db:.2f} dB"
         return Verdict(
             word="broken",
-            sentence=f"The error is too near the size of the signal, or above it. {size}.",
+            sentence=f"The error is almost as large as the signal, or larger. {size}.",
             rule=f"Broken: SQNR below {limits.broken_below_db:g} dB.",
         )
     return None
@@ -99,7 +99,7 @@ def _decisions_changed(comparison: Comparison) -> Verdict | None:
                 word="decisions changed",
                 sentence=f"{output.differs_as_integer:,} of {output.metrics.elements:,} elements of the "
                 f"{output.reference_dtype} output {output.path} differ.",
-                rule="Decisions changed: an integer output has no rounding; any difference is another answer.",
+                rule="Decisions changed: integer outputs are not rounded, so any difference is a different answer.",
             )
     return None
 
@@ -144,14 +144,14 @@ def _rounding_only(comparison: Comparison, limits: Yardsticks, spec: RunSpec) ->
         return None
     return Verdict(
         word="rounding only",
-        sentence=f"The error is {rmse / rounding:.2f} × that of merely rounding the outputs to {spec.dtype}"
+        sentence=f"The error is {rmse / rounding:.2f} × that of only rounding the outputs to {spec.dtype}"
         f"{_remark(comparison, spec.dtype)}.",
         rule=f"Rounding only: RMSE ≤ {limits.rounding_multiple:g} × rounding floor.",
     )
 
 
 def _count_beyond_range(comparison: Comparison, target: AnyFormat) -> int:
-    """Reference outputs that the format cannot hold; 0 of formats with scales."""
+    """Reference outputs that the format cannot hold; 0 for formats with scales."""
     beyond = comparison.overall.finite_pairs - comparison.rounding_floor.finite_pairs
     return max(0, beyond) if ulp_format(target) else 0
 
@@ -163,7 +163,7 @@ def _beyond_range(comparison: Comparison, target: AnyFormat) -> Verdict | None:
     return Verdict(
         word="amplified",
         sentence=f"{beyond:,} of {comparison.overall.elements:,} reference outputs are beyond the range of {fmt.name} "
-        f"(largest value {fmt.max:g}), so that there is no rounding floor to judge by.",
+        f"(largest value {fmt.max:g}), so there is no rounding floor to compare with.",
         rule="Amplified: a reference output does not fit the format.",
     )
 
@@ -171,9 +171,9 @@ def _beyond_range(comparison: Comparison, target: AnyFormat) -> Verdict | None:
 def _amplified(comparison: Comparison, limits: Yardsticks, dtype: str) -> Verdict:
     rmse, rounding = comparison.overall.rmse or 0.0, comparison.rounding_floor.rmse or 0.0
     if rounding:
-        size = f"The error is {rmse / rounding:.2f} × that of merely rounding the outputs to {dtype}"
+        size = f"The error is {rmse / rounding:.2f} × that of only rounding the outputs to {dtype}"
     else:
-        size = f"The outputs would round to {dtype} without error, yet differ (RMSE {rmse:.2e})"
+        size = f"Rounding the outputs to {dtype} alone gives no error, but they differ (RMSE {rmse:.2e})"
     sqnr = comparison.overall.sqnr_db
     quality = f" (SQNR {sqnr:.1f} dB)" if sqnr is not None else ""
     return Verdict(
@@ -188,4 +188,4 @@ def _remark(comparison: Comparison, dtype: str) -> str:
     wider = {output.candidate_dtype for output in comparison.outputs if output.candidate_dtype != dtype}
     if wider:
         return f"; the outputs themselves are {' and '.join(sorted(wider))}"
-    return f": on average, no computation in {dtype} does much better"
+    return f": on average, computing in {dtype} cannot be much better"

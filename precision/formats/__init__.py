@@ -1,8 +1,8 @@
 """Number formats: the table, formats that are typed, formats with scales, and one number in a format."""
 
 from precision.formats.look import Look
-from precision.formats.numeric import NumericFormat, Specials
-from precision.formats.scaled import Granularity, Grouping, IntegerGrid, Scale, ScaledFormat
+from precision.formats.numeric import NumericFormat
+from precision.formats.scaled import Grouping, IntegerGrid, Scale, ScaledFormat
 from precision.formats.table import (
     ALL_FORMATS,
     FORMATS,
@@ -15,24 +15,3 @@ from precision.formats.table import (
     formats_with,
     ulp_format,
 )
-
-__all__ = [
-    "ALL_FORMATS",
-    "FORMATS",
-    "GROUPINGS",
-    "SCALED_FORMATS",
-    "AnyFormat",
-    "Granularity",
-    "Grouping",
-    "IntegerGrid",
-    "Look",
-    "NumericFormat",
-    "Scale",
-    "ScaledFormat",
-    "Specials",
-    "any_format_named",
-    "default_formats",
-    "format_named",
-    "formats_with",
-    "ulp_format",
-]

@@ -17,7 +17,7 @@ Special = Literal["inf", "-inf", "nan"]
 MAX_CHARACTERS = 1200
 """Of a typed number: float64's longest exact decimal has some 1,080."""
 MAX_DECIMAL_EXPONENT = 5000
-"""Of a typed number, so that nobody makes the server write out 10^1000000000."""
+"""Of a typed number: otherwise a user could make the server write out 10^1000000000."""
 MAX_LISTED_BITS = 16
 """The widest format whose values are listed one by one."""
 
@@ -31,14 +31,14 @@ _SPECIAL_WORDS: dict[str, Special] = {
 
 @dataclass(frozen=True, kw_only=True)
 class ExactNumber:
-    """What a person typed, without any rounding."""
+    """A number as a person typed it, without rounding."""
 
     text: str
     fraction: Fraction | None
-    """None where it is infinite or NaN."""
+    """None for infinities and NaN."""
     special: Special | None = None
     negative: bool = False
-    """Whether it has a minus sign; also of -0."""
+    """Whether it has a minus sign; also for -0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,19 +58,19 @@ class NumberAnatomy:
     format: str
     kind: Kind
     code: int | None
-    """None where the format has no code for it: NaN in a format without."""
+    """None for NaN in a format without NaN."""
     fields: Fields | None
     value: float
     """What is stored; exact."""
     power: int | None
-    """Its exponent: |value| = significand · 2^power with significand < 2. None for zero and what is not finite."""
+    """The exponent: |value| = significand · 2^power with significand < 2. None for zero, infinities and NaN."""
     below: float | None
     """The next smaller value; None where there is none."""
     above: float | None
     spacing: float | None
     """The ULP at the stored value: distance between neighbours of its binade. None where it is not finite."""
     absolute_error: float | None
-    """|stored - typed|, rounded only for this field; None where either is not finite."""
+    """|stored - typed|, rounded once; None where either is not finite."""
     relative_error: float | None
     """Over |typed|; None where typed is zero or either is not finite."""
     ulp_error: float | None
@@ -78,11 +78,11 @@ class NumberAnatomy:
     overflowed: bool
     """Whether the typed number is finite and rounds beyond the largest value."""
     underflowed: bool
-    """Whether the typed number is not zero and what is stored is."""
+    """Whether a typed number other than zero is stored as zero."""
 
 
 def parse_number(text: str) -> ExactNumber:
-    """The exact number that `text` writes: a decimal, with an exponent or not, a fraction such as 1/3, inf or nan.
+    """The exact number in `text`: a decimal with or without an exponent, a fraction such as 1/3, inf or nan.
 
     Raises:
         InputError: it is not a number, or too long to be written out.
@@ -107,9 +107,9 @@ def parse_number(text: str) -> ExactNumber:
 def encode(number: ExactNumber | float, fmt: NumericFormat, *, saturate: bool = False) -> int | None:
     """The code of the value of `fmt` nearest to `number`, ties to even; sign bit first, then exponent, then mantissa.
 
-    Beyond the largest value it is infinity, or NaN in formats without infinities, or the largest value with
-    `saturate` and in formats that have neither. NaN is the quiet NaN with an otherwise empty mantissa; None in a
-    format without NaN. -0 and what underflows from below is 0 where the format has no -0.
+    Beyond the largest value: infinity, or NaN in formats without infinities; the largest value with `saturate` and in
+    formats that have neither. NaN is the quiet NaN with an otherwise empty mantissa; None in a format without NaN.
+    In a format without -0, -0 and negative numbers that underflow become 0.
 
     >>> from precision.formats import format_named
     >>> encode(1.0, format_named("float16")) == 0x3C00
@@ -132,7 +132,7 @@ def decode(code: int, fmt: NumericFormat) -> float:
         InputError: `code` is negative or has more bits than the format.
     """
     if not 0 <= code < 1 << fmt.bits:
-        raise InputError(f"{fmt.name} has codes from 0 to {(1 << fmt.bits) - 1}, and {code} is none of them.")
+        raise InputError(f"{fmt.name} has codes from 0 to {(1 << fmt.bits) - 1}, and {code} is not one of them.")
     negative, magnitude = divmod(code, 1 << (fmt.bits - 1))
     sign = -1.0 if negative else 1.0
     if magnitude <= fmt.max_code:
@@ -155,7 +155,7 @@ def fields(code: int, fmt: NumericFormat) -> Fields:
 
 
 def dissect(number: ExactNumber | float, fmt: NumericFormat, *, saturate: bool = False) -> NumberAnatomy:
-    """Everything there is to say of a number in `fmt`, rounded once; `saturate` as in `encode`.
+    """All facts about a number in `fmt`, rounded once; `saturate` as in `encode`.
 
     >>> from precision.formats import format_named
     >>> dissect(parse_number("0.1"), format_named("float16")).value
@@ -177,9 +177,9 @@ def dissect(number: ExactNumber | float, fmt: NumericFormat, *, saturate: bool =
         below=below,
         above=above,
         spacing=None if stored is None else float(_ulp(abs(stored), fmt)),
-        absolute_error=None if error is None else _as_float(error),
-        relative_error=_as_float(error / abs(exact.fraction)) if error is not None and exact.fraction else None,
-        ulp_error=_as_float(error / _ulp(abs(exact.fraction), fmt))
+        absolute_error=None if error is None else as_float(error),
+        relative_error=as_float(error / abs(exact.fraction)) if error is not None and exact.fraction else None,
+        ulp_error=as_float(error / _ulp(abs(exact.fraction), fmt))
         if error is not None and exact.fraction is not None
         else None,
         overflowed=exact.fraction is not None and _magnitude_code(abs(exact.fraction), fmt) > fmt.max_code,
@@ -200,9 +200,9 @@ def finite_values(fmt: NumericFormat) -> tuple[float, ...]:
 
 
 def values_around(value: float, fmt: NumericFormat, *, count: int) -> tuple[float, ...]:
-    """The finite values of `fmt` at most `count` places beside the nearest to `value`, ascending; zero once.
+    """The value of `fmt` nearest to `value`, with `count` finite neighbours on each side, ascending; zero once.
 
-    None beside NaN. Beside an infinity, or beyond the range, those that end with the largest value.
+    Empty for NaN. For infinities and values beyond the range, the largest values of the format.
     """
     if math.isnan(value):
         return ()
@@ -232,7 +232,7 @@ def _ulp(x: Fraction, fmt: NumericFormat) -> Fraction:
 
 
 def _magnitude_code(x: Fraction, fmt: NumericFormat) -> int:
-    """Of the nearest value, as if the exponent had no upper limit. Codes count values, so a carry is welcome."""
+    """The code of the nearest value, as if the exponent had no upper limit. A carry into the exponent is correct."""
     if not x:
         return 0
     power = max(_floor_log2(x), fmt.min_exponent)
@@ -256,7 +256,7 @@ def _nan_code(fmt: NumericFormat) -> int | None:
 
 
 def _overflow_code(fmt: NumericFormat, *, saturate: bool) -> int | None:
-    """The magnitude's code; None stands for NaN."""
+    """The code of the magnitude; None means NaN."""
     if saturate or fmt.specials == "finite":
         return fmt.max_code
     return fmt.max_code + 1 if fmt.has_infinities else None
@@ -280,7 +280,7 @@ def _kind(value: float, fmt: NumericFormat) -> Kind:
 
 
 def _neighbours(value: float, fmt: NumericFormat) -> tuple[float | None, float | None]:
-    """Next smaller and next larger; infinities are neighbours of the largest values where the format has them."""
+    """Next smaller and next larger value, including infinities where the format has them."""
     if math.isnan(value):
         return None, None
     if value < 0 or (not value and math.copysign(1.0, value) < 0):
@@ -295,7 +295,8 @@ def _neighbours(value: float, fmt: NumericFormat) -> tuple[float | None, float |
     return below, math.inf if fmt.has_infinities else None
 
 
-def _as_float(x: Fraction) -> float:
+def as_float(x: Fraction) -> float:
+    """The nearest float; infinity beyond the largest."""
     try:
         return float(x)
     except OverflowError:

@@ -12,31 +12,31 @@ from precision.formats.table import AnyFormat
 
 @dataclass(frozen=True, kw_only=True)
 class FormatConstants:
-    """One row. None where a format has no such constant: the range of a scaled format depends on the values."""
+    """One row. None where the format has no such constant: the range of a scaled format depends on the values."""
 
     name: str
     bits_per_value: float
     """As stored, with its share of a block's scale."""
-    exponent_bits: int | None
-    mantissa_bits: int | None
-    bias: int | None
-    max: float | None
-    smallest_normal: float | None
-    smallest_subnormal: float | None
-    epsilon: float | None
-    range_binades: float | None
+    exponent_bits: int | None = None
+    mantissa_bits: int | None = None
+    bias: int | None = None
+    max: float | None = None
+    smallest_normal: float | None = None
+    smallest_subnormal: float | None = None
+    epsilon: float | None = None
+    range_binades: float | None = None
     """log2(max / smallest positive value)."""
-    decimal_digits: int | None
-    """Decimals with so many digits, inside the normal range, come back unchanged: floor(mantissa bits · log10 2)."""
-    consecutive_integers: int | None
+    decimal_digits: int | None = None
+    """Decimals with this many digits in the normal range keep their value: floor(mantissa bits · log10 2)."""
+    consecutive_integers: int | None = None
     """All integers from 0 to this one are exact."""
-    finite_values: int | None
-    """How many different ones there are; zero counts once."""
-    infinities: bool | None
-    nan: bool | None
-    negative_zero: bool | None
+    finite_values: int | None = None
+    """Number of different finite values; zero counts once."""
+    infinities: bool | None = None
+    nan: bool | None = None
+    negative_zero: bool | None = None
     element: str | None = None
-    """Of a scaled format, as are the next three."""
+    """Only of scaled formats, like the next three."""
     block_size: int | None = None
     scale: str | None = None
     granularity: str | None = None
@@ -77,20 +77,6 @@ def _of_scaled(fmt: ScaledFormat) -> FormatConstants:
     return FormatConstants(
         name=fmt.name,
         bits_per_value=fmt.bits_per_value,
-        exponent_bits=None,
-        mantissa_bits=None,
-        bias=None,
-        max=None,
-        smallest_normal=None,
-        smallest_subnormal=None,
-        epsilon=None,
-        range_binades=None,
-        decimal_digits=None,
-        consecutive_integers=None,
-        finite_values=None,
-        infinities=None,
-        nan=None,
-        negative_zero=None,
         element=fmt.element.name,
         block_size=fmt.block_size,
         scale=fmt.scale,

@@ -9,7 +9,7 @@ from precision.formats.numeric import NumericFormat, Specials
 
 MAX_EXPONENT_BITS = 11
 MAX_MANTISSA_BITS = 52
-"""Every value is simulated in float64, whose own fields these are."""
+"""The fields of float64, in which every value is simulated."""
 
 _PATTERN = re.compile(r"e([0-9]{1,3})m([0-9]{1,3})(ieee|finite|fnuz|fn)?", re.ASCII)
 _SPECIALS: dict[str | None, Specials] = {
@@ -22,14 +22,14 @@ _SPECIALS: dict[str | None, Specials] = {
 
 
 def custom_format(name: str) -> NumericFormat | None:
-    """The format that a name such as `e5m7` or `E3M4fn` describes; None where it is not of that form.
+    """The format that a name such as `e5m7` or `E3M4fn` describes; None for any other kind of name.
 
-    Digits are the widths of the exponent and of the mantissa. The suffix says what codes are special: none or
-    `ieee`, infinities and NaNs in the top exponent; `fn`, NaN alone; `fnuz`, NaN in place of -0 and a bias one
-    larger; `finite`, none. It has no dtype in torch: it is always simulated.
+    The digits are the widths of exponent and mantissa. The suffix says which codes are special: without suffix or with
+    `ieee`, infinities and NaNs in the top exponent; `fn`, only NaN; `fnuz`, NaN in place of -0 and a bias larger by
+    one; `finite`, none. Torch has no dtype for it: it is always simulated.
 
     Raises:
-        InputError: it is of that form, but not a format that float64 can simulate; the message says why.
+        InputError: float64 cannot simulate this format; the message says why.
     """
     match = _PATTERN.fullmatch(name.lower())
     if match is None:

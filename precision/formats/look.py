@@ -1,19 +1,19 @@
-"""How a format looks in every chart, and in which lists it is by default: fields of its row."""
+"""How a format looks in every chart, and in which lists it is by default."""
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
 Colour = Literal["purple", "blue", "green", "red", "orange", "sky", "yellow"]
-"""`precision.charts.palette` has the shades."""
+"""Shades are in `precision.charts.palette`."""
 Hatching = Literal["", "/", "\\", ".", "-", "|", "x", "+"]
 """Plotly's names."""
 DefaultList = Literal["sweep", "sensitivity"]
-"""An analysis of several formats, which takes these where nobody names any."""
+"""An analysis of several formats that has default formats."""
 
 
 class Look(NamedTuple):
-    """Kin share the colour, and a hatching tells them apart: "x" and "+" have scales."""
+    """Related formats have the same colour and different hatching: "x" and "+" have scales."""
 
     colour: Colour
     hatching: Hatching = ""

@@ -1,4 +1,4 @@
-"""One number in one format after the other, those with scales included. Needs no torch."""
+"""One number in every format, including formats with scales."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Literal
 
 from precision.errors import InputError
 from precision.formats import ALL_FORMATS, AnyFormat, IntegerGrid, NumericFormat, ScaledFormat, format_named
-from precision.formats.anatomy import ExactNumber, NumberAnatomy, decode, dissect, encode
+from precision.formats.anatomy import ExactNumber, NumberAnatomy, as_float, decode, dissect, encode
 from precision.formats.constants import constants
 from precision.formats.scaled import E8M0_EXPONENTS
 
 Fate = Literal["exact", "rounded", "subnormal", "underflow", "overflow", "saturated", "infinite", "nan"]
-"""What became of a number. `exact` and `rounded` where it is in the normal range (a typed 0 is exact); `subnormal`:
-stored there, exactly or not; `overflow`: beyond the largest value, and no longer finite; `saturated`: beyond it, and
-stored as it; `infinite`, `nan`: as typed."""
+"""What happened to a number. `exact`, `rounded`: in the normal range (a typed 0 is exact). `subnormal`: stored as a
+subnormal value, exactly or not. `overflow`: beyond the largest value and no longer finite. `saturated`: beyond the
+largest value and stored as it. `infinite`, `nan`: as typed."""
 
 _FLOAT32 = format_named("float32")
 _E4M3 = format_named("float8_e4m3fn")
@@ -33,19 +33,19 @@ class NumberInFormat:
     value: float
     """What is stored; exact."""
     exact: bool
-    """Whether that is the number typed. Errors are rounded, and may be 0 where this is not so."""
+    """Whether that is the typed number. Errors are rounded, and can be 0 even where this is False."""
     absolute_error: float | None
     """|stored - typed|; None where either is not finite."""
     relative_error: float | None
-    """Over |typed|; None also where that is zero."""
+    """|stored - typed| / |typed|; None also where the typed number is zero."""
     spacing: float | None
-    """Distance between neighbouring values there; None where it is not finite."""
+    """Distance between neighbouring values at this value; None where it is not finite."""
     element: float | None = None
     """Of scaled formats: the value is this times the scale."""
     scale: float | None = None
-    """Of scaled formats: NaN where what shares it is not all finite, or too large for it."""
+    """Of scaled formats: NaN where a value that shares it is not finite, or too large for it."""
     sets_scale: bool = False
-    """Of scaled formats: whether no larger value shares the scale. The number then gets the best scale there is."""
+    """Of scaled formats: whether no larger value shares the scale; the number then has the best possible scale."""
 
 
 def in_every_format(
@@ -60,15 +60,15 @@ def in_format(
 ) -> NumberInFormat:
     """`number` as `fmt` stores it, rounded once to the nearest value, ties to even.
 
-    In a scaled format it is an element of a float64 tensor whose values all share the scale (in NVFP4 both scales):
-    scale and element are those that `precision.measure.rounding.round_to` gives. There, overflow always saturates.
+    In a scaled format it is an element of a float64 tensor whose values all share the scale (in NVFP4 both scales).
+    Scale and element are those of `precision.measure.rounding.round_to`. Overflow always saturates there.
 
     Args:
-        number: what was typed.
+        number: the typed number.
         fmt: any format.
         saturate: what to do on overflow; see `precision.formats.anatomy.encode`.
-        largest: of scaled formats: the largest magnitude among the values that share the scale. Counts only where it
-            exceeds the number itself; None: the number is alone.
+        largest: for scaled formats: the largest magnitude among the values that share the scale. Used only where it is
+            larger than the number itself; None: the number is alone.
 
     Raises:
         InputError: `largest` is not a finite number.
@@ -91,7 +91,7 @@ def in_format(
 
 
 def fate_of(number: ExactNumber, anatomy: NumberAnatomy) -> Fate:
-    """What became of `number`, whose anatomy it is."""
+    """What happened to `number`, with its anatomy."""
     if number.special == "nan":
         return "nan"
     if anatomy.overflowed or number.special:
@@ -106,7 +106,7 @@ def fate_of(number: ExactNumber, anatomy: NumberAnatomy) -> Fate:
 
 
 def is_exact(number: ExactNumber, value: float) -> bool:
-    """Whether `value` is the number typed; an infinity is the same infinity, NaN is NaN, 0 is -0."""
+    """Whether `value` is the typed number; NaN equals NaN, and 0 equals -0."""
     if number.special:
         return repr(value) == number.special
     return math.isfinite(value) and Fraction(value) == number.fraction
@@ -124,8 +124,8 @@ def _in_scaled(number: ExactNumber, fmt: ScaledFormat, *, largest: float) -> Num
         fate=_scaled_fate(number, value, error, saturated=saturated),
         value=value,
         exact=is_exact(number, value),
-        absolute_error=None if error is None else _rounded(error),
-        relative_error=_rounded(error / abs(number.fraction)) if error is not None and number.fraction else None,
+        absolute_error=None if error is None else as_float(error),
+        relative_error=as_float(error / abs(number.fraction)) if error is not None and number.fraction else None,
         spacing=None if spacing is None else spacing * scale,
         element=element,
         scale=scale,
@@ -146,10 +146,7 @@ def _scaled_fate(number: ExactNumber, value: float, error: Fraction | None, *, s
 def _as_float64(number: ExactNumber) -> float:
     if number.fraction is None:
         return math.nan if number.special == "nan" else math.inf
-    try:
-        return -0.0 if number.negative and not number.fraction else float(number.fraction)
-    except OverflowError:
-        return math.inf
+    return -0.0 if number.negative and not number.fraction else as_float(number.fraction)
 
 
 def _scale(largest: float, fmt: ScaledFormat) -> float:
@@ -171,7 +168,7 @@ def _max_exponent(fmt: ScaledFormat) -> int:
 
 
 def _element(quotient: float, fmt: ScaledFormat) -> tuple[float, float | None, bool]:
-    """The element nearest to `quotient`, the distance to its neighbours, and whether it had to be cut off."""
+    """The element nearest to `quotient`, the distance to its neighbours, and whether it was cut off."""
     if math.isnan(quotient):
         return math.nan, None, False
     if isinstance(fmt.element, IntegerGrid):
@@ -189,10 +186,3 @@ def _nearest(value: float, fmt: NumericFormat) -> float:
 
 def _finite_or_nan(value: float) -> float:
     return value if math.isfinite(value) else math.nan
-
-
-def _rounded(value: Fraction) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf

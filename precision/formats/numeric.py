@@ -8,14 +8,14 @@ from typing import Literal
 from precision.formats.look import DefaultList, Look
 
 Specials = Literal["ieee", "nan_only", "fnuz", "finite"]
-"""What stands for infinities, NaN and -0.
+"""Which codes are infinities, NaN and -0.
 
 `ieee`: the top exponent holds infinities and NaNs. `nan_only`: only the codes of all ones are NaN (OCP "fn").
 `fnuz`: only the code of -0 is NaN, and there is no -0. `finite`: every code is a finite value.
 """
 
 Oracle = Literal["numpy", "ml_dtypes", "fractions"]
-"""What the tests check a format's values and rounding against: a package that has it, or exact arithmetic."""
+"""What tests compare the format's values and rounding with: a package that has it, or exact arithmetic."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +45,13 @@ class NumericFormat:
     has_dtype: bool = False
     """Whether torch has a dtype of that name, which stores it."""
     computes: bool = False
-    """Whether torch has kernels that compute in it; if not, arithmetic in it is simulated."""
+    """Whether torch has kernels that compute in it; if not, its arithmetic is simulated."""
     relative_tolerance: float | None = None
     """rtol of `torch.testing.assert_close` for this dtype; None where torch defines none."""
     absolute_tolerance: float | None = None
     """atol of `torch.testing.assert_close` for this dtype; None where torch defines none."""
     look: Look | None = None
-    """Its colour and hatching; None in the table: the first that no other row has."""
+    """Its colour and hatching; None in the table: the first look that no other row has."""
     default_for: tuple[DefaultList, ...] = ()
     oracle: Oracle = "fractions"
 

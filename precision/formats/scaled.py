@@ -26,12 +26,12 @@ E8M0_EXPONENTS = (-127, 127)
 
 
 class Grouping(NamedTuple):
-    """Which values share a scale, and what of them the scale follows."""
+    """Which values share a scale, and how the scale is chosen from them."""
 
     block_size: int | None
-    """So many consecutive values; None: all along the dimension that shares scales."""
+    """Number of consecutive values with one scale; None: all values along the dimension."""
     power_of_two: bool
-    """Whether the scale follows the power of two below the largest magnitude, or that magnitude itself."""
+    """Whether the scale depends on the power of two below the largest magnitude, or on that magnitude itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +53,10 @@ class IntegerGrid:
 
 @dataclass(frozen=True, kw_only=True)
 class ScaledFormat:
-    """Narrow elements, and scales that groups of them share: a value is its element times its scale.
+    """Narrow elements, and scales that groups of elements share: a value is its element times its scale.
 
-    It has no exponent range, largest value or ULP of its own: these depend on the values that share a scale.
-    `precision.measure.rounding.round_to` has the rules by which the scales are chosen.
+    It has no exponent range, largest value or ULP: these depend on the values that share a scale. The rules that choose
+    the scales are in `precision.measure.rounding.round_to`.
 
     Source: OCP Microscaling Formats (MX) 1.0, sections 5 and 6; NVIDIA, "Pretraining Large Language Models with
     NVFP4" (2025), section 2.
@@ -74,27 +74,27 @@ class ScaledFormat:
     """Values that share a scale; None where the granularity is not `block`."""
     aliases: tuple[str, ...] = ()
     look: Look | None = None
-    """Its colour and hatching; None in the table: the first that no other row has."""
+    """Its colour and hatching; None in the table: the first look that no other row has."""
     default_for: tuple[DefaultList, ...] = ()
 
     @property
     def computes(self) -> bool:
-        """Whether torch has kernels that compute in it: never, its arithmetic is simulated."""
+        """False: torch has no kernels for it, so its arithmetic is simulated."""
         return False
 
     @property
     def has_dtype(self) -> bool:
-        """Whether torch has one dtype that stores it: never, as its scales are a tensor of their own."""
+        """False: no torch dtype stores it, because its scales are a separate tensor."""
         return False
 
     @property
     def bits_per_value(self) -> float:
-        """Bits of an element with its share of its block's scale; scales of a whole tensor or channel are left out."""
+        """Bits of an element with its share of the block's scale; scales of a whole tensor or channel do not count."""
         return self.element.bits + (_SCALE_BITS[self.scale] / self.block_size if self.block_size else 0)
 
     @property
     def grouping(self) -> Grouping | None:
-        """Which values share a scale; None where those of the whole tensor do."""
+        """Which values share a scale; None where the whole tensor has one scale."""
         if self.granularity == "tensor":
             return None
         return Grouping(self.block_size, self.scale == "e8m0")
@@ -109,7 +109,8 @@ class ScaledFormat:
         if self.granularity == "tensor":
             return 1
         groups = math.prod(shape[:-1])
-        return groups if self.block_size is None else groups * -(-_last(shape) // self.block_size)
+        last = shape[-1] if len(shape) else 1
+        return groups if self.block_size is None else groups * -(-last // self.block_size)
 
     def stored_bytes(self, shape: Sequence[int]) -> int:
         """Bytes of a tensor of `shape`, elements packed without gaps, and all its scales."""
@@ -118,7 +119,3 @@ class ScaledFormat:
         if self.scale == "e4m3" and elements:
             scale_bits += _TENSOR_SCALE_BITS
         return -(-elements * self.element.bits // 8) + scale_bits // 8
-
-
-def _last(shape: Sequence[int]) -> int:
-    return shape[-1] if len(shape) else 1

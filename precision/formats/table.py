@@ -119,7 +119,7 @@ SCALED_FORMATS: tuple[ScaledFormat, ...] = (
 """Formats whose values share scales, the widest first."""
 
 GROUPINGS: tuple[Grouping, ...] = tuple(dict.fromkeys(fmt.grouping for fmt in SCALED_FORMATS if fmt.grouping))
-"""All ways in which parts of a tensor share scales."""
+"""All ways to share scales within a tensor."""
 
 AnyFormat = NumericFormat | ScaledFormat
 
@@ -127,7 +127,7 @@ ALL_FORMATS: tuple[AnyFormat, ...] = (*FORMATS, *SCALED_FORMATS)
 
 
 def default_formats(of: DefaultList) -> tuple[str, ...]:
-    """The names of the formats that `of` takes where nobody names any, the widest first."""
+    """The names of the default formats of `of`, the widest first."""
     return tuple(row.name for row in ALL_FORMATS if of in row.default_for)
 
 
@@ -135,7 +135,7 @@ _SCALED_ROWS: dict[str, ScaledFormat] = {name: row for row in SCALED_FORMATS for
 
 
 def any_format_named(name: str) -> AnyFormat:
-    """The format of that name or alias, scaled ones and typed ones such as `e5m7` included; see `custom_format`.
+    """The format of that name or alias, including scaled and typed ones such as `e5m7`; see `custom_format`.
 
     A leading `torch.` and the case of letters are ignored. Names of the table come first: e4m3 is float8_e4m3fn.
 
@@ -143,7 +143,7 @@ def any_format_named(name: str) -> AnyFormat:
     'mxfp4_e2m1'
 
     Raises:
-        InputError: no such format; the message lists those there are.
+        InputError: no such format; the message lists all formats.
     """
     bare = name.removeprefix("torch.").lower()
     found = _ROWS.get(bare) or _SCALED_ROWS.get(bare) or _custom(bare)
@@ -157,35 +157,35 @@ def any_format_named(name: str) -> AnyFormat:
 
 def _custom(name: str) -> NumericFormat | None:
     found = custom_format(name)
-    # Its short name may be a row's alias, and must not find that row the next time.
+    # Its short name may be an alias of a row, and must not find that row next time.
     return replace(found, name=f"{found.name}ieee") if found and found.name in _ROWS else found
 
 
 def format_named(name: str) -> NumericFormat:
-    """The floating-point format of that name or alias, typed ones such as `e5m7` included; no scaled format.
+    """The floating-point format of that name or alias, including typed ones such as `e5m7`, without scaled formats.
 
     >>> format_named("e5m7").bits
     13
 
     Raises:
-        InputError: no such format; the message lists those there are.
+        InputError: no such format; the message lists all formats.
     """
     found = any_format_named(name)
     if isinstance(found, ScaledFormat):
         raise InputError(
-            f"{found.name} has scales, which depend on the values: it has no range and no steps of its own. "
+            f"{found.name} has scales that depend on the values, so it has no fixed range and no fixed steps. "
             "Choose a format without scales here."
         )
     return found
 
 
 def ulp_format(fmt: AnyFormat) -> NumericFormat | None:
-    """The format in whose last places errors are counted; None for scaled formats, whose steps vary with the data."""
+    """The format whose ULPs errors are counted in; None for scaled formats, whose steps depend on the data."""
     return fmt if isinstance(fmt, NumericFormat) else None
 
 
 def formats_with(name: str) -> tuple[AnyFormat, ...]:
-    """All formats of the table; the one of that name before them, where it is a typed one.
+    """All formats of the table, after the format of that name if it is not in the table.
 
     Raises:
         InputError: no such format.

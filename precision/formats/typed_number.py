@@ -1,4 +1,4 @@
-"""Numbers as people type them, and as text that reads back as exactly the same number."""
+"""Numbers as people type them, and as text that gives exactly the same number again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_BINARY_EXPONENT = 16_000
 _PLAIN_CHARACTERS = 40
 """Longest number that is written without an exponent."""
 _TYPED_CHARACTERS = 30
-"""Longest decimal put into a field to type in; a hexadecimal number says the same in fewer."""
+"""Longest decimal to put into an input field; longer ones are written in hexadecimal."""
 
 _HEXADECIMAL = re.compile(r"([+-]?)0x([0-9a-f]*)(?:\.([0-9a-f]*))?(?:p([+-]?[0-9]{1,6}))?", re.ASCII)
 _NAN_WITH_CODE = re.compile(r"nan\(0x([0-9a-f]{1,16})\)", re.ASCII)
@@ -34,7 +34,7 @@ _CODE = re.compile(r"0x([0-9a-f]+)|0b([01]+)", re.ASCII)
 
 
 def read_number(text: str) -> ExactNumber:
-    """The exact number that `text` writes; nothing is rounded.
+    """The exact number in `text`, without rounding.
 
     A decimal (0.1, -1e-8), a fraction (1/3), a hexadecimal number as C and Python print it (0x1F, 0x1.8p-3), inf,
     nan, or a NaN with its code, nan(0x7e01).
@@ -65,7 +65,7 @@ def read_number(text: str) -> ExactNumber:
 
 
 def dissect_typed(text: str, fmt: NumericFormat, *, saturate: bool = False) -> NumberAnatomy:
-    """What `dissect` says of the number typed; nan(0x7e01) keeps that code where it is a NaN of the format.
+    """The anatomy of the typed number; nan(0x7e01) keeps its code where that is a NaN of the format.
 
     Raises:
         InputError: it is not a number.
@@ -79,7 +79,7 @@ def dissect_typed(text: str, fmt: NumericFormat, *, saturate: bool = False) -> N
 
 
 def type_code(code: int, fmt: NumericFormat) -> str:
-    """Text which, typed as a number, gives `code` of `fmt` again.
+    """Text that gives `code` of `fmt` again when it is typed as a number.
 
     >>> from precision.formats import format_named
     >>> [type_code(code, format_named("float16")) for code in (0x2E66, 0x8000, 0xFC00, 0x7E01)]
@@ -98,14 +98,14 @@ def type_code(code: int, fmt: NumericFormat) -> str:
 
 
 def read_code(text: str, fmt: NumericFormat) -> int:
-    """The code that `text` writes in hexadecimal (0x2E66) or binary (0b0010…).
+    """The code in `text`, in hexadecimal (0x2E66) or binary (0b0010…).
 
     Raises:
         InputError: it is not a code of the format.
     """
     match = _CODE.fullmatch(_bare(text))
     if match is None or len(text) > MAX_CHARACTERS:
-        raise InputError(f"{text[:40]!r} is no code. Write it as 0x2E66, or as 0b and its bits.")
+        raise InputError(f"{text[:40]!r} is not a code. Write it as 0x2E66, or as 0b and its bits.")
     code = int(match[1], 16) if match[1] else int(match[2], 2)
     if code >> fmt.bits:
         raise InputError(f"{text[:40]!r} has more than the {fmt.bits} bits of {fmt.name}.")
@@ -123,7 +123,7 @@ def code_text(code: int, fmt: NumericFormat) -> str:
 
 
 def exact_text(value: float) -> str:
-    """All decimal digits of a float: every one has finitely many. Infinities, NaN and -0 as words and signs.
+    """All decimal digits of a float (there are finitely many); infinities, NaN and -0 as words and signs.
 
     >>> exact_text(0.1), exact_text(-0.0), exact_text(2.0**70)
     ('0.1000000000000000055511151231257827021181583404541015625', '-0', '1180591620717411303424')

@@ -14,8 +14,8 @@ from precision.cli.sweep import sweep_text
 from precision.cli.texts import text_of
 from precision.errors import InputError
 from precision.findings.fit.table import fit_table
+from precision.findings.key_figures import key_figures
 from precision.findings.plan import plan_table
-from precision.findings.speed import compare_speed
 from precision.findings.sweep_table import sweep_table
 from precision.findings.verdict import judge
 from precision.library.frames import frame_of, table_of_result
@@ -29,7 +29,6 @@ from precision.results.plan import Plan, Verification
 from precision.results.ranges import by_module
 from precision.spec import RunSpec
 from precision.text.names import plain
-from precision.text.units import bytes_text, number_text, seconds_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,20 +139,9 @@ class Comparison(Measured[CompareResult]):
 
     def figures(self) -> Mapping[str, str]:
         """The key figures in words."""
-        overall, audit, cost = self.metrics, self.result.audit, self.result.cost
-        found = {}
-        if overall:
-            found["mean absolute error"] = number_text(overall["mean_abs_error"])
-            found["max absolute error"] = number_text(overall["max_abs_error"])
-            found["SQNR"] = f"{number_text(overall['sqnr_db'])} dB"
-        if audit is not None:
-            found["bytes"] = f"{bytes_text(audit.bytes_before)} → {bytes_text(audit.bytes_after)}"
-        if cost is not None:
-            times = (seconds_text(cost.reference_time.median_s), seconds_text(cost.candidate_time.median_s))
-            found["time per run"] = f"{' → '.join(times)} ({self.result.candidate_name}: {compare_speed(cost).text})"
-        if self.score is not None:
-            score = self.score
-            found["your score"] = f"{score.reference:g} → {score.candidate:g} ({score.difference:+g})"
+        found = {label: "; ".join(filter(None, texts)) for label, *texts in key_figures(self.result)}
+        if (score := self.score) is not None:
+            found["Your score"] = f"{score.reference:g} → {score.candidate:g} ({score.difference:+g})"
         return found
 
     def __str__(self) -> str:

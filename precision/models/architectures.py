@@ -1,6 +1,6 @@
-"""Hugging Face architectures that are built from a configuration, with random weights. Needs no torch.
+"""Hugging Face architectures that are built from a configuration, with random weights.
 
-A new architecture of a known kind of input is a new row.
+To add an architecture with a known kind of input, add a row.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ class Architecture:
     config: str
     """Class name of its configuration in transformers."""
     settings: Mapping[str, object]
-    """Where the configuration departs from that class's defaults, and what its identity rests on."""
+    """Settings that differ from that class's defaults, or that define the architecture."""
     kind: InputKind
     batch: int = 1
     length: int | None = None
     max_length: int | None = None
-    """Positions the model has, in tokens; None where the input has no length to choose."""
+    """The model's positions, in tokens; None where the input has a fixed length."""
     forward: Mapping[str, object] = field(default_factory=dict)
-    """Arguments of every call besides the input."""
+    """Further arguments of every call."""
 
     def description(self) -> ModelDescription:
-        """What a person should know of it."""
+        """Its row of the catalogue."""
         return ModelDescription(
             id=self.id,
             title=f"{self.title} (random weights)",
@@ -71,17 +71,18 @@ class Architecture:
 
 
 _NO_CACHE = {"use_cache": False}
+_TINY = {"num_hidden_layers": 2, "hidden_size": 128, "num_attention_heads": 2, "intermediate_size": 512}
 
 _ROWS = (
     Architecture(
         "bert-tiny",
         "BERT tiny classifier",
-        "A transformer encoder with a classification head that answers at once: 2 layers of width 128.",
+        "A fast transformer encoder with a classification head: 2 layers of width 128.",
         full_size=False,
         parameters=4_386_178,
         model="BertForSequenceClassification",
         config="BertConfig",
-        settings={"num_hidden_layers": 2, "hidden_size": 128, "num_attention_heads": 2, "intermediate_size": 512},
+        settings=_TINY,
         kind="token ids",
         batch=4,
         length=64,
@@ -104,19 +105,12 @@ _ROWS = (
     Architecture(
         "gpt2-tiny",
         "GPT-2 tiny",
-        "A causal language model with a tied head that answers at once: 2 layers of width 128.",
+        "A fast causal language model with a tied head: 2 layers of width 128.",
         full_size=False,
         parameters=655_872,
         model="GPT2LMHeadModel",
         config="GPT2Config",
-        settings={
-            "n_layer": 2,
-            "n_embd": 128,
-            "n_head": 2,
-            "vocab_size": 1000,
-            "bos_token_id": 0,
-            "eos_token_id": 0,
-        },
+        settings={"n_layer": 2, "n_embd": 128, "n_head": 2, "vocab_size": 1000, "bos_token_id": 0, "eos_token_id": 0},
         kind="token ids",
         batch=2,
         length=32,
@@ -133,7 +127,6 @@ _ROWS = (
         config="GPT2Config",
         settings={"n_layer": 12, "n_embd": 768, "n_head": 12, "vocab_size": 50257},
         kind="token ids",
-        batch=1,
         length=32,
         max_length=1024,
         forward=_NO_CACHE,
@@ -171,19 +164,12 @@ _ROWS = (
     Architecture(
         "vit-tiny",
         "ViT tiny",
-        "An image transformer that answers at once: 2 layers of width 128, 64 × 64 pixels.",
+        "A fast image transformer: 2 layers of width 128, 64 × 64 pixels.",
         full_size=False,
         parameters=626_536,
         model="ViTForImageClassification",
         config="ViTConfig",
-        settings={
-            "num_hidden_layers": 2,
-            "hidden_size": 128,
-            "num_attention_heads": 2,
-            "intermediate_size": 512,
-            "image_size": 64,
-            "num_labels": 1000,
-        },
+        settings={**_TINY, "image_size": 64, "num_labels": 1000},
         kind="pixels",
         batch=4,
     ),
@@ -201,7 +187,7 @@ _ROWS = (
     Architecture(
         "resnet-tiny",
         "ResNet tiny",
-        "Convolutions and batch norm with integer buffers, at once: 4 basic blocks, 64 × 64 pixels.",
+        "Fast: convolutions and batch norm with integer buffers, 4 basic blocks, 64 × 64 pixels.",
         full_size=False,
         parameters=438_456,
         model="ResNetForImageClassification",
@@ -231,7 +217,7 @@ _ROWS = (
     Architecture(
         "whisper-tiny",
         "Whisper tiny encoder",
-        "A convolutional front end and a transformer over audio frames, at once. Smaller than the published tiny.",
+        "Fast: a convolutional front end and a transformer over audio frames. Smaller than the published tiny.",
         full_size=False,
         parameters=495_872,
         model="WhisperEncoder",

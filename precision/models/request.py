@@ -1,8 +1,9 @@
-"""What a run asks of a model's input, checked against what the model offers. Needs no torch."""
+"""The input that a run asks for, checked against the inputs that the model offers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from precision.errors import InputError
 from precision.results import InputChoice, ModelDescription
@@ -11,7 +12,7 @@ from precision.spec import RunSpec
 
 @dataclass(frozen=True)
 class InputRequest:
-    """A named input of one model with its size settled."""
+    """A named input of one model, with its size."""
 
     model: str
     choice: InputChoice
@@ -23,41 +24,22 @@ class InputRequest:
 
 
 def request_input(description: ModelDescription, spec: RunSpec) -> InputRequest:
-    """The input that `spec` asks of the model, with the model's own sizes where it asks for none.
-
-    Args:
-        description: the model.
-        spec: the run; its `input`, `batch`, `length` and `text` are read.
+    """The input that `spec` asks for, with the model's default sizes where it names none.
 
     Raises:
         InputError: no such input, a size or text that this input does not take, or one beyond its limit.
     """
     choice = _choice(description, spec.input)
-    text = spec.text
+    text, where = spec.text, f"Input {choice.name!r} of {description.id}"
     if text is not None and not choice.takes_text:
-        raise InputError(f"Input {choice.name!r} of {description.id} takes no text. Leave the text empty.")
+        raise InputError(f"{where} takes no text. Leave the text empty.")
     if text is not None and not text.strip():
         raise InputError("The text is empty. Write at least one sentence, or leave it out for the default sentences.")
-    where = f"Input {choice.name!r} of {description.id}"
     return InputRequest(
         model=description.id,
         choice=choice,
-        batch=_size(
-            where,
-            "batch",
-            asked=spec.batch,
-            taken=choice.takes_batch,
-            default=choice.default_batch,
-            limit=choice.max_batch,
-        ),
-        length=_size(
-            where,
-            "length",
-            asked=spec.length,
-            taken=choice.takes_length,
-            default=choice.default_length,
-            limit=choice.max_length,
-        ),
+        batch=_size(where, "batch", spec, choice),
+        length=_size(where, "length", spec, choice),
         text=text,
         seed=spec.seed,
     )
@@ -73,12 +55,13 @@ def _choice(description: ModelDescription, name: str) -> InputChoice:
     raise InputError(f"{description.id} has no input {name!r}. It offers: {offered}.")
 
 
-def _size(
-    where: str, kind: str, *, asked: int | None, taken: bool, default: int | None, limit: int | None
-) -> int | None:
+def _size(where: str, kind: Literal["batch", "length"], spec: RunSpec, choice: InputChoice) -> int | None:
+    asked: int | None = getattr(spec, kind)
+    default: int | None = getattr(choice, f"default_{kind}")
+    limit: int | None = getattr(choice, f"max_{kind}")
     if asked is None:
         return default
-    if not taken:
+    if not getattr(choice, f"takes_{kind}"):
         raise InputError(f"{where} has a fixed {kind}. Leave the {kind} out.")
     if limit is not None and asked > limit:
         raise InputError(f"{where} takes a {kind} of at most {limit}, not {asked}.")

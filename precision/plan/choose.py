@@ -22,20 +22,20 @@ def choose(
     native: bool = False,
     split_ties: bool = False,
 ) -> Plan:
-    """The plan for one budget.
+    """The best plan for one budget.
 
     Args:
         result: what the layers add to the error.
-        max_bytes: the least error in so many bytes of weights and buffers.
-        bytes_share: the least error in this share of the reference's bytes.
-        time_share: the least error in this share of the time that the reference's layers take.
-        min_sqnr: the fewest bytes at this signal-to-quantization-noise ratio of the output, in dB.
+        max_bytes: least error within this many bytes of weights and buffers.
+        bytes_share: least error within this share of the reference's bytes.
+        time_share: least error within this share of the time of the reference's layers.
+        min_sqnr: fewest bytes at this signal-to-quantization-noise ratio of the output, in dB.
         keep_norms: whether normalization layers stay in the reference's precision.
-        native: whether to choose only formats in which the device computes.
+        native: whether to use only formats in which the device computes.
         split_ties: whether layers that share a weight may have two formats.
 
     Raises:
-        InputError: not exactly one budget; nothing was measured; or no plan keeps it.
+        InputError: not exactly one budget, nothing was measured, or no plan is within the budget.
     """
     report, spec = result.report, result.spec
     budgets = {"max_bytes": max_bytes, "bytes_share": bytes_share, "time_share": time_share, "min_sqnr": min_sqnr}

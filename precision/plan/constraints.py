@@ -1,4 +1,4 @@
-"""What a person asks of a plan besides its budget, and the choices that this leaves."""
+"""The constraints of a plan besides its budget, and the formats that they allow."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from precision.text.names import plain
 
 @dataclass(frozen=True, kw_only=True)
 class Constraints:
-    """What a plan must keep to."""
+    """The constraints of a plan."""
 
     keep: tuple[str, ...] = ()
     """fqns of layers, or of modules around them, that stay in the reference's precision."""
     keep_norms: bool = False
     """Whether normalization layers stay in the reference's precision."""
     formats: tuple[str, ...] | None = None
-    """The only formats to use, such as those that the device has natively; None for all of the sensitivity."""
+    """The only formats to use, such as the native ones; None for all formats of the sensitivity."""
     tied_together: bool = True
     """Whether layers that share a weight get one format, so that it is stored once."""
 
@@ -43,22 +43,22 @@ class Option(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Layers that get one and the same format."""
+    """Layers that get the same format."""
 
     layers: tuple[int, ...]
     """Places in the sensitivity's layers."""
     options: tuple[Option, ...]
-    """What the constraints allow, the reference's precision first."""
+    """The allowed formats, the reference's precision first."""
 
 
 def groups_of(report: SensitivityReport, constraints: Constraints, *, reference: str) -> tuple[Group, ...]:
-    """The layers of `report` in groups of one format each, with the formats that each may have.
+    """The layers of `report` in groups with one format each, and the formats that each group may have.
 
-    A format in which a layer's output is not finite, or in which it has no prediction, is none of its options. The
-    reference's precision always is one, without an error.
+    Formats in which a layer's output is not finite, or has no prediction, are excluded. The reference's precision is
+    always allowed, without an error.
 
     Raises:
-        InputError: a constraint names a module or a format that is not there.
+        InputError: a constraint names an unknown module or format.
     """
     _require_formats(report, constraints)
     kept = kept_layers(report, constraints)
@@ -69,7 +69,7 @@ def groups_of(report: SensitivityReport, constraints: Constraints, *, reference:
 
 
 def shared_bytes(sizes: Iterable[int]) -> int:
-    """Bytes of layers that share a weight, in one format: the smallest layer is taken to be what they share."""
+    """Bytes of layers that share a weight, in one format; the smallest layer is taken as the shared part."""
     listed = list(sizes)
     if len(listed) == 1:
         return listed[0]
@@ -88,7 +88,7 @@ def kept_layers(report: SensitivityReport, constraints: Constraints) -> frozense
     """Places of the layers that the constraints keep in the reference's precision.
 
     Raises:
-        InputError: they name a module that is not there.
+        InputError: they name an unknown module.
     """
     kept = {at for at, layer in enumerate(report.layers) if constraints.keep_norms and layer.is_norm}
     for name in constraints.keep:
@@ -102,7 +102,7 @@ def kept_layers(report: SensitivityReport, constraints: Constraints) -> frozense
 
 
 def _tied(layers: tuple[LayerSensitivity, ...]) -> list[tuple[int, ...]]:
-    """Places of layers that share weights, directly or by way of others; in order of the first of each."""
+    """Places of layers that share weights, directly or through other layers; ordered by the first of each group."""
     places = {layer.fqn: at for at, layer in enumerate(layers)}
     group_of = list(range(len(layers)))
     for at, layer in enumerate(layers):
@@ -144,7 +144,7 @@ def _options(
 
 
 def _saves(option: Option, wide: Option) -> bool:
-    """Whether it takes less of anything than the reference's format, which costs no error."""
+    """Whether it needs fewer bytes or less time than the reference's format, which has no error."""
     is_quicker = option.time_s is not None and wide.time_s is not None and option.time_s < wide.time_s
     return option.stored_bytes < wide.stored_bytes or is_quicker
 

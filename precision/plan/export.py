@@ -1,4 +1,4 @@
-"""A plan for other programs: PyTorch code, JSON, and the lists that transformers and torchao take."""
+"""A plan for other programs: PyTorch code, JSON, and settings for transformers and torchao."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _TORCHAO: Mapping[str, str] = {
     for method in CastMethod
     if method.row.torchao and method.row.execution and method.row.execution[0] == "native"
 }
-"""Classes of `torchao.quantization` whose weights and inputs are in that format, by kernels of their own."""
+"""Classes of `torchao.quantization` whose kernels take weights and inputs in that format."""
 
 
 class KeepInFloat32(NamedTuple):
-    """What transformers takes to load a model in one 16-bit dtype but for some modules."""
+    """Settings of transformers that load a model in one 16-bit dtype, except for some modules."""
 
     dtype: str
     """Of `from_pretrained`."""
     attribute: str
-    """Of the model's class, to be set before it is loaded."""
+    """Of the model's class; set it before loading."""
     modules: tuple[str, ...]
 
 
 def plan_code(plan: Plan) -> str:
-    """A Python module that gives any copy of the model the plan's formats; it needs PyTorch alone.
+    """A Python module that gives any copy of the model the plan's formats; it needs only PyTorch.
 
     Its `lower_layers(model)` computes what a verified plan computed, bit for bit, on the same device and version.
 
     Raises:
-        UnsupportedError: torch does not compute in a format of the plan; the message says what a runtime must provide.
+        UnsupportedError: torch does not compute in a format of the plan; the message says what is needed.
     """
     if missing := runtime_needs(plan):
         raise UnsupportedError(f"This plan has no PyTorch code. {' '.join(missing)}")
@@ -46,7 +46,7 @@ def plan_code(plan: Plan) -> str:
 
 
 def plan_json(plan: Plan) -> str:
-    """Formats by layer, what they were predicted to cost, and what a runtime must provide beyond PyTorch's kernels."""
+    """Formats by layer, their predicted cost, and what a runtime needs beyond PyTorch's kernels."""
     keep = keep_in_float32(plan)
     whole = {
         "reference": plan.reference,
@@ -60,7 +60,7 @@ def plan_json(plan: Plan) -> str:
 
 
 def runtime_needs(plan: Plan) -> tuple[str, ...]:
-    """One sentence for each format of the plan in which torch does not compute; none for a plan that it can run."""
+    """One sentence for each format of the plan in which torch does not compute."""
     formats = dict.fromkeys(name for _, name in _lowered(plan))
     return tuple(
         _need(fmt, sum(name == fmt.name for _, name in plan.pairs))
@@ -70,24 +70,24 @@ def runtime_needs(plan: Plan) -> tuple[str, ...]:
 
 
 def keep_in_float32(plan: Plan) -> KeepInFloat32 | None:
-    """The plan for `from_pretrained` of transformers; None where it is not float32 and one 16-bit format.
+    """The plan for `from_pretrained` of transformers; None unless it has only float32 and one 16-bit format.
 
-    What the model computes outside its layers is then in the 16-bit format too, and nothing is cast at the borders:
-    the errors are not those of the plan.
+    Operators outside the layers are then in the 16-bit format too, and nothing is cast between layers, so the errors
+    differ from those of the plan.
     """
     formats = {name for _, name in _lowered(plan)}
     if plan.reference != "float32" or len(formats) != 1 or not formats <= set(CastMethod.AUTOCAST.row.gives.names):
         return None
     kept = tuple(fqn for fqn, name in plan.pairs if name == "float32" and fqn)
-    # The plain attribute is only heeded for float16.
+    # The attribute without "strict" only works for float16.
     return KeepInFloat32(dtype=formats.pop(), attribute="_keep_in_fp32_modules_strict", modules=kept)
 
 
 def torchao_configs(plan: Plan) -> dict[str, str]:
-    """Class of `torchao.quantization` by fqn, of the linear layers whose format it has one for.
+    """Class of `torchao.quantization` by fqn, for the linear layers whose format has one.
 
-    They are the entries of a `FqnToConfig`, which is given to `quantize_(model, config, filter_fn=None)`. Scales are
-    taken over other groups of values than in the plan's formats, so that errors are like the plan's, not equal.
+    They are the entries of a `FqnToConfig` for `quantize_(model, config, filter_fn=None)`. Scales belong to other
+    groups of values than in the plan's formats, so errors are similar to the plan's, but not equal.
     """
     return {
         layer.fqn: _TORCHAO[layer.format]

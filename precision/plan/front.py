@@ -14,7 +14,7 @@ from precision.results.plan import Front, FrontPoint, Resource
 from precision.results.sensitivity import SensitivityReport
 
 POINTS = 40
-"""Of the front's vertices so many are shown at most."""
+"""The largest number of vertices to show."""
 
 
 def front_of(
@@ -25,21 +25,21 @@ def front_of(
     reference: str = "float32",
     points: int = POINTS,
 ) -> Front:
-    """Plans that no other beats, from the cheapest to the most exact one.
+    """Plans that no other plan beats, from the cheapest to the most exact.
 
-    They are vertices of the convex hull of the sums of the layers' errors: each is the optimum for its own cost, and
-    for some price of a byte or second. Between two of them `solve.least_error` finds the others. One format for all
-    layers is a point too where no other beats it.
+    They are vertices of the convex hull of the summed errors of the layers: each is the best for its own cost, and for
+    some price of a byte or second. `solve.least_error` finds other plans between two of them. One format for all layers
+    is a point too, unless another plan beats it.
 
     Args:
         report: the sensitivity of the model's layers.
-        resource: what stands against the error.
-        constraints: what every plan must keep to.
-        reference: the format of all else.
-        points: how many, at most, evenly spread over the cost; at least 2.
+        resource: what is traded for error.
+        constraints: of every plan.
+        reference: the format of everything else.
+        points: the largest number, evenly spread over the cost; at least 2.
 
     Raises:
-        InputError: the constraints cannot be kept; or times were not measured.
+        InputError: the constraints cannot be met, or times were not measured.
     """
     groups = priced(groups_of(report, constraints, reference=reference), resource)
     items = items_of(groups, resource)
@@ -59,7 +59,7 @@ def front_of(
 
 
 def _undominated(points: Sequence[FrontPoint], resource: Resource) -> Iterator[FrontPoint]:
-    """Those that no other beats in both, the cheapest first."""
+    """The points that no other point beats in both error and cost, the cheapest first."""
     least = math.inf
     priced = [(cost, point) for point in points if (cost := point.totals.cost(resource)) is not None]
     for _, point in sorted(priced, key=lambda each: (each[0], each[1].totals.squared_error or 0.0)):
@@ -70,7 +70,7 @@ def _undominated(points: Sequence[FrontPoint], resource: Resource) -> Iterator[F
 
 
 def _spread(steps: Sequence[Step], points: int) -> frozenset[int]:
-    """Numbers of steps taken, from none to all, whose costs are about evenly spread."""
+    """Numbers of steps, from none to all, with about evenly spread costs."""
     whole = sum(step.cost for step in steps)
     wanted, cost = {0, len(steps)}, 0.0
     for at, step in enumerate(steps, start=1):

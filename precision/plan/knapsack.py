@@ -1,4 +1,4 @@
-"""The multiple-choice knapsack: of each group one option, of least value within a budget of cost."""
+"""The multiple-choice knapsack: one option of each group, with the least total value within a budget of cost."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from precision.errors import InputError
 
 MOST_PARTIAL_CHOICES = 100_000
-"""Kept for each group; where there are more, the best choice found among these need not be the best of all."""
+"""Partial choices kept for each group; where there are more, the result need not be the best choice."""
 _EQUAL = 1e-12
-"""Values that differ by less, relatively, are equal: sums of them round by as much."""
+"""Values with a smaller relative difference are equal: their sums round by as much."""
 
 
 IntArray = NDArray[np.intp]
@@ -25,7 +25,7 @@ class Item(NamedTuple):
     """One option."""
 
     value: float
-    """What is to be small."""
+    """To be minimized."""
     cost: float
 
 
@@ -33,7 +33,7 @@ class Step(NamedTuple):
     """From one option of a group to the next on the lower convex hull: a higher cost, a lower value."""
 
     slope: float
-    """Value that is saved by a unit of cost."""
+    """Value saved per unit of cost."""
     group: int
     option: int
     cost: float
@@ -58,9 +58,9 @@ class OverBudgetError(InputError):
 def choose(groups: Sequence[Sequence[Item]], budget: float) -> Choice:
     """The choice of least total value whose total cost is at most `budget`.
 
-    The relaxed problem, in which options may be mixed, is solved by steps along the convex hulls of the groups. What
-    it proves to be no part of a better choice than the one it was rounded to is left out; the rest, few options of few
-    groups, is solved exactly by going through all partial choices that can still lead to a better one. Values that
+    The relaxed problem, in which options may be mixed, is solved by steps along the convex hulls of the groups, and
+    rounded to a choice. Options that cannot be part of a better choice are left out. The rest, few options of few
+    groups, is solved exactly by going through all partial choices that can still lead to a better choice. Values that
     differ by less than the rounding of sums are equal.
 
     Args:
@@ -107,7 +107,7 @@ def hull_steps(groups: Sequence[Sequence[Item]]) -> list[Step]:
 
 
 def cheapest_choice(groups: Sequence[Sequence[Item]]) -> list[int]:
-    """The cheapest option of each group; of equal ones that of the least value."""
+    """The cheapest option of each group; of equally cheap options, the one with the least value."""
     return [_cheapest(items) for items in groups]
 
 
@@ -131,7 +131,7 @@ def _steps(group: int, items: Sequence[Item]) -> Iterator[Step]:
 def _rounded(
     groups: Sequence[Sequence[Item]], cheapest: Sequence[int], steps: Sequence[Step], budget: float
 ) -> tuple[tuple[int, ...], float | None]:
-    """Every step that still fits, and the slope of the first that did not; None where all did."""
+    """The choice after every step that still fits, and the slope of the first that did not; None where all fit."""
     chosen = list(cheapest)
     left = budget - total(groups, chosen).cost
     slope: float | None = None
@@ -148,7 +148,7 @@ def _rounded(
 
 
 def _fill(groups: Sequence[Sequence[Item]], chosen: list[int], budget: float) -> None:
-    """Take the option that saves most, of all that fit, again and again."""
+    """Repeatedly take the option that saves most of those that fit."""
     left = budget - total(groups, chosen).cost
     while True:
         better = [
@@ -173,10 +173,10 @@ def _exact(
     budget: float,
     slope: float,
 ) -> Choice:
-    """The best choice among the options of `core`, or `rounded` where that is none the worse.
+    """The best choice among the options of `core`, or `rounded` where that is as good.
 
-    Group by group, the partial choices are kept that no other beats in both value and cost, and whose bound is better
-    than `rounded`.
+    Group by group, it keeps the partial choices whose bound is better than `rounded` and that no other partial choice
+    beats in both value and cost.
     """
     reduced = [
         np.array([groups[group][option].value + slope * groups[group][option].cost for option in options])
@@ -216,7 +216,7 @@ def _exact(
 
 
 def _traced(core: Sequence[Sequence[int]], parents: Sequence[tuple[IntArray, IntArray]], last: int) -> tuple[int, ...]:
-    """The options by which the partial choice number `last` came about."""
+    """The options that led to partial choice number `last`."""
     chosen = []
     for options, (taken, before) in zip(reversed(core), reversed(parents), strict=True):
         chosen.append(options[int(taken[last])])

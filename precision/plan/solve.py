@@ -1,4 +1,4 @@
-"""The best plan under a budget: the least error for so many bytes or seconds, or the least of these for an error."""
+"""The best plan under a budget: the least error for some bytes or seconds, or the fewest of these for an error."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from precision.results.sensitivity import SensitivityReport
 from precision.text.units import bytes_text, seconds_text
 
 _TIGHTENED, _TIGHTER = 8, 0.98
-"""So often at most the sum of the layers' errors is limited further, by this factor, as theirs together is more."""
+"""How often, and by which factor, the limit on the summed errors is lowered where the joint error is above it."""
 
 FREE = Constraints()
-"""Nothing is asked for."""
+"""No constraints."""
 
 
 def least_error(
@@ -29,20 +29,20 @@ def least_error(
     constraints: Constraints = FREE,
     reference: str = "float32",
 ) -> Plan:
-    """The plan of least predicted error that takes at most `budget`.
+    """The plan with the least predicted error that needs at most `budget`.
 
-    Chosen by the sum of the layers' errors, then held against one format for all layers, whose error was measured.
+    Chosen by the sum of the layers' errors, then compared with one format for all layers, whose error was measured.
 
     Args:
         report: the sensitivity of the model's layers.
         budget: bytes of all weights and buffers, or seconds of all layers' calls.
         resource: which of these.
-        constraints: what the plan must keep to.
-        reference: the format of all else.
+        constraints: of the plan.
+        reference: the format of everything else.
 
     Raises:
-        InputError: no plan is within the budget, the message says what the least is; or the constraints cannot be
-            kept; or times were not measured.
+        InputError: no plan is within the budget (the message says what the least is), the constraints cannot be
+            met, or times were not measured.
     """
     groups = priced(groups_of(report, constraints, reference=reference), resource)
     fixed = report.fixed_bytes if resource == "bytes" else 0
@@ -51,8 +51,9 @@ def least_error(
         choice = choose(items, budget - fixed)
     except OverBudgetError as error:
         raise InputError(
-            f"No plan takes {_amount(budget, resource)}: the least possible is {_amount(error.least + fixed, resource)}"
-            f"{_of_fixed(fixed)}. Allow more, narrower formats, or fewer kept layers."
+            f"No plan fits in {_amount(budget, resource)}: the least possible is "
+            f"{_amount(error.least + fixed, resource)}{_of_fixed(fixed)}. "
+            "Allow more, narrower formats, or fewer kept layers."
         ) from error
     plan = _plan(report, groups, choice, reference)
     for uniform in uniform_choices(report, constraints, reference=reference, known=plan.uniform):
@@ -70,22 +71,22 @@ def least_cost(
     constraints: Constraints = FREE,
     reference: str = "float32",
 ) -> Plan:
-    """The plan of the fewest bytes or seconds whose predicted error is at most `max_squared_error`.
+    """The plan with the fewest bytes or seconds whose predicted error is at most `max_squared_error`.
 
-    The reference has no error, so that there always is one.
+    There always is one, because the reference has no error.
 
     Args:
         report: the sensitivity of the model's layers.
         max_squared_error: mean squared error of the model's output.
-        resource: what is to be little.
-        constraints: what the plan must keep to.
-        reference: the format of all else.
+        resource: what to minimize.
+        constraints: of the plan.
+        reference: the format of everything else.
 
     Raises:
-        InputError: the error is negative or no number; or the constraints cannot be kept; or times were not measured.
+        InputError: the error is negative or NaN, the constraints cannot be met, or times were not measured.
     """
     if not max_squared_error >= 0:
-        raise InputError(f"A squared error of at most {max_squared_error:g} cannot be kept: choose 0 or more.")
+        raise InputError(f"A squared error of at most {max_squared_error:g} is not possible: choose 0 or more.")
     groups = priced(groups_of(report, constraints, reference=reference), resource)
     items = [[Item(item.cost, item.value) for item in options] for options in items_of(groups, resource)]
     plan = _plan(report, groups, choose(items, max_squared_error), reference)
@@ -110,10 +111,10 @@ def squared_error_of(report: SensitivityReport, min_sqnr_db: float) -> float:
 
 
 def priced(groups: Sequence[Group], resource: Resource) -> tuple[Group, ...]:
-    """The groups with those options alone whose cost is known.
+    """The groups with only those options whose cost is known.
 
     Raises:
-        InputError: that of the reference's precision is not.
+        InputError: the cost of the reference's precision is not known.
     """
     priced = tuple(
         Group(layers=group.layers, options=tuple(o for o in group.options if o.cost(resource) is not None))
@@ -125,7 +126,7 @@ def priced(groups: Sequence[Group], resource: Resource) -> tuple[Group, ...]:
 
 
 def items_of(groups: Sequence[Group], resource: Resource) -> list[list[Item]]:
-    """Error and cost of every option; those of priced groups."""
+    """Error and cost of every option of priced groups."""
     return [[Item(o.squared_error, float(o.cost(resource) or 0)) for o in group.options] for group in groups]
 
 

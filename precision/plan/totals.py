@@ -1,4 +1,4 @@
-"""What a choice of formats costs in all."""
+"""The total cost of a choice of formats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from precision.results.plan import Plan, PlannedLayer, Resource, Totals, Uniform
 from precision.results.sensitivity import LayerSensitivity, SensitivityReport
 
 _ROUNDING = 1e-9
-"""So that a share that is exactly a plan's does not miss it."""
+"""So that a share that is exactly a plan's includes the plan."""
 
 
 def formats_of_layers(groups: Sequence[Group], options: Sequence[int]) -> tuple[str, ...]:
@@ -24,14 +24,7 @@ def formats_of_layers(groups: Sequence[Group], options: Sequence[int]) -> tuple[
 
 
 def plan_of(report: SensitivityReport, formats: Sequence[str], *, reference: str, optimal: bool) -> Plan:
-    """The plan that gives each layer the format at its place in `formats`.
-
-    Args:
-        report: the sensitivity.
-        formats: of each of its layers, in its order: one of the report's, or the reference.
-        reference: the format of all else.
-        optimal: whether no better choice was allowed.
-    """
+    """The plan that gives each layer the format at its place in `formats`."""
     layers = tuple(_planned(layer, name, report, reference) for layer, name in zip(report.layers, formats, strict=True))
     names = dict.fromkeys((reference, *report.formats))
     return Plan(
@@ -63,7 +56,7 @@ def _in_format(
 
 
 def totals_of(report: SensitivityReport, formats: Sequence[str], reference: str) -> Totals:
-    """Of any choice, also one in which layers have no prediction; ties hold between layers of the same format."""
+    """The totals of any choice, even if layers have no prediction; layers in the same format stay tied."""
     rows = [_in_format(layer, name, report, reference) for layer, name in zip(report.layers, formats, strict=True)]
     times = [time_s for _, _, time_s in rows if time_s is not None]
     measured = _measured(report, formats)
@@ -78,12 +71,12 @@ def totals_of(report: SensitivityReport, formats: Sequence[str], reference: str)
 
 
 def whole_of(report: SensitivityReport, reference: str) -> Totals:
-    """Of the reference: every layer in its format."""
+    """The totals of the reference."""
     return totals_of(report, (reference,) * len(report.layers), reference)
 
 
 def share_of(whole: Totals, share: float, resource: Resource) -> float:
-    """A budget: this share of the reference's bytes or seconds, and as little more as a rounding of them takes.
+    """A budget: this share of the reference's bytes or seconds, with a small margin for rounding.
 
     Raises:
         InputError: the times were not measured.
@@ -95,7 +88,7 @@ def share_of(whole: Totals, share: float, resource: Resource) -> float:
 
 
 def _measured(report: SensitivityReport, formats: Sequence[str]) -> float | None:
-    """The measured error of the one format of all layers; None where there are several, or that was not run."""
+    """The measured error where all layers have one format and that was run; else None."""
     return next((check.measured_squared_error for check in report.uniform if {check.dtype} == set(formats)), None)
 
 

@@ -1,4 +1,4 @@
-"""One format for all layers: what a plan has to be better than."""
+"""One format for all layers: a plan has to be better than that."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from precision.results.sensitivity import SensitivityReport
 
 
 class UniformChoice(NamedTuple):
-    """One format for all layers but those that are kept."""
+    """One format for all layers except those that are kept."""
 
     formats: tuple[str, ...]
     totals: Totals
@@ -21,13 +21,9 @@ class UniformChoice(NamedTuple):
 def uniform_choices(
     report: SensitivityReport, constraints: Constraints, *, reference: str, known: Iterable[Uniform] = ()
 ) -> Iterator[UniformChoice]:
-    """One for each format that the constraints allow and in which every layer has a prediction.
+    """One choice for each allowed format in which every layer has a prediction.
 
-    Args:
-        report: the sensitivity.
-        constraints: what every plan must keep to.
-        reference: the format of kept layers.
-        known: totals of a format for all layers without any kept, where they are at hand.
+    `known` are totals that were computed before, without any kept layer.
     """
     kept = kept_layers(report, constraints)
     ready = {uniform.dtype: uniform.totals for uniform in known if not kept}

@@ -1,4 +1,4 @@
-"""A plan is run, to measure what was predicted of it."""
+"""Run a plan, to measure what was predicted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def verify(plan: Plan, spec: RunSpec, progress: Progress = _SILENT) -> Verificat
 
     Args:
         plan: what to run.
-        spec: what the plan's sensitivity was measured of.
+        spec: of the sensitivity that the plan was made from.
         progress: told of each stage; may raise `JobCancelledError` to stop.
 
     Raises:
@@ -34,7 +34,7 @@ def planned_spec(plan: Plan, spec: RunSpec) -> RunSpec:
 
 
 def verification_of(plan: Plan, result: CompareResult) -> Verification:
-    """What a comparison that ran `plan` measured, beside what was predicted."""
+    """The measurements of a comparison that ran `plan`, beside the predictions."""
     overall = result.comparison.overall if result.comparison else None
     finite = overall is not None and not overall.nonfinite_differ and overall.rmse is not None
     return Verification(

@@ -4,7 +4,7 @@
 and read back as the same floats.
 """
 
-from precision.results.autocast import AutocastOperator, AutocastResult, AutocastRule
+from precision.results.autocast import AutocastResult
 from precision.results.base import Result
 from precision.results.cast import CastAudit, ModuleNode, StoredValues, TensorAudit, TensorKind
 from precision.results.claims import ClaimsResult, ClaimText, ClaimWord, Evidence, MeasuredClaim, Scope, Statement
@@ -22,14 +22,7 @@ from precision.results.comparison import (
     Verdict,
 )
 from precision.results.cost import Cost, RunMemory, Timing
-from precision.results.decisions import (
-    Accuracy,
-    ClassDecisions,
-    Decisions,
-    MarginBins,
-    NeighbourDecisions,
-    SampleMean,
-)
+from precision.results.decisions import Accuracy, ClassDecisions, Decisions, MarginBins, NeighbourDecisions, SampleMean
 from precision.results.device_speed import DeviceSpeedResult, OperatorName, OperatorSpeed
 from precision.results.layers import (
     Corners,
@@ -41,29 +34,16 @@ from precision.results.layers import (
     LayersReport,
     LayersResult,
     NonfiniteOrigin,
-    ObserverCheck,
     OperatorDtypes,
-    OperatorErrors,
     OperatorRow,
-    Side,
-    Stopped,
     TensorPair,
     WorstElement,
 )
 from precision.results.memory import FormatMemory, MemoryResult, ModelMemory
-from precision.results.model import InputChoice, InputDescription, ModelDescription, Provenance
+from precision.results.model import InputChoice, InputDescription, ModelDescription
 from precision.results.place import DeviceInfo, Environment
-from precision.results.ranges import (
-    WEIGHT_KINDS,
-    ExponentHistogram,
-    ModuleRanges,
-    RangeKind,
-    Ranges,
-    RangesResult,
-    TensorRange,
-    by_module,
-)
-from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, RegimesResult, SampleErrors
+from precision.results.ranges import RangesResult
+from precision.results.regimes import RegimesResult
 from precision.results.routes import (
     DtypeChange,
     HalfAfterwards,
@@ -74,134 +54,13 @@ from precision.results.routes import (
     TieFacts,
     TrainingFacts,
 )
-from precision.results.run import AnalysisResult, CompareResult, Execution, ExecutionLabel, Failure, RunResult, Score
+from precision.results.run import AnalysisResult, CompareResult, Execution, Failure, RunResult, Score
 from precision.results.sensitivity import (
     Contribution,
     LayerSensitivity,
-    Projections,
     SensitivityReport,
     SensitivityResult,
     UniformCheck,
 )
 from precision.results.sweep import SkippedRun, SweepResult, SweepRow
-from precision.results.training import (
-    GradientErrors,
-    OptimizerStep,
-    ParameterGradient,
-    TrainingRecipe,
-    TrainingReport,
-    TrainingResult,
-    Way,
-)
-
-__all__ = [
-    "WEIGHT_KINDS",
-    "Accuracy",
-    "AnalysisResult",
-    "AutocastOperator",
-    "AutocastResult",
-    "AutocastRule",
-    "CastAudit",
-    "ClaimText",
-    "ClaimWord",
-    "ClaimsResult",
-    "ClassDecisions",
-    "CompareResult",
-    "Comparison",
-    "Contribution",
-    "Corners",
-    "Cost",
-    "Decisions",
-    "DeviceInfo",
-    "DeviceSpeedResult",
-    "Divergence",
-    "DtypeChange",
-    "Ecdf",
-    "ElementPair",
-    "Environment",
-    "ErrorDistributions",
-    "ErrorMetrics",
-    "ErrorOctaves",
-    "ErrorSize",
-    "Evidence",
-    "Execution",
-    "ExecutionLabel",
-    "ExponentHistogram",
-    "Failure",
-    "Float64Truth",
-    "FormatMemory",
-    "GradientErrors",
-    "HalfAfterwards",
-    "Histogram",
-    "Histogram2D",
-    "InputChoice",
-    "InputDescription",
-    "IslandFacts",
-    "LayerErrors",
-    "LayerRow",
-    "LayerSensitivity",
-    "LayersReport",
-    "LayersResult",
-    "MarginBins",
-    "MeasuredClaim",
-    "MemoryResult",
-    "ModelDescription",
-    "ModelMemory",
-    "ModuleNode",
-    "ModuleRanges",
-    "NeighbourDecisions",
-    "NonfiniteOrigin",
-    "ObserverCheck",
-    "OperatorDtypes",
-    "OperatorErrors",
-    "OperatorName",
-    "OperatorRow",
-    "OperatorSpeed",
-    "OptimizerStep",
-    "OutputComparison",
-    "OverflowStart",
-    "ParameterGradient",
-    "Projections",
-    "Provenance",
-    "RangeKind",
-    "Ranges",
-    "RangesResult",
-    "RealKernelCheck",
-    "RegimeRow",
-    "RegimesReport",
-    "RegimesResult",
-    "Result",
-    "RouteFacts",
-    "RoutesReport",
-    "RoutesResult",
-    "RunMemory",
-    "RunResult",
-    "SampleErrors",
-    "SampleMean",
-    "Scope",
-    "Score",
-    "SensitivityReport",
-    "SensitivityResult",
-    "Side",
-    "SkippedRun",
-    "Statement",
-    "Stopped",
-    "StoredValues",
-    "SweepResult",
-    "SweepRow",
-    "TensorAudit",
-    "TensorKind",
-    "TensorPair",
-    "TensorRange",
-    "TieFacts",
-    "Timing",
-    "TrainingFacts",
-    "TrainingRecipe",
-    "TrainingReport",
-    "TrainingResult",
-    "UniformCheck",
-    "Verdict",
-    "Way",
-    "WorstElement",
-    "by_module",
-]
+from precision.results.training import TrainingResult

@@ -9,13 +9,13 @@ from precision.results.run import AnalysisResult
 
 AutocastRule = Literal["lower", "float32", "widest input", "as given", "not run"]
 """`lower`: computes in the format though its inputs are float32. `float32`: computes in float32 though its inputs are
-in the format. `widest input`: computes in the widest dtype among its inputs. `as given`: autocast leaves it alone, it
-computes in the dtype of its inputs, which must agree. `not run`: it raises."""
+in the format. `widest input`: computes in the widest dtype among its inputs. `as given`: autocast does not change it:
+it computes in the dtype of its inputs, which must be equal. `not run`: it raises."""
 
 WithGradients = Literal["the same", "computes otherwise", "raises", "not differentiable"]
 """What an operator does under autocast where its float32 inputs require gradients, as in training. `the same`: forward
-and backward run, and its forward computes in the same dtypes as without. `computes otherwise`: they run, and it does
-not. `raises`: one of them does. `not differentiable`: its output has no gradient."""
+and backward run, and the forward computes in the same dtypes as without gradients. `computes otherwise`: both run, and
+the forward computes in other dtypes. `raises`: one of them raises. `not differentiable`: its output has no gradient."""
 
 
 class AutocastOperator(Result):
@@ -63,5 +63,5 @@ class AutocastResult(AnalysisResult):
 
     @property
     def untrainable(self) -> tuple[AutocastOperator, ...]:
-        """Those that run, but raise where gradients are required."""
+        """Operators that run, but raise where gradients are required."""
         return tuple(each for each in self.operators if each.output and each.with_gradients == "raises")

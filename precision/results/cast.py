@@ -40,7 +40,7 @@ class TensorAudit(Result):
     bytes_before: int
     bytes_after: int
     counted_bytes_before: int
-    """Of these, the bytes that no earlier tensor covers: summed over all tensors, the model's total."""
+    """The bytes that no earlier tensor shares; summed over all tensors, the model's total."""
     counted_bytes_after: int
     tied_to: str | None
     """fqn of the first tensor that shares its storage before the cast; its bytes count there."""
@@ -52,10 +52,10 @@ class TensorAudit(Result):
     stored: StoredValues | None
     """None where the values were not rounded."""
     rounded_to: str | None = None
-    """The format that its values were rounded to, where `dtype_after` does not say it: a wider dtype merely holds them,
-    or torchao stores them with scales beside."""
+    """The format that its values were rounded to, where that is not `dtype_after`: a wider dtype holds them, or torchao
+    stores them with separate scales."""
     estimated_bytes_after: int | None = None
-    """What the tensor would take in that format, scales included; None where the format has a dtype."""
+    """Bytes of the tensor in that format, with scales; None where the format has a dtype."""
 
 
 class ModuleNode(Result):
@@ -77,5 +77,5 @@ class CastAudit(Result):
     """Parameters and buffers, persistent or not, and plain attributes; each storage once."""
     bytes_after: int
     estimated_bytes_after: int | None = None
-    """What the model would take if the format could be stored; None where it is stored."""
+    """Bytes of the model if the format could be stored; None where it is stored."""
     warnings: tuple[str, ...]

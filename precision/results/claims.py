@@ -9,7 +9,7 @@ from precision.results.run import RunResult
 
 ClaimWord = Literal["true", "false", "depends", "not testable here"]
 Scope = Literal["for this model", "on this device", "for this model, on this device", "with the installed packages"]
-"""How far a verdict reaches: a model's, a device's, both together, or that of the installed packages."""
+"""What a verdict holds for: a model, a device, both together, or the installed packages."""
 
 
 class Evidence(Result):
@@ -32,7 +32,7 @@ class Statement(Result):
 
 
 class ClaimText(Result):
-    """One question that can be tried on a model, and what the articles say to it."""
+    """One question that can be tried on a model, and what the articles say about it."""
 
     id: str
     question: str
@@ -43,12 +43,12 @@ class ClaimText(Result):
 
     @property
     def article(self) -> str:
-        """The article that says it first: the claim is listed there."""
+        """The article that says it first; the claim is listed under it."""
         return self.statements[0].article
 
     @property
     def claimed(self) -> tuple[str, ...]:
-        """Each article's statements as one line; that of another article than the first names it."""
+        """Each article's statements as one line; lines from other articles than the first name theirs."""
         titles = dict.fromkeys(said.article for said in self.statements)
         lines = {title: " ".join(said.text for said in self.statements if said.article == title) for title in titles}
         return tuple(
@@ -69,7 +69,7 @@ class MeasuredClaim(ClaimText):
 
 
 class ClaimsResult(RunResult):
-    """The claims measured so far, in the catalogue's order. Says nothing of the spec's own format."""
+    """The claims measured so far, in the catalogue's order. They do not depend on the spec's format."""
 
     claims: tuple[MeasuredClaim, ...]
     of: int

@@ -61,7 +61,7 @@ class ErrorMetrics(Result):
 
     @property
     def nonfinite_differ(self) -> int:
-        """Pairs with a NaN or an infinity that are not the same on both sides: no error of theirs is in any metric."""
+        """Pairs with a NaN or an infinity that differ between the two sides: no metric includes them."""
         return self.ref_only_nonfinite + self.cand_only_nonfinite + self.both_nonfinite - self.nonfinite_agree
 
 
@@ -72,10 +72,10 @@ class Histogram(Result):
     """Ascending, one more than the counts; empty where there is nothing to count."""
     counts: tuple[int, ...]
     zeros: int = 0
-    """Exact zeros, which a log axis cannot show; counted apart on log histograms, 0 on linear ones."""
+    """Exact zeros, which a log axis cannot show; counted separately in log histograms, 0 in linear ones."""
     log: bool = False
     below: int = 0
-    """Elements under the first edge that are not zero: a hundredth at most, many octaves under all others."""
+    """Non-zero elements under the first edge: at most one in a hundred, many octaves below all others."""
 
 
 class Histogram2D(Result):
@@ -101,7 +101,7 @@ class Ecdf(Result):
 
 
 class ErrorDistributions(Result):
-    """Binned where computed; a few kB whatever the size of the output."""
+    """Binned where they are computed; a few kB for an output of any size."""
 
     signed: Histogram
     absolute: Histogram
@@ -135,12 +135,12 @@ class OutputComparison(Result):
     distributions: ErrorDistributions | None
     """None for integer and empty tensors."""
     worst: tuple[ElementPair, ...]
-    """Largest absolute error first; pairs that are not both finite, and not the same, come before all. Pairs
-    without error are left out. Of integers, the first that differ."""
+    """Largest absolute error first; before them, pairs that differ and are not both finite. Pairs without error
+    are left out. For integers, the first that differ."""
     preview: tuple[ElementPair, ...]
     """The first elements, in order."""
     decisions: Decisions | None = None
-    """None for outputs of which nothing is known that they decide."""
+    """None where it is not known what the output decides."""
 
     @property
     def differs_as_integer(self) -> int:
@@ -151,13 +151,13 @@ class OutputComparison(Result):
 
 
 class Float64Truth(Result):
-    """The errors of both against one more run, of the reference in float64; all None where it did not run."""
+    """The errors of both models against one more run in float64; all None where it did not run."""
 
     reference: ErrorMetrics | None
-    """Of the reference: its own error."""
+    """The reference's own error."""
     candidate: ErrorMetrics | None
     reason: str | None
-    """Why there is none; None where there is."""
+    """Why there is no float64 run; None where there is one."""
 
     @property
     def own_share(self) -> float | None:
@@ -176,40 +176,40 @@ class Comparison(Result):
     overall: ErrorMetrics
     """Over all floating-point outputs together (all outputs, where none is floating)."""
     rounding_floor: ErrorMetrics
-    """Of merely rounding the reference's output to the candidate's format."""
+    """Of only rounding the reference's output to the candidate's format."""
     repeat_floor: ErrorMetrics
     """Between two runs of the reference."""
     uncompared: tuple[str, ...]
-    """Outputs of which the candidate has another shape or kind, or that one side lacks, with the reason."""
+    """Outputs that one side does not have, or that have different shapes or kinds, with the reason."""
     notes: tuple[str, ...]
-    """What else is to be known of the outputs' structure; `uncompared` among it."""
+    """Notes on the structure of the outputs, including `uncompared`."""
     truth: Float64Truth | None = None
-    """None in results of analyses that do not ask for it."""
+    """None in results of analyses that do not need it."""
 
 
 class RealKernelCheck(Result):
     """A simulated candidate run once more, with its linear layers on a real kernel."""
 
     kernel: str | None
-    """As it is called in torch; None where there is none."""
+    """Its name in torch; None where there is none."""
     on_kernel: int
-    """Linear layers of which every product was computed by it."""
+    """Linear layers whose products it all computed."""
     linear_layers: int
     """Linear layers that are cast."""
     stayed_simulated: tuple[str, ...]
-    """Why the others did not run on it, in sentences."""
+    """Why the other layers did not run on it, in sentences."""
     layer_difference: float | None
     """The largest normalized L2 of a layer's output on the kernel against its simulated one, on the same input."""
     difference: ErrorMetrics | None
     """The model's outputs on the kernel against the simulated ones as the reference; None where nothing ran on it."""
     uncompared_outputs: int
-    """Outputs that only one of the two runs has, or that have another shape there."""
+    """Outputs that only one run has, or whose shapes differ."""
     reason: str | None
     """Why nothing was compared; None where it was."""
 
 
 class Verdict(Result):
-    """One word, the sentence that says it of this run, and the rule that gave it."""
+    """One word, a sentence about this run, and the rule behind it."""
 
     word: Word
     sentence: str

@@ -17,7 +17,7 @@ class Timing(Result):
     """In all blocks together."""
     threads: int
     crowded: bool = False
-    """Whether other processes left the machine fewer cores than the threads that it was timed on."""
+    """Whether other processes left fewer free cores than the number of threads."""
     warnings: tuple[str, ...]
 
 
@@ -29,9 +29,9 @@ class Cost(Result):
 
 
 class RunMemory(Result):
-    """Working memory of a pass: the most that it took beyond what was there when it began (activations, workspaces).
+    """Working memory of a pass: its largest memory beyond that at the start (activations, workspaces).
 
-    None where the system does not tell.
+    None where the system does not report it.
     """
 
     reference_bytes: int | None

@@ -1,4 +1,4 @@
-"""What a model's outputs decide: which class is first, which sample is nearest, and whether that is right."""
+"""What a model's outputs decide: which class, which nearest sample, and whether that is right."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from precision.results.intervals import Interval, discordant_p, samples_to_tell_
 
 
 class SampleMean(Result):
-    """One number of every sample: its mean, how sure that is, and its spread."""
+    """The mean of one number over all samples, its uncertainty and its spread."""
 
     samples: int
     mean: float
@@ -40,7 +40,7 @@ class MarginBins(Result):
 
 
 class Accuracy(Result):
-    """Of the samples with a true class: which of the two models has them right."""
+    """How many samples with a true class each of the two models has right."""
 
     both_right: int
     reference_only: int
@@ -76,27 +76,27 @@ class Accuracy(Result):
 
     @property
     def samples_needed(self) -> int | None:
-        """About how many would tell the two apart, by the test of `p_value`; None where nothing points either way."""
+        """About how many samples would show which model is better, by `p_value`; None where both are equally good."""
         return samples_to_tell_apart(self.reference_only, self.candidate_only, self.samples)
 
 
 class ClassDecisions(Result):
-    """Of an output of class scores: what its first class is, and by how much."""
+    """Decisions of an output of class scores: the class with the largest score, and its margin."""
 
     kind: Literal["classes"] = "classes"
     rule: str
     """Why the output was taken for class scores."""
     classes: int
     samples: int
-    """Whose scores are all finite on both sides: everything here is over these."""
+    """Samples whose scores are all finite on both sides; all numbers here are over these."""
     nonfinite_samples: int
     """Left out."""
     flips: int
-    """Samples whose first class is another in the candidate; of equal scores, the first counts as the largest."""
+    """Samples whose class differs in the candidate; of equal scores, the first counts as the largest."""
     kl: SampleMean | None
     """KL divergence of the candidate's probabilities from the reference's, in nats. None without samples."""
     delta_p: SampleMean | None
-    """Candidate's less reference's probability of the reference's first class. None without samples."""
+    """The candidate's minus the reference's probability of the reference's class. None without samples."""
     score_margins: MarginBins
     probability_margins: MarginBins
     accuracy: Accuracy | None
@@ -104,7 +104,7 @@ class ClassDecisions(Result):
 
     @property
     def top1_agreement(self) -> float | None:
-        """Share of samples with the same first class; None without samples."""
+        """Share of samples with the same class; None without samples."""
         return 1 - self.flips / self.samples if self.samples else None
 
     @property
@@ -139,19 +139,19 @@ class ClassDecisions(Result):
 
 
 class NeighbourDecisions(Result):
-    """Of an output of one vector a sample: which other sample is nearest, by cosine similarity."""
+    """Decisions of an output with one vector per sample: which other sample is nearest, by cosine similarity."""
 
     kind: Literal["neighbours"] = "neighbours"
     rule: str
     """Why the output was taken for vectors of samples."""
     samples: int
-    """Whose vectors are finite on both sides: everything here is over these."""
+    """Samples whose vectors are finite on both sides; all numbers here are over these."""
     nonfinite_samples: int
     """Left out."""
     left_out: int
-    """Beyond the bound on samples."""
+    """Samples beyond the largest number that is compared."""
     changed: int
-    """Samples whose nearest other sample is another in the candidate."""
+    """Samples whose nearest other sample differs in the candidate."""
     cosine: SampleMean
     """Of each sample's vector in the candidate with its own in the reference."""
 

@@ -1,4 +1,4 @@
-"""Intervals of shares, and how many samples would tell two things apart. Needs no torch."""
+"""Intervals of shares, and how many samples would show a difference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 Z_95 = 1.959963984540054
 """Of a two-sided 95 % interval of the normal distribution."""
 SIGNIFICANT_P = 0.05
-"""Two things whose `discordant_p` is below this are told apart."""
+"""A difference with `discordant_p` below this is significant."""
 _COUNTED_UP_TO = 500
 """Samples that only one side has right, up to which the exact test is tried count by count."""
 
@@ -24,8 +24,8 @@ class Interval(NamedTuple):
 def wilson(successes: float, samples: float) -> Interval | None:
     """The 95 % interval of a share; None without samples.
 
-    It is never empty and never leaves 0 to 1, also where no sample or every sample is a success: with none of 10,
-    it goes from 0 to 0.278. A fractional number of successes is a share that was seen in other samples.
+    It is never empty and stays within 0 to 1, even if no sample or every sample is a success: with 0 of 10, it goes
+    from 0 to 0.278. A fractional number of successes is a share that was seen in other samples.
 
     Source: Wilson (1927), without correction for continuity.
 
@@ -42,9 +42,9 @@ def wilson(successes: float, samples: float) -> Interval | None:
 
 
 def samples_to_exclude(value: float, *, share: float) -> int | None:
-    """About how many samples give a Wilson interval without `value`, if `share` of them are successes.
+    """About how many samples give a Wilson interval that excludes `value`, if `share` of them are successes.
 
-    Wilson's interval inverts the score test, so that it is without `value` (v) where |share - v| > z · sqrt(v(1 -
+    Wilson's interval inverts the score test, so it excludes `value` (v) where |share - v| > z · sqrt(v(1 -
     v)/n): n = z² · v(1 - v) / (share - v)². None where the share is `value`: no number of samples would do.
 
     >>> samples_to_exclude(0.05, share=0.0), samples_to_exclude(0.5, share=0.5)
@@ -58,10 +58,10 @@ def samples_to_exclude(value: float, *, share: float) -> int | None:
 def samples_to_tell_apart(first_only: int, second_only: int, samples: int) -> int | None:
     """About how many samples would show that the first is right more often than the second, or the reverse.
 
-    If the samples went on as these: of n, b·n/`samples` and c·n/`samples` are right on one side only, both rounded
-    down, and the smallest n is given, from `samples` on, of which `discordant_p` is below `SIGNIFICANT_P`. Where that
-    takes more than a few hundred such samples, it is the n that reaches z with Edwards' correction, (|b - c| - 1)² /
-    (b + c) = z², which is off by a percent or two at most. None where b = c: nothing points either way.
+    More samples are assumed to be like these: of n, b·n/`samples` and c·n/`samples` are right on one side only, both
+    rounded down. The result is the smallest n, from `samples` on, with `discordant_p` below `SIGNIFICANT_P`. Where
+    that takes more than a few hundred such samples, it is the n that reaches z with Edwards' correction, (|b - c| -
+    1)² / (b + c) = z², which is off by one or two percent at most. None where b = c: there is no difference.
 
     Args:
         first_only: samples that only the first has right (b).

@@ -1,7 +1,7 @@
 """Two models side by side: every module call, and every operator in it.
 
-Small however large the model: rows are arrays in JSON (`PackedResult`), floats have six significant digits, and
-what thousands of rows share is stored once.
+Small even for large models: rows are arrays in JSON (`PackedResult`), floats have six significant digits, and values
+that thousands of rows share are stored once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Side = Literal["reference", "candidate"]
 
 
 class TensorPair(PackedResult):
-    """One tensor that a module was given or returned, on both sides."""
+    """One input or output tensor of a module, on both sides."""
 
     path: str
     """Its place, such as `output`, `[0]` or `hidden_states[3]`."""
@@ -90,13 +90,13 @@ class ErrorOctaves(PackedResult):
 
 
 class WorstElement(PackedResult):
-    """An element with one of the largest absolute errors of its call; pairs not finite on both sides come first."""
+    """An element with one of the largest absolute errors of its call; non-finite pairs come first."""
 
     path: str
-    """Of the output tensor it is in."""
+    """Path of its output tensor."""
     index: tuple[int, ...]
     reference: float
-    """To nine digits, which tell float32 values apart."""
+    """To nine digits, enough for every float32 value."""
     candidate: float
     abs_error: float | None
     """None where either side is not finite."""
@@ -112,7 +112,7 @@ class ErrorSize(PackedResult):
 
 
 class Corners(PackedResult):
-    """A layer's error taken apart: f and f~ are the layer on both sides, x and x~ what each side handed it.
+    """The parts of a layer's error: f and f~ are the layer on both sides, x and x~ its inputs on both sides.
 
     propagated = local + inherited + interaction, element by element.
     """
@@ -124,13 +124,13 @@ class Corners(PackedResult):
     interaction: ErrorSize
     propagated: ErrorSize
     gain: float | None
-    """How much the layer amplifies the relative error of its input; None where that is zero, or nothing floating."""
+    """How much the layer amplifies the relative error of its input; None where that is zero or there is none."""
     input_normalized_l2: float | None
     """norm(x~ - x) / norm(x) over the floating-point inputs."""
     excluded_elements: int
-    """Not finite in one of the corners, and in none of the numbers here."""
+    """Elements that are not finite in one of the corners; they are not in the numbers here."""
     weights_only: ErrorSize | None = None
-    """The reference's arithmetic with the candidate's weights, on x. None without weights, or where it fails."""
+    """The reference's arithmetic with the candidate's weights, on x. None without weights or where it fails."""
     activations_only: ErrorSize | None = None
     """The reference's layer on x rounded to the dtype (or format) of the candidate's input."""
 
@@ -145,22 +145,22 @@ class LayerRow(PackedResult):
     type: str
     depth: int
     parent: int | None
-    """Row of the call it was made in."""
+    """Row of the call that made this call."""
     is_leaf: bool
-    """The module has no modules inside."""
+    """Whether the module has no submodules."""
     finished: int | None
-    """Place in the order in which calls returned; None for a call that had not when the run stopped."""
+    """Place in the order in which calls returned; None for a call that had not returned when the run stopped."""
     inputs: tuple[TensorPair, ...] = ()
     outputs: tuple[TensorPair, ...] = ()
     errors: LayerErrors | None = None
-    """None where no floating-point output could be compared, and where `same_as` says whose they are."""
+    """None where no floating-point output could be compared, and where `same_as` is set."""
     same_as: int | None = None
-    """Row that had returned these very tensors: they were not read again, its numbers hold for this call too."""
+    """Row that returned the same tensors before: its numbers are also those of this call."""
     octaves: ErrorOctaves | None = None
     worst: tuple[WorstElement, ...] = ()
     corners: Corners | None = None
     corners_missing: str = ""
-    """Why a decomposition was asked for and is not there."""
+    """Why a requested decomposition is missing."""
     integers_differ: int = 0
     """Elements of integer and boolean outputs that differ."""
     uncompared: tuple[str, ...] = ()
@@ -168,30 +168,30 @@ class LayerRow(PackedResult):
 
 
 SCALAR = " scalar"
-"""Marks a tensor without dimensions, which promotes no other."""
+"""Marks a tensor without dimensions, which does not promote other tensors."""
 FLOAT_BITS = {fmt.name: fmt.bits for fmt in FORMATS if fmt.computes}
 
 
 class OperatorDtypes(PackedResult):
-    """What one side's operator was given, computed in and returned."""
+    """The dtypes of one side's operator: inputs, computation and output."""
 
     inputs: tuple[str, ...]
     """dtypes of its tensor arguments, in order; a tensor without dimensions has `SCALAR` after its dtype."""
     computed: tuple[str, ...]
-    """Floating-point dtypes that its kernels computed in, promotion and autocast included; a kernel may
-    accumulate in a wider one. Empty where values were only moved, converted or made."""
+    """Floating-point dtypes that its kernels computed in, after promotion and autocast; a kernel may accumulate in a
+    wider one. Empty where values were only moved, converted or created."""
     output: str
     """dtype of its first tensor output."""
 
     @property
     def is_promoted(self) -> bool:
-        """Whether an input was widened without the code asking, because a wider one met it, or by autocast."""
+        """Whether an input was widened implicitly, because another input was wider, or by autocast."""
         widest = max((FLOAT_BITS.get(name, 0) for name in self.computed), default=0)
         return any(0 < FLOAT_BITS.get(name, 0) < widest for name in self.inputs)
 
     @property
     def is_lowered(self) -> bool:
-        """Whether an input was narrowed to compute in fewer bits, which only autocast does."""
+        """Whether an input was narrowed to compute in fewer bits; only autocast does that."""
         widest = max((FLOAT_BITS.get(name, 0) for name in self.computed), default=64)
         return any(FLOAT_BITS.get(name, 0) > widest for name in self.inputs)
 
@@ -202,7 +202,7 @@ class OperatorDtypes(PackedResult):
 
     @property
     def converted_text(self) -> str:
-        """How its inputs were converted without the code asking; empty where they were not."""
+        """How its inputs were converted implicitly; empty where they were not."""
         return "silently promoted" if self.is_promoted else "lowered by autocast" if self.is_lowered else ""
 
 
@@ -232,46 +232,46 @@ class OperatorRow(PackedResult):
     candidate_dtypes: int | None
     """None where only the reference ran it."""
     errors: OperatorErrors | None = None
-    """None for integers, for what only one side ran, and where values were gone before they could be compared."""
+    """None for integers, for operators of only one side, and where values were freed before they could be compared."""
 
     @property
     def only(self) -> Side | None:
-        """The one side that ran it; None where both did."""
+        """The only side that ran it; None where both did."""
         if self.reference_dtypes is None:
             return "candidate"
         return "reference" if self.candidate_dtypes is None else None
 
     @property
     def only_text(self) -> str:
-        """Which side alone ran it, in words; empty where both did."""
+        """The only side that ran it, in words; empty where both did."""
         return f"only the {self.only} does this" if self.only else ""
 
 
 class Divergence(Result):
-    """Where the two models went different ways."""
+    """Where the two models took different paths."""
 
     fqn: str
-    """Module call in which they parted."""
+    """Module in whose call the paths differ."""
     call: int
     reference_next: str | None
     """What the reference's code called or left next; None where it stopped."""
     candidate_next: str | None
     reference_skipped: tuple[str, ...]
-    """Modules that the reference called from there on (the first few)."""
+    """Modules that only the reference called from there (the first few)."""
     candidate_skipped: tuple[str, ...]
     resumed: bool
-    """Whether both returned from that call, so that comparing went on after it."""
+    """Whether both returned from that call, so that later calls were compared."""
 
 
 class NonfiniteOrigin(Result):
-    """Where the candidate's first infinities or NaNs were born while the reference stayed finite."""
+    """Where the candidate's first infinities or NaNs appeared while the reference stayed finite."""
 
     row: int
     """Row of the innermost module call."""
     fqn: str
     call: int
     operator: str | None
-    """None where operators were not watched."""
+    """None where operators were not recorded."""
     kind: Literal["overflow", "nan", "nan from infinities"]
     """`overflow`: infinite from finite inputs. `nan`: NaN from finite inputs. `nan from infinities`: NaN where the
     inputs held infinities, on purpose or not, but no NaN."""
@@ -280,7 +280,7 @@ class NonfiniteOrigin(Result):
     largest_input: float | None
     """Largest finite magnitude among the candidate's inputs of that operator or module."""
     reference_max: float | None
-    """Largest finite magnitude of the reference's output: what would have to be stored."""
+    """Largest finite magnitude of the reference's output: the value that would have to be stored."""
     dtype: str
     """Of the candidate's output."""
     format_max: float
@@ -289,7 +289,7 @@ class NonfiniteOrigin(Result):
 
 
 class Stopped(Result):
-    """Why one side could not go on; everything before it is in the report."""
+    """Why one side could not continue; everything before it is in the report."""
 
     side: Side | None
     """None where the run as a whole ended."""
@@ -299,7 +299,7 @@ class Stopped(Result):
     """Operator that raised, where it is known."""
     message: str
     mixed: tuple[str, ...] = ()
-    """The operator's tensors that are not in the dtype of the others, each with its place and dtype."""
+    """The operator's tensors whose dtype differs from the others, each with its place and dtype."""
     keep: str | None = None
     """Module that, kept in the reference's precision, would avoid it."""
 
@@ -321,13 +321,13 @@ class LayersReport(Result):
 
     rows: tuple[LayerRow, ...]
     operators: tuple[OperatorRow, ...]
-    """Empty unless operators were watched."""
+    """Empty unless operators were recorded."""
     operator_dtypes: tuple[OperatorDtypes, ...]
     origins: tuple[NonfiniteOrigin, ...]
     """The first of them, in the order of the run; empty where the candidate is finite wherever the reference is."""
     divergences: tuple[Divergence, ...]
     not_called: tuple[str, ...]
-    """Modules that neither side called by name: unused, or used by a fused kernel that skips their forward."""
+    """Modules whose forward neither side called: unused, or part of a fused kernel."""
     stopped: Stopped | None
     observer: ObserverCheck | None
     """None where it was not checked."""
@@ -341,12 +341,12 @@ class LayersReport(Result):
     notes: tuple[str, ...]
 
     def dtypes_of(self, operator: OperatorRow) -> OperatorDtypes | None:
-        """What went through one of the operators: the candidate's, or the reference's where only that ran it."""
+        """The dtypes of an operator: the candidate's, or the reference's where only the reference ran it."""
         place = operator.reference_dtypes if operator.candidate_dtypes is None else operator.candidate_dtypes
         return None if place is None else self.operator_dtypes[place]
 
     def errors_of(self, row: int) -> LayerErrors | None:
-        """The errors of a row, or of the row whose tensors it handed on."""
+        """The errors of a row, or of the row that returned the same tensors."""
         found = self.rows[row]
         return found.errors if found.same_as is None else self.rows[found.same_as].errors
 

@@ -1,4 +1,4 @@
-"""What a model takes in memory in every format, by theory."""
+"""The memory of a model in every format, by theory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ModelMemory(Result):
 
 
 class MemoryResult(AnalysisResult):
-    """Bytes of one model in every format; nothing of it was allocated."""
+    """Bytes of one model in every format, computed without allocating it."""
 
     model: ModelDescription
     memory: ModelMemory

@@ -26,7 +26,7 @@ class InputChoice(Result):
 
 
 class ModelDescription(Result):
-    """What a person should know of a model before reading its numbers."""
+    """What to know about a model before reading its numbers."""
 
     id: str
     title: str
@@ -42,11 +42,11 @@ class ModelDescription(Result):
     inputs: tuple[InputChoice, ...]
     """The first is the default."""
     accuracy: str | None = None
-    """Of a trained model, with the data it was measured on."""
+    """Accuracy of a trained model, with the data that it was measured on."""
 
     @property
     def short_title(self) -> str:
-        """The title without what the warnings of a result say anyway."""
+        """The title without the part that a result's warnings repeat."""
         return self.title.removesuffix(" (random weights)")
 
 

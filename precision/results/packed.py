@@ -1,4 +1,4 @@
-"""Results of which a run has thousands: arrays in JSON, so that field names are not repeated."""
+"""Results that a run has by the thousand: arrays in JSON, so that field names are not repeated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from precision.results.base import Result
 class PackedResult(Result):
     """A result that JSON holds as the array of its fields' values, in order, without trailing defaults.
 
-    Elsewhere it is like any other result; both forms are read.
+    Outside JSON it is like any other result; both forms can be read.
     """
 
     @model_serializer(mode="wrap")

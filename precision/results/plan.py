@@ -1,4 +1,4 @@
-"""A format for each layer, and what that is predicted to cost."""
+"""A format for each layer, and its predicted cost."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ Resource = Literal["bytes", "time"]
 
 
 class Totals(Result):
-    """What a choice of formats costs, and the error it is predicted to cause."""
+    """The cost of a choice of formats, and its predicted error."""
 
     squared_error: float | None
     """Mean squared error of the model's output, by `sensitivity.together`. None where a layer has no prediction."""
     is_measured: bool = False
-    """Whether that error was measured: where all layers are in one format, and that was run."""
+    """Whether that error was measured: where all layers have one format, and that was run."""
     sqnr_db: float | None
     """Of that error; infinite where it is zero."""
     stored_bytes: int
     """Of all weights and buffers, as if every format could be stored; a weight that layers share once."""
     time_s: float | None
-    """Of the layers' calls, each timed once and by itself, without what runs between them; None where one was not
+    """Of the layers' calls, each timed once and alone, without the operators between them; None where one was not
     measured."""
 
     def cost(self, resource: Resource) -> float | None:
@@ -39,7 +39,7 @@ class PlannedLayer(Result):
     type: str
     format: str
     squared_error: float
-    """That it adds to the model's output."""
+    """The error that it adds to the model's output."""
     stored_bytes: int
     """Of its own weights, shared ones included."""
     time_s: float | None
@@ -63,7 +63,7 @@ class Plan(Result):
     uniform: tuple[Uniform, ...]
     """For comparison: the reference first, then every format of the sensitivity."""
     optimal: bool
-    """Whether no other choice that the constraints allow is better; else it is the best that was found in time."""
+    """Whether no other allowed choice is better; else it is the best choice that the search found."""
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -72,7 +72,7 @@ class Plan(Result):
 
 
 class FrontPoint(Result):
-    """A choice of formats that no other beats in both error and cost."""
+    """A choice of formats that no other choice beats in both error and cost."""
 
     formats: tuple[str, ...]
     """One for each layer of the sensitivity, in its order."""
@@ -96,13 +96,18 @@ def sqnr_db(mean_square: float, squared_error: float | None) -> float | None:
     return 10 * math.log10(mean_square / squared_error) if mean_square else -math.inf
 
 
+def root(squared_error: float | None) -> float | None:
+    """The root mean squared error; None without an error."""
+    return None if squared_error is None else math.sqrt(squared_error)
+
+
 class Verification(Result):
-    """A plan that was run, beside what was predicted of it; what was not measured is None."""
+    """The measurements of a plan, beside its predictions; None where not measured."""
 
     spec: RunSpec
     predicted_squared_error: float
     measured_squared_error: float | None
-    """None where an output is not finite in the candidate alone, or the run failed."""
+    """None where only the candidate has non-finite outputs, or the run failed."""
     predicted_bytes: int
     measured_bytes: int | None
     """By the audit; simulated formats are held in wider ones."""
@@ -119,8 +124,5 @@ class Verification(Result):
     @property
     def ratio(self) -> float | None:
         """Predicted root mean squared error by the measured one; None where that is zero or not measured."""
-        return (
-            math.sqrt(self.predicted_squared_error / self.measured_squared_error)
-            if self.measured_squared_error
-            else None
-        )
+        measured = self.measured_squared_error
+        return math.sqrt(self.predicted_squared_error / measured) if measured else None

@@ -1,4 +1,4 @@
-"""Where the values of a model lie, by power of two; `findings.fit.fitness` reads every format's fit off it."""
+"""The values of a model by power of two; `findings.fit.fitness` derives the fit of every format from them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from precision.results.packed import PackedResult
 from precision.results.run import RunResult
 
 RangeKind = Literal["parameter", "buffer", "non-persistent buffer", "input", "output"]
-"""What holds the values. `input` and `output` are those of a module's calls; the root's are the model's own."""
+"""Where the values are. `input` and `output` are those of a module's calls; the root's are the model's own."""
 WEIGHT_KINDS: tuple[RangeKind, ...] = ("parameter", "buffer", "non-persistent buffer")
 
 
 DISTANCE_OCTAVES = 36
-"""Octaves below the largest of a group in which values are counted; farther ones vanish in every scaled format."""
+"""Octaves below a group's largest value in which values are counted; smaller ones vanish in every scaled format."""
 FINE_STEPS = 4
-"""Equal parts of the first octave, whose errors matter most, by which its noise is kept; that of others whole."""
+"""The noise of the first octave, which matters most, is stored in this many equal parts."""
 NOISE_PARTS = 10_000
-"""In which noise is shared out."""
+"""The unit of noise shares: one part in this many."""
 
 
 class GroupDistances(PackedResult):
@@ -105,13 +105,13 @@ class TensorRange(PackedResult):
     dtype: str
     """In the reference run."""
     calls: int
-    """How many calls of the module the values are from; 0 for a stored tensor."""
+    """Number of calls of the module with these values; 0 for a stored tensor."""
     histogram: int
-    """Place in `Ranges.histograms`; equal histograms are kept once."""
+    """Place in `Ranges.histograms`; equal histograms are stored once."""
 
     @property
     def label(self) -> str:
-        """What tells it from all others."""
+        """A name that no other row has."""
         if self.kind in WEIGHT_KINDS:
             return self.name
         return f"{self.module} {self.name}" if self.module else self.name
@@ -157,7 +157,7 @@ class Ranges(Result):
 
 
 class RangesResult(RunResult):
-    """One reference pass, by exponent. Says nothing of the spec's format: any format is judged from it."""
+    """One reference pass, by exponent. It does not depend on the spec's format: every format is judged from it."""
 
     ranges: Ranges | None
     """None where not even the weights could be read."""

@@ -1,4 +1,4 @@
-"""The same model on its input in several regimes: what each does to the errors, and where overflow starts."""
+"""The same model on its input in several regimes: the errors in each, and where overflow starts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SampleErrors(Result):
     classes: SampleClasses | None = None
     """By the first output of class scores with a row for each sample; None where there is none."""
     text: str | None = None
-    """What was tokenized, the beginning of it; None where the input is no text."""
+    """The beginning of its text; None where the input is not text."""
 
 
 class RegimeRow(Result):
@@ -45,20 +45,20 @@ class RegimeRow(Result):
     worst: SampleErrors | None
     """The sample with most new infinities or NaNs; among equals, with the largest normalized L2."""
     first_nonfinite: str | None
-    """fqn of the first module of the candidate that made an infinity or NaN of finite inputs, and whose counterpart
-    did not; or `the input itself`, where that does not fit the format."""
+    """fqn of the first module that made an infinity or NaN from finite inputs in the candidate only; or `the input
+    itself`, where the input does not fit the format."""
     failure: Failure | None = None
 
 
 class OverflowStart(Result):
-    """From which factor on the candidate's values leave its range."""
+    """The factor from which the candidate's values overflow."""
 
     factor: float | None
-    """The smallest that was tried with an infinity or NaN that the reference has not; None where there is none."""
+    """The smallest tried factor with an infinity or NaN that the reference does not have; None without any."""
     finite_at: float | None
-    """The largest below it that was tried without."""
+    """The largest tried factor below it without overflow."""
     where: str | None
-    """fqn of the module in which it is born, at `factor`."""
+    """fqn of the module in which it appears at `factor`."""
     reason: str
     """Why none was found; empty where one was."""
 
@@ -68,7 +68,7 @@ class RegimesReport(Result):
 
     rows: tuple[RegimeRow, ...]
     overflow: OverflowStart | None
-    """None while it is not searched for."""
+    """None before the search."""
 
 
 class RegimesResult(RunResult):

@@ -1,4 +1,4 @@
-"""What every way to cast to one format does to a model: its tensors, its training, its output."""
+"""What every way to cast to one format does to a model: to its tensors, its training and its output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DtypeChange(Result):
     before: str
     after: str
     rounded_to: str | None
-    """The format that their values were rounded to, where `after` is what merely holds them."""
+    """The format that their values were rounded to, where `after` is only the dtype that holds them."""
     tensors: int
 
 
@@ -32,11 +32,11 @@ class TieFacts(Result):
     kept: int
     split: int
     separate_parameters: int
-    """Of those kept, parameters that were one object and are two that share memory: their gradients differ."""
+    """Of those kept, parameters that were one object and now are two objects with shared memory and own gradients."""
 
 
 class IslandFacts(Result):
-    """Modules that transformers asks to keep in float32 (`_keep_in_fp32_modules` and its strict kin)."""
+    """Modules that transformers keeps in float32 (`_keep_in_fp32_modules` and its strict variant)."""
 
     names: tuple[str, ...]
     """As the model class lists them."""
@@ -46,24 +46,24 @@ class IslandFacts(Result):
     kept_after_half: int | None
     """Those still in float32 after `.half()` on the cast model; None where that raised, or changes nothing."""
     rounded: int = 0
-    """Of those kept, parameters whose values were rounded all the same, to another format that float32 holds."""
+    """Of those kept, parameters whose values were nevertheless rounded to another format."""
 
 
 class TrainingFacts(Result):
-    """What the cast did to gradients, and to an AdamW that was made, and had made a step, before it."""
+    """What the cast did to gradients, and to an AdamW that had made a step before the cast."""
 
     parameters: int
     """Tied ones count once, unless the cast split them."""
     same_parameters: int
     """Parameters that are the same objects as before, so that the optimizer still changes the model's."""
     requiring_gradients: int
-    """After the cast; all of those that did before, where nothing is frozen by it."""
+    """Parameters that require gradients after the cast; fewer than before where it froze some."""
     required_gradients: int
-    """Before it."""
+    """Before the cast."""
     gradients: tuple[str, ...]
     """Dtypes of the gradients that the parameters still have."""
     gradients_lost: int
-    """Parameters that had a gradient, and have none any more."""
+    """Parameters that had a gradient and no longer have one."""
     optimizer_state: tuple[str, ...]
     """Dtypes of the optimizer's averages."""
     step_failure: str | None
@@ -74,27 +74,27 @@ class HalfAfterwards(Result):
     """`.half()` called on the model that is already cast."""
 
     raised: str | None
-    """Its refusal, such as that of a quantized model of transformers."""
+    """Its error, such as that of a quantized transformers model."""
     unchanged: int
-    """Floating-point parameters whose dtype it left as it was, other than float16."""
+    """Floating-point parameters, not in float16, whose dtype it did not change."""
     forward_failure: str | None
     """What a forward raised afterwards; None where it ran, or was not tried."""
 
 
 class RouteFacts(Result):
-    """One way to cast, on one model. What was not measured is None; why is in `failure`."""
+    """One way to cast, on one model. None where not measured; the reason is in `failure`."""
 
     method: CastMethod
     format: str
-    """That of the run; torchao's routes, which it has not, and their simulations have formats of their own."""
+    """The run's format; torchao's routes and their simulations have their own formats."""
     label: ExecutionLabel | None
     explanation: str
     same_object: bool | None = None
-    """Whether the call returns the very module that it was called on."""
+    """Whether the call returns the same module object."""
     dtypes: tuple[DtypeChange, ...] = ()
     ties: TieFacts | None = None
     islands: IslandFacts | None = None
-    """None where the model asks for none."""
+    """None where the model has none."""
     imaginary_parts_lost: int | None = None
     """Complex tensors that the cast made real."""
     max_relative_error: float | None = None
@@ -102,9 +102,9 @@ class RouteFacts(Result):
     bytes_before: int | None = None
     bytes_after: int | None = None
     estimated_bytes_after: int | None = None
-    """What the model would take if the format could be stored; None where it is."""
+    """Bytes of the model if the format could be stored; None where it is stored."""
     warnings: tuple[str, ...] = ()
-    """What torch warned of during the cast."""
+    """Warnings of torch during the cast."""
     said_dtype: str | None = None
     """`model.dtype`, of models of transformers: that of their first floating-point parameter."""
     said_dtype_share: float | None = None
@@ -112,20 +112,20 @@ class RouteFacts(Result):
     training: TrainingFacts | None = None
     half_afterwards: HalfAfterwards | None = None
     float32_input: Literal["accepted", "raises", "none taken"] | None = None
-    """What a float32 input does, which nobody casts."""
+    """What happens to a float32 input that is not cast."""
     float32_input_failure: str | None = None
     output_dtypes: tuple[str, ...] = ()
     same_state_as_baseline: bool | None = None
-    """Whether the state dict is bit for bit that after the baseline's cast."""
+    """Whether the state dict equals that after the baseline's cast, bit for bit."""
     same_output_as_baseline: bool | None = None
-    """Whether the output is, bit for bit and dtype for dtype."""
+    """Whether the output equals the baseline's, in every bit and dtype."""
     errors: ErrorMetrics | None = None
     """Of the output against the reference, over all floating-point outputs."""
     failure: Failure | None = None
 
 
 class RoutesReport(Result):
-    """Every route to one format, in order, and those of torchao, each beside its simulation."""
+    """Every route to one format, in order, and torchao's routes with their simulations."""
 
     baseline: CastMethod | None
     """The route that the others are compared with: the first that ran, `.half()` for float16."""

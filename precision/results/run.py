@@ -1,4 +1,4 @@
-"""One analysis from start to end: what every result of one says, and the comparison's."""
+"""The parts that every analysis' result has, and the result of a comparison."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Failure(Result):
 
 
 class AnalysisResult(Result):
-    """What every analysis says of itself; what it measured is None where it stopped early (see `failure`)."""
+    """The part of a result that every analysis has; measurements are None where it stopped early (see `failure`)."""
 
     spec: RunSpec
     device: DeviceInfo
@@ -43,7 +43,7 @@ class AnalysisResult(Result):
 
 
 class RunResult(AnalysisResult):
-    """What an analysis says that runs a model."""
+    """The part of a result that every analysis of a model has."""
 
     model: ModelDescription
     input: InputDescription | None
@@ -51,14 +51,14 @@ class RunResult(AnalysisResult):
 
 
 class Score(Result):
-    """What a caller's own function says of both models, such as an accuracy."""
+    """The values of a caller's own function for both models, such as an accuracy."""
 
     reference: float
     candidate: float
 
     @property
     def difference(self) -> float:
-        """Candidate's less reference's."""
+        """The candidate's minus the reference's."""
         return self.candidate - self.reference
 
 
@@ -73,11 +73,11 @@ class CompareResult(RunResult):
     real_kernels: RealKernelCheck | None = None
     """Of simulated candidates without a plan only."""
     verdict: Verdict | None = None
-    """By the usual yardsticks; None where nothing was to be compared."""
+    """With the default yardsticks; None where nothing was compared."""
     score: Score | None = None
-    """None where the caller has none."""
+    """None without such a function."""
 
     @property
     def candidate_name(self) -> str:
-        """The candidate's formats, with the word that its times need where its arithmetic is not real."""
+        """The candidate's formats, with "(simulated)" where its arithmetic is not real."""
         return f"{self.spec.candidate} (simulated)" if self.execution.label == "simulated" else self.spec.candidate

@@ -12,32 +12,27 @@ class Contribution(Result):
     """One layer in one format."""
 
     squared_error: float | None
-    """Mean squared error that it adds to the model's output, predicted, or measured in an exact sweep. None where the
-    layer's own output is not finite in this format, or it has no kernel for it."""
+    """Mean squared error that it adds to the model's output: predicted, or measured in an exact sweep. None where the
+    layer's own output is not finite in this format, or the layer has no kernel for it."""
     standard_error: float | None
     """Of `squared_error`, from the spread of the probes; None for fewer than two."""
     handed_squared_error: float | None = None
-    """The same where the inputs that other layers hand it are in the format already, so that their rounding is not
-    counted twice. None where `squared_error` is; equal to it in formats with scales, whose layers round nothing they
-    hand on."""
+    """The same where its inputs from other layers are already in the format, so that their rounding is not counted
+    twice. None where `squared_error` is None; equal to it in formats with scales, whose layers do not round outputs."""
     nonfinite: int
     """Elements of the layer's output that are infinite or NaN in this format and finite in the reference."""
     stored_bytes: int
     """Of the layer's own weights in this format, scales included."""
     time_s: float | None
-    """Of the layer's calls in this format, each timed by itself and once (the quicker of two below 2 ms): it may be
-    several times another run's; None where not native or not measured."""
+    """Of the layer's calls in this format, each timed alone and once (below 2 ms, the faster of two): another run may
+    differ by a factor of several; None where not native or not measured."""
     exact_squared_error: float | None
     """Measured by lowering this layer alone; None where not measured."""
     all_but_squared_error: float | None = None
-    """Measured by lowering every layer but this one; None where not measured."""
+    """Measured by lowering every layer except this one; None where not measured."""
 
     def best_squared_error(self, *, is_handed: bool = False) -> float | None:
-        """Measured where it was, else predicted; of the measured one the share that is the layer's own.
-
-        Args:
-            is_handed: whether its inputs are in the format already.
-        """
+        """The measured error, else the predicted one; with `is_handed`, for inputs that are already in the format."""
         predicted = self.squared_error
         handed = predicted if self.handed_squared_error is None else self.handed_squared_error
         if self.exact_squared_error is None or not predicted or handed is None:
@@ -46,12 +41,12 @@ class Contribution(Result):
 
 
 class LayerSensitivity(Result):
-    """One module without submodules whose forward is called, and what every format does to it."""
+    """One called module without submodules, and what every format does to it."""
 
     fqn: str
     type: str
     block: str
-    """fqn of the repeated block around it; empty for none."""
+    """fqn of the repeated block that contains it; empty without one."""
     is_norm: bool
     calls: int
     elements: int
@@ -63,9 +58,9 @@ class LayerSensitivity(Result):
     tied_to: tuple[str, ...]
     """fqns of the other layers that share a weight with it."""
     takes_from: tuple[str, ...] = ()
-    """fqns of the layers whose outputs it is handed, unchanged."""
+    """fqns of the layers whose unchanged outputs are its inputs."""
     passes_on: bool = False
-    """Whether its output holds values of its input and zeros alone, as that of a ReLU."""
+    """Whether its output only has values of its input and zeros, like that of a ReLU."""
     contributions: tuple[Contribution, ...]
     """One for each format of the report, in that order."""
 
@@ -81,18 +76,18 @@ class UniformCheck(Result):
 
 
 class Projections(Result):
-    """What every layer's error in every format does to the output, along each probe.
+    """The effect of every layer's error in every format on the output, along each probe.
 
-    Their sums over the layers of a plan tell what the errors add or cancel together.
+    Their sums over the layers of a plan show how much the errors add up or cancel.
     """
 
     shape: tuple[int, int, int, int]
-    """2 (alone; with its handed inputs in the format already), layers, formats, probes."""
+    """2 (alone; with inputs already in the format), layers, formats, probes."""
     values: str
     """Little-endian float32 in that order, in base64; scaled so that the sum of their squares over the probes is a mean
     squared error of the output. 0 for layers whose samples mix, and where an error is not finite."""
     is_sampled: bool
-    """Whether the probes are random; else each is an output's own, or a combination that keeps all sums of products."""
+    """Whether the probes are random; else there is one per output, or a combination with the same sums of products."""
 
 
 class SensitivityReport(Result):
@@ -109,9 +104,9 @@ class SensitivityReport(Result):
     reason: str
     """Why not adjoint probes; empty otherwise."""
     probes: int
-    """Vectors behind each number of a layer whose samples do not mix; others have one for each pass."""
+    """Number of vectors for each number of a layer that does not mix samples; other layers have one per pass."""
     is_sampled: bool = True
-    """Whether these are random; else there is one for each output, and to first order nothing is estimated."""
+    """Whether the vectors are random; else there is one per output, and to first order nothing is estimated."""
     backward_passes: int
     forward_equivalents: float
     """Time of the whole analysis, in reference passes."""
@@ -120,11 +115,11 @@ class SensitivityReport(Result):
     fixed_bytes: int
     """Weights and buffers outside the layers, in the reference."""
     projections: Projections | None = None
-    """None where there are too few random probes to tell from noise what layers do together, or too many numbers."""
+    """None with too few random probes to separate joint effects from noise, or with too many numbers."""
 
 
 class SensitivityResult(RunResult):
-    """One measurement of every layer's sensitivity. Says nothing of the spec's own format."""
+    """One measurement of every layer's sensitivity. It does not depend on the spec's format."""
 
     report: SensitivityReport | None
     """None where not even the reference ran."""

@@ -1,4 +1,4 @@
-"""One model in many formats: a row of the most telling numbers for each run."""
+"""One model in many formats: a row of the most important numbers for each run."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ class SweepRow(Result):
     """One format by one method on one device; None where it was not measured (see `reason`)."""
 
     spec: RunSpec
-    execution: ExecutionLabel | None
+    execution: ExecutionLabel | None = None
     verdict: Verdict
-    sqnr_db: float | None
-    mean_abs_error: float | None
-    max_abs_error: float | None
-    stored_bytes: int | None
-    """Of the candidate; what it would take in the format, where that cannot be stored."""
-    bytes_are_estimated: bool
-    reference_bytes: int | None
-    working_bytes: int | None
-    """Measured: the most that a pass took beyond what is stored."""
-    time_s: float | None
+    sqnr_db: float | None = None
+    mean_abs_error: float | None = None
+    max_abs_error: float | None = None
+    stored_bytes: int | None = None
+    """Of the candidate; estimated where the format cannot be stored."""
+    bytes_are_estimated: bool = False
+    reference_bytes: int | None = None
+    working_bytes: int | None = None
+    """Measured: the largest memory of a pass beyond what is stored."""
+    time_s: float | None = None
     """Median of a pass; of the simulation, where arithmetic is simulated."""
     time_iqr_s: float | None = None
     """Interquartile range of the blocks behind `time_s`."""
-    reference_time_s: float | None
-    speed: str
+    reference_time_s: float | None = None
+    speed: str = ""
     """In words, such as "2.0 × faster than"."""
-    samples_per_s: float | None
+    samples_per_s: float | None = None
     """Samples of the input's first dimension over `time_s`."""
     reason: str | None
     """Why the run stopped early; None where it did not."""

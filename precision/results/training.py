@@ -21,11 +21,11 @@ RECIPES: tuple[tuple[Way, bool], ...] = (
 )
 """Way, and whether the loss is scaled."""
 MOSTLY_ERROR = 0.5
-"""Normalized L2 above which a gradient is more error than value: about the sum of a right one and one as large."""
+"""Normalized L2 above which a gradient counts as more error than value."""
 
 
 class GradientErrors(PackedResult):
-    """Gradients of a parameter, or of all, against those of float32; of a scaled loss after they were unscaled."""
+    """Gradients of one or all parameters against those of float32; with a scaled loss, after unscaling."""
 
     elements: int
     nonzero: int
@@ -37,13 +37,13 @@ class GradientErrors(PackedResult):
     nan: int
     """NaN here, finite in float32."""
     normalized_l2: float | None
-    """norm(g - g32) / norm(g32) over the elements finite in float32; None where there is none, or where one of them is
-    infinite or NaN here, as is the next."""
+    """norm(g - g32) / norm(g32) over the elements finite in float32; None where there are none, or where one of them is
+    infinite or NaN here. The same holds for the cosine."""
     cosine_similarity: float | None
 
     @property
     def underflow_share(self) -> float | None:
-        """Share of the gradients other than zero that became zero; None where all are zero."""
+        """Share of the non-zero gradients that became zero; None where all are zero."""
         return self.underflowed / self.nonzero if self.nonzero else None
 
     @property
@@ -63,10 +63,10 @@ class ParameterGradient(PackedResult):
 
     @property
     def is_rounding(self) -> bool:
-        """Whether float32's own gradient is mostly rounding, so that no error against it tells anything.
+        """Whether float32's own gradient is mostly rounding error, so that errors against it mean nothing.
 
-        So it is where the loss does not depend on a parameter, such as the bias of the keys of an attention: its true
-        gradient is zero.
+        This happens where the loss does not depend on a parameter and the true gradient is zero, such as for the bias
+        of the keys of an attention.
         """
         return self.float32_error is not None and self.float32_error > MOSTLY_ERROR
 
@@ -79,26 +79,26 @@ class OptimizerStep(Result):
     """The dtype in which the weights are kept."""
     elements: int
     moved_reference: int
-    """Weights that float32's step changes, without those that are infinite or NaN after this one."""
+    """Weights that float32's step changes, except those that are infinite or NaN after this step."""
     unmoved: int
-    """Of these, the same before and after here."""
+    """Of these, those that this step does not change."""
     rounded_away: int
-    """Of these, those with an update other than zero, which rounding to the nearest weight undid: it is below half a
-    unit in the last place. The others have a gradient of zero."""
+    """Of these, those whose non-zero update was lost in rounding, below half a unit in the last place. The others have
+    a gradient of zero."""
     nonfinite: int
-    """Weights that became infinite or NaN, and do not in float32."""
+    """Weights that became infinite or NaN here, but not in float32."""
     divided_by_zero: int
-    """Of these, those whose average squared gradient is zero, as is AdamW's epsilon in their dtype."""
+    """Of these, those whose average squared gradient and AdamW's epsilon are both zero in their dtype."""
     normalized_l2: float | None
-    """Of the update, weight after minus weight before, against float32's; None where a weight became infinite or NaN,
-    or none is finite, as is the next."""
+    """Of the update (weight after minus before) against float32's; None where a weight became infinite or NaN, or none
+    is finite. The same holds for the cosine."""
     cosine_similarity: float | None
     missing: str = ""
-    """Why there was no such step; the numbers are then 0 and None."""
+    """Why there was no step; the numbers are then 0 and None."""
 
     @property
     def unmoved_share(self) -> float | None:
-        """Share of the weights that should have moved and did not; None where none should have."""
+        """Share of weights that should have moved and did not; None where none should have moved."""
         return self.unmoved / self.moved_reference if self.moved_reference else None
 
 
@@ -109,13 +109,13 @@ class TrainingRecipe(Result):
     scaled: bool
     """Whether the loss was scaled, by `torch.amp.GradScaler`."""
     loss: float | None
-    """As this recipe computes it, not scaled."""
+    """Without the scale."""
     scales: tuple[float, ...]
-    """Those tried, the last the one in use; empty without scaling. All steps but the last were skipped."""
+    """The scales that were tried; the last is in use. Empty without scaling. All steps except the last were skipped."""
     made: ExponentHistogram | None
-    """All gradients as the backward pass made them, times the scale; None where there were none."""
+    """All gradients from the backward pass, times the scale; None without any."""
     overall: GradientErrors | None
-    """Over all parameters; None where there is no finite step, as are the next two empty."""
+    """Over all parameters; None where there is no finite step. Then `parameters` and `steps` are empty."""
     parameters: tuple[GradientErrors, ...]
     """In the order of `TrainingReport.parameters`."""
     steps: tuple[OptimizerStep, ...]
@@ -152,7 +152,7 @@ class TrainingReport(Result):
     gradients: ExponentHistogram
     """Of all of them together, in float32."""
     without_gradient: tuple[str, ...]
-    """fqns of parameters that the loss does not depend on, or that need none."""
+    """fqns of parameters that the loss does not depend on, or that do not require gradients."""
     recipes: tuple[TrainingRecipe, ...]
 
     def recipe(self, way: Way, *, scaled: bool) -> TrainingRecipe | None:
@@ -166,8 +166,9 @@ class TrainingReport(Result):
 
     @property
     def worst_first(self) -> tuple[int, ...]:
-        """Places in `parameters`: first those with the largest error in any recipe, where one is infinite or NaN; last
-        those whose gradient in float32 is rounding.
+        """Places in `parameters`, by the largest error in any recipe (infinite and NaN first).
+
+        Parameters whose float32 gradient is rounding error come last.
         """
         measured = [recipe.parameters for recipe in self.recipes if recipe.parameters]
 

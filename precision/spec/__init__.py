@@ -1,6 +1,6 @@
 """What to run: one frozen, validated request, and the cast methods and input regimes that it may name."""
 
-from precision.spec.analysis import Analysis, AnalysisInfo
+from precision.spec.analysis import Analysis
 from precision.spec.cast_methods import CastMethod, formats_of
 from precision.spec.run_spec import (
     MAX_BATCH,
@@ -9,19 +9,4 @@ from precision.spec.run_spec import (
     MAX_TEXT_CHARACTERS,
     SENSITIVITY_FORMATS,
     RunSpec,
-    coarsest,
 )
-
-__all__ = [
-    "MAX_BATCH",
-    "MAX_LENGTH",
-    "MAX_PLAN_LAYERS",
-    "MAX_TEXT_CHARACTERS",
-    "SENSITIVITY_FORMATS",
-    "Analysis",
-    "AnalysisInfo",
-    "CastMethod",
-    "RunSpec",
-    "coarsest",
-    "formats_of",
-]

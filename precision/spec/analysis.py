@@ -1,4 +1,4 @@
-"""The analyses: one row each says what it measures, what it reads of a request, and what it is called everywhere."""
+"""The analyses, one row each: what it measures, which settings it reads, and its words in every interface."""
 
 from __future__ import annotations
 
@@ -26,38 +26,32 @@ class Analysis(StrEnum):
 
     @property
     def info(self) -> AnalysisInfo:
-        """What is known of it."""
+        """Its row."""
         return ANALYSES[self]
 
 
 class AnalysisInfo(NamedTuple):
     """One analysis.
 
-    The words `about` and `running` may hold the names that `RunSpec.in_words` fills in.
+    `about` and `running` can contain the names that `RunSpec.in_words` fills in.
     """
 
     function: str
-    """`module:function` that measures it. By name, since it needs torch."""
+    """`module:function` that measures it; by name, because it needs torch."""
     result: str
     """Name of its result's class in `precision.results`."""
     reads: tuple[str, ...]
     """The settings of a `RunSpec` that it reads."""
     help: str
-    """What the command of the same name does."""
+    """Help of the command with the same name."""
     running: str
     """The heading while it runs."""
     about: str = "**{candidate}** against {reference}{method}"
-    """What its numbers are about, in a page's caption."""
+    """What its numbers are about, for a page's caption."""
     arithmetic_of: str = ""
     """Whose arithmetic the result's `execution` describes, where that is not the candidate's."""
-
     streams: bool = False
-    """Whether it takes in all batches of an input, rather than the first alone."""
-
-    @property
-    def needs_model(self) -> bool:
-        """Whether it loads a model and an input."""
-        return "input" in self.reads
+    """Whether it runs all batches of an input, not only the first."""
 
     @property
     def has_candidate(self) -> bool:
@@ -114,7 +108,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
             "precision.measure.routes.measure_routes:measure_routes",
             "RoutesResult",
             (*_IN_REGIME, "dtype", "reference"),
-            "cast a model in every way that leads to a format and show what each does",
+            "cast a model to a format in every possible way and show what each way does",
             "Trying every route of {model} to {dtype}",
             "every route to **{dtype}** against {reference}",
             "the reference's ",
@@ -124,7 +118,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
             "SensitivityResult",
             (*_IN_REGIME, "reference", "formats", "exact"),
             "show what every layer adds to the error in each of several formats",
-            "Measuring how much every layer of {model} suffers from each format",
+            "Measuring how much error each format causes in every layer of {model}",
             "every layer alone in another format than {reference}",
             "the reference's ",
         ),
@@ -132,7 +126,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
             "precision.measure.training.measure_training:measure_training",
             "TrainingResult",
             (*_IN_REGIME, "dtype"),
-            "make one training step in a 16-bit format and show what becomes of gradients and weights",
+            "make one training step in a 16-bit format and show what happens to gradients and weights",
             "Trying one training step of {model} in {dtype}",
             "one training step in **{dtype}** against float32",
         ),
@@ -148,7 +142,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
             "precision.measure.claims.measure_claims:measure_claims",
             "ClaimsResult",
             _INPUT,
-            "try what two articles claim of half() and to(torch.float16), on a model",
+            "try on a model what two articles claim about half() and to(torch.float16)",
             "Trying on {model} what the articles claim",
             "**half()** and **to(torch.float16)** against float32",
             "the reference's ",
@@ -157,7 +151,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
             "precision.measure.memory:measure_memory",
             "MemoryResult",
             ("model", "device"),
-            "show a model's bytes in every format, and the devices that they fit, without loading it",
+            "show a model's bytes in every format, and on which devices they fit, without loading the model",
             "Counting the bytes of {model}",
             "bytes in every format",
         ),
@@ -171,4 +165,4 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
         ),
     }
 )
-"""Adding an analysis is a row here, its function, and its result's class."""
+"""To add an analysis: a row here, its function, and its result's class."""

@@ -1,4 +1,4 @@
-"""The ways to bring a model into a format, one row each. Needs no torch.
+"""The ways to cast a model to a format, one row each.
 
 A new way is a row here and, in `precision.measure.casting.bringing`, the function that casts a module.
 """
@@ -17,12 +17,12 @@ _FLOAT32_BITS = 32
 INT4_GROUP = 32
 """Values of a row that share a scale and a zero point; torchao also has groups of 64 and more, for fewer layers."""
 INT4_ROWS = 16
-"""torchao's kernel takes weights with a multiple of so many rows."""
+"""torchao's kernel needs weights whose number of rows is a multiple of this."""
 
 Computing = Literal["format", "float32", "bfloat16", "at least float32"]
-"""The dtype of the tensors that the model's own code sees. `format`: that of the format, or what simulates it."""
+"""The dtype of the tensors in the model's own code. `format`: that of the format, or the dtype that simulates it."""
 Running = Literal["as stored", "rounded", "widened", "quantized", "autocast"]
-"""What surrounds the model while it runs.
+"""What is done around the model while it runs.
 
 `rounded`: in formats without kernels, the inputs and outputs of every module are rounded. `widened`: what is stored is
 widened first. `quantized`: the inputs of modules with weight matrices are rounded. `autocast`: `torch.autocast`.
@@ -35,7 +35,7 @@ class Gives(NamedTuple):
     words: str
     holds: Callable[[AnyFormat], bool]
     names: tuple[str, ...] = ()
-    """All of them, where these are a few."""
+    """All names, where there are only a few."""
 
 
 def _only(*names: str) -> Gives:
@@ -54,34 +54,34 @@ _NARROW = Gives(
 
 @dataclass(frozen=True, kw_only=True)
 class MethodRow:
-    """One way to bring a model into a format."""
+    """One way to cast a model to a format."""
 
     label: str
-    """How it is written in code, or called."""
+    """Its code, or its name."""
     call: str
-    """As `label`, for one format, whose name takes the place of `{fmt}`."""
+    """The same for one format, with `{fmt}` for its name."""
     gives: Gives
     is_route: bool = True
-    """Whether a person writes it in code of their own; the others are this package's."""
+    """Whether people write it in their own code; the other methods exist only in this package."""
     computing: Computing = "format"
     running: Running = "as stored"
     execution: tuple[Literal["native", "upcast", "simulated"], str] | None = None
-    """Label and explanation with `{fmt}`, `{device}` and `{overflow}`; None where they follow from the format."""
+    """Label and explanation with `{fmt}`, `{device}` and `{overflow}`; None where they depend on the format."""
     of_checkpoint: str | None = None
-    """Of a method that takes what a checkpoint holds: how to call what leaves all other buffers as they are."""
+    """For a method that casts only what a checkpoint holds: the name for that in explanations."""
     keeps_dtype: bool = False
     """Whether the rounded values stay in the dtype that the model has."""
     takes_torchscript: bool = False
     bytes_like: Literal["format", "reference"] | None = None
-    """What tells the stored bytes without a cast; None where only the cast can tell."""
+    """Which of the two has the same stored bytes; None where only the cast can tell."""
     changed: str = ""
-    """Why a tensor changed, with `{fmt}` and `{dtype}`; empty where the call says it."""
+    """Why a tensor changed, with `{fmt}` and `{dtype}`; empty where the call explains it."""
     unchanged: str = ""
-    """Why a floating-point tensor did not; empty where that depends on the tensor."""
+    """Why a floating-point tensor did not change; empty where that depends on the tensor."""
     torchao: str | None = None
     """The configuration's class in `torchao.quantization`, where it is torchao's `quantize_`."""
     simulation: str | None = None
-    """The method that comes nearest without torchao's kernels: of all weight matrices, not of linear layers alone."""
+    """The nearest method without torchao's kernels: it casts all weight matrices, not only those of linear layers."""
 
 
 def _torchao(
@@ -98,7 +98,7 @@ def _torchao(
         gives=_only(*formats),
         computing=computing,
         execution=execution,
-        changed="brought to {dtype}, in which all computes",
+        changed="cast to {dtype}, in which everything computes",
         unchanged="torchao's quantize_ takes the weights of linear layers only",
         torchao=config,
         simulation=simulation,
@@ -106,7 +106,7 @@ def _torchao(
 
 
 class CastMethod(StrEnum):
-    """A way to bring a model into a format."""
+    """A way to cast a model to a format."""
 
     row: MethodRow
     _value_: str
@@ -161,16 +161,16 @@ class CastMethod(StrEnum):
             running="autocast",
             execution=(
                 "native",
-                "Weights stay in float32. Autocast runs matrix products, convolutions and the like with the {fmt} "
-                "kernels of {device}, and leaves the other operators in float32.",
+                "Weights stay in float32. Autocast runs matrix products, convolutions and similar operators with the "
+                "{fmt} kernels of {device}, and leaves the other operators in float32.",
             ),
             takes_torchscript=True,
             bytes_like="reference",
-            changed="brought to float32, from which autocast casts inside operators",
+            changed="cast to float32, from which autocast casts inside operators",
             unchanged="autocast leaves stored tensors in float32 and casts inside operators",
         ),
     )
-    """Brings the weights to float32 and runs inside `torch.autocast`."""
+    """Casts the weights to float32 and runs inside `torch.autocast`."""
     WEIGHTS_ONLY = (
         "weights-only",
         MethodRow(
@@ -184,8 +184,8 @@ class CastMethod(StrEnum):
         ),
     )
     """Stores what a checkpoint holds, parameters and persistent floating-point buffers, in the format, and widens all
-    to float32 (float64 where that is the format) at the start of every run. Non-persistent buffers are constants that
-    the model makes for itself: they stay as they are, as do integer, boolean and complex tensors. Ties are kept."""
+    to float32 (float64 where that is the format) at the start of every run. Non-persistent buffers (constants that the
+    model makes) and integer, boolean and complex tensors do not change. Ties are kept."""
     DYNAMIC = (
         "dynamic",
         MethodRow(
@@ -197,8 +197,8 @@ class CastMethod(StrEnum):
             bytes_like="format",
         ),
     )
-    """Rounds weight matrices to a scaled format, and the floating-point inputs of the modules that hold them, at every
-    run with scales of their own."""
+    """Rounds weight matrices to a scaled format, and in every run the floating-point inputs of their modules, with own
+    scales."""
     TYPE = (
         "type",
         MethodRow(label=".type(dtype)", call=".type(torch.{fmt})", gives=_COMPUTED, takes_torchscript=True),
@@ -219,7 +219,7 @@ class CastMethod(StrEnum):
             execution=(
                 "simulated",
                 "Weights are rounded to {fmt} and stored in float32, as load_state_dict leaves them: all arithmetic "
-                "is float32, and nothing is saved.{overflow}",
+                "is float32, and no memory is saved.{overflow}",
             ),
             of_checkpoint="load_state_dict",
             keeps_dtype=True,
@@ -318,11 +318,11 @@ class CastMethod(StrEnum):
 
     @property
     def label(self) -> str:
-        """How it is written in code, or called."""
+        """Its code, or its name."""
         return self.row.label
 
     def call(self, fmt: AnyFormat) -> str:
-        """How the cast to `fmt` is written in code, or called where there is no code for it."""
+        """The code of the cast to `fmt`, or its name where there is no code for it."""
         if self.row.running == "rounded" and not fmt.has_dtype:
             return f"simulated {fmt.name}"
         return self.row.call.format(fmt=fmt.name)
@@ -331,17 +331,17 @@ class CastMethod(StrEnum):
 TORCHAO_FORMATS: Mapping[CastMethod, tuple[str, ...]] = MappingProxyType(
     {method: method.row.gives.names for method in CastMethod if method.row.torchao}
 )
-"""Methods that are torchao's `quantize_`, and the formats that each gives to the weights of linear layers."""
+"""Methods of torchao's `quantize_`, with the formats that each gives to the weights of linear layers."""
 ROUTES = tuple(
     dict.fromkeys(method for method in (CastMethod.HALF, CastMethod.BFLOAT16, *CastMethod) if method.row.is_route)
 )
-"""The methods that a person writes in code of their own. The plainest come first."""
+"""The methods that people write in their own code, the simplest first."""
 USUAL_METHODS = (CastMethod.TO, CastMethod.DYNAMIC)
-"""How a model is brought to a format without scales, and to one with scales, where nobody says how."""
+"""The default methods for formats without scales, and for formats with scales."""
 
 
 def formats_of(method: CastMethod, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the format `names` that `method` can produce, in their order."""
+    """The formats of `names` that `method` can produce, in their order."""
     return tuple(name for name in names if method.row.gives.holds(any_format_named(name)))
 
 
@@ -356,5 +356,5 @@ def given_by(method: CastMethod) -> str:
 
 
 def usual_method(fmt: AnyFormat) -> CastMethod:
-    """How a model is brought to `fmt` where nobody says how."""
+    """The default method for `fmt`."""
     return USUAL_METHODS[isinstance(fmt, ScaledFormat)]

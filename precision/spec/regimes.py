@@ -1,4 +1,4 @@
-"""What an input regime is called. Needs no torch."""
+"""The names of input regimes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from precision.errors import InputError
 GIVEN, OUTLIER, RANDOM = "given", "outlier", "random"
 USUAL = (GIVEN, "x0.1", "x10", "x100", "x1000", OUTLIER, RANDOM)
 OUTLIER_FACTOR = 100.0
-"""What the outlier channel is multiplied with: large language models have such channels (Dettmers et al. 2022)."""
+"""Factor of the outlier channel: large language models have such channels (Dettmers et al. 2022)."""
 
 THE_INPUT = "the input itself"
-"""Where an input that the model was given finite does not fit the candidate's format."""
+"""The place of an overflow where a finite input does not fit the candidate's format."""
 
 
 def scaled_by(factor: float) -> str:
-    """The regime of the given input times `factor`."""
+    """The regime of the input times `factor`."""
     return GIVEN if factor == 1 else f"x{factor:.12g}"
 
 
@@ -32,14 +32,14 @@ def canonical(name: str) -> str:
 
 
 def factor_of(name: str) -> float:
-    """What a regime multiplies the whole input with; 1 for those that do not."""
+    """The factor that a regime multiplies the whole input by; 1 for the others."""
     return 1.0 if name in (GIVEN, OUTLIER, RANDOM) else _factor(name)
 
 
 def label_of(name: str) -> str:
     """A regime in words."""
     words = {
-        GIVEN: "as given",
+        GIVEN: "input unchanged",
         OUTLIER: f"one channel × {OUTLIER_FACTOR:g}",
         RANDOM: "random values",
     }

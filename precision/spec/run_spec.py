@@ -1,4 +1,4 @@
-"""What to run: one frozen, validated request. It is the cache key and the share link of its result."""
+"""What to run: one frozen, validated request. It is also the cache key and the link of its result."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ MAX_LENGTH = 8192
 MAX_TEXT_CHARACTERS = 20_000
 MAX_PLAN_LAYERS = 10_000
 SENSITIVITY_FORMATS = default_formats("sensitivity")
-"""Those that a sensitivity is measured in unless others are asked for; without those that the device cannot run."""
+"""The default formats of a sensitivity, except those that the device cannot run."""
 
 
 def coarsest(formats: Iterable[AnyFormat]) -> AnyFormat:
-    """The format with the fewest digits: by mantissa bits, and among equals without scales, by exponent bits.
+    """The format with the fewest digits: by mantissa bits, then without scales first, then by exponent bits.
 
     >>> coarsest(map(any_format_named, ("float16", "bfloat16"))).name
     'bfloat16'
@@ -76,7 +76,7 @@ def _plan_of_link(text: str) -> object:
 
 
 def _reason(error: ErrorDetails) -> str:
-    """What is wrong with a value, in a reader's words."""
+    """What is wrong with a value, in plain words."""
     limits = error.get("ctx", {})
     reasons = {
         "int_parsing": "not a whole number",
@@ -91,20 +91,20 @@ def _reason(error: ErrorDetails) -> str:
 
 
 def _with_plan(data: Mapping[str, object]) -> Mapping[str, object]:
-    """`data` with its plan in canonical order, and with the dtype of it where none is given."""
+    """`data` with its plan in canonical order, and with the plan's dtype where none is given."""
     plan = _planned(data["plan"])
     if plan == data["plan"] == ():
         return data
     if not isinstance(plan, tuple) or not all(_is_pair(pair) for pair in plan):
         return {**data, "plan": plan}
-    # What is in the reference's precision need not be said, unless there is nothing else to say.
+    # Layers in the reference's precision are left out, unless the plan has no other layers.
     plan = tuple(pair for pair in plan if pair[1] != data.get("reference", "float32")) or plan
     dtypes = {"dtype": coarsest(any_format_named(name) for _, name in plan).name} if plan else {}
     return {**dtypes, **data, "plan": plan}
 
 
 class RunSpec(BaseModel):
-    """Everything that decides a comparison's numbers. Equal specs have equal digests.
+    """Everything that a comparison's numbers depend on. Equal specs have equal digests.
 
     `batch` and `length` of None mean the model's own default input size.
     """
@@ -116,7 +116,7 @@ class RunSpec(BaseModel):
     dtype: str = "float16"
     """The candidate's format, by name or alias."""
     method: CastMethod = CastMethod.TO
-    """For formats with scales, which `TO` does not know, `DYNAMIC` by default. See `measure.casting.methods.cast`."""
+    """`DYNAMIC` by default for formats with scales, which `TO` does not support; see `measure.casting.methods.cast`."""
     device: str = "cpu"
     input: str = "default"
     """One of the model's named inputs; `default` is its first."""
@@ -127,18 +127,18 @@ class RunSpec(BaseModel):
     text: str | None = None
     """Sentences, one a line, for models with a tokenizer."""
     regime: str = GIVEN
-    """What the input is turned into: see `regimes.names`."""
+    """How the input is changed; see `precision.spec.regimes`."""
     reference: Literal["float32", "float64"] = "float32"
     keep: tuple[str, ...] = ()
     """fqns of modules that the candidate keeps in the reference's precision."""
     plan: Annotated[tuple[tuple[str, str], ...], Field(max_length=MAX_PLAN_LAYERS)] = ()
-    """fqn and format of each layer that has a format of its own; all else is in the reference's precision. With a plan,
-    `dtype` is the coarsest of its formats, and `method` that of the format."""
+    """fqn and format of each layer with its own format; everything else is in the reference's precision. With a plan,
+    `dtype` is its coarsest format, and `method` the default of that format."""
     analysis: Analysis = Analysis.COMPARE
     formats: tuple[str, ...] = ()
-    """Formats of a sensitivity, by name or alias, each once; none for `SENSITIVITY_FORMATS`."""
+    """Formats of a sensitivity, by name or alias, each once; empty for `SENSITIVITY_FORMATS`."""
     exact: bool = False
-    """Whether a sensitivity also runs the model once for every layer and format, and once for all but this layer."""
+    """Whether a sensitivity also runs the model for every layer and format: with only this layer, and without it."""
 
     @model_validator(mode="before")
     @classmethod
@@ -184,20 +184,22 @@ class RunSpec(BaseModel):
         if self.dtype != expected.name:
             raise InputError(f"dtype {self.dtype} with a plan whose coarsest format is {expected.name}. Leave it out.")
         if self.method is not usual_method(expected):
-            raise InputError(f"A plan says how each layer is cast: leave method {self.method.value!r} out.")
+            raise InputError(f"A plan decides how each layer is cast: leave out method {self.method.value!r}.")
         if self.keep:
-            raise InputError("A plan keeps all layers in the reference's precision that it does not name: use no keep.")
+            raise InputError(
+                "A plan already keeps all layers that it does not name in the reference's precision: leave out keep."
+            )
         return self
 
     @property
     def candidate_formats(self) -> tuple[AnyFormat, ...]:
-        """The formats of the candidate's layers; the one of all where there is no plan."""
+        """The formats of the candidate's layers; only one without a plan."""
         names = dict.fromkeys(name for _, name in self.plan) or (self.dtype,)
         return tuple(any_format_named(name) for name in names)
 
     @property
     def candidate(self) -> str:
-        """What the candidate is called: its format, or the formats of its plan."""
+        """The candidate's name: its format, or the formats of its plan."""
         if not self.plan:
             return self.dtype
         counts = Counter(name for _, name in self.plan)
@@ -228,9 +230,9 @@ class RunSpec(BaseModel):
 
     @property
     def measured(self) -> Self:
-        """The spec of which the numbers are: what the analysis does not read is at its default.
+        """The spec that the numbers depend on: settings that the analysis does not read have their defaults.
 
-        So a run that answers for all formats, such as one of ranges, need not be run again for another format.
+        So a run that is the same for all formats, such as one of ranges, is not repeated for another format.
         """
         update = {name: _DEFAULTS[name] for name in self.unread}
         if "method" in update and "dtype" not in update:

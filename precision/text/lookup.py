@@ -1,4 +1,4 @@
-"""A word of a table, or an error that names near ones."""
+"""A row of a table by its name, or an error that lists similar names."""
 
 from __future__ import annotations
 
@@ -11,19 +11,14 @@ from precision.errors import InputError
 Row = TypeVar("Row")
 
 
-def looked_up(name: str, rows: Mapping[str, Row], *, unknown: str) -> Row:
-    """The row of that name.
-
-    Args:
-        name: what is asked for.
-        rows: all there are, by name.
-        unknown: how the message begins where there is none, such as `Unknown metric`.
+def looked_up(name: str, rows: Mapping[str, Row], *, unknown: str, hint: str = "") -> Row:
+    """The row of that name; an error message starts with `unknown`, such as `Unknown metric`, and ends with `hint`.
 
     Raises:
-        InputError: there is none; the message names near ones, or all.
+        InputError: there is no such row; the message lists similar names, or all.
     """
     if name in rows:
         return rows[name]
     near = difflib.get_close_matches(name, rows)
     known = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(rows)}."
-    raise InputError(f"{unknown} {name!r}. {known}")
+    raise InputError(f"{unknown} {name[:80]!r}. {known}{hint}")

@@ -1,4 +1,4 @@
-"""How a name that a user or a model supplied is shown: layers, tensors, files, labels.
+"""How names from a user or a model are shown: layers, tensors, files, labels.
 
 Such names are text, never markup: `![x](http://…)` in a layer's name would otherwise make a browser fetch
 that address, and `weight_norm__x*y*z` would lose its characters to emphasis.
@@ -24,8 +24,8 @@ _BACKTICKS = re.compile("`+")
 def plain(name: str, *, limit: int | None = NAME_CHARACTERS) -> str:
     """`name` as harmless text, for places that interpret no markup.
 
-    Unicode NFC; line breaks and tabs become spaces, other control, bidirectional and zero-width characters go;
-    what is longer than `limit` characters loses its middle. An empty name becomes `(unnamed)`.
+    Unicode NFC. Line breaks and tabs become spaces; other control, bidirectional and zero-width characters are removed.
+    Names longer than `limit` characters lose their middle. An empty name becomes `(unnamed)`.
 
     >>> plain("a\\u202eb\\nc")
     'ab c'
@@ -36,7 +36,7 @@ def plain(name: str, *, limit: int | None = NAME_CHARACTERS) -> str:
     text = " ".join(visible.split()) or UNNAMED
     if limit is None or len(text) <= limit:
         return text
-    # The end of a module's name tells it from its siblings, so the end keeps the larger part.
+    # Names of sibling modules differ at the end, so the end keeps the larger part.
     head = (limit - 1) * 2 // 5
     return f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
 
@@ -49,7 +49,7 @@ def _shown(character: str) -> str:
 
 
 def enclosing(fqn: str, known: Container[str]) -> str:
-    """The innermost of the `known` modules that `fqn` lies in; the model itself, "", where none is named.
+    """The innermost of the `known` modules that contains `fqn`; "", the model itself, where there is none.
 
     >>> enclosing("encoder.layers.0.weight", {"encoder", "encoder.layers.0"})
     'encoder.layers.0'
@@ -78,7 +78,7 @@ def escape_plotly(text: str) -> str:
 
 
 def for_markdown(name: str, *, limit: int | None = NAME_CHARACTERS) -> str:
-    """`name` as a code span, the one place where no renderer looks for links, emphasis, colours, maths or emoji.
+    """`name` as a code span: there, no renderer looks for links, emphasis, colours, maths or emoji.
 
     Not for cells of a markdown table, where a `|` still ends the cell.
 
@@ -98,7 +98,7 @@ _MARKDOWN_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
 def escape_markdown(text: str) -> str:
-    """A whole message, names in it included, so that markdown shows it letter by letter.
+    """A whole message, including names in it, so that markdown shows it literally.
 
     Every ASCII punctuation character gets a backslash, which CommonMark takes back out.
 

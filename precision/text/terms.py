@@ -1,4 +1,4 @@
-"""What every word of the product means, in plain text. Needs no torch."""
+"""The glossary: what every word of the product means, in plain text."""
 
 from __future__ import annotations
 
@@ -6,153 +6,73 @@ from dataclasses import dataclass
 
 from precision.text.lookup import looked_up
 
+_DEFINITIONS = {
+    "reference": "The model in the trusted precision, float32 or float64. Errors are measured against its outputs.",
+    "candidate": "The same model in the precision under test.",
+    "format": "A number format: how many bits, how many of them for exponent and mantissa, and which special values. "
+    "Where torch has a dtype for it, the dtype stores it.",
+    "cast": "Converting a model's stored floating-point values to another format by rounding.",
+    "native": "The device computed in the format itself, with operators of that dtype.",
+    "upcast": "Values were stored in the format and widened to a larger one for computing.",
+    "simulated": "Values were rounded to the format and computed with in float32. Rounding errors of stored values are "
+    "real, rounding errors inside operators are missing, and times say nothing about the format.",
+    "unsupported": "The device has no operators for the format; nothing was computed in it.",
+    "rounding floor": "The error of only rounding the reference's output to the candidate's format. On average, no "
+    "computation in that format can be better. Elements beyond the format's range are counted as non-finite.",
+    "repeat floor": "The difference between two runs of the reference that should be equal: noise without any cast.",
+    "float64 truth": "The same model run once more in float64. The errors of reference and candidate against it show "
+    "how much of their difference is the reference's own error.",
+    "margin": "The reference's largest score (or probability) of a sample minus its second largest. The smaller the "
+    "margin, the smaller the error that changes the class.",
+    "Wilson interval": "The 95 % interval of a share that was counted in some samples: where the share among all such "
+    "samples may lie. With no flip in 73 samples, up to 5 % may flip.",
+    "finite pair": "An element that is finite (not infinite or NaN) in both outputs. Errors are computed over finite "
+    "pairs only; the other elements are counted.",
+    "ULP": "Unit in the last place: the distance between neighbouring values of a format at a given magnitude. "
+    "Rounding to nearest moves a value by at most half a ULP.",
+    "normal": "A value stored with all its mantissa bits. Below the smallest normal value, precision decreases.",
+    "subnormal": "A value below the smallest normal value. The closer to zero, the fewer significant bits it has.",
+    "underflow": "A non-zero value that becomes zero because it is too small for the format. Values that were zero "
+    "before do not count.",
+    "overflow": "A value beyond the largest value of the format. It becomes infinite, or NaN where the format has no "
+    "infinities, or it is saturated.",
+    "saturated": "A value beyond the format's range that is stored as the largest finite value. No infinity shows that "
+    "this happened.",
+    "tied": "Two names in a model for the same stored tensor. Its bytes count once.",
+    "buffer": "A tensor that a module keeps in addition to its parameters. A non-persistent buffer is not saved with "
+    "the model.",
+    "fqn": "Fully qualified name: a module's or tensor's path in the model, such as encoder.0.",
+    "small-value domain": "The elements whose reference is below the smallest normal value of the candidate's format. "
+    "A relative error has no meaning there, so their absolute error is reported instead.",
+    "exponent histogram": "The values of a tensor counted by power of two: how many lie from 2^e up to 2^(e+1). Zeros, "
+    "infinities and NaNs are counted separately. It shows how the values fit any number format.",
+    "headroom": "log2(largest value of the format / largest magnitude of the values): how many times the values can "
+    "double before they overflow. Negative: they are beyond the range.",
+    "overflow fraction": "Share of the finite non-zero values that round beyond the format's largest value.",
+    "underflow fraction": "Share of the finite non-zero values that become zero. Values that were zero before do not "
+    "count.",
+    "subnormal fraction": "Share of the finite non-zero values below the format's smallest normal value that do "
+    "not become zero.",
+    "predicted SQNR": "Signal-to-noise ratio of rounding the values once, computed from their exponent histogram: in "
+    "each power of two, the squared error is a twelfth of the squared spacing of the format there. The measured SQNR "
+    "is never more than 4.8 dB lower. For formats with scales for parts of a tensor, it is computed from how far the "
+    "values lie below the largest value with the same scale, and is mostly within 1 dB.",
+    "lowest safe format": "The format with the fewest bits in which all values of a tensor or module fit: without "
+    "overflow, with little underflow, few subnormal values and a predicted SQNR above the limit.",
+    "real input": "Data that somebody could give to the model. With random input or random weights, memory and time "
+    "are real, and errors are indicative only.",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Term:
-    """A word that the product uses in one meaning only."""
+    """A word that the product uses with one meaning only."""
 
     word: str
     definition: str
 
 
-TERMS: tuple[Term, ...] = (
-    Term(
-        word="reference",
-        definition="The model in the trusted precision, float32 or float64. Errors are measured against its outputs.",
-    ),
-    Term(word="candidate", definition="The same model in the precision under test."),
-    Term(
-        word="format",
-        definition="A number format: how many bits, how many of them for exponent and mantissa, and which special "
-        "values. A torch dtype stores it where torch has one.",
-    ),
-    Term(word="cast", definition="Converting a model's stored floating-point values to another format by rounding."),
-    Term(
-        word="native",
-        definition="The device computed in the format itself, with operators of that dtype.",
-    ),
-    Term(
-        word="upcast",
-        definition="Values were stored in the format and widened to a larger one to be computed with.",
-    ),
-    Term(
-        word="simulated",
-        definition="Values were rounded to the format and computed with in float32: the errors of storing are real, "
-        "those of computing are not in it, and time says nothing about the format.",
-    ),
-    Term(word="unsupported", definition="The device has no operators for the format; nothing was computed in it."),
-    Term(
-        word="rounding floor",
-        definition="The error of merely rounding the reference's output to the candidate's format. No computation "
-        "in that format can do better on average. Elements beyond the format's range are counted as non-finite.",
-    ),
-    Term(
-        word="repeat floor",
-        definition="The difference between two runs of the reference that should be equal: the noise that is there "
-        "without any cast.",
-    ),
-    Term(
-        word="float64 truth",
-        definition="The same model run once more in float64. The errors of reference and candidate against it tell "
-        "how much of their difference is the reference's own.",
-    ),
-    Term(
-        word="margin",
-        definition="By how much a sample's largest score, or probability, exceeds the second in the reference. The "
-        "smaller it is, the smaller an error makes another class the first.",
-    ),
-    Term(
-        word="Wilson interval",
-        definition="The 95 % interval of a share that was counted in some samples: where the share among all such "
-        "samples may lie. With no flip in 73 samples, up to 5 % may flip.",
-    ),
-    Term(
-        word="finite pair",
-        definition="An element that is neither infinite nor NaN in either output. Errors are over these alone; the "
-        "others are counted.",
-    ),
-    Term(
-        word="ULP",
-        definition="Unit in the last place: the distance between neighbouring values of a format at a given "
-        "magnitude. Rounding to nearest moves a value by at most half of one.",
-    ),
-    Term(
-        word="normal",
-        definition="A value stored with all its mantissa bits. Below the smallest one precision fades away.",
-    ),
-    Term(
-        word="subnormal",
-        definition="A value below the smallest normal one, stored with fewer significant bits the closer it is to "
-        "zero.",
-    ),
-    Term(
-        word="underflow",
-        definition="A non-zero value that becomes zero because it is too small for the format. Values that were zero "
-        "before do not count.",
-    ),
-    Term(
-        word="overflow",
-        definition="A value beyond the largest one of the format. It becomes infinite, or NaN where the format has "
-        "no infinities, or is saturated.",
-    ),
-    Term(
-        word="saturated",
-        definition="Beyond the format's range and stored as its largest finite value, with no infinity to give it "
-        "away.",
-    ),
-    Term(word="tied", definition="Two names in a model for the same stored tensor. Its bytes count once."),
-    Term(
-        word="buffer",
-        definition="A tensor that a module keeps besides its parameters; a non-persistent one is not saved with it.",
-    ),
-    Term(word="fqn", definition="Fully qualified name: a module's or tensor's path in the model, such as encoder.0."),
-    Term(
-        word="small-value domain",
-        definition="The elements whose reference is below the smallest normal value of the candidate's format. A "
-        "relative error has no meaning there, so their absolute error is reported instead.",
-    ),
-    Term(
-        word="exponent histogram",
-        definition="The values of a tensor counted by power of two: how many lie from 2^e up to 2^(e+1). Zeros, "
-        "infinities and NaNs are counted apart. It tells how the values fit any number format.",
-    ),
-    Term(
-        word="headroom",
-        definition="log2(largest value of the format / largest magnitude of the values): how many times they may "
-        "double before they overflow. Negative means beyond the range.",
-    ),
-    Term(
-        word="overflow fraction",
-        definition="Share of the finite non-zero values that round to beyond the format's largest value.",
-    ),
-    Term(
-        word="underflow fraction",
-        definition="Share of the finite non-zero values that become zero. Values that were zero before do not count.",
-    ),
-    Term(
-        word="subnormal fraction",
-        definition="Share of the finite non-zero values that lie below the format's smallest normal value and do not "
-        "become zero.",
-    ),
-    Term(
-        word="predicted SQNR",
-        definition="Signal to noise ratio of rounding values once, told from their exponent histogram: in each power "
-        "of two the squared error is taken as a twelfth of the squared spacing of the format there. Measured, it is "
-        "never more than 4.8 dB lower. For formats with scales for parts of a tensor it is told from how far the "
-        "values lie below the largest of those that share their scale; mostly within 1 dB.",
-    ),
-    Term(
-        word="lowest safe format",
-        definition="Of the formats in which all values of a tensor or module fit, without overflow, with little "
-        "underflow, few subnormal values and a predicted SQNR above the limit, the one of fewest bits.",
-    ),
-    Term(
-        word="real input",
-        definition="Data that somebody could hand to the model. With random input or random weights, memory and time "
-        "are real and errors are indicative only.",
-    ),
-)
-
+TERMS = tuple(Term(word=word, definition=definition) for word, definition in _DEFINITIONS.items())
 _BY_WORD = {term.word: term for term in TERMS}
 
 
@@ -160,6 +80,6 @@ def term_named(word: str) -> Term:
     """The definition of that word.
 
     Raises:
-        InputError: the glossary has no such word; the message names near ones, or all.
+        InputError: the glossary has no such word; the message lists similar words, or all.
     """
     return looked_up(word, _BY_WORD, unknown="The glossary has no")

@@ -1,4 +1,4 @@
-"""Numbers as people read them, the same on pages and in the terminal."""
+"""Numbers as text for people, the same on pages and in the terminal."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def bytes_text(count: int) -> str:
 
 
 def parse_bytes(text: str) -> int:
-    """A number of bytes, more than zero, with a unit or without; binary and decimal ones are told apart.
+    """A number of bytes above zero, with or without a unit; binary and decimal units differ.
 
     >>> parse_bytes("8GiB"), parse_bytes("500 MB"), parse_bytes("1.5kib"), parse_bytes("20")
     (8589934592, 500000000, 1536, 20)
 
     Raises:
-        ValueError: it is no such number; the message says what is expected.
+        ValueError: not such a number; the message says what is expected.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text)
     if match is None or match[2].upper() not in _BYTES:
@@ -71,7 +71,7 @@ def number_text(value: float | None) -> str:
         return "∞" if value > 0 else "−∞"
     if value == 0:
         return "0"
-    if 0.999 < abs(value) < 1:  # a cosine, a share: what it lacks to one is what matters
+    if 0.999 < abs(value) < 1:  # of a cosine or a share, the difference to 1 matters
         return f"{value:.{min(17, 3 + int(-math.log10(1 - abs(value))))}f}"
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
@@ -84,7 +84,7 @@ def number_text(value: float | None) -> str:
 
 
 def ratio_text(ratio: float) -> str:
-    """How many times another number it is, to three significant digits.
+    """A ratio, to three significant digits.
 
     >>> ratio_text(0.99999999), ratio_text(0.01234), ratio_text(12345.6)
     ('1', '0.0123', '12,300')
@@ -93,7 +93,7 @@ def ratio_text(ratio: float) -> str:
 
 
 def share_text(share: float | None) -> str:
-    """A share as a percentage that never rounds to a full or an empty one.
+    """A share as a percentage; only exact shares are shown as 0 % or 100 %.
 
     >>> share_text(1.0), share_text(0.99999), share_text(0.00001), share_text(0.25)
     ('100 %', '> 99.9 %', '< 0.1 %', '25.0 %')
@@ -110,7 +110,7 @@ def share_text(share: float | None) -> str:
 
 
 def fine_share_text(share: float) -> str:
-    """A share as a percentage, for limits and the ends of intervals: two or three digits, however small.
+    """A share as a percentage with two or three digits, however small; for limits and the ends of intervals.
 
     >>> fine_share_text(0.00853), fine_share_text(0.2775), fine_share_text(1.0), fine_share_text(0.99152)
     ('0.85 %', '27.8 %', '100 %', '99.2 %')
@@ -123,7 +123,7 @@ def fine_share_text(share: float) -> str:
 
 
 def count_text(count: int, noun: str) -> str:
-    """A count with its noun, in the plural where it is one.
+    """A count with its noun, in the plural unless the count is 1.
 
     >>> count_text(1, "element"), count_text(2500, "element")
     ('1 element', '2,500 elements')

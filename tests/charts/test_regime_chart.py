@@ -35,7 +35,7 @@ def test_the_finding_names_the_least() -> None:
     least = min(row.errors.sqnr_db for row in report.rows if row.errors and row.errors.sqnr_db is not None)
     assert f"{least:.4g} dB or more" in finding(report, "float16")
     assert _info(report).title.startswith("The least: ")
-    assert finding(report_of("overflow"), "float16") == "float16 already breaks on the input as given"
+    assert finding(report_of("overflow"), "float16") == "float16 already breaks on the unchanged input"
 
 
 def test_no_rows_yet() -> None:

@@ -232,7 +232,7 @@ def test_a_run_that_failed_prints_what_was_measured_and_exits_2(
 ) -> None:
     failure = Failure(stage="Running the candidate", where="head", message="head raised:\nno kernel")
     failed = tinynet.model_copy(update={"comparison": None, "cost": None, "failure": failure})
-    monkeypatch.setattr("precision.measure.compare.compare.compare", lambda spec, progress: failed)
+    monkeypatch.setattr("precision.measure.compare.compare.compare", lambda _task: failed)
     assert main(["compare", "--fail-above", "mean_abs_error=1"]) == 2
     printed = capsys.readouterr()
     assert "head.weight " in printed.out

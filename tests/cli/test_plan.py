@@ -34,7 +34,7 @@ def formats_of(measured: SensitivityResult, layers: Sequence[LayerSensitivity], 
 def test_a_share_of_the_time_is_kept(measured: SensitivityResult) -> None:
     assert formats_of(measured, TIED, "--time-share", "1") == "float32 float32 float32"
     assert formats_of(measured, TIED, "--time-share", "0.84") == "float32 float32 bfloat16"
-    with pytest.raises(InputError, match="No plan takes"):
+    with pytest.raises(InputError, match="No plan fits in"):
         formats_of(measured, TIED, "--time-share", "0.6")
 
 

@@ -9,14 +9,10 @@ from typing import Any
 import pytest
 
 from precision import analyses
-from precision.cli.autocast import autocast_text
 from precision.cli.layers import layers_text
-from precision.cli.ranges import ranges_text
-from precision.cli.regimes import regimes_text
 from precision.cli.report import audit_text
-from precision.cli.routes import routes_text
 from precision.cli.sweep import sweep_text
-from precision.cli.training import training_text
+from precision.cli.texts import autocast_text, ranges_text, regimes_text, routes_text, training_text
 from precision.findings.autocast import autocast_table
 from precision.findings.cast import audit_table
 from precision.findings.fit.table import fit_table

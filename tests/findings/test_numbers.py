@@ -43,9 +43,9 @@ def test_findings(text: str, name: str, said: str) -> None:
         ("1/3", 6.0, "1/3 in mxfp4_e2m1 is stored as 0.5, off by 0.1667"),
         ("1.5", None, "1.5 in mxfp4_e2m1 is exact at this scale"),
         ("7", None, "7 in mxfp4_e2m1 is cut off at 6, off by 1"),
-        ("0.1", 6.0, "0.1 in mxfp4_e2m1 becomes 0 beside larger values"),
-        ("inf", None, "inf in mxfp4_e2m1 makes all that share its scale NaN"),
-        ("nan", None, "nan in mxfp4_e2m1 makes all that share its scale NaN"),
+        ("0.1", 6.0, "0.1 in mxfp4_e2m1 becomes 0, because its scale is set by larger values"),
+        ("inf", None, "inf in mxfp4_e2m1 turns all values that share its scale into NaN"),
+        ("nan", None, "nan in mxfp4_e2m1 turns all values that share its scale into NaN"),
     ],
 )
 def test_findings_with_scales(text: str, largest: float | None, said: str) -> None:

@@ -42,11 +42,11 @@ def test_formats_are_counted_the_most_frequent_first() -> None:
         (
             5e-5,
             0.5,
-            "as exact as, every other cast to one format of no more bytes, all measured: bfloat16 40 dB, float16 not",
+            "No cast to one format that takes no more bytes had less error, all measured: bfloat16 40 dB, float16 not",
         ),
-        (1e-3, 0.5, "bfloat16 measured less error: bfloat16 40 dB, float16 not finite, float8_e4m3fn 20 dB."),
-        (1e-3, 0.3, "every other cast to one format of no more bytes, all measured: float8_e4m3fn 20 dB."),
-        (1e-3, 0.1, "No other cast to one format of those measured takes as few bytes."),
+        (1e-3, 0.5, "bfloat16 had less error: bfloat16 40 dB, float16 not finite, float8_e4m3fn 20 dB."),
+        (1e-3, 0.3, "takes no more bytes had less error, all measured: float8_e4m3fn 20 dB."),
+        (1e-3, 0.1, "No other measured cast to one format takes so few bytes."),
     ],
 )
 def test_a_plan_is_held_against_measured_casts_of_no_more_bytes(error: float, share: float, said: str) -> None:

@@ -117,7 +117,7 @@ def test_equal_infinities_pass() -> None:
 @pytest.mark.parametrize(
     ("text", "higher_is_better", "message"),
     [
-        ("mean_abs_error", False, "is no limit. Write metric=value"),
+        ("mean_abs_error", False, "is not a limit. Write metric=value"),
         ("nonsense=1", False, "nonsense"),
         ("mean_abs_error=small", False, "the limit must be a number"),
         ("mean_abs_error=nan", False, "the limit must be a number"),

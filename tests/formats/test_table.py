@@ -97,7 +97,7 @@ def test_the_widest_come_first() -> None:
 
 
 def test_a_scaled_format_is_no_numeric_one() -> None:
-    with pytest.raises(InputError, match="int8 has scales, which depend on the values"):
+    with pytest.raises(InputError, match="int8 has scales that depend on the values"):
         format_named("int8")
 
 

@@ -103,7 +103,7 @@ def test_codes_are_read_in_both_bases(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["2E66", "0x", "0b2", "-0x1", "", "0x" + "0" * 2000])
 def test_what_is_no_code_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="is no code"):
+    with pytest.raises(InputError, match="is not a code"):
         read_code(text, FLOAT16)
 
 

@@ -129,7 +129,7 @@ def test_words_follow_the_quartiles() -> None:
     assert speed_text(row(19.4, 18, 20)) == "19 × slower"
     assert is_faster(row(0.5, 0.4, 0.6))
     assert speed_text(row(0.5, 0.4, 0.6)) == "2.0 × faster"
-    assert speed_text(row(1.0, 0.9, 1.1)) == "not told apart"
+    assert speed_text(row(1.0, 0.9, 1.1)) == "no measurable difference"
     assert speed_text(row(19.4, 12, 25)) == "19 × slower"
 
 

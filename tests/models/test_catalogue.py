@@ -57,7 +57,7 @@ def test_a_checkpoint_is_described_before_it_is_loaded() -> None:
 
 
 def test_a_checkpoint_needs_a_name() -> None:
-    with pytest.raises(InputError, match="needs a hub id or a local folder"):
+    with pytest.raises(InputError, match="must be followed by a hub id or a local folder"):
         describe("hf: ")
 
 

@@ -60,7 +60,7 @@ def test_it_shows_a_sensitivity_and_a_plan(link: dict[str, str | list[str]]) -> 
 
 
 def test_the_title_names_the_format_that_a_layer_cannot_take() -> None:
-    assert "layers cannot take float16" in opened(PAGE, {"model": "overflow"}).title[0].value
+    assert "layers do not work in float16" in opened(PAGE, {"model": "overflow"}).title[0].value
 
 
 def test_the_slider_moves_the_plan_and_the_link_carries_every_control() -> None:
@@ -97,7 +97,7 @@ def test_a_plan_is_run_and_its_errors_stand_side_by_side(running_engine: Engine)
     verified(app.button(key="verify").click().run())
     assert not app.exception
     assert "**Verified.** Measured" in text_of(app)
-    assert "every other cast to one format of no more bytes, all measured" in text_of(app)
+    assert "No cast to one format that takes no more bytes had less error" in text_of(app)
     (job,) = app.session_state["side_jobs"]["plan"].values()
     assert running_engine.job(job).spec.plan
     app.slider(key="most_bytes").set_value(100.0).run()
@@ -136,7 +136,7 @@ def test_without_a_format_one_is_asked_for() -> None:
 
 def test_a_cancelled_measurement_keeps_the_formats_measured_so_far(running_engine: Engine) -> None:
     app = opened(PAGE, {"model": "bert-tiny", "batch": "16"}, settle=False)
-    assert app.title[0].value.startswith("Measuring how much every layer")
+    assert app.title[0].value.startswith("Measuring how much error each format")
     job = app.session_state["jobs"]["sensitivity"]
     until(lambda: running_engine.job(job).partial is not None)
     app.button(key="cancel").click().run()

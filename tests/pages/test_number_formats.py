@@ -102,7 +102,7 @@ def test_a_typed_code_becomes_the_number() -> None:
         ),
         ({"number": "1e-5000", "number_format": "float64"}, "1e-5000 in float64 becomes 0"),
         ({"number": "1/3", "number_format": "mxfp4", "largest": "6"}, "1/3 in mxfp4_e2m1 is stored as 0.5"),
-        ({"number": "inf", "number_format": "nvfp4"}, "inf in nvfp4 makes all that share its scale NaN"),
+        ({"number": "inf", "number_format": "nvfp4"}, "inf in nvfp4 turns all values that share its scale into NaN"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip

@@ -16,7 +16,7 @@ PAGE = "pages/regimes.py"
     [
         ({"model": "linear-5-10"}, "float16 keeps", "float16 overflows in "),
         ({"model": "linear-5-10", "dtype": "float8_e4m3fn"}, "float8_e4m3fn keeps", "This simulation saturates"),
-        ({"model": "overflow"}, "float16 already breaks on the input as given", "With this input × 0"),
+        ({"model": "overflow"}, "float16 already breaks on the unchanged input", "With this input × 0"),
     ],
 )
 def test_every_regime_is_shown(link: dict[str, str], finding: str, overflow: str) -> None:

@@ -76,7 +76,7 @@ def test_a_layer_that_overflows_in_float16_is_kept_wider_by_every_plan(input: st
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--max-bytes", "1"], "No plan takes 1 B: the least possible is"),
+        (["--max-bytes", "1"], "No plan fits in 1 B: the least possible is"),
         (["--bytes-share", "0.9", "--keep", "nothing"], "There is no layer nothing to keep"),
         (["--bytes-share", "0.9", "--export", "/nowhere/plan.json"], "cannot be written"),
     ],

@@ -10,12 +10,12 @@ from tests.zoo.grown import Grown
 FIELD = "    reference_rms: float | None\n"
 COMPUTATION = "            reference_rms=self._rr.root_mean(n),\n"
 DEFINITION = """\
-    _metric("reference_rms", "RMS of the reference", definition="sqrt(mean of r²).", higher_is_better=None),
+    MetricDefinition("reference_rms", "RMS", definition="sqrt(mean of r²).", higher_is_better=None),
 """
 ADDED = {
     "precision/results/comparison.py": (("    normalized_l2: float | None\n", FIELD),),
     "precision/measure/metrics/statistics.py": (("            normalized_l2=self._normalized_l2()", COMPUTATION),),
-    "precision/text/metrics.py": (('    _metric(\n        "normalized_l2",', DEFINITION),),
+    "precision/text/metrics.py": (('    MetricDefinition(\n        "normalized_l2",', DEFINITION),),
 }
 
 pytestmark = pytest.mark.slow

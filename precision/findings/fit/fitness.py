@@ -1,7 +1,7 @@
-"""How well values fit a number format, told from their histogram alone: no format needs another run.
+"""How well values fit a number format, judged from their histogram alone: no format needs another run.
 
-Exact where counts by exponent decide; bounds elsewhere. Formats with a scale for each channel or block are judged by
-how far values are below the largest of those that share a scale with them.
+Exact where counts by exponent are enough; bounds elsewhere. Formats with a scale for each channel or block are judged
+by how far values lie below the largest value that shares their scale.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Fit(StrEnum):
 
     FITS = "fits"
     NEEDS_SCALING = "needs scaling"
-    """Multiplied by one power of two for the whole tensor, it fits."""
+    """It fits after the whole tensor is multiplied by one power of two."""
     TOO_COARSE = "too coarse"
-    """Too few mantissa bits, at whatever scale."""
+    """Too few mantissa bits, at any scale."""
     SUBNORMAL = "subnormals lose precision"
     UNDERFLOWS = "underflows"
     OVERFLOWS = "overflows"
@@ -51,12 +51,12 @@ _BEST_FIRST = tuple(Fit)
 
 @dataclass(frozen=True, kw_only=True)
 class FitLimits:
-    """How much may be lost before values do not fit; a single overflow is always too much."""
+    """How much may be lost before values no longer fit; a single overflow is always too much."""
 
     underflow_fraction: float = 0.01
     subnormal_fraction: float = 0.05
     sqnr_db: float = 30.0
-    """3 % noise: what the three mantissa bits of float8_e4m3fn give to values well inside its range."""
+    """3 % noise: what the three mantissa bits of float8_e4m3fn give for values well inside its range."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,27 +67,28 @@ class Fitness:
     verdict: Fit
     reason: str
     """One sentence."""
-    headroom_bits: float | None
-    """log2(format's largest / largest); negative: beyond it. None for scaled formats and without non-zero values."""
-    overflow: Share | None
+    headroom_bits: float | None = None
+    """log2(the format's largest value / the largest magnitude); negative beyond the range. None for scaled formats and
+    without non-zero values."""
+    overflow: Share | None = None
     """None without finite non-zero values, as are the next two."""
-    underflow: Share | None
+    underflow: Share | None = None
     """What becomes zero."""
-    subnormal: Share | None
-    """What is below the smallest normal value and does not become zero."""
-    sqnr_db: float | None
+    subnormal: Share | None = None
+    """Below the smallest normal value, without becoming zero."""
+    sqnr_db: float | None = None
     """Predicted; see `predicted_sqnr_db`, `integer_sqnr_db` and `scaled_sqnr_db`."""
-    scale_exponent: int | None
-    """Of `NEEDS_SCALING`: multiplied by 2 to this power, the values fit."""
+    scale_exponent: int | None = None
+    """For `NEEDS_SCALING`: the values fit after they are multiplied by 2 to this power."""
 
 
 def fitness(histogram: ExponentHistogram, fmt: AnyFormat, *, limits: FitLimits | None = None) -> Fitness:
     """How the values of `histogram` fit `fmt`.
 
-    Zeros fit every format. NaNs and infinities are no values to fit; infinities that the format lacks make it
-    overflow. Overflow is what rounds to beyond the largest value, whether the cast then saturates or not; underflow
-    what rounds to zero. A format with scales has no overflow and no subnormal values, and what becomes zero in it is
-    off by no more than the rest of its group: its precision decides. An infinity or a NaN leaves no scale.
+    Zeros fit every format. NaNs and infinities are not counted, but infinities overflow in a format without infinities.
+    Overflow: values that round beyond the largest value, whether the cast saturates or not. Underflow: values that
+    round to zero. A format with scales has no overflow and no subnormal values; a value that becomes zero in it is off
+    by no more than others of its group, so only precision decides. With an infinity or a NaN there is no valid scale.
 
     Raises:
         UnsupportedError: a format with scales for parts of a tensor, and a histogram made without counting groups.
@@ -101,7 +102,7 @@ def fitness(histogram: ExponentHistogram, fmt: AnyFormat, *, limits: FitLimits |
 
 
 def worst(fits: Sequence[Fitness]) -> Fitness:
-    """The one that fits least; of equal verdicts the one with the lowest predicted SQNR.
+    """The worst fit; of equal verdicts, the one with the lowest predicted SQNR.
 
     Raises:
         ValueError: there is none.
@@ -117,23 +118,19 @@ def lowest_safe(
     limits: FitLimits | None = None,
     scaled: bool = False,
 ) -> str | None:
-    """The format of fewest bits in which all of `histograms` fit; None where there is none, or nothing to fit.
+    """The format with the fewest bits in which all of `histograms` fit; None where there is none, or nothing to fit.
 
-    Of formats with equally many bits, the one whose worst predicted SQNR is best.
+    Of formats with the same number of bits, the one whose worst predicted SQNR is best.
 
-    Args:
-        histograms: of the tensors that would be in that format together, such as those of one layer.
-        formats: to choose from.
-        limits: what counts as fitting.
-        scaled: whether each tensor may have a scale: a power of two, or that of a scaled format. Without, scaled
-            formats are no choice.
+    With `scaled`, each tensor may have a scale: a power of two, or that of a scaled format. Without, scaled formats are
+    not considered.
     """
     fits = [[fitness(histogram, fmt, limits=limits) for histogram in histograms] for fmt in formats]
     return lowest_fit(formats, fits, scaled=scaled)
 
 
 def lowest_fit(formats: Sequence[AnyFormat], fits: Sequence[Sequence[Fitness]], *, scaled: bool = False) -> str | None:
-    """As `lowest_safe`, of what is judged already: for each format, the fits of all that would be in it together."""
+    """As `lowest_safe`, from fits that are already known: for each format, those of all tensors that would be in it."""
     good = (Fit.FITS, Fit.NEEDS_SCALING) if scaled else (Fit.FITS,)
     found: list[tuple[float, float, str]] = []
     for fmt, together in zip(formats, fits, strict=True):
@@ -196,12 +193,12 @@ def _losses(histogram: ExponentHistogram, window: Window) -> _Losses:
 
 
 def _verdict(histogram: ExponentHistogram, fmt: NumericFormat, losses: _Losses, limits: FitLimits) -> tuple[Fit, str]:
-    """The verdict without scaling, and why; the first rule that applies."""
     if _lacks_infinities(histogram, fmt):
         return Fit.OVERFLOWS, f"{histogram.infinite:,} values are infinite, and {fmt.name} has no infinities."
     if losses.overflow.high:
         largest = number_text(histogram.largest)
-        return Fit.OVERFLOWS, f"{share_between(losses.overflow)} are beyond {number_text(fmt.max)}: up to {largest}."
+        share = share_between(losses.overflow)
+        return Fit.OVERFLOWS, f"{share} of the values are beyond {number_text(fmt.max)}; the largest is {largest}."
     if losses.underflow.high > limits.underflow_fraction:
         return Fit.UNDERFLOWS, f"{share_between(losses.underflow)} of the non-zero values become zero."
     if losses.subnormal.high > limits.subnormal_fraction:
@@ -223,7 +220,7 @@ def _judged_scaled(histogram: ExponentHistogram, fmt: ScaledFormat, limits: FitL
     else:
         underflow, sqnr_db = scaled_underflow_share(histogram, fmt), scaled_sqnr_db(histogram, fmt)
     if nonfinite := histogram.infinite + histogram.nan:
-        verdict, reason = Fit.OVERFLOWS, f"{nonfinite:,} values are infinite or NaN: they leave no scale."
+        verdict, reason = Fit.OVERFLOWS, f"{nonfinite:,} values are infinite or NaN, so there is no valid scale."
         sqnr_db = None
     else:
         verdict, reason = _precision_verdict(sqnr_db, limits)
@@ -231,12 +228,10 @@ def _judged_scaled(histogram: ExponentHistogram, fmt: ScaledFormat, limits: FitL
         format=fmt.name,
         verdict=verdict,
         reason=reason,
-        headroom_bits=None,
         overflow=Share(0.0, 0.0),
         underflow=underflow,
         subnormal=Share(0.0, 0.0),
         sqnr_db=sqnr_db,
-        scale_exponent=None,
     )
 
 
@@ -252,7 +247,6 @@ def _lacks_infinities(histogram: ExponentHistogram, fmt: NumericFormat) -> bool:
 
 
 def _without_values(histogram: ExponentHistogram, fmt: AnyFormat) -> Fitness:
-    """Of a histogram without finite non-zero values."""
     if histogram.infinite and not (isinstance(fmt, NumericFormat) and fmt.has_infinities):
         verdict, reason = (
             Fit.OVERFLOWS,
@@ -262,17 +256,7 @@ def _without_values(histogram: ExponentHistogram, fmt: AnyFormat) -> Fitness:
         verdict, reason = Fit.FITS, "All finite values are zero."
     else:
         verdict, reason = Fit.NOTHING, "There is no finite value."
-    return Fitness(
-        format=fmt.name,
-        verdict=verdict,
-        reason=reason,
-        headroom_bits=None,
-        overflow=None,
-        underflow=None,
-        subnormal=None,
-        sqnr_db=None,
-        scale_exponent=None,
-    )
+    return Fitness(format=fmt.name, verdict=verdict, reason=reason)
 
 
 def share_between(share: Share) -> str:

@@ -126,13 +126,7 @@ def _usual_scales(fmt: ScaledFormat) -> tuple[float, ...]:
 
 
 def _scales(fmt: ScaledFormat, exponent: int, largest: float) -> tuple[float, ...]:
-    """g of the groups whose largest values have that exponent; 0 where the scale rounds to zero.
-
-    Args:
-        fmt: the format.
-        exponent: floor(log2 A).
-        largest: of the whole tensor.
-    """
+    """g of the groups whose largest values have that exponent; 0 where the scale rounds to zero."""
     if fmt.scale == "e8m0":
         low, high = E8M0_EXPONENTS
         wanted = exponent - _largest_exponent(fmt)
@@ -154,10 +148,8 @@ def _largest_exponent(fmt: ScaledFormat) -> int:
 def _noise_by_bin(fmt: ScaledFormat, used_bits: int | None, scales: tuple[float, ...]) -> _Doubles:
     """v, and v_k of every bin; 0 where a bin can hold no value.
 
-    Args:
-        fmt: the format.
-        used_bits: mantissa bits that |x|/R has at most; None where R is the group's largest value.
-        scales: g, equally likely.
+    `used_bits` are the most mantissa bits of |x|/R, None where R is the group's largest value; `scales` are equally
+    likely values of g.
     """
     return np.asarray(
         [np.mean([_squared_errors(points, fmt, scale).mean() for scale in scales]) if points.size else 0.0

@@ -1,4 +1,4 @@
-"""Every distinct histogram of a run judged in every format, once."""
+"""The fit of every distinct histogram of a run in every format."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class FitTable:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the formats."""
+        """Names of the formats."""
         return tuple(fmt.name for fmt in self.formats)
 
     def fit(self, tensor: TensorRange, name: str) -> Fitness:
@@ -33,7 +33,7 @@ class FitTable:
         return worst([self.fit(tensor, name) for tensor in tensors])
 
     def lowest_safe(self, tensors: Sequence[TensorRange], *, scaled: bool = False) -> str | None:
-        """The format of fewest bits in which all of `tensors` fit; see `precision.findings.fit.fitness.lowest_safe`."""
+        """The format with the fewest bits in which all of `tensors` fit; see `findings.fit.fitness.lowest_safe`."""
         rows = [self.fits[tensor.histogram] for tensor in tensors]
         together = [[row[column] for row in rows] for column in range(len(self.formats))]
         return lowest_fit(self.formats, together, scaled=scaled)
@@ -45,7 +45,7 @@ def fit_table(
     """Judge all values of a run in `formats`, without running anything.
 
     Raises:
-        UnsupportedError: a format that a histogram does not tell of; see `fitness`.
+        UnsupportedError: a format that a histogram was not counted for; see `fitness`.
     """
     limits = limits or FitLimits()
     fits = tuple(tuple(fitness(each, fmt, limits=limits) for fmt in formats) for each in ranges.histograms)

@@ -1,4 +1,4 @@
-"""What the routes to a format differ in most. Needs no torch."""
+"""The most important difference between the routes to a format."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _MOST_NAMES = 3
 
 
 def finding(report: RoutesReport, dtype: str) -> str:
-    """The one sentence to take home: what some routes alone lose or break, else which give another output.
+    """The main finding, in one sentence: what only some routes lose or break, else which routes give another output.
 
-    Before all routes are tried, how many are.
+    While routes are still being tried, how many have been.
     """
     if not report.is_complete:
         return f"{len(report.routes)} of {count_text(report.of, 'route')} tried so far"
@@ -23,7 +23,7 @@ def finding(report: RoutesReport, dtype: str) -> str:
             return sentence
     to_format = [facts for facts in _calls(report, dtype) if not leaves_all(facts)]
     if report.routes and not _calls(report, dtype):
-        return f"no call of PyTorch or torchao leads to {dtype}: it is simulated"
+        return f"PyTorch and torchao have no call for {dtype}: it is simulated"
     ran = [facts for facts in to_format if facts.errors is not None]
     unlike = [facts.method.label for facts in ran if facts.same_output_as_baseline is False]
     if report.baseline is None or len(ran) < 2:
@@ -34,12 +34,12 @@ def finding(report: RoutesReport, dtype: str) -> str:
     names = f"{', '.join(unlike[:-1])} and {unlike[-1]} give" if len(unlike) > 1 else f"{unlike[0]} gives"
     if len(unlike) > _MOST_NAMES:
         names = f"{len(unlike):,} of {len(ran):,} routes give"
-    agree = f", with which {alike:,} more {'agrees' if alike == 1 else 'agree'}" if alike else ""
-    return f"{names} another output than {report.baseline.label}{agree}"
+    agree = f"; {alike:,} more {'gives' if alike == 1 else 'give'} the same as {report.baseline.label}" if alike else ""
+    return f"{names} a different output than {report.baseline.label}{agree}"
 
 
 def _calls(report: RoutesReport, dtype: str) -> list[RouteFacts]:
-    """Routes to the format that somebody else's code takes."""
+    """Routes to the format that are calls of PyTorch, transformers or torchao."""
     fmt = any_format_named(dtype)
     return [facts for facts in report.routes if facts.format == dtype and is_call(facts.method, fmt)]
 
@@ -62,7 +62,7 @@ def _broken(report: RoutesReport, dtype: str) -> str:
     ran = [facts for facts in cast if facts.errors is not None]
     if not broken or not ran:
         return ""
-    return f"{broken[0].method.label} leaves a model that does not run, {ran[0].method.label} one that does"
+    return f"after {broken[0].method.label} the model does not run, after {ran[0].method.label} it does"
 
 
 def _imaginary_parts(report: RoutesReport, dtype: str) -> str:

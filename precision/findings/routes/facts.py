@@ -1,7 +1,4 @@
-"""What each route did, in a few words a fact. Needs no torch.
-
-Where nothing was measured, the words are empty.
-"""
+"""What each route did, each fact in a few words; empty where nothing was measured."""
 
 from __future__ import annotations
 
@@ -20,12 +17,7 @@ def leaves_all(facts: RouteFacts) -> bool:
 
 
 def route_text(facts: RouteFacts, dtype: str) -> str:
-    """How the route is called; of what stands beside one of torchao's, the method and its format.
-
-    Args:
-        facts: of the route.
-        dtype: the format of the run.
-    """
+    """The name of the route; with its format where this package simulates it, or where it is not the run's `dtype`."""
     beside = facts.format != dtype and facts.method not in TORCHAO_FORMATS
     simulates = beside or not is_call(facts.method, any_format_named(facts.format))
     return f"{facts.method}, {facts.format}" if simulates else facts.method.label
@@ -33,25 +25,25 @@ def route_text(facts: RouteFacts, dtype: str) -> str:
 
 def format_text(facts: RouteFacts) -> str:
     """The format of what is stored."""
-    return "left as it was" if leaves_all(facts) else facts.format
+    return "unchanged" if leaves_all(facts) else facts.format
 
 
 def no_layer_texts(routes: Iterable[RouteFacts]) -> list[str]:
-    """Of each route of torchao that found no layer to quantize, what it would take."""
+    """For each torchao route that found no layer to quantize, which layers it takes."""
     return [
         f"{facts.method.label} finds no layer to quantize: {facts.explanation}" for facts in routes if leaves_all(facts)
     ]
 
 
 def object_text(facts: RouteFacts) -> str:
-    """Whether the call changes the module that it is called on, or gives another."""
+    """Whether the call changes the model itself, or returns a new one."""
     if facts.same_object is None:
         return ""
     return "the same, in place" if facts.same_object else "a new one"
 
 
 def dtypes_text(facts: RouteFacts, *groups: TensorGroup) -> str:
-    """The dtypes of these groups after the cast, with their numbers where there are several, float32 last."""
+    """The dtypes of these groups after the cast, float32 last; with counts where there are several dtypes."""
     changes = [change for change in facts.dtypes if change.group in groups]
     counts: dict[str, int] = {}
     for change in changes:
@@ -65,7 +57,7 @@ def dtypes_text(facts: RouteFacts, *groups: TensorGroup) -> str:
 
 
 def ties_text(facts: RouteFacts) -> str:
-    """Which ties hold."""
+    """How many ties were kept, and how many were split."""
     ties = facts.ties
     if ties is None or not ties.kept + ties.split:
         return "" if ties is None else "none"
@@ -75,16 +67,16 @@ def ties_text(facts: RouteFacts) -> str:
 
 
 def islands_text(facts: RouteFacts) -> str:
-    """Which of the parameters that transformers keeps in float32 still are."""
+    """How many of the parameters that transformers keeps in float32 are still in float32."""
     islands = facts.islands
     if islands is None:
-        return "" if facts.label in (None, "unsupported") else "none asked for"
+        return "" if facts.label in (None, "unsupported") else "none requested"
     rounded = "" if not islands.rounded else f", {islands.rounded:,} of them with rounded values"
     return f"{', '.join(islands.names)}: {islands.kept:,} of {islands.kept + islands.lost:,} in float32{rounded}"
 
 
 def training_text(facts: RouteFacts) -> str:
-    """What became of gradients and optimizer."""
+    """What happened to gradients and optimizer."""
     training = facts.training
     if training is None:
         return ""
@@ -95,7 +87,7 @@ def training_text(facts: RouteFacts) -> str:
         lost = training.parameters - training.same_parameters
         parts.append(f"AdamW does not know {lost:,} of {training.parameters:,} parameters")
     elif training.step_failure is None:
-        parts.append("AdamW goes on")
+        parts.append("AdamW keeps working")
     if training.step_failure is not None:
         parts.append("AdamW's next step raises")
     if training.gradients_lost:
@@ -116,12 +108,7 @@ def training_dtypes_text(facts: RouteFacts) -> str:
 
 
 def step_failure_texts(routes: Iterable[RouteFacts], dtype: str) -> list[str]:
-    """What AdamW's next step raised, a sentence for each message, and after which routes.
-
-    Args:
-        routes: in order.
-        dtype: the format of the run.
-    """
+    """What AdamW's next step raised: a sentence for each message, with the routes after which it did."""
     after: dict[str, list[str]] = {}
     for facts in routes:
         if facts.training is not None and facts.training.step_failure is not None:
@@ -133,7 +120,7 @@ def step_failure_texts(routes: Iterable[RouteFacts], dtype: str) -> list[str]:
 
 
 def said_text(facts: RouteFacts) -> str:
-    """What `model.dtype` says, and whether that is so."""
+    """What `model.dtype` says, and whether it is true."""
     if facts.said_dtype is None or facts.said_dtype_share is None:
         return ""
     true = "true" if facts.said_dtype_share == 1 else f"but only {share_text(facts.said_dtype_share)} of the values are"
@@ -141,24 +128,21 @@ def said_text(facts: RouteFacts) -> str:
 
 
 def half_text(facts: RouteFacts) -> str:
-    """What `.half()` does afterwards, where that is not simply all in float16."""
+    """What `.half()` does on the model that is already cast."""
     after = facts.half_afterwards
     if after is None:
         return ""
     if after.raised is not None:
         return f"refused: {plain(after.raised, limit=None)}"
-    count = count_text(after.unchanged, "parameter")
-    left = f"leaves {count} as {'it is' if after.unchanged == 1 else 'they are'}"
-    left = left if after.unchanged else "casts all parameters"
-    return left if after.forward_failure is None else f"the model runs no more: {left}"
+    unchanged = f"leaves {count_text(after.unchanged, 'parameter')} unchanged"
+    left = unchanged if after.unchanged else "casts all parameters"
+    return left if after.forward_failure is None else f"the model no longer runs: {left}"
 
 
 def output_text(facts: RouteFacts, baseline: str | None) -> str:
-    """Dtypes of the output, and whether it is the baseline's bit for bit; that a model raises which was cast.
+    """Dtypes of the output, and whether it equals that of the route named `baseline` bit for bit.
 
-    Args:
-        facts: of the route.
-        baseline: how the baseline is called.
+    "raises" where the cast model does not run.
     """
     if not facts.output_dtypes:
         return "raises" if facts.dtypes and facts.failure is not None else ""
@@ -176,7 +160,7 @@ def bytes_change_text(facts: RouteFacts) -> str:
 
 
 def largest_error_text(facts: RouteFacts) -> str:
-    """The largest absolute error of any output; of outputs that are not floating, how many elements differ."""
+    """The largest absolute error of any output; for integer outputs, how many elements differ."""
     errors = facts.errors
     if errors is None:
         return ""

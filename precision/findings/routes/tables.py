@@ -1,4 +1,4 @@
-"""The tables of the ways to a format: what is stored, what runs, and what can be done with it afterwards."""
+"""The tables of routes to a format: what is stored, what runs, and what the model can do afterwards."""
 
 from __future__ import annotations
 
@@ -17,109 +17,102 @@ class Fact(NamedTuple):
     text: Callable[[RouteFacts], str]
     help: str
     of_format: bool = False
-    """Whether another format explains another value, so that rows of other formats are not marked."""
+    """Whether the value depends on the format: then rows of other formats are not marked as different."""
 
 
 STORED = (
     Fact(
         "format",
         words.format_text,
-        "That of the values stored. torchao's routes have formats of their own.",
+        "Format of the stored values. torchao's routes have their own formats.",
         of_format=True,
     ),
-    Fact("returns", words.object_text, "Whether the call changes the very model that it is called on."),
+    Fact("returns", words.object_text, "Whether the call changes the model itself or returns a new one."),
     Fact(
         "parameters",
         lambda facts: words.dtypes_text(facts, "parameter"),
-        "Dtypes of the parameters afterwards.",
+        "Dtypes of the parameters after the cast.",
         of_format=True,
     ),
     Fact(
         "bytes",
         words.bytes_change_text,
-        "Of all stored tensors, tied ones once: measured, or estimated where torch cannot store the format.",
+        "Bytes of all stored tensors, tied ones once: measured, or estimated where torch cannot store the format.",
         of_format=True,
     ),
     Fact(
         "buffers",
         lambda facts: words.dtypes_text(facts, "floating buffer"),
-        "Dtypes of floating-point buffers afterwards, such as the statistics of a batch norm.",
+        "Dtypes of floating-point buffers after the cast, such as the statistics of a batch norm.",
         of_format=True,
     ),
     Fact(
         "integer buffers",
         lambda facts: words.dtypes_text(facts, "integer or bool buffer"),
-        "Dtypes of integer and bool buffers, such as positions: only .type(dtype) touches them.",
+        "Dtypes of integer and bool buffers, such as positions: only .type(dtype) changes them.",
     ),
     Fact(
         "complex",
         lambda facts: words.dtypes_text(facts, "complex parameter or buffer"),
-        "Dtypes of complex tensors. One that becomes real has lost its imaginary part.",
+        "Dtypes of complex tensors. A tensor that becomes real has lost its imaginary part.",
     ),
     Fact(
         "attributes",
         lambda facts: words.dtypes_text(facts, "plain attribute"),
-        "Dtypes of tensors that are neither parameter nor buffer, which no cast knows of.",
+        "Dtypes of tensors that are neither parameters nor buffers: no cast changes them.",
     ),
-    Fact("ties", words.ties_text, "Tensors that shared memory before the cast: whether they still do."),
+    Fact("ties", words.ties_text, "Whether tensors that shared memory before the cast still do."),
     Fact("float32 islands", words.islands_text, "Parameters that transformers asks to keep in float32."),
 )
 RUN = (
     Fact(
         "arithmetic",
         lambda facts: facts.label or "",
-        "Whether the model really computes in the format (native), in a wider one (upcast), or as if (simulated).",
+        "Whether the model computes in the format (native), in a wider one (upcast), or the format is simulated.",
         of_format=True,
     ),
     Fact("SQNR (dB)", words.sqnr_text, "Error of the output against the reference; higher is better.", of_format=True),
     Fact(
         "largest error",
         words.largest_error_text,
-        "The largest absolute error of any output against the reference; where no output is a floating-point tensor, "
-        "how many of its elements differ.",
+        "The largest absolute error of any output against the reference; for integers, how many elements differ.",
         of_format=True,
     ),
     Fact(
         "output",
         lambda facts: words.output_text(facts, None),
-        "Dtypes of the outputs, or that the model raises; what it raises is told below.",
+        "Dtypes of the outputs, or “raises” if the model fails; the error message is below.",
         of_format=True,
     ),
     Fact(
         "output bits",
-        lambda facts: {True: "the same", False: "others", None: ""}[facts.same_output_as_baseline],
-        "Whether the output is the baseline's, bit for bit and dtype for dtype.",
+        lambda facts: {True: "same", False: "different", None: ""}[facts.same_output_as_baseline],
+        "Whether the output equals the baseline's, in every bit and dtype.",
     ),
     Fact(
         "float32 input",
         lambda facts: facts.float32_input or "",
-        "What a float32 input does, which nobody casts: it is accepted, it raises, or the model takes none.",
+        "What happens to a float32 input that is not cast: accepted, raises, or the model takes no such input.",
     ),
 )
 AFTERWARDS = (
-    Fact("model.dtype", words.said_text, "What a model of transformers says of itself, and whether it is so."),
+    Fact("model.dtype", words.said_text, "What model.dtype of a transformers model says, and whether it is true."),
     Fact(
         "dtypes in training",
         words.training_dtypes_text,
-        "Dtypes of the gradients that are left after the cast, and of the averages that AdamW keeps.",
+        "Dtypes of the gradients that remain after the cast, and of AdamW's averages.",
     ),
     Fact(
         "in training",
         words.training_text,
-        "What became of gradients, and of an AdamW made before the cast. What its next step raises is told below.",
+        "What happens to gradients and to an AdamW made before the cast. Errors of its next step are below.",
     ),
     Fact("half() afterwards", words.half_text, "What .half() does on the model that is already cast."),
 )
 
 
 def routes_table(report: RoutesReport, dtype: str, facts: Sequence[Fact]) -> Table:
-    """A row for each route that ran, a column for each fact that some route has; the output is the baseline's own.
-
-    Args:
-        report: of every route.
-        dtype: the format of the run.
-        facts: to show.
-    """
+    """A row for each route that ran, a column for each of `facts` that some route has."""
     ran = routes_that_ran(report)
     same = baseline_of(report)
     itself = same and same.model_copy(update={"same_output_as_baseline": True})
@@ -131,11 +124,11 @@ def routes_table(report: RoutesReport, dtype: str, facts: Sequence[Fact]) -> Tab
 
 
 def routes_that_ran(report: RoutesReport) -> list[RouteFacts]:
-    """Those that left a model in the format, whether it runs or not."""
+    """The routes that gave a model, whether it runs or not."""
     return [facts for facts in report.routes if facts.dtypes]
 
 
 def baseline_of(report: RoutesReport) -> RouteFacts | None:
-    """The route that the others are compared with; None where none ran."""
+    """The route that the others are compared with; None without any."""
     ran = routes_that_ran(report)
     return next((facts for facts in ran if facts.method is report.baseline), ran[0] if ran else None)

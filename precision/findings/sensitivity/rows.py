@@ -1,4 +1,4 @@
-"""What every layer or block adds to the error in every format, as rows to show."""
+"""What every layer or block adds to the error in every format, as rows."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ class SensitivityCell(NamedTuple):
 
     format: str
     squared_error: float | None
-    """Measured where it was, else predicted; the sum over the layers. None where one of them has none."""
+    """Measured where possible, else predicted; summed over the layers. None where one layer has no error."""
     predicted_squared_error: float | None
     standard_error: float | None
     """Of the predicted one."""
     nonfinite: int
-    """Elements of the layers' outputs that are infinite or NaN in the format alone."""
+    """Elements of the layers' outputs that are infinite or NaN in the format and finite in the reference."""
     sqnr_db: float | None
     """Of the model's output, by `squared_error`."""
     known_by: Literal["measured", "estimated", "partly measured"]
-    """How `squared_error` is known; of several layers, some of which were run, partly by measuring."""
+    """How `squared_error` is known; "partly measured" where only some of several layers were run."""
     exact_squared_error: float | None
-    """Measured; None where it was not, or of several layers."""
+    """Measured; None where it was not, or for several layers."""
     all_but_squared_error: float | None
-    """Measured, with every layer but this one in the format; None where it was not, or of several layers."""
+    """Measured with every layer except this one in the format; None where it was not, or for several layers."""
     stored_bytes: int | None
-    """Of the layer's weights in the format; None of several layers."""
+    """Bytes of the layer's weights in the format; None for several layers."""
     time_s: float | None
-    """Of the layer's calls in the format; None where it was not measured, or of several layers."""
+    """Time of the layer's calls in the format; None where it was not measured, or for several layers."""
 
 
 class SensitivityRow(NamedTuple):
     """One layer, or one block."""
 
     name: str
-    """fqn; of the model itself "(model)"."""
+    """fqn; "(model)" for the model itself."""
     type: str
-    """Of the layer; empty of a block."""
+    """Of the layer; empty for a block."""
     layers: int
     calls: int
     reference_bytes: int
@@ -53,14 +53,10 @@ class SensitivityRow(NamedTuple):
 
 
 def rows_of(report: SensitivityReport, *, by: RowKind, order: RowOrder) -> tuple[SensitivityRow, ...]:
-    """A row for each layer, or for each repeated block and each layer outside of them.
+    """A row for each layer, or for each repeated block and each layer outside of blocks.
 
-    Errors of a block are the sum over its layers, as if each were lowered alone.
-
-    Args:
-        report: the sensitivity of the model's layers.
-        by: what a row is.
-        order: the worst first is by the largest error in any format; those without a finite one are before them.
+    The error of a block is the sum over its layers, each lowered alone. The worst row has the largest error in any
+    format; rows without a finite error are worse still.
     """
     groups: dict[str, list[LayerSensitivity]] = {}
     for layer in report.layers:
@@ -70,21 +66,23 @@ def rows_of(report: SensitivityReport, *, by: RowKind, order: RowOrder) -> tuple
 
 
 def worst_cell(cells: Sequence[SensitivityCell]) -> SensitivityCell:
-    """That of the largest error; those without a finite one are worse."""
+    """The cell with the largest error; a cell without a finite error is worse."""
     return max(cells, key=lambda cell: (_error(cell), cell.nonfinite))
 
 
 def finding(report: SensitivityReport) -> str:
-    """What is to be known first: a layer that cannot take a format, or one that adds much of the error in one."""
+    """The main finding: a layer that does not work in a format, else the layer with the largest share of an error."""
     if not report.layers:
         return "no layer to lower"
     for at, name in enumerate(report.formats):
         broken = [layer for layer in report.layers if _is_broken(layer.contributions[at])]
         if len(broken) == 1:
-            why = "its output is not finite" if broken[0].contributions[at].nonfinite else "it does not run in it"
-            return f"{_name(broken[0].fqn)} cannot take {name}: {why}"
+            why = "its output is not finite" if broken[0].contributions[at].nonfinite else "it does not run"
+            return f"{_name(broken[0].fqn)} does not work in {name}: {why}"
         if broken:
-            return f"{len(broken):,} of {len(report.layers):,} layers cannot take {name}, {_name(broken[0].fqn)} first"
+            return (
+                f"{len(broken):,} of {len(report.layers):,} layers do not work in {name}, {_name(broken[0].fqn)} first"
+            )
     shares = list(_largest_shares(report))
     if not shares:
         return "no layer adds an error of its own"
@@ -97,7 +95,7 @@ def _is_broken(contribution: Contribution) -> bool:
 
 
 def _largest_shares(report: SensitivityReport) -> Iterable[tuple[float, str, str]]:
-    """For each format whose layers all have an error, the largest share of their sum, and whose it is."""
+    """For each format in which all layers have an error: the largest share of their sum, its layer and the format."""
     for at, name in enumerate(report.formats):
         errors = [layer.contributions[at].best_squared_error() for layer in report.layers]
         known = [error for error in errors if error is not None and math.isfinite(error)]

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from precision.findings.sensitivity.rows import RowKind, RowOrder, SensitivityCell, SensitivityRow, rows_of
 from precision.findings.tables import Column, Table, Value, of_kind, table_of, written
 from precision.formats import any_format_named
 from precision.results import SensitivityReport
+from precision.results.plan import root
 from precision.text.metrics import metric_named
 from precision.text.units import count_text
 
 _NUMBERS = (
     Column("format"),
     Column("SQNR", "decibels", metric_named("sqnr_db").definition),
-    Column("SQNR is", help="Whether the layer was run alone in the format, or its error is estimated."),
+    Column("SQNR is", help="Measured by running the layer alone in the format, or estimated."),
     Column("RMSE, predicted", "error", metric_named("rmse").definition),
     Column("± standard error", "error"),
     Column("RMSE, measured", "error"),
-    Column("RMSE of all but it, measured", "error"),
+    Column("RMSE of all other layers, measured", "error"),
     Column("not finite", "count"),
     Column("arithmetic"),
     Column("reference bytes", "bytes"),
@@ -35,7 +35,7 @@ _WHOLE_CASTS = (
 
 
 def sensitivity_table(report: SensitivityReport, *, by: RowKind = "layer", order: RowOrder = "worst first") -> Table:
-    """A row for each layer, or block, and format; columns that hold nothing are left out."""
+    """A row for each layer (or block) and format, without empty columns."""
     rows: list[tuple[Value, ...]] = [
         (row.name, row.type or count_text(row.layers, "layer"), *_numbers(row, cell))
         for row in rows_of(report, by=by, order=order)
@@ -45,7 +45,7 @@ def sensitivity_table(report: SensitivityReport, *, by: RowKind = "layer", order
 
 
 def sqnr_matrix(report: SensitivityReport) -> Table:
-    """A row for each layer, the worst first, and a column for each format: the output's SQNR, and how it is known."""
+    """A row for each layer, the worst first; a column for each format: the output's SQNR, and how it is known."""
     rows = (
         (row.name, row.type, row.calls, row.reference_bytes, *map(_sqnr_text, row.cells))
         for row in rows_of(report, by="layer", order="worst first")
@@ -58,7 +58,7 @@ def whole_casts(report: SensitivityReport) -> Table:
     """A row for each format: the error with every layer in it, predicted and measured."""
     rows = []
     for check in report.uniform:
-        predicted, measured = _root(check.predicted_squared_error), _root(check.measured_squared_error)
+        predicted, measured = root(check.predicted_squared_error), root(check.measured_squared_error)
         ratio = predicted / measured if predicted is not None and measured else None
         remark = "not finite" if predicted is None or measured is None else ""
         rows.append((check.dtype, predicted, measured, ratio, remark))
@@ -66,15 +66,15 @@ def whole_casts(report: SensitivityReport) -> Table:
 
 
 def _numbers(row: SensitivityRow, cell: SensitivityCell) -> Iterator[Value]:
-    rmse = _root(cell.predicted_squared_error)
+    rmse = root(cell.predicted_squared_error)
     yield cell.format
     yield cell.sqnr_db
     yield "" if cell.sqnr_db is None else cell.known_by
     yield rmse
     # d sqrt(x) = dx / (2 sqrt(x))
     yield cell.standard_error / (2 * rmse) if cell.standard_error and rmse else None
-    yield _root(cell.exact_squared_error)
-    yield _root(cell.all_but_squared_error)
+    yield root(cell.exact_squared_error)
+    yield root(cell.all_but_squared_error)
     yield cell.nonfinite
     yield "native" if any_format_named(cell.format).computes else "simulated"
     yield row.reference_bytes
@@ -86,7 +86,3 @@ def _sqnr_text(cell: SensitivityCell) -> str:
     if cell.sqnr_db is None:
         return f"{cell.nonfinite:,} not finite" if cell.nonfinite else "does not run"
     return f"{written(cell.sqnr_db, 'decibels')} {cell.known_by}"
-
-
-def _root(squared_error: float | None) -> float | None:
-    return None if squared_error is None else math.sqrt(squared_error)

@@ -1,4 +1,4 @@
-"""What the errors of several layers do to the output together. Needs no torch."""
+"""The output's error when several layers are lowered together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from precision.formats import NumericFormat, any_format_named
 from precision.results.sensitivity import Projections, SensitivityReport
 
 _CROSSED_PROBES, _CROSSED_SIGMAS = 100, 3.0
-"""So many random probes at least, and so many standard errors, tell what layers do together from noise."""
+"""The least number of random probes, and of standard errors, that separate a joint effect of layers from noise."""
 _MOST_PROBES = 128
 _MOST_NUMBERS = 100_000
 """Half a megabyte of text."""
@@ -23,15 +23,12 @@ FloatArray = NDArray[np.float64]
 
 
 def squared_error_together(report: SensitivityReport, formats: Sequence[str]) -> float | None:
-    """The mean squared error of the output where each layer is in the format at its place, by first-order theory.
+    """The predicted mean squared error of the output, with each layer in the format at its place in `formats`.
 
-    It is the sum of the layers' own, as their errors are near independent; with what they add by pulling in the same
-    direction, or take away in opposite ones, where the report tells. An input that is handed on by a layer of a format
-    whose values are the taker's values too is not rounded again. None where a layer has no prediction.
-
-    Args:
-        report: the sensitivity.
-        formats: of each of its layers, in its order: one of the report's, or any other for the reference.
+    First-order theory: the sum of the layers' own errors, because they are nearly independent; corrected, where the
+    report has projections, for errors that point in the same or in opposite directions. An input is not rounded again
+    where it comes from a layer whose format has no values that this layer's format lacks. None where a layer has no
+    prediction. A format that is not in the report means the reference.
     """
     columns = {name: column for column, name in enumerate(report.formats)}
     handed = _handed(report, formats)
@@ -59,11 +56,11 @@ def squared_error_together(report: SensitivityReport, formats: Sequence[str]) ->
 def projections_of(
     products: Mapping[tuple[int, int, int], FloatArray], shape: tuple[int, int, int], *, is_sampled: bool
 ) -> Projections | None:
-    """The report's, or None where they would tell nothing or be too many.
+    """The projections for a report; None where there are too few probes to say anything, or too many numbers.
 
     Args:
-        products: of shape `(passes, samples)`, scaled as those of `Projections`; by kind, layer and format. Those of
-            fewer samples than others, which mix them, are left out.
+        products: of shape `(passes, samples)`, scaled as those of `Projections`; by kind, layer and format. Layers that
+            mix samples have fewer of them and are left out.
         shape: kinds, layers, formats.
         is_sampled: whether the probes are random.
     """
@@ -93,7 +90,7 @@ def projections_of(
 
 
 def _crossed(vectors: FloatArray, *, is_sampled: bool) -> float:
-    """What the errors `(layers, probes)` add or take away together; 0 where noise hides it."""
+    """How much the errors `(layers, probes)` add or cancel together; 0 where noise hides it."""
     each = np.square(vectors.sum(0)) - np.square(vectors).sum(0)
     value = float(each.sum())
     if not is_sampled:
@@ -108,7 +105,7 @@ def _decoded(projections: Projections) -> FloatArray:
 
 
 def _handed(report: SensitivityReport, formats: Sequence[str]) -> list[bool]:
-    """For each layer, whether the inputs that others hand it are values of its format already."""
+    """For each layer, whether the inputs it gets from other layers are already values of its format."""
     given: dict[str, frozenset[str]] = {}
     found = []
     for layer, name in zip(report.layers, formats, strict=True):
@@ -120,14 +117,10 @@ def _handed(report: SensitivityReport, formats: Sequence[str]) -> list[bool]:
 
 @lru_cache
 def _holds(name: str, other: str) -> bool:
-    """Whether every value of the format `other` is one of the format `name`; not for formats with scales."""
+    """Whether every value of the format `other` is also one of the format `name`; False for formats with scales."""
     if not name or not other:
         return False
     wide, narrow = any_format_named(name), any_format_named(other)
     if not isinstance(wide, NumericFormat) or not isinstance(narrow, NumericFormat):
         return False
-    return wide == narrow or (
-        wide.mantissa_bits >= narrow.mantissa_bits
-        and wide.max >= narrow.max
-        and wide.smallest_subnormal <= narrow.smallest_subnormal
-    )
+    return wide.holds(narrow)

@@ -1,4 +1,4 @@
-"""The gravest of what one training step in a format showed, and what to train with. Needs no torch."""
+"""The most serious finding of one training step in a format, and how to train."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from precision.text.units import number_text, share_text
 
 
 def finding(report: TrainingReport, dtype: str) -> str:
-    """The one sentence to take home: the gravest of what happened.
+    """The most serious finding, in one sentence.
 
-    In this order: no gradients; infinite or NaN ones; weights that become so in the first step; gradients that are more
-    error than value; those that become zero; weights that do not move.
+    In this order: no gradients; infinite or NaN gradients; weights that become infinite or NaN in the first step;
+    gradients that are more error than value; gradients that become zero; weights that do not move.
     """
     if not report.recipes:
         return f"one training step in {dtype}"
@@ -25,10 +25,10 @@ def finding(report: TrainingReport, dtype: str) -> str:
 
 
 def advice(report: TrainingReport, dtype: str) -> str:
-    """How to train: by a recipe that came through unharmed, under autocast where that did; empty where none has run.
+    """How to train: with a recipe that came through unharmed, preferably autocast; empty where none has run.
 
-    Of two such recipes float16's loss is scaled, which costs nothing, because gradients shrink in the course of a
-    training; bfloat16's is not, because it has the range of float32.
+    The float16 recipe with a scaled loss is preferred: scaling costs nothing, and gradients shrink during training.
+    bfloat16 has the range of float32 and needs no scaling.
     """
     if not report.recipes:
         return ""

@@ -1,4 +1,4 @@
-"""What is judged of a training step: gradients that float32 itself gets right, and how many of them go wrong."""
+"""Which gradients of a training step are judged (those that float32 gets right), and how many of them are wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from precision.results.training import MOSTLY_ERROR, GradientErrors, OptimizerStep, TrainingRecipe, TrainingReport
 
 NOTABLE_SHARE = 0.01
-"""Of the gradients that become zero, or of the weights that do not move: fewer are no finding."""
+"""A smaller share of gradients that become zero, or of weights that do not move, is not a finding."""
 
 
 class NamedErrors(NamedTuple):
@@ -28,13 +28,13 @@ class NamedErrors(NamedTuple):
 
 
 def judged(report: TrainingReport, recipe: TrainingRecipe) -> list[NamedErrors]:
-    """The errors of the parameters whose gradient in float32 is more than rounding."""
+    """The errors of the parameters whose float32 gradient is more than rounding error."""
     rows = zip(report.parameters, recipe.parameters, strict=True) if recipe.parameters else ()
     return [NamedErrors(parameter.fqn, errors) for parameter, errors in rows if not parameter.is_rounding]
 
 
 def mostly_error(rows: list[NamedErrors]) -> list[NamedErrors]:
-    """Those that are more error than value; one that vanished is counted as lost instead."""
+    """Gradients that are more error than value, except those that became zero: they count as lost."""
     return [row for row in rows if row.size > MOSTLY_ERROR and not row.vanished]
 
 
@@ -45,7 +45,7 @@ class Lost(NamedTuple):
     nonzero: int
     """How many are not zero in float32."""
     parameters: tuple[str, ...]
-    """fqns of those that lost all."""
+    """fqns of the parameters that lost all gradients."""
 
     @classmethod
     def of(cls, rows: list[NamedErrors]) -> Lost:
@@ -68,12 +68,12 @@ class Lost(NamedTuple):
 
 
 def leaves_many(step: OptimizerStep) -> bool:
-    """Whether it is a finding how many weights do not move."""
+    """Whether so many weights do not move that it is a finding."""
     return (step.unmoved_share or 0.0) >= NOTABLE_SHARE
 
 
 def is_unharmed(report: TrainingReport, recipe: TrainingRecipe) -> bool:
-    """Whether gradients and weights came through, the weights kept in float32 for the optimizer."""
+    """Whether gradients and weights are fine when the optimizer keeps the weights in float32."""
     if recipe.overall is None or recipe.overall.nonfinite:
         return False
     rows = judged(report, recipe)

@@ -1,4 +1,4 @@
-"""What one training step in a format showed, in sentences. Needs no torch."""
+"""What one training step in a format showed, in sentences."""
 
 from __future__ import annotations
 
@@ -26,17 +26,12 @@ def broken_text(step: OptimizerStep) -> str:
 
 
 def still_text(step: OptimizerStep) -> str:
-    """The share of the weights that stay where they were, of those that the same step in float32 moves."""
+    """The share of weights that do not move, of those that the same step in float32 moves."""
     return f"{share_text(step.unmoved_share)} of the {step.weights} weights that float32 moves"
 
 
 def wrong_text(wrong: list[NamedErrors], *, of: int) -> str:
-    """Which gradients are more error than value.
-
-    Args:
-        wrong: at least one.
-        of: how many parameters there are.
-    """
+    """Which gradients (at least one) are more error than value, out of `of` parameters."""
     worst, least = max(wrong, key=lambda row: row.size), min(wrong, key=lambda row: row.size)
     parameters = f"{len(wrong):,} of {count_text(of, 'parameter')}"
     if len(wrong) == 1:
@@ -46,33 +41,33 @@ def wrong_text(wrong: list[NamedErrors], *, of: int) -> str:
 
 
 def recipe_finding(report: TrainingReport, recipe: TrainingRecipe) -> str:
-    """What became of gradients and weights by one recipe, on a line."""
+    """What happened to gradients and weights with one recipe, on one line."""
     if recipe.overall is None:
         return f"no gradients. {plain(recipe.failure, limit=None)}".rstrip(".").rstrip(".")
     return "; ".join((*_gradients(report, recipe), *_lost(report, recipe), *_updates(recipe)))
 
 
 def own_error_text(parameter: ParameterGradient) -> str:
-    """What is to be said of a gradient that is rounding in float32 too; empty of any other."""
+    """The remark on a gradient that is rounding error even in float32; empty for any other."""
     error = parameter.float32_error
     if error is None or not parameter.is_rounding:
         return ""
     how = "float64's is zero" if math.isinf(error) else f"off by {_multiple(error)} × float64's"
-    return f"float32's own gradient is rounding: {how}"
+    return f"float32's own gradient is rounding error: {how}"
 
 
 def left_out_text(report: TrainingReport) -> str:
-    """Which parameters are in no finding, and why, or why that is not known; empty of none."""
+    """Which parameters are left out of all findings, and why; empty without any."""
     if report.float64_missing:
-        return f"How much of float32's own gradients is rounding was not measured. {report.float64_missing}"
+        return f"It was not measured how much of float32's own gradients is rounding error. {report.float64_missing}"
     rounding = [parameter.fqn for parameter in report.parameters if parameter.is_rounding]
     if not rounding:
         return ""
     many = len(rounding) > 1
     return (
         f"{count_text(len(rounding), 'parameter')} ({plain(rounding[0])}{' and others' if many else ''}) "
-        f"{'are' if many else 'is'} in no finding: against the same step in float64, {'their' if many else 'its'} "
-        "gradient in float32 is itself mostly rounding."
+        f"{'are' if many else 'is'} left out of all findings: compared with the same step in float64, "
+        f"{'their' if many else 'its'} float32 gradient is mostly rounding error."
     )
 
 
@@ -89,7 +84,7 @@ def scaling_text(recipe: TrainingRecipe) -> str:
 
 
 def step_text(step: OptimizerStep) -> str:
-    """How many weights broke, and why where that is known; how many of the others stayed where they were, and why."""
+    """How many weights became infinite or NaN, how many of the others did not move, and why."""
     if step.missing:
         return step.missing
     return "; ".join(filter(None, (_broken(step), _unmoved(step))))
@@ -112,7 +107,7 @@ def _gradients(report: TrainingReport, recipe: TrainingRecipe) -> Iterator[str]:
     if wrong := mostly_error(rows):
         yield wrong_text(wrong, of=len(report.parameters))
     elif (worst := max(rows, key=_size_left, default=None)) is not None and _size_left(worst):
-        yield f"the worst parameter within {error_text(worst.size)} ({plain(worst.fqn)})"
+        yield f"the worst parameter is within {error_text(worst.size)} ({plain(worst.fqn)})"
 
 
 def _size_left(row: NamedErrors) -> float:
@@ -148,10 +143,10 @@ def _updates(recipe: TrainingRecipe) -> Iterator[str]:
             yield f"{step.optimizer} does not move {still_text(step)}"
     refused = dict.fromkeys(step.weights for step in recipe.steps if step.missing)
     if refused:
-        yield f"the scaler refuses {' and '.join(refused)} weights, float32 ones it takes"
+        yield f"the scaler accepts float32 weights, and refuses {' and '.join(refused)} weights"
     if made and not any(step.nonfinite or leaves_many(step) for step in made):
         still = max(step.unmoved for step in made)
-        yield f"every weight moves that float32 moves{f', but {still:,}' if still else ''}"
+        yield f"every weight that float32 moves also moves here{f', except {still:,}' if still else ''}"
 
 
 def _broken(step: OptimizerStep) -> str:
@@ -172,11 +167,11 @@ def _unmoved(step: OptimizerStep) -> str:
     if not step.moved_reference:
         return "" if step.nonfinite else "no weight moves in float32 either"
     if not step.unmoved:
-        return f"{of}every weight moves that float32 moves"
+        return f"{of}every weight that float32 moves also moves here"
     zero = step.unmoved - step.rounded_away
     reasons = (
-        f"{step.rounded_away:,} by less than half a unit in the last place" if step.rounded_away else "",
-        f"{zero:,} for want of a gradient" if zero else "",
+        f"{step.rounded_away:,} because the update is below half a unit in the last place" if step.rounded_away else "",
+        f"{zero:,} because their gradient is zero" if zero else "",
     )
     said = f"{share_text(step.unmoved_share)} {'' if of else 'of the weights that float32 moves '}do not move"
     return f"{of}{said}: {', '.join(filter(None, reasons))}"

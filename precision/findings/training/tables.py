@@ -25,11 +25,11 @@ _STEPS = (
     *of_kind("text", "remark"),
 )
 _OF_SOME = ("remark", "underflow", "infinite or NaN")
-"""Columns of the parameters' table that begin so are left out where there is nothing of it."""
+"""Columns of the parameters' table whose names start with these are left out where they are empty."""
 
 
 def recipes_table(report: TrainingReport) -> Table:
-    """A row for each way to train: its gradients, all together."""
+    """A row for each way to train: the errors of all gradients together."""
     rows = (
         (
             recipe.label,
@@ -65,7 +65,7 @@ def steps_table(report: TrainingReport) -> Table:
 
 
 def parameters_table(report: TrainingReport) -> Table:
-    """A row for each parameter, the worst first: the error and the underflow of its gradient by every way to train."""
+    """A row for each parameter, the worst first: error and underflow of its gradient with every way to train."""
     labels = [recipe.label for recipe in report.recipes if recipe.parameters]
     columns = (
         *(Column("parameter"), Column("shape")),

@@ -186,7 +186,7 @@ def test_few_mantissa_bits_leave_what_saturates() -> None:
 def test_what_is_not_finite_leaves_no_scale(fmt: ScaledFormat, values: list[float]) -> None:
     found = fitness(value_histogram(torch.tensor(values)), fmt)
     assert (found.verdict, found.sqnr_db) == (Fit.OVERFLOWS, None)
-    assert found.reason == "1 values are infinite or NaN: they leave no scale."
+    assert found.reason == "1 values are infinite or NaN, so there is no valid scale."
 
 
 def test_a_norm_beyond_float64_is_not_judged() -> None:

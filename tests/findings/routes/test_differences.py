@@ -26,11 +26,11 @@ def test_the_finding_names_the_routes_that_give_another_output() -> None:
     half, to, kind = (CastMethod.HALF, ALIKE), (CastMethod.TO, ALIKE), (CastMethod.TYPE, UNLIKE)
     auto, assign = (CastMethod.AUTOCAST, UNLIKE), (CastMethod.LOAD_STATE_DICT_ASSIGN, UNLIKE)
     assert found(half, to) == "all 2 routes to float16 that ran give the same output, bit for bit"
-    assert found(half, kind) == ".type(dtype) gives another output than .half()"
+    assert found(half, kind) == ".type(dtype) gives a different output than .half()"
     two = found(half, to, kind, auto)
-    assert two == ".type(dtype) and autocast give another output than .half(), with which 1 more agrees"
+    assert two == ".type(dtype) and autocast give a different output than .half(); 1 more gives the same as .half()"
     many = (half, kind, auto, assign, (CastMethod.FROM_PRETRAINED, UNLIKE))
-    assert found(*many) == "4 of 5 routes give another output than .half()"
+    assert found(*many) == "4 of 5 routes give a different output than .half()"
 
 
 def test_a_simulation_is_no_route_that_gives_another_output() -> None:
@@ -40,7 +40,7 @@ def test_a_simulation_is_no_route_that_gives_another_output() -> None:
 
 def test_a_model_that_runs_no_more_is_the_finding() -> None:
     broken = found((CastMethod.HALF, ALIKE), (CastMethod.TYPE, NO_RUN), (CastMethod.AUTOCAST, UNLIKE))
-    assert broken == ".type(dtype) leaves a model that does not run, .half() one that does"
+    assert broken == "after .type(dtype) the model does not run, after .half() it does"
     assert found((CastMethod.HALF, NO_RUN)) == "0 routes to float16 ran"
 
 
@@ -53,14 +53,14 @@ def test_outputs_that_are_not_finite_come_first() -> None:
 
 def test_a_format_that_no_call_leads_to_is_said_to_be_simulated() -> None:
     said = found((CastMethod.DYNAMIC, UNLIKE), (CastMethod.WEIGHTS_ONLY, UNLIKE), dtype="mxfp4_e2m1")
-    assert said == "no call of PyTorch or torchao leads to mxfp4_e2m1: it is simulated"
+    assert said == "PyTorch and torchao have no call for mxfp4_e2m1: it is simulated"
 
 
 def test_torchao_that_finds_no_layer_to_quantize_is_no_exact_route() -> None:
     nothing = facts(method=CastMethod.INT8_DYNAMIC, format="int8", dtypes=(change("float32", 2),))
     assert words.dtypes_text(nothing, "parameter") == "float32, no layer quantized"
     assert words.dtypes_text(nothing, "floating buffer") == ""
-    assert words.format_text(nothing) == "left as it was"
+    assert words.format_text(nothing) == "unchanged"
     assert words.no_layer_texts([nothing]) == ["torchao int8 dynamic finds no layer to quantize: "]
     assert not words.leaves_all(facts(method=CastMethod.INT8_DYNAMIC, dtypes=(change("int8", 1, "int8"),)))
     kept: dict[str, object] = {**ALIKE, "dtypes": nothing.dtypes}

@@ -82,7 +82,7 @@ def test_ties(ties: tuple[int, int, int], text: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "text"),
     [
-        ({}, "AdamW goes on"),
+        ({}, "AdamW keeps working"),
         ({"step_failure": "a dtype"}, "AdamW's next step raises"),
         (
             {"same_parameters": 1, "gradients_lost": 3, "requiring_gradients": 1},
@@ -99,7 +99,7 @@ def test_islands() -> None:
     assert words.islands_text(facts(islands=islands)) == "wo: 4 of 5 in float32"
     rounded = islands.model_copy(update={"rounded": 4})
     assert words.islands_text(facts(islands=rounded)) == "wo: 4 of 5 in float32, 4 of them with rounded values"
-    assert words.islands_text(facts()) == "none asked for"
+    assert words.islands_text(facts()) == "none requested"
 
 
 def test_dtypes_in_training_and_what_the_next_step_raises() -> None:
@@ -117,9 +117,9 @@ def test_dtypes_in_training_and_what_the_next_step_raises() -> None:
     ("raised", "unchanged", "failure", "text"),
     [
         (None, 0, None, "casts all parameters"),
-        (None, 2, None, "leaves 2 parameters as they are"),
-        (None, 1, None, "leaves 1 parameter as it is"),
-        (None, 2, "no", "the model runs no more: leaves 2 parameters as they are"),
+        (None, 2, None, "leaves 2 parameters unchanged"),
+        (None, 1, None, "leaves 1 parameter unchanged"),
+        (None, 2, "no", "the model no longer runs: leaves 2 parameters unchanged"),
         ("no", 0, None, "refused: no"),
     ],
 )

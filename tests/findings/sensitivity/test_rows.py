@@ -74,13 +74,13 @@ def test_the_worst_rows_come_first_those_not_finite_before_them() -> None:
         ([], "no layer to lower"),
         ([of("a", 0.0, 0.0)], "no layer adds an error of its own"),
         ([of("a", 1e-4, 3e-4), of("b", 1e-4, 1e-4)], "a adds 75 % of the error in int8"),
-        ([of("a", 1.0, 0.5), of("b", None, 0.5, nonfinite=3)], "b cannot take float16: its output is not finite"),
+        ([of("a", 1.0, 0.5), of("b", None, 0.5, nonfinite=3)], "b does not work in float16: its output is not finite"),
         (
             [of("a", None, 1.0, nonfinite=1), of("b", None, 1.0, nonfinite=1), of("c", 1.0, 1.0)],
-            "2 of 3 layers cannot take float16, a first",
+            "2 of 3 layers do not work in float16, a first",
         ),
         ([of("", 1.0, 0.0)], "(model) adds 100 % of the error in float16"),
-        ([of("a", None, None)], "a cannot take float16: it does not run in it"),
+        ([of("a", None, None)], "a does not work in float16: it does not run"),
     ],
 )
 def test_the_finding(layers: list[LayerSensitivity], said: str) -> None:

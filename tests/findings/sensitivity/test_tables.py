@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from precision.cli.sensitivity import sensitivity_text
+from precision.cli.texts import sensitivity_text
 from precision.findings.sensitivity.tables import sensitivity_table, sqnr_matrix, whole_casts
 from precision.spec import Analysis, RunSpec
 from tests.plan.reports import contribution, layer, report

@@ -16,7 +16,7 @@ from precision.findings.training.steps import (
 from precision.results.training import TrainingReport
 from tests.findings.training.reports import errors, recipe, report, step
 
-UPDATED = "; every weight moves that float32 moves"
+UPDATED = "; every weight that float32 moves also moves here"
 
 
 def lines(found: TrainingReport) -> list[str]:
@@ -34,10 +34,10 @@ def test_the_scaler_in_words() -> None:
 def test_why_weights_stay() -> None:
     found = step(unmoved=10, rounded_away=7)
     assert step_text(found) == (
-        "20.0 % of the weights that float32 moves do not move: 7 by less than half a unit in the last place, "
-        "3 for want of a gradient"
+        "20.0 % of the weights that float32 moves do not move: 7 because the update is below half a "
+        "unit in the last place, 3 because their gradient is zero"
     )
-    assert step_text(step()) == "every weight moves that float32 moves"
+    assert step_text(step()) == "every weight that float32 moves also moves here"
     assert step_text(step(moved_reference=0)) == "no weight moves in float32 either"
     assert step_text(step(missing="refused")) == "refused"
 
@@ -46,10 +46,10 @@ def test_weights_that_break_come_first_and_the_rest_is_of_the_others() -> None:
     broken = step(optimizer="AdamW", weights="float16", nonfinite=20, divided_by_zero=20)
     because = "because in float16 the average square of their gradient is zero, and so is its epsilon of 1e-8"
     start = f"20 of 100 weights become infinite or NaN: AdamW divides by zero, {because}"
-    assert step_text(broken) == f"{start}; of the others, every weight moves that float32 moves"
+    assert step_text(broken) == f"{start}; of the others, every weight that float32 moves also moves here"
     some = broken.model_copy(update={"unmoved": 10, "rounded_away": 10})
     assert step_text(some).endswith(
-        "; of the others, 20.0 % do not move: 10 by less than half a unit in the last place"
+        "; of the others, 20.0 % do not move: 10 because the update is below half a unit in the last place"
     )
     assert step_text(broken.model_copy(update={"moved_reference": 0})) == start
     assert "20 of 100 weights become infinite or NaN: in 5 of them AdamW divides" in step_text(
@@ -64,7 +64,7 @@ def test_a_division_by_zero_is_said_only_where_it_was_seen() -> None:
 
 def test_a_recipe_names_its_worst_parameter() -> None:
     found = report(recipe("autocast", errors(0.02), errors(0.034)))
-    said = "all gradients together are within 2 % of float32's; the worst parameter within 3.4 % (b)"
+    said = "all gradients together are within 2 % of float32's; the worst parameter is within 3.4 % (b)"
     assert lines(found) == [f"{said}; no gradient becomes zero{UPDATED}"]
 
 
@@ -91,7 +91,7 @@ def test_a_recipe_tells_of_infinite_gradients_and_of_weights() -> None:
         step(optimizer="AdamW", weights="float16", nonfinite=3),
     )
     found = report(recipe("pure", errors(infinite=3), errors(0.2), steps=steps))
-    said = "3 of 400 gradients are infinite or NaN (most: a); the worst parameter within 20 % (b)"
+    said = "3 of 400 gradients are infinite or NaN (most: a); the worst parameter is within 20 % (b)"
     assert lines(found) == [f"{said}; no gradient becomes zero"]
     finite = lines(report(recipe("pure", errors(), steps=steps)))[0]
     assert finite.endswith(
@@ -100,7 +100,10 @@ def test_a_recipe_tells_of_infinite_gradients_and_of_weights() -> None:
     )
     steps = (step(weights="float16", missing="no"), step(unmoved=1, moved_reference=1000))
     refused = recipe("pure", errors(), scaled=True, steps=steps)
-    said = "; the scaler refuses float16 weights, float32 ones it takes; every weight moves that float32 moves, but 1"
+    said = (
+        "; the scaler accepts float32 weights, and refuses float16 weights; every weight that float32 moves also moves "
+        "here, except 1"
+    )
     assert lines(report(refused))[0].endswith(said)
 
 
@@ -121,9 +124,9 @@ def test_parameters_whose_gradient_is_rounding_are_in_no_line() -> None:
     [
         (None, ""),
         (0.4, ""),
-        (0.83, "float32's own gradient is rounding: off by 0.83 × float64's"),
-        (4.5e8, "float32's own gradient is rounding: off by 450,000,000 × float64's"),
-        (math.inf, "float32's own gradient is rounding: float64's is zero"),
+        (0.83, "float32's own gradient is rounding error: off by 0.83 × float64's"),
+        (4.5e8, "float32's own gradient is rounding error: off by 450,000,000 × float64's"),
+        (math.inf, "float32's own gradient is rounding error: float64's is zero"),
     ],
 )
 def test_a_parameter_says_whether_its_gradient_is_rounding(own: float | None, said: str) -> None:
@@ -135,8 +138,8 @@ def test_what_is_left_out_is_said_once() -> None:
     assert left_out_text(report(rows, own=(0.1, 0.1, 0.1))) == ""
     one, two = (left_out_text(report(rows, own=(0.1, 9.0, last))) for last in (0.1, 9.0))
     assert one == (
-        "1 parameter (b) is in no finding: against the same step in float64, its gradient in float32 is itself mostly "
-        "rounding."
+        "1 parameter (b) is left out of all findings: compared with the same step in float64, its float32 gradient is "
+        "mostly rounding error."
     )
-    assert two.startswith("2 parameters (b and others) are in no finding: against the same step in float64, their ")
-    assert left_out_text(report(rows, missing="No room.")).endswith("was not measured. No room.")
+    assert two.startswith("2 parameters (b and others) are left out of all findings: ")
+    assert left_out_text(report(rows, missing="No room.")).endswith(" No room.")

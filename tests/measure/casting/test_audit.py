@@ -98,7 +98,7 @@ def test_autocast_changes_nothing_and_that_is_no_fault() -> None:
     assert row(result, "weight").reason == "autocast leaves stored tensors in float32 and casts inside operators"
     assert result.warnings == ()
     result = audited(nn.Linear(1, 1).bfloat16(), "bfloat16", CastMethod.AUTOCAST)
-    assert row(result, "weight").reason == "brought to float32, from which autocast casts inside operators"
+    assert row(result, "weight").reason == "cast to float32, from which autocast casts inside operators"
 
 
 def test_already_in_the_format() -> None:

@@ -194,7 +194,7 @@ def result() -> CompareResult:
             "The outputs of the two runs differ by ∞ (normalized L2); the candidate's own error is OWN.",
         ),
         ([1, 2, 3, 4], [1, 2, 3, 5], 0, "The outputs of the two runs differ in 1 of 4 elements."),
-        ([], [], 1, "There are no outputs to compare. 1 output of another shape there: not compared."),
+        ([], [], 1, "There are no outputs to compare. Not compared: 1 output with different shapes."),
     ],
 )
 def test_the_words(
@@ -215,14 +215,14 @@ def test_the_words(
     said = real_kernels_text(result.model_copy(update={"real_kernels": check}))
     assert result.comparison is not None
     own = number_text(result.comparison.overall.normalized_l2)
-    layers = "1 of 2 linear layers ran on torch.kernel, cpu, and differ from the simulated ones by at most 2.500e-7"
+    layers = "1 of 2 linear layers ran on torch.kernel, cpu and differed from the simulated results by at most 2.500e-7"
     assert said == f"Real kernels: {layers} on the same input. {words.replace('OWN', own)}"
 
 
 @pytest.mark.parametrize(
     ("difference", "words"),
     [
-        (0.0, "cpu, and equal the simulated ones on the same input."),
+        (0.0, "cpu and gave the simulated results on the same input."),
         (1e-6, "by at most 1.000e-6 on the same input."),
         (0.02, "by at most 0.02 on the same input, more than the order of float32 sums explains."),
         (None, "torch.kernel, cpu. "),

@@ -175,4 +175,4 @@ def test_the_worst_sample_is_counted_from_one_and_its_classes_are_said() -> None
     changed = SampleErrors(
         index=0, normalized_l2=None, nonfinite=1, classes=SampleClasses(truth=3, reference=3, candidate=None)
     )
-    assert classes_text(changed) == "class 3 → not finite, truly 3"
+    assert classes_text(changed) == "class 3 → not finite, true class 3"

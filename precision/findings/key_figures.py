@@ -1,0 +1,37 @@
+"""The numbers of a comparison to read first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from precision.findings.decisions import truth_cells
+from precision.findings.speed import compare_speed
+from precision.results import CompareResult
+from precision.text.units import bytes_text, number_text, seconds_text, share_text
+
+
+def key_figures(result: CompareResult) -> Iterator[tuple[str, str, str]]:
+    """Label, value and remark of each: errors, bytes and time, as far as they were measured."""
+    if result.comparison is not None:
+        metrics, floor = result.comparison.overall, result.comparison.rounding_floor
+        yield "Mean absolute error", number_text(metrics.mean_abs_error), _floor(floor.mean_abs_error)
+        yield "Max absolute error", number_text(metrics.max_abs_error), _floor(floor.max_abs_error)
+        yield "SQNR", number_text(metrics.sqnr_db) + ("" if metrics.sqnr_db is None else " dB"), ""
+        yield "Cosine similarity", number_text(metrics.cosine_similarity), ""
+        if (truth := result.comparison.truth) is not None:
+            yield "RMSE against float64", *truth_cells(truth)
+    if result.audit is not None:
+        yield "Stored", stored_text(result.audit.bytes_before, result.audit.bytes_after), ""
+    if (cost := result.cost) is not None:
+        times = f"{seconds_text(cost.reference_time.median_s)} → {seconds_text(cost.candidate_time.median_s)}"
+        yield "Time per run", times, f"{result.candidate_name} is {compare_speed(cost).text} the reference here"
+
+
+def stored_text(before: int, after: int) -> str:
+    """Stored bytes before and after the cast, and the share saved."""
+    saved = f" ({share_text(1 - after / before)} saved)" if 0 <= after < before else ""
+    return f"{bytes_text(before)} → {bytes_text(after)}{saved}"
+
+
+def _floor(value: float | None) -> str:
+    return "" if value is None else f"only rounding the outputs: {number_text(value)}"
