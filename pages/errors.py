@@ -3,16 +3,12 @@
 import streamlit as st
 
 from pages.ui import downloads, frame, linked
-from pages.ui.chart import show
+from pages.ui.chart import show, show_beside_each_other
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
-from precision.charts import (
-    HistogramKind,
-    beside_each_other,
-    plot_error_by_magnitude,
-    plot_error_ecdf,
-    plot_error_histogram,
-)
+from precision.charts.error_by_magnitude import plot_error_by_magnitude
+from precision.charts.error_ecdf import plot_error_ecdf
+from precision.charts.error_histogram import HistogramKind, plot_error_histogram
 from precision.findings.elements import METRICS_OF, metrics_table, pairs_table
 from precision.results import CompareResult, Comparison, OutputComparison
 from precision.text.names import escape_markdown, for_markdown
@@ -39,9 +35,7 @@ def main() -> None:
     result = current_result(CompareResult)
     comparison = result.comparison
     if comparison is None or not comparison.outputs:
-        frame.header("No outputs to compare", result)
-        frame.footer(result, how_to_read=HOW_TO_READ)
-        st.stop()
+        frame.nothing_to_show("No outputs to compare", result, how_to_read=HOW_TO_READ)
     overall = comparison.overall
     frame.header(
         f"{_whose(comparison)} off by {number_text(overall.mean_abs_error)} on average, "
@@ -80,14 +74,10 @@ def distributions(output: OutputComparison, comparison: Comparison, result: Comp
         key="chart",
         help="Signed, absolute, or in units in the last place of the format.",
     )
-    histogram, ecdf = beside_each_other(
-        plot_error_histogram(output, dtype, kind=kind), plot_error_ecdf(output, dtype, rounding_floor=floor)
+    show_beside_each_other(
+        **{f"{kind}_error": plot_error_histogram(output, dtype, kind=kind)},
+        error_ecdf=plot_error_ecdf(output, dtype, rounding_floor=floor),
     )
-    left, right = st.columns(2)
-    with left:
-        show(histogram, key=f"{kind}-error")
-    with right:
-        show(ecdf, key="error-ecdf")
     show(plot_error_by_magnitude(output, dtype), key="error-by-magnitude")
 
 

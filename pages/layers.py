@@ -6,7 +6,9 @@ from pages.ui import downloads, frame, linked
 from pages.ui.chart import show
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
-from precision.charts import plot_dtype_tree, plot_module_tree, plot_stored_values
+from precision.charts.dtype_tree import plot_dtype_tree
+from precision.charts.module_tree import plot_module_tree
+from precision.charts.stored_values import plot_stored_values
 from precision.findings.autocast import lowering, stayed_text
 from precision.findings.cast import audit_table, changed_text, estimated_text
 from precision.findings.layers import activations_table, flows_of, operators_table, returns_other_dtype
@@ -63,9 +65,7 @@ def dtype_flow(part: str) -> None:
     result = current_result(LayersResult)
     report = result.report
     if report is None or not report.rows:
-        frame.header("No layer to show", result)
-        frame.footer(result, how_to_read=HOW_TO_READ_FLOW)
-        st.stop()
+        frame.nothing_to_show("No layer to show", result, how_to_read=HOW_TO_READ_FLOW)
     if part == "operators":
         flows = [flow for _, flow in flows_of(report)]
         promoted, lowered = sum(flow.is_promoted for flow in flows), sum(flow.is_lowered for flow in flows)

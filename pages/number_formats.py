@@ -8,24 +8,19 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import downloads, linked, state
-from pages.ui.chart import show
+from pages.ui import downloads, frame, linked, state
+from pages.ui.chart import show, show_beside_each_other
 from pages.ui.job import engine, warn_of_link_error
 from pages.ui.numbers.bits import bit_row, code_input
 from pages.ui.numbers.choice import choose
 from pages.ui.shell.guard import enter_through_router
-from precision.charts import (
-    ValueScale,
-    beside_each_other,
-    plot_format_bits,
-    plot_format_density,
-    plot_format_errors,
-    plot_format_spacing,
-    plot_format_values,
-    plot_format_windows,
-    plot_number_line,
-)
-from precision.charts.format_values import MAX_BITS
+from precision.charts.format_bits import plot_format_bits
+from precision.charts.format_density import plot_format_density
+from precision.charts.format_errors import plot_format_errors
+from precision.charts.format_spacing import plot_format_spacing
+from precision.charts.format_values import MAX_BITS, ValueScale, plot_format_values
+from precision.charts.format_windows import plot_format_windows
+from precision.charts.number_line import plot_number_line
 from precision.findings.format_tables import constants_table, number_table
 from precision.findings.numbers import SCALE_RULES, error_text, finding, formula, scaled_finding
 from precision.findings.tables import of_kind, table_of
@@ -74,8 +69,7 @@ def main() -> None:
     if isinstance(fmt, NumericFormat):
         steps(fmt, number)
     all_formats(fmt)
-    with st.expander("How to read this", icon=":material/help:"):
-        st.markdown(HOW_TO_READ)
+    frame.explain(HOW_TO_READ)
 
 
 def floating(number: ExactNumber, fmt: NumericFormat, *, saturate: bool, heading: DeltaGenerator) -> None:
@@ -188,12 +182,7 @@ def side_by_side(number: ExactNumber, *, saturate: bool, largest: float | None) 
 def steps(fmt: NumericFormat, number: ExactNumber | None) -> None:
     """Where a format has its values."""
     st.header(f"The values of {fmt.name}", anchor=False)
-    spacing, density = beside_each_other(plot_format_spacing(fmt, number), plot_format_density(fmt))
-    left, right = st.columns(2)
-    with left:
-        show(spacing, key="format-spacing")
-    with right:
-        show(density, key="format-density")
+    show_beside_each_other(format_spacing=plot_format_spacing(fmt, number), format_density=plot_format_density(fmt))
 
 
 def all_formats(fmt: AnyFormat | None) -> None:
@@ -204,12 +193,8 @@ def all_formats(fmt: AnyFormat | None) -> None:
     chosen = fmt.name if isinstance(fmt, NumericFormat) else "float16"
     # float64's range would leave the others no width.
     narrow = [row for row in floats if row.name == chosen or row.bits <= _NARROW_BITS]
-    bits, windows = beside_each_other(plot_format_bits(floats), plot_format_windows(narrow, chosen=chosen))
-    left, right = st.columns(2)
-    with left:
-        show(bits, key="format-bits")
-    with right:
-        show(windows, key="format-windows")
+    windows = plot_format_windows(narrow, chosen=chosen)
+    show_beside_each_other(format_bits=plot_format_bits(floats), format_windows=windows)
     downloads.table(
         constants_table(engine().devices(), rows).without("also"),
         name="number-formats",

@@ -3,16 +3,13 @@
 import streamlit as st
 
 from pages.ui import decisions, device_speed, downloads, frame
-from pages.ui.chart import show
+from pages.ui.chart import show, show_beside_each_other
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
-from precision.charts import (
-    beside_each_other,
-    plot_error_histogram,
-    plot_side_by_side,
-    plot_stored_bytes,
-    plot_timing,
-)
+from precision.charts.error_histogram import plot_error_histogram
+from precision.charts.side_by_side import plot_side_by_side
+from precision.charts.stored_bytes import plot_stored_bytes
+from precision.charts.timing import plot_timing
 from precision.findings.cast import audit_table, changed_text, estimated_text
 from precision.findings.elements import pairs_table
 from precision.findings.real_kernels import real_kernels_text
@@ -66,14 +63,10 @@ def main() -> None:
     real_kernels(result)
     if result.comparison and result.comparison.outputs:
         output = frame.pick_output(result.comparison.outputs)
-        values, errors = beside_each_other(
-            plot_side_by_side(output, result.spec.dtype), plot_error_histogram(output, result.spec.dtype)
+        show_beside_each_other(
+            side_by_side=plot_side_by_side(output, result.spec.dtype),
+            absolute_error=plot_error_histogram(output, result.spec.dtype),
         )
-        left, right = st.columns(2)
-        with left:
-            show(values, key="side-by-side")
-        with right:
-            show(errors, key="absolute-error")
         decisions.decisions(output, result)
         side_by_side(output, result)
         for note in result.comparison.notes:

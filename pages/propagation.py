@@ -3,17 +3,13 @@
 import streamlit as st
 
 from pages.ui import downloads, frame, linked, state, view_state
-from pages.ui.chart import show, show_and_pick
+from pages.ui.chart import show, show_and_pick, show_beside_each_other
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
-from precision.charts import (
-    beside_each_other,
-    plot_error_along_depth,
-    plot_error_tree,
-    plot_layer_corners,
-    plot_layer_errors,
-)
-from precision.charts.error_along_depth import layer_points
+from precision.charts.error_along_depth import layer_points, plot_error_along_depth
+from precision.charts.error_tree import plot_error_tree
+from precision.charts.layer_corners import plot_layer_corners
+from precision.charts.layer_errors import plot_layer_errors
 from precision.findings.elements import worst_table
 from precision.findings.layers import calls_table, divergence_text, labels_of, operators_table
 from precision.results import LayerRow, LayersReport, LayersResult, NonfiniteOrigin
@@ -46,9 +42,7 @@ def main() -> None:
     result = current_result(LayersResult)
     report = result.report
     if report is None or not report.rows:
-        frame.header("No layer to show", result)
-        frame.footer(result, how_to_read=HOW_TO_READ)
-        st.stop()
+        frame.nothing_to_show("No layer to show", result, how_to_read=HOW_TO_READ)
     frame.header(finding(report), result)
     remedy(report)
     for origin in report.origins[:1]:
@@ -153,14 +147,10 @@ def one_layer(result: LayersResult, report: LayersReport) -> None:
         owner = row.same_as
         st.caption(f"Returns the very tensors of {for_markdown(labels[owner])}: its propagated error.")
     numbers = report.rows[owner]
-    corners, errors = beside_each_other(
-        plot_layer_corners(row, result.spec.dtype), plot_layer_errors(numbers, result.spec.dtype)
+    show_beside_each_other(
+        layer_corners=plot_layer_corners(row, result.spec.dtype),
+        layer_errors=plot_layer_errors(numbers, result.spec.dtype),
     )
-    left, right = st.columns(2)
-    with left:
-        show(corners, key="layer-corners")
-    with right:
-        show(errors, key="layer-errors")
     for reason in row.uncompared:
         st.caption(escape_markdown(reason))
     if kept := state.kept_around(row.fqn):

@@ -8,7 +8,9 @@ from pages.ui import downloads, frame, linked, state
 from pages.ui.chart import show
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
-from precision.charts import plot_exponent_heatmap, plot_fit_matrix, plot_headroom
+from precision.charts.exponent_heatmap import plot_exponent_heatmap
+from precision.charts.fit_matrix import plot_fit_matrix
+from precision.charts.headroom import plot_headroom
 from precision.findings.fit.fitness import Fit, FitLimits, Fitness
 from precision.findings.fit.table import FitTable, fit_table
 from precision.findings.ranges import ranges_table
@@ -46,9 +48,7 @@ def main() -> None:
     enter_through_router()
     result = current_result(RangesResult)
     if result.ranges is None or not result.ranges.tensors:
-        frame.header("No values to judge", result)
-        frame.footer(result, how_to_read=HOW_TO_READ)
-        st.stop()
+        frame.nothing_to_show("No values to judge", result, how_to_read=HOW_TO_READ)
     top = st.container()
     fmt, limits = pick_format(), pick_limits()
     table = judged(f"{result.spec.digest()} {result.elapsed_s}", fmt.name, limits, _ranges=result.ranges)

@@ -6,7 +6,7 @@ from pages.ui import downloads, frame
 from pages.ui.chart import show
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
-from precision.charts import plot_regime_errors
+from precision.charts.regime_errors import plot_regime_errors
 from precision.findings.regimes import finding, overflow_text, regimes_table
 from precision.results import RegimesResult
 from precision.text.names import escape_markdown

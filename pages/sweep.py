@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import device_speed, state, view_state
+from pages.ui import device_speed, frame, state, view_state
 from pages.ui.chart import show
 from pages.ui.job import NOT_POSSIBLE, engine, refuse, require_choice
 from pages.ui.linked import multiselect, radio
@@ -12,7 +12,8 @@ from pages.ui.shell.guard import enter_through_router
 from pages.ui.sweep import jobs as sweep_jobs
 from pages.ui.sweep.jobs import SweepState
 from pages.ui.sweep.table import table
-from precision.charts import SweepCost, plot_sweep_costs, plot_sweep_heatmap
+from precision.charts.sweep_costs import SweepCost, plot_sweep_costs
+from precision.charts.sweep_heatmap import plot_sweep_heatmap
 from precision.errors import PrecisionError
 from precision.findings.sweep import USUAL_FORMATS, VERDICTS_ARE_RELATIVE, SweepPlan, plan_sweep, sweep_finding
 from precision.formats import formats_with
@@ -74,8 +75,7 @@ def main() -> None:
     table(base, plan, now.rows, memory, devices)
     if isinstance(memory, MemoryResult):
         device_speed.section(memory)
-    with st.expander("How to read this", icon=":material/help:"):
-        st.markdown(HOW_TO_READ)
+    frame.explain(HOW_TO_READ)
     if memory is None:
         _await_memory(base)
 

@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import frame, linked
 from pages.ui.chart import show
-from precision.charts import MarginScale, plot_decision_margins
+from precision.charts.decision_margins import MarginScale, plot_decision_margins
 from precision.findings.decisions import accuracy_text, left_out, mean_cells, share_cells, truth_cells
 from precision.findings.yardsticks import Yardsticks
 from precision.results import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import urllib.parse
+from typing import NoReturn
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -59,8 +60,7 @@ def input_text(result: RunResult) -> str:
 
 def footer(result: AnalysisResult, *, how_to_read: str) -> None:
     """How to read the page, how to get the same again, and where the numbers come from."""
-    with st.expander("How to read this", icon=":material/help:"):
-        st.markdown(how_to_read)
+    explain(how_to_read)
     with st.expander("Reproduce and take home", icon=":material/terminal:"):
         st.caption("The same numbers on the command line; this page's address reproduces this view.")
         st.code(command_line(result.spec), language="bash", wrap_lines=True)
@@ -80,6 +80,19 @@ def footer(result: AnalysisResult, *, how_to_read: str) -> None:
                 args=(result.spec,),
                 help="Runs the comparison anew instead of showing the stored result; times will differ a little.",
             )
+
+
+def nothing_to_show(finding: str, result: RunResult, *, how_to_read: str) -> NoReturn:
+    """The whole page of a result that has nothing to draw; `finding` says what is missing."""
+    header(finding, result)
+    footer(result, how_to_read=how_to_read)
+    st.stop()
+
+
+def explain(how_to_read: str) -> None:
+    """How to read the page, to unfold."""
+    with st.expander("How to read this", icon=":material/help:"):
+        st.markdown(how_to_read)
 
 
 def overview_address(spec: RunSpec, job: str | None) -> str:

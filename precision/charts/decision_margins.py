@@ -49,7 +49,7 @@ class MarginsInfo(NamedTuple):
     """A score margin of more than this cannot be overturned by any error seen: twice the largest one."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_decision_margins(output: OutputComparison, dtype: str, *, scale: MarginScale = "score") -> go.Figure:

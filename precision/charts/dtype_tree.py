@@ -73,7 +73,7 @@ class DtypeTreeInfo(NamedTuple):
     nodes: tuple[DtypeNode, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_dtype_tree(result: LayersResult) -> go.Figure:

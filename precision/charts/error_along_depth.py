@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import dot_marker, empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.formats import any_format_named, ulp_format
 from precision.results import LayersReport
@@ -43,7 +43,7 @@ class DepthInfo(NamedTuple):
     """The relative error of merely rounding to the format: half its epsilon at most."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_error_along_depth(report: LayersReport, dtype: str, *, limit: float | None = None) -> go.Figure:
@@ -106,7 +106,6 @@ def _depth_info(report: LayersReport, dtype: str, *, limit: float | None) -> Dep
         rounding=fmt.epsilon / 2 if fmt else None,
         title=_finding(points, limit),
         detail=_detail(points, len(drawn)),
-        empty=None,
     )
 
 
@@ -207,12 +206,7 @@ def _add_errors(figure: go.Figure, info: DepthInfo, name: str, errors: list[floa
         mode="lines+markers" if symbol == "circle" else "markers",
         name=name,
         line={"color": OUTLINE, "width": 1},
-        marker={
-            "symbol": symbol,
-            "size": 8 if len(info.points) <= 200 else 5,
-            "color": colour_of(info.dtype),
-            "line": {"color": OUTLINE if symbol == "circle" else colour_of(info.dtype), "width": 1.5},
-        },
+        marker=dot_marker(colour_of(info.dtype), symbol, size=8 if len(info.points) <= 200 else 5),
         customdata=[(point.row, for_plotly(point.name)) for _, point, _ in drawn],
         hovertemplate="%{customdata[1]}<br>%{y:.3g}<extra>" + name + "</extra>",
     )

@@ -49,7 +49,7 @@ class MagnitudeInfo(NamedTuple):
     guides: tuple[Guide, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_error_by_magnitude(output: OutputComparison, dtype: str) -> go.Figure:
@@ -84,7 +84,6 @@ def _magnitude_info(output: OutputComparison, dtype: str) -> MagnitudeInfo:
         guides=guides,
         title=_finding(pairs),
         detail=_detail(output, pairs, guides, dtype),
-        empty=None,
     )
 
 

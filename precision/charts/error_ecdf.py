@@ -40,7 +40,7 @@ class EcdfInfo(NamedTuple):
     """(label, absolute error) of the reference lines."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_error_ecdf(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMetrics | None = None) -> go.Figure:
@@ -82,7 +82,6 @@ def _ecdf_info(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMet
         floors=floors,
         title=_finding(metrics, {0.0: exact_share, **shares}),
         detail=_detail(metrics, exact_share, rounding_floor),
-        empty=None,
     )
 
 

@@ -45,7 +45,7 @@ class HistogramInfo(NamedTuple):
     """Whether the few far from the crowd would vanish on a linear count axis."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_error_histogram(output: OutputComparison, dtype: str, *, kind: HistogramKind = "absolute") -> go.Figure:
@@ -88,7 +88,6 @@ def _histogram_info(output: OutputComparison, dtype: str, *, kind: HistogramKind
         log_counts=kind == "signed" and _is_a_spike(histogram.counts),
         title=_finding(output, kind),
         detail="; ".join(filter(None, (left_out(output.metrics), below_text(histogram.below)))),
-        empty=None,
     )
 
 

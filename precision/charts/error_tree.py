@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from precision.charts.frame import empty_figure, frame
 from precision.charts.icicle import IcicleBox, Look, add_icicle
-from precision.charts.palette import GROUND, OTHER, SEQUENTIAL, between, text_on
+from precision.charts.palette import GROUND, OTHER, SEQUENTIAL, colour_at, text_on
 from precision.charts.tree_boxes import MAX_NODES
 from precision.results import LayersReport
 from precision.text.names import enclosing, for_plotly, plain
@@ -69,7 +69,7 @@ class ErrorTreeInfo(NamedTuple):
     nodes: tuple[ErrorNode, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_error_tree(report: LayersReport) -> go.Figure:
@@ -209,11 +209,7 @@ def _colour(node: ErrorNode, low: float, high: float) -> str:
         return OTHER
     if not node.error:
         return GROUND
-    at = (math.log10(min(node.error, 10**high)) - low) / (high - low)
-    scale = (GROUND, *SEQUENTIAL)
-    place = 1 + at * (len(scale) - 2)
-    first = min(int(place), len(scale) - 2)
-    return between(scale[first], scale[first + 1], place - first)
+    return colour_at((math.log10(min(node.error, 10**high)) - low) / (high - low), SEQUENTIAL)
 
 
 def _caption(node: ErrorNode) -> str:

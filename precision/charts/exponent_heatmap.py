@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.axes import colour_axis, power_text
+from precision.charts.axes import colour_axis, power_text, rows_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import GROUND, ON_GROUND
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
@@ -39,7 +39,6 @@ class HeatRow(NamedTuple):
     counts: tuple[int, ...]
     """Values per column."""
     nonzero: int
-    zeros: int
 
 
 class WindowPart(NamedTuple):
@@ -63,7 +62,7 @@ class HeatmapInfo(NamedTuple):
     """From zero upwards; empty for formats whose window depends on the values."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_exponent_heatmap(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> go.Figure:
@@ -106,7 +105,6 @@ def _heatmap_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat
         window=_window(edges, fmt),
         title=_finding(ranges, drawn, fmt),
         detail="; ".join(parts),
-        empty=None,
     )
 
 
@@ -125,13 +123,10 @@ def _edges(first: int, last: int, fmt: AnyFormat) -> tuple[int, ...]:
 def _row(ranges: Ranges, group: Sequence[TensorRange], edges: tuple[int, ...]) -> HeatRow:
     step = edges[1] - edges[0]
     counts = [0] * (len(edges) - 1)
-    histograms = ranges.histograms_of(group)
-    for histogram in histograms:
+    for histogram in ranges.histograms_of(group):
         for exponent, count in enumerate(histogram.counts, histogram.first_exponent):
             counts[(exponent - edges[0]) // step] += count
-    return HeatRow(
-        group_label([tensor.label for tensor in group]), tuple(counts), sum(counts), sum(h.zeros for h in histograms)
-    )
+    return HeatRow(group_label([tensor.label for tensor in group]), tuple(counts), sum(counts))
 
 
 def _window(edges: tuple[int, ...], fmt: AnyFormat) -> tuple[WindowPart, ...]:
@@ -184,14 +179,7 @@ def _heatmap_figure(info: HeatmapInfo) -> go.Figure:
         _add_part(figure, part, (bottom, top), width=info.edges[-1] - info.edges[0])
     figure.update_layout(
         xaxis={"title": "Magnitude", **_axis(info.edges), "showgrid": False, "zeroline": False},
-        yaxis={
-            "tickvals": list(range(len(info.rows))),
-            "ticktext": [row_name(label) for label in info.labels],
-            "tickfont": {"size": 9},
-            "range": [bottom, top],
-            "showgrid": False,
-            "zeroline": False,
-        },
+        yaxis={**rows_axis([row_name(label) for label in info.labels], letters=9), "showgrid": False},
         plot_bgcolor=GROUND,
         coloraxis=_colour_axis(),
         showlegend=False,

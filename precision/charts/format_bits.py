@@ -40,7 +40,7 @@ class FormatBitsInfo(NamedTuple):
 
     bars: tuple[FormatBits, ...]
     title: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_format_bits(formats: Sequence[NumericFormat]) -> go.Figure:

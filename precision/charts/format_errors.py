@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame
-from precision.charts.palette import OUTLINE, colour_of
+from precision.charts.axes import log_axis, rows_axis
+from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.palette import colour_of
 from precision.findings.numbers import error_text, fate_text, typed_text
 from precision.formats.anatomy import ExactNumber
 from precision.formats.number_in_format import NumberInFormat
@@ -53,7 +53,7 @@ class FormatErrorsInfo(NamedTuple):
     dots: tuple[ErrorDot, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_format_errors(number: ExactNumber, rows: Sequence[NumberInFormat]) -> go.Figure:
@@ -114,12 +114,7 @@ def _format_errors_figure(info: FormatErrorsInfo) -> go.Figure:
             y=[at for at, _ in rows],
             mode="markers",
             name=name,
-            marker={
-                "symbol": symbol,
-                "size": 12,
-                "color": [colour_of(dot.format) for _, dot in rows],
-                "line": {"color": OUTLINE, "width": 1.5},
-            },
+            marker=dot_marker([colour_of(dot.format) for _, dot in rows], symbol, size=12),
             customdata=[escape_plotly(dot.remark) for _, dot in rows],
             hovertemplate="%{customdata}<extra></extra>",
         )
@@ -129,13 +124,7 @@ def _format_errors_figure(info: FormatErrorsInfo) -> go.Figure:
             **log_axis(low, high, margin_decades=2 * _BEYOND_DECADES),
             "title": "Relative error (exact: left end; lost: right end)",
         },
-        yaxis={
-            "tickvals": list(range(len(info.dots))),
-            "ticktext": [for_plotly(dot.format) for dot in info.dots],
-            "tickfont": {"size": 11},
-            "range": [len(info.dots) - 0.5, -0.5],
-            "zeroline": False,
-        },
+        yaxis=rows_axis([for_plotly(dot.format) for dot in info.dots], letters=11),
     )
     height = max(_ROW_PX * len(info.dots), 60)
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=108)

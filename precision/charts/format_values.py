@@ -50,7 +50,7 @@ class FormatValuesInfo(NamedTuple):
     scale: ValueScale
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_format_values(
@@ -89,7 +89,6 @@ def _format_values_info(
         scale=scale,
         title=_finding(fmt, values),
         detail="long ticks: normal values; short ticks: zero and the subnormal ones",
-        empty=None,
     )
 
 

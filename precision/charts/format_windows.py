@@ -35,7 +35,7 @@ class FormatWindowsInfo(NamedTuple):
     chosen: str
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_format_windows(formats: Sequence[NumericFormat], *, chosen: str) -> go.Figure:

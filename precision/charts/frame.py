@@ -144,6 +144,19 @@ def to_html(figure: go.Figure, *, with_plotly: bool = True, filename: str = "pre
     return text
 
 
+def dot_marker(colour: str | list[str], symbol: str | list[str], *, size: int) -> dict[str, Any]:
+    """Look of points: a filled one has a border that shows on both pages, an open one is its border.
+
+    Args:
+        colour: of all, or of each.
+        symbol: plotly's name, of all, or of each where none is open.
+        size: in pixels.
+    """
+    is_open = isinstance(symbol, str) and symbol.endswith("-open")
+    line = {"color": colour if is_open else OUTLINE, "width": 1.5}
+    return {"symbol": symbol, "size": size, "color": colour, "line": line}
+
+
 def marker(dtype: str) -> dict[str, Any]:
     """Fill of the bars of a format, with the border that shows on both pages."""
     return {

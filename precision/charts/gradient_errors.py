@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame
-from precision.charts.palette import OUTLINE, colour_of
+from precision.charts.axes import log_axis, rows_axis
+from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.palette import colour_of
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.results.training import GradientErrors, TrainingReport
 from precision.text.names import for_plotly, plain
@@ -56,7 +56,7 @@ class GradientErrorsInfo(NamedTuple):
     points: tuple[GradientPoints, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_gradient_errors(report: TrainingReport, dtype: str, *, quantity: GradientQuantity = "error") -> go.Figure:
@@ -153,30 +153,17 @@ def _gradient_errors_figure(info: GradientErrorsInfo) -> go.Figure:
             y=[at + _OFFSETS[each.recipe] for at, _ in rows],
             mode="markers",
             name=each.recipe,
-            marker=_point(each.recipe, colour_of(info.format)),
+            marker=dot_marker(colour_of(info.format), _SYMBOLS[each.recipe], size=7),
             customdata=[(for_plotly(info.labels[at]), written(value)) for at, value in rows],
             hovertemplate="%{customdata[0]}: %{customdata[1]}<extra>" + each.recipe + "</extra>",
         )
     figure.update_layout(
         showlegend=True,
         xaxis={**_axis(drawn, info.quantity), "title": _AXIS[info.quantity]},
-        yaxis={
-            "tickvals": list(range(len(info.labels))),
-            "ticktext": [row_name(label) for label in info.labels],
-            "tickfont": {"size": 10},
-            "range": [len(info.labels) - 0.5, -0.5],
-            "zeroline": False,
-        },
+        yaxis=rows_axis([row_name(label) for label in info.labels], letters=10),
     )
     height = max(_ROW_PX * len(info.labels), 60)
     return frame(figure, kind=kind, title=info.title, detail=info.detail, plot_height=height, footer=84)
-
-
-def _point(recipe: str, colour: str) -> dict[str, object]:
-    """A filled point has a border that shows on both pages; of an open one the colour is the border."""
-    symbol = _SYMBOLS[recipe]
-    line = {"color": colour if symbol.endswith("open") else OUTLINE, "width": 1.5}
-    return {"symbol": symbol, "size": 7, "color": colour, "line": line}
 
 
 def _axis(drawn: list[float], quantity: GradientQuantity) -> dict[str, object]:

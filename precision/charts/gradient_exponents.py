@@ -51,7 +51,7 @@ class GradientExponentsInfo(NamedTuple):
     """Powers of two at which the window changes, each with its name."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_gradient_exponents(report: TrainingReport, fmt: NumericFormat, *, scale: float | None) -> go.Figure:
@@ -92,7 +92,6 @@ def _gradient_exponents_info(
         limits=limits,
         title=_title(fmt.name, before, after, scale),
         detail=_detail(histogram, before, after, tail),
-        empty=None,
     )
 
 

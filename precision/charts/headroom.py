@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.axes import evenly_spaced
-from precision.charts.frame import empty_figure, frame
-from precision.charts.palette import OUTLINE, colour_of, pattern_of, text_on
+from precision.charts.axes import evenly_spaced, rows_axis
+from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.palette import OUTLINE
 from precision.charts.row_groups import row_name, shared_text, without_shared
 from precision.findings.fit.rounding import window_of
 from precision.formats import AnyFormat, NumericFormat
@@ -42,7 +42,7 @@ class HeadroomInfo(NamedTuple):
     """Of the rows, without the path that all share."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_headroom(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> go.Figure:
@@ -97,24 +97,16 @@ def _name(row: HeadroomRow) -> str:
 def _headroom_figure(info: HeadroomInfo) -> go.Figure:
     if info.empty:
         return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    fill = marker(info.format)
+    shapes = ["x" if row.overflows else fill["pattern"]["shape"] for row in info.rows]
     figure = go.Figure()
-    colour = colour_of(info.format)
     figure.add_bar(
         orientation="h",
         y=list(range(len(info.rows))),
         x=[row.headroom_bits for row in info.rows],
         text=["overflow" if row.overflows else "" for row in info.rows],
         textposition="auto",
-        marker={
-            "color": colour,
-            "line": {"color": OUTLINE, "width": 1},
-            "pattern": {
-                "shape": ["x" if row.overflows else pattern_of(info.format) for row in info.rows],
-                "fgcolor": text_on(colour),
-                "bgcolor": colour,
-                "size": 5,
-            },
-        },
+        marker={**fill, "pattern": {**fill["pattern"], "shape": shapes}},
         customdata=[(for_plotly(row.label), number_text(row.largest)) for row in info.rows],
         hovertemplate="%{customdata[0]}<br>largest value %{customdata[1]}, "
         "headroom %{x:.2f} powers of two<extra></extra>",
@@ -132,13 +124,7 @@ def _headroom_figure(info: HeadroomInfo) -> go.Figure:
             "tickvals": evenly_spaced(low, low + spread),
             "zeroline": False,
         },
-        yaxis={
-            "tickvals": list(range(len(info.rows))),
-            "ticktext": [row_name(label) for label in info.labels],
-            "tickfont": {"size": 10},
-            "range": [len(info.rows) - 0.5, -0.5],
-            "zeroline": False,
-        },
+        yaxis=rows_axis([row_name(label) for label in info.labels], letters=10),
     )
     height = max(_ROW_PX * len(info.rows), 48)
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=56)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame
-from precision.charts.palette import OUTLINE, colour_of
+from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.palette import colour_of
 from precision.results import LayerRow
 from precision.text.units import number_text
 
@@ -52,7 +52,7 @@ class CornersInfo(NamedTuple):
     parts: tuple[CornerPart, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_layer_corners(row: LayerRow, dtype: str) -> go.Figure:
@@ -115,12 +115,7 @@ def _corners_figure(info: CornersInfo) -> go.Figure:
             text=[number_text(part.normalized_l2) for part in info.parts],
             textposition="middle right",
             cliponaxis=False,
-            marker={
-                "symbol": [_symbol(part.normalized_l2) for part in info.parts],
-                "size": 12,
-                "color": colour_of(info.dtype),
-                "line": {"color": OUTLINE, "width": 1.5},
-            },
+            marker=dot_marker(colour_of(info.dtype), [_symbol(part.normalized_l2) for part in info.parts], size=12),
             customdata=[part.about for part in info.parts],
             hovertemplate="%{y}<br>%{customdata}<br>Relative error %{text}<extra></extra>",
         )

@@ -24,7 +24,7 @@ class OctavesInfo(NamedTuple):
     counts: tuple[int, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_layer_errors(row: LayerRow, dtype: str) -> go.Figure:
@@ -63,7 +63,6 @@ def _octaves_info(row: LayerRow, dtype: str) -> OctavesInfo:
         counts=octaves.counts,
         title=f"Errors are most often between {low:.2g} and {2 * low:.2g}",
         detail="; ".join(parts),
-        empty=None,
     )
 
 

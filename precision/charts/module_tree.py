@@ -45,7 +45,7 @@ class ModuleTreeInfo(NamedTuple):
     nodes: tuple[TreeNode, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_module_tree(audit: CastAudit) -> go.Figure:

@@ -46,7 +46,7 @@ class NumberLineInfo(NamedTuple):
     label: str
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_number_line(number: ExactNumber, fmt: NumericFormat, *, saturate: bool = False) -> go.Figure:
@@ -89,7 +89,6 @@ def _number_line_info(number: ExactNumber, fmt: NumericFormat, *, saturate: bool
         label=f"typed {typed_text}" + ("" if drawn else ", beyond this drawing"),
         title=_finding(typed_text, anatomy, steps=typed),
         detail=f"one step is {number_text(float(unit))}, the distance between neighbours here",
-        empty=None,
     )
 
 

@@ -97,6 +97,17 @@ def between(first: str, second: str, share: float) -> str:
     return "#" + "".join(f"{channel:02X}" for channel in channels)
 
 
+def colour_at(share: float, scale: Sequence[str]) -> str:
+    """The colour that lies `share` of the way, from 0 to 1, along a scale of `#RRGGBB` colours.
+
+    >>> colour_at(0.75, ("#000000", "#FF8000", "#FF8000"))
+    '#FF8000'
+    """
+    place = share * (len(scale) - 1)
+    first = min(int(place), len(scale) - 2)
+    return between(scale[first], scale[first + 1], place - first)
+
+
 def contrast(first: str, second: str) -> float:
     """Contrast ratio of two `#RRGGBB` colours, 1 to 21.
 

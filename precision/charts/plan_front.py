@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.axes import bytes_axis, log_axis
+from precision.charts.axes import cost_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import SensitivityReport
@@ -55,7 +55,7 @@ class PlanFrontInfo(NamedTuple):
     measured: tuple[FrontDot, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_plan_front(
@@ -103,7 +103,6 @@ def _plan_front_info(
         measured=_known(measured),
         title=_title(plan, resource),
         detail=_detail(len(plan.uniform) - len(_known(predicted)), bool(_known(measured))),
-        empty=None,
     )
 
 
@@ -166,7 +165,11 @@ def _plan_front_figure(info: PlanFrontInfo) -> go.Figure:
     _dots(figure, info.measured, top, name="measured", symbol="circle-x-open", others=())
     _dots(figure, (info.chosen,), top, name="chosen plan", symbol="star", others=(), size=18)
     low = min([*finite, 0.0])
-    figure.update_layout(xaxis=_cost_axis(info, dots), yaxis={"title": "SQNR (dB)", "range": [low - 6, top + 6]})
+    costs = [dot.cost for dot in dots]
+    figure.update_layout(
+        xaxis={"title": "Time of all layers", **cost_axis(costs, of_bytes=info.resource == "bytes")},
+        yaxis={"title": "SQNR (dB)", "range": [low - 6, top + 6]},
+    )
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360, footer=100)
 
 
@@ -234,11 +237,3 @@ def _sides(dots: Sequence[FrontDot], others: Sequence[FrontDot], top: float) -> 
         level = "top" if above or math.isinf(dot.sqnr_db) else "bottom"
         sides.append(f"{level} {'left' if dot.cost > middle else 'right'}")
     return sides
-
-
-def _cost_axis(info: PlanFrontInfo, dots: Sequence[FrontDot]) -> dict[str, object]:
-    costs = [dot.cost for dot in dots]
-    if info.resource == "bytes":
-        return {"title": "Stored bytes", **bytes_axis(int(max(costs)))}
-    axis = log_axis(min(costs), max(costs), margin_decades=0.15)
-    return {"title": "Time of all layers", **axis, "ticktext": [seconds_text(tick) for tick in axis["tickvals"]]}

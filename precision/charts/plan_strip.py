@@ -36,7 +36,7 @@ class PlanStripInfo(NamedTuple):
     bars: tuple[StripBar, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_plan_strip(plan: Plan) -> go.Figure:
@@ -63,7 +63,6 @@ def _plan_strip_info(plan: Plan) -> PlanStripInfo:
         bars=bars,
         title=title,
         detail=f"each layer's format, from the input to the output{together}",
-        empty=None,
     )
 
 

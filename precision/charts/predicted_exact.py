@@ -52,7 +52,7 @@ class PredictedExactInfo(NamedTuple):
     formats: tuple[FormatPairs, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_predicted_exact(report: SensitivityReport) -> go.Figure:
@@ -90,7 +90,6 @@ def _predicted_exact_info(report: SensitivityReport) -> PredictedExactInfo:
                 ),
             )
         ),
-        empty=None,
     )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from precision.charts.cells import Sign, cell_axes, write_signs
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import colour_of_fit, text_on
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
@@ -41,7 +42,7 @@ class SensitivityHeatmapInfo(NamedTuple):
     """Of the rows, without the path that all share."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_sensitivity_heatmap(
@@ -72,7 +73,6 @@ def _sensitivity_heatmap_info(report: SensitivityReport, *, by: RowKind, order: 
         labels=labels,
         title=_title(every, by),
         detail="; ".join(filter(None, (shared_text(shared), limited, *_legend(rows)))),
-        empty=None,
     )
 
 
@@ -159,43 +159,16 @@ def _sensitivity_heatmap_figure(info: SensitivityHeatmapInfo) -> go.Figure:
             hovertemplate="%{customdata}<extra></extra>",
             **look,
         )
-    _write_signs(figure, info)
-    _lay_out(figure, info)
+    write_signs(figure, _signs(info), letters=10)
+    axes = cell_axes(list(map(for_plotly, info.formats)), list(map(row_name, info.labels)), letters=9)
+    figure.update_layout(axes, coloraxis=sqnr_axis())
     height = max(_ROW_PX * len(info.rows), 48)
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=150)
 
 
-def _write_signs(figure: go.Figure, info: SensitivityHeatmapInfo) -> None:
-    cells = [(x, y, cell) for y, row in enumerate(info.rows) for x, cell in enumerate(row.cells)]
-    inks = [text_on(_BROKEN if cell.sqnr_db is None else colour_of_sqnr(cell.sqnr_db)) for _, _, cell in cells]
-    figure.add_scatter(
-        x=[x for x, _, _ in cells],
-        y=[y for _, y, _ in cells],
-        mode="text",
-        text=[_sign(cell) for _, _, cell in cells],
-        textfont={"size": 10, "color": inks},
-        hoverinfo="skip",
-    )
-
-
-def _lay_out(figure: go.Figure, info: SensitivityHeatmapInfo) -> None:
-    figure.update_layout(
-        coloraxis=sqnr_axis(),
-        xaxis={
-            "tickvals": list(range(len(info.formats))),
-            "ticktext": [for_plotly(name) for name in info.formats],
-            "tickangle": -45,
-            "range": [-0.5, len(info.formats) - 0.5],
-            "showgrid": False,
-            "zeroline": False,
-        },
-        yaxis={
-            "tickvals": list(range(len(info.rows))),
-            "ticktext": [row_name(label) for label in info.labels],
-            "tickfont": {"size": 9},
-            "range": [len(info.rows) - 0.5, -0.5],
-            "showgrid": False,
-            "zeroline": False,
-        },
-        showlegend=False,
-    )
+def _signs(info: SensitivityHeatmapInfo) -> list[Sign]:
+    return [
+        Sign(x, y, _sign(cell), text_on(_BROKEN if cell.sqnr_db is None else colour_of_sqnr(cell.sqnr_db)))
+        for y, row in enumerate(info.rows)
+        for x, cell in enumerate(row.cells)
+    ]

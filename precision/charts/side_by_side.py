@@ -40,7 +40,7 @@ class SideBySideInfo(NamedTuple):
     pairs: tuple[ValuePair, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_side_by_side(output: OutputComparison, dtype: str) -> go.Figure:

@@ -38,7 +38,7 @@ class StoredBytesInfo(NamedTuple):
     dtypes: tuple[DtypeBytes, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def counted_bytes(tensor: TensorAudit, side: Side) -> int:
@@ -72,7 +72,6 @@ def _stored_bytes_info(audit: CastAudit) -> StoredBytesInfo:
         dtypes=dtypes,
         title=bytes_finding(audit),
         detail="; ".join(filter(None, (changed_text(audit), estimated_text(audit)))),
-        empty=None,
     )
 
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame
-from precision.charts.palette import OUTLINE, colour_of
+from precision.charts.axes import log_axis, rows_axis
+from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.palette import colour_of
 from precision.results import CastAudit, StoredValues, TensorAudit
 from precision.text.names import escape_plotly, for_plotly, plain
 from precision.text.units import count_text, share_text
@@ -43,7 +43,7 @@ class StoredValuesInfo(NamedTuple):
     tensors: tuple[DamagedTensor, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_stored_values(audit: CastAudit, dtype: str) -> go.Figure:
@@ -110,12 +110,7 @@ def _stored_values_figure(info: StoredValuesInfo) -> go.Figure:
             y=[at for at, _ in rows],
             mode="markers",
             name=label,
-            marker={
-                "symbol": symbol,
-                "size": 11,
-                "color": colour_of(info.dtype),
-                "line": {"color": OUTLINE if not symbol.endswith("open") else colour_of(info.dtype), "width": 1.5},
-            },
+            marker=dot_marker(colour_of(info.dtype), symbol, size=11),
             customdata=[
                 (for_plotly(row.fqn), escape_plotly(share_text(row.counts[kind] / row.elements))) for _, row in rows
             ],
@@ -125,13 +120,7 @@ def _stored_values_figure(info: StoredValuesInfo) -> go.Figure:
     figure.update_layout(
         showlegend=True,
         xaxis={**log_axis(0.7, max(largest, 10) * 1.5), "title": "Elements"},
-        yaxis={
-            "tickvals": list(range(len(info.tensors))),
-            "ticktext": [_two_lines(row.fqn) for row in info.tensors],
-            "tickfont": {"size": 10},
-            "range": [len(info.tensors) - 0.5, -0.5],
-            "zeroline": False,
-        },
+        yaxis=rows_axis([_two_lines(row.fqn) for row in info.tensors], letters=10),
     )
     height = max(_ROW_PX * len(info.tensors), 48)
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=110)

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.axes import bytes_axis, log_axis
+from precision.charts.axes import cost_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.findings.sweep import KEEPING_WORDS, smallest_keeping, so_far
@@ -54,7 +54,7 @@ class SweepCostsInfo(NamedTuple):
     """The reference's cost."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_sweep_costs(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int | None = None) -> go.Figure:
@@ -95,7 +95,6 @@ def _sweep_costs_info(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int
         reference=reference,
         title=_title(rows, cost, planned),
         detail="; ".join(filter(None, details)),
-        empty=None,
     )
 
 
@@ -195,8 +194,9 @@ def _sweep_costs_figure(info: SweepCostsInfo) -> go.Figure:
             y=1, yref="paper", yanchor="bottom", text="reference", showarrow=False, font={"size": 10},
         )  # fmt: skip
     low = min([*finite, 0.0])
+    costs = [point.cost for point in info.points] + ([info.reference] if info.reference else [])
     figure.update_layout(
-        xaxis=_cost_axis(info),
+        xaxis={"title": "Time of one pass", **cost_axis(costs, of_bytes=info.cost == "bytes")},
         yaxis={"title": "SQNR (dB)", "range": [low - 6, top + 6]},
         showlegend=False,
     )
@@ -237,11 +237,3 @@ def _positions(points: Sequence[CostPoint], heights: Sequence[float], *, logarit
         level = "middle" if not beside else "top" if upper else "bottom"
         places.append(f"{level} {side}")
     return places
-
-
-def _cost_axis(info: SweepCostsInfo) -> dict[str, object]:
-    costs = [point.cost for point in info.points] + ([info.reference] if info.reference else [])
-    if info.cost == "bytes":
-        return {"title": "Stored bytes", **bytes_axis(int(max(costs)))}
-    axis = log_axis(min(costs), max(costs), margin_decades=0.15)
-    return {"title": "Time of one pass", **axis, "ticktext": [seconds_text(tick) for tick in axis["tickvals"]]}

@@ -31,7 +31,7 @@ class TimingInfo(NamedTuple):
     runs: tuple[TimedRun, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_timing(cost: Cost | None, *, reference: str, candidate: str) -> go.Figure:
@@ -54,7 +54,6 @@ def _timing_info(cost: Cost | None, *, reference: str, candidate: str) -> Timing
         runs=(first, second),
         title=_finding(cost, reference=first.dtype, candidate=second.dtype),
         detail=_detail(cost.reference_time, cost.candidate_time),
-        empty=None,
     )
 
 

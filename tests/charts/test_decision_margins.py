@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from precision.charts import MarginScale, alt_text, plot_decision_margins
-from precision.charts.decision_margins import _margins_info
+from precision.charts.decision_margins import MarginScale, _margins_info, plot_decision_margins
+from precision.charts.frame import alt_text
 from precision.formats import format_named
 from precision.measure.metrics.comparison import compare_outputs
 from precision.results import ClassDecisions, OutputComparison

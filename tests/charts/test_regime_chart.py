@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from precision.charts import plot_regime_errors
-from precision.charts.regime_errors import _info
+from precision.charts.regime_errors import _info, plot_regime_errors
 from precision.findings.regimes import finding, is_broken
 from precision.results.regimes import RegimesReport
 from precision.spec import Analysis, RunSpec

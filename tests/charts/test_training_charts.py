@@ -9,10 +9,9 @@ import plotly.graph_objects as go
 import pytest
 import torch
 
-from precision.charts import plot_gradient_errors, plot_gradient_exponents
 from precision.charts.frame import DETAIL_CHARACTERS, TITLE_CHARACTERS, alt_text
-from precision.charts.gradient_errors import MAX_ROWS, _gradient_errors_info
-from precision.charts.gradient_exponents import _gradient_exponents_info
+from precision.charts.gradient_errors import MAX_ROWS, _gradient_errors_info, plot_gradient_errors
+from precision.charts.gradient_exponents import _gradient_exponents_info, plot_gradient_exponents
 from precision.formats import format_named
 from precision.measure.ranges.exponents import exponent_histogram
 from precision.results.training import (

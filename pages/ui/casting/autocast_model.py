@@ -8,7 +8,7 @@ from pages.ui import state
 from pages.ui.chart import show
 from pages.ui.job import say_failure
 from pages.ui.side_jobs import SideJobs
-from precision.charts import plot_dtype_tree
+from precision.charts.dtype_tree import plot_dtype_tree
 from precision.findings.autocast import lowering, stayed_text
 from precision.models.catalogue import describe
 from precision.results import LayersResult

@@ -7,9 +7,10 @@ import streamlit as st
 from pages.ui import frame, state
 from pages.ui.casting import training_tables as casting_training_tables
 from pages.ui.casting.format import require_16_bits
-from pages.ui.chart import show
+from pages.ui.chart import show, show_beside_each_other
 from pages.ui.job import current_result, is_followed, run_again
-from precision.charts import beside_each_other, plot_gradient_errors, plot_gradient_exponents
+from precision.charts.gradient_errors import plot_gradient_errors
+from precision.charts.gradient_exponents import plot_gradient_exponents
 from precision.findings.training.advice import advice, finding
 from precision.findings.training.steps import left_out_text, recipe_finding
 from precision.formats import format_named
@@ -108,11 +109,7 @@ def _conclusions(report: TrainingReport, dtype: str) -> None:
 def _charts(report: TrainingReport, dtype: str) -> None:
     scale = next((recipe.scale for recipe in report.recipes if recipe.scale is not None), None)
     show(plot_gradient_exponents(report, format_named(dtype), scale=scale), key="gradient-exponents")
-    errors, underflow = beside_each_other(
-        plot_gradient_errors(report, dtype, quantity="error"), plot_gradient_errors(report, dtype, quantity="underflow")
+    show_beside_each_other(
+        gradient_errors=plot_gradient_errors(report, dtype, quantity="error"),
+        gradient_underflow=plot_gradient_errors(report, dtype, quantity="underflow"),
     )
-    left, right = st.columns(2)
-    with left:
-        show(errors, key="gradient-errors")
-    with right:
-        show(underflow, key="gradient-underflow")

@@ -6,7 +6,8 @@ import streamlit as st
 
 from pages.ui import downloads, linked, state, view_state
 from pages.ui.chart import show
-from precision.charts import plot_predicted_exact, plot_sensitivity_heatmap
+from precision.charts.predicted_exact import plot_predicted_exact
+from precision.charts.sensitivity_heatmap import plot_sensitivity_heatmap
 from precision.findings.sensitivity.method import kinds_text, method_text
 from precision.findings.sensitivity.rows import RowKind, RowOrder
 from precision.findings.sensitivity.tables import sensitivity_table

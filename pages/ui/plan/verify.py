@@ -110,11 +110,9 @@ def _more(found: Verification) -> list[str]:
         how = "estimated, as if simulated formats were stored" if found.estimated_bytes is not None else "measured"
         said.append(f"{bytes_text(stored)} stored ({how}); predicted {bytes_text(found.predicted_bytes)}.")
     if found.measured_time_s is not None and found.reference_time_s is not None:
-        simulated = " simulated formats slow it down" if found.estimated_bytes is not None else ""
-        said.append(
-            f"{seconds_text(found.measured_time_s)} a pass, the reference {seconds_text(found.reference_time_s)}"
-            f"{f' ({simulated.strip()})' if simulated else ''}."
-        )
+        slowed = " (simulated formats slow it down)" if found.estimated_bytes is not None else ""
+        plan, reference = seconds_text(found.measured_time_s), seconds_text(found.reference_time_s)
+        said.append(f"{plan} a pass, the reference {reference}{slowed}.")
     return said
 
 

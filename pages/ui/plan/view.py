@@ -15,7 +15,8 @@ from pages.ui.plan import export as plan_export
 from pages.ui.plan import verify as plan_verify
 from pages.ui.plan.budget import Chosen
 from pages.ui.plan.verify import Verified
-from precision.charts import MeasuredPlan, plot_plan_front, plot_plan_strip
+from precision.charts.plan_front import MeasuredPlan, plot_plan_front
+from precision.charts.plan_strip import plot_plan_strip
 from precision.errors import PrecisionError
 from precision.findings.plan import formats_text, plan_table
 from precision.results import SensitivityReport, SensitivityResult
