@@ -54,11 +54,9 @@ def main() -> None:
         least=0.0,
         help="Drawn as a line. 0.01 is an SQNR of 40 dB.",
     )
-    picked = show_and_pick(
-        plot_error_along_depth(report, result.spec.dtype, limit=limit or None), key="error-along-depth"
-    )
-    if picked is not None:
-        view_state.open_layer(labels_of(report)[picked])
+    labels = labels_of(report)
+    depth = plot_error_along_depth(report, result.spec.dtype, limit=limit or None)
+    show_and_pick(depth, key="error-along-depth", on_pick=lambda row: view_state.open_layer(labels[row]))
     show(plot_error_tree(report), key="error-tree")
     one_layer(result, report)
     st.header("All layer calls", anchor=False)

@@ -24,22 +24,14 @@ def show_beside_each_other(**figures: go.Figure) -> None:
             show(figure, key=name.replace("_", "-"))
 
 
-def show_and_pick(figure: go.Figure, *, key: str) -> int | None:
-    """Draw a figure whose points can be clicked; the first number of the clicked point's `customdata`, or None."""
-    name = f"chart-{key}"
-    st.plotly_chart(
-        figure, key=name, config=_config(key), alt=alt_text(figure), on_select="rerun", selection_mode="points"
-    )
-    return view_state.clicked_point(name)
-
-
-def show_and_tell(figure: go.Figure, *, key: str, on_pick: Callable[[int], None]) -> None:
-    """Draw a figure whose points can be clicked; `on_pick` is told of each click, before the page is drawn anew.
+def show_and_pick(figure: go.Figure, *, key: str, on_pick: Callable[[int], None]) -> None:
+    """Draw a figure whose points can be clicked.
 
     Args:
         figure: of `precision.charts`.
-        key: as of `show`.
-        on_pick: of the first number of the clicked point's `customdata`; not told of points without one.
+        key: as in `show`.
+        on_pick: called at each click, before the page is drawn again, with the first number of the point's
+            `customdata`; not called for points without one.
     """
     name = f"chart-{key}"
 

@@ -19,11 +19,9 @@ VIEW = (
 
 
 def open_layer(label: str) -> None:
-    """Have the page Propagation show this layer call; once a click, so that its picker can still be changed."""
-    if st.session_state.get("clicked_layer") != label:
-        st.session_state["clicked_layer"] = label
-        st.session_state["layer"] = label
-        forget_refused("layer")
+    """Make the page Propagation show this layer call."""
+    st.session_state["layer"] = label
+    forget_refused("layer")
 
 
 def refused_by(name: str, takes: Callable[[str], bool]) -> str | None:

@@ -32,7 +32,7 @@ class Branch(Box):
         return self.sizes[side].total()
 
     def add(self, other: Self) -> None:
-        """Count `other`'s bytes here too."""
+        """Add `other`'s bytes."""
         for side in SIDES:
             self.sizes[side].update(other.sizes[side])
 

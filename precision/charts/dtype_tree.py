@@ -1,4 +1,4 @@
-"""The tree of modules, each coloured by the dtype that the candidate's operators in it computed in."""
+"""The tree of modules, each coloured by the dtype in which the candidate's operators in it computed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Extent = Literal["wholly", "in part", "not", "nothing to run"]
 
 @dataclass(eq=False, kw_only=True)
 class _Ran(Box):
-    """A module, or the operators that it runs besides the modules in it."""
+    """A module, or the operators that it runs outside the modules in it."""
 
     found: Lowering
     """Of everything in it."""
@@ -43,7 +43,7 @@ class _Ran(Box):
         return self.layers
 
     def add(self, other: Self) -> None:
-        """Count `other`'s operators here too."""
+        """Add `other`'s operators."""
         self.found = together(self.found.dtype, (self.found, other.found))
         self.layers += other.layers
 
@@ -79,10 +79,9 @@ class DtypeTreeInfo(NamedTuple):
 def plot_dtype_tree(result: LayersResult) -> go.Figure:
     """Which modules computed in the format, wholly or in part, which in another dtype, and which compute nothing.
 
-    What counts is the dtype of the kernels that ran in the candidate: autocast and silent promotion show, whatever the
-    stored dtypes are. A box is as high as the layers in it are many. What a module computes besides the modules in it
-    is a box of its own. Calls of a module are taken together. In a large model the highest boxes are opened first and
-    neighbours share one.
+    The dtype is that of the kernels that ran in the candidate, so autocast and silent promotion are seen. The height
+    of a box is its number of layers. What a module computes outside the modules in it has a box of its own. All calls
+    of a module are counted together. In a large model the highest boxes are opened first and neighbours share one.
     """
     return _dtype_tree_figure(_dtype_tree_info(result))
 

@@ -1,4 +1,4 @@
-"""How large the error is after each module, from the input to the output: passed on, and born there."""
+"""How large the error is after each module, from the input to the output, and how much each module adds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from precision.text.names import for_plotly, plain
 from precision.text.units import count_text, number_text
 
 MAX_LAYERS = 1_500
-"""More could neither be told apart nor sent: each costs some 150 bytes."""
+"""More points would overlap, and each costs some 150 bytes."""
 _KIND = "Relative error of every layer along the depth of the model, logarithmic axis"
 _MARGIN_DECADES = 0.2
 
@@ -49,15 +49,14 @@ class DepthInfo(NamedTuple):
 def plot_error_along_depth(report: LayersReport, dtype: str, *, limit: float | None = None) -> go.Figure:
     """The propagated and the local error of each module that computes something itself, in the order of the run.
 
-    Those are the modules without modules inside, and those that return other tensors than the last inside them did:
-    what a residual add or an attention's own products do to the error is theirs. A point's `customdata` is its row in
-    the report. Exact layers have no place on the logarithmic axis and are counted; calls with new infinities or NaNs
-    are marked at the top.
+    Those are modules without modules inside, and modules that do not just return what the last module inside returned,
+    such as one with a residual add. A point's `customdata` is its row in the report. Exact layers have no place on the
+    logarithmic axis and are counted; calls with new infinities or NaNs are marked at the top.
 
     Args:
         report: of a lockstep run.
         dtype: the candidate's format, which gives the colour and the line of its rounding.
-        limit: a relative error to draw a line at.
+        limit: where to draw a line, a relative error.
 
     Raises:
         InputError: no such format.
@@ -149,7 +148,7 @@ def _depth_figure(info: DepthInfo) -> go.Figure:
     top, axis = _axis(info)
     for name, errors, symbol in (
         ("propagated: this far", [point.propagated for point in info.points], "circle"),
-        ("local: born in this layer", [point.local for point in info.points], "diamond-open"),
+        ("local: added by this layer", [point.local for point in info.points], "diamond-open"),
     ):
         _add_errors(figure, info, name, errors, symbol)
     broken = [(at, point) for at, point in enumerate(info.points) if point.broken]

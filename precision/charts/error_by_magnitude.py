@@ -21,11 +21,11 @@ _KIND = "Heatmap of the absolute error against the reference's magnitude, logari
 _RELATIVE_ERRORS = tuple(10.0**power for power in range(-16, 3))
 _MAX_GUIDES = 4
 _HAIR_DECADES = 1e-6
-"""Plotly hides the label of a guide that ends a rounding error outside its axis."""
+"""Margin of the axes: plotly hides the label of a guide that ends outside its axis, even by a rounding error."""
 _LEAST_VISIBLE = 0.15
 """Share of the width that a guide must cross."""
 _ENOUGH_FOR_A_TREND = 100
-"""Elements with an error, below which no trend is claimed."""
+"""With fewer elements that have an error, the title names no trend."""
 _STEADY = (0.7, 1.3)
 """Slopes of log error over log magnitude at which the relative error counts as steady."""
 
@@ -53,13 +53,10 @@ class MagnitudeInfo(NamedTuple):
 
 
 def plot_error_by_magnitude(output: OutputComparison, dtype: str) -> go.Figure:
-    """Whether large values carry the large errors; exact elements are a strip of their own below.
+    """Whether large values have large errors; exact elements are in a strip of their own below.
 
-    NaN and infinite pairs, and elements whose reference is zero, are not drawn but counted below the title.
-
-    Args:
-        output: one output of a comparison.
-        dtype: the candidate's format, whose ULP is drawn as a guide.
+    NaN and infinite pairs, and elements whose reference is zero, are not drawn but counted below the title. One ULP of
+    `dtype`, the candidate's format, is drawn as a guide.
 
     Raises:
         InputError: no such format.

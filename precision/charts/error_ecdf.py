@@ -26,7 +26,7 @@ _TAIL = 0.01
 _GAP_FACTOR = 1000.0
 """… where the next error is larger by this."""
 _ENOUGH_FOR_P99 = 100
-"""Elements, below which the 99th percentile lies between the largest two errors and says nothing of its own."""
+"""With fewer elements, the 99th percentile lies between the two largest errors and adds nothing."""
 
 
 class EcdfInfo(NamedTuple):
@@ -51,8 +51,8 @@ def plot_error_ecdf(output: OutputComparison, dtype: str, *, rounding_floor: Err
     Args:
         output: one output of a comparison.
         dtype: the candidate's format, which gives the colour.
-        rounding_floor: of this output alone; adds its mean and maximum as lines: no computation in the format does
-            better. Ignored where it is over another number of elements than the output's errors.
+        rounding_floor: of this output alone; its mean and maximum are drawn as lines: no computation in the format does
+            better. Ignored where it counts another number of elements than the output's errors.
     """
     return _ecdf_figure(_ecdf_info(output, dtype, rounding_floor=rounding_floor))
 

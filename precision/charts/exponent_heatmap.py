@@ -25,11 +25,11 @@ MAX_COLUMNS = 160
 _KIND = "Heatmap of the values of each tensor by power of two, logarithmic colours"
 _ROW_PX = 14
 _NEARBY = 12
-"""Powers of two beyond the data within which an end of the format's window is still drawn."""
+"""An end of the format's window is drawn up to this many powers of two beyond the data."""
 _LEAST_SHARE = 1e-6
-"""What is rarer has the colour of this share."""
+"""Smaller shares have the colour of this one."""
 _LABELLED = 0.1
-"""Parts of the window narrower than this share of the width have no room for their name."""
+"""Parts of the window narrower than this share of the width have no name: there is no room."""
 
 
 class HeatRow(NamedTuple):
@@ -52,7 +52,6 @@ class WindowPart(NamedTuple):
 class HeatmapInfo(NamedTuple):
     """The numbers drawn. `empty` says why there are none."""
 
-    format: str
     rows: tuple[HeatRow, ...]
     labels: tuple[str, ...]
     """Of the rows, without the path that all share."""
@@ -66,14 +65,9 @@ class HeatmapInfo(NamedTuple):
 
 
 def plot_exponent_heatmap(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> go.Figure:
-    """Share of each tensor's non-zero values per power of two; zeros, infinities and NaNs have no place on it.
+    """Share of each tensor's non-zero values per power of two; zeros, infinities and NaNs are not drawn.
 
-    Another format moves only the window. More than `MAX_ROWS` tensors are drawn as runs of neighbours together.
-
-    Args:
-        ranges: of a run.
-        tensors: rows of it, in the order to draw.
-        fmt: whose window to draw.
+    Another format only moves the window. Where there are more than `MAX_ROWS` tensors, neighbours share a row.
     """
     return _heatmap_figure(_heatmap_info(ranges, tensors, fmt))
 
@@ -82,7 +76,7 @@ def _heatmap_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat
     drawn = [tensor for tensor in tensors if ranges.histogram_of(tensor).counts]
     if not drawn:
         reason = "None of the tensors has a finite value other than zero." if tensors else "No tensor to show."
-        return HeatmapInfo(fmt.name, (), (), (), (), "No values to place", "", reason)
+        return HeatmapInfo((), (), (), (), "No values to place", "", reason)
     histograms = ranges.histograms_of(drawn)
     edges = _edges(min(each.first_exponent for each in histograms), max(each.last_exponent for each in histograms), fmt)
     groups = neighbours(drawn, MAX_ROWS)
@@ -92,13 +86,12 @@ def _heatmap_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat
     if len(groups) < len(drawn):
         parts.insert(0, f"{count_text(len(drawn), 'tensor')} in {len(groups)} rows of neighbours")
     if len(drawn) < len(tensors):
-        parts.append(f"{count_text(len(tensors) - len(drawn), 'tensor')} without a finite value but zero not drawn")
+        parts.append(f"{count_text(len(tensors) - len(drawn), 'tensor')} with no finite value but zero not drawn")
     if shared:
         parts.insert(0, shared_text(shared))
     if isinstance(fmt, ScaledFormat):
         parts.insert(0, f"no window: {plain(fmt.name)} scales every {fmt.granularity} to its largest value")
     return HeatmapInfo(
-        format=fmt.name,
         rows=rows,
         labels=tuple(map(group_label, neighbours(names, MAX_ROWS))),
         edges=edges,

@@ -56,14 +56,9 @@ class FitMatrixInfo(NamedTuple):
 
 
 def plot_fit_matrix(table: FitTable, modules: Sequence[ModuleRanges], chosen: str) -> go.Figure:
-    """Per module and format the worst verdict of its weights, inputs and outputs.
+    """Per module and format the worst verdict of its weights, inputs and outputs; the title is about `chosen`.
 
-    More than `MAX_ROWS` modules are drawn as runs of neighbours together, with their worst verdict.
-
-    Args:
-        table: every histogram of the run judged.
-        modules: rows of the run, by module.
-        chosen: name of the format that the title is about; of those in `table`.
+    Where there are more than `MAX_ROWS` modules, neighbours share a row, with their worst verdict.
     """
     return _fit_matrix_figure(_fit_matrix_info(table, modules, chosen))
 

@@ -1,4 +1,4 @@
-"""One number in every format: how far off each of them stores it."""
+"""One number in every format: how large the error of storing it is."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _ROW_PX = 22
 _BEYOND_DECADES = 0.8
 """How far outside the errors the exact and the lost ones are drawn."""
 _ALONE = (
-    "In formats with scales the number is the largest of its block and sets the scale itself, the best case there is: "
-    "type the largest value beside it"
+    "In formats with scales the number sets the scale itself, as the largest of its block. That is the best case: "
+    "type the largest value beside it to see another"
 )
 _LOOKS: dict[Group, tuple[str, str]] = {
     "exact": ("exact", "star"),
@@ -57,14 +57,10 @@ class FormatErrorsInfo(NamedTuple):
 
 
 def plot_format_errors(number: ExactNumber, rows: Sequence[NumberInFormat]) -> go.Figure:
-    """|stored - typed| / |typed| by format; exact ones at the left end, what became 0, infinite or NaN at the right.
+    """|stored - typed| / |typed| by format: exact at the left end; what became 0, infinite or NaN at the right.
 
-    Formats in which the number sets its own scale are drawn, and not counted in the title: any number does well there.
+    Formats in which the number sets its own scale are drawn, but not counted in the title: any number does well there.
     Zero, infinities and NaN have no relative error: an empty figure says so.
-
-    Args:
-        number: what was typed.
-        rows: that number in the formats to draw, the first on top.
     """
     return _format_errors_figure(_format_errors_info(number, rows))
 

@@ -18,7 +18,7 @@ from precision.text.units import number_text
 ValueScale = Literal["logarithmic", "linear"]
 
 MAX_BITS = 8
-"""The widest format whose values can still be told apart on a screen."""
+"""Values of wider formats would overlap on a screen."""
 _KIND = "Number line with a tick for every finite value"
 _TICK_PX, _SHORT_TICK_PX = 34, 18
 _LEAST_GAP = 0.09
@@ -59,14 +59,8 @@ def plot_format_values(
     """Every finite value of `fmt`, the number typed, what is stored of it, and its two neighbours.
 
     The logarithmic axis is linear between the smallest normal values, where the values are evenly spaced. A number
-    beyond the largest value is drawn at the end; NaN nowhere. Formats of more than `MAX_BITS` bits give an empty
+    beyond the largest value is drawn at the end; NaN is not drawn. Formats of more than `MAX_BITS` bits give an empty
     figure.
-
-    Args:
-        fmt: a format without scales.
-        number: what was typed.
-        anatomy: of that number in that format.
-        scale: of the axis.
     """
     return _format_values_figure(_format_values_info(fmt, number, anatomy, scale=scale))
 

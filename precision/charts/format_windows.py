@@ -41,9 +41,7 @@ class FormatWindowsInfo(NamedTuple):
 def plot_format_windows(formats: Sequence[NumericFormat], *, chosen: str) -> go.Figure:
     """One line a format: flat where it is normal, rising towards zero where it is subnormal, ending at its maximum.
 
-    Args:
-        formats: what to draw.
-        chosen: the name of the one that the title is about, drawn thick.
+    The title is about the format named `chosen`, whose line is thick.
     """
     return _format_windows_figure(_format_windows_info(formats, chosen))
 

@@ -1,7 +1,6 @@
 """What every figure has around its drawing: a wrapped title, a spoken description, margins, export.
 
-A figure brings no background, font or text colour of its own: the page's theme gives them, in light and dark, and
-`to_html` gives them to a file that stands alone.
+A figure brings no background, font or text colour of its own: the page's theme gives them, in light and dark.
 """
 
 from __future__ import annotations
@@ -127,21 +126,6 @@ def config(filename: str = "precision-explorer") -> dict[str, Any]:
         "showSendToCloud": False,
         "toImageButtonOptions": {"format": "png", "scale": 2, "filename": filename},
     }
-
-
-def to_html(figure: go.Figure, *, with_plotly: bool = True, filename: str = "precision-explorer") -> str:
-    """`figure` as HTML that needs no network, on white.
-
-    Args:
-        figure: unchanged.
-        with_plotly: a whole document with plotly.js inside (5 MB); False gives a `<div>` for a page that has it.
-        filename: of the PNG that its button saves.
-    """
-    standalone = go.Figure(figure).update_layout(template="plotly_white")
-    text: str = standalone.to_html(
-        config={**config(filename), "responsive": True}, include_plotlyjs=with_plotly, full_html=with_plotly
-    )
-    return text
 
 
 def dot_marker(colour: str | list[str], symbol: str | list[str], *, size: int) -> dict[str, Any]:

@@ -46,21 +46,17 @@ class HeadroomInfo(NamedTuple):
 
 
 def plot_headroom(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> go.Figure:
-    """log2(format's largest value / tensor's largest) of the `MAX_TENSORS` tensors with the least of it.
+    """log2(format's largest value / tensor's largest), of the `MAX_TENSORS` tensors with the least headroom.
 
-    Tensors without finite non-zero values have none and are left out, and so is a tensor whose values are another's.
-
-    Args:
-        ranges: of a run.
-        tensors: rows of it.
-        fmt: the format; of one with scales there is nothing to draw.
+    Tensors without finite non-zero values are left out, and so are tensors that repeat the values of another one.
+    For formats with scales there is nothing to draw.
     """
     return _headroom_figure(_headroom_info(ranges, tensors, fmt))
 
 
 def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> HeadroomInfo:
     if not isinstance(fmt, NumericFormat):
-        reason = f"{fmt.name} scales its values to its range: there is always just enough."
+        reason = f"{fmt.name} scales its values to its range: they always fit."
         return HeadroomInfo(fmt.name, (), (), "No headroom to measure", "", reason)
     first_of = {tensor.histogram: tensor for tensor in reversed(tensors)}
     window = window_of(fmt)
@@ -77,7 +73,7 @@ def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyForma
     beyond = sum(row.overflows for row in rows)
     least, distinct = rows[0], count_text(len(rows), "distinct tensor")
     if beyond:
-        title = f"{beyond:,} of {distinct} exceed {plain(fmt.name)}, {_name(least)} by most"
+        title = f"{beyond:,} of {distinct} exceed {plain(fmt.name)}, {_name(least)} the most"
     else:
         title = f"{_name(least)} has the least headroom in {plain(fmt.name)}: {least.headroom_bits:.1f} powers of two"
     shared, names = without_shared([row.label for row in shown])

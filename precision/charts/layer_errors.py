@@ -28,12 +28,7 @@ class OctavesInfo(NamedTuple):
 
 
 def plot_layer_errors(row: LayerRow, dtype: str) -> go.Figure:
-    """Absolute errors of one layer's output; exact elements are counted above the bars.
-
-    Args:
-        row: one call of a lockstep run.
-        dtype: the candidate's format, which gives the colour.
-    """
+    """Absolute errors of one layer's output, in the colour of `dtype`; exact elements are counted above the bars."""
     return _octaves_figure(_octaves_info(row, dtype))
 
 

@@ -49,11 +49,11 @@ class ModuleTreeInfo(NamedTuple):
 
 
 def plot_module_tree(audit: CastAudit) -> go.Figure:
-    """Where the model's bytes are, as boxes within boxes; a height means the same bytes in both panels.
+    """Where the model's bytes are, as boxes within boxes; both panels have one scale.
 
     Parameters, buffers and attributes are the innermost boxes. Tied tensors count once, at the first; tensors
     without elements have no box. In a large model the boxes with the most bytes are opened first and the rest
-    stay closed, so that few enough are drawn; a long row of small modules is drawn as runs of neighbours.
+    stay closed; in a long row of small modules, neighbours share a box.
     """
     return _module_tree_figure(_module_tree_info(audit))
 
@@ -74,14 +74,7 @@ def _module_tree_info(audit: CastAudit) -> ModuleTreeInfo:
 def _node(branch: Branch, at: int, parent: int | None) -> TreeNode:
     before, after = (branch.bytes_on(side) for side in SIDES)
     dtypes = tuple(_dtype_of(branch.sizes[side]) for side in SIDES)
-    return TreeNode(
-        at,
-        parent,
-        branch.label,
-        branch.what,
-        (before, after),
-        (dtypes[0], dtypes[1]),
-    )
+    return TreeNode(at, parent, branch.label, branch.what, (before, after), (dtypes[0], dtypes[1]))
 
 
 def _dtype_of(sizes: Counter[str]) -> str:

@@ -52,12 +52,7 @@ class NumberLineInfo(NamedTuple):
 def plot_number_line(number: ExactNumber, fmt: NumericFormat, *, saturate: bool = False) -> go.Figure:
     """The number typed, the value stored, the values beside it, and the range of all that rounds to the same value.
 
-    NaN gives an empty figure.
-
-    Args:
-        number: what was typed.
-        fmt: a format without scales.
-        saturate: what to do on overflow; see `precision.formats.anatomy.encode`.
+    NaN gives an empty figure. For `saturate` see `precision.formats.anatomy.encode`.
     """
     return _number_line_figure(_number_line_info(number, fmt, saturate=saturate))
 

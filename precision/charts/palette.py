@@ -13,9 +13,6 @@ from typing import Final, get_args
 from precision.formats import ALL_FORMATS, AnyFormat, Look
 from precision.formats.look import Colour, Hatching
 
-LIGHT_PAGE: Final = "#FFFFFF"
-DARK_PAGE: Final = "#171614"
-
 OUTLINE: Final = "#7C7C82"
 MIXED: Final = "#BDBDC3"
 """A module that holds several formats."""

@@ -21,7 +21,7 @@ _KIND = "Line of the best plans' signal-to-noise ratio against their cost, with 
 _ABOVE_DB = 12.0
 """How far above the others exact plans are drawn."""
 _NEAR = 0.16
-"""Dots this near, as a share of the drawing, have labels on different sides."""
+"""Dots nearer than this share of the drawing have labels on different sides."""
 
 
 class MeasuredPlan(NamedTuple):
@@ -66,8 +66,8 @@ def plot_plan_front(
     Args:
         front: the plans that no other beats.
         plan: the chosen one.
-        report: the sensitivity, whose casts to one format are predicted and measured.
-        runs: plans that were run; they stand at their predicted cost.
+        report: its casts to one format are drawn, as predicted and as measured.
+        runs: plans that were run; they are drawn at their predicted cost.
     """
     return _plan_front_figure(_plan_front_info(front, plan, report, runs=runs))
 
@@ -187,7 +187,7 @@ def _dots(
     others: Sequence[FrontDot],
     size: int = 11,
 ) -> None:
-    """Dots, with their names beside them where `others` are given, of which to keep clear."""
+    """Dots; where `others` are given, with names beside them that keep clear of these."""
     if not dots:
         return
     hollow = symbol.endswith("-open")
@@ -217,9 +217,9 @@ def _label(dot: FrontDot) -> str:
 
 
 def _sides(dots: Sequence[FrontDot], others: Sequence[FrontDot], top: float) -> list[str]:
-    """Right of a dot, or left of one in the right half of the drawing; below the line of the best plans.
+    """Where each name stands: left of dots in the right half, right of others; below a dot, so below the line.
 
-    Above its end, an exact plan, to which it rises from the left.
+    The name of an exact plan stands above its dot, since the line rises to it from the left.
     """
     costs = [dot.cost for dot in others]
     middle = (min(costs) + max(costs)) / 2

@@ -16,7 +16,7 @@ from precision.text.names import for_plotly
 from precision.text.units import count_text
 
 MAX_BARS = 200
-"""More would be narrower than two pixels of a phone."""
+"""More would be narrower than two pixels on a phone."""
 _KIND = "Strip of the format of every layer, in the model's order"
 
 
@@ -40,11 +40,7 @@ class PlanStripInfo(NamedTuple):
 
 
 def plot_plan_strip(plan: Plan) -> go.Figure:
-    """A bar for each layer, its colour the format; of many layers, a bar for some neighbours, shared by their formats.
-
-    Args:
-        plan: a format for each layer.
-    """
+    """A bar for each layer, in the colour of its format; where there are many, neighbours share a bar."""
     return _plan_strip_figure(_plan_strip_info(plan))
 
 

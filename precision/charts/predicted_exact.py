@@ -1,4 +1,4 @@
-"""Are the predicted errors right? Each layer's beside that of a run with it alone lowered."""
+"""Are the predicted errors right? Each layer's, beside that of a run in which it alone is lowered."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_POINTS = 3_000
 _KIND = "Dots of the predicted against the measured error, logarithmic axes"
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "pentagon", "hexagon", "triangle-down")
 _FEWEST = 3
-"""Points from which on a correlation says anything."""
+"""With fewer points, a correlation says nothing."""
 _LEGEND_PX = 22
 
 
@@ -39,9 +39,9 @@ class FormatPairs(NamedTuple):
     format: str
     pairs: tuple[ErrorPair, ...]
     layers: int
-    """Pairs there are; more than are drawn where they are many."""
+    """How many pairs there are; not all are drawn where they are many."""
     correlation: float | None
-    """Of the logarithms, over all pairs; None of fewer than three, or of equal ones."""
+    """Of the logarithms, over all pairs; None with fewer than three, or where all are equal."""
     uniform: ErrorPair | None
     """Every layer in the format."""
 
@@ -58,10 +58,8 @@ class PredictedExactInfo(NamedTuple):
 def plot_predicted_exact(report: SensitivityReport) -> go.Figure:
     """Predicted over measured root mean square error of the output, a dot for each layer and format.
 
-    Whole casts, with every layer in one format, are stars. Errors of zero have no place on logarithmic axes.
-
-    Args:
-        report: a sensitivity by adjoint probes with exact runs beside; of one without, the whole casts alone.
+    Whole casts, with every layer in one format, are stars. Single layers are drawn where adjoint probes predicted them
+    and exact runs measured them. Errors of zero have no place on logarithmic axes.
     """
     return _predicted_exact_figure(_predicted_exact_info(report))
 

@@ -48,14 +48,10 @@ class SensitivityHeatmapInfo(NamedTuple):
 def plot_sensitivity_heatmap(
     report: SensitivityReport, *, by: RowKind = "layer", order: RowOrder = "worst first"
 ) -> go.Figure:
-    """SQNR of the output by layer and format; what is not finite or exact is marked.
+    """SQNR of the output by layer and format; what is exact or not finite is marked.
 
-    Of more than `MAX_ROWS` rows the worst are drawn, or in model order runs of neighbours, with the worst of each.
-
-    Args:
-        report: the sensitivity of the model's layers.
-        by: what a row is.
-        order: of the rows, from the top.
+    Where there are more than `MAX_ROWS` rows, the worst are drawn; in model order, neighbours share a row, which shows
+    the worst of them.
     """
     return _sensitivity_heatmap_figure(_sensitivity_heatmap_info(report, by=by, order=order))
 

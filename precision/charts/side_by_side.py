@@ -46,12 +46,8 @@ class SideBySideInfo(NamedTuple):
 def plot_side_by_side(output: OutputComparison, dtype: str) -> go.Figure:
     """The previewed elements of an output as both models computed them, and candidate − reference below.
 
-    Where a side is NaN or infinite, it has no dot above; its value is written into the lower panel, as is a difference
-    beyond float64.
-
-    Args:
-        output: one output of a comparison.
-        dtype: the candidate's format, which gives its colour.
+    A value that is NaN or infinite has no dot above; it is written into the lower panel, as is a difference beyond
+    float64. `dtype` is the candidate's format, which gives its colour.
     """
     return _side_by_side_figure(_side_by_side_info(output, dtype))
 

@@ -21,7 +21,7 @@ SIDES: tuple[Side, Side] = ("before", "after")
 
 _KIND = "Stacked bars of the stored bytes by dtype"
 _LABELLED_SHARE = 0.2
-"""Segments narrower than this share of the widest bar have no room for their label."""
+"""Segments narrower than this share of the widest bar have no label: there is no room."""
 
 
 class DtypeBytes(NamedTuple):

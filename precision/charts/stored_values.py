@@ -49,12 +49,8 @@ class StoredValuesInfo(NamedTuple):
 def plot_stored_values(audit: CastAudit, dtype: str) -> go.Figure:
     """Per affected tensor, how many stored values became non-finite, saturated, zero or subnormal.
 
-    The `MAX_TENSORS` worst are drawn: overflow first, then what vanished. A tensor that is still tied to another is
-    counted there.
-
-    Args:
-        audit: of the cast.
-        dtype: the candidate's format, which gives the colour.
+    The `MAX_TENSORS` worst are drawn: overflow first, then what became zero. A tensor that is still tied to another is
+    counted there. The colour is that of `dtype`, the candidate's format.
     """
     return _stored_values_figure(_stored_values_info(audit, dtype))
 

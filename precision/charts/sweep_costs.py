@@ -23,7 +23,7 @@ _KIND = "Dots of the signal-to-noise ratio against the cost, one a run"
 _SYMBOLS = {"native": "circle", "upcast": "diamond", "simulated": "circle-open"}
 """By how the candidate computed."""
 _NEAR = 0.2
-"""Dots this near, as a share of the drawing, have labels on different sides."""
+"""Dots nearer than this share of the drawing have labels on different sides."""
 _ABOVE_DB = 12.0
 """How far above the others exact outputs are drawn."""
 
@@ -48,8 +48,7 @@ class SweepCostsInfo(NamedTuple):
     cost: SweepCost
     points: tuple[CostPoint, ...]
     front: tuple[int, ...]
-    """Indices of the points that no other beats in both, the cheapest first; each is dearer than the one before by more
-    than their spreads."""
+    """Indices of the points that no other beats in both, the cheapest first. Costs differ by more than the spreads."""
     reference: float | None
     """The reference's cost."""
     title: str
@@ -60,8 +59,8 @@ class SweepCostsInfo(NamedTuple):
 def plot_sweep_costs(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int | None = None) -> go.Figure:
     """SQNR over stored bytes or over the time of a pass; a line joins the runs that no other beats in both.
 
-    Times have whiskers, as long as their interquartile range; of times that these do not tell apart, the line passes
-    through that of the best SQNR alone.
+    Times have whiskers, as long as their interquartile range. Where whiskers overlap, there is no measurable difference
+    in speed, and the line passes only through the run with the best SQNR.
 
     Args:
         rows: runs that have ended; those without an SQNR or a cost are counted in the detail.
@@ -75,7 +74,7 @@ def _sweep_costs_info(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int
     points = [point for row in rows if (point := _point(row, cost)) is not None]
     if not points:
         reason = "Runs with an error and a cost appear here as they end."
-        return SweepCostsInfo(cost, (), (), None, "Nothing to weigh yet", "", reason)
+        return SweepCostsInfo(cost, (), (), None, "Nothing to compare yet", "", reason)
     left_out = len(rows) - len(points)
     references = sorted(
         value for row in rows if (value := row.reference_bytes if cost == "bytes" else row.reference_time_s)
@@ -148,7 +147,7 @@ def _finding(rows: Sequence[SweepRow], cost: SweepCost) -> str:
         return f"decisions are kept in {share} of the reference's bytes ({best.spec.dtype})"
     timed = [row for row in rows if row.verdict.word in KEEPING_WORDS and row.time_s and row.execution == "native"]
     if not timed:
-        return "no run that computes here is sure to keep its decisions"
+        return "no run in native arithmetic is sure to keep its decisions"
     best = min(timed, key=lambda row: row.time_s or 0.0)
     return f"decisions are kept in {seconds_text(best.time_s or 0.0)} ({best.spec.dtype})"
 

@@ -127,7 +127,7 @@ def test_a_figure_without_data_says_why(name: str, said: str) -> None:
         ("timing slightly slower", "float16 is 1.06 × slower than float32 here"),
         (
             "timing the same",
-            "float16 and float32 cannot be told apart here:<br>the times overlap within their spread",
+            "No measurable difference in speed between<br>float16 and float32: the times overlap",
         ),
         ("timing no time at all", "Too short to compare"),
         ("bytes of small", "Stored bytes −50 %: 80 B → 40 B"),

@@ -110,10 +110,10 @@ def test_the_tree_leads_to_where_most_error_is_born() -> None:
     assert {node.label: node.origin for node in info.nodes} == {
         "model": "inside", "a": "inside", "b": "", "x": "", "y": "here"
     }  # fmt: skip
-    assert info.detail.endswith("; thick outline: most is born in a.y")
+    assert info.detail.endswith("; thick outline: most error is added in a.y")
     box = plot_error_tree(report([row("a", 1e-3, local=1e-3), row("b", 1e-3, local=5e-4)])).data[0]
     assert dict(zip(box.labels, box.marker.line.width, strict=True)) == {"model": 3, "a": 3, "b": 0.5}
-    assert "relative error 0.001, most is born here" in box.text
+    assert "relative error 0.001, most is added here" in box.text
 
 
 def test_the_tree_leads_to_the_first_infinity() -> None:
@@ -138,11 +138,11 @@ def test_a_module_called_twice_has_the_worse_error() -> None:
     ("local", "inherited", "said"),
     [
         (0.0, 0.0, "Exact"),
-        (1e-3, 0.0, "All of the error is born in this layer"),
-        (0.0, 1e-3, "All of the error is handed to this layer"),
+        (1e-3, 0.0, "This layer adds all of the error"),
+        (0.0, 1e-3, "All of the error comes with the input"),
         (1e-3, 9e-4, "About as much"),
-        (1e-2, 1e-3, "Most is born here: local is 10 ×"),
-        (1e-3, 1e-2, "Most is handed in: inherited is 10 ×"),
+        (1e-2, 1e-3, "The layer adds most of it: local is 10 ×"),
+        (1e-3, 1e-2, "Most comes with the input: inherited is 10 ×"),
     ],
 )
 def test_the_corners_say_where_most_comes_from(local: float, inherited: float, said: str) -> None:

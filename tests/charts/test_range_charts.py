@@ -232,7 +232,7 @@ def test_headroom_is_of_the_largest_value_least_first() -> None:
     assert [row.label for row in info.rows] == [f"layers.{at} output" for at in (4, 3, 2, 1, 0)]
     assert info.rows[1].headroom_bits == pytest.approx(math.log2(65504 / (1.5 * 2.0**17)))
     assert [row.overflows for row in info.rows] == [True, True, False, False, False]
-    assert info.title == "2 of 5 distinct tensors exceed float16, layers.4 output by most"
+    assert info.title == "2 of 5 distinct tensors exceed float16, layers.4 output the most"
     assert window_of(format_named("float16")).overflows(info.rows[1].largest)
 
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui import downloads, frame
-from pages.ui.chart import show, show_and_tell
+from pages.ui.chart import show, show_and_pick
 from pages.ui.plan import budget as plan_budget
 from pages.ui.plan import export as plan_export
 from pages.ui.plan import verify as plan_verify
@@ -51,7 +51,7 @@ def section(result: SensitivityResult, run: str, _report: SensitivityReport) -> 
     runs = list(plan_verify.verified(_report, spec))
     left, right = st.columns([3, 2])
     with left:
-        show_and_tell(_front(chosen, _report, runs), key="front", on_pick=partial(plan_budget.move_to, chosen))
+        show_and_pick(_front(chosen, _report, runs), key="front", on_pick=partial(plan_budget.move_to, chosen))
         st.caption("Click a point of the line to choose its plan.")
     with right:
         show(plot_plan_strip(plan), key="strip")
