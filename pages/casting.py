@@ -1,4 +1,4 @@
-"""Casting: what each way to cast does, what is claimed of it, what autocast lowers, what training loses."""
+"""Casting: what each way to cast does, what articles claim about it, what autocast lowers, what training loses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main() -> None:
         "What to look at",
         list(_SECTIONS),
         key="section",
-        help="Routes: what each way to cast does to this model. Claims: what two articles say, tried. Autocast: which "
+        help="Routes: what each way to cast does to this model. Claims: what two articles say, tested. Autocast: which "
         "operators it lowers. Training: one step in the format. Each is measured when it is opened.",
     )
     _SECTIONS[section]()

@@ -17,14 +17,14 @@ from precision.text.units import number_text
 KINDS: tuple[HistogramKind, ...] = ("absolute", "signed", "ulp")
 
 HOW_TO_READ = """\
-Both outputs are widened to float64 before they are subtracted. Elements that are not finite are counted apart and
-enter no mean.
+Both outputs are widened to float64 before they are subtracted. Elements that are not finite are counted separately
+and are not part of any mean.
 
 - **Signed error**: a shifted peak is a bias; a symmetric one is rounding noise.
-- **Absolute error** and its cumulative distribution: how large, on a log axis. Exact zeros are shown apart.
-- **ULP error**: the error in units of the format's own spacing at that value. Correct rounding
-  is off by half a unit at most, a quarter on average.
-- **Error against magnitude**: points along a diagonal have a constant relative error, as rounding has; a flat band is
+- **Absolute error** and its cumulative distribution: how large, on a log axis. Exact zeros are shown separately.
+- **ULP error**: the error in units of the format's own spacing at that value. The error of correct rounding
+  is at most half a unit, a quarter on average.
+- **Error against magnitude**: points along a diagonal have a constant relative error, as rounding does; a flat band is
   an error that does not shrink with the value, which hits small values hardest.
 """
 
@@ -67,7 +67,7 @@ def distributions(output: OutputComparison, comparison: Comparison, result: Comp
         return
     dtype = result.spec.dtype
     floating = [each for each in comparison.outputs if each.distributions]
-    floor = comparison.rounding_floor if len(floating) == 1 else None  # it is the floor of all outputs together
+    floor = comparison.rounding_floor if len(floating) == 1 else None  # the floor is over all outputs together
     kind = linked.radio(
         "Histogram of the error",
         KINDS,

@@ -1,4 +1,4 @@
-"""Layers: which dtype has every stored tensor, activation and operator, before and after?"""
+"""Layers: which dtype do stored tensors, activations and operators have, before and after the cast?"""
 
 import streamlit as st
 
@@ -18,15 +18,15 @@ from precision.text.names import escape_markdown
 from precision.text.units import bytes_text
 
 HOW_TO_READ = """\
-Each row of the table is one stored tensor: a **parameter**, a **buffer** (persistent or not) or a **plain attribute**
-that no cast sees. *Before* is the model as loaded, *after* the candidate. Tied tensors share one storage; their bytes
-count once, at the first name.
+Each row of the table is one stored tensor: a **parameter**, a **buffer** (persistent or not) or a **plain attribute**,
+which no cast changes. *Before* is the model as loaded, *after* is the candidate. Tied tensors share one storage; their
+bytes count once, at the first name.
 
 A cast can ruin a model by itself: *became ±inf or NaN*, *saturated* and *became zero* count stored values that were
-fine before. *Relative error* is that of rounding the stored values; half the format's epsilon is the most it can be
-where the values are in the format's normal range.
+fine before. *Relative error* is that of rounding the stored values; it is at most half the format's epsilon where the
+values are in the format's normal range.
 
-In the tree, height is bytes and colour is dtype; the two sides share one scale, so what shrinks is what is saved.
+In the tree, height is bytes and colour is dtype. Both sides have one scale: where a box shrinks, bytes are saved.
 """
 
 FILTERS = ("all", "changed", "unchanged", "damaged values")
@@ -34,14 +34,14 @@ PARTS = ("stored tensors", "activations", "operators")
 
 
 HOW_TO_READ_FLOW = """\
-Both models run side by side. A module's row has the dtypes of its floating-point and other tensors, as it was given
-them and as it returned them. An operator's row says what its kernels computed in: autocast and silent promotion (a
-float16 tensor meeting a float32 one is widened) show here, whatever the stored dtypes say. *Only the candidate does
-this* marks operators that the other model lacks, such as casts.
+Both models run side by side. A module's row has the dtypes of its inputs and outputs. An operator's row has the dtype
+in which its kernels computed. There you see autocast and silent promotion (a float16 tensor is widened when it meets a
+float32 one), which the stored dtypes do not show. *Only the candidate does this* marks operators that the other model
+does not run, such as casts.
 
-In the tree of operators, colour is what the candidate's kernels in a module computed in, over all of its calls: one
-dtype throughout, or several, the fuller the colour the more in the format. *Own operators* are those that a module runs
-besides the modules in it; height is layers.
+In the tree of operators, the colour of a module is the dtype in which the candidate's kernels computed, over all calls.
+Where there are several dtypes, a fuller colour means more operators in the format. *Own operators* are those that a
+module runs outside the modules in it. Height is layers.
 """
 
 
@@ -52,7 +52,7 @@ def main() -> None:
         "Of each layer",
         PARTS,
         key="part",
-        help="What it stores, what it is given and returns, or what runs inside it.",
+        help="What it stores, its inputs and outputs, or what runs inside it.",
     )
     if part == "stored tensors":
         stored_tensors()
@@ -75,7 +75,7 @@ def dtype_flow(part: str) -> None:
         finding = f"{len(report.operators):,} operators: {', '.join(found)}"
     else:
         low = sum(returns_other_dtype(row) for row in report.rows)
-        finding = f"{low:,} of {len(report.rows):,} module calls return another dtype than the reference's"
+        finding = f"{low:,} of {len(report.rows):,} module calls return another dtype than in the reference"
     frame.header(finding, result)
     autocasts = part == "operators" and result.spec.method is CastMethod.AUTOCAST
     if autocasts and (counted := lowering(result)) is not None and (stayed := stayed_text(counted)):

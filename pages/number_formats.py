@@ -38,8 +38,8 @@ HOW_TO_READ = """\
 A floating-point number is a **sign**, an **exponent** and a **mantissa**: (−1)^sign × 2^(exponent − bias) ×
 (1 + mantissa). Exponent bits buy range, mantissa bits buy precision.
 
-- **Spacing** (ULP): the distance between neighbours. It doubles at every power of two. Rounding to nearest is off by
-  half a spacing at most; halfway, the neighbour with an even mantissa wins.
+- **Spacing** (ULP): the distance between neighbours. It doubles at every power of two. The error of rounding to nearest
+  is at most half a spacing; halfway between two neighbours, the one with an even mantissa is taken.
 - **Subnormal** values, below the smallest normal one, have an exponent field of zeros and no hidden 1: they are evenly
   spaced, so their relative error grows the smaller they are. Below half the smallest one, everything becomes 0.
 - **Overflow**: beyond the largest value, formats with infinities store ∞, others NaN, or the largest value itself
@@ -100,7 +100,7 @@ def floating(number: ExactNumber, fmt: NumericFormat, *, saturate: bool, heading
 
 
 def errors(anatomy: NumberAnatomy, *, exact: bool) -> None:
-    """Four numbers: what is stored, and how far off it is."""
+    """Four numbers: what is stored, and its error."""
     shown = partial(error_text, exact=exact)
     stored, absolute, relative, ulp = st.columns(4)
     stored.metric("Stored", number_text(anatomy.value), help="What the format stores of the number, shortened.")
@@ -140,7 +140,7 @@ def _or_none(value: float | None) -> str:
 
 
 def scaled(number: ExactNumber, fmt: ScaledFormat, largest: float | None, *, heading: DeltaGenerator) -> None:
-    """The number in a format with scales: which scale it gets, and what becomes of it there."""
+    """The number in a format with scales: which scale it gets, and what is stored."""
     row = in_format(number, fmt, largest=largest)
     heading.title(escape_markdown(scaled_finding(number, row)), anchor=False)
     beside = "alone" if largest is None else f"beside a value of magnitude {number_text(largest)}"

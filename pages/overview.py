@@ -32,18 +32,18 @@ An error near the rounding floor is as good as the format can be; a larger one w
 **Against float64**, the errors of both tell how much of the difference is the reference's own.
 
 Where the outputs are class scores, a **flip** is a sample whose largest score belongs to another class than in the
-reference. One flip is a changed decision. None in few samples proves little: the interval says how many of all such
-samples may flip, and a verdict is *uncertain* where an error is more than rounding and too few samples were seen.
+reference. One flip is a changed decision. No flip among few samples proves little: the interval says how many of all
+such samples may flip. A verdict is *uncertain* where the error is more than rounding and there were too few samples.
 
-Bytes are those of the real tensors (parameters, buffers, plain attributes; tied ones once). A format that no dtype
-stores is held in a wider one; what it would take is estimated beside. Times are medians measured
-in turns in one run on the device above; on another device they differ, sometimes by orders of magnitude.
+Bytes are those of the real tensors (parameters, buffers, plain attributes; tied ones once). If no dtype stores the
+format, its values are held in a wider one, and the bytes of the format are estimated below. Times are medians; both
+models are timed in turns on the device above. On another device they differ, sometimes by orders of magnitude.
 """
 KERNELS_HELP = """\
-Where this device has a kernel that computes in the format, the model runs once more with its linear layers on it. They
-get the very values to which the simulation rounds; everything else stays simulated, and so does a layer whose input the
-simulation does not round, such as one that an operator between two modules computed. What differs is the arithmetic:
-the order of sums, and roundings in later layers that it tips over.
+If this device has a kernel that computes in the format, the model runs once more with its linear layers on that kernel.
+They get exactly the values that the simulation rounds to. Everything else stays simulated, and so does a layer whose
+input the simulation does not round, such as the result of an operator between two modules. The difference is in the
+arithmetic: sums are added in another order, which can also change how later layers round.
 """
 
 
@@ -135,20 +135,20 @@ def four_numbers(result: CompareResult) -> None:
 
 
 def real_kernels(result: CompareResult) -> None:
-    """Of a simulated run: how near real kernels come to it."""
+    """For a simulated run: how close it is to real kernels."""
     said = real_kernels_text(result)
     if said:
         st.caption(f":material/memory: {escape_markdown(said)}", help=KERNELS_HELP)
 
 
 def timing_warnings(result: CompareResult) -> None:
-    """What the benchmark said of its own measurements."""
+    """The benchmark's warnings about its own measurements."""
     if result.cost is None:
         return
     sides = ((result.spec.reference, result.cost.reference_time), (result.candidate_name, result.cost.candidate_time))
     said = [f"{name}: {warning}" for name, timing in sides for warning in timing.warnings]
     if said:
-        st.caption(escape_markdown(f"Take the times with care. {' '.join(said)}"))
+        st.caption(escape_markdown(f"The times may not be reliable. {' '.join(said)}"))
 
 
 def side_by_side(output: OutputComparison, result: CompareResult) -> None:
@@ -172,7 +172,7 @@ def _holding(result: CompareResult) -> str:
 
 
 def cast_warnings(audit: CastAudit) -> None:
-    """The gravest of what the cast did to the stored values; the page Layers has all."""
+    """The first warnings about the stored values; the page Layers has all."""
     if not audit.warnings:
         return
     more = len(audit.warnings) - MOST_WARNINGS

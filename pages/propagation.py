@@ -1,4 +1,4 @@
-"""Propagation: where is error born, where does it grow, where does the first NaN come from?"""
+"""Propagation: which layers add error, where does it grow, where does the first NaN come from?"""
 
 import streamlit as st
 
@@ -22,17 +22,17 @@ HOW_TO_READ = """\
 Both models run side by side on the same input and meet after every module. With f and x the reference's layer and its
 input, f~ and x~ the candidate's:
 
-- **Propagated** error, f~(x~) − f(x): how far the candidate is off after this layer.
-- **Local** error, f~(x) − f(x): born in this layer, on the reference's own input. Even a layer that does nothing, such
+- **Propagated** error, f~(x~) − f(x): the error of the candidate after this layer.
+- **Local** error, f~(x) − f(x): added by this layer, on the reference's own input. Even a layer that does nothing, such
   as an identity or dropout in eval mode, has one: its input is rounded to the format on the way in.
-- **Inherited** error, f(x~) − f(x): what the exact layer makes of the input it is handed.
+- **Inherited** error, f(x~) − f(x): the error of the exact layer on the candidate's input.
 - **Interaction**, f~(x~) − f(x~) − f~(x) + f(x): what neither of the two explains alone. Element by element, the
   three add up to the propagated error.
 - **Gain**: how many times the layer amplifies the relative error of its input; below 1 it dampens it.
 
 All are relative: the norm of the error over the norm of the reference's output (normalized L2). 0.01 is an SQNR of
-40 dB. A line that climbs slowly is rounding adding up; a jump with a small local error is a layer that amplifies; a
-large local error is a layer that the format does not suit.
+40 dB. A line that climbs slowly means that rounding adds up. A jump with a small local error means that the layer
+amplifies. A large local error means that the format does not suit the layer.
 """
 
 
@@ -66,31 +66,32 @@ def main() -> None:
 
 
 def finding(report: LayersReport) -> str:
-    """The page's message: where it breaks, or how far the error grows and where most is born."""
+    """The page's message: where the first infinity or NaN appears, or which layer adds most error."""
     if report.origins:
         origin = report.origins[0]
         what = "infinity" if origin.kind == "overflow" else "NaN"
         module = escape_markdown(origin.fqn or "the model")
         place = f"operator {for_markdown(origin.operator)} of {module}" if origin.operator else module
-        return f"The first {what} is born in {place}"
+        return f"The first {what} appears in {place}"
     leaves = [row for row in report.rows if row.corners]
     if not leaves:
         return f"{report.calls} module calls compared"
-    born = max(leaves, key=lambda row: row.corners.local.normalized_l2 if row.corners else 0.0)
-    if not born.corners or not born.corners.local.normalized_l2:
-        return "Every layer is exact" if report.is_exact else "No layer taken apart adds an error of its own"
+    most = max(leaves, key=lambda row: row.corners.local.normalized_l2 if row.corners else 0.0)
+    if not most.corners or not most.corners.local.normalized_l2:
+        return "Every layer is exact" if report.is_exact else "No layer measured alone adds error"
     return (
-        f"Of the layers taken apart, most error is born in {escape_markdown(born.fqn or born.type)}: "
-        f"{number_text(born.corners.local.normalized_l2)} of its output"
+        f"Of the layers measured alone, most error is added in {escape_markdown(most.fqn or most.type)}: "
+        f"{number_text(most.corners.local.normalized_l2)} of its output"
     )
 
 
 def remedy(report: LayersReport) -> None:
-    """What stopped the run in its tracks, and the click that runs on."""
+    """Why the run stopped, and a button that lets it continue."""
     if report.stopped is None:
         return
     if report.stopped.mixed:
-        st.caption("Not in the dtype of the others: " + ", ".join(for_markdown(name) for name in report.stopped.mixed))
+        names = ", ".join(map(for_markdown, report.stopped.mixed))
+        st.caption(f"In another dtype than the other tensors: {names}")
     if report.stopped.keep is not None:
         keep_button(report.stopped.keep, key="keep-stopped", kind="primary")
 
@@ -100,7 +101,7 @@ def keep_button(fqn: str, *, key: str, kind: str = "secondary") -> None:
     if not fqn or state.kept_around(fqn):
         return
     st.button(
-        f"Keep {escape_markdown(fqn)} in the reference's precision, and run on",
+        f"Keep {escape_markdown(fqn)} in the reference's precision, and run again",
         key=key,
         type="primary" if kind == "primary" else "secondary",
         icon=":material/shield:",
@@ -120,7 +121,7 @@ def birth_of_nonfinite(origin: NonfiniteOrigin) -> None:
         if origin.reference_max is not None:
             numbers.append(f"largest output of the reference {number_text(origin.reference_max)}")
         numbers.append(f"largest value of {origin.dtype}: {number_text(origin.format_max)}")
-        st.markdown(f"**Born in {operator}{for_markdown(origin.fqn or 'the model')}, call {origin.call}.**")
+        st.markdown(f"**First in {operator}{for_markdown(origin.fqn or 'the model')}, call {origin.call}.**")
         st.markdown(escape_markdown("; ".join(numbers) + "."))
         for advice in origin.advice:
             st.markdown(f"- {escape_markdown(advice)}")
@@ -143,7 +144,7 @@ def one_layer(result: LayersResult, report: LayersReport) -> None:
     row, owner = report.rows[at], at
     if row.same_as is not None:
         owner = row.same_as
-        st.caption(f"Returns the very tensors of {for_markdown(labels[owner])}: its propagated error.")
+        st.caption(f"Returns the same tensors as {for_markdown(labels[owner])}, so it has the same propagated error.")
     numbers = report.rows[owner]
     show_beside_each_other(
         layer_corners=plot_layer_corners(row, result.spec.dtype),
@@ -167,7 +168,7 @@ def one_layer(result: LayersResult, report: LayersReport) -> None:
 
 
 def worst_call(report: LayersReport) -> int:
-    """The layer call to show first: where the first infinity or NaN is born, else with the largest local error."""
+    """The layer call to show first: the one of the first infinity or NaN, or else of the largest local error."""
     if report.origins:
         return report.origins[0].row
     points = layer_points(report)
@@ -175,17 +176,17 @@ def worst_call(report: LayersReport) -> int:
 
 
 def kept_caption(fqn: str, kept: str, reference: str) -> None:
-    """Why keeping a module leaves it an error."""
+    """Why a module that is kept still has an error."""
     if fqn == kept:
         st.caption(
-            f"Kept in {reference}. What is left of its own error is the rounding of its input on the way in and of its "
-            "output on the way back; the rest is handed to it."
+            f"Kept in {reference}. Its own error is only the rounding of its input on the way in and of its output on "
+            "the way back; the rest comes with its input."
         )
     else:
         name = for_markdown(kept)
         st.caption(
-            f"Inside {name}, which is kept in {reference}: it computes as the reference does. What is left is the "
-            f"rounding of what goes into {name} and of what comes out."
+            f"Inside {name}, which is kept in {reference}: it computes as the reference does. The only error left is "
+            f"from rounding the inputs and outputs of {name}."
         )
 
 
@@ -211,7 +212,7 @@ def calls(report: LayersReport, *, name: str) -> None:
 
 
 def differences(report: LayersReport) -> None:
-    """Where the two models did not do the same, what was not called, and whether observing changed anything."""
+    """Where the two models differ in what they do, what was not called, and whether observing changed anything."""
     for divergence in report.divergences:
         st.info(escape_markdown(divergence_text(divergence)), icon=":material/call_split:")
     with st.expander("What else the run noticed", icon=":material/info:"):

@@ -19,22 +19,22 @@ from precision.results.ranges import WEIGHT_KINDS, Ranges, RangesResult, TensorR
 
 HOW_TO_READ = """\
 One pass of the reference counts every weight and every module's inputs and outputs by power of two. Those counts
-answer for every format: choosing another one here runs nothing.
+answer for every format: choosing another one here needs no new run.
 
 - **Exponent histograms**: a row is a tensor, a column a power of two, the colour its share of the tensor's non-zero
   values. The frame is the format's normal range; hatched to its left lie the subnormal values, and then those that
-  become zero; to its right, those that overflow. Values outside the frame are what to look for.
+  become zero; to its right, those that overflow. Look for values outside the frame.
 - **Headroom**: how many times the largest value may double before it overflows.
 - **Verdicts**: *fits* has no overflow, little underflow, few subnormal values, and enough precision. *Needs scaling*
-  fits once the tensor is multiplied by one power of two. *Too coarse* does not, at whatever scale.
-- **Predicted SQNR** is that of rounding these values once, if the mantissas are spread evenly; what later layers make
-  of the error is the Propagation page's subject. Without scales, a measured one is never more than 4.8 dB lower.
+  fits once the tensor is multiplied by one power of two. *Too coarse* does not fit at any scale.
+- **Predicted SQNR** is that of rounding these values once, if the mantissas are spread evenly. The page Propagation
+  shows what later layers do with the error. Without scales, the measured SQNR is never more than 4.8 dB lower.
 - **Formats with scales** (MX, NVFP4, integers) are judged by how far values lie below the largest of those that share
   their scale, which the same pass counts: along what a layer sums over, for its weights and inputs; along the last
-  dimension elsewhere. They cannot overflow. Here the predicted SQNR is mostly within 1 dB of a measured one; where a
+  dimension elsewhere. They cannot overflow. Here the predicted SQNR is mostly within 1 dB of the measured one; where a
   few large values hold most of a tensor's energy, within 3 dB.
-- **Lowest safe format**: of the formats in which everything fits as it is, the one of fewest bits; *with scaling*, each
-  tensor may have one scale, and formats with scales are a choice too.
+- **Lowest safe format**: the format with the fewest bits in which everything fits as it is. *With scaling*, each tensor
+  may have one scale, and formats with scales are possible too.
 
 Zeros fit every format; NaNs fit none.
 """
@@ -79,7 +79,7 @@ def pick_format() -> AnyFormat:
         key="format",
         place=left,
         format_func=lambda name: f"{sidebar}, {SIDEBAR}" if name == SIDEBAR else name,
-        help="Another format runs nothing: only the window and the verdicts change.",
+        help="Another format needs no new run: only the window and the verdicts change.",
     )
     return any_format_named(sidebar if name == SIDEBAR else name)
 
@@ -138,7 +138,7 @@ def _finding(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> str:
     fits = [fit for tensor in ranges.tensors if (fit := table.fit(tensor, fmt.name)).verdict is not Fit.NOTHING]
     fitting = sum(fit.verdict is Fit.FITS for fit in fits)
     lowest = table.lowest_safe(ranges.tensors, scaled=isinstance(fmt, ScaledFormat))
-    whole = f"; the lowest that is safe for all is {lowest}" if lowest and lowest != fmt.name else ""
+    whole = f"; the lowest format that is safe for all is {lowest}" if lowest and lowest != fmt.name else ""
     if fits and fitting == len(fits):
         return f"All {len(fits):,} tensors fit {fmt.name}{whole}"
     return f"{fitting:,} of {len(fits):,} tensors fit {fmt.name}{whole}"

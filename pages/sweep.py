@@ -1,4 +1,4 @@
-"""Sweep: one model in many formats, by many methods, on many devices: error, bytes, milliseconds."""
+"""Sweep: error, bytes and time of one model in many formats, by many methods, on many devices."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ Runs on one device wait for each other, so that they do not disturb each other's
   ones once, scales included. **Bytes, measured**: of the tensors of the cast model; empty where torch cannot store the
   format and its values are held in a wider one.
 - **Working memory** is measured: the most that a pass took beyond what was there when it began. On the CPU it is the
-  worker's resident memory, so that a small model's is mostly noise.
+  worker's resident memory, which is mostly noise for a small model.
 - **Fits** compares the stored bytes, and the working memory once it is measured, with the device's whole memory.
-- **Time** is the median of a pass, in turns with the reference's. Where arithmetic is *simulated*, it is the
-  simulation's and says nothing about hardware that computes in the format; *upcast* computes in float32.
-- **Verdict**: each format is judged against its own rounding floor. *Rounding only* in 4 bits is far from *rounding
-  only* in 16: the SQNR compares formats with each other.
+- **Time** is the median of a pass, measured in turns with the reference. Where arithmetic is *simulated*, the time is
+  that of the simulation and says nothing about hardware that computes in the format; *upcast* computes in float32.
+- **Verdict**: each format is judged against its own rounding floor. *Rounding only* in 4 bits is a much larger error
+  than *rounding only* in 16 bits: use the SQNR to compare formats with each other.
 """
 
 
@@ -142,7 +142,7 @@ def header(base: RunSpec, plan: SweepPlan, now: SweepState) -> None:
 
 
 def controls(plan: SweepPlan, now: SweepState) -> None:
-    """Run, or how far the runs are, and Cancel."""
+    """The button Run, or the progress of the runs with Cancel."""
     if not plan.specs:
         st.info("Choose at least one format and one device that computes in it.", icon=":material/edit:")
         return
@@ -167,7 +167,7 @@ def controls(plan: SweepPlan, now: SweepState) -> None:
 
 @st.fragment(run_every=_POLL_S)
 def _progress(plan: SweepPlan, shown: SweepState) -> None:
-    """Start the next runs and tell how far they are; draw the page anew when one has ended."""
+    """Start the next runs and show their progress; draw the page again when one has ended."""
     now = sweep_jobs.advance(plan, wait=True)
     if len(now.rows) != len(shown.rows) or now.ended:
         st.rerun()
