@@ -17,7 +17,7 @@ from precision.findings.speed import compare_speed
 from precision.findings.verdict import judge
 from precision.results import CastAudit, CompareResult, OutputComparison, Verdict
 from precision.text.names import escape_markdown, for_markdown
-from precision.text.units import bytes_text, change_text, number_text, seconds_text
+from precision.text.units import number_text, seconds_text
 
 SHORT_TABLE = 15
 """A table of up to this many rows is shown whole."""
@@ -54,7 +54,7 @@ def main() -> None:
     top = st.container()
     verdict = judge(result, decisions.pick_yardsticks() if result.comparison else None)
     with top:
-        frame.header(f"{frame.model_name(result)} in {frame.candidate_text(result.spec)}: {verdict.word}", result)
+        frame.header(f"{frame.model_name(result)} in {escape_markdown(result.spec.candidate)}: {verdict.word}", result)
         if result.comparison:
             verdict_box(verdict)
             decisions.truth_line(result.comparison)
@@ -106,13 +106,10 @@ def four_numbers(result: CompareResult) -> None:
         help=frame.metric_help("max_abs_error"),
     )
     if result.audit:
-        before, after = result.audit.bytes_before, result.audit.bytes_after
-        size.metric(
-            "Stored bytes",
-            bytes_text(after),
-            delta=f"{change_text(before, after)} from {bytes_text(before)}",
-            delta_color="off" if before == after else "green" if after < before else "red",
-            delta_arrow="off",
+        frame.bytes_metric(
+            size,
+            result.audit.bytes_before,
+            result.audit.bytes_after,
             help="Measured: every parameter, buffer and plain tensor attribute of the real model; tied ones once.",
         )
         if estimate := estimated_text(result.audit):

@@ -122,18 +122,7 @@ def slider(
     format: str,  # as Streamlit calls it
     help: str | None = None,  # as Streamlit calls it
 ) -> float:
-    """A slider from `least` to `most`, at first at `value`; what it holds is moved into the range.
-
-    Args:
-        label: above it.
-        key: its name in the link.
-        value: that it holds at first.
-        least: its left end.
-        most: its right end; more than `least`.
-        step: between the numbers that it takes.
-        format: of the number shown, printf's.
-        help: its hover text.
-    """
+    """A slider from `least` to the larger `most`, at first at `value`; what it holds is moved into that range."""
     view_state.keep_between(key, least, most)
     chosen: float = _draw(
         st.slider,

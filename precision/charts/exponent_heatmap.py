@@ -35,7 +35,6 @@ _LABELLED = 0.1
 class HeatRow(NamedTuple):
     """One row: a tensor, or neighbours drawn together."""
 
-    label: str
     counts: tuple[int, ...]
     """Values per column."""
     nonzero: int
@@ -119,7 +118,7 @@ def _row(ranges: Ranges, group: Sequence[TensorRange], edges: tuple[int, ...]) -
     for histogram in ranges.histograms_of(group):
         for exponent, count in enumerate(histogram.counts, histogram.first_exponent):
             counts[(exponent - edges[0]) // step] += count
-    return HeatRow(group_label([tensor.label for tensor in group]), tuple(counts), sum(counts))
+    return HeatRow(tuple(counts), sum(counts))
 
 
 def _window(edges: tuple[int, ...], fmt: AnyFormat) -> tuple[WindowPart, ...]:

@@ -88,29 +88,20 @@ def _side_by_side_figure(info: SideBySideInfo) -> go.Figure:
     if info.empty:
         return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
     figure = go.Figure()
-    figure.add_scatter(
-        y=[_finite(pair.reference) for pair in info.pairs],
-        mode="markers",
-        name="reference",
-        marker={"symbol": "circle-open", "size": 13, "color": colour_of(info.reference_dtype), "line": {"width": 2.5}},
-        cliponaxis=False,
-        customdata=[pair.label for pair in info.pairs],
-        hovertemplate="%{customdata}: %{y:.6g}<extra>reference</extra>",
-    )
-    figure.add_scatter(
-        y=[_finite(pair.candidate) for pair in info.pairs],
-        mode="markers",
-        name=f"candidate ({for_plotly(info.candidate_dtype)})",
-        marker={
-            "symbol": "diamond",
-            "size": 6,
-            "color": colour_of(info.candidate_dtype),
-            "line": {"color": OUTLINE, "width": 1},
-        },
-        cliponaxis=False,
-        customdata=[pair.label for pair in info.pairs],
-        hovertemplate="%{customdata}: %{y:.6g}<extra>candidate</extra>",
-    )
+    hollow = {"symbol": "circle-open", "size": 13, "color": colour_of(info.reference_dtype), "line": {"width": 2.5}}
+    border = {"color": OUTLINE, "width": 1}
+    filled = {"symbol": "diamond", "size": 6, "color": colour_of(info.candidate_dtype), "line": border}
+    named = f"candidate ({for_plotly(info.candidate_dtype)})"
+    for side, name, look in (("reference", "reference", hollow), ("candidate", named, filled)):
+        figure.add_scatter(
+            y=[_finite(getattr(pair, side)) for pair in info.pairs],
+            mode="markers",
+            name=name,
+            marker=look,
+            cliponaxis=False,
+            customdata=[pair.label for pair in info.pairs],
+            hovertemplate=f"%{{customdata}}: %{{y:.6g}}<extra>{side}</extra>",
+        )
     _add_differences(figure, info)
     step = math.ceil(len(info.pairs) / _MAX_TICKS)
     ticks = list(range(0, len(info.pairs), step))

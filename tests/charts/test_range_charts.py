@@ -161,7 +161,7 @@ def test_a_column_holds_the_values_of_its_power_of_two() -> None:
 def test_another_format_moves_only_the_window() -> None:
     ranges = RUNS["a few"]
     infos = [_heatmap_info(ranges, ranges.tensors, format_named(name)) for name in ("float16", "float8_e5m2")]
-    assert infos[0].rows[0].label == infos[1].rows[0].label
+    assert infos[0].labels == infos[1].labels
     assert infos[0].window != infos[1].window
     parts = {part.name: part for part in infos[0].window}
     assert (parts["normal"].start, parts["normal"].end) == (-14, math.log2(65504))

@@ -1,4 +1,4 @@
-"""A plan is run: its measured error beside the predicted one."""
+"""Runs a plan: its measured error beside the predicted one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def section(result: SensitivityResult, report: SensitivityReport, plan: Plan) ->
                 "Open on Overview",
                 frame.overview_address(job.spec, job.id),
                 icon=":material/speed:",
-                help="In a new tab, whose pages all compare the plan with the reference.",
+                help="In a new tab; all pages there compare the plan with the reference.",
             )
         _button("Run the plan again", asked, again=True)
 
@@ -92,7 +92,7 @@ def _measured(found: Verification, report: SensitivityReport, plan: Plan) -> Non
 
 
 def _sentence(found: Verification, report: SensitivityReport, how: str) -> str:
-    """Measured beside predicted error; `how` it is known."""
+    """Measured beside predicted error; `how` says where the latter comes from."""
     measured = found.measured_squared_error
     if measured is None:
         return "The output is not finite, or the run failed: this plan cannot be used."

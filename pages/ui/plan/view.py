@@ -1,4 +1,4 @@
-"""The best plan for a budget: what it takes, which layer gets which format, and where it lies on the front."""
+"""The best plan for a budget: its cost, the format of each layer, and its place on the front."""
 
 from __future__ import annotations
 
@@ -22,17 +22,14 @@ from precision.findings.plan import formats_text, plan_table
 from precision.results import SensitivityReport, SensitivityResult
 from precision.results.plan import Plan, Totals
 from precision.text.names import escape_markdown
-from precision.text.units import bytes_text, change_text, number_text, seconds_text
+from precision.text.units import number_text, seconds_text
 
 
 @st.fragment
 def section(result: SensitivityResult, run: str, _report: SensitivityReport) -> None:
-    """Controls and the plan that they ask for; a move of the slider draws this part alone anew.
+    """Controls and the plan that they ask for; moving the slider redraws only this part.
 
-    Args:
-        result: that the plans are for.
-        run: tells one report from another.
-        _report: the result's.
+    `run` identifies `_report`, which is that of `result`.
     """
     st.header("The best plan", anchor=False)
     spec = result.spec
@@ -65,13 +62,10 @@ def numbers(plan: Plan) -> None:
     """Bytes, predicted error, time and formats."""
     whole = plan.uniform[0].totals
     size, error, time, formats = st.columns(4)
-    before, after = whole.stored_bytes, plan.totals.stored_bytes
-    size.metric(
-        "Stored bytes",
-        bytes_text(after),
-        delta=f"{change_text(before, after)} from {bytes_text(before)}",
-        delta_color="off" if before == after else "green" if after < before else "red",
-        delta_arrow="off",
+    frame.bytes_metric(
+        size,
+        whole.stored_bytes,
+        plan.totals.stored_bytes,
         help="By theory: weights and buffers in the plan's formats, scales included, as if each could be stored.",
     )
     error.metric(
@@ -80,7 +74,7 @@ def numbers(plan: Plan) -> None:
         delta=f"RMSE {number_text(_rmse(plan.totals))}",
         delta_color="off",
         delta_arrow="off",
-        help=f"Estimated from what the layers add; measured of one format for all. {frame.metric_help('sqnr_db')}",
+        help=f"Estimated from the errors of the layers; measured for one format. {frame.metric_help('sqnr_db')}",
     )
     time.metric(
         "Time of the layers",
@@ -88,7 +82,7 @@ def numbers(plan: Plan) -> None:
         delta=None if whole.time_s is None else f"{plan.reference}: {seconds_text(whole.time_s)}",
         delta_color="off",
         delta_arrow="off",
-        help="Measured of each layer alone, casts at its borders left out; simulated formats have no time.",
+        help="Measured for each layer alone, without casts between layers; simulated formats have no time.",
     )
     lowered = sum(name != plan.reference for _, name in plan.pairs)
     formats.metric(
