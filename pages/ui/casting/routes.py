@@ -33,9 +33,9 @@ Tensors are counted by their names, tied ones too; the optimizer and `.half()` a
   for bfloat16 too.
 - **The optimizer** is an AdamW that was created before the cast and had made a step.
 - **SQNR** is that of the output against the reference: higher is better; ∞ is exact.
-- torchao's routes have their own formats, with integers or float8 in linear layers. Below each is the route most similar
-  to it without torchao's kernels. It rounds all weight matrices, embeddings too, and in other groups of values: errors are
-  similar, not equal. *Upcast* computes in float32; *simulated* rounds to the format and computes in float32.
+- torchao's routes have their own formats, with integers or float8 in linear layers. Below each is the route that is
+  most similar without torchao's kernels. It rounds all weight matrices, embeddings too, in other groups of values:
+  errors are similar, not equal. *Upcast* computes in float32; *simulated* rounds to the format and computes in float32.
 - `.to(dtype)` with a format that has no kernels gives a model that cannot run; here it is simulated.
 - **half() afterwards** is tried on models quantized with `quantize_` of torchao. A model that transformers itself
   quantized refuses it: see the claims.

@@ -51,8 +51,8 @@ def check(result: SensitivityResult, report: SensitivityReport) -> None:
     if report.method == "adjoint probes" and not result.spec.exact:
         runs = 2 * len(report.layers) * len(report.formats)
         st.caption(
-            ":material/info: Casts of the whole model were run, and single layers with uncertain predictions. *Check with "
-            f"exact runs*, above, lowers each layer alone, and all others without it: {runs:,} passes in all."
+            ":material/info: Casts of the whole model were run, and single layers with uncertain predictions. *Check "
+            f"with exact runs*, above, lowers each layer alone, and all others without it: {runs:,} passes in all."
         )
 
 
