@@ -45,9 +45,9 @@ def main() -> None:
     for note in comparison.notes:
         st.info(escape_markdown(note), icon=":material/info:")
     output = frame.pick_output(comparison.outputs)
-    distributions(output, comparison, result)
-    worst(output, result)
-    all_metrics(output, comparison, result)
+    _distributions(output, comparison, result)
+    _worst_elements(output, result)
+    _all_metrics(output, comparison, result)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
@@ -56,8 +56,7 @@ def _whose(comparison: Comparison) -> str:
     return f"All {several} outputs together are" if several > 1 else "The outputs are"
 
 
-def distributions(output: OutputComparison, comparison: Comparison, result: CompareResult) -> None:
-    """The charts of one output's error."""
+def _distributions(output: OutputComparison, comparison: Comparison, result: CompareResult) -> None:
     if output.distributions is None:
         st.info(
             f"{escape_markdown(output.path)} is {output.candidate_dtype} with {output.metrics.elements:,} elements: "
@@ -81,8 +80,7 @@ def distributions(output: OutputComparison, comparison: Comparison, result: Comp
     show(plot_error_by_magnitude(output, dtype), key="error-by-magnitude")
 
 
-def worst(output: OutputComparison, result: CompareResult) -> None:
-    """The elements with the largest errors."""
+def _worst_elements(output: OutputComparison, result: CompareResult) -> None:
     st.header("Worst elements", anchor=False)
     st.caption(f"Of {for_markdown(output.path)}, with their place in the tensor; one-sided infinities and NaN first.")
     downloads.table(
@@ -93,8 +91,7 @@ def worst(output: OutputComparison, result: CompareResult) -> None:
     )
 
 
-def all_metrics(output: OutputComparison, comparison: Comparison, result: CompareResult) -> None:
-    """Every metric of this output, beside the two floors."""
+def _all_metrics(output: OutputComparison, comparison: Comparison, result: CompareResult) -> None:
     st.header("All metrics", anchor=False)
     downloads.table(
         metrics_table(output, comparison),

@@ -55,13 +55,12 @@ def main() -> None:
         help="What it stores, its inputs and outputs, or what runs inside it.",
     )
     if part == "stored tensors":
-        stored_tensors()
+        _stored_tensors()
     else:
-        dtype_flow(part)
+        _dtype_flow(part)
 
 
-def dtype_flow(part: str) -> None:
-    """The dtypes that flow through modules or operators, on both sides."""
+def _dtype_flow(part: str) -> None:
     result = current_result(LayersResult)
     report = result.report
     if report is None or not report.rows:
@@ -97,24 +96,22 @@ def dtype_flow(part: str) -> None:
     frame.footer(result, how_to_read=HOW_TO_READ_FLOW)
 
 
-def stored_tensors() -> None:
-    """What the cast did to every stored tensor."""
+def _stored_tensors() -> None:
     result = current_result(CompareResult)
     audit = result.audit
     if audit is None:
         frame.header("No cast to show", result)
         st.stop()
-    frame.header(escape_markdown(finding(audit)), result)
+    frame.header(escape_markdown(_finding(audit)), result)
     for warning in audit.warnings:
         st.warning(escape_markdown(warning), icon=":material/report:")
     show(plot_module_tree(audit), key="module-tree")
-    tensor_table(audit, name=f"{downloads.file_stem(result)}-tensors")
+    _tensor_table(audit, name=f"{downloads.file_stem(result)}-tensors")
     show(plot_stored_values(audit, result.spec.dtype), key="stored-values")
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
-def finding(audit: CastAudit) -> str:
-    """The page's message: how many tensors change, and what that does to the bytes."""
+def _finding(audit: CastAudit) -> str:
     if estimate := estimated_text(audit):
         return f"{changed_text(audit)}; {estimate}"
     changed = sum(tensor.changed for tensor in audit.tensors)
@@ -124,8 +121,7 @@ def finding(audit: CastAudit) -> str:
     )
 
 
-def tensor_table(audit: CastAudit, *, name: str) -> None:
-    """The audit as a sortable table, narrowed by name and by what happened."""
+def _tensor_table(audit: CastAudit, *, name: str) -> None:
     left, right = st.columns([2, 3])
     find = frame.find_box("tensor", in_what="name, kind or dtype", place=left)
     which = linked.radio("Show", FILTERS, key="show", place=right)

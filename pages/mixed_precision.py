@@ -40,7 +40,7 @@ def main() -> None:
     enter_through_router()
     require_choice()
     top = st.container()
-    formats, exact = pick_runs()
+    formats, exact = _pick_runs()
     also: dict[str, object] = {}
     if set(formats) != set(SENSITIVITY_FORMATS):
         also["formats"] = formats
@@ -66,8 +66,7 @@ def main() -> None:
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
-def pick_runs() -> tuple[list[str], bool]:
-    """The formats to plan with, and whether single layers are run too."""
+def _pick_runs() -> tuple[list[str], bool]:
     names = [fmt.name for fmt in formats_with(state.choice("dtype")) if fmt.name not in _WIDE]
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     formats = multiselect(

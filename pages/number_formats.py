@@ -61,19 +61,18 @@ def main() -> None:
     if number is None or fmt is None:
         heading.title("What can a number format represent?", anchor=False)
     elif isinstance(fmt, ScaledFormat):
-        scaled(number, fmt, largest, heading=heading)
+        _scaled(number, fmt, largest, heading=heading)
     else:
-        floating(number, fmt, saturate=saturate, heading=heading)
+        _floating(number, fmt, saturate=saturate, heading=heading)
     if number is not None:
-        side_by_side(number, saturate=saturate, largest=largest)
+        _side_by_side(number, saturate=saturate, largest=largest)
     if isinstance(fmt, NumericFormat):
-        steps(fmt, number)
-    all_formats(fmt)
+        _steps(fmt, number)
+    _all_formats(fmt)
     frame.explain(HOW_TO_READ)
 
 
-def floating(number: ExactNumber, fmt: NumericFormat, *, saturate: bool, heading: DeltaGenerator) -> None:
-    """The number in a format without scales: bits, value, errors, neighbours."""
+def _floating(number: ExactNumber, fmt: NumericFormat, *, saturate: bool, heading: DeltaGenerator) -> None:
     anatomy = dissect_typed(number.text, fmt, saturate=saturate)
     heading.title(escape_markdown(finding(number, anatomy, fmt)), anchor=False)
     st.header("Bits", anchor=False)
@@ -89,18 +88,17 @@ def floating(number: ExactNumber, fmt: NumericFormat, *, saturate: bool, heading
         with right:
             code_input(code_text(anatomy.code, fmt), fmt)
     st.header("Value and error", anchor=False)
-    errors(anatomy, exact=is_exact(number, anatomy.value))
+    _errors(anatomy, exact=is_exact(number, anatomy.value))
     st.caption("Stored, exactly")
     st.code(exact_text(anatomy.value), language=None, wrap_lines=True)
-    details(anatomy, fmt)
+    _details(anatomy, fmt)
     show(plot_number_line(number, fmt, saturate=saturate), key="number-line")
     if fmt.bits <= MAX_BITS:
         scale = linked.radio("Axis", SCALES, key="axis")
         show(plot_format_values(fmt, number, anatomy, scale=scale), key="format-values")
 
 
-def errors(anatomy: NumberAnatomy, *, exact: bool) -> None:
-    """Four numbers: what is stored, and its error."""
+def _errors(anatomy: NumberAnatomy, *, exact: bool) -> None:
     shown = partial(error_text, exact=exact)
     stored, absolute, relative, ulp = st.columns(4)
     stored.metric("Stored", number_text(anatomy.value), help="What the format stores of the number, shortened.")
@@ -113,8 +111,7 @@ def errors(anatomy: NumberAnatomy, *, exact: bool) -> None:
     ulp.metric("Error in ULP", shown(anatomy.ulp_error), help=term_named("ULP").definition)
 
 
-def details(anatomy: NumberAnatomy, fmt: NumericFormat) -> None:
-    """Exact values: what is stored, its neighbours and their distance."""
+def _details(anatomy: NumberAnatomy, fmt: NumericFormat) -> None:
     finite = math.isfinite(anatomy.value)
     rows = {
         "stored as a hexadecimal float": anatomy.value.hex() if finite else exact_text(anatomy.value),
@@ -139,8 +136,7 @@ def _or_none(value: float | None) -> str:
     return "none" if value is None else exact_text(value)
 
 
-def scaled(number: ExactNumber, fmt: ScaledFormat, largest: float | None, *, heading: DeltaGenerator) -> None:
-    """The number in a format with scales: which scale it gets, and what is stored."""
+def _scaled(number: ExactNumber, fmt: ScaledFormat, largest: float | None, *, heading: DeltaGenerator) -> None:
     row = in_format(number, fmt, largest=largest)
     heading.title(escape_markdown(scaled_finding(number, row)), anchor=False)
     beside = "alone" if largest is None else f"beside a value of magnitude {number_text(largest)}"
@@ -165,8 +161,7 @@ def scaled(number: ExactNumber, fmt: ScaledFormat, largest: float | None, *, hea
         st.code(product, language=None, wrap_lines=True)
 
 
-def side_by_side(number: ExactNumber, *, saturate: bool, largest: float | None) -> None:
-    """The number in every format."""
+def _side_by_side(number: ExactNumber, *, saturate: bool, largest: float | None) -> None:
     st.header("The same number in every format", anchor=False)
     rows = in_every_format(number, saturate=saturate, largest=largest)
     show(plot_format_errors(number, rows), key="format-errors")
@@ -179,14 +174,12 @@ def side_by_side(number: ExactNumber, *, saturate: bool, largest: float | None) 
     )
 
 
-def steps(fmt: NumericFormat, number: ExactNumber | None) -> None:
-    """Where a format has its values."""
+def _steps(fmt: NumericFormat, number: ExactNumber | None) -> None:
     st.header(f"The values of {fmt.name}", anchor=False)
     show_beside_each_other(format_spacing=plot_format_spacing(fmt, number), format_density=plot_format_density(fmt))
 
 
-def all_formats(fmt: AnyFormat | None) -> None:
-    """Every format's constants."""
+def _all_formats(fmt: AnyFormat | None) -> None:
     st.header("All formats", anchor=False)
     rows = formats_with(fmt.name) if fmt else ALL_FORMATS
     floats = [row for row in rows if isinstance(row, NumericFormat)]

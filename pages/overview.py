@@ -56,11 +56,11 @@ def main() -> None:
     with top:
         frame.header(f"{frame.model_name(result)} in {escape_markdown(result.spec.candidate)}: {verdict.word}", result)
         if result.comparison:
-            verdict_box(verdict)
+            _verdict_box(verdict)
             decisions.truth_line(result.comparison)
         device_speed.banner(result)
-    four_numbers(result)
-    real_kernels(result)
+    _four_numbers(result)
+    _real_kernels(result)
     if result.comparison and result.comparison.outputs:
         output = frame.pick_output(result.comparison.outputs)
         show_beside_each_other(
@@ -68,7 +68,7 @@ def main() -> None:
             absolute_error=plot_error_histogram(output, result.spec.dtype),
         )
         decisions.decisions(output, result)
-        side_by_side(output, result)
+        _side_by_side(output, result)
         for note in result.comparison.notes:
             st.caption(escape_markdown(note))
     left, right = st.columns(2)
@@ -77,22 +77,20 @@ def main() -> None:
             show(plot_stored_bytes(result.audit), key="stored-bytes")
     with right:
         show(plot_timing(result.cost, reference=result.spec.reference, candidate=result.candidate_name), key="timing")
-        timing_warnings(result)
+        _timing_warnings(result)
     if result.audit:
-        cast_warnings(result.audit)
-        dtypes(result.audit)
+        _cast_warnings(result.audit)
+        _dtypes(result.audit)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
-def verdict_box(verdict: Verdict) -> None:
-    """The verdict's sentence, and the rule that gave it."""
+def _verdict_box(verdict: Verdict) -> None:
     with st.container(border=True):
         st.markdown(f"**{verdict.word.capitalize()}.** {escape_markdown(verdict.sentence)}")
         st.caption(f"Rule: {verdict.rule}")
 
 
-def four_numbers(result: CompareResult) -> None:
-    """Mean and maximum error, bytes before and after, time in both precisions."""
+def _four_numbers(result: CompareResult) -> None:
     mean, largest, size, speed = st.columns(4)
     metrics = result.comparison.overall if result.comparison else None
     mean.metric(
@@ -131,15 +129,13 @@ def four_numbers(result: CompareResult) -> None:
         )
 
 
-def real_kernels(result: CompareResult) -> None:
-    """For a simulated run: how close it is to real kernels."""
+def _real_kernels(result: CompareResult) -> None:
     said = real_kernels_text(result)
     if said:
         st.caption(f":material/memory: {escape_markdown(said)}", help=KERNELS_HELP)
 
 
-def timing_warnings(result: CompareResult) -> None:
-    """The benchmark's warnings about its own measurements."""
+def _timing_warnings(result: CompareResult) -> None:
     if result.cost is None:
         return
     sides = ((result.spec.reference, result.cost.reference_time), (result.candidate_name, result.cost.candidate_time))
@@ -148,8 +144,7 @@ def timing_warnings(result: CompareResult) -> None:
         st.caption(escape_markdown(f"The times may not be reliable. {' '.join(said)}"))
 
 
-def side_by_side(output: OutputComparison, result: CompareResult) -> None:
-    """The first outputs of both models."""
+def _side_by_side(output: OutputComparison, result: CompareResult) -> None:
     st.header("Outputs side by side", anchor=False)
     shown = "all" if output.metrics.elements == len(output.preview) else f"the first {len(output.preview)}"
     st.caption(
@@ -168,7 +163,7 @@ def _holding(result: CompareResult) -> str:
     return f" holding {result.spec.dtype} values" if result.execution.label == "simulated" else ""
 
 
-def cast_warnings(audit: CastAudit) -> None:
+def _cast_warnings(audit: CastAudit) -> None:
     """The first warnings about the stored values; the page Layers has all."""
     if not audit.warnings:
         return
@@ -177,8 +172,7 @@ def cast_warnings(audit: CastAudit) -> None:
     st.warning("  \n".join(map(escape_markdown, said)), icon=":material/report:")
 
 
-def dtypes(audit: CastAudit) -> None:
-    """Every tensor's dtype before and after."""
+def _dtypes(audit: CastAudit) -> None:
     st.header(escape_markdown(changed_text(audit)), anchor=False)
     downloads.table(
         audit_table(audit.tensors).pick("tensor", "before", "after", "kind"),

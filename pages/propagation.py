@@ -43,10 +43,10 @@ def main() -> None:
     report = result.report
     if report is None or not report.rows:
         frame.nothing_to_show("No layer to show", result, how_to_read=HOW_TO_READ)
-    frame.header(finding(report), result)
-    remedy(report)
+    frame.header(_finding(report), result)
+    _remedy(report)
     for origin in report.origins[:1]:
-        birth_of_nonfinite(origin)
+        _birth_of_nonfinite(origin)
     limit = linked.number_input(
         "Limit on the relative error",
         key="limit",
@@ -58,15 +58,14 @@ def main() -> None:
     depth = plot_error_along_depth(report, result.spec.dtype, limit=limit or None)
     show_and_pick(depth, key="error-along-depth", on_pick=lambda row: view_state.open_layer(labels[row]))
     show(plot_error_tree(report), key="error-tree")
-    one_layer(result, report)
+    _one_layer(result, report)
     st.header("All layer calls", anchor=False)
-    calls(report, name=f"{downloads.file_stem(result)}-layers")
-    differences(report)
+    _calls(report, name=f"{downloads.file_stem(result)}-layers")
+    _differences(report)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
-def finding(report: LayersReport) -> str:
-    """The page's message: where the first infinity or NaN appears, or which layer adds most error."""
+def _finding(report: LayersReport) -> str:
     if report.origins:
         origin = report.origins[0]
         what = "infinity" if origin.kind == "overflow" else "NaN"
@@ -85,7 +84,7 @@ def finding(report: LayersReport) -> str:
     )
 
 
-def remedy(report: LayersReport) -> None:
+def _remedy(report: LayersReport) -> None:
     """Why the run stopped, and a button that lets it continue."""
     if report.stopped is None:
         return
@@ -93,11 +92,10 @@ def remedy(report: LayersReport) -> None:
         names = ", ".join(map(for_markdown, report.stopped.mixed))
         st.caption(f"In another dtype than the other tensors: {names}")
     if report.stopped.keep is not None:
-        keep_button(report.stopped.keep, key="keep-stopped", kind="primary")
+        _keep_button(report.stopped.keep, key="keep-stopped", kind="primary")
 
 
-def keep_button(fqn: str, *, key: str, kind: str = "secondary") -> None:
-    """One click that keeps a module in the reference's precision and runs again; nothing for the model itself."""
+def _keep_button(fqn: str, *, key: str, kind: str = "secondary") -> None:
     if not fqn or state.kept_around(fqn):
         return
     st.button(
@@ -111,8 +109,7 @@ def keep_button(fqn: str, *, key: str, kind: str = "secondary") -> None:
     )
 
 
-def birth_of_nonfinite(origin: NonfiniteOrigin) -> None:
-    """The operator whose finite inputs gave the first infinity or NaN, and what to do about it."""
+def _birth_of_nonfinite(origin: NonfiniteOrigin) -> None:
     with st.container(border=True):
         operator = f"operator {for_markdown(origin.operator)} in " if origin.operator else ""
         numbers = [f"{origin.elements:,} elements became infinite or NaN in the candidate only"]
@@ -126,17 +123,16 @@ def birth_of_nonfinite(origin: NonfiniteOrigin) -> None:
         for advice in origin.advice:
             st.markdown(f"- {escape_markdown(advice)}")
         around = origin.fqn.rpartition(".")[0] if state.kept_around(origin.fqn) else origin.fqn
-        keep_button(around, key="keep-origin")
+        _keep_button(around, key="keep-origin")
 
 
-def one_layer(result: LayersResult, report: LayersReport) -> None:
-    """Everything measured of one layer call: four corners, distribution, worst elements, operators."""
+def _one_layer(result: LayersResult, report: LayersReport) -> None:
     labels = labels_of(report)
     st.header("One layer", anchor=False)
     label = linked.selectbox(
         "Layer call",
         labels,
-        index=worst_call(report),
+        index=_worst_call(report),
         key="layer",
         help="Or click a point of the chart above.",
     )
@@ -153,9 +149,9 @@ def one_layer(result: LayersResult, report: LayersReport) -> None:
     for reason in row.uncompared:
         st.caption(escape_markdown(reason))
     if kept := state.kept_around(row.fqn):
-        kept_caption(row.fqn, kept, result.spec.reference)
-    keep_button(row.fqn, key="keep-layer")
-    worst_elements(numbers, name=f"{downloads.file_stem(result)}-worst")
+        _kept_caption(row.fqn, kept, result.spec.reference)
+    _keep_button(row.fqn, key="keep-layer")
+    _worst_elements(numbers, name=f"{downloads.file_stem(result)}-worst")
     operators = operators_table(report, row=at)
     if operators.rows:
         st.subheader("Operators in this call", anchor=False)
@@ -167,7 +163,7 @@ def one_layer(result: LayersResult, report: LayersReport) -> None:
         )
 
 
-def worst_call(report: LayersReport) -> int:
+def _worst_call(report: LayersReport) -> int:
     """The layer call to show first: the one of the first infinity or NaN, or else of the largest local error."""
     if report.origins:
         return report.origins[0].row
@@ -175,8 +171,7 @@ def worst_call(report: LayersReport) -> int:
     return max(points, key=lambda point: (point.local or 0.0, point.propagated or 0.0)).row if points else 0
 
 
-def kept_caption(fqn: str, kept: str, reference: str) -> None:
-    """Why a module that is kept still has an error."""
+def _kept_caption(fqn: str, kept: str, reference: str) -> None:
     if fqn == kept:
         st.caption(
             f"Kept in {reference}. Its own error is only the rounding of its input on the way in and of its output on "
@@ -190,8 +185,7 @@ def kept_caption(fqn: str, kept: str, reference: str) -> None:
         )
 
 
-def worst_elements(row: LayerRow, *, name: str) -> None:
-    """The elements with the largest errors of one call."""
+def _worst_elements(row: LayerRow, *, name: str) -> None:
     if not row.worst:
         return
     st.subheader("Worst elements", anchor=False)
@@ -203,16 +197,14 @@ def worst_elements(row: LayerRow, *, name: str) -> None:
     )
 
 
-def calls(report: LayersReport, *, name: str) -> None:
-    """Every module call as a sortable table."""
+def _calls(report: LayersReport, *, name: str) -> None:
     find = frame.find_box("layer", in_what="name or type")
     table = calls_table(report).find(find, "layer", "type")
     st.caption(f"{len(table.rows):,} of {len(report.rows):,} module calls.")
     downloads.table(table, name=name, key="layers", alt="Errors of every module call")
 
 
-def differences(report: LayersReport) -> None:
-    """Where the two models differ in what they do, what was not called, and whether observing changed anything."""
+def _differences(report: LayersReport) -> None:
     for divergence in report.divergences:
         st.info(escape_markdown(divergence_text(divergence)), icon=":material/call_split:")
     with st.expander("What else the run noticed", icon=":material/info:"):

@@ -50,27 +50,26 @@ def main() -> None:
     if result.ranges is None or not result.ranges.tensors:
         frame.nothing_to_show("No values to judge", result, how_to_read=HOW_TO_READ)
     top = st.container()
-    fmt, limits = pick_format(), pick_limits()
-    table = judged(f"{result.spec.digest()} {result.elapsed_s}", fmt.name, limits, _ranges=result.ranges)
+    fmt, limits = _pick_format(), _pick_limits()
+    table = _judged(f"{result.spec.digest()} {result.elapsed_s}", fmt.name, limits, _ranges=result.ranges)
     with top:
         frame.header(_finding(result.ranges, table, fmt), result)
-    tensors = pick_tensors(result.ranges, table, fmt)
+    tensors = _pick_tensors(result.ranges, table, fmt)
     show(plot_exponent_heatmap(result.ranges, tensors, fmt), key="exponents")
     show(plot_fit_matrix(table, by_module(tensors), fmt.name), key="fit")
     show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
-    value_table(result, tensors, table, fmt)
+    _value_table(result, tensors, table, fmt)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def judged(run: str, name: str, limits: FitLimits, *, _ranges: Ranges) -> FitTable:
+def _judged(run: str, name: str, limits: FitLimits, *, _ranges: Ranges) -> FitTable:
     """Every value of the run in every format, `name` among them."""
     del run  # tells one run from another; the ranges themselves are too large for a key
     return fit_table(_ranges, formats_with(name), limits=limits)
 
 
-def pick_format() -> AnyFormat:
-    """The format to judge: the sidebar's, or another."""
+def _pick_format() -> AnyFormat:
     left, _ = st.columns([2, 3])
     sidebar = state.choice("dtype")
     name = linked.selectbox(
@@ -84,8 +83,7 @@ def pick_format() -> AnyFormat:
     return any_format_named(sidebar if name == SIDEBAR else name)
 
 
-def pick_limits() -> FitLimits:
-    """How much may be lost."""
+def _pick_limits() -> FitLimits:
     default = FitLimits()
     with st.expander("Limits"):
         columns = st.columns(3)
@@ -99,8 +97,7 @@ def pick_limits() -> FitLimits:
     return FitLimits(underflow_fraction=underflow / 100, subnormal_fraction=subnormal / 100, sqnr_db=sqnr_db)
 
 
-def pick_tensors(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> list[TensorRange]:
-    """The rows to show."""
+def _pick_tensors(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> list[TensorRange]:
     left, right = st.columns([2, 3])
     find = frame.find_box("tensor", in_what="name or module type", place=left)
     which = linked.radio("Show", WHICH, key="values", place=right)
@@ -120,8 +117,7 @@ def _is(which: str, tensor: TensorRange, fit: Fitness) -> bool:
     return which == "all" or (which == "weights") == (tensor.kind in WEIGHT_KINDS)
 
 
-def value_table(result: RangesResult, tensors: list[TensorRange], table: FitTable, fmt: AnyFormat) -> None:
-    """Every number of the rows shown."""
+def _value_table(result: RangesResult, tensors: list[TensorRange], table: FitTable, fmt: AnyFormat) -> None:
     st.header("All numbers", anchor=False)
     if result.ranges is None:
         return

@@ -34,12 +34,11 @@ def main() -> None:
     if report.overflow is not None:
         st.info(escape_markdown(overflow_text(report.overflow, dtype)), icon=":material/vertical_align_top:")
     show(plot_regime_errors(report, dtype), key="regimes")
-    rows(result)
+    _every_regime(result)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
-def rows(result: RegimesResult) -> None:
-    """Every regime, with its worst sample."""
+def _every_regime(result: RegimesResult) -> None:
     st.header("Every regime", anchor=False)
     st.caption("The worst sample of a regime has the most new infinities and NaNs, then the largest normalized L2.")
     downloads.table(

@@ -60,17 +60,17 @@ def main() -> None:
         heading.title("Sweep", anchor=False)
         _await_devices()
         st.stop()
-    plan = pick_plan(base, devices)
+    plan = _pick_plan(base, devices)
     state.mirror_choice_in_link()
     if view_state.link_asks_to_run():
         sweep_jobs.start(plan)
     now = sweep_jobs.advance(plan)
     view_state.mirror_run_in_link(bool(now.asked))
     with heading:
-        header(base, plan, now)
-    controls(plan, now)
+        _header(base, plan, now)
+    _controls(plan, now)
     if now.rows:
-        charts(plan, now.rows)
+        _charts(plan, now.rows)
     memory = sweep_jobs.memory_of(base)
     table(base, plan, now.rows, memory, devices)
     if isinstance(memory, MemoryResult):
@@ -90,8 +90,7 @@ def _await_devices() -> None:
         st.info("The worker is starting; this takes a few seconds.", icon=":material/hourglass_top:")
 
 
-def pick_plan(base: RunSpec, devices: tuple[DeviceInfo, ...]) -> SweepPlan:
-    """What to sweep over."""
+def _pick_plan(base: RunSpec, devices: tuple[DeviceInfo, ...]) -> SweepPlan:
     names = [fmt.name for fmt in formats_with(base.dtype)]
     formats = multiselect(
         "Formats",
@@ -128,8 +127,7 @@ def _plan(base: RunSpec, formats: list[str], methods: list[CastMethod], devices:
     return SweepPlan((*usual.specs, *others.specs), (*usual.skipped, *others.skipped))
 
 
-def header(base: RunSpec, plan: SweepPlan, now: SweepState) -> None:
-    """What the sweep found so far, and what it is about."""
+def _header(base: RunSpec, plan: SweepPlan, now: SweepState) -> None:
     model = describe(base.model)
     title = escape_markdown(model.short_title)
     finding = f": {escape_markdown(sweep_finding(now.rows, len(plan.specs)))}" if now.rows else " in many formats"
@@ -141,8 +139,7 @@ def header(base: RunSpec, plan: SweepPlan, now: SweepState) -> None:
         st.warning("Random weights: speed and memory are real, errors are indicative only.", icon=":material/warning:")
 
 
-def controls(plan: SweepPlan, now: SweepState) -> None:
-    """The button Run, or the progress of the runs with Cancel."""
+def _controls(plan: SweepPlan, now: SweepState) -> None:
     if not plan.specs:
         st.info("Choose at least one format and one device that computes in it.", icon=":material/edit:")
         return
@@ -197,8 +194,7 @@ def _await_memory(base: RunSpec) -> None:
         st.rerun()
 
 
-def charts(plan: SweepPlan, rows: tuple[SweepRow, ...]) -> None:
-    """Verdicts side by side, and what each format costs."""
+def _charts(plan: SweepPlan, rows: tuple[SweepRow, ...]) -> None:
     show(plot_sweep_heatmap(rows, plan.skipped, planned=len(plan.specs)), key="sweep")
     cost: SweepCost = radio("Cost", _COSTS, key="cost", help="What the horizontal axis of the dots shows.")
     show(plot_sweep_costs(rows, cost, planned=len(plan.specs)), key="costs")

@@ -148,6 +148,5 @@ def _mean(place: DeltaGenerator, name: str, mean: SampleMean | None, *, higher_i
 
 
 def _number(place: DeltaGenerator, name: str, value: str, remark: str) -> None:
-    """One number, with a remark below."""
     place.metric(metric_named(name).label, value, help=frame.metric_help(name))
     place.caption(escape_markdown(remark))

@@ -128,7 +128,7 @@ def is_followed(analysis: Analysis) -> bool:
 
 
 def run_again(spec: RunSpec) -> None:
-    """Measure anew instead of showing the stored result."""
+    """Measure again instead of showing the stored result."""
     if job := submit_or_tell(spec, fresh=True):
         state.follow_job(spec.analysis, job.id)
 

@@ -78,7 +78,6 @@ class SideJobs:
 
     @property
     def _ids(self) -> dict[str, str]:
-        """Ids of the jobs by the digests of their specs."""
         return state.side_jobs(self.purpose)
 
     def _follow(self, job: Job) -> Job:

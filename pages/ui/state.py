@@ -93,7 +93,7 @@ def model_changed() -> None:
 
 
 def planned() -> bool:
-    """Whether the candidate is a plan, with formats of its own for its layers."""
+    """Whether the candidate is a plan, whose layers have different formats."""
     return bool(st.session_state["plan"])
 
 

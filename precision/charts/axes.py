@@ -1,4 +1,4 @@
-"""Ticks of axes: few, round, and each with its whole value, however narrow or wide the range."""
+"""Axes whose ticks are few and round, and written in full, however narrow or wide the range."""
 
 from __future__ import annotations
 

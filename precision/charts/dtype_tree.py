@@ -110,7 +110,7 @@ def _dtype_tree_info(result: LayersResult) -> DtypeTreeInfo:
 
 
 def _modules(result: LayersResult, own: Mapping[str, Lowering]) -> dict[str, _Ran]:
-    """By fqn; a module hangs on the nearest one around it that was called, by name."""
+    """By fqn; each module is put into the nearest one around it, by name, that was called."""
     rows = () if result.report is None else result.report.rows
     types, calls = {row.fqn: row.type for row in rows}, Counter(row.fqn for row in rows)
     nothing = together(result.spec.dtype, ())

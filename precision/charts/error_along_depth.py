@@ -109,7 +109,6 @@ def _depth_info(report: LayersReport, dtype: str, *, limit: float | None) -> Dep
 
 
 def _largest(points: tuple[LayerPoint, ...]) -> tuple[LayerPoint, ...]:
-    """All, or those with the largest errors, in their order."""
     if len(points) <= MAX_LAYERS:
         return points
     ranked = sorted(points, key=lambda point: (not point.broken, -max(point.propagated or 0, point.local or 0)))

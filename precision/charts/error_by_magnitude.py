@@ -23,7 +23,7 @@ _MAX_GUIDES = 4
 _HAIR_DECADES = 1e-6
 """Margin of the axes: plotly hides the label of a guide that ends outside its axis, even by a rounding error."""
 _LEAST_VISIBLE = 0.15
-"""Share of the width that a guide must cross."""
+"""A guide that crosses less than this share of the width is left out."""
 _ENOUGH_FOR_A_TREND = 100
 """With fewer elements that have an error, the title names no trend."""
 _STEADY = (0.7, 1.3)
@@ -31,7 +31,7 @@ _STEADY = (0.7, 1.3)
 
 
 class Guide(NamedTuple):
-    """A line to read the cells against: relative errors rise straight, an ULP rises in steps."""
+    """A line to compare the cells with: a relative error is a straight line, an ULP a staircase."""
 
     label: str
     stepped: bool
@@ -115,7 +115,7 @@ def _finding(pairs: Histogram2D) -> str:
 
 
 _FEW = 0.01
-"""Share of the elements that the trend leaves out at each end of the magnitudes."""
+"""The trend leaves out this share of the elements at each end of the magnitudes."""
 
 
 def _slope(pairs: Histogram2D) -> float | None:

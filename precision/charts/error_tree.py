@@ -99,7 +99,7 @@ def _tree_info(report: LayersReport) -> ErrorTreeInfo:
 
 
 def _modules(report: LayersReport) -> dict[str, _Module]:
-    """By fqn; a module hangs on the nearest one around it that was called, by name."""
+    """By fqn; each module is put into the nearest one around it, by name, that was called."""
     modules: dict[str, _Module] = {"": _Module("", "model")}
     for at, row in enumerate(report.rows):
         module = modules.setdefault(row.fqn, _Module(row.fqn, row.type))

@@ -41,7 +41,7 @@ class HeatRow(NamedTuple):
 
 
 class WindowPart(NamedTuple):
-    """A stretch of the axis with one fate, in powers of two."""
+    """A part of the axis whose values all overflow, are normal, are subnormal or become zero; in powers of two."""
 
     name: str
     start: float

@@ -1,4 +1,4 @@
-"""How far apart the values of a format are, against their magnitude: a staircase."""
+"""The distance between neighbouring values of a format, by magnitude: a staircase."""
 
 from __future__ import annotations
 

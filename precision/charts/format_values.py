@@ -1,4 +1,4 @@
-"""All values of a narrow format on one line, and where a number falls among them."""
+"""All values of a narrow format on one line, and a number among them."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _marks(fmt: NumericFormat, number: ExactNumber, anatomy: NumberAnatomy, scal
 
 
 def _ticks(fmt: NumericFormat, scale: ValueScale) -> tuple[tuple[float, str], ...]:
-    """Labels with room around them, the important ones first."""
+    """Labels that do not overlap; the important ones have priority."""
     end = _position(fmt.max, fmt, scale)
     powers = [math.ldexp(1.0, power) for power in range(fmt.max_exponent, fmt.min_exponent, -1)]
     sizes = [0.0, fmt.max, fmt.smallest_normal, *([1.0] if fmt.smallest_normal <= 1 <= fmt.max else []), *powers]

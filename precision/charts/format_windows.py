@@ -50,7 +50,7 @@ def _format_windows_info(formats: Sequence[NumericFormat], chosen: str) -> Forma
     windows = tuple(map(_window, formats))
     about = next((window for window in windows if window.format == chosen), None)
     if not windows:
-        return FormatWindowsInfo((), chosen, "No format chosen", "", "Choose a format with a range of its own.")
+        return FormatWindowsInfo((), chosen, "No format chosen", "", "Choose a format without scales.")
     title = "Range and precision of number formats"
     if about is not None:
         _, normal, largest = map(number_text, about.magnitudes)

@@ -1,4 +1,4 @@
-"""What every figure has around its drawing: a wrapped title, a spoken description, margins, export.
+"""What every figure has around its drawing: a wrapped title, a description for screen readers, margins, export.
 
 A figure brings no background, font or text colour of its own: the page's theme gives them, in light and dark.
 """
@@ -35,7 +35,7 @@ def frame(
 
     Args:
         figure: changed in place and returned.
-        kind: what is drawn, such as "Histogram of the absolute error"; said only in the description.
+        kind: what is drawn, such as "Histogram of the absolute error"; only used in the description.
         title: the finding, plain text.
         detail: smaller, below the title, plain text.
         plot_height: of the drawing alone, in pixels.
@@ -82,7 +82,7 @@ def frame(
 
 
 def empty_figure(*, kind: str, title: str, reason: str) -> go.Figure:
-    """A figure without data that says why it has none."""
+    """A figure without data that says why there are none."""
     figure = go.Figure()
     figure.add_annotation(
         text="<br>".join(map(escape_plotly, textwrap.wrap(reason, TITLE_CHARACTERS))),
@@ -142,7 +142,7 @@ def dot_marker(colour: str | list[str], symbol: str | list[str], *, size: int) -
 
 
 def marker(dtype: str) -> dict[str, Any]:
-    """Fill of the bars of a format, with the border that shows on both pages."""
+    """Fill of a format's bars, with a border that is visible on both pages."""
     return {
         "color": colour_of(dtype),
         "line": {"color": OUTLINE, "width": 1},

@@ -28,7 +28,7 @@ _TAIL_SHARE = 1e-3
 
 
 class GradientShares(NamedTuple):
-    """Shares of the non-zero gradients that a format cannot hold, or holds with fewer digits."""
+    """Shares of the non-zero gradients that are too small or too large for a format, or lose digits in it."""
 
     zero: float
     subnormal: float

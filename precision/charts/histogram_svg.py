@@ -44,7 +44,7 @@ def _drawn(info: HistogramInfo) -> str:
 
 
 def _bars(info: HistogramInfo) -> str:
-    """One rectangle a bin; all bins of equal width, as on a logarithmic axis they nearly are."""
+    """One rectangle for each bin, all of one width: on a logarithmic axis bins are nearly equally wide."""
     highest = max(info.counts, default=0)
     if not highest:
         return ""

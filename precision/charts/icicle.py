@@ -36,7 +36,7 @@ class IcicleBox(NamedTuple):
     caption: str
     """Below the label; markup, as plotly reads it."""
     hover: str
-    """What it is, whole; markup."""
+    """Its whole name; markup."""
     look: Look
 
 

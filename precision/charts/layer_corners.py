@@ -28,7 +28,7 @@ _PARTS = (
 )
 """(field of `Corners`, label, what it is)."""
 _BEYOND_DECADES = 0.5
-"""How far outside the others an error of 0 and an infinite one are drawn."""
+"""How far outside the others an error of 0 and an infinite error are drawn."""
 _NUMBER_DECADES = 0.3
 """Room right of the last dot, as a share of the axis, for its number."""
 _DRAWABLE = (1e-290, 1e290)

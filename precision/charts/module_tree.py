@@ -22,7 +22,7 @@ MIXED_DTYPES = "mixed"
 _KIND = "Icicle of modules and tensors by stored bytes, before above after, on one scale"
 _MOSTLY = "mostly "
 _MOST = 0.9
-"""Share of a box's bytes from which it has the colour of one dtype."""
+"""A box has the colour of one dtype if at least this share of its bytes is in that dtype."""
 _LARGER_PANEL_PX = 420
 _HEADING_PX = 24
 
@@ -78,7 +78,7 @@ def _node(branch: Branch, at: int, parent: int | None) -> TreeNode:
 
 
 def _dtype_of(sizes: Counter[str]) -> str:
-    """The dtype of all bytes, `mostly` that of most, `MIXED_DTYPES` without such; empty where there are no bytes."""
+    """The dtype of all bytes, or `mostly` that of most bytes, or else `MIXED_DTYPES`; empty without bytes."""
     if not sizes:
         return ""
     dtype, size = sizes.most_common(1)[0]
@@ -137,7 +137,7 @@ def _add_legend(figure: go.Figure, nodes: tuple[TreeNode, ...]) -> None:
 
 
 def _caption(dtype: str, size: int) -> str:
-    # `mostly` stands on a line of its own, or the root's caption would be too wide for a phone and not be drawn.
+    # `mostly` has its own line: otherwise the root's caption would be too wide for a phone, and not be drawn.
     return f"{for_plotly(dtype).replace(_MOSTLY, _MOSTLY.strip() + '<br>')} · {bytes_text(size)}"
 
 

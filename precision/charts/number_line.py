@@ -1,4 +1,4 @@
-"""A number between the values of a format nearest to it, however close these are."""
+"""A number among the values of a format that are nearest to it, however close they are."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _number_line_info(number: ExactNumber, fmt: NumericFormat, *, saturate: bool
 
 
 def _basin(positions: tuple[float, ...]) -> tuple[float, float]:
-    """Beyond the largest value as if there were one more."""
+    """Beyond the largest value there would be one more."""
     below = max((position for position in positions if position < 0), default=-1.0)
     above = min((position for position in positions if position > 0), default=1.0)
     return below / 2, above / 2
@@ -142,7 +142,6 @@ def _number_line_figure(info: NumberLineInfo) -> go.Figure:
 
 
 def _add_typed(figure: go.Figure, info: NumberLineInfo, *, edge: float) -> None:
-    """The number itself: pointing down at its place, or off the drawing from the edge that it is beyond."""
     figure.add_scatter(
         x=[edge if info.typed is None else info.typed],
         y=[0.68],

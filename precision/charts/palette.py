@@ -1,7 +1,7 @@
 """The only colours of the charts.
 
-Categorical colours are Okabe & Ito's (2008), told apart with any kind of colour vision. They fill; `OUTLINE`
-draws every border and line, because it alone is visible on both the light and the dark page (at least 3:1).
+Categorical colours are Okabe & Ito's (2008), which people with any kind of colour vision can distinguish. They are for
+areas; `OUTLINE` is for borders and lines: only it is visible on both the light and the dark page (at least 3:1).
 A colour is never the only sign: the format's name stands beside it.
 """
 
@@ -52,7 +52,7 @@ _OF_FIT: Final = {
 SEQUENTIAL: Final = ("#666970", "#948E77", "#C8B866", "#FEE838")
 """The upper part of cividis, for counts from 1 up."""
 GROUND: Final = "#00224E"
-"""Cividis' dark end, under counts of zero: a panel of its own, which reads the same on both pages."""
+"""Cividis' dark end, for counts of zero: a panel that looks the same on both pages."""
 ON_GROUND: Final = "#FFFFFF"
 
 _PATTERNS: Final = (("bool", "x"), ("complex", "."), ("int", "/"), ("uint", "\\"), ("float", "|"), ("e", "+"))
@@ -61,7 +61,7 @@ _LIGHT_TEXT: Final = "#FFFFFF"
 
 
 def colour_of(dtype: str) -> str:
-    """The colour of a number format, by torch's name for it; `OTHER` where it has none of its own."""
+    """The colour of a number format, by torch's name for it; `OTHER` if it has no colour."""
     return _SHADES[_OF_FORMAT[dtype].colour] if dtype in _OF_FORMAT else OTHER
 
 
@@ -71,7 +71,7 @@ def colour_of_fit(verdict: str) -> str:
 
 
 def pattern_of(dtype: str) -> str:
-    """A hatching (plotly's name) that tells apart the dtypes that share a colour; empty for the plain ones."""
+    """A hatching (plotly's name), different for dtypes that share a colour; empty for the plain ones."""
     if dtype in _OF_FORMAT:
         return _OF_FORMAT[dtype].hatching
     return next((pattern for start, pattern in _PATTERNS if dtype.startswith(start)), "-")

@@ -21,7 +21,7 @@ _KIND = "Strip of the format of every layer, in the model's order"
 
 
 class StripBar(NamedTuple):
-    """One layer, or neighbours drawn together: how many of them have which format."""
+    """One layer, or neighbours drawn together: how many of them have each format."""
 
     label: str
     layers: int

@@ -17,7 +17,7 @@ from precision.text.names import escape_plotly, for_plotly
 from precision.text.units import count_text, ratio_text
 
 MAX_POINTS = 3_000
-"""In all; each costs some 100 bytes."""
+"""Of all formats together; each costs some 100 bytes."""
 _KIND = "Dots of the predicted against the measured error, logarithmic axes"
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "pentagon", "hexagon", "triangle-down")
 _FEWEST = 3
@@ -163,7 +163,7 @@ def _predicted_exact_figure(info: PredictedExactInfo) -> go.Figure:
 
 
 def _draw(figure: go.Figure, each: FormatPairs, symbol: str, *, middle: float) -> None:
-    """One format's dots, and its star, whose name lies beside the line, away from the nearer end."""
+    """One format's dots and its star; the star's name is beside the line, away from the nearer end."""
     pairs = _all(each)
     said = "" if each.correlation is None else f" · r = {each.correlation:.3f}"
     stars = len(pairs) - len(each.pairs)

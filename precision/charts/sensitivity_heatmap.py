@@ -1,4 +1,4 @@
-"""Which layer cannot take which format: the output's SQNR where that layer alone is in it."""
+"""Which layer does not tolerate which format: the output's SQNR if that layer alone is in it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _sensitivity_heatmap_info(report: SensitivityReport, *, by: RowKind, order: 
 def _limited(
     every: Sequence[SensitivityRow], names: Sequence[str], *, by: RowKind, order: RowOrder
 ) -> tuple[tuple[HeatmapRow, ...], tuple[str, ...], str]:
-    """The rows to draw, their labels, and what to say of the others."""
+    """The rows to draw, their labels, and a text about the rows that are left out."""
     if order == "worst first":
         rows = tuple(HeatmapRow(row.name, row.cells) for row in every[:MAX_ROWS])
         cut = f"the {MAX_ROWS} worst of {count_text(len(every), by)}" if len(every) > MAX_ROWS else ""
@@ -96,7 +96,7 @@ def _title(rows: Sequence[SensitivityRow], by: RowKind) -> str:
     worst = [(worst_cell(row.cells), row) for row in rows]
     broken = sum(cell.sqnr_db is None for cell, _ in worst)
     if broken:
-        return f"{broken:,} of {count_text(len(rows), by)} cannot take some format"
+        return f"{broken:,} of {count_text(len(rows), by)} do not tolerate some format"
     least, cell, row = min((cell.sqnr_db or 0.0, cell, row) for cell, row in worst)
     if least == math.inf:
         return "Every layer is exact in every format"

@@ -8,7 +8,7 @@ from precision.charts.axes import colour_axis
 from precision.charts.palette import SEQUENTIAL, colour_at
 
 _LOWEST_DB, _HIGHEST_DB = 0.0, 100.0
-"""Beyond these the colour does not change; exact outputs are infinitely good."""
+"""Beyond these the colour does not change."""
 _TICKS = (0, 20, 40, 60, 80, 100)
 
 

@@ -42,7 +42,7 @@ class StoredBytesInfo(NamedTuple):
 
 
 def counted_bytes(tensor: TensorAudit, side: Side) -> int:
-    """Bytes that `tensor` adds to the model's total, before or after the cast: none that another already added."""
+    """Bytes that `tensor` adds to the model's total, before or after the cast; shared bytes count once."""
     return tensor.counted_bytes_before if side == "before" else tensor.counted_bytes_after
 
 
@@ -81,7 +81,7 @@ def _widest_first(names: set[str]) -> list[str]:
 
 
 def bytes_finding(audit: CastAudit) -> str:
-    """What the cast did to the bytes, in a title's words."""
+    """What the cast did to the bytes, as a title."""
     before, after = audit.bytes_before, audit.bytes_after
     if before == after:
         return f"The model keeps its {bytes_text(before)}"

@@ -1,4 +1,4 @@
-"""What a cast did to the stored values: which tensors overflowed, vanished or became subnormal."""
+"""What a cast did to the stored values: in which tensors they overflowed, became zero or became subnormal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from precision.text.units import count_text, share_text
 
 MAX_TENSORS = 30
 _LINE_CHARACTERS = 28
-"""Of the two lines that a name gets beside the axis; the whole name is in the hover text."""
+"""Length of each of a name's two lines beside the axis; the whole name is in the hover text."""
 _ROW_PX = 30
 
 _KIND = "Counts of damaged stored values by tensor, logarithmic axis"
@@ -60,9 +60,11 @@ def _stored_values_info(audit: CastAudit, dtype: str) -> StoredValuesInfo:
     if not affected:
         rounded = sum(tensor.stored is not None for tensor in audit.tensors)
         reason = (
-            "No stored value overflowed, vanished or became subnormal." if rounded else "No stored value was rounded."
+            "No stored value overflowed, became zero or became subnormal."
+            if rounded
+            else "No stored value was rounded."
         )
-        return StoredValuesInfo(dtype, (), "Stored values: none lost", "", reason)
+        return StoredValuesInfo(dtype, (), "Stored values: none lost", "", f"No stored value {none}.")
     affected.sort(key=lambda row: (-(row.counts[0] + row.counts[1]), -row.counts[2], -row.counts[3], row.fqn))
     shown = affected[:MAX_TENSORS]
     detail = count_text(len(affected), "affected tensor")

@@ -36,7 +36,7 @@ class CostPoint(NamedTuple):
     execution: str
     cost: float
     spread: float
-    """Interquartile range of a time; 0 of bytes, which are counted."""
+    """Interquartile range of a time; 0 for bytes."""
     sqnr_db: float
     """Infinite where the outputs are exact."""
     hover: str
@@ -129,7 +129,7 @@ def _front(points: Sequence[CostPoint]) -> tuple[int, ...]:
 
 
 def _apart(first: CostPoint, second: CostPoint) -> bool:
-    """Whether the costs differ by more than half the sum of their spreads, as `speed.compare_speed` has it."""
+    """Whether the costs differ by more than half the sum of their spreads, as in `speed.compare_speed`."""
     return abs(second.cost - first.cost) > (first.spread + second.spread) / 2
 
 
@@ -218,7 +218,7 @@ def _whiskers(info: SweepCostsInfo) -> dict[str, object]:
 
 
 def _positions(points: Sequence[CostPoint], heights: Sequence[float], *, logarithmic: bool) -> list[str]:
-    """Where each label stands: left of its dot where another dot is near on its right; apart from a neighbour's."""
+    """Where each label stands: left of its dot if another dot is near on its right, and clear of near labels."""
     costs = [math.log(point.cost) if logarithmic else point.cost for point in points]
     width, height = (max(values) - min(values) or 1.0 for values in (costs, heights))
     places: list[str] = []

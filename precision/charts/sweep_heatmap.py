@@ -1,4 +1,4 @@
-"""Which format keeps how much of the signal, by device and method: the verdict in every cell, its colour the SQNR."""
+"""The verdict of every format, by device and method; the colour of a cell is the SQNR."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WHY = 200
 
 
 class SweepCell(NamedTuple):
-    """One run: where it is drawn, what is written, and its signal-to-noise ratio where it has one."""
+    """One run: where it is drawn, what is written, and its signal-to-noise ratio if it has one."""
 
     format: str
     column: str

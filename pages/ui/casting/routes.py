@@ -23,7 +23,7 @@ from precision.results.routes import RouteFacts
 from precision.text.names import escape_markdown
 
 HOW_TO_READ = """\
-Each row is one way to bring the model into the format, on a copy of its own; each column one fact about what it did.
+Each row is one way to bring the model into the format, on a copy of the model; each column is one fact about it.
 Tensors are counted by their names, tied ones too; the optimizer and `.half()` afterwards count tied ones once.
 
 - **≠** marks what differs from the baseline, which is the first row that ran. Rows of other formats have marks only
@@ -69,7 +69,6 @@ def _has_ended(result: RoutesResult) -> bool:
 
 
 def _matrices(result: RoutesResult, ran: list[RouteFacts], baseline: RouteFacts) -> None:
-    """What is stored, what runs, and what can be done with it, each a table of routes by facts."""
     only = st.toggle(
         "Show only differences",
         value=True,

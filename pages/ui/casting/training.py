@@ -96,7 +96,6 @@ def _offer() -> None:
 
 
 def _conclusions(report: TrainingReport, dtype: str) -> None:
-    """What to train with, one line for each recipe, and what is left out."""
     lines = [f"- **{recipe.label}**: {escape_markdown(recipe_finding(report, recipe))}." for recipe in report.recipes]
     tried = count_text(len(lines), "way") + ("" if report.is_complete else f" of {len(RECIPES)} so far")
     advised = f"**{escape_markdown(advice(report, dtype))}** " if report.is_complete else ""

@@ -83,7 +83,8 @@ def pick_kind(report: SensitivityReport) -> BudgetKind:
         kinds,
         key="budget",
         help="bytes: the most exact plan with at most this many bytes. error: the plan with the fewest bytes that has "
-        "at least this SQNR. time: the most exact plan whose layers take at most this time; simulated formats have none.",
+        "at least this SQNR. time: the most exact plan whose layers take at most this time; simulated formats have "
+        "no time.",
     )
 
 

@@ -72,7 +72,6 @@ def _lists(plan: Plan, stem: str) -> None:
 
 
 def _command(spec: RunSpec, chosen: Chosen) -> str:
-    """The command that finds, runs and writes the plan."""
     asked, share = chosen.constraints, f"{chosen.value / 100:g}"
     budget = {
         "bytes": ("--bytes-share", share),

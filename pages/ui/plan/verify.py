@@ -86,7 +86,7 @@ def _measured(found: Verification, report: SensitivityReport, plan: Plan) -> Non
     with st.container(border=True):
         how = "measured before" if plan.totals.is_measured else "predicted"
         st.markdown(f"**Verified.** {escape_markdown(_sentence(found, report, how))}")
-        st.markdown(escape_markdown("  \n".join(_more(found))).replace("\\n", "\n"))
+        st.markdown(escape_markdown("  \n".join(_bytes_and_times(found))).replace("\\n", "\n"))
         if said := comparison_text(found, report, plan):
             st.caption(escape_markdown(said))
 
@@ -102,8 +102,7 @@ def _sentence(found: Verification, report: SensitivityReport, how: str) -> str:
     return f"Measured {decibels}, RMSE {number_text(math.sqrt(measured))}; {how} {_db(predicted)}{ratio}."
 
 
-def _more(found: Verification) -> list[str]:
-    """Bytes and times."""
+def _bytes_and_times(found: Verification) -> list[str]:
     said = []
     stored = found.estimated_bytes if found.estimated_bytes is not None else found.measured_bytes
     if stored is not None:

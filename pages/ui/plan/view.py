@@ -40,7 +40,7 @@ def section(result: SensitivityResult, run: str, _report: SensitivityReport) -> 
         st.warning(escape_markdown(str(error)), icon=":material/rule:")
         return
     plan = chosen.plan
-    numbers(plan)
+    _numbers(plan)
     st.caption(
         f":material/bolt: Found in {seconds_text(chosen.took_s)}"
         + ("." if plan.optimal else ", cut short: there may be a better plan.")
@@ -54,12 +54,11 @@ def section(result: SensitivityResult, run: str, _report: SensitivityReport) -> 
         show(plot_plan_strip(plan), key="strip")
         plan_verify.section(result, _report, plan)
     with st.expander("Every layer of the plan", icon=":material/table:"):
-        layers(result, _report, plan)
+        _layers(result, _report, plan)
     plan_export.section(result, chosen)
 
 
-def numbers(plan: Plan) -> None:
-    """Bytes, predicted error, time and formats."""
+def _numbers(plan: Plan) -> None:
     whole = plan.uniform[0].totals
     size, error, time, formats = st.columns(4)
     frame.bytes_metric(
@@ -92,8 +91,7 @@ def numbers(plan: Plan) -> None:
     )
 
 
-def layers(result: SensitivityResult, report: SensitivityReport, plan: Plan) -> None:
-    """The format of every layer, and what it costs."""
+def _layers(result: SensitivityResult, report: SensitivityReport, plan: Plan) -> None:
     downloads.table(
         plan_table(plan, report),
         name=f"{downloads.file_stem(result)}-plan",

@@ -116,7 +116,6 @@ def _format_and_method() -> None:
 
 
 def _kept() -> None:
-    """The modules kept out of the cast; pages add them, here they can be removed."""
     kept = state.kept_modules()
     if kept:
         st.multiselect(
