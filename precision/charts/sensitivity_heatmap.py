@@ -96,7 +96,7 @@ def _title(rows: Sequence[SensitivityRow], by: RowKind) -> str:
     worst = [(worst_cell(row.cells), row) for row in rows]
     broken = sum(cell.sqnr_db is None for cell, _ in worst)
     if broken:
-        return f"{broken:,} of {count_text(len(rows), by)} do not tolerate some format"
+        return f"{broken:,} of {count_text(len(rows), by)} cannot compute in some format"
     least, cell, row = min((cell.sqnr_db or 0.0, cell, row) for cell, row in worst)
     if least == math.inf:
         return "Every layer is exact in every format"

@@ -59,11 +59,7 @@ def _stored_values_info(audit: CastAudit, dtype: str) -> StoredValuesInfo:
     affected = [row for row in map(_damage, audit.tensors) if row and any(row.counts)]
     if not affected:
         rounded = sum(tensor.stored is not None for tensor in audit.tensors)
-        reason = (
-            "No stored value overflowed, became zero or became subnormal."
-            if rounded
-            else "No stored value was rounded."
-        )
+        none = "overflowed, became zero or became subnormal" if rounded else "was rounded"
         return StoredValuesInfo(dtype, (), "Stored values: none lost", "", f"No stored value {none}.")
     affected.sort(key=lambda row: (-(row.counts[0] + row.counts[1]), -row.counts[2], -row.counts[3], row.fqn))
     shown = affected[:MAX_TENSORS]
