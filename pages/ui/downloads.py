@@ -61,7 +61,7 @@ def table(
         marked: cells that begin with this sign have another background.
         whole: whether it is as high as its rows, instead of scrolling.
     """
-    frame = frame_of(shown)
+    frame = _frame_of(shown)
     config = {
         column.title: _config(column, frame, is_pinned=pinned and not at, width=(widths or {}).get(column.name))
         for at, column in enumerate(shown.columns)
@@ -77,7 +77,7 @@ def table(
         column_config={title: how for title, how in config.items() if how is not None},
     )
     if name is not None:
-        text_file("Table as CSV", safe_csv(frame), name=f"{name}.csv", mime="text/csv", key=f"csv-{key}")
+        text_file("Table as CSV", _safe_csv(frame), name=f"{name}.csv", mime="text/csv", key=f"csv-{key}")
 
 
 def _config(
@@ -94,7 +94,7 @@ def _config(
     return st.column_config.NumberColumn(format=how, pinned=is_pinned, width=width, help=said)
 
 
-def frame_of(table: Table) -> pd.DataFrame:
+def _frame_of(table: Table) -> pd.DataFrame:
     """The table's rows by the titles of its columns; names as harmless text."""
     return pd.DataFrame({column.title: _series(table.column(column.name), column.kind) for column in table.columns})
 
@@ -150,7 +150,7 @@ def model_stem(spec: RunSpec) -> str:
     return "".join(character if character.isalnum() else "-" for character in spec.model)[-40:].strip("-")
 
 
-def safe_csv(frame: pd.DataFrame) -> str:
+def _safe_csv(frame: pd.DataFrame) -> str:
     """CSV in which a spreadsheet takes no text cell for a formula."""
     text_columns = frame.select_dtypes(include=["object", "string"]).columns
     safe = frame.copy()

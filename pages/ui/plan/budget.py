@@ -41,8 +41,7 @@ class Chosen(NamedTuple):
     """Time to find front and plan."""
 
 
-def resource_of(kind: BudgetKind) -> Resource:
-    """What the front compares with the error."""
+def _resource_of(kind: BudgetKind) -> Resource:
     return "time" if kind == "time" else "bytes"
 
 
@@ -72,8 +71,7 @@ def pick_constraints(report: SensitivityReport) -> Constraints:
     return Constraints(keep=tuple(state.kept_modules()), keep_norms=norms, formats=formats, tied_together=tied)
 
 
-def pick_kind(report: SensitivityReport) -> BudgetKind:
-    """What is limited; time is offered only if it was measured."""
+def _pick_kind(report: SensitivityReport) -> BudgetKind:
     timed = any(each.time_s is not None for layer in report.layers for each in layer.contributions) and all(
         layer.reference_time_s is not None for layer in report.layers
     )
@@ -100,9 +98,9 @@ def choose(run: str, report: SensitivityReport, constraints: Constraints, refere
     Raises:
         InputError: no plan observes the constraints.
     """
-    kind = pick_kind(report)
+    kind = _pick_kind(report)
     began = time.perf_counter()
-    front = _front(run, resource_of(kind), constraints, reference, _report=report)
+    front = _front(run, _resource_of(kind), constraints, reference, _report=report)
     found_s = time.perf_counter() - began
     value = _slider(kind, front, whole_of(report, reference), reference)
     began = time.perf_counter()
@@ -186,6 +184,6 @@ def _plan(
     if kind == "error":
         limit = squared_error_of(_report, value)
         return least_cost(_report, limit, constraints=constraints, reference=reference)
-    resource = resource_of(kind)
+    resource = _resource_of(kind)
     budget = share_of(whole_of(_report, reference), value / _ALL, resource)
     return least_error(_report, budget, resource=resource, constraints=constraints, reference=reference)
