@@ -188,7 +188,7 @@ def test_formats_in_which_the_number_sets_the_scale_are_told_and_not_counted() -
         for largest in (None, 5.0)
     )
     assert alone.title == "0.3 is rounded in 2 of 2 formats without scales"
-    assert alone.detail.startswith("In formats with scales the number is the largest of its block")
+    assert alone.detail.startswith("In formats with scales the number sets the scale itself")
     assert len(alone.dots) == 4
     assert beside.title == "0.3 is rounded in 4 of 4 formats"
     assert beside.detail == ""

@@ -248,7 +248,7 @@ def test_headroom_draws_the_tensors_with_the_least() -> None:
 
 def test_scaled_formats_have_no_headroom() -> None:
     figure = plot_headroom(RUNS["one"], RUNS["one"].tensors, any_format_named("int8"))
-    assert "there is always just enough" in alt_text(figure)
+    assert "they always fit" in alt_text(figure)
 
 
 def axis_labels(figure: go.Figure) -> list[str]:

@@ -171,7 +171,7 @@ def test_parameters_whose_gradient_is_rounding_are_not_drawn() -> None:
     assert info.detail == "without 1 parameter whose gradient is rounding in float32 too"
     assert _gradient_errors_info(REPORTS["rounding"], "float16", "underflow").title == "No gradient becomes zero"
     none = _gradient_errors_info(REPORTS["nothing but rounding"], "float16", "error")
-    assert none.empty == "Every gradient in float32 is mostly rounding."
+    assert none.empty == "Every gradient in float32 is mostly rounding error."
 
 
 def test_parameters_with_an_infinite_gradient_are_said_not_to_be_drawn() -> None:
