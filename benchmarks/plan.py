@@ -13,7 +13,8 @@ from collections.abc import Callable
 from functools import partial
 from statistics import median
 
-from precision.charts import plot_plan_front, plot_plan_strip
+from precision.charts.plan_front import plot_plan_front
+from precision.charts.plan_strip import plot_plan_strip
 from precision.plan.front import front_of
 from precision.plan.solve import least_cost, least_error
 from precision.results.plan import Plan

@@ -1,8 +1,6 @@
-"""Casting: what each way to cast does, what is claimed of it, what autocast lowers, what training loses."""
+"""Casting: what each way to cast does, what articles claim about it, what autocast lowers, what training loses."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from pages.ui.casting import autocast as casting_autocast
 from pages.ui.casting import claims as casting_claims
@@ -12,14 +10,12 @@ from pages.ui.job import require_choice
 from pages.ui.linked import radio
 from pages.ui.shell.guard import enter_through_router
 
-Section = Literal["Routes", "Claims", "Autocast", "Training"]
-_DRAW = {
+_SECTIONS = {
     "Routes": casting_routes.section,
     "Claims": casting_claims.section,
     "Autocast": casting_autocast.section,
     "Training": casting_training.section,
 }
-_SECTIONS: tuple[Section, ...] = ("Routes", "Claims", "Autocast", "Training")
 
 
 def main() -> None:
@@ -28,12 +24,12 @@ def main() -> None:
     require_choice()
     section = radio(
         "What to look at",
-        _SECTIONS,
+        list(_SECTIONS),
         key="section",
-        help="Routes: what each way to cast does to this model. Claims: what two articles say, tried. Autocast: which "
+        help="Routes: what each way to cast does to this model. Claims: what two articles say, tested. Autocast: which "
         "operators it lowers. Training: one step in the format. Each is measured when it is opened.",
     )
-    _DRAW[section]()
+    _SECTIONS[section]()
 
 
 main()

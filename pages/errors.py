@@ -3,16 +3,12 @@
 import streamlit as st
 
 from pages.ui import downloads, frame, linked
-from pages.ui.chart import show
+from pages.ui.chart import show, show_beside_each_other
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
-from precision.charts import (
-    HistogramKind,
-    beside_each_other,
-    plot_error_by_magnitude,
-    plot_error_ecdf,
-    plot_error_histogram,
-)
+from precision.charts.error_by_magnitude import plot_error_by_magnitude
+from precision.charts.error_ecdf import plot_error_ecdf
+from precision.charts.error_histogram import HistogramKind, plot_error_histogram
 from precision.findings.elements import METRICS_OF, metrics_table, pairs_table
 from precision.results import CompareResult, Comparison, OutputComparison
 from precision.text.names import escape_markdown, for_markdown
@@ -21,14 +17,14 @@ from precision.text.units import number_text
 KINDS: tuple[HistogramKind, ...] = ("absolute", "signed", "ulp")
 
 HOW_TO_READ = """\
-Both outputs are widened to float64 before they are subtracted. Elements that are not finite are counted apart and
-enter no mean.
+Both outputs are widened to float64 before they are subtracted. Elements that are not finite are counted separately
+and are not part of any mean.
 
 - **Signed error**: a shifted peak is a bias; a symmetric one is rounding noise.
-- **Absolute error** and its cumulative distribution: how large, on a log axis. Exact zeros are shown apart.
-- **ULP error**: the error in units of the format's own spacing at that value. Correct rounding
-  is off by half a unit at most, a quarter on average.
-- **Error against magnitude**: points along a diagonal have a constant relative error, as rounding has; a flat band is
+- **Absolute error** and its cumulative distribution: how large, on a log axis. Exact zeros are shown separately.
+- **ULP error**: the error in units of the format's own spacing at that value. The error of correct rounding
+  is at most half a unit, a quarter on average.
+- **Error against magnitude**: points along a diagonal have a constant relative error, as rounding does; a flat band is
   an error that does not shrink with the value, which hits small values hardest.
 """
 
@@ -39,9 +35,7 @@ def main() -> None:
     result = current_result(CompareResult)
     comparison = result.comparison
     if comparison is None or not comparison.outputs:
-        frame.header("No outputs to compare", result)
-        frame.footer(result, how_to_read=HOW_TO_READ)
-        st.stop()
+        frame.nothing_to_show("No outputs to compare", result, how_to_read=HOW_TO_READ)
     overall = comparison.overall
     frame.header(
         f"{_whose(comparison)} off by {number_text(overall.mean_abs_error)} on average, "
@@ -51,9 +45,9 @@ def main() -> None:
     for note in comparison.notes:
         st.info(escape_markdown(note), icon=":material/info:")
     output = frame.pick_output(comparison.outputs)
-    distributions(output, comparison, result)
-    worst(output, result)
-    all_metrics(output, comparison, result)
+    _distributions(output, comparison, result)
+    _worst_elements(output, result)
+    _all_metrics(output, comparison, result)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
@@ -62,8 +56,7 @@ def _whose(comparison: Comparison) -> str:
     return f"All {several} outputs together are" if several > 1 else "The outputs are"
 
 
-def distributions(output: OutputComparison, comparison: Comparison, result: CompareResult) -> None:
-    """The charts of one output's error."""
+def _distributions(output: OutputComparison, comparison: Comparison, result: CompareResult) -> None:
     if output.distributions is None:
         st.info(
             f"{escape_markdown(output.path)} is {output.candidate_dtype} with {output.metrics.elements:,} elements: "
@@ -73,26 +66,21 @@ def distributions(output: OutputComparison, comparison: Comparison, result: Comp
         return
     dtype = result.spec.dtype
     floating = [each for each in comparison.outputs if each.distributions]
-    floor = comparison.rounding_floor if len(floating) == 1 else None  # it is the floor of all outputs together
+    floor = comparison.rounding_floor if len(floating) == 1 else None  # the floor is over all outputs together
     kind = linked.radio(
         "Histogram of the error",
         KINDS,
         key="chart",
         help="Signed, absolute, or in units in the last place of the format.",
     )
-    histogram, ecdf = beside_each_other(
-        plot_error_histogram(output, dtype, kind=kind), plot_error_ecdf(output, dtype, rounding_floor=floor)
+    show_beside_each_other(
+        **{f"{kind}_error": plot_error_histogram(output, dtype, kind=kind)},
+        error_ecdf=plot_error_ecdf(output, dtype, rounding_floor=floor),
     )
-    left, right = st.columns(2)
-    with left:
-        show(histogram, key=f"{kind}-error")
-    with right:
-        show(ecdf, key="error-ecdf")
     show(plot_error_by_magnitude(output, dtype), key="error-by-magnitude")
 
 
-def worst(output: OutputComparison, result: CompareResult) -> None:
-    """The elements with the largest errors."""
+def _worst_elements(output: OutputComparison, result: CompareResult) -> None:
     st.header("Worst elements", anchor=False)
     st.caption(f"Of {for_markdown(output.path)}, with their place in the tensor; one-sided infinities and NaN first.")
     downloads.table(
@@ -103,8 +91,7 @@ def worst(output: OutputComparison, result: CompareResult) -> None:
     )
 
 
-def all_metrics(output: OutputComparison, comparison: Comparison, result: CompareResult) -> None:
-    """Every metric of this output, beside the two floors."""
+def _all_metrics(output: OutputComparison, comparison: Comparison, result: CompareResult) -> None:
     st.header("All metrics", anchor=False)
     downloads.table(
         metrics_table(output, comparison),

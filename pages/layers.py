@@ -1,4 +1,4 @@
-"""Layers: which dtype has every stored tensor, activation and operator, before and after?"""
+"""Layers: which dtype do stored tensors, activations and operators have, before and after the cast?"""
 
 import streamlit as st
 
@@ -6,7 +6,9 @@ from pages.ui import downloads, frame, linked
 from pages.ui.chart import show
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
-from precision.charts import plot_dtype_tree, plot_module_tree, plot_stored_values
+from precision.charts.dtype_tree import plot_dtype_tree
+from precision.charts.module_tree import plot_module_tree
+from precision.charts.stored_values import plot_stored_values
 from precision.findings.autocast import lowering, stayed_text
 from precision.findings.cast import audit_table, changed_text, estimated_text
 from precision.findings.layers import activations_table, flows_of, operators_table, returns_other_dtype
@@ -16,15 +18,15 @@ from precision.text.names import escape_markdown
 from precision.text.units import bytes_text
 
 HOW_TO_READ = """\
-Each row of the table is one stored tensor: a **parameter**, a **buffer** (persistent or not) or a **plain attribute**
-that no cast sees. *Before* is the model as loaded, *after* the candidate. Tied tensors share one storage; their bytes
-count once, at the first name.
+Each row of the table is one stored tensor: a **parameter**, a **buffer** (persistent or not) or a **plain attribute**,
+which no cast changes. *Before* is the model as loaded, *after* is the candidate. Tied tensors share one storage; their
+bytes count once, at the first name.
 
 A cast can ruin a model by itself: *became ±inf or NaN*, *saturated* and *became zero* count stored values that were
-fine before. *Relative error* is that of rounding the stored values; half the format's epsilon is the most it can be
-where the values are in the format's normal range.
+fine before. *Relative error* is that of rounding the stored values; it is at most half the format's epsilon where the
+values are in the format's normal range.
 
-In the tree, height is bytes and colour is dtype; the two sides share one scale, so what shrinks is what is saved.
+In the tree, height is bytes and colour is dtype. Both sides have one scale: where a box shrinks, bytes are saved.
 """
 
 FILTERS = ("all", "changed", "unchanged", "damaged values")
@@ -32,14 +34,14 @@ PARTS = ("stored tensors", "activations", "operators")
 
 
 HOW_TO_READ_FLOW = """\
-Both models run side by side. A module's row has the dtypes of its floating-point and other tensors, as it was given
-them and as it returned them. An operator's row says what its kernels computed in: autocast and silent promotion (a
-float16 tensor meeting a float32 one is widened) show here, whatever the stored dtypes say. *Only the candidate does
-this* marks operators that the other model lacks, such as casts.
+Both models run side by side. A module's row has the dtypes of its inputs and outputs. An operator's row has the dtype
+in which its kernels computed. There you see autocast and silent promotion (a float16 tensor is widened when it meets a
+float32 one), which the stored dtypes do not show. *Only the candidate does this* marks operators that the other model
+does not run, such as casts.
 
-In the tree of operators, colour is what the candidate's kernels in a module computed in, over all of its calls: one
-dtype throughout, or several, the fuller the colour the more in the format. *Own operators* are those that a module runs
-besides the modules in it; height is layers.
+In the tree of operators, the colour of a module is the dtype in which the candidate's kernels computed, over all calls.
+Where there are several dtypes, a fuller colour means more operators in the format. *Own operators* are those that a
+module runs outside the modules in it. Height is layers.
 """
 
 
@@ -50,22 +52,19 @@ def main() -> None:
         "Of each layer",
         PARTS,
         key="part",
-        help="What it stores, what it is given and returns, or what runs inside it.",
+        help="What it stores, its inputs and outputs, or what runs inside it.",
     )
     if part == "stored tensors":
-        stored_tensors()
+        _stored_tensors()
     else:
-        dtype_flow(part)
+        _dtype_flow(part)
 
 
-def dtype_flow(part: str) -> None:
-    """The dtypes that flow through modules or operators, on both sides."""
+def _dtype_flow(part: str) -> None:
     result = current_result(LayersResult)
     report = result.report
     if report is None or not report.rows:
-        frame.header("No layer to show", result)
-        frame.footer(result, how_to_read=HOW_TO_READ_FLOW)
-        st.stop()
+        frame.nothing_to_show("No layer to show", result, how_to_read=HOW_TO_READ_FLOW)
     if part == "operators":
         flows = [flow for _, flow in flows_of(report)]
         promoted, lowered = sum(flow.is_promoted for flow in flows), sum(flow.is_lowered for flow in flows)
@@ -75,7 +74,7 @@ def dtype_flow(part: str) -> None:
         finding = f"{len(report.operators):,} operators: {', '.join(found)}"
     else:
         low = sum(returns_other_dtype(row) for row in report.rows)
-        finding = f"{low:,} of {len(report.rows):,} module calls return another dtype than the reference's"
+        finding = f"{low:,} of {len(report.rows):,} module calls return another dtype than in the reference"
     frame.header(finding, result)
     autocasts = part == "operators" and result.spec.method is CastMethod.AUTOCAST
     if autocasts and (counted := lowering(result)) is not None and (stayed := stayed_text(counted)):
@@ -97,24 +96,22 @@ def dtype_flow(part: str) -> None:
     frame.footer(result, how_to_read=HOW_TO_READ_FLOW)
 
 
-def stored_tensors() -> None:
-    """What the cast did to every stored tensor."""
+def _stored_tensors() -> None:
     result = current_result(CompareResult)
     audit = result.audit
     if audit is None:
         frame.header("No cast to show", result)
         st.stop()
-    frame.header(escape_markdown(finding(audit)), result)
+    frame.header(escape_markdown(_finding(audit)), result)
     for warning in audit.warnings:
         st.warning(escape_markdown(warning), icon=":material/report:")
     show(plot_module_tree(audit), key="module-tree")
-    tensor_table(audit, name=f"{downloads.file_stem(result)}-tensors")
+    _tensor_table(audit, name=f"{downloads.file_stem(result)}-tensors")
     show(plot_stored_values(audit, result.spec.dtype), key="stored-values")
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
-def finding(audit: CastAudit) -> str:
-    """The page's message: how many tensors change, and what that does to the bytes."""
+def _finding(audit: CastAudit) -> str:
     if estimate := estimated_text(audit):
         return f"{changed_text(audit)}; {estimate}"
     changed = sum(tensor.changed for tensor in audit.tensors)
@@ -124,8 +121,7 @@ def finding(audit: CastAudit) -> str:
     )
 
 
-def tensor_table(audit: CastAudit, *, name: str) -> None:
-    """The audit as a sortable table, narrowed by name and by what happened."""
+def _tensor_table(audit: CastAudit, *, name: str) -> None:
     left, right = st.columns([2, 3])
     find = frame.find_box("tensor", in_what="name, kind or dtype", place=left)
     which = linked.radio("Show", FILTERS, key="show", place=right)

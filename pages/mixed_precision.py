@@ -1,4 +1,4 @@
-"""Mixed precision: which layers keep more bits? Sensitivity, the best plan for a budget, verified, taken home."""
+"""Mixed precision: which layers need more bits? Sensitivity, and the best plan for a budget: verified, exported."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from precision.text.names import escape_markdown
 
 _WIDE = ("float64", "float32")
 HOW_TO_READ = """\
-Every layer is lowered in thought, by itself, to every format; all else stays in the reference's precision.
+For every layer and every format: what happens to the output if this layer alone computes in this format?
 
-- **Sensitivity**: the SQNR of the model's *output* if that layer alone computes in the format. Low numbers are layers
-  that cannot take it. Each layer's own rounding error is measured on its real input; what becomes of it at the output
-  is estimated with random vectors sent backwards through the model, at a cost that does not grow with the layers.
-  Where a model has no gradient, each layer is lowered and the model run.
-- **Are the predictions right?** Whole casts are always run too. Exact runs of single layers can be asked for.
-- **A plan** gives each layer a format: of all choices within the budget the one whose layers add the least squared
+- **Sensitivity**: the SQNR of the model's *output* if that layer alone computes in the format. A low number means that
+  the layer does not tolerate the format. Each layer's own rounding error is measured on its real input. Its effect on
+  the output is estimated with random vectors that are sent backwards through the model; the cost of this does not grow
+  with the number of layers. If a model has no gradient, it is run once for each lowered layer instead.
+- **Are the predictions right?** Casts of the whole model are always run too; exact runs of single layers, if you ask.
+- **A plan** gives each layer a format. The best plan is the one within the budget whose layers add the least squared
   error. Points on the line are plans that no other beats in both error and cost.
-- **Verify** runs the plan and measures what was predicted of it. Until then, errors and bytes are estimates.
-- **Simulated** formats are rounded to, and computed with in float32: their errors are of this kind, they have no time,
-  and a plan with them needs a runtime that provides them.
+- **Verify** runs the plan and measures what was predicted. Until then, errors and bytes are estimates.
+- **Simulated** formats: values are rounded to the format and computed with in float32. Errors are those of this
+  simulation, there is no time, and a plan with such formats needs a runtime that provides them.
 
-The sidebar's *format* and *cast method* play no part here; its kept modules are kept by every plan.
+The sidebar's *format* and *cast method* are not used here. Modules that the sidebar keeps are kept by every plan.
 """
 
 
@@ -40,7 +40,7 @@ def main() -> None:
     enter_through_router()
     require_choice()
     top = st.container()
-    formats, exact = pick_runs()
+    formats, exact = _pick_runs()
     also: dict[str, object] = {}
     if set(formats) != set(SENSITIVITY_FORMATS):
         also["formats"] = formats
@@ -66,8 +66,7 @@ def main() -> None:
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
-def pick_runs() -> tuple[list[str], bool]:
-    """The formats to plan with, and whether single layers are run too."""
+def _pick_runs() -> tuple[list[str], bool]:
     names = [fmt.name for fmt in formats_with(state.choice("dtype")) if fmt.name not in _WIDE]
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     formats = multiselect(
@@ -75,15 +74,15 @@ def pick_runs() -> tuple[list[str], bool]:
         names,
         default=list(SENSITIVITY_FORMATS),
         key="lower_to",
-        help="Every layer is measured in each, and a plan may give it any of them, or leave it in the reference's.",
+        help="Every layer is measured in each of them; a plan gives it one of them, or the reference's format.",
         place=left,
     )
     exact = right.toggle(
         "Check with exact runs",
         key="exact",
         bind="query-params",
-        help="For every layer and format, also runs the model with that layer alone lowered, and with all but it, to "
-        "hold the predictions against measured errors. Takes long for deep models.",
+        help="For every layer and format, also runs the model with only that layer lowered, and with all other layers "
+        "lowered. Compares predicted with measured errors. Takes long for deep models.",
     )
     return formats, exact
 

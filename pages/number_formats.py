@@ -8,24 +8,19 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import downloads, linked, state
-from pages.ui.chart import show
+from pages.ui import downloads, frame, linked, state
+from pages.ui.chart import show, show_beside_each_other
 from pages.ui.job import engine, warn_of_link_error
 from pages.ui.numbers.bits import bit_row, code_input
 from pages.ui.numbers.choice import choose
 from pages.ui.shell.guard import enter_through_router
-from precision.charts import (
-    ValueScale,
-    beside_each_other,
-    plot_format_bits,
-    plot_format_density,
-    plot_format_errors,
-    plot_format_spacing,
-    plot_format_values,
-    plot_format_windows,
-    plot_number_line,
-)
-from precision.charts.format_values import MAX_BITS
+from precision.charts.format_bits import plot_format_bits
+from precision.charts.format_density import plot_format_density
+from precision.charts.format_errors import plot_format_errors
+from precision.charts.format_spacing import plot_format_spacing
+from precision.charts.format_values import MAX_BITS, ValueScale, plot_format_values
+from precision.charts.format_windows import plot_format_windows
+from precision.charts.number_line import plot_number_line
 from precision.findings.format_tables import constants_table, number_table
 from precision.findings.numbers import SCALE_RULES, error_text, finding, formula, scaled_finding
 from precision.findings.tables import of_kind, table_of
@@ -43,8 +38,8 @@ HOW_TO_READ = """\
 A floating-point number is a **sign**, an **exponent** and a **mantissa**: (−1)^sign × 2^(exponent − bias) ×
 (1 + mantissa). Exponent bits buy range, mantissa bits buy precision.
 
-- **Spacing** (ULP): the distance between neighbours. It doubles at every power of two. Rounding to nearest is off by
-  half a spacing at most; halfway, the neighbour with an even mantissa wins.
+- **Spacing** (ULP): the distance between neighbours. It doubles at every power of two. The error of rounding to nearest
+  is at most half a spacing; halfway between two neighbours, the one with an even mantissa is taken.
 - **Subnormal** values, below the smallest normal one, have an exponent field of zeros and no hidden 1: they are evenly
   spaced, so their relative error grows the smaller they are. Below half the smallest one, everything becomes 0.
 - **Overflow**: beyond the largest value, formats with infinities store ∞, others NaN, or the largest value itself
@@ -66,20 +61,18 @@ def main() -> None:
     if number is None or fmt is None:
         heading.title("What can a number format represent?", anchor=False)
     elif isinstance(fmt, ScaledFormat):
-        scaled(number, fmt, largest, heading=heading)
+        _scaled(number, fmt, largest, heading=heading)
     else:
-        floating(number, fmt, saturate=saturate, heading=heading)
+        _floating(number, fmt, saturate=saturate, heading=heading)
     if number is not None:
-        side_by_side(number, saturate=saturate, largest=largest)
+        _side_by_side(number, saturate=saturate, largest=largest)
     if isinstance(fmt, NumericFormat):
-        steps(fmt, number)
-    all_formats(fmt)
-    with st.expander("How to read this", icon=":material/help:"):
-        st.markdown(HOW_TO_READ)
+        _steps(fmt, number)
+    _all_formats(fmt)
+    frame.explain(HOW_TO_READ)
 
 
-def floating(number: ExactNumber, fmt: NumericFormat, *, saturate: bool, heading: DeltaGenerator) -> None:
-    """The number in a format without scales: bits, value, errors, neighbours."""
+def _floating(number: ExactNumber, fmt: NumericFormat, *, saturate: bool, heading: DeltaGenerator) -> None:
     anatomy = dissect_typed(number.text, fmt, saturate=saturate)
     heading.title(escape_markdown(finding(number, anatomy, fmt)), anchor=False)
     st.header("Bits", anchor=False)
@@ -95,18 +88,17 @@ def floating(number: ExactNumber, fmt: NumericFormat, *, saturate: bool, heading
         with right:
             code_input(code_text(anatomy.code, fmt), fmt)
     st.header("Value and error", anchor=False)
-    errors(anatomy, exact=is_exact(number, anatomy.value))
+    _errors(anatomy, exact=is_exact(number, anatomy.value))
     st.caption("Stored, exactly")
     st.code(exact_text(anatomy.value), language=None, wrap_lines=True)
-    details(anatomy, fmt)
+    _details(anatomy, fmt)
     show(plot_number_line(number, fmt, saturate=saturate), key="number-line")
     if fmt.bits <= MAX_BITS:
         scale = linked.radio("Axis", SCALES, key="axis")
         show(plot_format_values(fmt, number, anatomy, scale=scale), key="format-values")
 
 
-def errors(anatomy: NumberAnatomy, *, exact: bool) -> None:
-    """Four numbers: what is stored, and how far off it is."""
+def _errors(anatomy: NumberAnatomy, *, exact: bool) -> None:
     shown = partial(error_text, exact=exact)
     stored, absolute, relative, ulp = st.columns(4)
     stored.metric("Stored", number_text(anatomy.value), help="What the format stores of the number, shortened.")
@@ -119,8 +111,7 @@ def errors(anatomy: NumberAnatomy, *, exact: bool) -> None:
     ulp.metric("Error in ULP", shown(anatomy.ulp_error), help=term_named("ULP").definition)
 
 
-def details(anatomy: NumberAnatomy, fmt: NumericFormat) -> None:
-    """Exact values: what is stored, its neighbours and their distance."""
+def _details(anatomy: NumberAnatomy, fmt: NumericFormat) -> None:
     finite = math.isfinite(anatomy.value)
     rows = {
         "stored as a hexadecimal float": anatomy.value.hex() if finite else exact_text(anatomy.value),
@@ -145,8 +136,7 @@ def _or_none(value: float | None) -> str:
     return "none" if value is None else exact_text(value)
 
 
-def scaled(number: ExactNumber, fmt: ScaledFormat, largest: float | None, *, heading: DeltaGenerator) -> None:
-    """The number in a format with scales: which scale it gets, and what becomes of it there."""
+def _scaled(number: ExactNumber, fmt: ScaledFormat, largest: float | None, *, heading: DeltaGenerator) -> None:
     row = in_format(number, fmt, largest=largest)
     heading.title(escape_markdown(scaled_finding(number, row)), anchor=False)
     beside = "alone" if largest is None else f"beside a value of magnitude {number_text(largest)}"
@@ -171,8 +161,7 @@ def scaled(number: ExactNumber, fmt: ScaledFormat, largest: float | None, *, hea
         st.code(product, language=None, wrap_lines=True)
 
 
-def side_by_side(number: ExactNumber, *, saturate: bool, largest: float | None) -> None:
-    """The number in every format."""
+def _side_by_side(number: ExactNumber, *, saturate: bool, largest: float | None) -> None:
     st.header("The same number in every format", anchor=False)
     rows = in_every_format(number, saturate=saturate, largest=largest)
     show(plot_format_errors(number, rows), key="format-errors")
@@ -185,31 +174,20 @@ def side_by_side(number: ExactNumber, *, saturate: bool, largest: float | None) 
     )
 
 
-def steps(fmt: NumericFormat, number: ExactNumber | None) -> None:
-    """Where a format has its values."""
+def _steps(fmt: NumericFormat, number: ExactNumber | None) -> None:
     st.header(f"The values of {fmt.name}", anchor=False)
-    spacing, density = beside_each_other(plot_format_spacing(fmt, number), plot_format_density(fmt))
-    left, right = st.columns(2)
-    with left:
-        show(spacing, key="format-spacing")
-    with right:
-        show(density, key="format-density")
+    show_beside_each_other(format_spacing=plot_format_spacing(fmt, number), format_density=plot_format_density(fmt))
 
 
-def all_formats(fmt: AnyFormat | None) -> None:
-    """Every format's constants."""
+def _all_formats(fmt: AnyFormat | None) -> None:
     st.header("All formats", anchor=False)
     rows = formats_with(fmt.name) if fmt else ALL_FORMATS
     floats = [row for row in rows if isinstance(row, NumericFormat)]
     chosen = fmt.name if isinstance(fmt, NumericFormat) else "float16"
     # float64's range would leave the others no width.
     narrow = [row for row in floats if row.name == chosen or row.bits <= _NARROW_BITS]
-    bits, windows = beside_each_other(plot_format_bits(floats), plot_format_windows(narrow, chosen=chosen))
-    left, right = st.columns(2)
-    with left:
-        show(bits, key="format-bits")
-    with right:
-        show(windows, key="format-windows")
+    windows = plot_format_windows(narrow, chosen=chosen)
+    show_beside_each_other(format_bits=plot_format_bits(floats), format_windows=windows)
     downloads.table(
         constants_table(engine().devices(), rows).without("also"),
         name="number-formats",

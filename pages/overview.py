@@ -3,16 +3,13 @@
 import streamlit as st
 
 from pages.ui import decisions, device_speed, downloads, frame
-from pages.ui.chart import show
+from pages.ui.chart import show, show_beside_each_other
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
-from precision.charts import (
-    beside_each_other,
-    plot_error_histogram,
-    plot_side_by_side,
-    plot_stored_bytes,
-    plot_timing,
-)
+from precision.charts.error_histogram import plot_error_histogram
+from precision.charts.side_by_side import plot_side_by_side
+from precision.charts.stored_bytes import plot_stored_bytes
+from precision.charts.timing import plot_timing
 from precision.findings.cast import audit_table, changed_text, estimated_text
 from precision.findings.elements import pairs_table
 from precision.findings.real_kernels import real_kernels_text
@@ -20,7 +17,7 @@ from precision.findings.speed import compare_speed
 from precision.findings.verdict import judge
 from precision.results import CastAudit, CompareResult, OutputComparison, Verdict
 from precision.text.names import escape_markdown, for_markdown
-from precision.text.units import bytes_text, change_text, number_text, seconds_text
+from precision.text.units import number_text, seconds_text
 
 SHORT_TABLE = 15
 """A table of up to this many rows is shown whole."""
@@ -35,18 +32,18 @@ An error near the rounding floor is as good as the format can be; a larger one w
 **Against float64**, the errors of both tell how much of the difference is the reference's own.
 
 Where the outputs are class scores, a **flip** is a sample whose largest score belongs to another class than in the
-reference. One flip is a changed decision. None in few samples proves little: the interval says how many of all such
-samples may flip, and a verdict is *uncertain* where an error is more than rounding and too few samples were seen.
+reference. One flip is a changed decision. No flip among few samples proves little: the interval says how many of all
+such samples may flip. A verdict is *uncertain* where the error is more than rounding and there were too few samples.
 
-Bytes are those of the real tensors (parameters, buffers, plain attributes; tied ones once). A format that no dtype
-stores is held in a wider one; what it would take is estimated beside. Times are medians measured
-in turns in one run on the device above; on another device they differ, sometimes by orders of magnitude.
+Bytes are those of the real tensors (parameters, buffers, plain attributes; tied ones once). If no dtype stores the
+format, its values are held in a wider one, and the bytes of the format are estimated below. Times are medians; both
+models are timed in turns on the device above. On another device they differ, sometimes by orders of magnitude.
 """
 KERNELS_HELP = """\
-Where this device has a kernel that computes in the format, the model runs once more with its linear layers on it. They
-get the very values to which the simulation rounds; everything else stays simulated, and so does a layer whose input the
-simulation does not round, such as one that an operator between two modules computed. What differs is the arithmetic:
-the order of sums, and roundings in later layers that it tips over.
+If this device has a kernel that computes in the format, the model runs once more with its linear layers on that kernel.
+They get exactly the values that the simulation rounds to. Everything else stays simulated, and so does a layer whose
+input the simulation does not round, such as the result of an operator between two modules. The difference is in the
+arithmetic: sums are added in another order, which can also change how later layers round.
 """
 
 
@@ -57,25 +54,21 @@ def main() -> None:
     top = st.container()
     verdict = judge(result, decisions.pick_yardsticks() if result.comparison else None)
     with top:
-        frame.header(f"{frame.model_name(result)} in {frame.candidate_text(result.spec)}: {verdict.word}", result)
+        frame.header(f"{frame.model_name(result)} in {escape_markdown(result.spec.candidate)}: {verdict.word}", result)
         if result.comparison:
-            verdict_box(verdict)
+            _verdict_box(verdict)
             decisions.truth_line(result.comparison)
         device_speed.banner(result)
-    four_numbers(result)
-    real_kernels(result)
+    _four_numbers(result)
+    _real_kernels(result)
     if result.comparison and result.comparison.outputs:
         output = frame.pick_output(result.comparison.outputs)
-        values, errors = beside_each_other(
-            plot_side_by_side(output, result.spec.dtype), plot_error_histogram(output, result.spec.dtype)
+        show_beside_each_other(
+            side_by_side=plot_side_by_side(output, result.spec.dtype),
+            absolute_error=plot_error_histogram(output, result.spec.dtype),
         )
-        left, right = st.columns(2)
-        with left:
-            show(values, key="side-by-side")
-        with right:
-            show(errors, key="absolute-error")
         decisions.decisions(output, result)
-        side_by_side(output, result)
+        _side_by_side(output, result)
         for note in result.comparison.notes:
             st.caption(escape_markdown(note))
     left, right = st.columns(2)
@@ -84,22 +77,20 @@ def main() -> None:
             show(plot_stored_bytes(result.audit), key="stored-bytes")
     with right:
         show(plot_timing(result.cost, reference=result.spec.reference, candidate=result.candidate_name), key="timing")
-        timing_warnings(result)
+        _timing_warnings(result)
     if result.audit:
-        cast_warnings(result.audit)
-        dtypes(result.audit)
+        _cast_warnings(result.audit)
+        _dtypes(result.audit)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
-def verdict_box(verdict: Verdict) -> None:
-    """The verdict's sentence, and the rule that gave it."""
+def _verdict_box(verdict: Verdict) -> None:
     with st.container(border=True):
         st.markdown(f"**{verdict.word.capitalize()}.** {escape_markdown(verdict.sentence)}")
         st.caption(f"Rule: {verdict.rule}")
 
 
-def four_numbers(result: CompareResult) -> None:
-    """Mean and maximum error, bytes before and after, time in both precisions."""
+def _four_numbers(result: CompareResult) -> None:
     mean, largest, size, speed = st.columns(4)
     metrics = result.comparison.overall if result.comparison else None
     mean.metric(
@@ -113,13 +104,10 @@ def four_numbers(result: CompareResult) -> None:
         help=frame.metric_help("max_abs_error"),
     )
     if result.audit:
-        before, after = result.audit.bytes_before, result.audit.bytes_after
-        size.metric(
-            "Stored bytes",
-            bytes_text(after),
-            delta=f"{change_text(before, after)} from {bytes_text(before)}",
-            delta_color="off" if before == after else "green" if after < before else "red",
-            delta_arrow="off",
+        frame.bytes_metric(
+            size,
+            result.audit.bytes_before,
+            result.audit.bytes_after,
             help="Measured: every parameter, buffer and plain tensor attribute of the real model; tied ones once.",
         )
         if estimate := estimated_text(result.audit):
@@ -141,25 +129,22 @@ def four_numbers(result: CompareResult) -> None:
         )
 
 
-def real_kernels(result: CompareResult) -> None:
-    """Of a simulated run: how near real kernels come to it."""
+def _real_kernels(result: CompareResult) -> None:
     said = real_kernels_text(result)
     if said:
         st.caption(f":material/memory: {escape_markdown(said)}", help=KERNELS_HELP)
 
 
-def timing_warnings(result: CompareResult) -> None:
-    """What the benchmark said of its own measurements."""
+def _timing_warnings(result: CompareResult) -> None:
     if result.cost is None:
         return
     sides = ((result.spec.reference, result.cost.reference_time), (result.candidate_name, result.cost.candidate_time))
     said = [f"{name}: {warning}" for name, timing in sides for warning in timing.warnings]
     if said:
-        st.caption(escape_markdown(f"Take the times with care. {' '.join(said)}"))
+        st.caption(escape_markdown(f"The times may not be reliable. {' '.join(said)}"))
 
 
-def side_by_side(output: OutputComparison, result: CompareResult) -> None:
-    """The first outputs of both models."""
+def _side_by_side(output: OutputComparison, result: CompareResult) -> None:
     st.header("Outputs side by side", anchor=False)
     shown = "all" if output.metrics.elements == len(output.preview) else f"the first {len(output.preview)}"
     st.caption(
@@ -178,8 +163,8 @@ def _holding(result: CompareResult) -> str:
     return f" holding {result.spec.dtype} values" if result.execution.label == "simulated" else ""
 
 
-def cast_warnings(audit: CastAudit) -> None:
-    """The gravest of what the cast did to the stored values; the page Layers has all."""
+def _cast_warnings(audit: CastAudit) -> None:
+    """The first warnings about the stored values; the page Layers has all."""
     if not audit.warnings:
         return
     more = len(audit.warnings) - MOST_WARNINGS
@@ -187,8 +172,7 @@ def cast_warnings(audit: CastAudit) -> None:
     st.warning("  \n".join(map(escape_markdown, said)), icon=":material/report:")
 
 
-def dtypes(audit: CastAudit) -> None:
-    """Every tensor's dtype before and after."""
+def _dtypes(audit: CastAudit) -> None:
     st.header(escape_markdown(changed_text(audit)), anchor=False)
     downloads.table(
         audit_table(audit.tensors).pick("tensor", "before", "after", "kind"),

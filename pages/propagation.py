@@ -1,19 +1,15 @@
-"""Propagation: where is error born, where does it grow, where does the first NaN come from?"""
+"""Propagation: which layers add error, where does it grow, where does the first NaN come from?"""
 
 import streamlit as st
 
 from pages.ui import downloads, frame, linked, state, view_state
-from pages.ui.chart import show, show_and_pick
+from pages.ui.chart import show, show_and_pick, show_beside_each_other
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
-from precision.charts import (
-    beside_each_other,
-    plot_error_along_depth,
-    plot_error_tree,
-    plot_layer_corners,
-    plot_layer_errors,
-)
-from precision.charts.error_along_depth import layer_points
+from precision.charts.error_along_depth import layer_points, plot_error_along_depth
+from precision.charts.error_tree import plot_error_tree
+from precision.charts.layer_corners import plot_layer_corners
+from precision.charts.layer_errors import plot_layer_errors
 from precision.findings.elements import worst_table
 from precision.findings.layers import calls_table, divergence_text, labels_of, operators_table
 from precision.results import LayerRow, LayersReport, LayersResult, NonfiniteOrigin
@@ -26,17 +22,17 @@ HOW_TO_READ = """\
 Both models run side by side on the same input and meet after every module. With f and x the reference's layer and its
 input, f~ and x~ the candidate's:
 
-- **Propagated** error, f~(x~) − f(x): how far the candidate is off after this layer.
-- **Local** error, f~(x) − f(x): born in this layer, on the reference's own input. Even a layer that does nothing, such
+- **Propagated** error, f~(x~) − f(x): the error of the candidate after this layer.
+- **Local** error, f~(x) − f(x): added by this layer, on the reference's own input. Even a layer that does nothing, such
   as an identity or dropout in eval mode, has one: its input is rounded to the format on the way in.
-- **Inherited** error, f(x~) − f(x): what the exact layer makes of the input it is handed.
+- **Inherited** error, f(x~) − f(x): the error of the exact layer on the candidate's input.
 - **Interaction**, f~(x~) − f(x~) − f~(x) + f(x): what neither of the two explains alone. Element by element, the
   three add up to the propagated error.
 - **Gain**: how many times the layer amplifies the relative error of its input; below 1 it dampens it.
 
 All are relative: the norm of the error over the norm of the reference's output (normalized L2). 0.01 is an SQNR of
-40 dB. A line that climbs slowly is rounding adding up; a jump with a small local error is a layer that amplifies; a
-large local error is a layer that the format does not suit.
+40 dB. A line that climbs slowly means that rounding adds up. A jump with a small local error means that the layer
+amplifies. A large local error means that the format does not suit the layer.
 """
 
 
@@ -46,13 +42,11 @@ def main() -> None:
     result = current_result(LayersResult)
     report = result.report
     if report is None or not report.rows:
-        frame.header("No layer to show", result)
-        frame.footer(result, how_to_read=HOW_TO_READ)
-        st.stop()
-    frame.header(finding(report), result)
-    remedy(report)
+        frame.nothing_to_show("No layer to show", result, how_to_read=HOW_TO_READ)
+    frame.header(_finding(report), result)
+    _remedy(report)
     for origin in report.origins[:1]:
-        birth_of_nonfinite(origin)
+        _birth_of_nonfinite(origin)
     limit = linked.number_input(
         "Limit on the relative error",
         key="limit",
@@ -60,55 +54,52 @@ def main() -> None:
         least=0.0,
         help="Drawn as a line. 0.01 is an SQNR of 40 dB.",
     )
-    picked = show_and_pick(
-        plot_error_along_depth(report, result.spec.dtype, limit=limit or None), key="error-along-depth"
-    )
-    if picked is not None:
-        view_state.open_layer(labels_of(report)[picked])
+    labels = labels_of(report)
+    depth = plot_error_along_depth(report, result.spec.dtype, limit=limit or None)
+    show_and_pick(depth, key="error-along-depth", on_pick=lambda row: view_state.open_layer(labels[row]))
     show(plot_error_tree(report), key="error-tree")
-    one_layer(result, report)
+    _one_layer(result, report)
     st.header("All layer calls", anchor=False)
-    calls(report, name=f"{downloads.file_stem(result)}-layers")
-    differences(report)
+    _calls(report, name=f"{downloads.file_stem(result)}-layers")
+    _differences(report)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
-def finding(report: LayersReport) -> str:
-    """The page's message: where it breaks, or how far the error grows and where most is born."""
+def _finding(report: LayersReport) -> str:
     if report.origins:
         origin = report.origins[0]
         what = "infinity" if origin.kind == "overflow" else "NaN"
         module = escape_markdown(origin.fqn or "the model")
         place = f"operator {for_markdown(origin.operator)} of {module}" if origin.operator else module
-        return f"The first {what} is born in {place}"
+        return f"The first {what} appears in {place}"
     leaves = [row for row in report.rows if row.corners]
     if not leaves:
         return f"{report.calls} module calls compared"
-    born = max(leaves, key=lambda row: row.corners.local.normalized_l2 if row.corners else 0.0)
-    if not born.corners or not born.corners.local.normalized_l2:
-        return "Every layer is exact" if report.is_exact else "No layer taken apart adds an error of its own"
+    most = max(leaves, key=lambda row: row.corners.local.normalized_l2 if row.corners else 0.0)
+    if not most.corners or not most.corners.local.normalized_l2:
+        return "Every layer is exact" if report.is_exact else "No layer measured alone adds error"
     return (
-        f"Of the layers taken apart, most error is born in {escape_markdown(born.fqn or born.type)}: "
-        f"{number_text(born.corners.local.normalized_l2)} of its output"
+        f"Of the layers measured alone, most error is added in {escape_markdown(most.fqn or most.type)}: "
+        f"{number_text(most.corners.local.normalized_l2)} of its output"
     )
 
 
-def remedy(report: LayersReport) -> None:
-    """What stopped the run in its tracks, and the click that runs on."""
+def _remedy(report: LayersReport) -> None:
+    """Why the run stopped, and a button that lets it continue."""
     if report.stopped is None:
         return
     if report.stopped.mixed:
-        st.caption("Not in the dtype of the others: " + ", ".join(for_markdown(name) for name in report.stopped.mixed))
+        names = ", ".join(map(for_markdown, report.stopped.mixed))
+        st.caption(f"In another dtype than the other tensors: {names}")
     if report.stopped.keep is not None:
-        keep_button(report.stopped.keep, key="keep-stopped", kind="primary")
+        _keep_button(report.stopped.keep, key="keep-stopped", kind="primary")
 
 
-def keep_button(fqn: str, *, key: str, kind: str = "secondary") -> None:
-    """One click that keeps a module in the reference's precision and runs again; nothing for the model itself."""
+def _keep_button(fqn: str, *, key: str, kind: str = "secondary") -> None:
     if not fqn or state.kept_around(fqn):
         return
     st.button(
-        f"Keep {escape_markdown(fqn)} in the reference's precision, and run on",
+        f"Keep {escape_markdown(fqn)} in the reference's precision, and run again",
         key=key,
         type="primary" if kind == "primary" else "secondary",
         icon=":material/shield:",
@@ -118,8 +109,7 @@ def keep_button(fqn: str, *, key: str, kind: str = "secondary") -> None:
     )
 
 
-def birth_of_nonfinite(origin: NonfiniteOrigin) -> None:
-    """The operator whose finite inputs gave the first infinity or NaN, and what to do about it."""
+def _birth_of_nonfinite(origin: NonfiniteOrigin) -> None:
     with st.container(border=True):
         operator = f"operator {for_markdown(origin.operator)} in " if origin.operator else ""
         numbers = [f"{origin.elements:,} elements became infinite or NaN in the candidate only"]
@@ -128,22 +118,21 @@ def birth_of_nonfinite(origin: NonfiniteOrigin) -> None:
         if origin.reference_max is not None:
             numbers.append(f"largest output of the reference {number_text(origin.reference_max)}")
         numbers.append(f"largest value of {origin.dtype}: {number_text(origin.format_max)}")
-        st.markdown(f"**Born in {operator}{for_markdown(origin.fqn or 'the model')}, call {origin.call}.**")
+        st.markdown(f"**First in {operator}{for_markdown(origin.fqn or 'the model')}, call {origin.call}.**")
         st.markdown(escape_markdown("; ".join(numbers) + "."))
         for advice in origin.advice:
             st.markdown(f"- {escape_markdown(advice)}")
         around = origin.fqn.rpartition(".")[0] if state.kept_around(origin.fqn) else origin.fqn
-        keep_button(around, key="keep-origin")
+        _keep_button(around, key="keep-origin")
 
 
-def one_layer(result: LayersResult, report: LayersReport) -> None:
-    """Everything measured of one layer call: four corners, distribution, worst elements, operators."""
+def _one_layer(result: LayersResult, report: LayersReport) -> None:
     labels = labels_of(report)
     st.header("One layer", anchor=False)
     label = linked.selectbox(
         "Layer call",
         labels,
-        index=worst_call(report),
+        index=_worst_call(report),
         key="layer",
         help="Or click a point of the chart above.",
     )
@@ -151,22 +140,18 @@ def one_layer(result: LayersResult, report: LayersReport) -> None:
     row, owner = report.rows[at], at
     if row.same_as is not None:
         owner = row.same_as
-        st.caption(f"Returns the very tensors of {for_markdown(labels[owner])}: its propagated error.")
+        st.caption(f"Returns the same tensors as {for_markdown(labels[owner])}, so it has the same propagated error.")
     numbers = report.rows[owner]
-    corners, errors = beside_each_other(
-        plot_layer_corners(row, result.spec.dtype), plot_layer_errors(numbers, result.spec.dtype)
+    show_beside_each_other(
+        layer_corners=plot_layer_corners(row, result.spec.dtype),
+        layer_errors=plot_layer_errors(numbers, result.spec.dtype),
     )
-    left, right = st.columns(2)
-    with left:
-        show(corners, key="layer-corners")
-    with right:
-        show(errors, key="layer-errors")
     for reason in row.uncompared:
         st.caption(escape_markdown(reason))
     if kept := state.kept_around(row.fqn):
-        kept_caption(row.fqn, kept, result.spec.reference)
-    keep_button(row.fqn, key="keep-layer")
-    worst_elements(numbers, name=f"{downloads.file_stem(result)}-worst")
+        _kept_caption(row.fqn, kept, result.spec.reference)
+    _keep_button(row.fqn, key="keep-layer")
+    _worst_elements(numbers, name=f"{downloads.file_stem(result)}-worst")
     operators = operators_table(report, row=at)
     if operators.rows:
         st.subheader("Operators in this call", anchor=False)
@@ -178,31 +163,29 @@ def one_layer(result: LayersResult, report: LayersReport) -> None:
         )
 
 
-def worst_call(report: LayersReport) -> int:
-    """The layer call to show first: where the first infinity or NaN is born, else with the largest local error."""
+def _worst_call(report: LayersReport) -> int:
+    """The layer call to show first: the one of the first infinity or NaN, or else of the largest local error."""
     if report.origins:
         return report.origins[0].row
     points = layer_points(report)
     return max(points, key=lambda point: (point.local or 0.0, point.propagated or 0.0)).row if points else 0
 
 
-def kept_caption(fqn: str, kept: str, reference: str) -> None:
-    """Why keeping a module leaves it an error."""
+def _kept_caption(fqn: str, kept: str, reference: str) -> None:
     if fqn == kept:
         st.caption(
-            f"Kept in {reference}. What is left of its own error is the rounding of its input on the way in and of its "
-            "output on the way back; the rest is handed to it."
+            f"Kept in {reference}. Its own error is only the rounding of its input on the way in and of its output on "
+            "the way back; the rest comes with its input."
         )
     else:
         name = for_markdown(kept)
         st.caption(
-            f"Inside {name}, which is kept in {reference}: it computes as the reference does. What is left is the "
-            f"rounding of what goes into {name} and of what comes out."
+            f"Inside {name}, which is kept in {reference}: it computes as the reference does. The only error left is "
+            f"from rounding the inputs and outputs of {name}."
         )
 
 
-def worst_elements(row: LayerRow, *, name: str) -> None:
-    """The elements with the largest errors of one call."""
+def _worst_elements(row: LayerRow, *, name: str) -> None:
     if not row.worst:
         return
     st.subheader("Worst elements", anchor=False)
@@ -214,16 +197,14 @@ def worst_elements(row: LayerRow, *, name: str) -> None:
     )
 
 
-def calls(report: LayersReport, *, name: str) -> None:
-    """Every module call as a sortable table."""
+def _calls(report: LayersReport, *, name: str) -> None:
     find = frame.find_box("layer", in_what="name or type")
     table = calls_table(report).find(find, "layer", "type")
     st.caption(f"{len(table.rows):,} of {len(report.rows):,} module calls.")
     downloads.table(table, name=name, key="layers", alt="Errors of every module call")
 
 
-def differences(report: LayersReport) -> None:
-    """Where the two models did not do the same, what was not called, and whether observing changed anything."""
+def _differences(report: LayersReport) -> None:
     for divergence in report.divergences:
         st.info(escape_markdown(divergence_text(divergence)), icon=":material/call_split:")
     with st.expander("What else the run noticed", icon=":material/info:"):

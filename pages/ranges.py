@@ -8,7 +8,9 @@ from pages.ui import downloads, frame, linked, state
 from pages.ui.chart import show
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
-from precision.charts import plot_exponent_heatmap, plot_fit_matrix, plot_headroom
+from precision.charts.exponent_heatmap import plot_exponent_heatmap
+from precision.charts.fit_matrix import plot_fit_matrix
+from precision.charts.headroom import plot_headroom
 from precision.findings.fit.fitness import Fit, FitLimits, Fitness
 from precision.findings.fit.table import FitTable, fit_table
 from precision.findings.ranges import ranges_table
@@ -17,22 +19,22 @@ from precision.results.ranges import WEIGHT_KINDS, Ranges, RangesResult, TensorR
 
 HOW_TO_READ = """\
 One pass of the reference counts every weight and every module's inputs and outputs by power of two. Those counts
-answer for every format: choosing another one here runs nothing.
+answer for every format: choosing another one here needs no new run.
 
 - **Exponent histograms**: a row is a tensor, a column a power of two, the colour its share of the tensor's non-zero
   values. The frame is the format's normal range; hatched to its left lie the subnormal values, and then those that
-  become zero; to its right, those that overflow. Values outside the frame are what to look for.
+  become zero; to its right, those that overflow. Look for values outside the frame.
 - **Headroom**: how many times the largest value may double before it overflows.
 - **Verdicts**: *fits* has no overflow, little underflow, few subnormal values, and enough precision. *Needs scaling*
-  fits once the tensor is multiplied by one power of two. *Too coarse* does not, at whatever scale.
-- **Predicted SQNR** is that of rounding these values once, if the mantissas are spread evenly; what later layers make
-  of the error is the Propagation page's subject. Without scales, a measured one is never more than 4.8 dB lower.
+  fits once the tensor is multiplied by one power of two. *Too coarse* does not fit at any scale.
+- **Predicted SQNR** is that of rounding these values once, if the mantissas are spread evenly. The page Propagation
+  shows what later layers do with the error. Without scales, the measured SQNR is never more than 4.8 dB lower.
 - **Formats with scales** (MX, NVFP4, integers) are judged by how far values lie below the largest of those that share
   their scale, which the same pass counts: along what a layer sums over, for its weights and inputs; along the last
-  dimension elsewhere. They cannot overflow. Here the predicted SQNR is mostly within 1 dB of a measured one; where a
+  dimension elsewhere. They cannot overflow. Here the predicted SQNR is mostly within 1 dB of the measured one; where a
   few large values hold most of a tensor's energy, within 3 dB.
-- **Lowest safe format**: of the formats in which everything fits as it is, the one of fewest bits; *with scaling*, each
-  tensor may have one scale, and formats with scales are a choice too.
+- **Lowest safe format**: the format with the fewest bits in which everything fits as it is. *With scaling*, each tensor
+  may have one scale, and formats with scales are possible too.
 
 Zeros fit every format; NaNs fit none.
 """
@@ -46,31 +48,28 @@ def main() -> None:
     enter_through_router()
     result = current_result(RangesResult)
     if result.ranges is None or not result.ranges.tensors:
-        frame.header("No values to judge", result)
-        frame.footer(result, how_to_read=HOW_TO_READ)
-        st.stop()
+        frame.nothing_to_show("No values to judge", result, how_to_read=HOW_TO_READ)
     top = st.container()
-    fmt, limits = pick_format(), pick_limits()
-    table = judged(f"{result.spec.digest()} {result.elapsed_s}", fmt.name, limits, _ranges=result.ranges)
+    fmt, limits = _pick_format(), _pick_limits()
+    table = _judged(f"{result.spec.digest()} {result.elapsed_s}", fmt.name, limits, _ranges=result.ranges)
     with top:
         frame.header(_finding(result.ranges, table, fmt), result)
-    tensors = pick_tensors(result.ranges, table, fmt)
+    tensors = _pick_tensors(result.ranges, table, fmt)
     show(plot_exponent_heatmap(result.ranges, tensors, fmt), key="exponents")
     show(plot_fit_matrix(table, by_module(tensors), fmt.name), key="fit")
     show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
-    value_table(result, tensors, table, fmt)
+    _value_table(result, tensors, table, fmt)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def judged(run: str, name: str, limits: FitLimits, *, _ranges: Ranges) -> FitTable:
+def _judged(run: str, name: str, limits: FitLimits, *, _ranges: Ranges) -> FitTable:
     """Every value of the run in every format, `name` among them."""
     del run  # tells one run from another; the ranges themselves are too large for a key
     return fit_table(_ranges, formats_with(name), limits=limits)
 
 
-def pick_format() -> AnyFormat:
-    """The format to judge: the sidebar's, or another."""
+def _pick_format() -> AnyFormat:
     left, _ = st.columns([2, 3])
     sidebar = state.choice("dtype")
     name = linked.selectbox(
@@ -79,13 +78,12 @@ def pick_format() -> AnyFormat:
         key="format",
         place=left,
         format_func=lambda name: f"{sidebar}, {SIDEBAR}" if name == SIDEBAR else name,
-        help="Another format runs nothing: only the window and the verdicts change.",
+        help="Another format needs no new run: only the window and the verdicts change.",
     )
     return any_format_named(sidebar if name == SIDEBAR else name)
 
 
-def pick_limits() -> FitLimits:
-    """How much may be lost."""
+def _pick_limits() -> FitLimits:
     default = FitLimits()
     with st.expander("Limits"):
         columns = st.columns(3)
@@ -99,8 +97,7 @@ def pick_limits() -> FitLimits:
     return FitLimits(underflow_fraction=underflow / 100, subnormal_fraction=subnormal / 100, sqnr_db=sqnr_db)
 
 
-def pick_tensors(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> list[TensorRange]:
-    """The rows to show."""
+def _pick_tensors(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> list[TensorRange]:
     left, right = st.columns([2, 3])
     find = frame.find_box("tensor", in_what="name or module type", place=left)
     which = linked.radio("Show", WHICH, key="values", place=right)
@@ -120,8 +117,7 @@ def _is(which: str, tensor: TensorRange, fit: Fitness) -> bool:
     return which == "all" or (which == "weights") == (tensor.kind in WEIGHT_KINDS)
 
 
-def value_table(result: RangesResult, tensors: list[TensorRange], table: FitTable, fmt: AnyFormat) -> None:
-    """Every number of the rows shown."""
+def _value_table(result: RangesResult, tensors: list[TensorRange], table: FitTable, fmt: AnyFormat) -> None:
     st.header("All numbers", anchor=False)
     if result.ranges is None:
         return
@@ -138,7 +134,7 @@ def _finding(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> str:
     fits = [fit for tensor in ranges.tensors if (fit := table.fit(tensor, fmt.name)).verdict is not Fit.NOTHING]
     fitting = sum(fit.verdict is Fit.FITS for fit in fits)
     lowest = table.lowest_safe(ranges.tensors, scaled=isinstance(fmt, ScaledFormat))
-    whole = f"; the lowest that is safe for all is {lowest}" if lowest and lowest != fmt.name else ""
+    whole = f"; the lowest format that is safe for all is {lowest}" if lowest and lowest != fmt.name else ""
     if fits and fitting == len(fits):
         return f"All {len(fits):,} tensors fit {fmt.name}{whole}"
     return f"{fitting:,} of {len(fits):,} tensors fit {fmt.name}{whole}"

@@ -1,4 +1,4 @@
-"""Inputs: does what was found hold for other inputs, and where does overflow start?"""
+"""Inputs: are the findings true for other inputs, and where does overflow start?"""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ from pages.ui import downloads, frame
 from pages.ui.chart import show
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
-from precision.charts import plot_regime_errors
+from precision.charts.regime_errors import plot_regime_errors
 from precision.findings.regimes import finding, overflow_text, regimes_table
 from precision.results import RegimesResult
 from precision.text.names import escape_markdown
@@ -14,12 +14,12 @@ from precision.text.names import escape_markdown
 HOW_TO_READ = """\
 A format that suits one input may fail on another: its range is fixed, the values are not.
 
-- **input × factor**: every floating-point input is multiplied. Of a model that takes ids alone, the vectors of its
-  embeddings are: there its numbers begin.
-- **one channel × 100**: the channel with the largest values, as large language models have such outlier channels.
+- **input × factor**: every floating-point input is multiplied. If a model takes only ids, the vectors of its embeddings
+  are multiplied instead: they are its first floating-point numbers.
+- **one channel × 100**: only the channel with the largest values; large language models have such outlier channels.
 - **random values**: normal, with the mean and deviation of the given input; ids in random order.
-- **Overflow** is looked for by doubling the factor until the candidate makes an infinity or a NaN that the reference
-  does not make in the same module, then by halving the interval until it is known to half a percent.
+- **Overflow**: the factor is doubled until a module gives an infinity or a NaN in the candidate but not in the
+  reference. Then the interval is halved until the factor is known to half a percent.
 
 Choose a regime in the sidebar, under *Input, seed and reference*, to see any other page in it.
 """
@@ -34,12 +34,11 @@ def main() -> None:
     if report.overflow is not None:
         st.info(escape_markdown(overflow_text(report.overflow, dtype)), icon=":material/vertical_align_top:")
     show(plot_regime_errors(report, dtype), key="regimes")
-    rows(result)
+    _every_regime(result)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
-def rows(result: RegimesResult) -> None:
-    """Every regime, with its worst sample."""
+def _every_regime(result: RegimesResult) -> None:
     st.header("Every regime", anchor=False)
     st.caption("The worst sample of a regime has the most new infinities and NaNs, then the largest normalized L2.")
     downloads.table(

@@ -1,10 +1,10 @@
-"""Sweep: one model in many formats, by many methods, on many devices: error, bytes, milliseconds."""
+"""Sweep: error, bytes and time of one model in many formats, by many methods, on many devices."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import device_speed, state, view_state
+from pages.ui import device_speed, frame, state, view_state
 from pages.ui.chart import show
 from pages.ui.job import NOT_POSSIBLE, engine, refuse, require_choice
 from pages.ui.linked import multiselect, radio
@@ -12,7 +12,8 @@ from pages.ui.shell.guard import enter_through_router
 from pages.ui.sweep import jobs as sweep_jobs
 from pages.ui.sweep.jobs import SweepState
 from pages.ui.sweep.table import table
-from precision.charts import SweepCost, plot_sweep_costs, plot_sweep_heatmap
+from precision.charts.sweep_costs import SweepCost, plot_sweep_costs
+from precision.charts.sweep_heatmap import plot_sweep_heatmap
 from precision.errors import PrecisionError
 from precision.findings.sweep import USUAL_FORMATS, VERDICTS_ARE_RELATIVE, SweepPlan, plan_sweep, sweep_finding
 from precision.formats import formats_with
@@ -36,12 +37,12 @@ Runs on one device wait for each other, so that they do not disturb each other's
   ones once, scales included. **Bytes, measured**: of the tensors of the cast model; empty where torch cannot store the
   format and its values are held in a wider one.
 - **Working memory** is measured: the most that a pass took beyond what was there when it began. On the CPU it is the
-  worker's resident memory, so that a small model's is mostly noise.
+  worker's resident memory, which is mostly noise for a small model.
 - **Fits** compares the stored bytes, and the working memory once it is measured, with the device's whole memory.
-- **Time** is the median of a pass, in turns with the reference's. Where arithmetic is *simulated*, it is the
-  simulation's and says nothing about hardware that computes in the format; *upcast* computes in float32.
-- **Verdict**: each format is judged against its own rounding floor. *Rounding only* in 4 bits is far from *rounding
-  only* in 16: the SQNR compares formats with each other.
+- **Time** is the median of a pass, measured in turns with the reference. Where arithmetic is *simulated*, the time is
+  that of the simulation and says nothing about hardware that computes in the format; *upcast* computes in float32.
+- **Verdict**: each format is judged against its own rounding floor. *Rounding only* in 4 bits is a much larger error
+  than *rounding only* in 16 bits: use the SQNR to compare formats with each other.
 """
 
 
@@ -59,23 +60,22 @@ def main() -> None:
         heading.title("Sweep", anchor=False)
         _await_devices()
         st.stop()
-    plan = pick_plan(base, devices)
+    plan = _pick_plan(base, devices)
     state.mirror_choice_in_link()
     if view_state.link_asks_to_run():
         sweep_jobs.start(plan)
     now = sweep_jobs.advance(plan)
     view_state.mirror_run_in_link(bool(now.asked))
     with heading:
-        header(base, plan, now)
-    controls(plan, now)
+        _header(base, plan, now)
+    _controls(plan, now)
     if now.rows:
-        charts(plan, now.rows)
+        _charts(plan, now.rows)
     memory = sweep_jobs.memory_of(base)
     table(base, plan, now.rows, memory, devices)
     if isinstance(memory, MemoryResult):
         device_speed.section(memory)
-    with st.expander("How to read this", icon=":material/help:"):
-        st.markdown(HOW_TO_READ)
+    frame.explain(HOW_TO_READ)
     if memory is None:
         _await_memory(base)
 
@@ -90,8 +90,7 @@ def _await_devices() -> None:
         st.info("The worker is starting; this takes a few seconds.", icon=":material/hourglass_top:")
 
 
-def pick_plan(base: RunSpec, devices: tuple[DeviceInfo, ...]) -> SweepPlan:
-    """What to sweep over."""
+def _pick_plan(base: RunSpec, devices: tuple[DeviceInfo, ...]) -> SweepPlan:
     names = [fmt.name for fmt in formats_with(base.dtype)]
     formats = multiselect(
         "Formats",
@@ -128,8 +127,7 @@ def _plan(base: RunSpec, formats: list[str], methods: list[CastMethod], devices:
     return SweepPlan((*usual.specs, *others.specs), (*usual.skipped, *others.skipped))
 
 
-def header(base: RunSpec, plan: SweepPlan, now: SweepState) -> None:
-    """What the sweep found so far, and what it is about."""
+def _header(base: RunSpec, plan: SweepPlan, now: SweepState) -> None:
     model = describe(base.model)
     title = escape_markdown(model.short_title)
     finding = f": {escape_markdown(sweep_finding(now.rows, len(plan.specs)))}" if now.rows else " in many formats"
@@ -141,8 +139,7 @@ def header(base: RunSpec, plan: SweepPlan, now: SweepState) -> None:
         st.warning("Random weights: speed and memory are real, errors are indicative only.", icon=":material/warning:")
 
 
-def controls(plan: SweepPlan, now: SweepState) -> None:
-    """Run, or how far the runs are, and Cancel."""
+def _controls(plan: SweepPlan, now: SweepState) -> None:
     if not plan.specs:
         st.info("Choose at least one format and one device that computes in it.", icon=":material/edit:")
         return
@@ -167,7 +164,7 @@ def controls(plan: SweepPlan, now: SweepState) -> None:
 
 @st.fragment(run_every=_POLL_S)
 def _progress(plan: SweepPlan, shown: SweepState) -> None:
-    """Start the next runs and tell how far they are; draw the page anew when one has ended."""
+    """Start the next runs and show their progress; draw the page again when one has ended."""
     now = sweep_jobs.advance(plan, wait=True)
     if len(now.rows) != len(shown.rows) or now.ended:
         st.rerun()
@@ -197,8 +194,7 @@ def _await_memory(base: RunSpec) -> None:
         st.rerun()
 
 
-def charts(plan: SweepPlan, rows: tuple[SweepRow, ...]) -> None:
-    """Verdicts side by side, and what each format costs."""
+def _charts(plan: SweepPlan, rows: tuple[SweepRow, ...]) -> None:
     show(plot_sweep_heatmap(rows, plan.skipped, planned=len(plan.specs)), key="sweep")
     cost: SweepCost = radio("Cost", _COSTS, key="cost", help="What the horizontal axis of the dots shows.")
     show(plot_sweep_costs(rows, cost, planned=len(plan.specs)), key="costs")

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui import state, view_state
-from precision.charts.frame import alt_text, config
+from precision.charts.frame import alt_text, beside_each_other, config
 
 
 def show(figure: go.Figure, *, key: str) -> None:
@@ -16,27 +16,22 @@ def show(figure: go.Figure, *, key: str) -> None:
     st.plotly_chart(figure, key=f"chart-{key}", config=_config(key), alt=alt_text(figure))
 
 
-def show_and_pick(figure: go.Figure, *, key: str) -> int | None:
-    """Draw a figure whose points can be clicked; the first number of the clicked point's `customdata`, or None."""
-    event = st.plotly_chart(
-        figure,
-        key=f"chart-{key}",
-        config=_config(key),
-        alt=alt_text(figure),
-        on_select="rerun",
-        selection_mode="points",
-    )
-    points = event["selection"]["points"]
-    return int(points[0]["customdata"][0]) if points and points[0].get("customdata") else None
+def show_beside_each_other(**figures: go.Figure) -> None:
+    """As `show`, in columns, all drawings at one height; each figure's `key` is its name here, with "_" for "-"."""
+    aligned = beside_each_other(*figures.values())
+    for column, name, figure in zip(st.columns(len(figures)), figures, aligned, strict=True):
+        with column:
+            show(figure, key=name.replace("_", "-"))
 
 
-def show_and_tell(figure: go.Figure, *, key: str, on_pick: Callable[[int], None]) -> None:
-    """Draw a figure whose points can be clicked; `on_pick` is told of each click, before the page is drawn anew.
+def show_and_pick(figure: go.Figure, *, key: str, on_pick: Callable[[int], None]) -> None:
+    """Draw a figure whose points can be clicked.
 
     Args:
         figure: of `precision.charts`.
-        key: as of `show`.
-        on_pick: of the first number of the clicked point's `customdata`; not told of points without one.
+        key: as in `show`.
+        on_pick: called at each click, before the page is drawn again, with the first number of the point's
+            `customdata`; not called for points without one.
     """
     name = f"chart-{key}"
 

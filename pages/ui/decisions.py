@@ -1,4 +1,4 @@
-"""What the outputs decide, and the yardsticks of the verdict, on a page."""
+"""Decisions of the outputs, and the limits of the verdict."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import frame, linked
 from pages.ui.chart import show
-from precision.charts import MarginScale, plot_decision_margins
+from precision.charts.decision_margins import MarginScale, plot_decision_margins
 from precision.findings.decisions import accuracy_text, left_out, mean_cells, share_cells, truth_cells
 from precision.findings.yardsticks import Yardsticks
 from precision.results import (
@@ -27,10 +27,10 @@ SCALES: tuple[MarginScale, ...] = ("score", "probability")
 
 
 def pick_yardsticks() -> Yardsticks:
-    """The limits that the verdict is given by; changing them runs nothing."""
+    """The limits that decide the verdict; changing them needs no new run."""
     default = Yardsticks()
     with st.expander("Yardsticks", icon=":material/straighten:"):
-        st.caption("Change what is called rounding, broken or a changed decision: the verdict follows, nothing runs.")
+        st.caption("Change what counts as rounding, broken or a changed decision. The verdict follows without a run.")
         columns = st.columns(4)
         multiple = columns[0].number_input(
             "Rounding only up to (× floor)",
@@ -57,7 +57,7 @@ def pick_yardsticks() -> Yardsticks:
             100 * default.tolerated_flips,
             0.5,
             key="tolerated_flips",
-            help=f"Decisions changed where the 95 % interval of the share of flips is above this. "
+            help="The verdict is that decisions changed if the 95 % interval of the share of flips lies above this. "
             f"{escape_markdown(term_named('Wilson interval').definition)}",
         )
         cosine = columns[3].number_input(
@@ -68,7 +68,7 @@ def pick_yardsticks() -> Yardsticks:
             0.005,
             format="%.4f",
             key="least_cosine",
-            help="Of outputs that are no class scores, such as embeddings: below it, decisions changed. "
+            help="For outputs that are not class scores, such as embeddings: decisions changed if it is below this. "
             f"{frame.metric_help('cosine_similarity')}",
         )
     return Yardsticks(
@@ -88,7 +88,7 @@ def truth_line(comparison: Comparison) -> None:
 
 
 def decisions(output: OutputComparison, result: CompareResult) -> None:
-    """What the output decides in both, where that is known."""
+    """What the output decides in both models, if it is known to decide something."""
     found = output.decisions
     if found is None:
         return
@@ -106,7 +106,7 @@ def _finding(found: ClassDecisions | NeighbourDecisions) -> str:
     samples = count_text(found.samples, "sample")
     if isinstance(found, NeighbourDecisions):
         return f"{found.samples - found.changed:,} of {samples} keep their nearest neighbour"
-    return f"{found.samples - found.flips:,} of {samples} keep their first class"
+    return f"{found.samples - found.flips:,} of {samples} keep their class"
 
 
 def _class_numbers(found: ClassDecisions) -> None:
@@ -139,7 +139,7 @@ def _neighbour_numbers(found: NeighbourDecisions) -> None:
 
 
 def _mean(place: DeltaGenerator, name: str, mean: SampleMean | None, *, higher_is_better: bool = False) -> None:
-    """A mean; its standard error, too long beside it, begins what is below."""
+    """A mean; its standard error, too long to stand beside it, is the first part of the text below."""
     if mean is None:
         return
     _, spread = mean_cells(mean, higher_is_better=higher_is_better)
@@ -148,6 +148,5 @@ def _mean(place: DeltaGenerator, name: str, mean: SampleMean | None, *, higher_i
 
 
 def _number(place: DeltaGenerator, name: str, value: str, remark: str) -> None:
-    """One number with what is to be known of it below."""
     place.metric(metric_named(name).label, value, help=frame.metric_help(name))
     place.caption(escape_markdown(remark))

@@ -1,4 +1,4 @@
-"""How fast the device is in each dtype: measured where asked for, told where a format is slower than float32."""
+"""How fast the device is in each dtype: measured on request, with a warning where a format is slower than float32."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AGAIN = "Measure this device again"
 
 
 def banner(result: RunResult) -> None:
-    """Where the run computed in its format: a warning if that is slower than float32 here, or a button to find out."""
+    """If the run computed in its format: a warning that this is slower than float32 here, or a button to find out."""
     if result.execution.label != "native" or result.spec.dtype in ("float32", result.spec.reference):
         return
     speed = _known(result)
@@ -55,7 +55,7 @@ def section(result: AnalysisResult) -> None:
 
 
 def _known(result: AnalysisResult) -> DeviceSpeedResult | None:
-    """What is kept of the device; what this session has just measured is kept first."""
+    """The stored measurement of the device; one that this session has just made is stored first."""
     folder = EngineConfig.from_environment().data
     asked = _asked(result)
     job = _MEASUREMENTS.job(asked)
@@ -69,7 +69,7 @@ def _offer(result: AnalysisResult, *, label: str = "Measure this device") -> Non
     asked = _asked(result)
     job = _MEASUREMENTS.show(asked)
     if job is not None and job.result is not None:
-        st.rerun()  # it has ended since this draw began, and is to be kept
+        st.rerun()  # it has ended since this draw began, and must be stored
     if job is not None and not job.finished:
         return
     st.button(
@@ -80,7 +80,7 @@ def _offer(result: AnalysisResult, *, label: str = "Measure this device") -> Non
         on_click=_MEASUREMENTS.start_or_tell,
         args=(asked,),
         kwargs={"fresh": True},
-        help="Times operators in every dtype beside float32, a few seconds; kept for this machine.",
+        help="Times operators in every dtype beside float32, a few seconds. The result is kept for this machine.",
     )
 
 

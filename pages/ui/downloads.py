@@ -1,4 +1,4 @@
-"""Taking home what is shown: tables as CSV, results as JSON."""
+"""Tables on a page, and downloads: tables as CSV, results as JSON."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from pandas.api.types import is_integer_dtype, is_numeric_dtype
 
 from precision.findings.tables import Column, Kind, Table, written
 from precision.results import AnalysisResult
+from precision.spec import RunSpec
 from precision.text.names import escape_markdown
 
 _SCIENTIFIC = "%.3e"
-"""How numbers are written that span many powers of ten: all columns of a table alike, so that they compare."""
+"""Format of numbers that span many powers of ten: the same in all columns, so that they can be compared."""
 _SCIENTIFIC_PX = 95
-"""Wide enough for each of them: in a narrower cell its first digits would be cut off."""
+"""Wide enough for such a number: a narrower cell would cut off its first digits."""
 
 _MARKED = "background-color: rgba(240, 160, 0, 0.22)"
-"""Lets both pages' text through."""
+"""Text stays readable on it, on the light and on the dark page."""
 _FORMATS: dict[Kind, str] = {
     "time": "%.3g",
     "decibels": "%.1f",
@@ -50,17 +51,17 @@ def table(
 
     Args:
         shown: the rows.
-        name: of the CSV file, without its ending; None for no file, as of a table that still grows: its file would
-            be gone before it is asked for.
+        name: of the CSV file, without its ending; None for no file. A table that still grows has none: the file would
+            be gone before it is downloaded.
         key: of the widgets, one a page.
-        alt: what the table shows, for those who cannot see it.
+        alt: what the table shows, for people who cannot see it.
         pinned: whether the first column stays in sight when the others are scrolled.
         widths: of columns that are to be wider or narrower than usual, by name.
         column_config: Streamlit's, by column.
-        marked: cells that begin with this sign have a background of their own.
-        whole: as high as its rows, instead of scrolling within.
+        marked: cells that begin with this sign have another background.
+        whole: whether it is as high as its rows, instead of scrolling.
     """
-    frame = frame_of(shown)
+    frame = _frame_of(shown)
     config = {
         column.title: _config(column, frame, is_pinned=pinned and not at, width=(widths or {}).get(column.name))
         for at, column in enumerate(shown.columns)
@@ -76,13 +77,13 @@ def table(
         column_config={title: how for title, how in config.items() if how is not None},
     )
     if name is not None:
-        text_file("Table as CSV", safe_csv(frame), name=f"{name}.csv", mime="text/csv", key=f"csv-{key}")
+        text_file("Table as CSV", _safe_csv(frame), name=f"{name}.csv", mime="text/csv", key=f"csv-{key}")
 
 
 def _config(
     column: Column, frame: pd.DataFrame, *, is_pinned: bool, width: int | Literal["small", "large"] | None
 ) -> object | None:
-    """How a column is written; sorting and CSV keep the full numbers. None: as Streamlit does it."""
+    """How a column is written; sorting and CSV use the full numbers. None: Streamlit's default."""
     said = escape_markdown(column.help) if column.help else None
     if not is_numeric_dtype(frame[column.title]):
         is_usual = not (is_pinned or width or said)
@@ -93,7 +94,7 @@ def _config(
     return st.column_config.NumberColumn(format=how, pinned=is_pinned, width=width, help=said)
 
 
-def frame_of(table: Table) -> pd.DataFrame:
+def _frame_of(table: Table) -> pd.DataFrame:
     """The table's rows by the titles of its columns; names as harmless text."""
     return pd.DataFrame({column.title: _series(table.column(column.name), column.kind) for column in table.columns})
 
@@ -108,15 +109,7 @@ def _series(values: Sequence[Any], kind: Kind) -> pd.Series:
 
 
 def text_file(label: str, text: str, *, name: str, mime: str, key: str) -> None:
-    """A text to take home.
-
-    Args:
-        label: of the button.
-        text: what the file holds.
-        name: of the file, with its ending.
-        mime: type of the file.
-        key: of the button, one a page.
-    """
+    """A button that downloads a text as the file `name`; `key` is the button's."""
     st.download_button(
         label,
         text,
@@ -134,7 +127,7 @@ def _value_text(value: float) -> str:
 
 
 def result_json(result: AnalysisResult) -> None:
-    """The whole result as JSON, the same that the command line prints with `--json`."""
+    """A button that downloads the whole result as JSON, as the command line prints it with `--json`."""
     st.download_button(
         "Result as JSON",
         result.model_dump_json(indent=2),
@@ -148,13 +141,17 @@ def result_json(result: AnalysisResult) -> None:
 
 
 def file_stem(result: AnalysisResult) -> str:
-    """A file name that says what the file is of."""
-    model = "".join(character if character.isalnum() else "-" for character in result.spec.model)[-40:].strip("-")
-    return f"{model}-{result.spec.dtype}-{result.spec.method.value}"
+    """The start of a file name: model, format and method."""
+    return f"{model_stem(result.spec)}-{result.spec.dtype}-{result.spec.method.value}"
 
 
-def safe_csv(frame: pd.DataFrame) -> str:
-    """CSV in which no text cell is taken for a formula by a spreadsheet."""
+def model_stem(spec: RunSpec) -> str:
+    """The model as a part of a file name."""
+    return "".join(character if character.isalnum() else "-" for character in spec.model)[-40:].strip("-")
+
+
+def _safe_csv(frame: pd.DataFrame) -> str:
+    """CSV in which a spreadsheet takes no text cell for a formula."""
     text_columns = frame.select_dtypes(include=["object", "string"]).columns
     safe = frame.copy()
     for column in text_columns:

@@ -1,9 +1,10 @@
-"""What every page of results begins and ends with."""
+"""Header and footer of every page of results, and the pickers and numbers that pages share."""
 
 from __future__ import annotations
 
 import shlex
 import urllib.parse
+from typing import NoReturn
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -15,15 +16,16 @@ from precision.spec import RunSpec
 from precision.text.metrics import metric_named
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.terms import term_named
+from precision.text.units import bytes_text, change_text
 
 
 def header(finding: str, result: RunResult) -> None:
-    """The page's one message, what it is about, and what to keep in mind."""
+    """The page's main finding as its title, what was run, and warnings."""
     st.title(finding, anchor=False)
     spec = result.spec
     st.caption(
         f"**{model_name(result)}** · {spec.in_words(spec.analysis.info.about, escape=escape_markdown)} · "
-        f"{escape_markdown(result.device.id)}, {escape_markdown(result.device.name)} · {input_text(result)} · "
+        f"{escape_markdown(result.device.id)}, {escape_markdown(result.device.name)} · {_input_text(result)} · "
         f"{_kept_text(spec)}"
         f"{spec.analysis.info.arithmetic_of}arithmetic **{result.execution.label}**",
         help=f"{escape_markdown(result.execution.explanation)}\n\n{term_named(result.execution.label).definition}",
@@ -35,11 +37,6 @@ def header(finding: str, result: RunResult) -> None:
         st.warning("  \n".join(escape_markdown(warning) for warning in result.warnings), icon=":material/warning:")
 
 
-def candidate_text(spec: RunSpec) -> str:
-    """The candidate's format, or those of its plan, safe in a heading."""
-    return escape_markdown(spec.candidate)
-
-
 def _kept_text(spec: RunSpec) -> str:
     return f"kept in {spec.reference}: {', '.join(map(for_markdown, spec.keep))} · " if spec.keep else ""
 
@@ -49,8 +46,7 @@ def model_name(result: RunResult) -> str:
     return escape_markdown(result.model.short_title)
 
 
-def input_text(result: RunResult) -> str:
-    """The input in a few words."""
+def _input_text(result: RunResult) -> str:
     if result.input is None:
         return "no input"
     shapes = ", ".join(f"{name} {list(shape)}" for name, _, shape in result.input.tensors)
@@ -58,9 +54,8 @@ def input_text(result: RunResult) -> str:
 
 
 def footer(result: AnalysisResult, *, how_to_read: str) -> None:
-    """How to read the page, how to get the same again, and where the numbers come from."""
-    with st.expander("How to read this", icon=":material/help:"):
-        st.markdown(how_to_read)
+    """How to read the page, how to reproduce it, and which software measured it."""
+    explain(how_to_read)
     with st.expander("Reproduce and take home", icon=":material/terminal:"):
         st.caption("The same numbers on the command line; this page's address reproduces this view.")
         st.code(command_line(result.spec), language="bash", wrap_lines=True)
@@ -78,12 +73,25 @@ def footer(result: AnalysisResult, *, how_to_read: str) -> None:
                 icon=":material/refresh:",
                 on_click=run_again,
                 args=(result.spec,),
-                help="Runs the comparison anew instead of showing the stored result; times will differ a little.",
+                help="Runs the comparison again instead of showing the stored result; times will differ a little.",
             )
 
 
+def nothing_to_show(finding: str, result: RunResult, *, how_to_read: str) -> NoReturn:
+    """The whole page of a result that has nothing to draw; `finding` says what is missing."""
+    header(finding, result)
+    footer(result, how_to_read=how_to_read)
+    st.stop()
+
+
+def explain(how_to_read: str) -> None:
+    """How to read the page, to unfold."""
+    with st.expander("How to read this", icon=":material/help:"):
+        st.markdown(how_to_read)
+
+
 def overview_address(spec: RunSpec, job: str | None) -> str:
-    """The address of a run's page Overview, which shows the very same job."""
+    """The address of a run's page Overview, which shows the same job."""
     query = {"model": spec.model, "dtype": spec.dtype} | spec.to_query() | ({"job": job} if job else {})
     return f"./?{urllib.parse.urlencode(query)}"
 
@@ -98,6 +106,18 @@ def command_line(spec: RunSpec) -> str:
     return shlex.join(["python", "-m", "precision", spec.analysis.value, *words])
 
 
+def bytes_metric(place: DeltaGenerator, before: int, after: int, *, help: str) -> None:
+    """How many bytes are stored, and how that compares with before."""
+    place.metric(
+        "Stored bytes",
+        bytes_text(after),
+        delta=f"{change_text(before, after)} from {bytes_text(before)}",
+        delta_color="off" if before == after else "green" if after < before else "red",
+        delta_arrow="off",
+        help=help,
+    )
+
+
 def metric_help(name: str) -> str:
     """The definition of a metric, for a hover text."""
     definition = metric_named(name)
@@ -105,10 +125,10 @@ def metric_help(name: str) -> str:
 
 
 def find_box(what: str, *, in_what: str, place: DeltaGenerator | None = None) -> str:
-    """What to narrow a table to: letters that a row contains, in the page's link.
+    """A box for letters that the rows of a table must contain.
 
     Args:
-        what: is looked for, such as "layer".
+        what: what is searched for, such as "layer".
         in_what: the parts of a row that are searched.
         place: where to put the box, if not next on the page.
     """
@@ -122,7 +142,7 @@ def find_box(what: str, *, in_what: str, place: DeltaGenerator | None = None) ->
 
 
 def pick_output(outputs: tuple[OutputComparison, ...]) -> OutputComparison:
-    """The output tensor to look at; asks only where there are several."""
+    """The output tensor to look at; a list to pick from if there are several."""
     by_path = {output.path: output for output in outputs}
     if len(by_path) == 1:
         return outputs[0]

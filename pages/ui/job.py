@@ -20,7 +20,7 @@ from precision.text.names import escape_markdown, for_markdown, plain
 from precision.text.units import seconds_text
 
 _QUICK_S = 0.9
-"""A run that ends within this time is shown at once, without a progress bar flashing by."""
+"""A run that ends within this time is shown at once, without a progress bar."""
 _POLL_S = 0.5
 CANCELLED = "cancelled"
 """Stage of a failure that somebody asked for."""
@@ -59,7 +59,7 @@ def current_result(kind: type[R], also: Mapping[str, object] | None = None, *, a
 
 
 def warn_of_link_error() -> None:
-    """Where the link that opened the session cannot be followed, the reason and a way out, on a page that goes on."""
+    """If the link that opened the session cannot be followed: the reason and a way out. The page continues."""
     if error := state.link_error():
         st.warning(
             f"This link cannot be followed; the sidebar shows the default. {escape_markdown(error)}",
@@ -81,7 +81,7 @@ def _offer_default() -> None:
 
 
 def require_choice() -> None:
-    """Stop the page where the link cannot be followed, or the sidebar awaits a name."""
+    """Stop the page if the link cannot be followed, or if the sidebar waits for a model's name."""
     if link_error := state.link_error():
         refuse("This link cannot be followed", link_error, icon=":material/link_off:")
     if state.awaits_checkpoint():
@@ -100,7 +100,7 @@ def _result(analysis: Analysis, also: Mapping[str, object] | None, *, as_it_grow
             refuse(NOT_POSSIBLE, str(error))
         st.title(NO_RESULT, anchor=False)
         st.error(escape_markdown(str(error)), icon=":material/error:")
-        st.button("Try again")  # as every button, it runs the page anew
+        st.button("Try again")  # like every button, it runs the page again
         st.stop()
     state.mirror_in_link(spec)
     if job.status in ("queued", "running"):
@@ -128,13 +128,13 @@ def is_followed(analysis: Analysis) -> bool:
 
 
 def run_again(spec: RunSpec) -> None:
-    """Measure anew instead of showing the stored result."""
+    """Measure again instead of showing the stored result."""
     if job := submit_or_tell(spec, fresh=True):
         state.follow_job(spec.analysis, job.id)
 
 
 def submit_or_tell(spec: RunSpec, *, fresh: bool) -> Job | None:
-    """The job of a run that a button asks for; where the engine does not take it, a toast says why.
+    """The job of a run that a button asks for; if the engine refuses, a toast says why.
 
     Args:
         spec: what to run.
@@ -154,7 +154,7 @@ def _job_for(spec: RunSpec) -> Job:
         engine().release(state.session_id())
     job = known_job(known)
     if known and job is None:
-        st.toast("The run that this link names is not here any more; it runs afresh.", icon=":material/refresh:")
+        st.toast("The run of this link no longer exists; it runs again.", icon=":material/refresh:")
     if job and job.spec == spec and (job.stopping or job.status in ("failed", "cancelled")):
         return job  # explained, not silently run again
     job = engine().submit(spec, session=state.session_id())
@@ -163,7 +163,7 @@ def _job_for(spec: RunSpec) -> Job:
 
 
 def known_job(job_id: str | None) -> Job | None:
-    """The job, or None where there is none, or it is of another server, or of this one before it was restarted."""
+    """The job; None if there is none, or if it belongs to another server or to this one before a restart."""
     try:
         return engine().job(job_id) if job_id else None
     except PrecisionError:
@@ -174,11 +174,11 @@ def known_job(job_id: str | None) -> Job | None:
 def show_progress(job_id: str, *, shown_s: float | None = None, key: str = "cancel") -> None:
     """How far a job is, with a way to stop it.
 
-    Draws the page anew when it ends, or has grown beyond the `shown_s` that it was shown after, if it was.
+    Draws the page again when the job ends, or when it has a newer partial result than the one on the page.
 
     Args:
         job_id: of the job.
-        shown_s: seconds after which the partial result on the page was measured; None where the page shows none.
+        shown_s: seconds after which the partial result on the page was measured; None if the page shows none.
         key: of the button that cancels the job; a page may show several jobs.
     """
     job = known_job(job_id)
@@ -217,7 +217,7 @@ def _progress_text(job: Job) -> str:
 
 
 def _ended_early(job: Job) -> AnalysisResult:
-    """What was measured before the end, with the reason; without anything measured, the reason alone."""
+    """What was measured before the end, with the reason; if nothing was measured, only the reason."""
     failure = failure_of(job)
     if not isinstance(job.partial, AnalysisResult):
         if job.error_kind == InputError.__name__:
@@ -237,7 +237,7 @@ def failure_of(job: Job, what: str = "run") -> Failure:
 
 
 def say_failure(failure: Failure, *, kept: str = "") -> None:
-    """Why a run stopped; `kept` is added, about what was measured before."""
+    """Say why a run stopped; `kept`, about what was measured before, is added."""
     if failure.stage == CANCELLED:
         st.info(f"{escape_markdown(failure.message)}{kept}", icon=":material/stop_circle:")
     else:
@@ -246,5 +246,5 @@ def say_failure(failure: Failure, *, kept: str = "") -> None:
 
 
 def offer_run_again(spec: RunSpec) -> None:
-    """The way to start a run again that stopped."""
+    """A button that starts a stopped run again."""
     st.button("Run again", on_click=run_again, args=(spec,), type="primary")

@@ -1,11 +1,15 @@
-"""Pickers of a page's own view. Its link carries what they hold; what it asks for in vain is told, not dropped."""
+"""Pickers of a page's own view. Its link carries what they hold; a picker says so if it cannot take what a link asks.
+
+Arguments that all pickers share: `label` stands above it, `key` is its name in the link, `help` its hover text, and
+`place` is where to put it, if not next on the page.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -26,30 +30,19 @@ def selectbox(
     format_func: Callable[[str], str] = str,
     place: DeltaGenerator | None = None,
 ) -> T:
-    """A list to pick from.
-
-    Args:
-        label: above it.
-        options: at least one.
-        key: its name in the link.
-        index: of the option that it holds at first.
-        help: its hover text.
-        format_func: how an option is shown, and written in the link.
-        place: where to put it, if not next on the page.
-    """
-    refused = view_state.refused_by(key, [format_func(option) for option in options].__contains__)
-    chosen = (place or st).selectbox(
+    """A list to pick one of `options` from, at first that at `index`; `format_func` writes them, in the link too."""
+    chosen: T = _draw(
+        (place or st).selectbox,
         label,
         options,
-        index=index,
         key=key,
-        bind="query-params",
+        takes=[format_func(option) for option in options].__contains__,
+        shown=format_func,
+        place=place,
+        index=index,
         help=help,
         format_func=format_func,
-        on_change=view_state.forget_refused,
-        args=(key,),
     )
-    _tell(label, refused, format_func(chosen), place=place)
     return chosen
 
 
@@ -63,30 +56,19 @@ def multiselect(
     help: str | None = None,  # as Streamlit calls it
     place: DeltaGenerator | None = None,
 ) -> list[T]:
-    """A list to pick several from, or none.
-
-    Args:
-        label: above it.
-        options: to pick from.
-        key: its name in the link.
-        default: what it holds at first.
-        placeholder: what it says while it holds none.
-        help: its hover text.
-        place: where to put it, if not next on the page.
-    """
-    refused = view_state.refused_by(key, options.__contains__)
-    chosen = (place or st).multiselect(
+    """A list to pick several of `options` from, or none; it says `placeholder` while it holds none."""
+    chosen: list[T] = _draw(
+        (place or st).multiselect,
         label,
         options,
-        default=default,
         key=key,
-        bind="query-params",
+        takes=options.__contains__,
+        shown=lambda chosen: ", ".join(chosen) or "none",
+        place=place,
+        default=default,
         placeholder=placeholder,
         help=help,
-        on_change=view_state.forget_refused,
-        args=(key,),
     )
-    _tell(label, refused, ", ".join(chosen) or "none", place=place)
     return chosen
 
 
@@ -98,19 +80,10 @@ def radio(
     help: str | None = None,  # as Streamlit calls it
     place: DeltaGenerator | None = None,
 ) -> T:
-    """A few options beside each other, all in view; arguments as of `selectbox`."""
-    refused = view_state.refused_by(key, options.__contains__)
-    chosen = (place or st).radio(
-        label,
-        options,
-        key=key,
-        bind="query-params",
-        horizontal=True,
-        help=help,
-        on_change=view_state.forget_refused,
-        args=(key,),
-    )
-    _tell(label, refused, chosen, place=place)
+    """A few options beside each other, all in view."""
+    draw = (place or st).radio
+    takes = options.__contains__
+    chosen: T = _draw(draw, label, options, key=key, takes=takes, place=place, horizontal=True, help=help)
     return chosen
 
 
@@ -122,28 +95,19 @@ def number_input(
     least: float,
     help: str | None = None,  # as Streamlit calls it
 ) -> float:
-    """A field for a number.
-
-    Args:
-        label: above it.
-        key: its name in the link.
-        value: that it holds at first.
-        least: that it takes.
-        help: its hover text.
-    """
-    refused = view_state.refused_by(key, partial(_is_number, least=least))
-    chosen = st.number_input(
+    """A field for a number from `least` up, at first `value`."""
+    chosen: float = _draw(
+        st.number_input,
         label,
+        key=key,
+        takes=partial(_is_number, least=least),
+        shown="{:g}".format,
+        why=f"which is not a number from {least:g} up",
         min_value=least,
         value=value,
         format="%g",
-        key=key,
-        bind="query-params",
         help=help,
-        on_change=view_state.forget_refused,
-        args=(key,),
     )
-    _tell(label, refused, f"{chosen:g}", why=f"which is not a number from {least:g} up")
     return chosen
 
 
@@ -158,34 +122,22 @@ def slider(
     format: str,  # as Streamlit calls it
     help: str | None = None,  # as Streamlit calls it
 ) -> float:
-    """A number between two, by hand.
-
-    Args:
-        label: above it.
-        key: its name in the link.
-        value: that it holds at first; moved into the range.
-        least: its left end.
-        most: its right end; more than `least`.
-        step: between the numbers that it takes.
-        format: of the number shown, printf's.
-        help: its hover text.
-    """
-    refused = view_state.refused_by(key, partial(_is_number, least=least, most=most))
+    """A slider from `least` to the larger `most`, at first at `value`; what it holds is moved into that range."""
     view_state.keep_between(key, least, most)
-    chosen = st.slider(
+    chosen: float = _draw(
+        st.slider,
         label,
+        key=key,
+        takes=partial(_is_number, least=least, most=most),
+        shown="{:g}".format,
+        why=f"which is not between {least:g} and {most:g}",
         min_value=least,
         max_value=most,
-        value=min(max(value, least), most),  # which the link leaves out
+        value=min(max(value, least), most),  # the link leaves this value out
         step=step,
         format=format,
-        key=key,
-        bind="query-params",
         help=help,
-        on_change=view_state.forget_refused,
-        args=(key,),
     )
-    _tell(label, refused, f"{chosen:g}", why=f"which is not between {least:g} and {most:g}")
     return chosen
 
 
@@ -196,16 +148,21 @@ def _is_number(text: str, *, least: float, most: float = sys.float_info.max) -> 
         return False
 
 
-def _tell(
-    label: str,
-    refused: str | None,
-    shown: str,
-    *,
+def _draw(
+    widget: Callable[..., Any],
+    *given: object,
+    key: str,
+    takes: Callable[[str], bool],
+    shown: Callable[[Any], str] = str,
     why: str = "which is not here",
     place: DeltaGenerator | None = None,
-) -> None:
+    **settings: object,
+) -> Any:
+    refused = view_state.refused_by(key, takes)
+    chosen = widget(*given, key=key, bind="query-params", on_change=view_state.forget_refused, args=(key,), **settings)
     if refused is not None:
         (place or st).caption(
-            f":material/link_off: {escape_markdown(label)}: the link asks for {for_markdown(refused)}, {why}. "
-            f"Shown instead: {for_markdown(shown)}."
+            f":material/link_off: {escape_markdown(str(given[0]))}: the link asks for {for_markdown(refused)}, {why}. "
+            f"Shown instead: {for_markdown(shown(chosen))}."
         )
+    return chosen

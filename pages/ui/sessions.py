@@ -11,7 +11,7 @@ from precision.engine import Engine
 
 _CHECK_S = 1.0
 _GONE_AFTER_S = 3.0
-"""A reload closes one session and opens the next within about a second: no reason to cancel its job."""
+"""A reload closes one session and opens the next within about a second; its job must not be cancelled."""
 
 
 def watch_sessions(engine: Engine) -> None:

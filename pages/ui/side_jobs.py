@@ -1,4 +1,4 @@
-"""Jobs that a page starts beside its own: the one way to start, find and show them."""
+"""Jobs that a page starts besides its main one: how to start, find and show them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from precision.spec import RunSpec
 
 @dataclass(frozen=True)
 class SideJobs:
-    """The jobs that a session has started for one purpose, each known by its spec until the session ends.
+    """The jobs that a session has started for one purpose, found by their specs until the session ends.
 
     Args:
-        purpose: tells them from those for other purposes.
-        what: such a job in a message, after "The".
+        purpose: its name; jobs for other purposes are kept apart.
+        what: what a message calls such a job, after "The".
     """
 
     purpose: str
@@ -37,7 +37,7 @@ class SideJobs:
         return self._follow(engine().submit(spec, session=state.session_id(), fresh=fresh))
 
     def start_or_tell(self, spec: RunSpec, *, fresh: bool = False) -> None:
-        """As `start`, for a button: what the engine says against it is shown as a toast."""
+        """As `start`, for a button: if the engine refuses, a toast says why."""
         if job := submit_or_tell(spec, fresh=fresh):
             self._follow(job)
 
@@ -46,7 +46,7 @@ class SideJobs:
         return known_job(self._ids.get(spec.digest()))
 
     def forget(self, spec: RunSpec) -> None:
-        """Follow the job of this spec no longer; it goes on."""
+        """Stop following the job of this spec; it continues."""
         self._ids.pop(spec.digest(), None)
 
     def cancel(self, spec: RunSpec) -> None:
@@ -59,11 +59,11 @@ class SideJobs:
         return (job for job_id in tuple(self._ids.values()) if (job := known_job(job_id)) is not None)
 
     def show(self, spec: RunSpec, *, kept: str = "") -> Job | None:
-        """Draw the progress of the job of this spec, with Cancel, or why it ended without a result; then give it.
+        """Draw the progress of the job of this spec, with Cancel, or why it ended without a result. Returns the job.
 
         Args:
             spec: as it was started with.
-            kept: added to the reason where the job has measured a part.
+            kept: added to the reason if the job has measured a part.
         """
         job = self.job(spec)
         if job is not None and not job.finished:
@@ -78,7 +78,6 @@ class SideJobs:
 
     @property
     def _ids(self) -> dict[str, str]:
-        """Ids of the jobs by the digests of their specs."""
         return state.side_jobs(self.purpose)
 
     def _follow(self, job: Job) -> Job:

@@ -1,4 +1,4 @@
-"""What a session has chosen to run: with `view_state`, the only file that touches session state and the link.
+"""What a session has chosen to run. Only this file and `view_state` touch session state and the link.
 
 The sidebar's widgets hold the choice, the link mirrors it: a link opened in a new session sets the widgets once,
 and every later change rewrites the link.
@@ -26,7 +26,7 @@ _DEFAULT = RunSpec()
 _HELD = ("dtype", "method", "device", "reference", "seed", "regime", "keep", "plan")
 """Settings of a run that the sidebar holds whatever the model is."""
 _SIZES = ("input", "batch", "length", "text")
-"""Those that a model may not have."""
+"""Settings that some models do not have."""
 
 
 def session_id() -> str:
@@ -93,7 +93,7 @@ def model_changed() -> None:
 
 
 def planned() -> bool:
-    """Whether the candidate is a plan, with formats of its own for its layers."""
+    """Whether the candidate is a plan, whose layers have different formats."""
     return bool(st.session_state["plan"])
 
 
@@ -122,13 +122,13 @@ def kept_modules() -> list[str]:
 
 
 def kept_around(fqn: str) -> str | None:
-    """The module that keeps `fqn` out of the cast: it, or one that it is inside of; None where it is cast."""
+    """The module that keeps `fqn` out of the cast: itself or one around it; None if it is cast."""
     kept = kept_modules()
     return fqn if fqn in kept else enclosing(fqn, kept) or None
 
 
 def keep_module(fqn: str) -> None:
-    """Have the candidate keep one more module in the reference's precision."""
+    """Keep one more module of the candidate in the reference's precision."""
     st.session_state["keep"] = [*dict.fromkeys([*kept_modules(), fqn])]
     drop_plan()
 
@@ -140,13 +140,13 @@ def choice(name: str) -> str:
 
 
 def keep_among(name: str, options: list[str]) -> None:
-    """Give way to the first option where a picker holds one that is no longer offered."""
+    """Set a picker to its first option if it holds one that is no longer offered."""
     if st.session_state[name] not in options:
         st.session_state[name] = options[0]
 
 
 def awaits_checkpoint() -> bool:
-    """Whether a checkpoint is to be loaded whose name has yet to be typed."""
+    """Whether a checkpoint is chosen but its name is not typed yet."""
     return _model_id() == PRETRAINED
 
 
@@ -183,7 +183,7 @@ def spec(analysis: Analysis, also: Mapping[str, object] | None = None) -> RunSpe
             "model": model.id,
             **{name: state[name] for name in _HELD},
             "input": "default" if chosen_input is default_input else chosen_input.name,
-            # A picker that is not drawn holds what it held.
+            # A picker that is not drawn keeps its old value.
             "batch": state["batch"] if chosen_input.takes_batch else None,
             "length": state["length"] if chosen_input.takes_length else None,
             "text": (state["text"].strip() or None) if chosen_input.takes_text else None,
@@ -213,7 +213,7 @@ def follow_job(analysis: Analysis, job: str) -> None:
 
 
 def side_jobs(purpose: str) -> dict[str, str]:
-    """Jobs that this session started for one purpose beside a page's own, by the digests of their specs."""
+    """Ids of the jobs that this session started for one purpose besides a page's main job, by digest of the spec."""
     every: dict[str, dict[str, str]] = st.session_state.setdefault("side_jobs", {})
     return every.setdefault(purpose, {})
 
@@ -234,7 +234,7 @@ def mirror_in_link(chosen: RunSpec) -> None:
     """Make the address bar's link reproduce what is shown, and re-attach to its job."""
     # Model and format always, whatever the defaults of a later version are.
     wanted = {"model": chosen.model, "dtype": chosen.dtype} | chosen.to_query()
-    wanted = {name: value for name, value in wanted.items() if name not in VIEW}  # what a page picks is bound to it
+    wanted = {name: value for name, value in wanted.items() if name not in VIEW}  # those are bound to widgets
     if job := job_id(chosen.analysis):
         wanted["job"] = job
     shown = st.query_params.to_dict()
@@ -247,7 +247,7 @@ def mirror_in_link(chosen: RunSpec) -> None:
 
 
 def mirror_choice_in_link() -> None:
-    """As `mirror_in_link`, on a page that shows no run; a link that cannot be followed stays as it is."""
+    """As `mirror_in_link`, for a page that shows no run; a link that cannot be followed stays as it is."""
     if link_error():
         return
     try:

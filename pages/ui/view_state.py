@@ -1,4 +1,4 @@
-"""What a page's own view holds, beside the run that `state` describes: its widgets, and what its link says of them."""
+"""The state of a page's own widgets, and what its link says about them. `state` holds the run that is chosen."""
 
 from __future__ import annotations
 
@@ -19,20 +19,18 @@ VIEW = (
 
 
 def open_layer(label: str) -> None:
-    """Have the page Propagation show this layer call; once a click, so that its picker can still be changed."""
-    if st.session_state.get("clicked_layer") != label:
-        st.session_state["clicked_layer"] = label
-        st.session_state["layer"] = label
-        forget_refused("layer")
+    """Make the page Propagation show this layer call."""
+    st.session_state["layer"] = label
+    forget_refused("layer")
 
 
 def refused_by(name: str, takes: Callable[[str], bool]) -> str | None:
-    """What the link asks of one of a page's own pickers, about to be drawn, that it does not take; None if nothing.
+    """What the link asks for and the picker `name`, which is drawn next, does not offer; None if there is nothing.
 
-    Streamlit takes it out of the link then. Here it is remembered until another choice is made.
+    Streamlit then removes it from the link. Here it is remembered until another choice is made.
     """
     refused: dict[str, list[str]] = st.session_state["refused"]
-    if name not in st.session_state and name in st.query_params:  # else the picker has a choice of its own already
+    if name not in st.session_state and name in st.query_params:  # otherwise the picker already has a choice
         refused[name] = st.query_params.get_all(name)
     asked = [value for value in refused.get(name, ()) if not takes(value)]
     if not asked:
@@ -51,37 +49,37 @@ def forget_all_refused() -> None:
 
 
 def keep_between(name: str, low: float, high: float) -> None:
-    """Keep what one of a page's own sliders holds, or the end of its range next to that, where this has changed."""
+    """Move what a slider of a page holds into its range, which may have changed."""
     if name in st.session_state:
         st.session_state[name] = min(max(st.session_state[name], low), high)
 
 
 def taken(name: str) -> str | None:
-    """What is picked in one of a page's own lists, which is empty from now on."""
+    """What is picked in a list of a page; the list is empty afterwards."""
     picked: str | None = st.session_state[name]
     st.session_state[name] = None
     return picked
 
 
 def clicked_point(name: str) -> int | None:
-    """The first number of the `customdata` of a chart's clicked point; None where that has none, or none is."""
+    """The first number of the `customdata` of a chart's clicked point; None without a point or a number."""
     points = st.session_state[name]["selection"]["points"]
     data = points[0].get("customdata") if points else None
     return None if not data or data[0] is None else int(data[0])
 
 
 def put(name: str, value: str | bool | float) -> None:
-    """Set one of a page's own widgets: before it is drawn, or in a callback."""
+    """Set a widget of a page: before it is drawn, or in a callback."""
     st.session_state[name] = value
 
 
 def is_ticked(name: str) -> bool:
-    """Whether one of a page's own boxes is ticked."""
+    """Whether a box of a page is ticked."""
     return bool(st.session_state.get(name))
 
 
 def link_asks_to_run() -> bool:
-    """Whether the link that opened the session asks for the runs of the page Sweep; told once, when that is drawn."""
+    """Whether the link that opened the session asks for the runs of the page Sweep; true at the first call only."""
     told = "run_told" in st.session_state
     st.session_state["run_told"] = True
     return not told and st.query_params.get("run") == _RUN

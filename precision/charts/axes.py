@@ -1,4 +1,4 @@
-"""Ticks of axes: few, round, and each with its whole value, however narrow or wide the range."""
+"""Axes whose ticks are few and round, and written in full, however narrow or wide the range."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from precision.charts.palette import SEQUENTIAL
+from precision.text.units import seconds_text
 
 MAX_TICKS: Final = 7
 _NARROW_DECADES: Final = 0.75
@@ -68,6 +69,30 @@ def bytes_axis(largest: int) -> dict[str, Any]:
         "range": [0, 1.05 * max(largest, 1)],
         "tickvals": [tick * unit for tick in ticks],
         "ticktext": [f"{tick:g} {name}" for tick in ticks],
+    }
+
+
+def cost_axis(costs: Sequence[float], *, of_bytes: bool) -> dict[str, Any]:
+    """A plotly axis that holds all `costs`: from 0 for bytes, logarithmic for seconds."""
+    if of_bytes:
+        return {**bytes_axis(int(max(costs))), "title": "Stored bytes"}
+    axis = log_axis(min(costs), max(costs), margin_decades=0.15)
+    return {**axis, "ticktext": [seconds_text(tick) for tick in axis["tickvals"]]}
+
+
+def rows_axis(names: Sequence[str], *, letters: int | None = None) -> dict[str, Any]:
+    """A plotly axis with a row for each name, the first on top.
+
+    Args:
+        names: markup, as plotly reads it.
+        letters: their size; None: the page's.
+    """
+    return {
+        "tickvals": list(range(len(names))),
+        "ticktext": list(names),
+        "tickfont": {"size": letters},
+        "range": [len(names) - 0.5, -0.5],
+        "zeroline": False,
     }
 
 

@@ -32,7 +32,7 @@ class Branch(Box):
         return self.sizes[side].total()
 
     def add(self, other: Self) -> None:
-        """Count `other`'s bytes here too."""
+        """Add `other`'s bytes."""
         for side in SIDES:
             self.sizes[side].update(other.sizes[side])
 
@@ -42,7 +42,7 @@ class Branch(Box):
 
 
 def byte_tree(audit: CastAudit) -> Branch:
-    """The root of the tree; a tensor hangs on the deepest module that its name begins with."""
+    """The root of the tree; a tensor is put into the deepest module that its name begins with."""
     modules = {"": Branch(label="model", fqn="", type="module")}
     # Shorter names first: a parent is there before its children, whatever the audit's order.
     for module in sorted(audit.modules, key=lambda module: module.fqn.count(".") if module.fqn else -1):

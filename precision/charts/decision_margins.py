@@ -17,7 +17,7 @@ from precision.text.units import count_text, fine_share_text, number_text
 
 MarginScale = Literal["score", "probability"]
 
-_KIND = "Bars of the samples, and of the share whose first class is another, by the reference's margin"
+_KIND = "Bars of the samples, and of the share that changes class, by the reference's margin"
 _AXIS = {
     "score": "Reference's margin, first less second score",
     "probability": "Reference's margin, first less second probability",
@@ -29,7 +29,7 @@ class MarginBar(NamedTuple):
     """One power of two of the margin."""
 
     low: float
-    """Margins from here up to `high`; 0 for those below all powers of two that are told apart."""
+    """Margins from here up to `high`; 0 in the bar below all powers of two."""
     high: float
     samples: int
     flips: int
@@ -46,19 +46,16 @@ class MarginsInfo(NamedTuple):
     scale: MarginScale
     bars: tuple[MarginBar, ...]
     safe_from: float | None
-    """A score margin of more than this cannot be overturned by any error seen: twice the largest one."""
+    """Twice the largest error: no error that was measured can overturn a score margin above this."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_decision_margins(output: OutputComparison, dtype: str, *, scale: MarginScale = "score") -> go.Figure:
     """Samples, and the share that flipped with its 95 % interval (Wilson), per power of two of the margin.
 
-    Args:
-        output: one output of a comparison.
-        dtype: the candidate's format, which gives the colour.
-        scale: the margin between scores, or between probabilities.
+    The margin is between scores, or between probabilities. The colour is that of `dtype`, the candidate's format.
     """
     return _margins_figure(_margins_info(output, dtype, scale=scale))
 
@@ -66,7 +63,7 @@ def plot_decision_margins(output: OutputComparison, dtype: str, *, scale: Margin
 def _margins_info(output: OutputComparison, dtype: str, *, scale: MarginScale) -> MarginsInfo:
     found = output.decisions
     if not isinstance(found, ClassDecisions):
-        reason = "The output is not taken for class scores."
+        reason = "The output is not read as class scores."
         return MarginsInfo(dtype, scale, (), None, f"{plain(output.path)}: no margins", "", reason)
     if not found.samples:
         reason = "No sample has finite scores in both."
@@ -95,9 +92,9 @@ def _bar(low: float, high: float, samples: int, flips: int) -> MarginBar:
 
 def _finding(found: ClassDecisions, bars: tuple[MarginBar, ...]) -> str:
     if not found.flips:
-        return f"None of {count_text(found.samples, 'sample')} got another first class"
+        return f"None of {count_text(found.samples, 'sample')} changed class"
     largest = max(bar.high for bar in bars if bar.flips)
-    some = f"{found.flips:,} of {count_text(found.samples, 'sample')} got another first class"
+    some = f"{found.flips:,} of {count_text(found.samples, 'sample')} changed class"
     return f"{some}, all with a margin below {number_text(largest)}" if largest else f"{some}, all of them ties"
 
 
@@ -105,9 +102,11 @@ def _detail(found: ClassDecisions, safe_from: float | None) -> str:
     interval = found.flips_interval
     parts = []
     if interval:
-        parts.append(f"of all such samples, {fine_share_text(interval.low)} to {fine_share_text(interval.high)} would")
+        parts.append(
+            f"of all such samples, {fine_share_text(interval.low)} to {fine_share_text(interval.high)} change class"
+        )
     if safe_from:
-        parts.append(f"no error seen can overturn a margin above {number_text(safe_from)}, twice the largest error")
+        parts.append(f"no measured error can overturn a margin above {number_text(safe_from)}, twice the largest error")
     return "; ".join([*parts, "whisker: 95 % interval"])
 
 
@@ -158,7 +157,7 @@ def _whiskers(info: MarginsInfo) -> dict[str, Any]:
 
 
 def _place_of(info: MarginsInfo) -> float | None:
-    """Where the margin that no error can overturn lies among the bars; None beside them."""
+    """Place among the bars of the margin that no error can overturn; None where it lies beside them."""
     if info.safe_from is None:
         return None
     for place, bar in enumerate(info.bars):

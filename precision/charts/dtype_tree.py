@@ -1,4 +1,4 @@
-"""The tree of modules, each coloured by the dtype that the candidate's operators in it computed in."""
+"""The tree of modules, each coloured by the dtype in which the candidate's operators in it computed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Extent = Literal["wholly", "in part", "not", "nothing to run"]
 
 @dataclass(eq=False, kw_only=True)
 class _Ran(Box):
-    """A module, or the operators that it runs besides the modules in it."""
+    """A module, or the operators that it runs outside the modules in it."""
 
     found: Lowering
     """Of everything in it."""
@@ -43,7 +43,7 @@ class _Ran(Box):
         return self.layers
 
     def add(self, other: Self) -> None:
-        """Count `other`'s operators here too."""
+        """Add `other`'s operators."""
         self.found = together(self.found.dtype, (self.found, other.found))
         self.layers += other.layers
 
@@ -73,16 +73,15 @@ class DtypeTreeInfo(NamedTuple):
     nodes: tuple[DtypeNode, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_dtype_tree(result: LayersResult) -> go.Figure:
     """Which modules computed in the format, wholly or in part, which in another dtype, and which compute nothing.
 
-    What counts is the dtype of the kernels that ran in the candidate: autocast and silent promotion show, whatever the
-    stored dtypes are. A box is as high as the layers in it are many. What a module computes besides the modules in it
-    is a box of its own. Calls of a module are taken together. In a large model the highest boxes are opened first and
-    neighbours share one.
+    The dtype is that of the kernels that ran in the candidate, so autocast and silent promotion are seen. The height
+    of a box is its number of layers. What a module computes outside the modules in it has a box of its own. All calls
+    of a module are counted together. In a large model the highest boxes are opened first and neighbours share one.
     """
     return _dtype_tree_figure(_dtype_tree_info(result))
 
@@ -111,7 +110,7 @@ def _dtype_tree_info(result: LayersResult) -> DtypeTreeInfo:
 
 
 def _modules(result: LayersResult, own: Mapping[str, Lowering]) -> dict[str, _Ran]:
-    """By fqn; a module hangs on the nearest one around it that was called, by name."""
+    """By fqn; each module is put into the nearest one around it, by name, that was called."""
     rows = () if result.report is None else result.report.rows
     types, calls = {row.fqn: row.type for row in rows}, Counter(row.fqn for row in rows)
     nothing = together(result.spec.dtype, ())

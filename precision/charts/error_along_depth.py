@@ -1,4 +1,4 @@
-"""How large the error is after each module, from the input to the output: passed on, and born there."""
+"""How large the error is after each module, from the input to the output, and how much each module adds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import dot_marker, empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.formats import any_format_named, ulp_format
 from precision.results import LayersReport
@@ -17,7 +17,7 @@ from precision.text.names import for_plotly, plain
 from precision.text.units import count_text, number_text
 
 MAX_LAYERS = 1_500
-"""More could neither be told apart nor sent: each costs some 150 bytes."""
+"""More points would overlap, and each costs some 150 bytes."""
 _KIND = "Relative error of every layer along the depth of the model, logarithmic axis"
 _MARGIN_DECADES = 0.2
 
@@ -43,21 +43,20 @@ class DepthInfo(NamedTuple):
     """The relative error of merely rounding to the format: half its epsilon at most."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_error_along_depth(report: LayersReport, dtype: str, *, limit: float | None = None) -> go.Figure:
     """The propagated and the local error of each module that computes something itself, in the order of the run.
 
-    Those are the modules without modules inside, and those that return other tensors than the last inside them did:
-    what a residual add or an attention's own products do to the error is theirs. A point's `customdata` is its row in
-    the report. Exact layers have no place on the logarithmic axis and are counted; calls with new infinities or NaNs
-    are marked at the top.
+    Those are modules without modules inside, and modules that do not just return what the last module inside returned,
+    such as one with a residual add. A point's `customdata` is its row in the report. Exact layers have no place on the
+    logarithmic axis and are counted; calls with new infinities or NaNs are marked at the top.
 
     Args:
         report: of a lockstep run.
         dtype: the candidate's format, which gives the colour and the line of its rounding.
-        limit: a relative error to draw a line at.
+        limit: where to draw a line, a relative error.
 
     Raises:
         InputError: no such format.
@@ -106,12 +105,10 @@ def _depth_info(report: LayersReport, dtype: str, *, limit: float | None) -> Dep
         rounding=fmt.epsilon / 2 if fmt else None,
         title=_finding(points, limit),
         detail=_detail(points, len(drawn)),
-        empty=None,
     )
 
 
 def _largest(points: tuple[LayerPoint, ...]) -> tuple[LayerPoint, ...]:
-    """All, or those with the largest errors, in their order."""
     if len(points) <= MAX_LAYERS:
         return points
     ranked = sorted(points, key=lambda point: (not point.broken, -max(point.propagated or 0, point.local or 0)))
@@ -150,7 +147,7 @@ def _depth_figure(info: DepthInfo) -> go.Figure:
     top, axis = _axis(info)
     for name, errors, symbol in (
         ("propagated: this far", [point.propagated for point in info.points], "circle"),
-        ("local: born in this layer", [point.local for point in info.points], "diamond-open"),
+        ("local: added by this layer", [point.local for point in info.points], "diamond-open"),
     ):
         _add_errors(figure, info, name, errors, symbol)
     broken = [(at, point) for at, point in enumerate(info.points) if point.broken]
@@ -207,12 +204,7 @@ def _add_errors(figure: go.Figure, info: DepthInfo, name: str, errors: list[floa
         mode="lines+markers" if symbol == "circle" else "markers",
         name=name,
         line={"color": OUTLINE, "width": 1},
-        marker={
-            "symbol": symbol,
-            "size": 8 if len(info.points) <= 200 else 5,
-            "color": colour_of(info.dtype),
-            "line": {"color": OUTLINE if symbol == "circle" else colour_of(info.dtype), "width": 1.5},
-        },
+        marker=dot_marker(colour_of(info.dtype), symbol, size=8 if len(info.points) <= 200 else 5),
         customdata=[(point.row, for_plotly(point.name)) for _, point, _ in drawn],
         hovertemplate="%{customdata[1]}<br>%{y:.3g}<extra>" + name + "</extra>",
     )

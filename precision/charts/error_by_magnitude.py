@@ -21,17 +21,17 @@ _KIND = "Heatmap of the absolute error against the reference's magnitude, logari
 _RELATIVE_ERRORS = tuple(10.0**power for power in range(-16, 3))
 _MAX_GUIDES = 4
 _HAIR_DECADES = 1e-6
-"""Plotly hides the label of a guide that ends a rounding error outside its axis."""
+"""Margin of the axes: plotly hides the label of a guide that ends outside its axis, even by a rounding error."""
 _LEAST_VISIBLE = 0.15
-"""Share of the width that a guide must cross."""
+"""A guide that crosses less than this share of the width is left out."""
 _ENOUGH_FOR_A_TREND = 100
-"""Elements with an error, below which no trend is claimed."""
+"""With fewer elements that have an error, the title names no trend."""
 _STEADY = (0.7, 1.3)
 """Slopes of log error over log magnitude at which the relative error counts as steady."""
 
 
 class Guide(NamedTuple):
-    """A line to read the cells against: relative errors rise straight, an ULP rises in steps."""
+    """A line to compare the cells with: a relative error is a straight line, an ULP a staircase."""
 
     label: str
     stepped: bool
@@ -49,17 +49,14 @@ class MagnitudeInfo(NamedTuple):
     guides: tuple[Guide, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_error_by_magnitude(output: OutputComparison, dtype: str) -> go.Figure:
-    """Whether large values carry the large errors; exact elements are a strip of their own below.
+    """Whether large values have large errors; exact elements are in a strip of their own below.
 
-    NaN and infinite pairs, and elements whose reference is zero, are not drawn but counted below the title.
-
-    Args:
-        output: one output of a comparison.
-        dtype: the candidate's format, whose ULP is drawn as a guide.
+    NaN and infinite pairs, and elements whose reference is zero, are not drawn but counted below the title. One ULP of
+    `dtype`, the candidate's format, is drawn as a guide.
 
     Raises:
         InputError: no such format.
@@ -84,7 +81,6 @@ def _magnitude_info(output: OutputComparison, dtype: str) -> MagnitudeInfo:
         guides=guides,
         title=_finding(pairs),
         detail=_detail(output, pairs, guides, dtype),
-        empty=None,
     )
 
 
@@ -119,7 +115,7 @@ def _finding(pairs: Histogram2D) -> str:
 
 
 _FEW = 0.01
-"""Share of the elements that the trend leaves out at each end of the magnitudes."""
+"""The trend leaves out this share of the elements at each end of the magnitudes."""
 
 
 def _slope(pairs: Histogram2D) -> float | None:

@@ -1,4 +1,4 @@
-"""Which share of one output's elements has at most a given absolute error."""
+"""Cumulative distribution: the share of one output's elements that have at most a given absolute error."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _DASHES = ("dash", "dot")
 _MARGIN_FACTOR = 1.3
 """Free space left and right of all that is drawn."""
 _TAIL = 0.01
-"""Share of the elements with the smallest errors that need not be on the axis …"""
+"""This share of the elements, those with the smallest errors, is left off the axis …"""
 _GAP_FACTOR = 1000.0
-"""… where the next error is larger by this."""
+"""… if the next error is larger by more than this factor."""
 _ENOUGH_FOR_P99 = 100
-"""Elements, below which the 99th percentile lies between the largest two errors and says nothing of its own."""
+"""With fewer elements, the 99th percentile lies between the two largest errors and adds nothing."""
 
 
 class EcdfInfo(NamedTuple):
@@ -40,7 +40,7 @@ class EcdfInfo(NamedTuple):
     """(label, absolute error) of the reference lines."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_error_ecdf(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMetrics | None = None) -> go.Figure:
@@ -51,8 +51,8 @@ def plot_error_ecdf(output: OutputComparison, dtype: str, *, rounding_floor: Err
     Args:
         output: one output of a comparison.
         dtype: the candidate's format, which gives the colour.
-        rounding_floor: of this output alone; adds its mean and maximum as lines: no computation in the format does
-            better. Ignored where it is over another number of elements than the output's errors.
+        rounding_floor: of this output alone; its mean and maximum are drawn as lines: no computation in the format does
+            better. Ignored where it counts another number of elements than the output's errors.
     """
     return _ecdf_figure(_ecdf_info(output, dtype, rounding_floor=rounding_floor))
 
@@ -82,15 +82,14 @@ def _ecdf_info(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMet
         floors=floors,
         title=_finding(metrics, {0.0: exact_share, **shares}),
         detail=_detail(metrics, exact_share, rounding_floor),
-        empty=None,
     )
 
 
 def _shares(ecdf: Ecdf, metrics: ErrorMetrics, exact_share: float) -> dict[float, float]:
-    """The share of elements with an error at most as large as each finite quantile but zero, ascending.
+    """For each finite quantile but zero, ascending: the share of elements whose error is at most as large.
 
-    The p-quantile of n elements lies at rank p(n - 1), counted from 0: so many elements and one more are at most it.
-    Both ends are those of the whole output, also where the quantiles come from a sample of it.
+    The p-quantile of n elements has rank p(n - 1), counted from 0, so p(n - 1) + 1 elements are at most as large. Both
+    ends are those of the whole output, also if the quantiles come from a sample of it.
     """
     elements, largest = metrics.quantile_elements, metrics.max_abs_error
     ranks = (math.floor(p * (elements - 1) * (1 + sys.float_info.epsilon)) for p in ecdf.probabilities)
@@ -103,7 +102,7 @@ def _shares(ecdf: Ecdf, metrics: ErrorMetrics, exact_share: float) -> dict[float
 
 
 def _without_tail(shares: dict[float, float]) -> tuple[float, dict[float, float]]:
-    """The share of a few smallest errors, many decades below all others, and the rest of the curve."""
+    """The share of the few smallest errors, if they are many decades below all others, and the rest of the curve."""
     values = list(shares)
     gaps = [at for at in range(1, len(values)) if values[at] > _GAP_FACTOR * values[at - 1]]
     begin = max((at for at in gaps if shares[values[at - 1]] <= _TAIL), default=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from statistics import median
 from typing import Any, Literal, NamedTuple
 
@@ -23,13 +24,13 @@ _KIND: dict[HistogramKind, str] = {
     "ulp": "Histogram of the error in ULP, logarithmic axis",
 }
 _COUNTED_ONE_BY_ONE = 5
-"""Highest bar up to which the axis needs no fractions of an element."""
+"""Up to this highest bar, the axis has a tick for every element."""
 _LOG_COUNT_FLOOR = 0.5
-"""Where a logarithmic count axis begins, so that a bar of one element can be seen."""
+"""Start of a logarithmic count axis: a bar of one element stays visible."""
 _SPIKE = 100
-"""Times the median bar, above which the highest is drawn on a logarithmic axis."""
+"""Where the highest bar is more than this times the median one, the count axis is logarithmic."""
 _BALANCED = 0.1
-"""Signed error balance, among the errors that are not zero, within which neither direction is said to lead."""
+"""Up to this balance of signed errors, zeros left out, the title says that neither direction leads."""
 
 
 class HistogramInfo(NamedTuple):
@@ -42,14 +43,14 @@ class HistogramInfo(NamedTuple):
     zeros: int
     log: bool
     log_counts: bool
-    """Whether the few far from the crowd would vanish on a linear count axis."""
+    """Whether the count axis is logarithmic, as small bars would vanish beside a very high one."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_error_histogram(output: OutputComparison, dtype: str, *, kind: HistogramKind = "absolute") -> go.Figure:
-    """How the errors of one output are distributed; exact zeros are a bar apart on the logarithmic kinds.
+    """How the errors of one output are distributed; on logarithmic axes, exact zeros have a bar of their own.
 
     NaN and infinite pairs are not drawn but counted below the title; equal errors make a single bar.
 
@@ -64,18 +65,8 @@ def plot_error_histogram(output: OutputComparison, dtype: str, *, kind: Histogra
 def _histogram_info(output: OutputComparison, dtype: str, *, kind: HistogramKind) -> HistogramInfo:
     histogram = _chosen(output, kind)
     if histogram is None or not (sum(histogram.counts) or histogram.zeros):
-        return HistogramInfo(
-            kind,
-            dtype,
-            (),
-            (),
-            0,
-            False,
-            False,
-            f"{plain(output.path)}: no errors to count",
-            "",
-            no_errors_because(output),
-        )
+        title = f"{plain(output.path)}: no errors to count"
+        return HistogramInfo(kind, dtype, (), (), 0, False, False, title, "", no_errors_because(output))
     if kind == "signed" and output.metrics.max_abs_error == 0:
         histogram = Histogram(edges=(), counts=(), zeros=sum(histogram.counts))
     return HistogramInfo(
@@ -88,7 +79,6 @@ def _histogram_info(output: OutputComparison, dtype: str, *, kind: HistogramKind
         log_counts=kind == "signed" and _is_a_spike(histogram.counts),
         title=_finding(output, kind),
         detail="; ".join(filter(None, (left_out(output.metrics), below_text(histogram.below)))),
-        empty=None,
     )
 
 
@@ -103,9 +93,7 @@ def _is_a_spike(counts: tuple[int, ...]) -> bool:
 
 
 def _chosen(output: OutputComparison, kind: HistogramKind) -> Histogram | None:
-    if output.distributions is None:
-        return None
-    chosen: Histogram = getattr(output.distributions, kind)
+    chosen: Histogram | None = getattr(output.distributions, kind, None)
     return chosen
 
 
@@ -115,11 +103,11 @@ def no_errors_because(output: OutputComparison) -> str:
         return "The output has no elements."
     if output.metrics.finite_pairs == 0:
         return "No element is finite in both the reference and the candidate."
-    return f"The output is {plain(output.reference_dtype)}: its elements are equal or not, without an error between."
+    return f"The output is {plain(output.reference_dtype)}: its elements are equal or not, with no error in between."
 
 
 def left_out(metrics: ErrorMetrics) -> str:
-    """How many elements were counted, and how many were not because a side is infinite or NaN."""
+    """How many elements were counted, and how many were left out because a side is infinite or NaN."""
     missing = metrics.elements - metrics.finite_pairs
     counted = count_text(metrics.finite_pairs, "element")
     return f"{counted}; {missing:,} more left out: infinite or NaN" if missing else counted
@@ -146,7 +134,7 @@ def all_exact(metrics: ErrorMetrics) -> str:
 
 
 def _lean(output: OutputComparison) -> str:
-    """Judged among the errors that are not zero: however many elements are exact, the others may all go one way."""
+    """Exact elements do not count: however many there are, all errors may go one way."""
     metrics = output.metrics
     if output.distributions is None or metrics.error_balance is None:
         return "Signed error"
@@ -186,9 +174,7 @@ def _add_bars(figure: go.Figure, info: HistogramInfo) -> None:
         offset=0,
         y=np.asarray(info.counts),
         marker={"color": colour_of(info.dtype), "line": {"width": 0}},
-        customdata=[
-            (number_text(low), number_text(high)) for low, high in zip(info.edges, info.edges[1:], strict=False)
-        ],
+        customdata=list(pairwise(map(number_text, info.edges))),
         hovertemplate="%{customdata[0]} to %{customdata[1]}: %{y:,} elements<extra></extra>",
     )
     # One outline around all bars: borders of 200 narrow bars would hide their colour.

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from precision.charts.frame import empty_figure, frame
 from precision.charts.icicle import IcicleBox, Look, add_icicle
-from precision.charts.palette import GROUND, OTHER, SEQUENTIAL, between, text_on
+from precision.charts.palette import GROUND, OTHER, SEQUENTIAL, colour_at, text_on
 from precision.charts.tree_boxes import MAX_NODES
 from precision.results import LayersReport
 from precision.text.names import enclosing, for_plotly, plain
@@ -31,20 +31,20 @@ class _Module:
     type: str
     error: float | None = None
     broke: float = math.inf
-    """When the first call returned that gave infinities or NaNs; infinite where none did."""
+    """When the first call with infinities or NaNs returned; infinite where none had any."""
     local: float = 0.0
-    """Largest error that a call added of its own, where that was measured."""
+    """Largest local error of a call, where that was measured."""
     leaves: int = 0
     children: list[_Module] = field(default_factory=list)
 
     @property
     def broken(self) -> bool:
-        """Whether a call gave infinities or NaNs that the reference has not."""
+        """Whether a call gave infinities or NaNs that the reference did not give."""
         return self.broke < math.inf
 
     @property
     def rank(self) -> float:
-        """The worse, the smaller, for a heap."""
+        """For a heap: the worst first."""
         return -math.inf if self.broken else -(self.error or 0.0)
 
 
@@ -69,14 +69,14 @@ class ErrorTreeInfo(NamedTuple):
     nodes: tuple[ErrorNode, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_error_tree(report: LayersReport) -> go.Figure:
     """Where in the model's structure the error is: every module, by the worst of its calls.
 
-    A box is as high as the layers in it are many. In a large model the boxes with the largest errors are opened first,
-    so that at most `MAX_NODES` are drawn. Infinities and NaNs have a colour of their own and say so. A thick outline
+    The height of a box is its number of layers. In a large model the boxes with the largest errors are opened first,
+    so that at most `MAX_NODES` are drawn. Infinities and NaNs have a colour and a text of their own. A thick outline
     leads to where they come first, or else to where most error is born.
     """
     return _tree_figure(_tree_info(report))
@@ -92,14 +92,14 @@ def _tree_info(report: LayersReport) -> ErrorTreeInfo:
     if len(nodes) < len(modules):
         detail = f"the {len(nodes):,} with the largest errors of {detail}"
     if origin is not None and not origin.broken:
-        detail += f"; thick outline: most is born in {plain(origin.fqn or origin.type)}"
+        detail += f"; thick outline: most error is added in {plain(origin.fqn or origin.type)}"
     elif origin is not None:
         detail += "; thick outline: where they come first"
     return ErrorTreeInfo(tuple(nodes), _finding(modules, exact=report.is_exact), detail, None)
 
 
 def _modules(report: LayersReport) -> dict[str, _Module]:
-    """By fqn; a module hangs on the nearest one around it that was called, by name."""
+    """By fqn; each module is put into the nearest one around it, by name, that was called."""
     modules: dict[str, _Module] = {"": _Module("", "model")}
     for at, row in enumerate(report.rows):
         module = modules.setdefault(row.fqn, _Module(row.fqn, row.type))
@@ -164,7 +164,7 @@ def _finding(modules: dict[str, _Module], *, exact: bool) -> str:
         return "No error could be measured"
     worst = max(measured, key=lambda module: (module.error or 0.0, module.fqn.count(".") if module.fqn else -1))
     if not worst.error:
-        return "Every module is exact" if exact else "No finite error is other than zero"
+        return "Every module is exact" if exact else "Every finite error is zero"
     return f"Largest relative error in {plain(worst.fqn or worst.type)}: {number_text(worst.error)}"
 
 
@@ -209,11 +209,7 @@ def _colour(node: ErrorNode, low: float, high: float) -> str:
         return OTHER
     if not node.error:
         return GROUND
-    at = (math.log10(min(node.error, 10**high)) - low) / (high - low)
-    scale = (GROUND, *SEQUENTIAL)
-    place = 1 + at * (len(scale) - 2)
-    first = min(int(place), len(scale) - 2)
-    return between(scale[first], scale[first + 1], place - first)
+    return colour_at((math.log10(min(node.error, 10**high)) - low) / (high - low), SEQUENTIAL)
 
 
 def _caption(node: ErrorNode) -> str:
@@ -221,5 +217,5 @@ def _caption(node: ErrorNode) -> str:
         return "infinite or NaN, here first" if node.origin == "here" else "infinite or NaN"
     if node.error is None:
         return "not compared"
-    born = ", most is born here" if node.origin == "here" else ""
+    born = ", most is added here" if node.origin == "here" else ""
     return "exact" if not node.error else f"relative error {number_text(node.error)}{born}"

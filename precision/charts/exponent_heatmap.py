@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.axes import colour_axis, power_text
+from precision.charts.axes import colour_axis, power_text, rows_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import GROUND, ON_GROUND
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
@@ -25,25 +25,23 @@ MAX_COLUMNS = 160
 _KIND = "Heatmap of the values of each tensor by power of two, logarithmic colours"
 _ROW_PX = 14
 _NEARBY = 12
-"""Powers of two beyond the data within which an end of the format's window is still drawn."""
+"""An end of the format's window is drawn up to this many powers of two beyond the data."""
 _LEAST_SHARE = 1e-6
-"""What is rarer has the colour of this share."""
+"""Smaller shares have the colour of this one."""
 _LABELLED = 0.1
-"""Parts of the window narrower than this share of the width have no room for their name."""
+"""Parts of the window narrower than this share of the width have no name: there is no room."""
 
 
 class HeatRow(NamedTuple):
     """One row: a tensor, or neighbours drawn together."""
 
-    label: str
     counts: tuple[int, ...]
     """Values per column."""
     nonzero: int
-    zeros: int
 
 
 class WindowPart(NamedTuple):
-    """A stretch of the axis with one fate, in powers of two."""
+    """A part of the axis whose values all overflow, are normal, are subnormal or become zero; in powers of two."""
 
     name: str
     start: float
@@ -53,7 +51,6 @@ class WindowPart(NamedTuple):
 class HeatmapInfo(NamedTuple):
     """The numbers drawn. `empty` says why there are none."""
 
-    format: str
     rows: tuple[HeatRow, ...]
     labels: tuple[str, ...]
     """Of the rows, without the path that all share."""
@@ -63,18 +60,13 @@ class HeatmapInfo(NamedTuple):
     """From zero upwards; empty for formats whose window depends on the values."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_exponent_heatmap(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> go.Figure:
-    """Share of each tensor's non-zero values per power of two; zeros, infinities and NaNs have no place on it.
+    """Share of each tensor's non-zero values per power of two; zeros, infinities and NaNs are not drawn.
 
-    Another format moves only the window. More than `MAX_ROWS` tensors are drawn as runs of neighbours together.
-
-    Args:
-        ranges: of a run.
-        tensors: rows of it, in the order to draw.
-        fmt: whose window to draw.
+    Another format only moves the window. Where there are more than `MAX_ROWS` tensors, neighbours share a row.
     """
     return _heatmap_figure(_heatmap_info(ranges, tensors, fmt))
 
@@ -83,7 +75,7 @@ def _heatmap_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat
     drawn = [tensor for tensor in tensors if ranges.histogram_of(tensor).counts]
     if not drawn:
         reason = "None of the tensors has a finite value other than zero." if tensors else "No tensor to show."
-        return HeatmapInfo(fmt.name, (), (), (), (), "No values to place", "", reason)
+        return HeatmapInfo((), (), (), (), "No values to place", "", reason)
     histograms = ranges.histograms_of(drawn)
     edges = _edges(min(each.first_exponent for each in histograms), max(each.last_exponent for each in histograms), fmt)
     groups = neighbours(drawn, MAX_ROWS)
@@ -93,20 +85,18 @@ def _heatmap_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat
     if len(groups) < len(drawn):
         parts.insert(0, f"{count_text(len(drawn), 'tensor')} in {len(groups)} rows of neighbours")
     if len(drawn) < len(tensors):
-        parts.append(f"{count_text(len(tensors) - len(drawn), 'tensor')} without a finite value but zero not drawn")
+        parts.append(f"{count_text(len(tensors) - len(drawn), 'tensor')} with no finite value but zero not drawn")
     if shared:
         parts.insert(0, shared_text(shared))
     if isinstance(fmt, ScaledFormat):
         parts.insert(0, f"no window: {plain(fmt.name)} scales every {fmt.granularity} to its largest value")
     return HeatmapInfo(
-        format=fmt.name,
         rows=rows,
         labels=tuple(map(group_label, neighbours(names, MAX_ROWS))),
         edges=edges,
         window=_window(edges, fmt),
         title=_finding(ranges, drawn, fmt),
         detail="; ".join(parts),
-        empty=None,
     )
 
 
@@ -125,13 +115,10 @@ def _edges(first: int, last: int, fmt: AnyFormat) -> tuple[int, ...]:
 def _row(ranges: Ranges, group: Sequence[TensorRange], edges: tuple[int, ...]) -> HeatRow:
     step = edges[1] - edges[0]
     counts = [0] * (len(edges) - 1)
-    histograms = ranges.histograms_of(group)
-    for histogram in histograms:
+    for histogram in ranges.histograms_of(group):
         for exponent, count in enumerate(histogram.counts, histogram.first_exponent):
             counts[(exponent - edges[0]) // step] += count
-    return HeatRow(
-        group_label([tensor.label for tensor in group]), tuple(counts), sum(counts), sum(h.zeros for h in histograms)
-    )
+    return HeatRow(tuple(counts), sum(counts))
 
 
 def _window(edges: tuple[int, ...], fmt: AnyFormat) -> tuple[WindowPart, ...]:
@@ -184,14 +171,7 @@ def _heatmap_figure(info: HeatmapInfo) -> go.Figure:
         _add_part(figure, part, (bottom, top), width=info.edges[-1] - info.edges[0])
     figure.update_layout(
         xaxis={"title": "Magnitude", **_axis(info.edges), "showgrid": False, "zeroline": False},
-        yaxis={
-            "tickvals": list(range(len(info.rows))),
-            "ticktext": [row_name(label) for label in info.labels],
-            "tickfont": {"size": 9},
-            "range": [bottom, top],
-            "showgrid": False,
-            "zeroline": False,
-        },
+        yaxis={**rows_axis([row_name(label) for label in info.labels], letters=9), "showgrid": False},
         plot_bgcolor=GROUND,
         coloraxis=_colour_axis(),
         showlegend=False,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from precision.charts.cells import Sign, cell_axes, write_signs
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import colour_of_fit, text_on
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
@@ -51,18 +52,13 @@ class FitMatrixInfo(NamedTuple):
     """Of the rows, without the path that all share."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_fit_matrix(table: FitTable, modules: Sequence[ModuleRanges], chosen: str) -> go.Figure:
-    """Per module and format the worst verdict of its weights, inputs and outputs.
+    """Per module and format the worst verdict of its weights, inputs and outputs; the title is about `chosen`.
 
-    More than `MAX_ROWS` modules are drawn as runs of neighbours together, with their worst verdict.
-
-    Args:
-        table: every histogram of the run judged.
-        modules: rows of the run, by module.
-        chosen: name of the format that the title is about; of those in `table`.
+    Where there are more than `MAX_ROWS` modules, neighbours share a row, with their worst verdict.
     """
     return _fit_matrix_figure(_fit_matrix_info(table, modules, chosen))
 
@@ -90,7 +86,6 @@ def _fit_matrix_info(table: FitTable, modules: Sequence[ModuleRanges], chosen: s
         labels=tuple(map(group_label, neighbours(names, MAX_ROWS))),
         title=_finding(fits, table.names, chosen),
         detail="; ".join(filter(None, (shared_text(shared), together, ", ".join(legend)))),
-        empty=None,
     )
 
 
@@ -144,32 +139,13 @@ def _fit_matrix_figure(info: FitMatrixInfo) -> go.Figure:
         ],
         hovertemplate="%{customdata}<extra></extra>",
     )
-    for verdict, sign in SIGNS.items():
-        cells = [(x, y) for y, row in enumerate(info.rows) for x, fit in enumerate(row.fits) if fit.verdict is verdict]
-        if cells:
-            figure.add_scatter(
-                x=[x for x, _ in cells],
-                y=[y for _, y in cells],
-                mode="text",
-                text=[sign] * len(cells),
-                textfont={"size": 11, "color": text_on(colour_of_fit(verdict.value))},
-                hoverinfo="skip",
-            )
-    figure.update_layout(
-        xaxis={
-            "tickvals": list(range(len(names))), "ticktext": names, "tickangle": -45, "side": "bottom",
-            "range": [-0.5, len(names) - 0.5], "showgrid": False, "zeroline": False,
-        },
-        yaxis={
-            "tickvals": list(range(len(info.rows))),
-            "ticktext": [row_name(label) for label in info.labels],
-            "tickfont": {"size": 9},
-            "range": [len(info.rows) - 0.5, -0.5],
-            "showgrid": False,
-            "zeroline": False,
-        },
-        showlegend=False,
-    )  # fmt: skip
+    signs = [
+        Sign(x, y, SIGNS[fit.verdict], text_on(colour_of_fit(fit.verdict.value)))
+        for y, row in enumerate(info.rows)
+        for x, fit in enumerate(row.fits)
+    ]
+    write_signs(figure, signs, letters=11)
+    figure.update_layout(cell_axes(names, list(map(row_name, info.labels)), letters=9))
     height = max(_ROW_PX * len(info.rows), 48)
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=110)
 

@@ -1,4 +1,4 @@
-"""How the bits of each format are shared out between sign, exponent and mantissa."""
+"""How many bits of each format are sign, exponent and mantissa."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from precision.text.units import count_text
 _KIND = "Stacked bars of the widths of sign, exponent and mantissa by format"
 _ROW_PX = 26
 _LABELLED_SHARE = 0.045
-"""Segments narrower than this share of the widest bar have no room for their number."""
+"""Segments narrower than this share of the widest bar have no number: there is no room."""
 FIELD_COLOURS: Final = {
     "sign": colour_of("float16"),
     "exponent": colour_of("float8_e5m2"),
@@ -40,15 +40,11 @@ class FormatBitsInfo(NamedTuple):
 
     bars: tuple[FormatBits, ...]
     title: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_format_bits(formats: Sequence[NumericFormat]) -> go.Figure:
-    """The widths of the three fields of each format, in its order in memory; without any format, a figure that says so.
-
-    Args:
-        formats: the first is drawn on top.
-    """
+    """The widths of the three fields of each format, in their order in memory; the first format is on top."""
     return _format_bits_figure(_format_bits_info(formats))
 
 

@@ -1,4 +1,4 @@
-"""One number in every format: how far off each of them stores it."""
+"""One number in every format: how large the error of storing it is."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame
-from precision.charts.palette import OUTLINE, colour_of
+from precision.charts.axes import log_axis, rows_axis
+from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.palette import colour_of
 from precision.findings.numbers import error_text, fate_text, typed_text
 from precision.formats.anatomy import ExactNumber
 from precision.formats.number_in_format import NumberInFormat
@@ -25,8 +25,8 @@ _ROW_PX = 22
 _BEYOND_DECADES = 0.8
 """How far outside the errors the exact and the lost ones are drawn."""
 _ALONE = (
-    "In formats with scales the number is the largest of its block and sets the scale itself, the best case there is: "
-    "type the largest value beside it"
+    "In formats with scales the number sets the scale itself, as the largest of its block. That is the best case: "
+    "type the largest value beside it to see another"
 )
 _LOOKS: dict[Group, tuple[str, str]] = {
     "exact": ("exact", "star"),
@@ -53,18 +53,14 @@ class FormatErrorsInfo(NamedTuple):
     dots: tuple[ErrorDot, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_format_errors(number: ExactNumber, rows: Sequence[NumberInFormat]) -> go.Figure:
-    """|stored - typed| / |typed| by format; exact ones at the left end, what became 0, infinite or NaN at the right.
+    """|stored - typed| / |typed| by format: exact at the left end; what became 0, infinite or NaN at the right.
 
-    Formats in which the number sets its own scale are drawn, and not counted in the title: any number does well there.
+    Formats in which the number sets its own scale are drawn, but not counted in the title: any number does well there.
     Zero, infinities and NaN have no relative error: an empty figure says so.
-
-    Args:
-        number: what was typed.
-        rows: that number in the formats to draw, the first on top.
     """
     return _format_errors_figure(_format_errors_info(number, rows))
 
@@ -114,12 +110,7 @@ def _format_errors_figure(info: FormatErrorsInfo) -> go.Figure:
             y=[at for at, _ in rows],
             mode="markers",
             name=name,
-            marker={
-                "symbol": symbol,
-                "size": 12,
-                "color": [colour_of(dot.format) for _, dot in rows],
-                "line": {"color": OUTLINE, "width": 1.5},
-            },
+            marker=dot_marker([colour_of(dot.format) for _, dot in rows], symbol, size=12),
             customdata=[escape_plotly(dot.remark) for _, dot in rows],
             hovertemplate="%{customdata}<extra></extra>",
         )
@@ -129,13 +120,7 @@ def _format_errors_figure(info: FormatErrorsInfo) -> go.Figure:
             **log_axis(low, high, margin_decades=2 * _BEYOND_DECADES),
             "title": "Relative error (exact: left end; lost: right end)",
         },
-        yaxis={
-            "tickvals": list(range(len(info.dots))),
-            "ticktext": [for_plotly(dot.format) for dot in info.dots],
-            "tickfont": {"size": 11},
-            "range": [len(info.dots) - 0.5, -0.5],
-            "zeroline": False,
-        },
+        yaxis=rows_axis([for_plotly(dot.format) for dot in info.dots], letters=11),
     )
     height = max(_ROW_PX * len(info.dots), 60)
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=108)

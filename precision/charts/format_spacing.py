@@ -1,4 +1,4 @@
-"""How far apart the values of a format are, against their magnitude: a staircase."""
+"""The distance between neighbouring values of a format, by magnitude: a staircase."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ class SpacingInfo(NamedTuple):
 def plot_format_spacing(fmt: NumericFormat, number: ExactNumber | None = None) -> go.Figure:
     """The distance to the next value, by magnitude: level below the smallest normal value, then doubling.
 
-    Args:
-        fmt: a format without scales.
-        number: marked on the staircase where it is finite, not zero and in the format's range.
+    A finite `number` other than zero, in the format's range, is marked on the staircase.
     """
     return _spacing_figure(_spacing_info(fmt, number))
 

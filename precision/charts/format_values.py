@@ -1,4 +1,4 @@
-"""All values of a narrow format on one line, and where a number falls among them."""
+"""All values of a narrow format on one line, and a number among them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from precision.text.units import number_text
 ValueScale = Literal["logarithmic", "linear"]
 
 MAX_BITS = 8
-"""The widest format whose values can still be told apart on a screen."""
+"""Values of wider formats would overlap on a screen."""
 _KIND = "Number line with a tick for every finite value"
 _TICK_PX, _SHORT_TICK_PX = 34, 18
 _LEAST_GAP = 0.09
@@ -50,7 +50,7 @@ class FormatValuesInfo(NamedTuple):
     scale: ValueScale
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_format_values(
@@ -59,14 +59,8 @@ def plot_format_values(
     """Every finite value of `fmt`, the number typed, what is stored of it, and its two neighbours.
 
     The logarithmic axis is linear between the smallest normal values, where the values are evenly spaced. A number
-    beyond the largest value is drawn at the end; NaN nowhere. Formats of more than `MAX_BITS` bits give an empty
+    beyond the largest value is drawn at the end; NaN is not drawn. Formats of more than `MAX_BITS` bits give an empty
     figure.
-
-    Args:
-        fmt: a format without scales.
-        number: what was typed.
-        anatomy: of that number in that format.
-        scale: of the axis.
     """
     return _format_values_figure(_format_values_info(fmt, number, anatomy, scale=scale))
 
@@ -89,7 +83,6 @@ def _format_values_info(
         scale=scale,
         title=_finding(fmt, values),
         detail="long ticks: normal values; short ticks: zero and the subnormal ones",
-        empty=None,
     )
 
 
@@ -129,7 +122,7 @@ def _marks(fmt: NumericFormat, number: ExactNumber, anatomy: NumberAnatomy, scal
 
 
 def _ticks(fmt: NumericFormat, scale: ValueScale) -> tuple[tuple[float, str], ...]:
-    """Labels with room around them, the important ones first."""
+    """Labels that do not overlap; the important ones have priority."""
     end = _position(fmt.max, fmt, scale)
     powers = [math.ldexp(1.0, power) for power in range(fmt.max_exponent, fmt.min_exponent, -1)]
     sizes = [0.0, fmt.max, fmt.smallest_normal, *([1.0] if fmt.smallest_normal <= 1 <= fmt.max else []), *powers]

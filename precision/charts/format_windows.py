@@ -35,15 +35,13 @@ class FormatWindowsInfo(NamedTuple):
     chosen: str
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_format_windows(formats: Sequence[NumericFormat], *, chosen: str) -> go.Figure:
     """One line a format: flat where it is normal, rising towards zero where it is subnormal, ending at its maximum.
 
-    Args:
-        formats: what to draw.
-        chosen: the name of the one that the title is about, drawn thick.
+    The title is about the format named `chosen`, whose line is thick.
     """
     return _format_windows_figure(_format_windows_info(formats, chosen))
 
@@ -52,7 +50,7 @@ def _format_windows_info(formats: Sequence[NumericFormat], chosen: str) -> Forma
     windows = tuple(map(_window, formats))
     about = next((window for window in windows if window.format == chosen), None)
     if not windows:
-        return FormatWindowsInfo((), chosen, "No format chosen", "", "Choose a format with a range of its own.")
+        return FormatWindowsInfo((), chosen, "No format chosen", "", "Choose a format without scales.")
     title = "Range and precision of number formats"
     if about is not None:
         _, normal, largest = map(number_text, about.magnitudes)

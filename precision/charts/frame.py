@@ -1,7 +1,6 @@
-"""What every figure has around its drawing: a wrapped title, a spoken description, margins, export.
+"""What every figure has around its drawing: a wrapped title, a description for screen readers, margins, export.
 
-A figure brings no background, font or text colour of its own: the page's theme gives them, in light and dark, and
-`to_html` gives them to a file that stands alone.
+A figure brings no background, font or text colour of its own: the page's theme gives them, in light and dark.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def frame(
 
     Args:
         figure: changed in place and returned.
-        kind: what is drawn, such as "Histogram of the absolute error"; said only in the description.
+        kind: what is drawn, such as "Histogram of the absolute error"; only used in the description.
         title: the finding, plain text.
         detail: smaller, below the title, plain text.
         plot_height: of the drawing alone, in pixels.
@@ -83,7 +82,7 @@ def frame(
 
 
 def empty_figure(*, kind: str, title: str, reason: str) -> go.Figure:
-    """A figure without data that says why it has none."""
+    """A figure without data that says why there are none."""
     figure = go.Figure()
     figure.add_annotation(
         text="<br>".join(map(escape_plotly, textwrap.wrap(reason, TITLE_CHARACTERS))),
@@ -129,23 +128,21 @@ def config(filename: str = "precision-explorer") -> dict[str, Any]:
     }
 
 
-def to_html(figure: go.Figure, *, with_plotly: bool = True, filename: str = "precision-explorer") -> str:
-    """`figure` as HTML that needs no network, on white.
+def dot_marker(colour: str | list[str], symbol: str | list[str], *, size: int) -> dict[str, Any]:
+    """Look of points: a filled one has a border that shows on both pages, an open one is its border.
 
     Args:
-        figure: unchanged.
-        with_plotly: a whole document with plotly.js inside (5 MB); False gives a `<div>` for a page that has it.
-        filename: of the PNG that its button saves.
+        colour: of all, or of each.
+        symbol: plotly's name, of all, or of each where none is open.
+        size: in pixels.
     """
-    standalone = go.Figure(figure).update_layout(template="plotly_white")
-    text: str = standalone.to_html(
-        config={**config(filename), "responsive": True}, include_plotlyjs=with_plotly, full_html=with_plotly
-    )
-    return text
+    is_open = isinstance(symbol, str) and symbol.endswith("-open")
+    line = {"color": colour if is_open else OUTLINE, "width": 1.5}
+    return {"symbol": symbol, "size": size, "color": colour, "line": line}
 
 
 def marker(dtype: str) -> dict[str, Any]:
-    """Fill of the bars of a format, with the border that shows on both pages."""
+    """Fill of a format's bars, with a border that is visible on both pages."""
     return {
         "color": colour_of(dtype),
         "line": {"color": OUTLINE, "width": 1},

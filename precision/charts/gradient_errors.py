@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame
-from precision.charts.palette import OUTLINE, colour_of
+from precision.charts.axes import log_axis, rows_axis
+from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.palette import colour_of
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.results.training import GradientErrors, TrainingReport
 from precision.text.names import for_plotly, plain
@@ -23,10 +23,10 @@ _KIND = {
     "error": "Points of the relative error of every parameter's gradient, logarithmic axis",
     "underflow": "Points of the share of every parameter's gradients that became zero",
 }
-_AXIS = {"error": "Normalized L2 error of the gradient", "underflow": "Share of it that became zero"}
+_AXIS = {"error": "Normalized L2 error of the gradient", "underflow": "Share of the gradient that became zero"}
 _NOTHING = {
-    "error": "No way to train has an error that is finite and not zero.",
-    "underflow": "What is not zero in float32 is not zero here, by any way to train.",
+    "error": "No way to train has a finite error other than zero.",
+    "underflow": "No gradient that is not zero in float32 became zero, by any way to train.",
 }
 _SYMBOLS = {
     "pure": "circle",
@@ -35,7 +35,7 @@ _SYMBOLS = {
     "autocast, scaled": "square-open",
 }
 _OFFSETS = {"pure": -0.27, "pure, scaled": -0.09, "autocast": 0.09, "autocast, scaled": 0.27}
-"""Rows from the middle of its row at which a recipe's point is drawn, so that equal ones do not hide each other."""
+"""How far from the middle of its row a recipe's point is drawn, so that equal points do not hide each other."""
 _ROW_PX = 24
 
 
@@ -56,16 +56,17 @@ class GradientErrorsInfo(NamedTuple):
     points: tuple[GradientPoints, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_gradient_errors(report: TrainingReport, dtype: str, *, quantity: GradientQuantity = "error") -> go.Figure:
-    """A row for every parameter, or for runs of neighbours the largest of each, and a point for every recipe.
+    """A row for every parameter and a point for every recipe; neighbours may share a row, with the largest of each.
 
     Args:
-        report: of a run.
+        report: of a training step.
         dtype: the format, which gives the colour.
-        quantity: norm(g - g32) / norm(g32), or the share of g32's other than zero that are zero in g.
+        quantity: "error" is norm(g - g32) / norm(g32); "underflow" is the share of non-zero values of g32 that are
+            zero in g.
     """
     return _gradient_errors_figure(_gradient_errors_info(report, dtype, quantity))
 
@@ -78,7 +79,7 @@ def _gradient_errors_info(report: TrainingReport, dtype: str, quantity: Gradient
     kept = [at for at, parameter in enumerate(report.parameters) if not parameter.is_rounding]
     names = [report.parameters[at].fqn for at in kept]
     if not names:
-        reason = "Every gradient in float32 is itself mostly rounding."
+        reason = "Every gradient in float32 is mostly rounding error."
         return GradientErrorsInfo(quantity, dtype, (), (), "No gradients to compare", "", reason)
     shared, short = without_shared(names)
     points = tuple(
@@ -153,30 +154,17 @@ def _gradient_errors_figure(info: GradientErrorsInfo) -> go.Figure:
             y=[at + _OFFSETS[each.recipe] for at, _ in rows],
             mode="markers",
             name=each.recipe,
-            marker=_point(each.recipe, colour_of(info.format)),
+            marker=dot_marker(colour_of(info.format), _SYMBOLS[each.recipe], size=7),
             customdata=[(for_plotly(info.labels[at]), written(value)) for at, value in rows],
             hovertemplate="%{customdata[0]}: %{customdata[1]}<extra>" + each.recipe + "</extra>",
         )
     figure.update_layout(
         showlegend=True,
         xaxis={**_axis(drawn, info.quantity), "title": _AXIS[info.quantity]},
-        yaxis={
-            "tickvals": list(range(len(info.labels))),
-            "ticktext": [row_name(label) for label in info.labels],
-            "tickfont": {"size": 10},
-            "range": [len(info.labels) - 0.5, -0.5],
-            "zeroline": False,
-        },
+        yaxis=rows_axis([row_name(label) for label in info.labels], letters=10),
     )
     height = max(_ROW_PX * len(info.labels), 60)
     return frame(figure, kind=kind, title=info.title, detail=info.detail, plot_height=height, footer=84)
-
-
-def _point(recipe: str, colour: str) -> dict[str, object]:
-    """A filled point has a border that shows on both pages; of an open one the colour is the border."""
-    symbol = _SYMBOLS[recipe]
-    line = {"color": colour if symbol.endswith("open") else OUTLINE, "width": 1.5}
-    return {"symbol": symbol, "size": 7, "color": colour, "line": line}
 
 
 def _axis(drawn: list[float], quantity: GradientQuantity) -> dict[str, object]:

@@ -22,13 +22,13 @@ _MOST_TICKS, _TICK_STEPS = 8, (1, 2, 5, 10, 20, 50, 100)
 _LABEL_PX = 14
 """Height of a limit's name above the plot; one above the other, because their lines may be close."""
 _LABEL_END = 0.8
-"""Part of the axis from which on the name of a limit ends at it, so that a narrow page does not cut it off."""
+"""Right of this part of the axis, a limit's name ends at its line, so that a narrow page does not cut it off."""
 _TAIL_SHARE = 1e-3
-"""Of the smallest gradients, which may reach down to float32's last numbers: so many at most are not drawn."""
+"""At most this share, the smallest gradients, is not drawn: a few may reach down to float32's smallest numbers."""
 
 
 class GradientShares(NamedTuple):
-    """Shares of the non-zero gradients that a format cannot hold, or holds with fewer digits."""
+    """Shares of the non-zero gradients that are too small or too large for a format, or lose digits in it."""
 
     zero: float
     subnormal: float
@@ -51,7 +51,7 @@ class GradientExponentsInfo(NamedTuple):
     """Powers of two at which the window changes, each with its name."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_gradient_exponents(report: TrainingReport, fmt: NumericFormat, *, scale: float | None) -> go.Figure:
@@ -60,7 +60,7 @@ def plot_gradient_exponents(report: TrainingReport, fmt: NumericFormat, *, scale
     Estimated from float32's gradients of the parameters; what the format's own backward pass lost is in the recipes.
 
     Args:
-        report: of a run.
+        report: of a training step.
         fmt: whose limits to draw.
         scale: of the loss, a power of two; None for none.
     """
@@ -92,7 +92,6 @@ def _gradient_exponents_info(
         limits=limits,
         title=_title(fmt.name, before, after, scale),
         detail=_detail(histogram, before, after, tail),
-        empty=None,
     )
 
 
@@ -171,7 +170,7 @@ def _gradient_exponents_figure(info: GradientExponentsInfo) -> go.Figure:
 
 
 def _add_limits(figure: go.Figure, info: GradientExponentsInfo, low: float, high: float) -> int:
-    """Draws those that the axis shows, and says how many pixels their names take above the plot."""
+    """Draw the limits within the axis; returns how many pixels their names take above the plot."""
     limits = [(at, name) for at, name in info.limits if low <= at <= high]
     for level, (at, name) in enumerate(limits):
         figure.add_vline(x=at, line={"color": OUTLINE, "width": 2, "dash": "dash"})

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.axes import evenly_spaced
-from precision.charts.frame import empty_figure, frame
-from precision.charts.palette import OUTLINE, colour_of, pattern_of, text_on
+from precision.charts.axes import evenly_spaced, rows_axis
+from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.palette import OUTLINE
 from precision.charts.row_groups import row_name, shared_text, without_shared
 from precision.findings.fit.rounding import window_of
 from precision.formats import AnyFormat, NumericFormat
@@ -42,25 +42,21 @@ class HeadroomInfo(NamedTuple):
     """Of the rows, without the path that all share."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_headroom(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> go.Figure:
-    """log2(format's largest value / tensor's largest) of the `MAX_TENSORS` tensors with the least of it.
+    """log2(format's largest value / tensor's largest), of the `MAX_TENSORS` tensors with the least headroom.
 
-    Tensors without finite non-zero values have none and are left out, and so is a tensor whose values are another's.
-
-    Args:
-        ranges: of a run.
-        tensors: rows of it.
-        fmt: the format; of one with scales there is nothing to draw.
+    Tensors without finite non-zero values are left out, and so are tensors that repeat the values of another one.
+    For formats with scales there is nothing to draw.
     """
     return _headroom_figure(_headroom_info(ranges, tensors, fmt))
 
 
 def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> HeadroomInfo:
     if not isinstance(fmt, NumericFormat):
-        reason = f"{fmt.name} scales its values to its range: there is always just enough."
+        reason = f"{fmt.name} scales its values to its range: they always fit."
         return HeadroomInfo(fmt.name, (), (), "No headroom to measure", "", reason)
     first_of = {tensor.histogram: tensor for tensor in reversed(tensors)}
     window = window_of(fmt)
@@ -77,7 +73,7 @@ def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyForma
     beyond = sum(row.overflows for row in rows)
     least, distinct = rows[0], count_text(len(rows), "distinct tensor")
     if beyond:
-        title = f"{beyond:,} of {distinct} exceed {plain(fmt.name)}, {_name(least)} by most"
+        title = f"{beyond:,} of {distinct} exceed {plain(fmt.name)}, {_name(least)} the most"
     else:
         title = f"{_name(least)} has the least headroom in {plain(fmt.name)}: {least.headroom_bits:.1f} powers of two"
     shared, names = without_shared([row.label for row in shown])
@@ -97,24 +93,16 @@ def _name(row: HeadroomRow) -> str:
 def _headroom_figure(info: HeadroomInfo) -> go.Figure:
     if info.empty:
         return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+    fill = marker(info.format)
+    shapes = ["x" if row.overflows else fill["pattern"]["shape"] for row in info.rows]
     figure = go.Figure()
-    colour = colour_of(info.format)
     figure.add_bar(
         orientation="h",
         y=list(range(len(info.rows))),
         x=[row.headroom_bits for row in info.rows],
         text=["overflow" if row.overflows else "" for row in info.rows],
         textposition="auto",
-        marker={
-            "color": colour,
-            "line": {"color": OUTLINE, "width": 1},
-            "pattern": {
-                "shape": ["x" if row.overflows else pattern_of(info.format) for row in info.rows],
-                "fgcolor": text_on(colour),
-                "bgcolor": colour,
-                "size": 5,
-            },
-        },
+        marker={**fill, "pattern": {**fill["pattern"], "shape": shapes}},
         customdata=[(for_plotly(row.label), number_text(row.largest)) for row in info.rows],
         hovertemplate="%{customdata[0]}<br>largest value %{customdata[1]}, "
         "headroom %{x:.2f} powers of two<extra></extra>",
@@ -132,13 +120,7 @@ def _headroom_figure(info: HeadroomInfo) -> go.Figure:
             "tickvals": evenly_spaced(low, low + spread),
             "zeroline": False,
         },
-        yaxis={
-            "tickvals": list(range(len(info.rows))),
-            "ticktext": [row_name(label) for label in info.labels],
-            "tickfont": {"size": 10},
-            "range": [len(info.rows) - 0.5, -0.5],
-            "zeroline": False,
-        },
+        yaxis=rows_axis([row_name(label) for label in info.labels], letters=10),
     )
     height = max(_ROW_PX * len(info.rows), 48)
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=56)

@@ -1,4 +1,4 @@
-"""The distribution of an output's error as a small picture of its own, for where no plotly.js is loaded."""
+"""The distribution of an output's error as a small picture, for places without plotly.js."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TOP, _BOTTOM = 22, 24
 def histogram_svg(output: OutputComparison, dtype: str) -> str:
     """The absolute errors of one output on a logarithmic axis, as an `<svg>` element.
 
-    Exact zeros are said in the title, not drawn. Without errors, the reason alone.
+    Exact zeros are counted in the title, not drawn. Without errors, only the reason is written.
     """
     return _drawn(_histogram_info(output, dtype, kind="absolute"))
 
@@ -44,7 +44,7 @@ def _drawn(info: HistogramInfo) -> str:
 
 
 def _bars(info: HistogramInfo) -> str:
-    """One rectangle a bin; all bins of equal width, as on a logarithmic axis they nearly are."""
+    """One rectangle for each bin, all of one width: on a logarithmic axis bins are nearly equally wide."""
     highest = max(info.counts, default=0)
     if not highest:
         return ""

@@ -1,4 +1,4 @@
-"""Boxes within boxes, the outermost at the left: how every tree of modules is drawn."""
+"""How every tree of modules is drawn: boxes within boxes, the outermost at the left."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class IcicleBox(NamedTuple):
     label: str
     """Plain."""
     size: int
-    """Its own, which holds that of the boxes in it."""
+    """Including the boxes in it."""
     caption: str
     """Below the label; markup, as plotly reads it."""
     hover: str
-    """What it is, whole; markup."""
+    """Its whole name; markup."""
     look: Look
 
 
@@ -47,13 +47,13 @@ def add_icicle(
     hover: str = "%{hovertext}<br>%{text}",
     y: tuple[float, float] = (0.0, 1.0),
 ) -> None:
-    """Draw a tree, the root first; a click on a box opens it.
+    """Draw a tree on `figure`, the root first; a click on a box opens it.
 
     Args:
         figure: changed in place.
         boxes: in the model's order.
-        hover: of a box, where `%{hovertext}` is its own text and `%{text}` its caption.
-        y: between which fractions of the figure's height.
+        hover: template of the hover text; `%{hovertext}` is the box's own text and `%{text}` its caption.
+        y: lower and upper end of the tree, as fractions of the figure's height.
     """
     looks = [box.look for box in boxes]
     colours = [look.colour for look in looks]

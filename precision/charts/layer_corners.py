@@ -1,4 +1,4 @@
-"""Where one layer's error comes from: born in it, handed to it, or both together."""
+"""Where one layer's error comes from: the layer itself, its input, or both together."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame
-from precision.charts.palette import OUTLINE, colour_of
+from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.palette import colour_of
 from precision.results import LayerRow
 from precision.text.units import number_text
 
 _KIND = "Dots of one layer's error by where it comes from, logarithmic axis"
 _PARTS = (
-    ("propagated", "propagated: f~(x~) − f(x)", "How far off this layer's output is."),
-    ("inherited", "inherited: f(x~) − f(x)", "What the exact layer makes of the input that is off."),
-    ("local", "local: f~(x) − f(x)", "Born here, on the reference's own input."),
+    ("propagated", "propagated: f~(x~) − f(x)", "The error of this layer's output."),
+    ("inherited", "inherited: f(x~) − f(x)", "What the exact layer makes of the candidate's input."),
+    ("local", "local: f~(x) − f(x)", "Added here, on the reference's own input."),
     (
         "interaction",
         "interaction: the rest",
@@ -28,11 +28,11 @@ _PARTS = (
 )
 """(field of `Corners`, label, what it is)."""
 _BEYOND_DECADES = 0.5
-"""How far outside the others an error of 0 and an infinite one are drawn."""
+"""How far outside the others an error of 0 and an infinite error are drawn."""
 _NUMBER_DECADES = 0.3
 """Room right of the last dot, as a share of the axis, for its number."""
 _DRAWABLE = (1e-290, 1e290)
-"""What is beyond is drawn at the ends, so that the ends are floats too."""
+"""Errors beyond are drawn at the ends, so that the ends of the axis are floats too."""
 _ROW_PX = 32
 
 
@@ -52,15 +52,13 @@ class CornersInfo(NamedTuple):
     parts: tuple[CornerPart, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_layer_corners(row: LayerRow, dtype: str) -> go.Figure:
-    """A layer's propagated error and its parts; one of zero is at the left end, one that is not finite at the right.
+    """A layer's propagated error and its parts: zero is at the left end, what is not finite at the right.
 
-    Args:
-        row: one call of a lockstep run.
-        dtype: the candidate's format, which gives the colour.
+    The colour is that of `dtype`, the candidate's format.
     """
     return _corners_figure(_corners_info(row, dtype))
 
@@ -68,13 +66,13 @@ def plot_layer_corners(row: LayerRow, dtype: str) -> go.Figure:
 def _corners_info(row: LayerRow, dtype: str) -> CornersInfo:
     corners = row.corners
     if corners is None:
-        reason = row.corners_missing or "Only modules without modules inside are taken apart."
+        reason = row.corners_missing or "The error is split into parts only for modules without modules inside."
         return CornersInfo(dtype, (), "Local and inherited error not measured", "", reason)
     sizes = [(label, about, getattr(corners, name)) for name, label, about in _PARTS]
     parts = tuple(CornerPart(label, about, size.normalized_l2) for label, about, size in sizes if size is not None)
     details = []
     if corners.gain is not None:
-        details.append(f"gain {number_text(corners.gain)}: so many times is the relative error of the input amplified")
+        details.append(f"gain {number_text(corners.gain)}: the relative error of the input is multiplied by this")
     if corners.excluded_elements:
         details.append(f"{corners.excluded_elements:,} elements left out: infinite or NaN")
     return CornersInfo(dtype, parts, _finding(row), "; ".join(details), None)
@@ -87,17 +85,17 @@ def _finding(row: LayerRow) -> str:
     if not local and not inherited:
         if row.corners.excluded_elements:
             return "No error among the elements that stay finite"
-        return "Exact: nothing is born here and nothing handed on"
+        return "Exact: this layer adds no error and gets none"
     if not inherited:
-        return "All of the error is born in this layer"
+        return "This layer adds all of the error"
     if not local:
-        return "All of the error is handed to this layer"
+        return "All of the error comes with the input"
     ratio = local / inherited
     if 0.5 <= ratio <= 2:
-        return "About as much error is born here as is handed in"
+        return "About as much error is added here as comes with the input"
     if ratio > 1:
-        return f"Most is born here: local is {number_text(ratio)} × inherited"
-    return f"Most is handed in: inherited is {number_text(1 / ratio)} × local"
+        return f"The layer adds most of it: local is {number_text(ratio)} × inherited"
+    return f"Most comes with the input: inherited is {number_text(1 / ratio)} × local"
 
 
 def _corners_figure(info: CornersInfo) -> go.Figure:
@@ -115,12 +113,7 @@ def _corners_figure(info: CornersInfo) -> go.Figure:
             text=[number_text(part.normalized_l2) for part in info.parts],
             textposition="middle right",
             cliponaxis=False,
-            marker={
-                "symbol": [_symbol(part.normalized_l2) for part in info.parts],
-                "size": 12,
-                "color": colour_of(info.dtype),
-                "line": {"color": OUTLINE, "width": 1.5},
-            },
+            marker=dot_marker(colour_of(info.dtype), [_symbol(part.normalized_l2) for part in info.parts], size=12),
             customdata=[part.about for part in info.parts],
             hovertemplate="%{y}<br>%{customdata}<br>Relative error %{text}<extra></extra>",
         )

@@ -24,16 +24,11 @@ class OctavesInfo(NamedTuple):
     counts: tuple[int, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_layer_errors(row: LayerRow, dtype: str) -> go.Figure:
-    """Absolute errors of one layer's output; exact elements are counted above the bars.
-
-    Args:
-        row: one call of a lockstep run.
-        dtype: the candidate's format, which gives the colour.
-    """
+    """Absolute errors of one layer's output, in the colour of `dtype`; exact elements are counted above the bars."""
     return _octaves_figure(_octaves_info(row, dtype))
 
 
@@ -63,7 +58,6 @@ def _octaves_info(row: LayerRow, dtype: str) -> OctavesInfo:
         counts=octaves.counts,
         title=f"Errors are most often between {low:.2g} and {2 * low:.2g}",
         detail="; ".join(parts),
-        empty=None,
     )
 
 

@@ -22,7 +22,7 @@ MIXED_DTYPES = "mixed"
 _KIND = "Icicle of modules and tensors by stored bytes, before above after, on one scale"
 _MOSTLY = "mostly "
 _MOST = 0.9
-"""Share of a box's bytes from which it has the colour of one dtype."""
+"""A box has the colour of one dtype if at least this share of its bytes is in that dtype."""
 _LARGER_PANEL_PX = 420
 _HEADING_PX = 24
 
@@ -45,15 +45,15 @@ class ModuleTreeInfo(NamedTuple):
     nodes: tuple[TreeNode, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_module_tree(audit: CastAudit) -> go.Figure:
-    """Where the model's bytes are, as boxes within boxes; a height means the same bytes in both panels.
+    """Where the model's bytes are, as boxes within boxes; both panels have one scale.
 
     Parameters, buffers and attributes are the innermost boxes. Tied tensors count once, at the first; tensors
     without elements have no box. In a large model the boxes with the most bytes are opened first and the rest
-    stay closed, so that few enough are drawn; a long row of small modules is drawn as runs of neighbours.
+    stay closed; in a long row of small modules, neighbours share a box.
     """
     return _module_tree_figure(_module_tree_info(audit))
 
@@ -74,18 +74,11 @@ def _module_tree_info(audit: CastAudit) -> ModuleTreeInfo:
 def _node(branch: Branch, at: int, parent: int | None) -> TreeNode:
     before, after = (branch.bytes_on(side) for side in SIDES)
     dtypes = tuple(_dtype_of(branch.sizes[side]) for side in SIDES)
-    return TreeNode(
-        at,
-        parent,
-        branch.label,
-        branch.what,
-        (before, after),
-        (dtypes[0], dtypes[1]),
-    )
+    return TreeNode(at, parent, branch.label, branch.what, (before, after), (dtypes[0], dtypes[1]))
 
 
 def _dtype_of(sizes: Counter[str]) -> str:
-    """The dtype of all bytes, `mostly` that of most, `MIXED_DTYPES` without such; empty where there are no bytes."""
+    """The dtype of all bytes, or `mostly` that of most bytes, or else `MIXED_DTYPES`; empty without bytes."""
     if not sizes:
         return ""
     dtype, size = sizes.most_common(1)[0]
@@ -144,7 +137,7 @@ def _add_legend(figure: go.Figure, nodes: tuple[TreeNode, ...]) -> None:
 
 
 def _caption(dtype: str, size: int) -> str:
-    # `mostly` stands on a line of its own, or the root's caption would be too wide for a phone and not be drawn.
+    # `mostly` has its own line: otherwise the root's caption would be too wide for a phone, and not be drawn.
     return f"{for_plotly(dtype).replace(_MOSTLY, _MOSTLY.strip() + '<br>')} · {bytes_text(size)}"
 
 

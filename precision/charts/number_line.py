@@ -1,4 +1,4 @@
-"""A number between the values of a format nearest to it, however close these are."""
+"""A number among the values of a format that are nearest to it, however close they are."""
 
 from __future__ import annotations
 
@@ -46,18 +46,13 @@ class NumberLineInfo(NamedTuple):
     label: str
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_number_line(number: ExactNumber, fmt: NumericFormat, *, saturate: bool = False) -> go.Figure:
     """The number typed, the value stored, the values beside it, and the range of all that rounds to the same value.
 
-    NaN gives an empty figure.
-
-    Args:
-        number: what was typed.
-        fmt: a format without scales.
-        saturate: what to do on overflow; see `precision.formats.anatomy.encode`.
+    NaN gives an empty figure. For `saturate` see `precision.formats.anatomy.encode`.
     """
     return _number_line_figure(_number_line_info(number, fmt, saturate=saturate))
 
@@ -89,12 +84,11 @@ def _number_line_info(number: ExactNumber, fmt: NumericFormat, *, saturate: bool
         label=f"typed {typed_text}" + ("" if drawn else ", beyond this drawing"),
         title=_finding(typed_text, anatomy, steps=typed),
         detail=f"one step is {number_text(float(unit))}, the distance between neighbours here",
-        empty=None,
     )
 
 
 def _basin(positions: tuple[float, ...]) -> tuple[float, float]:
-    """Beyond the largest value as if there were one more."""
+    """Beyond the largest value there would be one more."""
     below = max((position for position in positions if position < 0), default=-1.0)
     above = min((position for position in positions if position > 0), default=1.0)
     return below / 2, above / 2
@@ -148,7 +142,6 @@ def _number_line_figure(info: NumberLineInfo) -> go.Figure:
 
 
 def _add_typed(figure: go.Figure, info: NumberLineInfo, *, edge: float) -> None:
-    """The number itself: pointing down at its place, or off the drawing from the edge that it is beyond."""
     figure.add_scatter(
         x=[edge if info.typed is None else info.typed],
         y=[0.68],

@@ -1,7 +1,7 @@
 """The only colours of the charts.
 
-Categorical colours are Okabe & Ito's (2008), told apart with any kind of colour vision. They fill; `OUTLINE`
-draws every border and line, because it alone is visible on both the light and the dark page (at least 3:1).
+Categorical colours are Okabe & Ito's (2008), which people with any kind of colour vision can distinguish. They are for
+areas; `OUTLINE` is for borders and lines: only it is visible on both the light and the dark page (at least 3:1).
 A colour is never the only sign: the format's name stands beside it.
 """
 
@@ -12,9 +12,6 @@ from typing import Final, get_args
 
 from precision.formats import ALL_FORMATS, AnyFormat, Look
 from precision.formats.look import Colour, Hatching
-
-LIGHT_PAGE: Final = "#FFFFFF"
-DARK_PAGE: Final = "#171614"
 
 OUTLINE: Final = "#7C7C82"
 MIXED: Final = "#BDBDC3"
@@ -55,7 +52,7 @@ _OF_FIT: Final = {
 SEQUENTIAL: Final = ("#666970", "#948E77", "#C8B866", "#FEE838")
 """The upper part of cividis, for counts from 1 up."""
 GROUND: Final = "#00224E"
-"""Cividis' dark end, under counts of zero: a panel of its own, which reads the same on both pages."""
+"""Cividis' dark end, for counts of zero: a panel that looks the same on both pages."""
 ON_GROUND: Final = "#FFFFFF"
 
 _PATTERNS: Final = (("bool", "x"), ("complex", "."), ("int", "/"), ("uint", "\\"), ("float", "|"), ("e", "+"))
@@ -64,7 +61,7 @@ _LIGHT_TEXT: Final = "#FFFFFF"
 
 
 def colour_of(dtype: str) -> str:
-    """The colour of a number format, by torch's name for it; `OTHER` where it has none of its own."""
+    """The colour of a number format, by torch's name for it; `OTHER` if it has no colour."""
     return _SHADES[_OF_FORMAT[dtype].colour] if dtype in _OF_FORMAT else OTHER
 
 
@@ -74,7 +71,7 @@ def colour_of_fit(verdict: str) -> str:
 
 
 def pattern_of(dtype: str) -> str:
-    """A hatching (plotly's name) that tells apart the dtypes that share a colour; empty for the plain ones."""
+    """A hatching (plotly's name), different for dtypes that share a colour; empty for the plain ones."""
     if dtype in _OF_FORMAT:
         return _OF_FORMAT[dtype].hatching
     return next((pattern for start, pattern in _PATTERNS if dtype.startswith(start)), "-")
@@ -95,6 +92,17 @@ def between(first: str, second: str, share: float) -> str:
         round(int(first[at : at + 2], 16) * (1 - share) + int(second[at : at + 2], 16) * share) for at in (1, 3, 5)
     )
     return "#" + "".join(f"{channel:02X}" for channel in channels)
+
+
+def colour_at(share: float, scale: Sequence[str]) -> str:
+    """The colour that lies `share` of the way, from 0 to 1, along a scale of `#RRGGBB` colours.
+
+    >>> colour_at(0.75, ("#000000", "#FF8000", "#FF8000"))
+    '#FF8000'
+    """
+    place = share * (len(scale) - 1)
+    first = min(int(place), len(scale) - 2)
+    return between(scale[first], scale[first + 1], place - first)
 
 
 def contrast(first: str, second: str) -> float:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.axes import bytes_axis, log_axis
+from precision.charts.axes import cost_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import SensitivityReport
@@ -21,7 +21,7 @@ _KIND = "Line of the best plans' signal-to-noise ratio against their cost, with 
 _ABOVE_DB = 12.0
 """How far above the others exact plans are drawn."""
 _NEAR = 0.16
-"""Dots this near, as a share of the drawing, have labels on different sides."""
+"""Dots nearer than this share of the drawing have labels on different sides."""
 
 
 class MeasuredPlan(NamedTuple):
@@ -55,7 +55,7 @@ class PlanFrontInfo(NamedTuple):
     measured: tuple[FrontDot, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_plan_front(
@@ -66,8 +66,8 @@ def plot_plan_front(
     Args:
         front: the plans that no other beats.
         plan: the chosen one.
-        report: the sensitivity, whose casts to one format are predicted and measured.
-        runs: plans that were run; they stand at their predicted cost.
+        report: its casts to one format are drawn, as predicted and as measured.
+        runs: plans that were run; they are drawn at their predicted cost.
     """
     return _plan_front_figure(_plan_front_info(front, plan, report, runs=runs))
 
@@ -103,7 +103,6 @@ def _plan_front_info(
         measured=_known(measured),
         title=_title(plan, resource),
         detail=_detail(len(plan.uniform) - len(_known(predicted)), bool(_known(measured))),
-        empty=None,
     )
 
 
@@ -166,7 +165,11 @@ def _plan_front_figure(info: PlanFrontInfo) -> go.Figure:
     _dots(figure, info.measured, top, name="measured", symbol="circle-x-open", others=())
     _dots(figure, (info.chosen,), top, name="chosen plan", symbol="star", others=(), size=18)
     low = min([*finite, 0.0])
-    figure.update_layout(xaxis=_cost_axis(info, dots), yaxis={"title": "SQNR (dB)", "range": [low - 6, top + 6]})
+    costs = [dot.cost for dot in dots]
+    figure.update_layout(
+        xaxis={"title": "Time of all layers", **cost_axis(costs, of_bytes=info.resource == "bytes")},
+        yaxis={"title": "SQNR (dB)", "range": [low - 6, top + 6]},
+    )
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360, footer=100)
 
 
@@ -184,7 +187,7 @@ def _dots(
     others: Sequence[FrontDot],
     size: int = 11,
 ) -> None:
-    """Dots, with their names beside them where `others` are given, of which to keep clear."""
+    """Dots; where `others` are given, with names beside them that keep clear of these."""
     if not dots:
         return
     hollow = symbol.endswith("-open")
@@ -214,9 +217,9 @@ def _label(dot: FrontDot) -> str:
 
 
 def _sides(dots: Sequence[FrontDot], others: Sequence[FrontDot], top: float) -> list[str]:
-    """Right of a dot, or left of one in the right half of the drawing; below the line of the best plans.
+    """Where each name stands: left of dots in the right half, right of others; below a dot, so below the line.
 
-    Above its end, an exact plan, to which it rises from the left.
+    The name of an exact plan stands above its dot, since the line rises to it from the left.
     """
     costs = [dot.cost for dot in others]
     middle = (min(costs) + max(costs)) / 2
@@ -234,11 +237,3 @@ def _sides(dots: Sequence[FrontDot], others: Sequence[FrontDot], top: float) -> 
         level = "top" if above or math.isinf(dot.sqnr_db) else "bottom"
         sides.append(f"{level} {'left' if dot.cost > middle else 'right'}")
     return sides
-
-
-def _cost_axis(info: PlanFrontInfo, dots: Sequence[FrontDot]) -> dict[str, object]:
-    costs = [dot.cost for dot in dots]
-    if info.resource == "bytes":
-        return {"title": "Stored bytes", **bytes_axis(int(max(costs)))}
-    axis = log_axis(min(costs), max(costs), margin_decades=0.15)
-    return {"title": "Time of all layers", **axis, "ticktext": [seconds_text(tick) for tick in axis["tickvals"]]}

@@ -16,12 +16,12 @@ from precision.text.names import for_plotly
 from precision.text.units import count_text
 
 MAX_BARS = 200
-"""More would be narrower than two pixels of a phone."""
+"""More would be narrower than two pixels on a phone."""
 _KIND = "Strip of the format of every layer, in the model's order"
 
 
 class StripBar(NamedTuple):
-    """One layer, or neighbours drawn together: how many of them have which format."""
+    """One layer, or neighbours drawn together: how many of them have each format."""
 
     label: str
     layers: int
@@ -36,15 +36,11 @@ class PlanStripInfo(NamedTuple):
     bars: tuple[StripBar, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_plan_strip(plan: Plan) -> go.Figure:
-    """A bar for each layer, its colour the format; of many layers, a bar for some neighbours, shared by their formats.
-
-    Args:
-        plan: a format for each layer.
-    """
+    """A bar for each layer, in the colour of its format; where there are many, neighbours share a bar."""
     return _plan_strip_figure(_plan_strip_info(plan))
 
 
@@ -63,7 +59,6 @@ def _plan_strip_info(plan: Plan) -> PlanStripInfo:
         bars=bars,
         title=title,
         detail=f"each layer's format, from the input to the output{together}",
-        empty=None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Are the predicted errors right? Each layer's beside that of a run with it alone lowered."""
+"""Are the predicted errors right? Each layer's, beside that of a run in which it alone is lowered."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from precision.text.names import escape_plotly, for_plotly
 from precision.text.units import count_text, ratio_text
 
 MAX_POINTS = 3_000
-"""In all; each costs some 100 bytes."""
+"""Of all formats together; each costs some 100 bytes."""
 _KIND = "Dots of the predicted against the measured error, logarithmic axes"
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "pentagon", "hexagon", "triangle-down")
 _FEWEST = 3
-"""Points from which on a correlation says anything."""
+"""With fewer points, a correlation says nothing."""
 _LEGEND_PX = 22
 
 
@@ -39,9 +39,9 @@ class FormatPairs(NamedTuple):
     format: str
     pairs: tuple[ErrorPair, ...]
     layers: int
-    """Pairs there are; more than are drawn where they are many."""
+    """How many pairs there are; not all are drawn where they are many."""
     correlation: float | None
-    """Of the logarithms, over all pairs; None of fewer than three, or of equal ones."""
+    """Of the logarithms, over all pairs; None with fewer than three, or where all are equal."""
     uniform: ErrorPair | None
     """Every layer in the format."""
 
@@ -52,16 +52,14 @@ class PredictedExactInfo(NamedTuple):
     formats: tuple[FormatPairs, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_predicted_exact(report: SensitivityReport) -> go.Figure:
     """Predicted over measured root mean square error of the output, a dot for each layer and format.
 
-    Whole casts, with every layer in one format, are stars. Errors of zero have no place on logarithmic axes.
-
-    Args:
-        report: a sensitivity by adjoint probes with exact runs beside; of one without, the whole casts alone.
+    Whole casts, with every layer in one format, are stars. Single layers are drawn where adjoint probes predicted them
+    and exact runs measured them. Errors of zero have no place on logarithmic axes.
     """
     return _predicted_exact_figure(_predicted_exact_info(report))
 
@@ -90,7 +88,6 @@ def _predicted_exact_info(report: SensitivityReport) -> PredictedExactInfo:
                 ),
             )
         ),
-        empty=None,
     )
 
 
@@ -166,7 +163,7 @@ def _predicted_exact_figure(info: PredictedExactInfo) -> go.Figure:
 
 
 def _draw(figure: go.Figure, each: FormatPairs, symbol: str, *, middle: float) -> None:
-    """One format's dots, and its star, whose name lies beside the line, away from the nearer end."""
+    """One format's dots and its star; the star's name is beside the line, away from the nearer end."""
     pairs = _all(each)
     said = "" if each.correlation is None else f" · r = {each.correlation:.3f}"
     stars = len(pairs) - len(each.pairs)

@@ -33,7 +33,7 @@ class RegimesInfo(NamedTuple):
 
 
 def plot_regime_errors(report: RegimesReport, dtype: str) -> go.Figure:
-    """A bar for every regime; where the candidate broke, the words say how."""
+    """A bar for every regime; where the candidate broke, a text says how."""
     return _figure(_info(report), dtype)
 
 
@@ -55,7 +55,7 @@ def _title(report: RegimesReport) -> str:
     if not finite:
         return "No errors to compare"
     worst = min(finite, key=lambda row: (row.errors.sqnr_db if row.errors else None) or 0.0)
-    return f"The least: {label_of(worst.regime)}"
+    return f"Lowest SQNR: {label_of(worst.regime)}"
 
 
 def _figure(info: RegimesInfo, dtype: str) -> go.Figure:

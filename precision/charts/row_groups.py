@@ -1,4 +1,4 @@
-"""Many rows in a chart of few: runs of neighbours drawn as one."""
+"""Charts with more rows than there is room for: neighbours share one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _AXIS_CHARACTERS = 30
 
 
 def neighbours(rows: Sequence[T], limit: int) -> list[Sequence[T]]:
-    """`rows` cut into at most `limit` runs of nearly equal length, each row alone where they are few enough.
+    """`rows` cut into at most `limit` runs of nearly equal length; where there are few, each row is a run.
 
     >>> neighbours("abcde", 3)
     ['ab', 'cd', 'e']
@@ -42,7 +42,7 @@ def without_shared(labels: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def shared_text(shared: str) -> str:
-    """What to say of the path that labels are drawn without; "" of none.
+    """A sentence part about the path that was cut off the labels; "" without one.
 
     >>> shared_text("encoder.0.")
     'all in encoder.0'
@@ -51,7 +51,7 @@ def shared_text(shared: str) -> str:
 
 
 def row_name(label: str) -> str:
-    """A label for an axis: the end of a long one, which tells it from its siblings.
+    """A label for an axis: of a long one the end, which differs from its siblings'.
 
     >>> row_name("encoder.layer.0.attention.output")
     '…oder.layer.0.attention.output'

@@ -1,4 +1,4 @@
-"""Which layer cannot take which format: the output's SQNR where that layer alone is in it."""
+"""Which layer does not tolerate which format: the output's SQNR if that layer alone is in it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from precision.charts.cells import Sign, cell_axes, write_signs
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import colour_of_fit, text_on
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
@@ -41,20 +42,16 @@ class SensitivityHeatmapInfo(NamedTuple):
     """Of the rows, without the path that all share."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_sensitivity_heatmap(
     report: SensitivityReport, *, by: RowKind = "layer", order: RowOrder = "worst first"
 ) -> go.Figure:
-    """SQNR of the output by layer and format; what is not finite or exact is marked.
+    """SQNR of the output by layer and format; what is exact or not finite is marked.
 
-    Of more than `MAX_ROWS` rows the worst are drawn, or in model order runs of neighbours, with the worst of each.
-
-    Args:
-        report: the sensitivity of the model's layers.
-        by: what a row is.
-        order: of the rows, from the top.
+    Where there are more than `MAX_ROWS` rows, the worst are drawn; in model order, neighbours share a row, which shows
+    the worst of them.
     """
     return _sensitivity_heatmap_figure(_sensitivity_heatmap_info(report, by=by, order=order))
 
@@ -72,14 +69,13 @@ def _sensitivity_heatmap_info(report: SensitivityReport, *, by: RowKind, order: 
         labels=labels,
         title=_title(every, by),
         detail="; ".join(filter(None, (shared_text(shared), limited, *_legend(rows)))),
-        empty=None,
     )
 
 
 def _limited(
     every: Sequence[SensitivityRow], names: Sequence[str], *, by: RowKind, order: RowOrder
 ) -> tuple[tuple[HeatmapRow, ...], tuple[str, ...], str]:
-    """The rows to draw, their labels, and what to say of the others."""
+    """The rows to draw, their labels, and a text about the rows that are left out."""
     if order == "worst first":
         rows = tuple(HeatmapRow(row.name, row.cells) for row in every[:MAX_ROWS])
         cut = f"the {MAX_ROWS} worst of {count_text(len(every), by)}" if len(every) > MAX_ROWS else ""
@@ -100,7 +96,7 @@ def _title(rows: Sequence[SensitivityRow], by: RowKind) -> str:
     worst = [(worst_cell(row.cells), row) for row in rows]
     broken = sum(cell.sqnr_db is None for cell, _ in worst)
     if broken:
-        return f"{broken:,} of {count_text(len(rows), by)} cannot take some format"
+        return f"{broken:,} of {count_text(len(rows), by)} cannot compute in some format"
     least, cell, row = min((cell.sqnr_db or 0.0, cell, row) for cell, row in worst)
     if least == math.inf:
         return "Every layer is exact in every format"
@@ -159,43 +155,16 @@ def _sensitivity_heatmap_figure(info: SensitivityHeatmapInfo) -> go.Figure:
             hovertemplate="%{customdata}<extra></extra>",
             **look,
         )
-    _write_signs(figure, info)
-    _lay_out(figure, info)
+    write_signs(figure, _signs(info), letters=10)
+    axes = cell_axes(list(map(for_plotly, info.formats)), list(map(row_name, info.labels)), letters=9)
+    figure.update_layout(axes, coloraxis=sqnr_axis())
     height = max(_ROW_PX * len(info.rows), 48)
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=150)
 
 
-def _write_signs(figure: go.Figure, info: SensitivityHeatmapInfo) -> None:
-    cells = [(x, y, cell) for y, row in enumerate(info.rows) for x, cell in enumerate(row.cells)]
-    inks = [text_on(_BROKEN if cell.sqnr_db is None else colour_of_sqnr(cell.sqnr_db)) for _, _, cell in cells]
-    figure.add_scatter(
-        x=[x for x, _, _ in cells],
-        y=[y for _, y, _ in cells],
-        mode="text",
-        text=[_sign(cell) for _, _, cell in cells],
-        textfont={"size": 10, "color": inks},
-        hoverinfo="skip",
-    )
-
-
-def _lay_out(figure: go.Figure, info: SensitivityHeatmapInfo) -> None:
-    figure.update_layout(
-        coloraxis=sqnr_axis(),
-        xaxis={
-            "tickvals": list(range(len(info.formats))),
-            "ticktext": [for_plotly(name) for name in info.formats],
-            "tickangle": -45,
-            "range": [-0.5, len(info.formats) - 0.5],
-            "showgrid": False,
-            "zeroline": False,
-        },
-        yaxis={
-            "tickvals": list(range(len(info.rows))),
-            "ticktext": [row_name(label) for label in info.labels],
-            "tickfont": {"size": 9},
-            "range": [len(info.rows) - 0.5, -0.5],
-            "showgrid": False,
-            "zeroline": False,
-        },
-        showlegend=False,
-    )
+def _signs(info: SensitivityHeatmapInfo) -> list[Sign]:
+    return [
+        Sign(x, y, _sign(cell), text_on(_BROKEN if cell.sqnr_db is None else colour_of_sqnr(cell.sqnr_db)))
+        for y, row in enumerate(info.rows)
+        for x, cell in enumerate(row.cells)
+    ]

@@ -40,18 +40,14 @@ class SideBySideInfo(NamedTuple):
     pairs: tuple[ValuePair, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_side_by_side(output: OutputComparison, dtype: str) -> go.Figure:
     """The previewed elements of an output as both models computed them, and candidate − reference below.
 
-    Where a side is NaN or infinite, it has no dot above; its value is written into the lower panel, as is a difference
-    beyond float64.
-
-    Args:
-        output: one output of a comparison.
-        dtype: the candidate's format, which gives its colour.
+    A value that is NaN or infinite has no dot above; it is written into the lower panel, as is a difference beyond
+    float64. `dtype` is the candidate's format, which gives its colour.
     """
     return _side_by_side_figure(_side_by_side_info(output, dtype))
 
@@ -92,29 +88,20 @@ def _side_by_side_figure(info: SideBySideInfo) -> go.Figure:
     if info.empty:
         return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
     figure = go.Figure()
-    figure.add_scatter(
-        y=[_finite(pair.reference) for pair in info.pairs],
-        mode="markers",
-        name="reference",
-        marker={"symbol": "circle-open", "size": 13, "color": colour_of(info.reference_dtype), "line": {"width": 2.5}},
-        cliponaxis=False,
-        customdata=[pair.label for pair in info.pairs],
-        hovertemplate="%{customdata}: %{y:.6g}<extra>reference</extra>",
-    )
-    figure.add_scatter(
-        y=[_finite(pair.candidate) for pair in info.pairs],
-        mode="markers",
-        name=f"candidate ({for_plotly(info.candidate_dtype)})",
-        marker={
-            "symbol": "diamond",
-            "size": 6,
-            "color": colour_of(info.candidate_dtype),
-            "line": {"color": OUTLINE, "width": 1},
-        },
-        cliponaxis=False,
-        customdata=[pair.label for pair in info.pairs],
-        hovertemplate="%{customdata}: %{y:.6g}<extra>candidate</extra>",
-    )
+    hollow = {"symbol": "circle-open", "size": 13, "color": colour_of(info.reference_dtype), "line": {"width": 2.5}}
+    border = {"color": OUTLINE, "width": 1}
+    filled = {"symbol": "diamond", "size": 6, "color": colour_of(info.candidate_dtype), "line": border}
+    named = f"candidate ({for_plotly(info.candidate_dtype)})"
+    for side, name, look in (("reference", "reference", hollow), ("candidate", named, filled)):
+        figure.add_scatter(
+            y=[_finite(getattr(pair, side)) for pair in info.pairs],
+            mode="markers",
+            name=name,
+            marker=look,
+            cliponaxis=False,
+            customdata=[pair.label for pair in info.pairs],
+            hovertemplate=f"%{{customdata}}: %{{y:.6g}}<extra>{side}</extra>",
+        )
     _add_differences(figure, info)
     step = math.ceil(len(info.pairs) / _MAX_TICKS)
     ticks = list(range(0, len(info.pairs), step))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from precision.charts.axes import colour_axis
-from precision.charts.palette import SEQUENTIAL
+from precision.charts.palette import SEQUENTIAL, colour_at
 
 _LOWEST_DB, _HIGHEST_DB = 0.0, 100.0
-"""Beyond these the colour does not change; exact outputs are infinitely good."""
+"""Beyond these the colour does not change."""
 _TICKS = (0, 20, 40, 60, 80, 100)
 
 
@@ -29,8 +29,4 @@ def colour_of_sqnr(sqnr_db: float) -> str:
     >>> colour_of_sqnr(-5.0), colour_of_sqnr(float("inf"))
     ('#666970', '#FEE838')
     """
-    place = (clipped(sqnr_db) - _LOWEST_DB) / (_HIGHEST_DB - _LOWEST_DB) * (len(SEQUENTIAL) - 1)
-    at = min(int(place), len(SEQUENTIAL) - 2)
-    below, above = ([int(colour[start : start + 2], 16) for start in (1, 3, 5)] for colour in SEQUENTIAL[at : at + 2])
-    mixed = (round(low + (high - low) * (place - at)) for low, high in zip(below, above, strict=True))
-    return "#" + "".join(f"{channel:02X}" for channel in mixed)
+    return colour_at((clipped(sqnr_db) - _LOWEST_DB) / (_HIGHEST_DB - _LOWEST_DB), SEQUENTIAL)

@@ -21,7 +21,7 @@ SIDES: tuple[Side, Side] = ("before", "after")
 
 _KIND = "Stacked bars of the stored bytes by dtype"
 _LABELLED_SHARE = 0.2
-"""Segments narrower than this share of the widest bar have no room for their label."""
+"""Segments narrower than this share of the widest bar have no label: there is no room."""
 
 
 class DtypeBytes(NamedTuple):
@@ -38,11 +38,11 @@ class StoredBytesInfo(NamedTuple):
     dtypes: tuple[DtypeBytes, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def counted_bytes(tensor: TensorAudit, side: Side) -> int:
-    """Bytes that `tensor` adds to the model's total, before or after the cast: none that another already added."""
+    """Bytes that `tensor` adds to the model's total, before or after the cast; shared bytes count once."""
     return tensor.counted_bytes_before if side == "before" else tensor.counted_bytes_after
 
 
@@ -72,7 +72,6 @@ def _stored_bytes_info(audit: CastAudit) -> StoredBytesInfo:
         dtypes=dtypes,
         title=bytes_finding(audit),
         detail="; ".join(filter(None, (changed_text(audit), estimated_text(audit)))),
-        empty=None,
     )
 
 
@@ -82,7 +81,7 @@ def _widest_first(names: set[str]) -> list[str]:
 
 
 def bytes_finding(audit: CastAudit) -> str:
-    """What the cast did to the bytes, in a title's words."""
+    """What the cast did to the bytes, as a title."""
     before, after = audit.bytes_before, audit.bytes_after
     if before == after:
         return f"The model keeps its {bytes_text(before)}"

@@ -1,4 +1,4 @@
-"""What a cast did to the stored values: which tensors overflowed, vanished or became subnormal."""
+"""What a cast did to the stored values: in which tensors they overflowed, became zero or became subnormal."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame
-from precision.charts.palette import OUTLINE, colour_of
+from precision.charts.axes import log_axis, rows_axis
+from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.palette import colour_of
 from precision.results import CastAudit, StoredValues, TensorAudit
 from precision.text.names import escape_plotly, for_plotly, plain
 from precision.text.units import count_text, share_text
 
 MAX_TENSORS = 30
 _LINE_CHARACTERS = 28
-"""Of the two lines that a name gets beside the axis; the whole name is in the hover text."""
+"""Length of each of a name's two lines beside the axis; the whole name is in the hover text."""
 _ROW_PX = 30
 
 _KIND = "Counts of damaged stored values by tensor, logarithmic axis"
@@ -43,18 +43,14 @@ class StoredValuesInfo(NamedTuple):
     tensors: tuple[DamagedTensor, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_stored_values(audit: CastAudit, dtype: str) -> go.Figure:
     """Per affected tensor, how many stored values became non-finite, saturated, zero or subnormal.
 
-    The `MAX_TENSORS` worst are drawn: overflow first, then what vanished. A tensor that is still tied to another is
-    counted there.
-
-    Args:
-        audit: of the cast.
-        dtype: the candidate's format, which gives the colour.
+    The `MAX_TENSORS` worst are drawn: overflow first, then what became zero. A tensor that is still tied to another is
+    counted there. The colour is that of `dtype`, the candidate's format.
     """
     return _stored_values_figure(_stored_values_info(audit, dtype))
 
@@ -63,10 +59,8 @@ def _stored_values_info(audit: CastAudit, dtype: str) -> StoredValuesInfo:
     affected = [row for row in map(_damage, audit.tensors) if row and any(row.counts)]
     if not affected:
         rounded = sum(tensor.stored is not None for tensor in audit.tensors)
-        reason = (
-            "No stored value overflowed, vanished or became subnormal." if rounded else "No stored value was rounded."
-        )
-        return StoredValuesInfo(dtype, (), "Stored values: none lost", "", reason)
+        none = "overflowed, became zero or became subnormal" if rounded else "was rounded"
+        return StoredValuesInfo(dtype, (), "Stored values: none lost", "", f"No stored value {none}.")
     affected.sort(key=lambda row: (-(row.counts[0] + row.counts[1]), -row.counts[2], -row.counts[3], row.fqn))
     shown = affected[:MAX_TENSORS]
     detail = count_text(len(affected), "affected tensor")
@@ -110,12 +104,7 @@ def _stored_values_figure(info: StoredValuesInfo) -> go.Figure:
             y=[at for at, _ in rows],
             mode="markers",
             name=label,
-            marker={
-                "symbol": symbol,
-                "size": 11,
-                "color": colour_of(info.dtype),
-                "line": {"color": OUTLINE if not symbol.endswith("open") else colour_of(info.dtype), "width": 1.5},
-            },
+            marker=dot_marker(colour_of(info.dtype), symbol, size=11),
             customdata=[
                 (for_plotly(row.fqn), escape_plotly(share_text(row.counts[kind] / row.elements))) for _, row in rows
             ],
@@ -125,13 +114,7 @@ def _stored_values_figure(info: StoredValuesInfo) -> go.Figure:
     figure.update_layout(
         showlegend=True,
         xaxis={**log_axis(0.7, max(largest, 10) * 1.5), "title": "Elements"},
-        yaxis={
-            "tickvals": list(range(len(info.tensors))),
-            "ticktext": [_two_lines(row.fqn) for row in info.tensors],
-            "tickfont": {"size": 10},
-            "range": [len(info.tensors) - 0.5, -0.5],
-            "zeroline": False,
-        },
+        yaxis=rows_axis([_two_lines(row.fqn) for row in info.tensors], letters=10),
     )
     height = max(_ROW_PX * len(info.tensors), 48)
     return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=110)

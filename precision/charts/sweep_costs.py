@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.axes import bytes_axis, log_axis
+from precision.charts.axes import cost_axis
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import OUTLINE, colour_of
 from precision.findings.sweep import KEEPING_WORDS, smallest_keeping, so_far
@@ -23,7 +23,7 @@ _KIND = "Dots of the signal-to-noise ratio against the cost, one a run"
 _SYMBOLS = {"native": "circle", "upcast": "diamond", "simulated": "circle-open"}
 """By how the candidate computed."""
 _NEAR = 0.2
-"""Dots this near, as a share of the drawing, have labels on different sides."""
+"""Dots nearer than this share of the drawing have labels on different sides."""
 _ABOVE_DB = 12.0
 """How far above the others exact outputs are drawn."""
 
@@ -36,7 +36,7 @@ class CostPoint(NamedTuple):
     execution: str
     cost: float
     spread: float
-    """Interquartile range of a time; 0 of bytes, which are counted."""
+    """Interquartile range of a time; 0 for bytes."""
     sqnr_db: float
     """Infinite where the outputs are exact."""
     hover: str
@@ -48,20 +48,19 @@ class SweepCostsInfo(NamedTuple):
     cost: SweepCost
     points: tuple[CostPoint, ...]
     front: tuple[int, ...]
-    """Indices of the points that no other beats in both, the cheapest first; each is dearer than the one before by more
-    than their spreads."""
+    """Indices of the points that no other beats in both, the cheapest first. Costs differ by more than the spreads."""
     reference: float | None
     """The reference's cost."""
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_sweep_costs(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int | None = None) -> go.Figure:
     """SQNR over stored bytes or over the time of a pass; a line joins the runs that no other beats in both.
 
-    Times have whiskers, as long as their interquartile range; of times that these do not tell apart, the line passes
-    through that of the best SQNR alone.
+    Times have whiskers, as long as their interquartile range. Where whiskers overlap, there is no measurable difference
+    in speed, and the line passes only through the run with the best SQNR.
 
     Args:
         rows: runs that have ended; those without an SQNR or a cost are counted in the detail.
@@ -75,7 +74,7 @@ def _sweep_costs_info(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int
     points = [point for row in rows if (point := _point(row, cost)) is not None]
     if not points:
         reason = "Runs with an error and a cost appear here as they end."
-        return SweepCostsInfo(cost, (), (), None, "Nothing to weigh yet", "", reason)
+        return SweepCostsInfo(cost, (), (), None, "Nothing to compare yet", "", reason)
     left_out = len(rows) - len(points)
     references = sorted(
         value for row in rows if (value := row.reference_bytes if cost == "bytes" else row.reference_time_s)
@@ -95,7 +94,6 @@ def _sweep_costs_info(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int
         reference=reference,
         title=_title(rows, cost, planned),
         detail="; ".join(filter(None, details)),
-        empty=None,
     )
 
 
@@ -131,7 +129,7 @@ def _front(points: Sequence[CostPoint]) -> tuple[int, ...]:
 
 
 def _apart(first: CostPoint, second: CostPoint) -> bool:
-    """Whether the costs differ by more than half the sum of their spreads, as `speed.compare_speed` has it."""
+    """Whether the costs differ by more than half the sum of their spreads, as in `speed.compare_speed`."""
     return abs(second.cost - first.cost) > (first.spread + second.spread) / 2
 
 
@@ -149,7 +147,7 @@ def _finding(rows: Sequence[SweepRow], cost: SweepCost) -> str:
         return f"decisions are kept in {share} of the reference's bytes ({best.spec.dtype})"
     timed = [row for row in rows if row.verdict.word in KEEPING_WORDS and row.time_s and row.execution == "native"]
     if not timed:
-        return "no run that computes here is sure to keep its decisions"
+        return "no run in native arithmetic is sure to keep its decisions"
     best = min(timed, key=lambda row: row.time_s or 0.0)
     return f"decisions are kept in {seconds_text(best.time_s or 0.0)} ({best.spec.dtype})"
 
@@ -195,8 +193,9 @@ def _sweep_costs_figure(info: SweepCostsInfo) -> go.Figure:
             y=1, yref="paper", yanchor="bottom", text="reference", showarrow=False, font={"size": 10},
         )  # fmt: skip
     low = min([*finite, 0.0])
+    costs = [point.cost for point in info.points] + ([info.reference] if info.reference else [])
     figure.update_layout(
-        xaxis=_cost_axis(info),
+        xaxis={"title": "Time of one pass", **cost_axis(costs, of_bytes=info.cost == "bytes")},
         yaxis={"title": "SQNR (dB)", "range": [low - 6, top + 6]},
         showlegend=False,
     )
@@ -219,7 +218,7 @@ def _whiskers(info: SweepCostsInfo) -> dict[str, object]:
 
 
 def _positions(points: Sequence[CostPoint], heights: Sequence[float], *, logarithmic: bool) -> list[str]:
-    """Where each label stands: left of its dot where another dot is near on its right; apart from a neighbour's."""
+    """Where each label stands: left of its dot if another dot is near on its right, and clear of near labels."""
     costs = [math.log(point.cost) if logarithmic else point.cost for point in points]
     width, height = (max(values) - min(values) or 1.0 for values in (costs, heights))
     places: list[str] = []
@@ -237,11 +236,3 @@ def _positions(points: Sequence[CostPoint], heights: Sequence[float], *, logarit
         level = "middle" if not beside else "top" if upper else "bottom"
         places.append(f"{level} {side}")
     return places
-
-
-def _cost_axis(info: SweepCostsInfo) -> dict[str, object]:
-    costs = [point.cost for point in info.points] + ([info.reference] if info.reference else [])
-    if info.cost == "bytes":
-        return {"title": "Stored bytes", **bytes_axis(int(max(costs)))}
-    axis = log_axis(min(costs), max(costs), margin_decades=0.15)
-    return {"title": "Time of one pass", **axis, "ticktext": [seconds_text(tick) for tick in axis["tickvals"]]}

@@ -1,4 +1,4 @@
-"""Which format keeps how much of the signal, by device and method: the verdict in every cell, its colour the SQNR."""
+"""The verdict of every format, by device and method; the colour of a cell is the SQNR."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from precision.charts.cells import Sign, cell_axes, write_signs
 from precision.charts.frame import empty_figure, frame
 from precision.charts.palette import text_on
 from precision.charts.sqnr_scale import clipped, colour_of_sqnr, sqnr_axis
@@ -22,11 +23,10 @@ _KIND = "Table of verdicts, formats down, devices and methods across"
 _ROW_PX = 34
 _WHY = 200
 """Characters of a reason in a hover text."""
-"""No format has both, so they share a column."""
 
 
 class SweepCell(NamedTuple):
-    """One run: where it is drawn, what is written, and its signal-to-noise ratio where it has one."""
+    """One run: where it is drawn, what is written, and its signal-to-noise ratio if it has one."""
 
     format: str
     column: str
@@ -42,7 +42,7 @@ class SweepHeatmapInfo(NamedTuple):
     columns: tuple[str, ...]
     cells: tuple[SweepCell, ...]
     title: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_sweep_heatmap(
@@ -78,7 +78,6 @@ def _sweep_heatmap_info(
         columns=tuple(dict.fromkeys(cell.column for cell in cells)),
         cells=cells,
         title=finding[0].upper() + finding[1:],
-        empty=None,
     )
 
 
@@ -120,39 +119,13 @@ def _sweep_heatmap_figure(info: SweepHeatmapInfo) -> go.Figure:
         hovertemplate="%{customdata}<extra></extra>",
         hoverongaps=False,
     )
-    for on_colour in (True, False):
-        shown = [at for at, cell in enumerate(info.cells) if (cell.sqnr_db is not None) is on_colour]
-        if shown:
-            # Without a colour below them, letters take that of the page's theme.
-            backgrounds = [colour_of_sqnr(db) for at in shown if (db := info.cells[at].sqnr_db) is not None]
-            ink = {"color": [text_on(colour) for colour in backgrounds]} if on_colour else {}
-            figure.add_scatter(
-                x=[places[at][0] for at in shown],
-                y=[places[at][1] for at in shown],
-                mode="text",
-                text=[escape_plotly(info.cells[at].words) for at in shown],
-                textfont={"size": 11, **ink},
-                hoverinfo="skip",
-            )
-    figure.update_layout(
-        coloraxis=sqnr_axis(),
-        xaxis={
-            "tickvals": list(range(len(info.columns))),
-            "ticktext": [for_plotly(column) for column in info.columns],
-            "side": "bottom",
-            "range": [-0.5, len(info.columns) - 0.5],
-            "showgrid": False,
-            "zeroline": False,
-        },
-        yaxis={
-            "tickvals": list(range(len(info.formats))),
-            "ticktext": [for_plotly(name) for name in info.formats],
-            "range": [len(info.formats) - 0.5, -0.5],
-            "showgrid": False,
-            "zeroline": False,
-        },
-        showlegend=False,
-    )
+    signs = [
+        Sign(x, y, escape_plotly(cell.words), None if cell.sqnr_db is None else text_on(colour_of_sqnr(cell.sqnr_db)))
+        for cell, (x, y) in zip(info.cells, places, strict=True)
+    ]
+    write_signs(figure, signs, letters=11)
+    columns, formats = (list(map(for_plotly, names)) for names in (info.columns, info.formats))
+    figure.update_layout(cell_axes(columns, formats, slanted=False), coloraxis=sqnr_axis())
     return frame(
         figure,
         kind=_KIND,

@@ -31,16 +31,13 @@ class TimingInfo(NamedTuple):
     runs: tuple[TimedRun, ...]
     title: str
     detail: str
-    empty: str | None
+    empty: str | None = None
 
 
 def plot_timing(cost: Cost | None, *, reference: str, candidate: str) -> go.Figure:
-    """Median time of both, with a whisker as long as the interquartile range.
+    """Median time of both, with a whisker as long as the interquartile range; `cost` is None if not measured.
 
-    Args:
-        cost: times in seconds; None where they were not measured.
-        reference: the reference's format.
-        candidate: the candidate's format.
+    The names of the formats are `reference` and `candidate`.
     """
     return _timing_figure(_timing_info(cost, reference=reference, candidate=candidate))
 
@@ -54,7 +51,6 @@ def _timing_info(cost: Cost | None, *, reference: str, candidate: str) -> Timing
         runs=(first, second),
         title=_finding(cost, reference=first.dtype, candidate=second.dtype),
         detail=_detail(cost.reference_time, cost.candidate_time),
-        empty=None,
     )
 
 
@@ -68,7 +64,7 @@ def _finding(cost: Cost, *, reference: str, candidate: str) -> str:
         return f"{candidate} is {speed.text} {reference} here"
     if not (cost.reference_time.median_s and cost.candidate_time.median_s):
         return "Too short to compare"
-    return f"{candidate} and {reference} cannot be told apart here: the times overlap within their spread"
+    return f"No measurable difference in speed between {candidate} and {reference}: the times overlap"
 
 
 def _detail(reference: Timing, candidate: Timing) -> str:

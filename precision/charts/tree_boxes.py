@@ -1,4 +1,4 @@
-"""Trees with more boxes than can be drawn: which of them are opened, and which neighbours share one."""
+"""Trees with more boxes than can be drawn: which boxes are opened, and which neighbours share one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from heapq import heappop, heappush
 from typing import Self, TypeVar
 
 MAX_NODES = 240
-"""Boxes per panel: more could neither be read nor sent (each costs up to 1 kB)."""
+"""Boxes per panel: more could not be read, and each costs up to 1 kB."""
 MAX_CHILDREN = 24
-"""A box with more parts shows them in runs of neighbours, each of at most 2 / `MAX_CHILDREN` of its weight."""
+"""Where a box has more parts, neighbours share a box of at most 2 / `MAX_CHILDREN` of its weight."""
 
 
 @dataclass(eq=False)
 class Box:
-    """A module or a part of one; what it weighs, and what it takes over from what is in it, its own class says."""
+    """A module or a part of one. Subclasses say how much it weighs and how it adds up what is in it."""
 
     label: str
     fqn: str
@@ -33,7 +33,7 @@ class Box:
         return f"{self.fqn or 'the model'} ({self.type})"
 
     def add(self, other: Self) -> None:
-        """Count here too what `other` holds."""
+        """Add what `other` holds."""
         raise NotImplementedError
 
     def emptied(self) -> Self:
@@ -45,7 +45,7 @@ B = TypeVar("B", bound=Box)
 
 
 def opened(root: B) -> Iterator[tuple[int | None, B]]:
-    """The root and, opening the heaviest box first, as many of its descendants as may be drawn.
+    """The root and as many of its descendants as may be drawn; the heaviest box is opened first.
 
     Each comes with the place of the box around it; None for the root.
     """
@@ -64,7 +64,7 @@ def opened(root: B) -> Iterator[tuple[int | None, B]]:
 
 
 def _boxes_in(box: B) -> list[B]:
-    """A box's children that weigh something, in the model's order; light neighbours share one where there are many."""
+    """The children that weigh something, in the model's order; where there are many, light neighbours share a box."""
     children = [_without_single_steps(child) for child in box.children if child.weight]
     if len(children) <= MAX_CHILDREN:
         return children

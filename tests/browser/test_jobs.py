@@ -56,7 +56,7 @@ def test_layers_compared_before_a_cancel_stay_visible_and_are_called_partial(
     until(lambda: named(visit) != reached)
     visit.press("Cancel")
     assert "partial" in visit.alert("The run was cancelled")
-    assert "error is born in bert" in visit.result()
+    assert "error is added in bert" in visit.result()
     expect(visit.page.get_by_text(re.compile(r"\d+ of \d+ module calls\."))).to_be_visible(timeout=PATIENCE_MS)
     expect(visit.page.get_by_test_id("stPlotlyChart").first).to_be_visible(timeout=PATIENCE_MS)
     expect(visit.page.get_by_role("button", name="Run again")).to_be_visible(timeout=PATIENCE_MS)

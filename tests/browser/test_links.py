@@ -44,7 +44,7 @@ def test_an_address_may_be_a_title_of_the_menu(dashboard: Dashboard, visitors: V
     visit = visitors.visit(dashboard).open()
     visit.result("TinyNet")
     for path, finding in (
-        ("/Propagation", "error is born"),
+        ("/Propagation", "error is added"),
         ("/Number_formats", "is stored as"),
         ("/Overview", "Tiny"),
         ("/Inputs", "bfloat16"),

@@ -9,7 +9,7 @@ from tests.browser.dashboard import PATIENCE_MS, Dashboard, Visitors
 
 def test_a_click_on_a_point_opens_its_layer(dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard, viewport={"width": 1280, "height": 1200}).open("/propagation")
-    assert "most error is born in linear_1" in visit.result()
+    assert "most error is added in linear_1" in visit.result()
     chart = visit.page.get_by_test_id("stPlotlyChart").first
     point = chart.locator(".scatterlayer .trace").first.locator(".point").first
     expect(point).to_be_visible(timeout=PATIENCE_MS)
@@ -25,7 +25,7 @@ def test_a_click_on_a_point_opens_its_layer(dashboard: Dashboard, visitors: Visi
 def test_one_click_keeps_a_layer_and_a_link_reproduces_it(dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard, viewport={"width": 1280, "height": 1200}).open("/propagation", layer="linear_1")
     visit.result()
-    visit.press("Keep linear_1 in the reference's precision, and run on")
+    visit.press("Keep linear_1 in the reference's precision, and run again")
     visit.said_in_link("keep", "linear_1")
     expect(visit.page.get_by_text("kept in float32: linear_1")).to_be_visible(timeout=PATIENCE_MS)
     again = visitors.visit(dashboard).open("/", keep="linear_1")

@@ -12,8 +12,16 @@ from functools import partial
 import plotly.graph_objects as go
 import pytest
 
-from precision import charts
-from precision.charts.frame import DETAIL_CHARACTERS, TITLE_CHARACTERS
+from precision.charts.decision_margins import plot_decision_margins
+from precision.charts.error_by_magnitude import plot_error_by_magnitude
+from precision.charts.error_ecdf import plot_error_ecdf
+from precision.charts.error_histogram import plot_error_histogram
+from precision.charts.frame import DETAIL_CHARACTERS, TITLE_CHARACTERS, alt_text
+from precision.charts.module_tree import plot_module_tree
+from precision.charts.side_by_side import plot_side_by_side
+from precision.charts.stored_bytes import plot_stored_bytes
+from precision.charts.stored_values import plot_stored_values
+from precision.charts.timing import plot_timing
 from tests.charts.odd_results import AUDITS, COSTS, OUTPUTS, floor_of
 
 MAX_JSON_BYTES = 500_000
@@ -29,23 +37,23 @@ def every_chart() -> Iterator[tuple[str, Draw]]:
             "exact floor": floor_of(output, mean=0.0, largest=0.0),
         }
         for kind in ("signed", "absolute", "ulp"):
-            yield f"{kind} of {name}", partial(charts.plot_error_histogram, output, "float16", kind=kind)
+            yield f"{kind} of {name}", partial(plot_error_histogram, output, "float16", kind=kind)
         for floor_name, floor in floors.items():
             yield (
                 f"ecdf of {name}, {floor_name}",
-                partial(charts.plot_error_ecdf, output, "bfloat16", rounding_floor=floor),
+                partial(plot_error_ecdf, output, "bfloat16", rounding_floor=floor),
             )
         for dtype in ("float64", "float8_e4m3fn"):
-            yield f"magnitude of {name}, {dtype}", partial(charts.plot_error_by_magnitude, output, dtype)
-        yield f"side by side of {name}", partial(charts.plot_side_by_side, output, "float16")
+            yield f"magnitude of {name}, {dtype}", partial(plot_error_by_magnitude, output, dtype)
+        yield f"side by side of {name}", partial(plot_side_by_side, output, "float16")
         for scale in ("score", "probability"):
-            yield f"margins of {name}, {scale}", partial(charts.plot_decision_margins, output, "int8", scale=scale)
+            yield f"margins of {name}, {scale}", partial(plot_decision_margins, output, "int8", scale=scale)
     for name, audit in AUDITS.items():
-        yield f"tree of {name}", partial(charts.plot_module_tree, audit)
-        yield f"bytes of {name}", partial(charts.plot_stored_bytes, audit)
-        yield f"stored values of {name}", partial(charts.plot_stored_values, audit, "float16")
+        yield f"tree of {name}", partial(plot_module_tree, audit)
+        yield f"bytes of {name}", partial(plot_stored_bytes, audit)
+        yield f"stored values of {name}", partial(plot_stored_values, audit, "float16")
     for name, cost in COSTS.items():
-        yield f"timing {name}", partial(charts.plot_timing, cost, reference="float32", candidate="float16")
+        yield f"timing {name}", partial(plot_timing, cost, reference="float32", candidate="float16")
 
 
 CHARTS = dict(every_chart())
@@ -64,7 +72,7 @@ def test_every_chart_draws_every_result(draw: Draw) -> None:
     assert (
         max(map(len, map(html.unescape, (figure.layout.title.subtitle.text or "").split("<br>")))) <= DETAIL_CHARACTERS
     )
-    alt = charts.alt_text(figure)
+    alt = alt_text(figure)
     assert html.unescape(" ".join(lines)).rstrip(".") in alt
     assert alt.endswith(".")
     assert figure.layout.paper_bgcolor is None
@@ -107,7 +115,7 @@ def _strings(value: object) -> Iterator[str]:
 def test_a_figure_without_data_says_why(name: str, said: str) -> None:
     figure = CHARTS[name]()
     assert not figure.data
-    assert said in charts.alt_text(figure)
+    assert said in alt_text(figure)
     assert figure.layout.annotations[0].text
 
 
@@ -119,7 +127,7 @@ def test_a_figure_without_data_says_why(name: str, said: str) -> None:
         ("timing slightly slower", "float16 is 1.06 × slower than float32 here"),
         (
             "timing the same",
-            "float16 and float32 cannot be told apart here:<br>the times overlap within their spread",
+            "No measurable difference in speed between<br>float16 and float32: the times overlap",
         ),
         ("timing no time at all", "Too short to compare"),
         ("bytes of small", "Stored bytes −50 %: 80 B → 40 B"),

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from precision.charts import MarginScale, alt_text, plot_decision_margins
-from precision.charts.decision_margins import _margins_info
+from precision.charts.decision_margins import MarginScale, _margins_info, plot_decision_margins
+from precision.charts.frame import alt_text
 from precision.formats import format_named
 from precision.measure.metrics.comparison import compare_outputs
 from precision.results import ClassDecisions, OutputComparison
@@ -58,10 +58,10 @@ def test_probabilities_have_no_such_limit() -> None:
 @pytest.mark.parametrize(
     ("reference", "candidate", "title"),
     [
-        ([[1.0, 0.0]], [[1.0, 0.0]], "None of 1 sample got another first class"),
-        ([[1.0, 0.0]] * 3, [[1.0, 0.0]] * 3, "None of 3 samples got another first class"),
-        ([[1.0, 1.0]], [[1.0, 2.0]], "1 of 1 sample got another first class, all of them ties"),
-        ([[1.0, 0.0]] * 2, [[0.0, 1.0]] * 2, "2 of 2 samples got another first class, all with a margin below 2"),
+        ([[1.0, 0.0]], [[1.0, 0.0]], "None of 1 sample changed class"),
+        ([[1.0, 0.0]] * 3, [[1.0, 0.0]] * 3, "None of 3 samples changed class"),
+        ([[1.0, 1.0]], [[1.0, 2.0]], "1 of 1 sample changed class, all of them ties"),
+        ([[1.0, 0.0]] * 2, [[0.0, 1.0]] * 2, "2 of 2 samples changed class, all with a margin below 2"),
     ],
 )
 def test_titles_state_the_finding(reference: list[list[float]], candidate: list[list[float]], title: str) -> None:
@@ -72,7 +72,7 @@ def test_titles_state_the_finding(reference: list[list[float]], candidate: list[
 @pytest.mark.parametrize(
     ("output", "said"),
     [
-        (compared(torch.ones(3), torch.ones(3)), "is not taken for class scores"),
+        (compared(torch.ones(3), torch.ones(3)), "is not read as class scores"),
         (compared(torch.full((2, 3), math.nan), torch.ones(2, 3)), "No sample has finite scores"),
     ],
 )

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from precision import charts
-from precision.charts.dtype_tree import DtypeTreeInfo, _dtype_tree_info
+from precision.charts.dtype_tree import DtypeTreeInfo, _dtype_tree_info, plot_dtype_tree
+from precision.charts.frame import alt_text
 from precision.charts.tree_boxes import MAX_NODES
 from precision.results import LayersResult
 from precision.spec import Analysis, CastMethod, RunSpec
@@ -107,7 +107,7 @@ def test_a_plain_cast_shows_what_it_promotes_silently(monkeypatch: pytest.Monkey
     info = _dtype_tree_info(result)
     assert info.title == "1 of 2 operators ran in bfloat16; what did not is in the model itself"
     assert counts(info) == {"model": (1, 2), "own operators": (0, 1), "linear": (1, 1)}
-    box = charts.plot_dtype_tree(result).data[0]
+    box = plot_dtype_tree(result).data[0]
     assert box.text[1] == "1 in float32"
     assert "1 operator silently promoted an input." in box.hovertext[1].replace("<br>", " ")
 
@@ -123,7 +123,7 @@ def test_where_nothing_computes_the_figure_says_so(monkeypatch: pytest.MonkeyPat
     assert _dtype_tree_info(result).empty == "The model only moves values."
     gone = result.model_copy(update={"report": None})
     assert _dtype_tree_info(gone).empty == "No operator was seen before the run ended."
-    assert charts.alt_text(charts.plot_dtype_tree(gone))
+    assert alt_text(plot_dtype_tree(gone))
 
 
 def test_wholly_in_part_not_and_nothing_look_unlike_without_colour(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ def test_wholly_in_part_not_and_nothing_look_unlike_without_colour(monkeypatch: 
             y: Tensor = self.nothing(self.first(self.norm(x)))
             return y
 
-    figure = charts.plot_dtype_tree(run(monkeypatch, Mixed()))
+    figure = plot_dtype_tree(run(monkeypatch, Mixed()))
     box = figure.data[0]
     shapes = dict(zip(box.labels, box.marker.pattern.shape, strict=True))
     assert shapes == {"model": "/", "norm": "", "first": "", "nothing": "."}
@@ -150,7 +150,7 @@ def test_a_thousand_modules_with_odd_names_draw_small(monkeypatch: pytest.Monkey
     info = _dtype_tree_info(result)
     assert 100 < len(info.nodes) <= MAX_NODES
     assert (info.nodes[0].found.total, info.nodes[0].layers) == (1001, 1001)
-    text = charts.plot_dtype_tree(result).to_json()
+    text = plot_dtype_tree(result).to_json()
     assert len(text.encode()) < MAX_JSON_BYTES
     assert "<img" not in text
     assert not re.search(r"\b(NaN|Infinity)\b", re.sub(r'"[^"]*"', "", text))

@@ -1,6 +1,6 @@
 import plotly.graph_objects as go
 
-from precision.charts.frame import alt_text, config, empty_figure, frame, to_html
+from precision.charts.frame import alt_text, config, empty_figure, frame
 
 
 def test_titles_are_wrapped_then_escaped() -> None:
@@ -27,14 +27,3 @@ def test_png_settings_name_the_file_and_upload_nothing() -> None:
     assert settings["toImageButtonOptions"] == {"format": "png", "scale": 2, "filename": "tinynet-float16"}
     assert not settings["showSendToCloud"]
     assert not settings["displaylogo"]
-
-
-def test_exported_html_stands_alone_and_leaves_the_figure_as_it_was() -> None:
-    figure = frame(go.Figure(go.Bar(x=["a"], y=[1])), kind="Bars", title="One")
-    before = figure.to_json()
-    page = to_html(figure)
-    assert figure.to_json() == before
-    assert "<script src=" not in page
-    assert '"showSendToCloud": false' in page
-    assert "#2a3f5f" in page.split("Plotly.newPlot")[-1]
-    assert len(to_html(figure, with_plotly=False)) < 50_000

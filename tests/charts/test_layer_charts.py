@@ -7,11 +7,11 @@ import re
 
 import pytest
 
-from precision import charts
-from precision.charts.error_along_depth import MAX_LAYERS, _depth_info
-from precision.charts.error_tree import _tree_info
-from precision.charts.layer_corners import _corners_info
-from precision.charts.layer_errors import _octaves_info
+from precision.charts.error_along_depth import MAX_LAYERS, _depth_info, plot_error_along_depth
+from precision.charts.error_tree import _tree_info, plot_error_tree
+from precision.charts.frame import alt_text
+from precision.charts.layer_corners import _corners_info, plot_layer_corners
+from precision.charts.layer_errors import _octaves_info, plot_layer_errors
 from precision.charts.tree_boxes import MAX_NODES
 from precision.errors import InputError
 from precision.results import ErrorOctaves, LayerRow, LayersReport
@@ -23,11 +23,11 @@ MAX_JSON_BYTES = 500_000
 @pytest.mark.parametrize("of", REPORTS.values(), ids=REPORTS.keys())
 def test_every_chart_draws_every_report(of: LayersReport) -> None:
     figures = [
-        charts.plot_error_along_depth(of, "float16", limit=0.01),
-        charts.plot_error_along_depth(of, "mxfp4_e2m1"),
-        charts.plot_error_tree(of),
-        *(charts.plot_layer_corners(each, "float16") for each in of.rows[:4]),
-        *(charts.plot_layer_errors(each, "float16") for each in of.rows[:4]),
+        plot_error_along_depth(of, "float16", limit=0.01),
+        plot_error_along_depth(of, "mxfp4_e2m1"),
+        plot_error_tree(of),
+        *(plot_layer_corners(each, "float16") for each in of.rows[:4]),
+        *(plot_layer_errors(each, "float16") for each in of.rows[:4]),
     ]
     for figure in figures:
         text = figure.to_json()
@@ -35,7 +35,7 @@ def test_every_chart_draws_every_report(of: LayersReport) -> None:
         assert "<img" not in text
         assert not re.search(r"\b(NaN|Infinity)\b", re.sub(r'"[^"]*"', "", text))
         assert figure.layout.title.text
-        assert charts.alt_text(figure)
+        assert alt_text(figure)
 
 
 def test_the_curve_has_the_measured_errors_in_the_order_of_the_run() -> None:
@@ -85,7 +85,7 @@ def test_exact_is_only_said_where_everything_was_compared() -> None:
 
 
 def test_a_chart_with_nothing_but_infinities_draws() -> None:
-    figure = charts.plot_error_along_depth(report([row("a", None, broken=8)]), "int8", limit=None)
+    figure = plot_error_along_depth(report([row("a", None, broken=8)]), "int8", limit=None)
     assert "Infinite or NaN in a" in figure.layout.title.text
 
 
@@ -110,10 +110,10 @@ def test_the_tree_leads_to_where_most_error_is_born() -> None:
     assert {node.label: node.origin for node in info.nodes} == {
         "model": "inside", "a": "inside", "b": "", "x": "", "y": "here"
     }  # fmt: skip
-    assert info.detail.endswith("; thick outline: most is born in a.y")
-    box = charts.plot_error_tree(report([row("a", 1e-3, local=1e-3), row("b", 1e-3, local=5e-4)])).data[0]
+    assert info.detail.endswith("; thick outline: most error is added in a.y")
+    box = plot_error_tree(report([row("a", 1e-3, local=1e-3), row("b", 1e-3, local=5e-4)])).data[0]
     assert dict(zip(box.labels, box.marker.line.width, strict=True)) == {"model": 3, "a": 3, "b": 0.5}
-    assert "relative error 0.001, most is born here" in box.text
+    assert "relative error 0.001, most is added here" in box.text
 
 
 def test_the_tree_leads_to_the_first_infinity() -> None:
@@ -138,11 +138,11 @@ def test_a_module_called_twice_has_the_worse_error() -> None:
     ("local", "inherited", "said"),
     [
         (0.0, 0.0, "Exact"),
-        (1e-3, 0.0, "All of the error is born in this layer"),
-        (0.0, 1e-3, "All of the error is handed to this layer"),
+        (1e-3, 0.0, "This layer adds all of the error"),
+        (0.0, 1e-3, "All of the error comes with the input"),
         (1e-3, 9e-4, "About as much"),
-        (1e-2, 1e-3, "Most is born here: local is 10 ×"),
-        (1e-3, 1e-2, "Most is handed in: inherited is 10 ×"),
+        (1e-2, 1e-3, "The layer adds most of it: local is 10 ×"),
+        (1e-3, 1e-2, "Most comes with the input: inherited is 10 ×"),
     ],
 )
 def test_the_corners_say_where_most_comes_from(local: float, inherited: float, said: str) -> None:
@@ -154,7 +154,7 @@ def test_the_corners_say_where_most_comes_from(local: float, inherited: float, s
 def test_the_corners_are_dots_since_a_logarithmic_axis_has_no_zero() -> None:
     one = corners(1e-3, 1e-2)
     lost = one.model_copy(update={"local": one.local.model_copy(update={"normalized_l2": math.inf})})
-    figure = charts.plot_layer_corners(row("a", 1e-2, local=1e-3).model_copy(update={"corners": lost}), "float16")
+    figure = plot_layer_corners(row("a", 1e-2, local=1e-3).model_copy(update={"corners": lost}), "float16")
     (dots,) = figure.data
     assert (dots.type, dots.mode) == ("scatter", "markers+text")
     at = {label.partition(":")[0]: place for place, label in enumerate(dots.y)}
@@ -167,7 +167,7 @@ def test_the_corners_are_dots_since_a_logarithmic_axis_has_no_zero() -> None:
 
 @pytest.mark.parametrize("size", [5e-324, 1.7e308])
 def test_the_corners_of_the_smallest_and_largest_errors_draw(size: float) -> None:
-    figure = charts.plot_layer_corners(row("a", size, local=size), "float16")
+    figure = plot_layer_corners(row("a", size, local=size), "float16")
     assert all(math.isfinite(end) for end in figure.layout.xaxis.range)
     assert all(0 < place < math.inf for place in figure.data[0].x)
 
@@ -182,4 +182,4 @@ def test_the_octaves_count_everything_once() -> None:
 
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(InputError, match="Unknown format"):
-        charts.plot_error_along_depth(REPORTS["one"], "float7")
+        plot_error_along_depth(REPORTS["one"], "float7")

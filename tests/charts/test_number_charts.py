@@ -12,23 +12,13 @@ from functools import partial
 import plotly.graph_objects as go
 import pytest
 
-from precision.charts import (
-    ValueScale,
-    alt_text,
-    plot_format_bits,
-    plot_format_density,
-    plot_format_errors,
-    plot_format_spacing,
-    plot_format_values,
-    plot_number_line,
-)
-from precision.charts.format_bits import _format_bits_info
-from precision.charts.format_density import _density_info
-from precision.charts.format_errors import _format_errors_info
-from precision.charts.format_spacing import _spacing_info
-from precision.charts.format_values import MAX_BITS, _format_values_info
-from precision.charts.frame import TITLE_CHARACTERS
-from precision.charts.number_line import _number_line_info
+from precision.charts.format_bits import _format_bits_info, plot_format_bits
+from precision.charts.format_density import _density_info, plot_format_density
+from precision.charts.format_errors import _format_errors_info, plot_format_errors
+from precision.charts.format_spacing import _spacing_info, plot_format_spacing
+from precision.charts.format_values import MAX_BITS, ValueScale, _format_values_info, plot_format_values
+from precision.charts.frame import TITLE_CHARACTERS, alt_text
+from precision.charts.number_line import _number_line_info, plot_number_line
 from precision.formats import FORMATS, NumericFormat, any_format_named, format_named
 from precision.formats.anatomy import dissect, finite_values
 from precision.formats.number_in_format import in_every_format, in_format
@@ -198,7 +188,7 @@ def test_formats_in_which_the_number_sets_the_scale_are_told_and_not_counted() -
         for largest in (None, 5.0)
     )
     assert alone.title == "0.3 is rounded in 2 of 2 formats without scales"
-    assert alone.detail.startswith("In formats with scales the number is the largest of its block")
+    assert alone.detail.startswith("In formats with scales the number sets the scale itself")
     assert len(alone.dots) == 4
     assert beside.title == "0.3 is rounded in 4 of 4 formats"
     assert beside.detail == ""

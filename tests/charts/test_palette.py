@@ -1,9 +1,7 @@
 import pytest
 
 from precision.charts.palette import (
-    DARK_PAGE,
     GROUND,
-    LIGHT_PAGE,
     MIXED,
     ON_GROUND,
     OTHER,
@@ -49,7 +47,7 @@ def test_contrast_is_wcags() -> None:
     assert contrast("#767676", "#FFFFFF") == pytest.approx(4.54, abs=0.005)
 
 
-@pytest.mark.parametrize("page", [LIGHT_PAGE, DARK_PAGE])
+@pytest.mark.parametrize("page", ["#FFFFFF", "#171614"])  # light and dark
 def test_outlines_show_on_both_pages(page: str) -> None:
     assert contrast(OUTLINE, page) >= 3
 

@@ -134,7 +134,7 @@ def test_the_heatmap_writes_decibels_and_marks_what_has_none() -> None:
     assert list(figure.data[-1].text) == ["40", "=", "▲", "30", "–", "−10"]
     assert (
         _sensitivity_heatmap_info(made, by="layer", order="model order").title
-        == "2 of 3 layers cannot take some format"
+        == "2 of 3 layers cannot compute in some format"
     )
     (row,) = _sensitivity_heatmap_info(REPORTS["one"], by="layer", order="worst first").rows
     assert row.label == "a"

@@ -161,7 +161,7 @@ def test_a_column_holds_the_values_of_its_power_of_two() -> None:
 def test_another_format_moves_only_the_window() -> None:
     ranges = RUNS["a few"]
     infos = [_heatmap_info(ranges, ranges.tensors, format_named(name)) for name in ("float16", "float8_e5m2")]
-    assert infos[0].rows[0].label == infos[1].rows[0].label
+    assert infos[0].labels == infos[1].labels
     assert infos[0].window != infos[1].window
     parts = {part.name: part for part in infos[0].window}
     assert (parts["normal"].start, parts["normal"].end) == (-14, math.log2(65504))
@@ -232,7 +232,7 @@ def test_headroom_is_of_the_largest_value_least_first() -> None:
     assert [row.label for row in info.rows] == [f"layers.{at} output" for at in (4, 3, 2, 1, 0)]
     assert info.rows[1].headroom_bits == pytest.approx(math.log2(65504 / (1.5 * 2.0**17)))
     assert [row.overflows for row in info.rows] == [True, True, False, False, False]
-    assert info.title == "2 of 5 distinct tensors exceed float16, layers.4 output by most"
+    assert info.title == "2 of 5 distinct tensors exceed float16, layers.4 output the most"
     assert window_of(format_named("float16")).overflows(info.rows[1].largest)
 
 
@@ -248,7 +248,7 @@ def test_headroom_draws_the_tensors_with_the_least() -> None:
 
 def test_scaled_formats_have_no_headroom() -> None:
     figure = plot_headroom(RUNS["one"], RUNS["one"].tensors, any_format_named("int8"))
-    assert "there is always just enough" in alt_text(figure)
+    assert "they always fit" in alt_text(figure)
 
 
 def axis_labels(figure: go.Figure) -> list[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from precision.charts import plot_regime_errors
-from precision.charts.regime_errors import _info
+from precision.charts.regime_errors import _info, plot_regime_errors
 from precision.findings.regimes import finding, is_broken
 from precision.results.regimes import RegimesReport
 from precision.spec import Analysis, RunSpec
@@ -34,7 +33,7 @@ def test_the_finding_names_the_least() -> None:
     report = report_of("linear-5-10")
     least = min(row.errors.sqnr_db for row in report.rows if row.errors and row.errors.sqnr_db is not None)
     assert f"{least:.4g} dB or more" in finding(report, "float16")
-    assert _info(report).title.startswith("The least: ")
+    assert _info(report).title.startswith("Lowest SQNR: ")
     assert finding(report_of("overflow"), "float16") == "float16 already breaks on the unchanged input"
 
 

@@ -9,10 +9,9 @@ import plotly.graph_objects as go
 import pytest
 import torch
 
-from precision.charts import plot_gradient_errors, plot_gradient_exponents
 from precision.charts.frame import DETAIL_CHARACTERS, TITLE_CHARACTERS, alt_text
-from precision.charts.gradient_errors import MAX_ROWS, _gradient_errors_info
-from precision.charts.gradient_exponents import _gradient_exponents_info
+from precision.charts.gradient_errors import MAX_ROWS, _gradient_errors_info, plot_gradient_errors
+from precision.charts.gradient_exponents import _gradient_exponents_info, plot_gradient_exponents
 from precision.formats import format_named
 from precision.measure.ranges.exponents import exponent_histogram
 from precision.results.training import (
@@ -172,7 +171,7 @@ def test_parameters_whose_gradient_is_rounding_are_not_drawn() -> None:
     assert info.detail == "without 1 parameter whose gradient is rounding in float32 too"
     assert _gradient_errors_info(REPORTS["rounding"], "float16", "underflow").title == "No gradient becomes zero"
     none = _gradient_errors_info(REPORTS["nothing but rounding"], "float16", "error")
-    assert none.empty == "Every gradient in float32 is itself mostly rounding."
+    assert none.empty == "Every gradient in float32 is mostly rounding error."
 
 
 def test_parameters_with_an_infinite_gradient_are_said_not_to_be_drawn() -> None:

@@ -18,7 +18,7 @@ def test_the_digits_decisions_are_shown_with_their_accuracy() -> None:
     assert values["Top-1 agreement"] == "100 %"
     assert values["Accuracy"] == "99.6 %"
     assert {"Mean KL divergence", "Mean delta-p"} <= values.keys()
-    assert "450 of 450 samples keep their first class" in [header.value for header in app.header]
+    assert "450 of 450 samples keep their class" in [header.value for header in app.header]
     said = " ".join(caption.value for caption in app.caption).replace("\\", "")
     assert "95 %: 99.2 % to 100 %" in said
     assert "Against float64" in said

@@ -117,7 +117,7 @@ def test_code_is_offered_for_native_plans_alone() -> None:
 
 def test_exact_runs_are_asked_for_by_a_toggle() -> None:
     app = opened(PAGE, LINK)
-    assert "Whole casts were run, and of single layers" in text_of(app)
+    assert "Casts of the whole model were run" in text_of(app)
     settled(app.toggle(key="exact").set_value(True).run())
     assert not app.exception
     assert "exact runs, every layer and format" in text_of(app)

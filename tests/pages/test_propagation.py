@@ -30,7 +30,7 @@ def local_error(app: AppTest, layer: str) -> float:
 def test_opens_with_the_layer_in_which_most_error_is_born() -> None:
     app = opened(PAGE)
     assert not app.exception
-    assert app.title[0].value.startswith("Of the layers taken apart, most error is born in linear\\_1")
+    assert app.title[0].value.startswith("Of the layers measured alone, most error is added in linear\\_1")
     assert selectbox(app, "Layer call") == "linear_1"
     assert list(app.dataframe[-1].value["layer"]) == [
         "the model (TinyNet)",
@@ -69,7 +69,7 @@ def test_a_click_keeps_a_module_in_float32_and_runs_on() -> None:
 def test_the_operator_of_a_planted_overflow_is_named(choice: str, operator: str, module: str) -> None:
     app = opened(PAGE, {"model": "overflow", "input": choice})
     title = app.title[0].value.replace("\\", "")
-    assert title == f"The first infinity is born in operator `{operator}` of {module}"
+    assert title == f"The first infinity appears in operator `{operator}` of {module}"
     assert selectbox(app, "Layer call") == module
     assert any(f"operator `{operator}` in `{module}`" in text.value for text in app.markdown)
 

@@ -1,4 +1,4 @@
-"""Which operators autocast lowers, by measurement, on this device."""
+"""Which operators autocast lowers on this device, measured."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from precision.text.names import escape_markdown
 from precision.text.units import count_text
 
 HOW_TO_READ = """\
-Every operator was run under `torch.autocast` on this device. Its rule is told by the dtype of what it returns; the
-columns tell the dtypes of the kernels that ran, which inside of an operator may be several.
+Every operator was run under `torch.autocast` on this device. Its rule follows from the dtype of its result. The columns
+list the dtypes of the kernels that ran; an operator may run several.
 
 - **lower**: returns the format although its inputs are float32. Matrix products gain most from it.
 - **float32**: returns float32 although its inputs are in the format.
-- **widest input**: where inputs differ, returns the widest of their dtypes.
-- **as given**: autocast leaves it alone; inputs that differ may raise.
-- **not run**: it raised with float32 inputs; the reason is in its row.
+- **widest input**: where inputs have different dtypes, returns the widest of them.
+- **as given**: autocast does not change it; inputs of different dtypes may raise an error.
+- **not run**: it raised an error with float32 inputs; the reason is in its row.
 
-**With gradients** says whether an operator also runs, forward and backward, where its float32 inputs require
-gradients, as in training; the other columns are of runs without. It is *the same*, or it *computes in* other dtypes, it
-*raises*, or it is *not differentiable*: its output has no gradient.
+**With gradients** says whether an operator also runs, forward and backward, if its float32 inputs require gradients, as
+in training; the other columns are from runs without gradients. It is *the same*, it *computes in* other dtypes, it
+*raises* an error, or it is *not differentiable*: its output has no gradient.
 
-**For mixed inputs**: the first in the format, the others in float32. An empty cell: it raises, or has a single input.
+**For mixed inputs**: the first in the format, the others in float32. In an empty cell it raised, or it has one input.
 
-The table holds for this device and this version of torch, whatever the model; other devices have lists of their own.
+The table is for this device and this version of torch, and does not depend on the model. Other devices differ.
 """
 _RULES: tuple[AutocastRule, ...] = ("lower", "float32", "widest input", "as given", "not run")
 
 
 def section() -> None:
-    """The count of each rule, every operator, and the way to the model's own."""
-    require_16_bits("Autocast lowers to float16 or bfloat16", "Autocast knows no other formats. Choose one of these.")
+    """How many operators have each rule, the operators of the model, and a table of all."""
+    require_16_bits("Autocast lowers to float16 or bfloat16", "Autocast has no other formats. Choose one of these.")
     result = current_result(AutocastResult)
     dtype, device = result.spec.dtype, escape_markdown(result.device.id)
     lowered, tried = len(result.of_rule("lower")), len(result.operators)
     st.title(f"Autocast lowers {lowered} of {count_text(tried, 'operator')} to {dtype}", anchor=False)
-    st.caption(f"{device}, {escape_markdown(result.device.name)} · whatever the model · **measured**")
+    st.caption(f"{device}, {escape_markdown(result.device.name)} · for every model · **measured**")
     if result.failure:
         say_failure(result.failure, kept="\n\nWhat was measured before is shown.")
         offer_run_again(result.spec)

@@ -1,4 +1,4 @@
-"""What autocast does in the chosen model's own run: a job beside the page's own, at a click."""
+"""What autocast does in a run of the chosen model: a job that a button starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pages.ui import state
 from pages.ui.chart import show
 from pages.ui.job import say_failure
 from pages.ui.side_jobs import SideJobs
-from precision.charts import plot_dtype_tree
+from precision.charts.dtype_tree import plot_dtype_tree
 from precision.findings.autocast import lowering, stayed_text
 from precision.models.catalogue import describe
 from precision.results import LayersResult
@@ -20,7 +20,7 @@ _KEPT = "\n\nWhat ran before is shown."
 
 
 def section() -> None:
-    """A button; then the model's modules by what they computed in. The page goes on below."""
+    """A button; after the run, the model's modules by the dtypes in which they computed."""
     st.header("In this model", anchor=False)
     spec = state.spec(Analysis.LAYERS, {"method": CastMethod.AUTOCAST, "plan": ()}).measured
     job = _RUNS.show(spec, kept=_KEPT)

@@ -1,4 +1,4 @@
-"""What the articles claim, each with its verdict: a list that reads like an article."""
+"""The claims of the articles, one after the other, each with its verdict."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from precision.results.claims import ClaimWord
 from precision.text.names import escape_markdown, plain
 
 HOW_TO_READ = """\
-Two articles make these claims, on loading models in other data types and on `half()` against `to(torch.float16)`; they
-are told here in our words. Each was tried just now, on this model and device.
+Two articles make these claims: one about loading models in other data types, one about `half()` and
+`to(torch.float16)`. They are written here in our words. Each was tested just now, on this model and device.
 
 - **True**, **false**: what was measured agrees with the claim, or contradicts it.
-- **Depends**: it holds in part, or for a reason that the claim does not name; the sentence says which.
-- **Not testable here**: this machine or this model lacks what the claim is about. Nothing is guessed.
-- Beside each verdict is its **scope**: how far it reaches, to this model, this device, or the installed packages.
-- The **code** shows the evidence in a fresh process. It is plain PyTorch and Transformers; models that only this
-  product has are loaded from it, in its folder.
+- **Depends**: it is true in part, or for a reason that the claim does not name; the sentence says which.
+- **Not testable here**: this machine or this model does not have what the claim is about. Nothing is guessed.
+- Beside each verdict is its **scope**: it is valid for this model, this device, or the installed packages.
+- The **code** shows the evidence in a new process. It is plain PyTorch and Transformers; the models of this product are
+  loaded from it, so run the code in its folder.
 """
 _WORDS: tuple[ClaimWord, ...] = ("true", "false", "depends", "not testable here")
 _BADGES: dict[ClaimWord, tuple[str, str]] = {
@@ -37,11 +37,11 @@ _BADGES: dict[ClaimWord, tuple[str, str]] = {
 }
 _ALL = "all"
 _TELLING = ("tinynet", "resnet-tiny", "rotary", "t5-tiny", "bert-tiny")
-"""Models that between them have what the claims are about: batch norms, complex buffers, islands, a classifier."""
+"""Together, these models have what the claims are about: batch norms, complex buffers, islands, a classifier."""
 
 
 def section() -> None:
-    """The count of each verdict, then one claim after the other."""
+    """How many claims have each verdict, then one claim after the other."""
     result = current_result(ClaimsResult, as_it_grows=True)
     claims = result.claims
     frame.header(f"{frame.model_name(result)}: {_finding(result)}", result)
@@ -50,7 +50,7 @@ def section() -> None:
         return
     counts = Counter(claim.verdict for claim in claims)
     st.markdown(" ".join(_badge(word, f"{counts[word]} {word}") for word in _WORDS if counts[word]))
-    st.caption("The claims are about float16: the sidebar's format and cast method play no part.")
+    st.caption("The claims are about float16: the sidebar's format and cast method are not used.")
     _other_models(result.spec.model)
     shown = _picked(claims)
     if not shown:
@@ -59,7 +59,7 @@ def section() -> None:
         st.header(escape_markdown(title), anchor=False)
         for claim in of_article:
             _one(claim, result.environment.packages)
-    if len(claims) == result.of or result.failure:  # a growing result's files are gone before they are asked for
+    if len(claims) == result.of or result.failure:  # files of a growing result are gone before they are downloaded
         _take_home(result)
         frame.footer(result, how_to_read=HOW_TO_READ)
 
@@ -67,7 +67,7 @@ def section() -> None:
 def _finding(result: ClaimsResult) -> str:
     false = sum(claim.verdict == "false" for claim in result.claims)
     measured, of = len(result.claims), result.of
-    whole = f"{measured} claims" if measured == of else f"{measured} claims tried so far, of {of},"
+    whole = f"{measured} claims" if measured == of else f"{measured} claims tested so far, of {of},"
     return f"{false} of {whole} {'does' if false == 1 else 'do'} not hold here"
 
 
@@ -87,7 +87,7 @@ def _other_models(current: str) -> None:
                 disabled=model == current,
                 on_click=state.choose_model,
                 args=(model,),
-                help="Tries the claims on this model.",
+                help="Tests the claims on this model.",
             )
 
 
@@ -103,7 +103,7 @@ def _picked(claims: tuple[MeasuredClaim, ...]) -> list[MeasuredClaim]:
 
 
 def _one(claim: MeasuredClaim, packages: str) -> None:
-    """The claim and its finding in view; how it was found, to unfold."""
+    """The claim and its finding; evidence and code, to unfold."""
     with st.container(border=True):
         st.markdown(f"**{escape_markdown(claim.question)}**")
         badge = f"{_badge(claim.verdict, claim.verdict)} :gray[{escape_markdown(claim.scope)}]"

@@ -1,4 +1,4 @@
-"""Sections that are about float16 and bfloat16 alone, where another format is chosen."""
+"""Sections that are only about float16 and bfloat16, if another format is chosen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BOTH = ("float16", "bfloat16")
 
 
 def require_16_bits(title: str, why: str) -> None:
-    """Stop the section with a way on, unless the chosen format is float16 or bfloat16.
+    """Stop the section with buttons for both, unless the chosen format is float16 or bfloat16.
 
     Args:
         title: what the section is about.

@@ -1,4 +1,4 @@
-"""Every route to the format beside the others: what it did to tensors, training and output."""
+"""All routes to the format, compared: what each did to tensors, training and output."""
 
 from __future__ import annotations
 
@@ -23,29 +23,28 @@ from precision.results.routes import RouteFacts
 from precision.text.names import escape_markdown
 
 HOW_TO_READ = """\
-Each row is one way to bring the model into the format, on a copy of its own; each column one fact about what it did.
+Each row is one way to bring the model into the format, on a copy of the model; each column is one fact about it.
 Tensors are counted by their names, tied ones too; the optimizer and `.half()` afterwards count tied ones once.
 
-- **≠** marks what differs from the first row that ran, the baseline. Rows of other formats have marks only where the
-  format is no reason to differ.
+- **≠** marks what differs from the baseline, which is the first row that ran. Rows of other formats have marks only
+  where the format does not explain the difference.
 - **Tied tensors** share memory. A route that splits them stores them twice, and they no longer change together.
-- **Float32 islands** are modules that a model of transformers asks to keep in float32: most of them for float16 alone,
-  some for bfloat16 too.
-- **The optimizer** is an AdamW that was made, and had made a step, before the cast.
-- **SQNR** is of the output against the reference: higher is better; ∞ is exact.
-- torchao's routes have formats of their own, with integers or float8 in linear layers. Below each stands what comes
-  nearest to it without torchao's kernels: it rounds all weight matrices, embeddings too, with other groups of values,
-  so that errors are alike, not equal. *Upcast* computes in float32; *simulated* rounds to the format, and computes in
-  float32.
-- `.to(dtype)` of a format without kernels leaves a model that does not run by itself; what runs here simulates it.
-- **half() afterwards** is tried on what `quantize_` of torchao leaves. A model that transformers itself quantized
-  refuses it: see the claims.
+- **Float32 islands** are modules that a transformers model asks to keep in float32: most of them only for float16, some
+  for bfloat16 too.
+- **The optimizer** is an AdamW that was created before the cast and had made a step.
+- **SQNR** is that of the output against the reference: higher is better; ∞ is exact.
+- torchao's routes have their own formats, with integers or float8 in linear layers. Below each is the route that is
+  most similar without torchao's kernels. It rounds all weight matrices, embeddings too, in other groups of values:
+  errors are similar, not equal. *Upcast* computes in float32; *simulated* rounds to the format and computes in float32.
+- `.to(dtype)` with a format that has no kernels gives a model that cannot run; here it is simulated.
+- **half() afterwards** is tried on models quantized with `quantize_` of torchao. A model that transformers itself
+  quantized refuses it: see the claims.
 
-The sidebar's *cast method* plays no part here: all are tried.
+The sidebar's *cast method* is not used here: all methods are tried.
 """
 _DIFFERS = "≠"
 _WIDTHS_PX = {"route": 190, "parameters": 260, "dtypes in training": 250, "in training": 300, "half() afterwards": 330}
-"""Said, as a table that grows keeps the widths of its first rows; and as some texts are long."""
+"""Fixed, because a table that grows keeps the widths of its first rows, and because some texts are long."""
 
 
 def section() -> None:
@@ -70,7 +69,6 @@ def _has_ended(result: RoutesResult) -> bool:
 
 
 def _matrices(result: RoutesResult, ran: list[RouteFacts], baseline: RouteFacts) -> None:
-    """What is stored, what runs, and what can be done with it, each a table of routes by facts."""
     only = st.toggle(
         "Show only differences",
         value=True,
@@ -79,8 +77,8 @@ def _matrices(result: RoutesResult, ran: list[RouteFacts], baseline: RouteFacts)
         help="Leaves out facts that are the same for every route.",
     )
     st.caption(
-        f"{_DIFFERS} differs from {escape_markdown(words.route_text(baseline, result.spec.dtype))}; where the format "
-        "is another, only what the format does not explain is marked. Tensors are counted by name, tied ones too."
+        f"{_DIFFERS} differs from {escape_markdown(words.route_text(baseline, result.spec.dtype))}; in rows of "
+        "other formats, only what the format does not explain is marked. Tensors are counted by name, tied ones too."
     )
     for title, facts in (("What is stored", STORED), ("What runs", RUN), ("What follows", AFTERWARDS)):
         _matrix(result, ran, baseline, title=title, facts=facts, only_differences=only)
@@ -123,7 +121,7 @@ def _matrix(
 
 
 def _marked(table: Table, ran: list[RouteFacts], baseline: RouteFacts, *, of_format: set[str]) -> Table:
-    """The cells that are not the baseline's marked; not where the route's own format is what explains them."""
+    """Marks cells that differ from the baseline, unless the route's own format explains the difference."""
     first = table.rows[ran.index(baseline)]
     rows = []
     for row, route in zip(table.rows, ran, strict=True):

@@ -12,14 +12,14 @@ from precision.formats.typed_number import read_code, type_code
 from precision.text.names import escape_markdown
 
 _COLOURS = {"sign": "orange", "exponent": "blue", "mantissa": "green"}
-"""Streamlit's names for them. They only repeat what the heading of each group says."""
+"""Streamlit's names of colours. The heading of each group says the same in words."""
 _CODE_HELP = "Shows the number that a bit pattern stands for: 0x and hexadecimal digits, or 0b and bits."
 
 
 def bit_row(anatomy: NumberAnatomy, fmt: NumericFormat) -> None:
-    """One box for each bit, most significant first; ticking or clearing it types the number that the bits then are.
+    """One box for each bit, most significant first; a click on it types the number that the new bits stand for.
 
-    Nothing where the format has no code for the number.
+    Nothing is drawn if the format has no code for the number.
     """
     if anatomy.code is None or anatomy.fields is None:
         return
@@ -87,5 +87,5 @@ def _code_typed(fmt: NumericFormat) -> None:
     try:
         view_state.put("number", type_code(read_code(state.choice("code"), fmt), fmt))
     except InputError:
-        return  # told below the field, which keeps what was typed
+        return  # the field keeps what was typed, with a message below it
     view_state.put("code", "")

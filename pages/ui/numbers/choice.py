@@ -1,4 +1,4 @@
-"""The fields of the page Number formats: a number, a format, and what to do with what does not fit."""
+"""The fields of the page Number formats: a number, a format, and what happens on overflow."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ Choose one, or type your own: `e5m7` has 5 exponent and 7 mantissa bits; `fn` af
 also NaN, `fnuz` keeps one NaN in place of −0."""
 _LARGEST_HELP = """\
 For formats with scales, such as mxfp4 or int8: the largest magnitude among the values that share a scale with the
-number. Empty: the number is alone in its block, the best case there is."""
+number. Empty: the number is alone in its block, which is the best case."""
 
 
 class NumberChoice(NamedTuple):
-    """What the page is about; None where it is malformed, which is told below its field."""
+    """What was typed and picked; None where it is malformed: a message below the field says so."""
 
     number: ExactNumber | None
     format: AnyFormat | None
     saturate: bool
     largest: float | None
-    """Largest magnitude beside the number, for formats with scales; None also where the number is alone."""
+    """Largest magnitude beside the number, for formats with scales; None also if the number is alone."""
 
 
 def choose() -> NumberChoice:
-    """Draw the fields, and read them."""
+    """Draw the fields and read them."""
     left, middle, right = st.columns(3)
     with left:
         number = _number("Number", key="number", default="0.1", help_text=_NUMBER_HELP)
@@ -55,7 +55,7 @@ def choose() -> NumberChoice:
 
 
 def _number(label: str, *, key: str, default: str, help_text: str) -> ExactNumber | None:
-    typed = st.text_input(  # without a limit of its own, which would cut a link's number off in silence
+    typed = st.text_input(  # without max_chars, which would silently cut off a number from a link
         label,
         value=default,
         key=key,
@@ -95,6 +95,6 @@ def _saturates() -> bool:
         "Beyond the largest value, become",
         _OVERFLOWS,
         key="overflow",
-        help=f"{term_named('overflow').definition} Formats that have neither always stay at their largest value.",
+        help=f"{term_named('overflow').definition} Formats without either always stay at their largest value.",
     )
     return chosen == _SATURATE

@@ -1,4 +1,4 @@
-"""What a person asks of a plan: a budget by a slider, and constraints."""
+"""What the user asks of a plan: a budget, set with a slider, and constraints."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from precision.text.units import bytes_text, seconds_text
 BudgetKind = Literal["bytes", "error", "time"]
 _KEYS: dict[BudgetKind, str] = {"bytes": "most_bytes", "error": "least_sqnr", "time": "most_time"}
 _FIRST_SHARE = 40.0
-"""Percent: between casts to 8 and to 16 bits, where a mix of both is to be found."""
+"""Percent: between casts to 8 and to 16 bits, so that the plan mixes both."""
 _FIRST_DB = 40.0
 """An error of a hundredth of the output."""
 _STEP, _ALL = 0.5, 100.0
@@ -38,16 +38,15 @@ class Chosen(NamedTuple):
     front: Front
     plan: Plan
     took_s: float
-    """To find both."""
+    """Time to find front and plan."""
 
 
-def resource_of(kind: BudgetKind) -> Resource:
-    """What the front weighs against the error."""
+def _resource_of(kind: BudgetKind) -> Resource:
     return "time" if kind == "time" else "bytes"
 
 
 def pick_constraints(report: SensitivityReport) -> Constraints:
-    """What every plan is to keep to; the sidebar's kept modules among them."""
+    """What every plan must observe, including the modules that the sidebar keeps."""
     columns = st.columns(3)
     norms = columns[0].checkbox(
         f"Keep norms in {state.choice('reference')}",
@@ -72,8 +71,7 @@ def pick_constraints(report: SensitivityReport) -> Constraints:
     return Constraints(keep=tuple(state.kept_modules()), keep_norms=norms, formats=formats, tied_together=tied)
 
 
-def pick_kind(report: SensitivityReport) -> BudgetKind:
-    """What is limited: time only where it was measured."""
+def _pick_kind(report: SensitivityReport) -> BudgetKind:
     timed = any(each.time_s is not None for layer in report.layers for each in layer.contributions) and all(
         layer.reference_time_s is not None for layer in report.layers
     )
@@ -82,8 +80,9 @@ def pick_kind(report: SensitivityReport) -> BudgetKind:
         "Limit",
         kinds,
         key="budget",
-        help="bytes: the most exact plan of at most so many bytes. error: the plan of fewest bytes whose SQNR is at "
-        "least so high. time: the most exact plan whose layers take at most so long; simulated formats have no time.",
+        help="bytes: the most exact plan with at most this many bytes. error: the plan with the fewest bytes that has "
+        "at least this SQNR. time: the most exact plan whose layers take at most this time; simulated formats have "
+        "no time.",
     )
 
 
@@ -91,17 +90,17 @@ def choose(run: str, report: SensitivityReport, constraints: Constraints, refere
     """Draw the slider and find the best plan within its budget.
 
     Args:
-        run: tells one report from another.
+        run: identifies the report.
         report: the sensitivity of the model's layers.
-        constraints: what the plan must keep to.
-        reference: the format of all else.
+        constraints: what the plan must observe.
+        reference: the format of everything else.
 
     Raises:
-        InputError: the constraints cannot be kept.
+        InputError: no plan observes the constraints.
     """
-    kind = pick_kind(report)
+    kind = _pick_kind(report)
     began = time.perf_counter()
-    front = _front(run, resource_of(kind), constraints, reference, _report=report)
+    front = _front(run, _resource_of(kind), constraints, reference, _report=report)
     found_s = time.perf_counter() - began
     value = _slider(kind, front, whole_of(report, reference), reference)
     began = time.perf_counter()
@@ -110,7 +109,7 @@ def choose(run: str, report: SensitivityReport, constraints: Constraints, refere
 
 
 def move_to(chosen: Chosen, point: int) -> None:
-    """Set the slider to where the plan of one of the front's points is found."""
+    """Set the slider to the plan of one of the front's points."""
     totals = chosen.front.points[point].totals
     if chosen.kind == "error":
         most = _ends_db(chosen.front)[1]
@@ -131,15 +130,15 @@ def _slider(kind: BudgetKind, front: Front, whole: Totals, reference: str) -> fl
             most=high,
             step=1.0,
             format="%.0f dB",
-            help="20 dB more is an error ten times smaller.",
+            help="With 20 dB more, the error is ten times smaller.",
         )
     low = _share_up(front.points[0].totals, kind, whole)
     if low >= _ALL:
-        st.caption("The constraints leave one plan.")
+        st.caption("The constraints allow only one plan.")
         return _ALL
     unit = bytes_text(whole.stored_bytes) if kind == "bytes" else seconds_text(whole.time_s or 0.0)
     return linked.slider(
-        f"At most so much of the {unit} of {reference}",
+        f"At most this share of the {unit} of {reference}",
         key=_KEYS[kind],
         value=_FIRST_SHARE,
         least=low,
@@ -173,7 +172,7 @@ def _ends_db(front: Front) -> tuple[float, float]:
 def _front(
     run: str, resource: Resource, constraints: Constraints, reference: str, *, _report: SensitivityReport
 ) -> Front:
-    del run  # tells one report from another; the report itself is too large for a key
+    del run  # identifies the report, which is too large for a cache key
     return front_of(_report, resource=resource, constraints=constraints, reference=reference)
 
 
@@ -185,6 +184,6 @@ def _plan(
     if kind == "error":
         limit = squared_error_of(_report, value)
         return least_cost(_report, limit, constraints=constraints, reference=reference)
-    resource = resource_of(kind)
+    resource = _resource_of(kind)
     budget = share_of(whole_of(_report, reference), value / _ALL, resource)
     return least_error(_report, budget, resource=resource, constraints=constraints, reference=reference)

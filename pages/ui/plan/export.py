@@ -1,4 +1,4 @@
-"""A plan to take home: PyTorch code, JSON, and the lists that other libraries take."""
+"""Exports of a plan: PyTorch code, JSON, and lists for other libraries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from precision.text.names import escape_markdown
 
 
 def section(result: SensitivityResult, chosen: Chosen) -> None:
-    """Every form of the plan that there is, each with its download."""
+    """Every form of the plan, each with its download."""
     stem, plan = f"{downloads.file_stem(result)}-plan", chosen.plan
     with st.expander("Take the plan home", icon=":material/output:"):
         needs = runtime_needs(plan)
@@ -35,7 +35,7 @@ def section(result: SensitivityResult, chosen: Chosen) -> None:
         st.caption("The same on the command line, run and written to a file:")
         st.code(_command(result.spec, chosen), language="bash", wrap_lines=True)
         if chosen.kind == "time":
-            st.caption("Times are measured anew there, so that the plan may differ a little.")
+            st.caption("The command measures times again, so its plan may differ a little.")
 
 
 def _lists(plan: Plan, stem: str) -> None:
@@ -45,8 +45,8 @@ def _lists(plan: Plan, stem: str) -> None:
     else:
         st.caption(
             escape_markdown(
-                f"transformers: load with dtype=torch.{keep.dtype} and these modules in {keep.attribute}. What lies "
-                "outside the layers is then in 16 bits too: the errors are not quite the plan's."
+                f"transformers: load with dtype=torch.{keep.dtype} and these modules in {keep.attribute}. What is "
+                "outside the layers is then in 16 bits too: the errors differ a little from the plan's."
             )
         )
         text = json.dumps(list(keep.modules), indent=2)
@@ -56,8 +56,8 @@ def _lists(plan: Plan, stem: str) -> None:
     configs = torchao_configs(plan)
     if configs:
         st.caption(
-            "torchao: entries of FqnToConfig, for quantize_(model, config, filter_fn=None). Its scales are taken over "
-            "other groups of values: errors are like the plan's, not equal.".replace("_", "\\_")
+            "torchao: entries of FqnToConfig, for quantize_(model, config, filter_fn=None). Its scales are for "
+            "other groups of values: errors are similar to the plan's, not equal.".replace("_", "\\_")
         )
         text = json.dumps(configs, indent=2)
         downloads.text_file(
@@ -68,11 +68,10 @@ def _lists(plan: Plan, stem: str) -> None:
             key="take-torchao-json",
         )
     else:
-        st.caption("torchao: no list, since no linear layer is in a format that it has a class for.")
+        st.caption("torchao: no list, since it has no class for the formats of the linear layers.")
 
 
 def _command(spec: RunSpec, chosen: Chosen) -> str:
-    """The command that finds, runs and writes the plan."""
     asked, share = chosen.constraints, f"{chosen.value / 100:g}"
     budget = {
         "bytes": ("--bytes-share", share),
@@ -85,7 +84,7 @@ def _command(spec: RunSpec, chosen: Chosen) -> str:
         "--split-ties": not asked.tied_together,
     }
     flags = [flag for flag, is_given in given.items() if is_given]
-    kept = ["--keep", ",".join(asked.keep)] if asked.keep else []  # which sensitivities do not read, and plans do
+    kept = ["--keep", ",".join(asked.keep)] if asked.keep else []  # read by plans, not by sensitivities
     settings = spec.model_copy(update={"exact": False})
     start = frame.command_line(settings).replace(f" {spec.analysis.value} ", " plan ", 1)
     file = "plan.json" if runtime_needs(chosen.plan) else "plan.py"

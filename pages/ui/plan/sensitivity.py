@@ -1,4 +1,4 @@
-"""Which layer cannot take which format: what the page Mixed precision shows before it plans."""
+"""Which layer does not tolerate which format: the first part of the page Mixed precision."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import streamlit as st
 
 from pages.ui import downloads, linked, state, view_state
 from pages.ui.chart import show
-from precision.charts import plot_predicted_exact, plot_sensitivity_heatmap
+from precision.charts.predicted_exact import plot_predicted_exact
+from precision.charts.sensitivity_heatmap import plot_sensitivity_heatmap
 from precision.findings.sensitivity.method import kinds_text, method_text
 from precision.findings.sensitivity.rows import RowKind, RowOrder
 from precision.findings.sensitivity.tables import sensitivity_table
-from precision.findings.tables import Table
 from precision.results import SensitivityReport, SensitivityResult
 from precision.text.names import escape_markdown, plain
 from precision.text.terms import term_named
@@ -30,11 +30,18 @@ def section(result: SensitivityResult, report: SensitivityReport) -> None:
     order = linked.radio("Order", _ORDERS, key="order", place=left, help="Worst: the largest error in any format.")
     by: RowKind = "layer"
     if any(layer.block for layer in report.layers):
-        said = "Errors of a block are the sum of its layers', each lowered alone."
+        said = "The error of a block is the sum of its layers' errors, each lowered alone."
         by = linked.radio("A row is a", _KINDS, key="rows", place=right, help=said)
     show(plot_sensitivity_heatmap(report, by=by, order=order), key="sensitivity")
     with st.expander("All numbers", icon=":material/table:"):
-        _table(result, sensitivity_table(report, by=by, order=order))
+        downloads.table(
+            sensitivity_table(report, by=by, order=order),
+            name=f"{downloads.file_stem(result)}-sensitivity",
+            key="sensitivity",
+            alt="Error that every layer adds in every format",
+            pinned=True,
+            widths={"RMSE, predicted": 130},
+        )
 
 
 def check(result: SensitivityResult, report: SensitivityReport) -> None:
@@ -44,13 +51,13 @@ def check(result: SensitivityResult, report: SensitivityReport) -> None:
     if report.method == "adjoint probes" and not result.spec.exact:
         runs = 2 * len(report.layers) * len(report.formats)
         st.caption(
-            ":material/info: Whole casts were run, and of single layers those whose predictions are uncertain. *Check "
-            f"with exact runs*, above, lowers every layer alone, and all but it: {runs:,} passes in all."
+            ":material/info: Casts of the whole model were run, and single layers with uncertain predictions. *Check "
+            f"with exact runs*, above, lowers each layer alone, and all others without it: {runs:,} passes in all."
         )
 
 
 def keep_one_more(report: SensitivityReport) -> None:
-    """A list of layers, of which one can be kept out of every plan."""
+    """A list to pick a layer from that every plan keeps in the reference's precision."""
     st.selectbox(
         f"Keep a layer in {state.choice('reference')}",
         [layer.fqn for layer in report.layers if layer.fqn and state.kept_around(layer.fqn) is None],
@@ -59,21 +66,10 @@ def keep_one_more(report: SensitivityReport) -> None:
         placeholder="none" if not state.kept_modules() else "one more",
         format_func=lambda fqn: plain(fqn, limit=None),
         on_change=_keep_picked,
-        help="No plan lowers it then. The sidebar lists what is kept, and takes it back.",
+        help="No plan lowers it then. The sidebar lists what is kept; there you can remove it.",
     )
 
 
 def _keep_picked() -> None:
     if picked := view_state.taken("keep_more"):
         state.keep_module(picked)
-
-
-def _table(result: SensitivityResult, table: Table) -> None:
-    downloads.table(
-        table,
-        name=f"{downloads.file_stem(result)}-sensitivity",
-        key="sensitivity",
-        alt="Error that every layer adds in every format",
-        pinned=True,
-        widths={"RMSE, predicted": 130},
-    )

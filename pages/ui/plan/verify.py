@@ -1,4 +1,4 @@
-"""A plan is run: its measured error beside the predicted one."""
+"""Runs a plan: its measured error beside the predicted one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def section(result: SensitivityResult, report: SensitivityReport, plan: Plan) ->
                 "Open on Overview",
                 frame.overview_address(job.spec, job.id),
                 icon=":material/speed:",
-                help="In a new tab, whose pages all compare the plan with the reference.",
+                help="In a new tab; all pages there compare the plan with the reference.",
             )
         _button("Run the plan again", asked, again=True)
 
@@ -86,13 +86,13 @@ def _measured(found: Verification, report: SensitivityReport, plan: Plan) -> Non
     with st.container(border=True):
         how = "measured before" if plan.totals.is_measured else "predicted"
         st.markdown(f"**Verified.** {escape_markdown(_sentence(found, report, how))}")
-        st.markdown(escape_markdown("  \n".join(_more(found))).replace("\\n", "\n"))
+        st.markdown(escape_markdown("  \n".join(_bytes_and_times(found))).replace("\\n", "\n"))
         if said := comparison_text(found, report, plan):
             st.caption(escape_markdown(said))
 
 
 def _sentence(found: Verification, report: SensitivityReport, how: str) -> str:
-    """Measured beside predicted error; `how` it is known."""
+    """Measured beside predicted error; `how` says where the latter comes from."""
     measured = found.measured_squared_error
     if measured is None:
         return "The output is not finite, or the run failed: this plan cannot be used."
@@ -102,19 +102,16 @@ def _sentence(found: Verification, report: SensitivityReport, how: str) -> str:
     return f"Measured {decibels}, RMSE {number_text(math.sqrt(measured))}; {how} {_db(predicted)}{ratio}."
 
 
-def _more(found: Verification) -> list[str]:
-    """Bytes and times."""
+def _bytes_and_times(found: Verification) -> list[str]:
     said = []
     stored = found.estimated_bytes if found.estimated_bytes is not None else found.measured_bytes
     if stored is not None:
         how = "estimated, as if simulated formats were stored" if found.estimated_bytes is not None else "measured"
         said.append(f"{bytes_text(stored)} stored ({how}); predicted {bytes_text(found.predicted_bytes)}.")
     if found.measured_time_s is not None and found.reference_time_s is not None:
-        simulated = " simulated formats slow it down" if found.estimated_bytes is not None else ""
-        said.append(
-            f"{seconds_text(found.measured_time_s)} a pass, the reference {seconds_text(found.reference_time_s)}"
-            f"{f' ({simulated.strip()})' if simulated else ''}."
-        )
+        slowed = " (simulated formats slow it down)" if found.estimated_bytes is not None else ""
+        plan, reference = seconds_text(found.measured_time_s), seconds_text(found.reference_time_s)
+        said.append(f"{plan} a pass, the reference {reference}{slowed}.")
     return said
 
 

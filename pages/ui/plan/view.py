@@ -1,4 +1,4 @@
-"""The best plan for a budget: what it takes, which layer gets which format, and where it lies on the front."""
+"""The best plan for a budget: its cost, the format of each layer, and its place on the front."""
 
 from __future__ import annotations
 
@@ -9,29 +9,27 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui import downloads, frame
-from pages.ui.chart import show, show_and_tell
+from pages.ui.chart import show, show_and_pick
 from pages.ui.plan import budget as plan_budget
 from pages.ui.plan import export as plan_export
 from pages.ui.plan import verify as plan_verify
 from pages.ui.plan.budget import Chosen
 from pages.ui.plan.verify import Verified
-from precision.charts import MeasuredPlan, plot_plan_front, plot_plan_strip
+from precision.charts.plan_front import MeasuredPlan, plot_plan_front
+from precision.charts.plan_strip import plot_plan_strip
 from precision.errors import PrecisionError
 from precision.findings.plan import formats_text, plan_table
 from precision.results import SensitivityReport, SensitivityResult
 from precision.results.plan import Plan, Totals
 from precision.text.names import escape_markdown
-from precision.text.units import bytes_text, change_text, number_text, seconds_text
+from precision.text.units import number_text, seconds_text
 
 
 @st.fragment
 def section(result: SensitivityResult, run: str, _report: SensitivityReport) -> None:
-    """Controls and the plan that they ask for; a move of the slider draws this part alone anew.
+    """Controls and the plan that they ask for; moving the slider redraws only this part.
 
-    Args:
-        result: that the plans are for.
-        run: tells one report from another.
-        _report: the result's.
+    `run` identifies `_report`, which is that of `result`.
     """
     st.header("The best plan", anchor=False)
     spec = result.spec
@@ -42,7 +40,7 @@ def section(result: SensitivityResult, run: str, _report: SensitivityReport) -> 
         st.warning(escape_markdown(str(error)), icon=":material/rule:")
         return
     plan = chosen.plan
-    numbers(plan)
+    _numbers(plan)
     st.caption(
         f":material/bolt: Found in {seconds_text(chosen.took_s)}"
         + ("." if plan.optimal else ", cut short: there may be a better plan.")
@@ -50,27 +48,23 @@ def section(result: SensitivityResult, run: str, _report: SensitivityReport) -> 
     runs = list(plan_verify.verified(_report, spec))
     left, right = st.columns([3, 2])
     with left:
-        show_and_tell(_front(chosen, _report, runs), key="front", on_pick=partial(plan_budget.move_to, chosen))
+        show_and_pick(_front(chosen, _report, runs), key="front", on_pick=partial(plan_budget.move_to, chosen))
         st.caption("Click a point of the line to choose its plan.")
     with right:
         show(plot_plan_strip(plan), key="strip")
         plan_verify.section(result, _report, plan)
     with st.expander("Every layer of the plan", icon=":material/table:"):
-        layers(result, _report, plan)
+        _layers(result, _report, plan)
     plan_export.section(result, chosen)
 
 
-def numbers(plan: Plan) -> None:
-    """Bytes, predicted error, time and formats."""
+def _numbers(plan: Plan) -> None:
     whole = plan.uniform[0].totals
     size, error, time, formats = st.columns(4)
-    before, after = whole.stored_bytes, plan.totals.stored_bytes
-    size.metric(
-        "Stored bytes",
-        bytes_text(after),
-        delta=f"{change_text(before, after)} from {bytes_text(before)}",
-        delta_color="off" if before == after else "green" if after < before else "red",
-        delta_arrow="off",
+    frame.bytes_metric(
+        size,
+        whole.stored_bytes,
+        plan.totals.stored_bytes,
         help="By theory: weights and buffers in the plan's formats, scales included, as if each could be stored.",
     )
     error.metric(
@@ -79,7 +73,7 @@ def numbers(plan: Plan) -> None:
         delta=f"RMSE {number_text(_rmse(plan.totals))}",
         delta_color="off",
         delta_arrow="off",
-        help=f"Estimated from what the layers add; measured of one format for all. {frame.metric_help('sqnr_db')}",
+        help=f"Estimated from the errors of the layers; measured for one format. {frame.metric_help('sqnr_db')}",
     )
     time.metric(
         "Time of the layers",
@@ -87,7 +81,7 @@ def numbers(plan: Plan) -> None:
         delta=None if whole.time_s is None else f"{plan.reference}: {seconds_text(whole.time_s)}",
         delta_color="off",
         delta_arrow="off",
-        help="Measured of each layer alone, casts at its borders left out; simulated formats have no time.",
+        help="Measured for each layer alone, without casts between layers; simulated formats have no time.",
     )
     lowered = sum(name != plan.reference for _, name in plan.pairs)
     formats.metric(
@@ -97,8 +91,7 @@ def numbers(plan: Plan) -> None:
     )
 
 
-def layers(result: SensitivityResult, report: SensitivityReport, plan: Plan) -> None:
-    """The format of every layer, and what it costs."""
+def _layers(result: SensitivityResult, report: SensitivityReport, plan: Plan) -> None:
     downloads.table(
         plan_table(plan, report),
         name=f"{downloads.file_stem(result)}-plan",

@@ -1,6 +1,6 @@
 """Keeps every page inside the router.
 
-Streamlit treats a `pages/` folder as an app of its own until `st.navigation` has run once in the server. A deep
+Streamlit treats a `pages/` folder as a separate app until `st.navigation` has run once in the server. A deep
 link that is the very first request would then run the page without app.py, without its sidebar. Each page calls
 this first.
 """

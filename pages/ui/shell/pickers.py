@@ -1,7 +1,7 @@
 """The sidebar: which model, format, cast method, device and input.
 
-Each picker holds its choice for the whole session (`persist_state`): not every model, and not every input, has every
-picker, and a browser that draws one late, over a slow network, must take the choice for it and not the default.
+Each picker keeps its choice for the whole session (`persist_state`). Not every model or input has every picker, and a
+browser that draws a picker late, over a slow network, must show the choice and not the default.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _METHOD_HELP = """How the model is brought into the format.
 
 
 def sidebar(devices: tuple[DeviceInfo, ...] | None) -> None:
-    """Draw the pickers. `devices` is None while the worker has not said yet which there are."""
+    """Draw the pickers. `devices` is None until the worker has named them."""
     with st.sidebar:
         _model()
         _format_and_method()
@@ -109,13 +109,13 @@ def _format_and_method() -> None:
             "Remove the plan",
             icon=":material/layers_clear:",
             on_click=state.drop_plan,
-            help="The candidate is a plan, in which layers have formats of their own; *Format* is its coarsest. "
-            "Without it, as with another format or method, all layers have that one. Sweep leaves the plan out.",
+            help="The candidate is a plan: its layers have different formats, and *Format* is the coarsest of them. "
+            "Without the plan, all layers have that format. Another format or method also removes the plan. Sweep "
+            "ignores it.",
         )
 
 
 def _kept() -> None:
-    """The modules kept out of the cast; pages add them, here they are taken back."""
     kept = state.kept_modules()
     if kept:
         st.multiselect(
@@ -136,13 +136,13 @@ def _format_label(name: str) -> str:
 
 def _device(devices: tuple[DeviceInfo, ...] | None) -> None:
     if devices is None:
-        # Under a key of its own: the browser keeps the label of a picker whose options change.
+        # With another key: the browser keeps the label of a picker whose options change.
         asked = f"{plain(state.choice('device'))} · looking it up"
         st.selectbox("Device", [asked], key="device-asked", help="The worker is starting.")
         return
     named = {device.id: f"{device.id} · {device.name}" for device in devices}
     if named and state.choice("device") == RunSpec().device:
-        state.keep_among("device", list(named))  # a cluster's devices have other names than this machine's
+        state.keep_among("device", list(named))  # a cluster's devices have other names
     chosen = state.choice("device")
     if chosen not in named:
         named[chosen] = plain(chosen) + " · not on this machine"
@@ -165,7 +165,7 @@ def _device_text(device: DeviceInfo) -> str:
 
 def _input() -> None:
     model = _chosen()
-    # Without limits of their own: a field only turns red beyond those, and the spec says what is wrong.
+    # No limits on these fields: they would only turn red, while the spec says what is wrong.
     with st.expander("Input, seed and reference", expanded=False):
         if model:
             _input_choice(model.inputs)

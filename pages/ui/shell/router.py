@@ -34,7 +34,7 @@ _MENU = {
 
 
 def route() -> None:
-    """Draw the frame, and in it whichever page is open; a bug in a page is logged whole and told in a sentence."""
+    """Draw the frame and the open page in it; a bug in a page is logged in full, and one sentence says so."""
     st.set_page_config(
         page_title="Precision Explorer", page_icon=str(Path(__file__).parent / "icon.png"), layout="wide"
     )
@@ -43,7 +43,7 @@ def route() -> None:
         st.Page(f"pages/{name}.py", title=title, icon=f":material/{icon}:", default=name == "overview")
         for name, (title, icon) in _MENU.items()
     ]
-    as_written = [  # addresses as somebody types them who reads the menu
+    as_written = [  # addresses that people may type after reading the menu
         st.Page(f"pages/{name}.py", url_path=address, visibility="hidden")
         for name, (title, _) in _MENU.items()
         for address in _addresses(title) - {name}
@@ -51,9 +51,9 @@ def route() -> None:
     page = st.navigation([*menu, *as_written])
     devices = _known_devices()
     pickers.sidebar(devices)
-    from pages.ui.job import engine  # only now, since its import takes half a second
+    from pages.ui.job import engine  # only now: its import takes half a second
 
-    engine().start()  # and this keeps both the process and the machine busy for seconds
+    engine().start()  # keeps the process and the machine busy for seconds
     try:
         page.run()
     except Exception:
@@ -66,7 +66,7 @@ def route() -> None:
             icon=":material/bug_report:",
         )
     if devices is None and engine().devices() is not None:
-        st.rerun()  # the worker has said only now which devices there are
+        st.rerun()  # the worker has named the devices in the meantime
 
 
 def _addresses(title: str) -> set[str]:
@@ -75,6 +75,6 @@ def _addresses(title: str) -> set[str]:
 
 
 def _known_devices() -> tuple[DeviceInfo, ...] | None:
-    """The engine's devices; None while it does not know them, or is not even imported: no sidebar waits for that."""
+    """The engine's devices; None until it knows them. The sidebar does not wait for the engine's import."""
     job = sys.modules.get("pages.ui.job")
     return None if job is None else job.engine().devices()

@@ -1,4 +1,4 @@
-"""The runs of a sweep: each a job of its own, one at a time on each device, looked at until all have ended."""
+"""The runs of a sweep: each is a job, one at a time on each device, followed until all have ended."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class SweepState(NamedTuple):
     left: int
     """Of these, those that have not ended."""
     held_up: str
-    """Why the next run cannot begin yet; empty where nothing stands in its way."""
+    """Why the next run cannot begin yet; empty if it can."""
 
     @property
     def ended(self) -> bool:
-        """Whether nothing that was asked for is missing."""
+        """Whether all runs that were asked for have ended."""
         return not self.left
 
 
 def advance(plan: SweepPlan, *, wait: bool = False) -> SweepState:
-    """Submit what can be submitted of the runs that were asked for, and tell how far all are.
+    """Submit those of the runs asked for that can start now, and return the progress of all.
 
-    Runs that are no longer asked for are cancelled. A job that somebody else's choice ended begins anew.
+    Runs that are no longer asked for are cancelled. A job that was ended by another session starts again.
 
     Args:
         plan: the runs of the page's choice.
@@ -62,7 +62,7 @@ def advance(plan: SweepPlan, *, wait: bool = False) -> SweepState:
 
 
 def start(plan: SweepPlan) -> None:
-    """Ask for every run of the plan; those that failed begin anew."""
+    """Ask for every run of the plan; those that failed start again."""
     state.sweep_cancelled().clear()
     state.swept().clear()
     state.swept().update(spec.digest() for spec in plan.specs)
@@ -73,7 +73,7 @@ def start(plan: SweepPlan) -> None:
 
 
 def cancel() -> None:
-    """Ask for nothing any more; what has been measured stays."""
+    """Stop asking for runs; what has been measured stays."""
     state.sweep_cancelled().update(state.swept())
     state.swept().clear()
     _cancel_all_but({})
@@ -112,7 +112,7 @@ def _submit(wanted: dict[str, RunSpec]) -> str:
         try:
             started = RUNS.start(spec)
         except InputError:
-            state.swept().discard(digest)  # its device is gone: the plan will say so
+            state.swept().discard(digest)  # its device is gone: the plan says so
         except PrecisionError as error:
             return str(error)
         else:

@@ -1,4 +1,4 @@
-"""Every number of a sweep, of the runs too that have yet to run: their bytes are known before."""
+"""The table of a sweep."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def table(
     memory: MemoryResult | str | None,
     devices: tuple[DeviceInfo, ...],
 ) -> None:
-    """Every number of every run, of those too that have yet to run: their bytes are known before."""
+    """Every number of every run. Runs that have not started have a row too: their bytes are known by theory."""
     st.header("All numbers", anchor=False)
     if isinstance(memory, str):
         st.caption(f":material/error: No bytes by theory: {escape_markdown(memory)}")
@@ -30,7 +30,7 @@ def table(
     lines = sweep_table(plan.specs, rows, plan.skipped, memory=sizes, devices=devices).without("bytes, estimated")
     if not lines.rows:
         return
-    stem = "".join(character if character.isalnum() else "-" for character in base.model)[-40:].strip("-")
+    stem = downloads.model_stem(base)
     ended = {row.spec.digest() for row in rows}
     links = [_overview(spec) if spec.digest() in ended else None for spec in plan.specs]
     downloads.table(
