@@ -28,6 +28,7 @@ from precision.results.layers import LayerRow, NonfiniteOrigin
 from precision.results.plan import Plan, Verification
 from precision.results.ranges import by_module
 from precision.spec import RunSpec
+from precision.text.lookup import looked_up
 from precision.text.names import plain
 from precision.text.units import bytes_text, number_text, seconds_text
 
@@ -81,8 +82,10 @@ class Measured(Generic[R]):
         return frame_of(table_of_result(self.result))
 
     def __str__(self) -> str:
-        """At most one screen."""
-        lines = self.to_text().splitlines()
+        """At most one screen, with why a run stopped early."""
+        text = self.to_text()
+        stopped = f"Stopped early: {plain(self.failure, limit=None)}\n\n" if self.failure else ""
+        lines = (text if (self.failure or "") in text else stopped + text).splitlines()
         more = len(lines) - SCREEN_LINES
         return "\n".join(lines if more <= 0 else [*lines[:SCREEN_LINES], f"… {more:,} more lines: .to_text()"])
 
@@ -102,9 +105,12 @@ class Comparison(Measured[CompareResult]):
 
     @property
     def metrics(self) -> Mapping[str, Any]:
-        """Over all floating-point outputs, by the names of `ErrorMetrics`; empty where nothing was compared."""
+        """Over all floating-point outputs, by the names of `ErrorMetrics`; empty where nothing was compared.
+
+        A name that is not there raises `InputError` with the reason.
+        """
         comparison = self.result.comparison
-        return comparison.overall.model_dump() if comparison else {}
+        return _Metrics(comparison.overall.model_dump() if comparison else {}, why_none=self.failure)
 
     @property
     def outputs(self) -> tuple[OutputComparison, ...]:
@@ -145,12 +151,14 @@ class Comparison(Measured[CompareResult]):
         if overall:
             found["mean absolute error"] = number_text(overall["mean_abs_error"])
             found["max absolute error"] = number_text(overall["max_abs_error"])
-            found["SQNR"] = f"{number_text(overall['sqnr_db'])} dB"
+            found["SQNR"] = number_text(overall["sqnr_db"]) + (" dB" if overall["sqnr_db"] is not None else "")
         if audit is not None:
             found["bytes"] = f"{bytes_text(audit.bytes_before)} → {bytes_text(audit.bytes_after)}"
         if cost is not None:
             times = (seconds_text(cost.reference_time.median_s), seconds_text(cost.candidate_time.median_s))
-            found["time per run"] = f"{' → '.join(times)} ({self.result.candidate_name}: {compare_speed(cost).text})"
+            speed = compare_speed(cost)
+            words = "no clear difference" if speed.ratio is None else speed.text.removesuffix(" than")
+            found["time per run"] = f"{' → '.join(times)} ({words})"
         if self.score is not None:
             score = self.score
             found["your score"] = f"{score.reference:g} → {score.candidate:g} ({score.difference:+g})"
@@ -183,6 +191,19 @@ class Comparison(Measured[CompareResult]):
             f"{escape(verdict.word)}</h4><p>{escape(plain(verdict.sentence, limit=None))}</p>"
             f"<table>{rows}</table>{drawn}{warnings}</div>"
         )
+
+
+class _Metrics(dict[str, Any]):
+    """Metrics by name; a wrong name is told with near ones."""
+
+    def __init__(self, values: Mapping[str, Any], *, why_none: str | None) -> None:
+        super().__init__(values)
+        self._why_none = why_none
+
+    def __missing__(self, name: str) -> Any:
+        if not self:
+            raise InputError(f"Nothing was compared. {self._why_none or ''}".rstrip())
+        return looked_up(name, self, unknown="Unknown metric")
 
 
 class Layers(Measured[LayersResult]):
