@@ -29,8 +29,8 @@ def own_model(module: nn.Module, inputs: object, *, labels: Labels = None) -> Lo
         module: in whatever mode. Of a compiled module, the one that was compiled.
         inputs: a tensor; a tuple of positional arguments; a mapping of named ones; or batches of those, as a list, a
             `DataLoader` or anything else to iterate over, which is read once.
-        labels: true classes `(samples,)`, whole numbers; or, where the inputs hold them, their name or place there. They
-            are taken out, since the model is not called with them.
+        labels: true classes `(samples,)`, whole numbers; or, where the inputs hold them, their name or place there.
+            They are taken out, since the model is not called with them.
 
     Raises:
         InputError: the inputs are none of these, are not what the module's forward takes, or hold no such labels.
@@ -84,11 +84,12 @@ def _require_taken(module: nn.Module, batch: Batch) -> None:
     try:
         inspect.signature(module.forward, follow_wrapped=False).bind(*batch.args, **batch.kwargs)
     except TypeError as error:
-        given = [f"{len(batch.args)} by place" if batch.args else "", ", ".join(batch.kwargs)]
+        by_place = [f"{len(batch.args)} by place"] if batch.args else []
         raise InputError(
-            f"{type(module).__name__}.forward cannot be called with these inputs ({' and '.join(filter(None, given))}): "
-            f"{error}. A tuple holds arguments by place, a dict holds them by name; a dict that is one argument goes "
-            "into a tuple. If one of them holds the labels, say which, such as labels=1 or labels='labels'."
+            f"{type(module).__name__}.forward cannot be called with these inputs "
+            f"({', '.join([*by_place, *batch.kwargs])}): {error}. A tuple holds arguments by place, a dict by name; "
+            "a dict that is one argument goes into a tuple. If an argument holds the labels, say which, such as "
+            "labels=1 or labels='labels'."
         ) from error
     except ValueError:  # nothing is known of what it takes
         return

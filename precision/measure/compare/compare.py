@@ -165,7 +165,7 @@ def _cost(run: Prepared, stage: str) -> Cost:
 
 def _caveats(comparison: Comparison, run: Prepared) -> tuple[str, ...]:
     """What the outputs themselves say against reading too much into their errors."""
-    candidate, classes = run.spec.candidate, [each.decisions for each in comparison.outputs]
+    candidate, found = run.spec.candidate, [each.decisions for each in comparison.outputs]
     caveats = []
     overall, repeat = comparison.overall, comparison.repeat_floor
     if overall.ref_nonfinite:
@@ -179,8 +179,7 @@ def _caveats(comparison: Comparison, run: Prepared) -> tuple[str, ...]:
             f"Two runs of the reference differ{size}: the model is not deterministic here, and an error of that size "
             f"cannot be attributed to {candidate}."
         )
-    if run.loaded.labels is not None and not any(
-        isinstance(each, ClassDecisions) and each.accuracy for each in classes
-    ):
+    labelled = any(isinstance(each, ClassDecisions) and each.accuracy for each in found)
+    if run.loaded.labels is not None and not labelled:
         caveats.append("The labels play no part: no output has scores of classes and one label for each sample.")
     return tuple(caveats)
