@@ -157,7 +157,7 @@ class Comparison(Measured[CompareResult]):
         if cost is not None:
             times = (seconds_text(cost.reference_time.median_s), seconds_text(cost.candidate_time.median_s))
             speed = compare_speed(cost)
-            words = "no clear difference" if speed.ratio is None else speed.text.removesuffix(" than")
+            words = "too close or too unsteady to compare" if speed.ratio is None else speed.text.removesuffix(" than")
             found["time per run"] = f"{' → '.join(times)} ({words})"
         if self.score is not None:
             score = self.score
