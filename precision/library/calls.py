@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from precision import analyses
 from precision.claims.catalogue import claims_named
@@ -18,12 +18,11 @@ from precision.results import AnalysisResult, SweepResult
 from precision.spec import Analysis, CastMethod, RunSpec
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from precision.library.settings import Format, Model
     from precision.measure.models.loading import LoadedModel
-
-    Labels: TypeAlias = Tensor | str | int | None
+    from precision.measure.own_model import Labels
 
 M = TypeVar("M", bound=Measured[Any])
 
@@ -61,7 +60,7 @@ def compare(
         inputs: a tensor; a tuple of positional arguments; a dict of named ones; or batches of those, as a list or a
             `DataLoader`. Outputs of all batches are compared.
         dtype: the candidate's format: a `torch.dtype` or the name of any format.
-        labels: true classes `(samples,)`; or the name or the place at which the inputs hold them.
+        labels: true classes `(samples,)`, whole numbers; or the name or the place at which the inputs hold them.
         validate: the caller's own score: called with the reference and with the candidate, both in eval mode.
         **settings: see `precision.library.settings`.
 

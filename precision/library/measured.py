@@ -28,6 +28,7 @@ from precision.results.layers import LayerRow, NonfiniteOrigin
 from precision.results.plan import Plan, Verification
 from precision.results.ranges import by_module
 from precision.spec import RunSpec
+from precision.text.lookup import looked_up
 from precision.text.names import plain
 
 if TYPE_CHECKING:
@@ -80,8 +81,10 @@ class Measured(Generic[R]):
         return frame_of(table_of_result(self.result))
 
     def __str__(self) -> str:
-        """At most one screen."""
-        lines = self.to_text().splitlines()
+        """At most one screen, with why a run stopped early."""
+        text = self.to_text()
+        stopped = f"Stopped early: {plain(self.failure, limit=None)}\n\n" if self.failure else ""
+        lines = (text if (self.failure or "") in text else stopped + text).splitlines()
         more = len(lines) - SCREEN_LINES
         return "\n".join(lines if more <= 0 else [*lines[:SCREEN_LINES], f"… {more:,} more lines: .to_text()"])
 
@@ -101,9 +104,12 @@ class Comparison(Measured[CompareResult]):
 
     @property
     def metrics(self) -> Mapping[str, Any]:
-        """Over all floating-point outputs, by the names of `ErrorMetrics`; empty where nothing was compared."""
+        """Over all floating-point outputs, by the names of `ErrorMetrics`; empty where nothing was compared.
+
+        A name that is not there raises `InputError` with the reason.
+        """
         comparison = self.result.comparison
-        return comparison.overall.model_dump() if comparison else {}
+        return _Metrics(comparison.overall.model_dump() if comparison else {}, why_none=self.failure)
 
     @property
     def outputs(self) -> tuple[OutputComparison, ...]:
@@ -171,6 +177,19 @@ class Comparison(Measured[CompareResult]):
             f"{escape(verdict.word)}</h4><p>{escape(plain(verdict.sentence, limit=None))}</p>"
             f"<table>{rows}</table>{drawn}{warnings}</div>"
         )
+
+
+class _Metrics(dict[str, Any]):
+    """Metrics by name; a wrong name is told with near ones."""
+
+    def __init__(self, values: Mapping[str, Any], *, why_none: str | None) -> None:
+        super().__init__(values)
+        self._why_none = why_none
+
+    def __missing__(self, name: str) -> Any:
+        if not self:
+            raise InputError(f"Nothing was compared. {self._why_none or ''}".rstrip())
+        return looked_up(name, self, unknown="Unknown metric")
 
 
 class Layers(Measured[LayersResult]):

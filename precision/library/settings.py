@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Where(TypedDict, total=False):
     """Settings of every analysis that runs a model."""
 
-    device: str
+    device: str | torch.device
     """By default, where the model's first parameter is."""
     seed: int
     regime: str
@@ -33,7 +33,7 @@ class Where(TypedDict, total=False):
 class Reference(Where, total=False):
     """Settings of analyses that may have another reference than float32."""
 
-    reference: str
+    reference: Format
     """float32 or float64."""
 
 
@@ -67,8 +67,11 @@ def spec_of(analysis: Analysis, loaded: LoadedModel | None, settings: Mapping[st
     unread = [name for name in given if name not in reads]
     if unread:
         raise InputError(f"{analysis.value} does not read {', '.join(unread)}. It reads: {', '.join(reads)}.")
-    if "dtype" in given:
-        given["dtype"] = format_name(given["dtype"])
+    for name in ("dtype", "reference"):
+        if name in given:
+            given[name] = format_name(given[name])
+    if "device" in given:
+        given["device"] = str(given["device"])  # which may be a torch.device
     if "formats" in given:
         given["formats"] = tuple(map(format_name, given["formats"]))
     if "plan" in given:

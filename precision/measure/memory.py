@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from precision.formats import ALL_FORMATS, AnyFormat
+from precision.measure.casting.castable import require_initialised
 from precision.measure.casting.held_weights import estimated_bytes, is_held
 from precision.measure.casting.memory_spans import MemorySpans
 from precision.measure.casting.stored_tensors import stored_tensors
@@ -22,13 +23,14 @@ def measure_memory(task: Task) -> MemoryResult:
     """Bytes that a model stores in every format of the table, before it is loaded.
 
     Raises:
-        InputError: no such model, or its configuration is not available.
+        InputError: no such model, its configuration is not available, or a lazy module was never run.
         JobCancelledError: from the task's progress.
     """
     task.progress.step("Building the model without its values", 0.0)
     description = task.given.description if task.given else describe(task.spec.model)
     module = task.given.module if task.given else skeleton(task.spec.model)
     task.progress.step("Counting bytes", 0.7)
+    require_initialised(module)
     memory = model_memory(module)
     return MemoryResult(
         spec=task.spec,

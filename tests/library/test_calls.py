@@ -214,6 +214,46 @@ def test_a_score_of_the_callers_own() -> None:
     assert f"{run.score.difference:+g}" in str(run)
 
 
+def test_a_score_finds_the_parameters_of_both_models_and_no_others() -> None:
+    module, x = small(), torch.randn(4, 6)
+    with nothing_changed(module):
+        run = px.compare(module, x, validate=lambda model: float(next(model.parameters()).data.zero_().element_size()))
+    assert run.score is not None
+    assert (run.score.reference, run.score.candidate) == (4, 2)
+
+
+@pytest.mark.parametrize("labels", [[0, 2, 1, 0], np.array([0, 2, 1, 0]), torch.tensor([0, 2, 1, 0])])
+def test_labels_as_people_hold_them(labels: Any) -> None:
+    decisions = px.compare(small(), torch.randn(4, 6), labels=labels).outputs[0].decisions
+    assert isinstance(decisions, ClassDecisions)
+    assert decisions.accuracy is not None
+    assert decisions.accuracy.samples == 4
+
+
+def test_labels_of_single_samples_are_joined() -> None:
+    batches = [(torch.randn(1, 6), torch.tensor(truth)) for truth in (0, 2, 1)]
+    decisions = px.compare(small(), batches, labels=1).outputs[0].decisions
+    assert isinstance(decisions, ClassDecisions)
+    assert decisions.accuracy is not None
+    assert decisions.accuracy.samples == 3
+
+
+def test_labels_that_fit_no_output_are_told() -> None:
+    assert any("labels" in warning for warning in px.compare(small(), torch.randn(4, 6), labels=[0, 1]).warnings)
+    assert not any("labels" in warning for warning in px.compare(small(), torch.randn(2, 6), labels=[0, 1]).warnings)
+
+
+def test_a_batch_that_fails_is_named() -> None:
+    failed = px.compare(small(), [torch.randn(4, 6), torch.randn(4, 5)])
+    assert failed.failure is not None
+    assert failed.failure.startswith("Batch 2: ")
+
+
+def test_devices_and_references_as_torch_has_them() -> None:
+    run = px.compare(small(), torch.randn(2, 6), device=torch.device("cpu"), reference=torch.float64)
+    assert (run.result.spec.device, run.result.spec.reference) == ("cpu", "float64")
+
+
 def test_a_regime_does_not_reach_the_callers_module() -> None:
     module, inputs = Tied(), {"ids": torch.tensor([[1, 2]]), "scale": torch.tensor(1.0)}
     with nothing_changed(module):
@@ -226,17 +266,23 @@ def test_a_regime_does_not_reach_the_callers_module() -> None:
     ("module", "inputs", "settings", "said"),
     [
         (lambda x: x, torch.zeros(1), {}, "A torch.nn.Module is needed, not function"),
+        (nn.Linear, torch.zeros(1), {}, "not the class Linear"),
         (small(), None, {}, "Pass the inputs"),
+        (small(), (torch.zeros(2, 6), torch.zeros(2)), {}, r"too many positional arguments(.|\n)*labels=1"),
+        (small(), {"y": torch.zeros(2, 6)}, {}, "missing a required argument: 'input'"),
         (small(), 3, {}, "Inputs are a tensor, a tuple of arguments, a dict of named ones"),
         (small(), [], {}, "The inputs hold no batch"),
         (small(), torch.zeros(2, 6), {"dtype": "float17"}, "Unknown format 'float17'"),
         (small(), torch.zeros(2, 6), {"colour": 1}, "compare does not read colour. It reads: .*dtype"),
         (small(), torch.zeros(2, 6), {"keep": "nothing"}, "nothing"),
         (small(), torch.zeros(2, 6), {"labels": "y"}, "give their name where the inputs are a dict"),
+        (small(), torch.zeros(2, 6), {"labels": [0.5, 1.0]}, r"Labels are whole numbers.*float32 of shape \[2\]"),
+        (small(), torch.zeros(2, 6), {"labels": object()}, "Labels are whole numbers"),
         (small(), (torch.zeros(2, 6),), {"labels": 3}, "the inputs hold nothing there"),
         (small(), torch.zeros(2, 6), {"device": "cuda:77"}, "cuda:77"),
         (small(), torch.zeros(2, 6), {"plan": {}}, "The plan names no layer"),
         (small(), torch.zeros(2, 6), {"validate": lambda _: 1 / 0}, "validate raised"),
+        (small(), torch.zeros(2, 6), {"validate": lambda _: None}, "validate gave a NoneType for the float32 model"),
         (nn.Linear(6, 2, device="meta"), torch.zeros(2, 6), {}, "meta device"),
         (nn.LazyLinear(2), torch.zeros(2, 6), {}, "lazy"),
     ],
@@ -246,6 +292,11 @@ def test_what_cannot_be_used_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(px.PrecisionError, match=said):
         px.compare(module, inputs, **settings)
+
+
+def test_bytes_of_a_lazy_module_are_refused() -> None:
+    with pytest.raises(px.UnsupportedError, match="lazy"):
+        px.memory(nn.LazyLinear(2))
 
 
 def test_a_model_with_its_own_input_takes_no_other() -> None:

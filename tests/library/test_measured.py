@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from typing import Any
 
 import plotly.graph_objects as go
 import pytest
@@ -144,3 +146,23 @@ def test_data_frames_hold_the_tables_of_pages_and_terminal() -> None:
 def test_a_run_that_stopped_has_no_frame() -> None:
     with pytest.raises(px.InputError, match="nothing to show"):
         px.compare(nn.Linear(5, 2), X).to_frame()
+
+
+@pytest.mark.parametrize(
+    "analysis", [px.compare, px.layers, px.ranges, px.regimes, px.routes, px.sensitivity, px.training]
+)
+def test_a_run_that_stopped_prints_why(analysis: Callable[..., Any]) -> None:
+    found = analysis(small(), torch.zeros(2, 5))
+    assert "shapes cannot be multiplied" in str(found)
+    assert str(found).count(str(found.failure)) <= 1
+
+
+def test_a_metric_that_there_is_not_is_refused_with_the_reason() -> None:
+    with pytest.raises(px.InputError, match="Did you mean sqnr_db"):
+        px.compare(small(), X).metrics["sqnr"]
+    with pytest.raises(px.InputError, match=r"Nothing was compared\. Forward failed"):
+        px.compare(small(), torch.zeros(2, 5)).metrics["sqnr_db"]
+
+
+def test_figures_that_were_not_measured_have_no_unit() -> None:
+    assert "not measured dB" not in str(px.compare(nn.Embedding(3, 2), torch.zeros(0, dtype=torch.int64)))

@@ -80,12 +80,9 @@ def require_castable(module: nn.Module) -> None:
                 f"{where} ({type(child).__name__}) is quantized: its integer weights cannot be cast to a "
                 "floating-point format. Load the model before quantization."
             )
+    require_initialised(module)
     for stored in stored_tensors(module):
         tensor = stored.tensor
-        if is_lazy(tensor):
-            raise UnsupportedError(
-                f"{stored.fqn} is not initialised yet (a lazy module). Run the model once on an input, then cast it."
-            )
         if tensor.is_meta:
             raise UnsupportedError(
                 f"{stored.fqn} is on the meta device and holds no values. Load the weights before casting."
@@ -98,6 +95,19 @@ def require_castable(module: nn.Module) -> None:
             raise UnsupportedError(
                 f"{stored.fqn} is a {type(tensor).__name__}, which wraps other tensors (quantized or distributed). "
                 "Load the plain model instead."
+            )
+
+
+def require_initialised(module: nn.Module) -> None:
+    """Check that every tensor of `module` has a shape.
+
+    Raises:
+        UnsupportedError: a lazy module that was never run.
+    """
+    for stored in stored_tensors(module):
+        if is_lazy(stored.tensor):
+            raise UnsupportedError(
+                f"{stored.fqn} is not initialised yet (a lazy module). Run the model once on an input, then cast it."
             )
 
 

@@ -17,7 +17,7 @@ from precision.measure.machine.cost import time_side_by_side
 from precision.measure.machine.working_memory import how_measured, working_memory
 from precision.measure.metrics.comparison import compare_outputs
 from precision.measure.preparation import Prepared, Task, failure_of, module_progress, prepare
-from precision.results import CompareResult, Comparison, Cost, RunMemory
+from precision.results import ClassDecisions, CompareResult, Comparison, Cost, RunMemory
 
 OF_FIRST_BATCH = (
     "Outputs are compared over all batches; time, memory, float64 and real kernels are measured on the first."
@@ -97,7 +97,7 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
                     candidate_bytes=candidate_memory.most_bytes,
                     how=how_measured(device),
                 ),
-                "warnings": (*_caveats(comparison, run.spec.candidate), *result.warnings),
+                "warnings": (*_caveats(comparison, run), *result.warnings),
             }
         )
         run.progress.partial(result)
@@ -126,9 +126,12 @@ def _compared(run: Prepared, first: object, output: object, second: object) -> C
         for place, batch in enumerate(run.loaded.more, 2):
             run.progress.step(f"Batch {place:,}", 0.65)
             for side, model in zip(sides, models, strict=True):
-                side.add(model(batch.args, batch.kwargs))
+                try:
+                    side.add(model(batch.args, batch.kwargs))
+                except ForwardError as error:
+                    raise ForwardError(f"Batch {place:,}: {error}", error.where) from error
             if batch.labels is not None and labels is not None:
-                labels = torch.cat([labels, batch.labels])
+                labels = torch.cat([labels.reshape(-1), batch.labels.reshape(-1)])
         reference, candidate, repeat = (side.whole() for side in sides)
         return compare_outputs(reference=reference, candidate=candidate, repeat=repeat, fmt=fmt, labels=labels)
 
@@ -160,8 +163,9 @@ def _cost(run: Prepared, stage: str) -> Cost:
     return Cost(reference_time=reference, candidate_time=candidate)
 
 
-def _caveats(comparison: Comparison, candidate: str) -> tuple[str, ...]:
+def _caveats(comparison: Comparison, run: Prepared) -> tuple[str, ...]:
     """Reasons in the outputs not to read too much into their errors."""
+    candidate, found = run.spec.candidate, [each.decisions for each in comparison.outputs]
     caveats = []
     overall, repeat = comparison.overall, comparison.repeat_floor
     if overall.ref_nonfinite:
@@ -175,4 +179,7 @@ def _caveats(comparison: Comparison, candidate: str) -> tuple[str, ...]:
             f"Two runs of the reference differ{size}: the model is not deterministic here, and an error of that size "
             f"cannot be attributed to {candidate}."
         )
+    labelled = any(isinstance(each, ClassDecisions) and each.accuracy for each in found)
+    if run.loaded.labels is not None and not labelled:
+        caveats.append("The labels play no part: no output has scores of classes and one label for each sample.")
     return tuple(caveats)
