@@ -26,7 +26,7 @@ def test_the_blocks_of_the_document_run_in_order(tmp_path: Path, monkeypatch: py
 
 def test_the_notebook_runs_and_shows_its_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(DOCS.parent))
-    notebook = nbformat.read(DOCS / "examples" / "your_own_model.ipynb", as_version=4)
+    notebook = nbformat.read(DOCS / "examples" / "your_own_model.ipynb", as_version=4)  # type: ignore[no-untyped-call]
     assert not any(cell.get("outputs") for cell in notebook.cells)
     place = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=None, kernel_name="python3", resources=place).execute()
