@@ -1,7 +1,5 @@
 """Casting: what each way to cast does, what articles claim about it, what autocast lowers, what training loses."""
 
-from __future__ import annotations
-
 from pages.ui.casting import autocast as casting_autocast
 from pages.ui.casting import claims as casting_claims
 from pages.ui.casting import routes as casting_routes

@@ -1,7 +1,5 @@
 """Mixed precision: which layers need more bits? Sensitivity, and the best plan for a budget: verified, exported."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from pages.ui import frame, state

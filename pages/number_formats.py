@@ -1,7 +1,5 @@
 """Number formats: what can a format represent? Type a number, see its bits, its neighbours, its error."""
 
-from __future__ import annotations
-
 import math
 from functools import partial
 

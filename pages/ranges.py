@@ -1,7 +1,5 @@
 """Ranges: do the values fit the format, and which format is the lowest that is safe?"""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from pages.ui import downloads, frame, linked, state

@@ -1,7 +1,5 @@
 """Sweep: error, bytes and time of one model in many formats, by many methods, on many devices."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from pages.ui import device_speed, frame, state, view_state

@@ -1,7 +1,5 @@
 """How long work reports where it is, and learns that it should stop."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from precision.results import AnalysisResult

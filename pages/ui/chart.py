@@ -1,7 +1,5 @@
 """One way to put a figure on a page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import plotly.graph_objects as go

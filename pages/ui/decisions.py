@@ -1,7 +1,5 @@
 """Decisions of the outputs, and the limits of the verdict."""
 
-from __future__ import annotations
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 

@@ -1,7 +1,5 @@
 """How fast the device is in each dtype: measured on request, with a warning where a format is slower than float32."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from pages.ui import downloads

@@ -1,7 +1,5 @@
 """Tables on a page, and downloads: tables as CSV, results as JSON."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Header and footer of every page of results, and the pickers and numbers that pages share."""
 
-from __future__ import annotations
-
 import shlex
 import urllib.parse
 from typing import NoReturn

@@ -1,7 +1,5 @@
 """Running the chosen comparison: submit, show progress, cancel, explain an end without a result."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from typing import NoReturn, TypeVar

@@ -4,8 +4,6 @@ Arguments that all pickers share: `label` stands above it, `key` is its name in 
 `place` is where to put it, if not next on the page.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial

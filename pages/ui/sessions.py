@@ -1,7 +1,5 @@
 """Frees the device when a browser goes away."""
 
-from __future__ import annotations
-
 import threading
 import time
 

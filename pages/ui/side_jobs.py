@@ -1,7 +1,5 @@
 """Jobs that a page starts besides its main one: how to start, find and show them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ The sidebar's widgets hold the choice, the link mirrors it: a link opened in a n
 and every later change rewrites the link.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """The state of a page's own widgets, and what its link says about them. `state` holds the run that is chosen."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Axes whose ticks are few and round, and written in full, however narrow or wide the range."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """A cast audit as a tree: modules, with tensors as leaves, each with its bytes by dtype before and after."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Self

@@ -1,7 +1,5 @@
 """Tables of coloured cells: a column and a row for each name, with a sign in each cell."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Which samples flip: how many samples, and what share of them flips, by the reference's margin."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, Literal, NamedTuple
 

@@ -1,7 +1,5 @@
 """The tree of modules, each coloured by the dtype in which the candidate's operators in it computed."""
 
-from __future__ import annotations
-
 import textwrap
 from collections import Counter
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """How large the error is after each module, from the input to the output, and how much each module adds."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Absolute error against the reference's magnitude, as counts on two logarithmic axes."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Cumulative distribution: the share of one output's elements that have at most a given absolute error."""
 
-from __future__ import annotations
-
 import math
 import sys
 from typing import NamedTuple

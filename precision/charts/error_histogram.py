@@ -1,7 +1,5 @@
 """Histograms of one output's error: signed, absolute, or in ULP of the candidate's format."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from statistics import median
 from typing import Any, Literal, NamedTuple

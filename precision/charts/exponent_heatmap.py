@@ -1,7 +1,5 @@
 """Where the values of every tensor lie, by power of two, with a format's window drawn over them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Which module fits which format: a verdict in every cell, by colour and by sign."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """How many bits of each format are sign, exponent and mantissa."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 

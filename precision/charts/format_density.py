@@ -1,7 +1,5 @@
 """How many values a format has between one power of two and the next."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

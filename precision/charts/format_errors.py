@@ -1,7 +1,5 @@
 """One number in every format: how large the error of storing it is."""
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from collections.abc import Sequence

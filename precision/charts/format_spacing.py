@@ -1,7 +1,5 @@
 """The distance between neighbouring values of a format, by magnitude: a staircase."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """All values of a narrow format on one line, and a number among them."""
 
-from __future__ import annotations
-
 import math
 from typing import Literal, NamedTuple
 

@@ -1,7 +1,5 @@
 """Range against precision: where on the number line each format has values, and how close they are."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 A figure brings no background, font or text colour of its own: the page's theme gives them, in light and dark.
 """
 
-from __future__ import annotations
-
 import textwrap
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """The error, or the underflow, of every parameter's gradient, by each way to train in a format."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple

@@ -1,7 +1,5 @@
 """Where the gradients lie on a format's number line, before and after the loss is scaled."""
 
-from __future__ import annotations
-
 import math
 from itertools import accumulate
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """How far each tensor's largest value is from the largest of a format."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The distribution of an output's error as a small picture, for places without plotly.js."""
 
-from __future__ import annotations
-
 from html import escape
 
 from precision.charts.error_histogram import HistogramInfo, _histogram_info

@@ -1,7 +1,5 @@
 """How every tree of modules is drawn: boxes within boxes, the outermost at the left."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

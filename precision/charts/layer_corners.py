@@ -1,7 +1,5 @@
 """Where one layer's error comes from: the layer itself, its input, or both together."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """How the absolute errors of one layer's output are distributed, by octave."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The tree of modules and tensors, sized by stored bytes and coloured by dtype, before and after a cast."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """A number among the values of a format that are nearest to it, however close they are."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 from typing import Literal, NamedTuple

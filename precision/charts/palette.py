@@ -5,8 +5,6 @@ areas; `OUTLINE` is for borders and lines: only it is visible on both the light 
 A colour is never the only sign: the format's name stands beside it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Final, get_args
 

@@ -1,7 +1,5 @@
 """The best plans: error against bytes or time, with casts to one format for comparison, and what was measured."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The format of every layer, in the model's order."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple

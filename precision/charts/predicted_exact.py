@@ -1,7 +1,5 @@
 """Are the predicted errors right? Each layer's, beside that of a run in which it alone is lowered."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

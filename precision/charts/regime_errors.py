@@ -1,7 +1,5 @@
 """The signal-to-noise ratio of the outputs in every input regime."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import plotly.graph_objects as go

@@ -1,7 +1,5 @@
 """Charts with more rows than there is room for: neighbours share one."""
 
-from __future__ import annotations
-
 import math
 import os.path
 from collections.abc import Sequence

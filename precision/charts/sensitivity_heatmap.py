@@ -1,7 +1,5 @@
 """Which layer does not tolerate which format: the output's SQNR if that layer alone is in it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

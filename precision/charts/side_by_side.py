@@ -1,7 +1,5 @@
 """The first elements of one output, reference against candidate, and the difference enlarged below."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The colours of signal-to-noise ratios: the same on every chart."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from precision.charts.axes import colour_axis

@@ -1,7 +1,5 @@
 """How many bytes a model stores in each dtype, before and after a cast."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Literal, NamedTuple
 

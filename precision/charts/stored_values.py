@@ -1,7 +1,5 @@
 """What a cast did to the stored values: in which tensors they overflowed, became zero or became subnormal."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import plotly.graph_objects as go

@@ -1,7 +1,5 @@
 """Error against cost: what each format saves, and what it loses."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple

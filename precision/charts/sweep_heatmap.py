@@ -1,7 +1,5 @@
 """The verdict of every format, by device and method; the colour of a cell is the SQNR."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Time of one forward pass, reference against candidate."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import plotly.graph_objects as go

@@ -1,7 +1,5 @@
 """Trees with more boxes than can be drawn: which boxes are opened, and which neighbours share one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush

@@ -1,7 +1,5 @@
 """Every claim, in the order of the articles."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from precision.claims.claim import Claim

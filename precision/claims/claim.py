@@ -1,7 +1,5 @@
 """A claim before it is measured."""
 
-from __future__ import annotations
-
 from precision.results import ClaimText, Statement
 
 LOADING = "Loading Models in Different Data Types"

@@ -1,7 +1,5 @@
 """The measured claims as a Markdown document."""
 
-from __future__ import annotations
-
 from itertools import groupby
 
 from precision.results import ClaimsResult, MeasuredClaim

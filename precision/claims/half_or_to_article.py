@@ -1,7 +1,5 @@
 """The claims of the article on `half()` against `to(torch.float16)`."""
 
-from __future__ import annotations
-
 from precision.claims.claim import Claim, half_or_to
 
 _COPIES = """\

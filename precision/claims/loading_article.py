@@ -1,7 +1,5 @@
 """The claims of the article on loading a model in full and in half precision."""
 
-from __future__ import annotations
-
 from precision.claims.claim import Claim, half_or_to, loading
 
 LOADING_CLAIMS = (

@@ -1,7 +1,5 @@
 """The commands and options of `python -m precision`, which is `precision-explorer` where it is installed."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import sys

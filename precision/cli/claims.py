@@ -1,7 +1,5 @@
 """The articles' claims with their verdicts, as text for a terminal."""
 
-from __future__ import annotations
-
 import textwrap
 from collections import Counter
 from itertools import groupby

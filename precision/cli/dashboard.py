@@ -1,7 +1,5 @@
 """`run`: the dashboard, served by Streamlit."""
 
-from __future__ import annotations
-
 import argparse
 import runpy
 import sys

@@ -1,7 +1,5 @@
 """One number format, one number in it, and one number in every format, as text and as JSON."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict
 

@@ -1,7 +1,5 @@
 """What every analysis says first on a terminal."""
 
-from __future__ import annotations
-
 from precision.cli.tables import columns
 from precision.results import RunResult
 from precision.text.names import plain

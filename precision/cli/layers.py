@@ -1,7 +1,5 @@
 """A comparison layer by layer as text for a terminal."""
 
-from __future__ import annotations
-
 from precision.cli.heading import report_of
 from precision.cli.tables import table_text
 from precision.findings.autocast import lowering, lowering_text

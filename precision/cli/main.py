@@ -1,7 +1,5 @@
 """Runs one command; `--help` lists the exit codes. Results go to stdout, everything else to stderr."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """A model's bytes in every format and the devices that they fit, and a device's measured speed, for a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from precision.cli.heading import paragraphs, warnings_text

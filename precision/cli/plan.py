@@ -1,7 +1,5 @@
 """A mixed-precision plan: chosen from the options of the command line, exported, and shown."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

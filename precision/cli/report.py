@@ -1,7 +1,5 @@
 """A comparison and a cast audit as text for a terminal."""
 
-from __future__ import annotations
-
 from precision.cli.heading import heading, paragraphs, warnings_text
 from precision.cli.tables import columns, table_text
 from precision.findings.cast import audit_table

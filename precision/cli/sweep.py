@@ -1,7 +1,5 @@
 """One model in many formats, as a table for a terminal."""
 
-from __future__ import annotations
-
 from precision.cli.heading import paragraphs, warnings_text
 from precision.cli.tables import table_text
 from precision.findings.sweep import VERDICTS_ARE_RELATIVE, sweep_finding

@@ -1,7 +1,5 @@
 """Columns of text, and the models, devices and formats to choose from, as tables and as JSON."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict

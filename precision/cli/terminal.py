@@ -1,7 +1,5 @@
 """Progress on one line of a terminal."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Every analysis' result as text for a terminal; long ones have a file of their own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

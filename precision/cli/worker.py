@@ -1,7 +1,5 @@
 """`worker`: one worker of a Dask cluster, for dashboards that use its scheduler."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import platform

@@ -1,7 +1,5 @@
 """The dtypes in which operators computed, under autocast or after any cast, in words."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What a cast did to the stored tensors, in words and as a table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from precision.findings.tables import Table, of_kind, table_of

@@ -1,7 +1,5 @@
 """What outputs decide, in words: the same on pages and in the terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from precision.results import Accuracy, ClassDecisions, Decisions, Float64Truth, NeighbourDecisions, SampleMean

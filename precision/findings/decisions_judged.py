@@ -1,7 +1,5 @@
 """What the verdict says of decisions: rules over stored counts of flips, cosines and errors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from precision.findings.yardsticks import Yardsticks

@@ -1,7 +1,5 @@
 """How fast a device was measured to be in a format, in words and as a table."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Outputs of both models as tables: element by element, and every metric of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from precision.findings.tables import Column, Table, of_kind, table_of

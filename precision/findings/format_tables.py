@@ -1,7 +1,5 @@
 """Tables of number formats: their constants, and one number in each."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The numbers of a comparison to read first."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from precision.findings.decisions import truth_cells

@@ -1,7 +1,5 @@
 """A comparison layer by layer: the names of its rows, its tables, and where the two models take different paths."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from precision.findings.tables import Table, Value, of_kind, table_of

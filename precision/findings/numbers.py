@@ -1,7 +1,5 @@
 """What a format does to a number, in a sentence."""
 
-from __future__ import annotations
-
 import math
 
 from precision.formats import NumericFormat, Scale

@@ -1,7 +1,5 @@
 """Plans in words and tables."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 

@@ -1,7 +1,5 @@
 """The ranges of a model's values, and how they fit a format, as a table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from precision.findings.fit.fitness import share_between

@@ -1,7 +1,5 @@
 """How a simulated run compares with real kernels, in words."""
 
-from __future__ import annotations
-
 from precision.results import CompareResult, ErrorMetrics
 from precision.text.units import count_text, number_text
 

@@ -1,7 +1,5 @@
 """What was found in the input regimes, in sentences and as a table."""
 
-from __future__ import annotations
-
 from precision.findings.tables import Column, Table, table_of
 from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, SampleErrors
 from precision.spec.regimes import label_of

@@ -1,7 +1,5 @@
 """Whether the candidate is faster than the reference, said only where the measured times can tell."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from precision.results import Cost, Timing

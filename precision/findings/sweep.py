@@ -1,7 +1,5 @@
 """One model in many formats, by many methods, on many devices: what to run, and what to compare of each run."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple

@@ -1,7 +1,5 @@
 """A sweep as a table, including runs that have not started: their bytes are known by theory."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from precision.findings.sweep import fits_text, theory_bytes

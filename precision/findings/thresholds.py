@@ -1,7 +1,5 @@
 """Limits on error metrics, judged over stored numbers without running anything."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

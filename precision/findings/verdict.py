@@ -1,7 +1,5 @@
 """The verdict on one comparison, in words: rules over stored metrics, applied without running anything."""
 
-from __future__ import annotations
-
 import math
 
 from precision.findings.decisions_judged import flipped, turned, unaffected_text, uncertain

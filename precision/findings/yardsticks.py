@@ -1,7 +1,5 @@
 """The limits that the verdict's rules use. They are data: a stored result can be judged again without a run."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """One number in one format: its code, its fields, its neighbours and its rounding error. All arithmetic is exact."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass

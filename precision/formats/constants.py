@@ -1,7 +1,5 @@
 """The constants of every format as the rows of one table."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

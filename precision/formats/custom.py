@@ -1,7 +1,5 @@
 """Floating-point formats that a person types: e5m7, E3M4, e4m3fnuz and the like."""
 
-from __future__ import annotations
-
 import re
 
 from precision.errors import InputError

@@ -1,7 +1,5 @@
 """How a format looks in every chart, and in which lists it is by default."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 Colour = Literal["purple", "blue", "green", "red", "orange", "sky", "yellow"]

@@ -1,7 +1,5 @@
 """One number in every format, including formats with scales."""
 
-from __future__ import annotations
-
 import math
 import sys
 from dataclasses import dataclass

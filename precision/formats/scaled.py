@@ -1,7 +1,5 @@
 """Formats whose values share scales: the MX formats, NVFP4, and symmetric integers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

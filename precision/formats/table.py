@@ -1,7 +1,5 @@
 """The table of number formats. A new format is a new row; nothing else names one."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from precision.errors import InputError

@@ -1,7 +1,5 @@
 """Numbers as people type them, and as text that gives exactly the same number again."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import replace

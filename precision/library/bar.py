@@ -1,7 +1,5 @@
 """Progress as a bar, in a notebook or a terminal."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """A module that somebody holds in their hands, with inputs of their own."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias

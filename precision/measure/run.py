@@ -1,7 +1,5 @@
 """Every analysis from start to end: where it runs, the function that measures it, and how long it took."""
 
-from __future__ import annotations
-
 import time
 from importlib import import_module
 from typing import Any

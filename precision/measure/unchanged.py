@@ -1,7 +1,5 @@
 """Process-wide state of torch and of random numbers, left as it was found."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -3,8 +3,6 @@
 To add an architecture with a known kind of input, add a row.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """Every model of the catalogue, in words and numbers."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from precision.errors import InputError

@@ -1,7 +1,5 @@
 """The input that a run asks for, checked against the inputs that the model offers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

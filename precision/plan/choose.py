@@ -1,7 +1,5 @@
 """The best plan for a budget, from what a sensitivity measured."""
 
-from __future__ import annotations
-
 from precision.errors import InputError
 from precision.formats import any_format_named
 from precision.plan.constraints import Constraints

@@ -1,7 +1,5 @@
 """The constraints of a plan besides its budget, and the formats that they allow."""
 
-from __future__ import annotations
-
 import difflib
 import math
 from collections.abc import Iterable

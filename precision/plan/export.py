@@ -1,7 +1,5 @@
 """A plan for other programs: PyTorch code, JSON, and settings for transformers and torchao."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import NamedTuple

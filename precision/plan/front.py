@@ -1,7 +1,5 @@
 """The Pareto front of error against bytes or time."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 

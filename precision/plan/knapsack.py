@@ -1,7 +1,5 @@
 """The multiple-choice knapsack: one option of each group, with the least total value within a budget of cost."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The best plan under a budget: the least error for some bytes or seconds, or the fewest of these for an error."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The total cost of a choice of formats."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """One format for all layers: a plan has to be better than that."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 

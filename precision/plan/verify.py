@@ -1,7 +1,5 @@
 """Run a plan, to measure what was predicted."""
 
-from __future__ import annotations
-
 from precision import analyses
 from precision.progress import Progress, Silent
 from precision.results import CompareResult

@@ -1,7 +1,5 @@
 """Which operators compute in which dtype under autocast, by measurement."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from precision.results.base import Result

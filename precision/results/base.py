@@ -1,7 +1,5 @@
 """What all results have in common."""
 
-from __future__ import annotations
-
 from pydantic import BaseModel, ConfigDict
 
 

@@ -1,7 +1,5 @@
 """What a cast did to a model."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from precision.results.base import Result

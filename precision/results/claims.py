@@ -1,7 +1,5 @@
 """What the articles claim, and what was measured of each claim."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from precision.results.base import Result

@@ -1,7 +1,5 @@
 """Reference against candidate: errors of outputs."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from precision.results.base import Result

@@ -1,7 +1,5 @@
 """What a run costs in time and in memory."""
 
-from __future__ import annotations
-
 from precision.results.base import Result
 
 

@@ -1,7 +1,5 @@
 """What a model's outputs decide: which class, which nearest sample, and whether that is right."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from precision.results.base import Result

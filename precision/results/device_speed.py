@@ -1,7 +1,5 @@
 """How fast a device's operators are in each dtype, beside float32."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from precision.results.base import Result

@@ -1,7 +1,5 @@
 """Intervals of shares, and how many samples would show a difference."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 from typing import NamedTuple

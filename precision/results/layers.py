@@ -4,8 +4,6 @@ Small even for large models: rows are arrays in JSON (`PackedResult`), floats ha
 that thousands of rows share are stored once.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Literal
 

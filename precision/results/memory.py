@@ -1,7 +1,5 @@
 """The memory of a model in every format, by theory."""
 
-from __future__ import annotations
-
 from precision.results.base import Result
 from precision.results.model import ModelDescription
 from precision.results.run import AnalysisResult

@@ -1,7 +1,5 @@
 """The model and its input."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from precision.results.base import Result

@@ -1,7 +1,5 @@
 """Results that a run has by the thousand: arrays in JSON, so that field names are not repeated."""
 
-from __future__ import annotations
-
 from typing import Any, Self
 
 from pydantic import SerializationInfo, SerializerFunctionWrapHandler, model_serializer, model_validator

@@ -1,7 +1,5 @@
 """Where something ran."""
 
-from __future__ import annotations
-
 from precision.results.base import Result
 
 

@@ -1,7 +1,5 @@
 """A format for each layer, and its predicted cost."""
 
-from __future__ import annotations
-
 import math
 from typing import Literal
 

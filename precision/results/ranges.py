@@ -1,7 +1,5 @@
 """The values of a model by power of two; `findings.fit.fitness` derives the fit of every format from them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 

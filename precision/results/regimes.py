@@ -1,7 +1,5 @@
 """The same model on its input in several regimes: the errors in each, and where overflow starts."""
 
-from __future__ import annotations
-
 from precision.results.base import Result
 from precision.results.comparison import ErrorMetrics
 from precision.results.run import Failure, RunResult

@@ -1,7 +1,5 @@
 """What every way to cast to one format does to a model: to its tensors, its training and its output."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from precision.results.base import Result

@@ -1,7 +1,5 @@
 """The parts that every analysis' result has, and the result of a comparison."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from precision.results.base import Result

@@ -1,7 +1,5 @@
 """How much every layer adds to the model's error in every format."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from precision.results.base import Result

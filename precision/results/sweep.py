@@ -1,7 +1,5 @@
 """One model in many formats: a row of the most important numbers for each run."""
 
-from __future__ import annotations
-
 from precision.results.base import Result
 from precision.results.comparison import Verdict
 from precision.results.run import ExecutionLabel

@@ -1,7 +1,5 @@
 """One training step in a format against the same step in float32: gradients, loss scaling, updates of the weights."""
 
-from __future__ import annotations
-
 import math
 from typing import Literal
 

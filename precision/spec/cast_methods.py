@@ -3,8 +3,6 @@
 A new way is a row here and, in `precision.measure.casting.bringing`, the function that casts a module.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """The names of input regimes."""
 
-from __future__ import annotations
-
 import math
 
 from precision.errors import InputError

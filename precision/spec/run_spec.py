@@ -1,7 +1,5 @@
 """What to run: one frozen, validated request. It is also the cache key and the link of its result."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import Counter, defaultdict

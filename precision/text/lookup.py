@@ -1,7 +1,5 @@
 """A row of a table by its name, or an error that lists similar names."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Mapping
 from typing import TypeVar

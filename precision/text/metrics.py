@@ -1,7 +1,5 @@
 """What every number of a comparison means, and how it is measured and judged."""
 
-from __future__ import annotations
-
 from dataclasses import KW_ONLY, dataclass
 
 from precision.text.lookup import looked_up

@@ -4,8 +4,6 @@ Such names are text, never markup: `![x](http://…)` in a layer's name would ot
 that address, and `weight_norm__x*y*z` would lose its characters to emphasis.
 """
 
-from __future__ import annotations
-
 import html
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """The glossary: what every word of the product means, in plain text."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from precision.text.lookup import looked_up

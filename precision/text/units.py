@@ -1,7 +1,5 @@
 """Numbers as text for people, the same on pages and in the terminal."""
 
-from __future__ import annotations
-
 import math
 import re
 

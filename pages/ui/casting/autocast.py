@@ -1,7 +1,5 @@
 """Which operators autocast lowers on this device, measured."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from pages.ui import downloads, frame

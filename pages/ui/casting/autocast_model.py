@@ -1,7 +1,5 @@
 """What autocast does in a run of the chosen model: a job that a button starts."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from pages.ui import state

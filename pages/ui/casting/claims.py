@@ -1,7 +1,5 @@
 """The claims of the articles, one after the other, each with its verdict."""
 
-from __future__ import annotations
-
 from collections import Counter
 from itertools import groupby
 

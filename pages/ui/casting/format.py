@@ -1,7 +1,5 @@
 """Sections that are only about float16 and bfloat16, if another format is chosen."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from pages.ui import state

@@ -1,7 +1,5 @@
 """All routes to the format, compared: what each did to tensors, training and output."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from pages.ui import downloads, frame

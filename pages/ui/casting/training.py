@@ -1,7 +1,5 @@
 """One training step in the format and one in float32: how gradients and weights differ."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from pages.ui import downloads, frame, state

@@ -1,7 +1,5 @@
 """The bits of a number, field by field; each can be flipped."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from pages.ui import state, view_state

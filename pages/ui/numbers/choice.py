@@ -1,7 +1,5 @@
 """The fields of the page Number formats: a number, a format, and what happens on overflow."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """What the user asks of a plan: a budget, set with a slider, and constraints."""
 
-from __future__ import annotations
-
 import math
 import time
 from typing import Literal, NamedTuple

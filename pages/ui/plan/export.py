@@ -1,7 +1,5 @@
 """Exports of a plan: PyTorch code, JSON, and lists for other libraries."""
 
-from __future__ import annotations
-
 import json
 import shlex
 

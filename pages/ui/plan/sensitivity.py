@@ -1,7 +1,5 @@
 """Which layer does not tolerate which format: the first part of the page Mixed precision."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from pages.ui import downloads, linked, state, view_state

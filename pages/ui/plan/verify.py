@@ -1,7 +1,5 @@
 """Runs a plan: its measured error beside the predicted one."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from typing import NamedTuple

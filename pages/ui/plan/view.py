@@ -1,7 +1,5 @@
 """The best plan for a budget: its cost, the format of each layer, and its place on the front."""
 
-from __future__ import annotations
-
 import math
 from functools import partial
 

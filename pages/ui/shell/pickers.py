@@ -4,8 +4,6 @@ Each picker keeps its choice for the whole session (`persist_state`). Not every 
 browser that draws a picker late, over a slow network, must show the choice and not the default.
 """
 
-from __future__ import annotations
-
 import streamlit as st
 
 from pages.ui import state

@@ -1,7 +1,5 @@
 """The runs of a sweep: each is a job, one at a time on each device, followed until all have ended."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from pages.ui import state

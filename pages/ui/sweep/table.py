@@ -1,7 +1,5 @@
 """The table of a sweep."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from pages.ui import downloads, frame

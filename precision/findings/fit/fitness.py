@@ -4,8 +4,6 @@ Exact where counts by exponent are enough; bounds elsewhere. Formats with a scal
 by how far values lie below the largest value that shares their scale.
 """
 
-from __future__ import annotations
-
 import math
 import sys
 from collections.abc import Sequence

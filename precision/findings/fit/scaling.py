@@ -6,8 +6,6 @@ in the bin equally likely. Sources: as of the scales, see `precision.measure.rou
 "Quantization Noise" (2008), chapter 12.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 

@@ -1,7 +1,5 @@
 """The fit of every distinct histogram of a run in every format."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

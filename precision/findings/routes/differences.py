@@ -1,7 +1,5 @@
 """The most important difference between the routes to a format."""
 
-from __future__ import annotations
-
 from precision.findings.routes.facts import leaves_all, sqnr_text
 from precision.formats import any_format_named
 from precision.results.routes import RouteFacts, RoutesReport

@@ -1,7 +1,5 @@
 """What each route did, each fact in a few words; empty where nothing was measured."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from precision.formats import any_format_named

@@ -1,7 +1,5 @@
 """The tables of routes to a format: what is stored, what runs, and what the model can do afterwards."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """How a sensitivity was measured, in words."""
 
-from __future__ import annotations
-
 from precision.formats import any_format_named
 from precision.results import SensitivityReport
 from precision.text.units import count_text

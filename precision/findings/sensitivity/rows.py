@@ -1,7 +1,5 @@
 """What every layer or block adds to the error in every format, as rows."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple

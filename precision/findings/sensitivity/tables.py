@@ -1,7 +1,5 @@
 """The tables of a sensitivity: every layer in every format, and whole casts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from precision.findings.sensitivity.rows import RowKind, RowOrder, SensitivityCell, SensitivityRow, rows_of

@@ -1,7 +1,5 @@
 """The output's error when several layers are lowered together."""
 
-from __future__ import annotations
-
 import base64
 import math
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The most serious finding of one training step in a format, and how to train."""
 
-from __future__ import annotations
-
 from precision.findings.training.judged import Lost, is_unharmed, judged, leaves_many, mostly_error
 from precision.findings.training.steps import broken_text, error_text, still_text, wrong_text
 from precision.results.training import TrainingRecipe, TrainingReport

@@ -1,7 +1,5 @@
 """What one training step in a format showed, in sentences."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

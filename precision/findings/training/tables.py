@@ -1,7 +1,5 @@
 """The tables of one training step: ways to train, updates of the weights, gradients of every parameter."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from precision.findings.tables import Column, Table, Value, of_kind, table_of

@@ -1,7 +1,5 @@
 """Outputs of many batches as those of one: written to disk as they come, so that memory does not grow with them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager

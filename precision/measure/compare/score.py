@@ -1,7 +1,5 @@
 """A caller's own score of both models."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from torch import nn
