@@ -76,7 +76,7 @@ def test_claims_are_counted_filtered_and_each_has_its_code(running_engine: Engin
     assert snippets <= {code.value.strip() for code in app.code}
     app.selectbox(key="verdict").set_value("false").run()
     assert not app.exception
-    questions = [each.value for each in app.markdown if "Claimed:" in each.value and each.value.count("-badge[") == 1]
+    questions = [each.value for each in app.markdown if "Claimed" in each.value and each.value.count("-badge[") == 1]
     assert len(questions) == len(false)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from precision.errors import InputError, JobCancelledError
 from precision.formats import any_format_named, format_named
+from precision.measure import preparation
 from precision.measure.casting import methods as casting
 from precision.measure.machine.devices import describe_device
 from precision.measure.rounding import round_to
@@ -272,10 +273,8 @@ def test_another_format_or_method_is_the_same_sensitivity() -> None:
 
 
 def test_a_format_without_kernels_on_the_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from precision.measure.sensitivity import measure_sensitivity as measure
-
     info = describe_device(torch.device("cpu")).model_copy(update={"native_formats": ("float32",)})
-    monkeypatch.setattr(measure, "describe_device", lambda _device: info)
+    monkeypatch.setattr(preparation, "describe_device", lambda _device: info)
     with pytest.raises(InputError, match="has no kernels for float16"):
         measure_sensitivity(RunSpec(analysis=Analysis.SENSITIVITY, formats=("float16",)))
     report = measure_sensitivity(RunSpec(analysis=Analysis.SENSITIVITY)).report
