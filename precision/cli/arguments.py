@@ -114,7 +114,7 @@ def _reads() -> dict[str, Collection[str]]:
     sensitivity = [name for name in Analysis.SENSITIVITY.info.reads if name != "exact"]
     compare = Analysis.COMPARE.info.reads
     return reads | {
-        "plan": sensitivity,
+        "plan": [*sensitivity, "keep"],
         "sweep": [name for name in compare if name not in ("dtype", "method", "device", "plan")],
     }
 

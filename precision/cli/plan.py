@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from precision.cli.arguments import settings_of
 from precision.cli.heading import report_of
 from precision.cli.tables import table_text
 from precision.errors import InputError
@@ -13,6 +14,7 @@ from precision.plan.export import plan_code, runtime_needs
 from precision.plan.export import plan_json as exported_json
 from precision.results import SensitivityResult
 from precision.results.plan import Plan, Verification
+from precision.spec import RunSpec
 from precision.text.names import plain
 
 
@@ -24,6 +26,7 @@ def chosen(arguments: argparse.Namespace, result: SensitivityResult) -> Plan:
         bytes_share=arguments.bytes_share,
         time_share=arguments.time_share,
         min_sqnr=arguments.min_sqnr,
+        keep=RunSpec.parse(settings_of(arguments)).keep,
         keep_norms=arguments.keep_norms,
         native=arguments.native,
         split_ties=arguments.split_ties,

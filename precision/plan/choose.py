@@ -1,5 +1,7 @@
 """The best plan for a budget, from what a sensitivity measured."""
 
+from collections.abc import Collection
+
 from precision.errors import InputError
 from precision.formats import any_format_named
 from precision.plan.constraints import Constraints
@@ -16,6 +18,7 @@ def choose(
     bytes_share: float | None = None,
     time_share: float | None = None,
     min_sqnr: float | None = None,
+    keep: Collection[str] = (),
     keep_norms: bool = False,
     native: bool = False,
     split_ties: bool = False,
@@ -28,6 +31,7 @@ def choose(
         bytes_share: least error within this share of the reference's bytes.
         time_share: least error within this share of the time of the reference's layers.
         min_sqnr: fewest bytes at this signal-to-quantization-noise ratio of the output, in dB.
+        keep: fqns of layers that stay in the reference's precision.
         keep_norms: whether normalization layers stay in the reference's precision.
         native: whether to use only formats in which the device computes.
         split_ties: whether layers that share a weight may have two formats.
@@ -46,7 +50,7 @@ def choose(
         raise InputError(result.failure.message if result.failure else "No layer was measured.")
     computing = tuple(name for name in report.formats if any_format_named(name).computes)
     constraints = Constraints(
-        keep=spec.keep, keep_norms=keep_norms, formats=computing if native else None, tied_together=not split_ties
+        keep=tuple(keep), keep_norms=keep_norms, formats=computing if native else None, tied_together=not split_ties
     )
     if min_sqnr is not None:
         limit = squared_error_of(report, min_sqnr)

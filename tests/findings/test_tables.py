@@ -44,7 +44,7 @@ def test_rows_are_found_by_letters_of_any_case_in_the_columns_named() -> None:
 def test_a_table_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="needs 2 cells"):
         made({"layer": "text", "bytes": "bytes"}, [("head",)])
-    with pytest.raises(ValueError, match="one name"):
+    with pytest.raises(ValueError, match="layer, layer"):
         Table((Column("layer"), Column("layer")), ())
 
 
