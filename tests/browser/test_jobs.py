@@ -59,7 +59,7 @@ def test_layers_compared_before_a_cancel_stay_visible_and_are_called_partial(
     assert "error is added in bert" in visit.result()
     expect(visit.page.get_by_text(re.compile(r"\d+ of \d+ module calls\."))).to_be_visible(timeout=PATIENCE_MS)
     expect(visit.page.get_by_test_id("stPlotlyChart").first).to_be_visible(timeout=PATIENCE_MS)
-    expect(visit.page.get_by_role("button", name="Run again")).to_be_visible(timeout=PATIENCE_MS)
+    expect(visit.page.get_by_role("button", name="Run again", exact=True)).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_a_browser_that_is_closed_frees_the_device(
@@ -83,7 +83,7 @@ def test_a_killed_worker_ends_one_run_and_nothing_else(dashboard: Dashboard, vis
     busiest.send_signal(signal.SIGKILL)
 
     assert "crashed (signal 9" in victim.alert("crashed")
-    expect(victim.page.get_by_role("button", name="Run again")).to_be_visible(timeout=PATIENCE_MS)
+    expect(victim.page.get_by_role("button", name="Run again", exact=True)).to_be_visible(timeout=PATIENCE_MS)
 
     assert bystander.result() == finding
     assert bystander.numbers() == numbers
