@@ -19,6 +19,7 @@ class WithOutlier(nn.Module):
         super().__init__()
         self.first = nn.Linear(6, 6)
         self.wide = nn.Linear(6, 6)
+        nn.init.ones_(self.first.weight)
         nn.init.constant_(self.wide.weight, 4e4)
         self.last = nn.Linear(6, 3)
 
