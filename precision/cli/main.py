@@ -141,7 +141,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     result = _measured(arguments, Analysis.SENSITIVITY)
     if result.report is None or result.failure:
         return _refuse(result.failure.message if result.failure else "no layer was measured")
-    chosen = planning.chosen(arguments, result)
+    chosen = planning.chosen(arguments, result, _spec(arguments).keep)
     verification = None
     if arguments.export:
         planning.export(chosen, Path(arguments.export))

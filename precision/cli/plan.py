@@ -2,9 +2,9 @@
 
 import argparse
 import json
+from collections.abc import Collection
 from pathlib import Path
 
-from precision.cli.arguments import settings_of
 from precision.cli.heading import report_of
 from precision.cli.tables import table_text
 from precision.errors import InputError
@@ -14,11 +14,10 @@ from precision.plan.export import plan_code, runtime_needs
 from precision.plan.export import plan_json as exported_json
 from precision.results import SensitivityResult
 from precision.results.plan import Plan, Verification
-from precision.spec import RunSpec
 from precision.text.names import plain
 
 
-def chosen(arguments: argparse.Namespace, result: SensitivityResult) -> Plan:
+def chosen(arguments: argparse.Namespace, result: SensitivityResult, keep: Collection[str]) -> Plan:
     """The plan for the options of the command line; see `precision.plan.choose.choose`."""
     return choose(
         result,
@@ -26,7 +25,7 @@ def chosen(arguments: argparse.Namespace, result: SensitivityResult) -> Plan:
         bytes_share=arguments.bytes_share,
         time_share=arguments.time_share,
         min_sqnr=arguments.min_sqnr,
-        keep=RunSpec.parse(settings_of(arguments)).keep,
+        keep=keep,
         keep_norms=arguments.keep_norms,
         native=arguments.native,
         split_ties=arguments.split_ties,
