@@ -49,9 +49,9 @@ def run(
     return result
 
 
-def compare(spec: RunSpec, progress: Progress = _SILENT) -> CompareResult:
+def compare(spec: RunSpec, progress: Progress = _SILENT, *, loaded: LoadedModel | None = None) -> CompareResult:
     """The comparison of a spec; as `run` otherwise."""
-    result = run(spec.model_copy(update={"analysis": Analysis.COMPARE}), progress)
+    result = run(spec.model_copy(update={"analysis": Analysis.COMPARE}), progress, loaded=loaded)
     if not isinstance(result, CompareResult):
         raise TypeError(f"A comparison was asked for, and gave a {type(result).__name__}.")
     return result

@@ -14,7 +14,7 @@ from precision.findings.sweep import USUAL_FORMATS, failed_row, plan_sweep, swee
 from precision.library.bar import bar
 from precision.library.measured import Comparison, Layers, Measured, Ranges, Sensitivity, Sweep
 from precision.library.settings import Cast, Reference, Where, format_name, spec_of
-from precision.results import AnalysisResult, SweepResult
+from precision.results import CompareResult, SweepResult
 from precision.spec import Analysis, CastMethod, RunSpec
 
 if TYPE_CHECKING:
@@ -186,12 +186,11 @@ def _run(
         loaded = _loaded(model, inputs, labels)
         result = _measured(spec_of(analysis, loaded, settings), loaded, shown, **also)
 
-    def again(spec: RunSpec) -> AnalysisResult:
-        with _own_process():
-            found: AnalysisResult = _measured(spec, _loaded(model, inputs, labels), shown)
-            return found
+    def compared(spec: RunSpec) -> CompareResult:
+        with _own_process(), bar(shown) as progress:
+            return analyses.compare(spec, progress, loaded=_loaded(model, inputs, labels))
 
-    return kind(result, again)
+    return kind(result, compared)
 
 
 def _measured(spec: RunSpec, loaded: LoadedModel | None, shown: bool | None, **also: Any) -> Any:

@@ -37,10 +37,10 @@ def table_of_result(result: AnalysisResult) -> Table:
     Raises:
         InputError: the run stopped before there was anything to show.
     """
-    measured = getattr(result, _MEASURED[result.spec.analysis])
-    if measured is None:
+    field, table = _TABLES[result.spec.analysis]
+    if getattr(result, field) is None:
         raise InputError(f"There is nothing to show: {result.failure.message if result.failure else 'no result'}")
-    return _TABLES[result.spec.analysis](result)
+    return table(result)
 
 
 def _metrics(result: CompareResult) -> Table:
@@ -61,28 +61,23 @@ def _memory(result: MemoryResult) -> Table:
     return table_of(columns, ((each.format, each.stored_bytes) for each in result.memory.formats))
 
 
-_TABLES: Mapping[Analysis, Callable[[Any], Table]] = {
-    Analysis.AUDIT: lambda result: audit_table(result.audit.tensors),
-    Analysis.COMPARE: _metrics,
-    Analysis.LAYERS: lambda result: calls_table(result.report),
-    Analysis.RANGES: lambda result: ranges_table(
-        result.ranges, result.ranges.tensors, fit_table(result.ranges), result.spec.dtype
+_TABLES: Mapping[Analysis, tuple[str, Callable[[Any], Table]]] = {
+    Analysis.AUDIT: ("audit", lambda result: audit_table(result.audit.tensors)),
+    Analysis.COMPARE: ("comparison", _metrics),
+    Analysis.LAYERS: ("report", lambda result: calls_table(result.report)),
+    Analysis.RANGES: (
+        "ranges",
+        lambda result: ranges_table(result.ranges, result.ranges.tensors, fit_table(result.ranges), result.spec.dtype),
     ),
-    Analysis.REGIMES: lambda result: regimes_table(result.report),
-    Analysis.ROUTES: lambda result: routes_table(result.report, result.spec.dtype, (*STORED, *RUN, *AFTERWARDS)),
-    Analysis.SENSITIVITY: lambda result: sensitivity_table(result.report),
-    Analysis.TRAINING: lambda result: recipes_table(result.report),
-    Analysis.AUTOCAST: autocast_table,
-    Analysis.CLAIMS: _claims,
-    Analysis.MEMORY: _memory,
+    Analysis.REGIMES: ("report", lambda result: regimes_table(result.report)),
+    Analysis.ROUTES: (
+        "report",
+        lambda result: routes_table(result.report, result.spec.dtype, (*STORED, *RUN, *AFTERWARDS)),
+    ),
+    Analysis.SENSITIVITY: ("report", lambda result: sensitivity_table(result.report)),
+    Analysis.TRAINING: ("report", lambda result: recipes_table(result.report)),
+    Analysis.AUTOCAST: ("operators", autocast_table),
+    Analysis.CLAIMS: ("claims", _claims),
+    Analysis.MEMORY: ("memory", _memory),
 }
-_MEASURED: Mapping[Analysis, str] = {
-    **dict.fromkeys(_TABLES, "report"),
-    Analysis.AUDIT: "audit",
-    Analysis.COMPARE: "comparison",
-    Analysis.RANGES: "ranges",
-    Analysis.AUTOCAST: "operators",
-    Analysis.CLAIMS: "claims",
-    Analysis.MEMORY: "memory",
-}
-"""The field of each result that holds what was measured."""
+"""The field that holds what was measured, and the table of a result that has it."""

@@ -47,12 +47,12 @@ class Measured(Generic[R]):
 
     Args:
         result: what was measured.
-        again: measures something else of the same model and input.
+        compared: compares the same model, on the same input, as another request says.
     """
 
-    def __init__(self, result: R, again: Callable[[RunSpec], AnalysisResult] | None = None) -> None:
+    def __init__(self, result: R, compared: Callable[[RunSpec], CompareResult] | None = None) -> None:
         self.result = result
-        self._again = again
+        self._compared = compared
 
     @property
     def failure(self) -> str | None:
@@ -260,12 +260,9 @@ class Sensitivity(Measured[SensitivityResult]):
         Raises:
             InputError: this result is not of a model that is at hand.
         """
-        if self._again is None:
+        if self._compared is None:
             raise InputError("The model is not at hand: measure the sensitivity of your module, then verify its plan.")
-        compared = self._again(planned_spec(plan, self.result.spec))
-        if not isinstance(compared, CompareResult):
-            raise TypeError(f"A comparison was asked for, and gave a {type(compared).__name__}.")
-        return verification_of(plan, compared)
+        return verification_of(plan, self._compared(planned_spec(plan, self.result.spec)))
 
 
 class MixedPlan:
