@@ -17,7 +17,7 @@ from precision.results.plan import Plan, Verification
 from precision.text.names import plain
 
 
-def chosen(arguments: argparse.Namespace, result: SensitivityResult, keep: Collection[str]) -> Plan:
+def chosen(arguments: argparse.Namespace, result: SensitivityResult, keep: Collection[str] = ()) -> Plan:
     """The plan for the options of the command line; see `precision.plan.choose.choose`."""
     return choose(
         result,
