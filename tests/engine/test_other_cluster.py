@@ -38,7 +38,7 @@ class Cluster:
         file = folder / "scheduler.json"
         options = ("--scheduler-file", str(file), "--host", "127.0.0.1", "--port", "0", "--dashboard-address", ":0")
         self.scheduler = self._run("dask", "scheduler", *options)
-        until(file.is_file)
+        until(lambda: file.is_file() and file.stat().st_size > 0)  # it is made empty, and written a moment later
         self.address = str(json.loads(file.read_text())["address"])
 
     def worker(self, name: str, *paths: Path) -> None:
