@@ -32,6 +32,7 @@ RUN pip install --no-cache-dir --no-compile -r requirements.txt && \
 
 COPY LICENSE app.py ./
 COPY .streamlit .streamlit
+COPY docs docs
 COPY precision precision
 COPY pages pages
 RUN python -m compileall -q --invalidation-mode unchecked-hash . && \

@@ -67,7 +67,7 @@ def main() -> None:
     if isinstance(fmt, NumericFormat):
         _steps(fmt, number)
     _all_formats(fmt)
-    frame.explain(HOW_TO_READ)
+    frame.explain(HOW_TO_READ, method="formats")
 
 
 def _floating(number: ExactNumber, fmt: NumericFormat, *, saturate: bool, heading: DeltaGenerator) -> None:

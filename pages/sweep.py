@@ -73,7 +73,7 @@ def main() -> None:
     table(base, plan, now.rows, memory, devices)
     if isinstance(memory, MemoryResult):
         device_speed.section(memory)
-    frame.explain(HOW_TO_READ)
+    frame.explain(HOW_TO_READ, method="sweep")
     if memory is None:
         _await_memory(base)
 

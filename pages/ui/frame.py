@@ -53,7 +53,7 @@ def _input_text(result: RunResult) -> str:
 
 def footer(result: AnalysisResult, *, how_to_read: str) -> None:
     """How to read the page, how to reproduce it, and which software measured it."""
-    explain(how_to_read)
+    explain(how_to_read, method=result.spec.analysis.value)
     with st.expander("Reproduce and take home", icon=":material/terminal:"):
         st.caption("The same numbers on the command line; this page's address reproduces this view.")
         st.code(command_line(result.spec), language="bash", wrap_lines=True)
@@ -82,10 +82,16 @@ def nothing_to_show(finding: str, result: RunResult, *, how_to_read: str) -> NoR
     st.stop()
 
 
-def explain(how_to_read: str) -> None:
-    """How to read the page, to unfold."""
+def explain(how_to_read: str, *, method: str) -> None:
+    """How to read the page, to unfold, and where its `method` is described."""
     with st.expander("How to read this", icon=":material/help:"):
         st.markdown(how_to_read)
+        st.markdown(f"[How it is measured]({method_address(method)}): mechanism, formula, limits and source.")
+
+
+def method_address(method: str) -> str:
+    """Where the page Methods shows the document of that name in `docs/methods`."""
+    return f"./methods?{urllib.parse.urlencode({'topic': method})}"
 
 
 def overview_address(spec: RunSpec, job: str | None) -> str:
@@ -117,9 +123,8 @@ def bytes_metric(place: DeltaGenerator, before: int, after: int, *, help: str) -
 
 
 def metric_help(name: str) -> str:
-    """The definition of a metric, for a hover text."""
-    definition = metric_named(name)
-    return escape_markdown(definition.definition)
+    """The definition of a metric, for a hover text, and where its formula is."""
+    return f"{escape_markdown(metric_named(name).definition)} [Formula]({method_address('metrics')})."
 
 
 def find_box(what: str, *, in_what: str, place: DeltaGenerator | None = None) -> str:

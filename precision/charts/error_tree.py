@@ -77,7 +77,7 @@ def plot_error_tree(report: LayersReport) -> go.Figure:
 
     The height of a box is its number of layers. In a large model the boxes with the largest errors are opened first,
     so that at most `MAX_NODES` are drawn. Infinities and NaNs have a colour and a text of their own. A thick outline
-    leads to where they come first, or else to where most error is born.
+    leads to where they come first, or else to where most error is added.
     """
     return _tree_figure(_tree_info(report))
 

@@ -20,6 +20,7 @@ PROGRAM = _INSTALLED if Path(sys.argv[0]).stem == _INSTALLED else "python -m pre
 
 _EXIT_CODES = "exit code: 0 done; {violated}2 the request cannot be carried out; 130 interrupted"
 _VIOLATED = "1 a limit of --fail-above or --fail-below is violated; "
+_METHOD = ". How it is measured, by which formula and when it is wrong: docs/methods/{name}.md, or page Methods"
 _SETTINGS = {
     "model": "a model of the catalogue, or hf:<hub id or local folder>",
     "dtype": "the candidate's format: " + ", ".join(row.name for row in ALL_FORMATS) + "; or typed, such as e5m7",
@@ -49,6 +50,8 @@ _OWN_COMMANDS = {
     "run": "serve the dashboard to browsers until Ctrl-C",
     "worker": "join a Dask cluster: run the jobs of dashboards that use its scheduler, until Ctrl-C",
 }
+DOCUMENTED = frozenset({*_ANALYSES, "formats", "sweep", "plan"})
+"""The commands that `docs/methods` explains, each in a document of its name."""
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -65,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
             name,
             help=text,
             description=text,
-            epilog=_EXIT_CODES.format(violated=_VIOLATED if name == "compare" else ""),
+            epilog=_epilog(name),
             allow_abbrev=False,
         )
         for name, text in (_OWN_COMMANDS | {name: analysis.info.help for name, analysis in _ANALYSES.items()}).items()
@@ -100,6 +103,11 @@ def parser() -> argparse.ArgumentParser:
     for command in by_name.values():
         command.add_argument("--json", action="store_true", help="print JSON")
     return whole
+
+
+def _epilog(name: str) -> str:
+    exit_codes = _EXIT_CODES.format(violated=_VIOLATED if name == "compare" else "")
+    return exit_codes + _METHOD.format(name=name) if name in DOCUMENTED else exit_codes
 
 
 def settings_of(arguments: argparse.Namespace) -> dict[str, object]:

@@ -202,7 +202,7 @@ class Layers(Measured[LayersResult]):
 
     @property
     def first_nonfinite(self) -> NonfiniteOrigin | None:
-        """Where the first infinity or NaN is born that the reference does not have; None where there is none."""
+        """Where the first infinity or NaN appears that the reference does not have; None where there is none."""
         report = self.result.report
         return report.origins[0] if report and report.origins else None
 

@@ -34,7 +34,7 @@ from tests.conftest import PATIENCE_S, until
 ROOT = Path(__file__).parents[2]
 PAGES = (
     *("/", "/layers", "/errors", "/propagation", "/ranges", "/sweep", "/mixed_precision"),
-    *("/regimes", "/casting", "/number_formats"),
+    *("/regimes", "/casting", "/number_formats", "/methods"),
 )
 PATIENCE_MS = PATIENCE_S * 1000
 MINUTES_OF_WORK = {"model": "bert-base", "dtype": "bfloat16", "batch": "64", "length": "512"}

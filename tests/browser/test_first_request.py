@@ -15,7 +15,7 @@ from tests.browser.dashboard import PATIENCE_MS, Dashboard, Visitors
 
 NAVIGATION = [
     *("Overview", "Layers", "Errors", "Propagation", "Ranges", "Sweep", "Mixed precision"),
-    *("Inputs", "Casting", "Number formats"),
+    *("Inputs", "Casting", "Number formats", "Methods"),
 ]
 
 

@@ -11,6 +11,7 @@ from typing import get_args
 
 import pytest
 
+from precision.cli.arguments import DOCUMENTED
 from precision.engine import EngineConfig
 from precision.findings.fit.fitness import Fit
 from precision.results.comparison import Word
@@ -61,8 +62,8 @@ def test_every_setting_of_the_engine_is_explained() -> None:
     )
 
 
-@pytest.mark.parametrize("name", [analysis.value for analysis in Analysis])
-def test_every_analysis_has_its_method(name: str) -> None:
+@pytest.mark.parametrize("name", sorted({*DOCUMENTED, *Analysis}))
+def test_every_command_and_analysis_has_its_method(name: str) -> None:
     assert (METHODS / f"{name}.md").is_file()
 
 

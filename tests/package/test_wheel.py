@@ -34,7 +34,7 @@ def files_in(folder: str) -> set[str]:
 
 def test_the_wheel_holds_the_library_and_the_dashboard(wheel: ZipFile) -> None:
     about = f"precision_explorer-{precision.__version__}.dist-info"
-    dashboard = {"app.py", *files_in("pages"), *files_in(".streamlit")}
+    dashboard = {"app.py", *files_in("pages"), *files_in(".streamlit"), *files_in("docs/methods")}
     expected = files_in("precision") | {f"precision_dashboard/{name}" for name in dashboard}
     assert {name for name in wheel.namelist() if not name.startswith(f"{about}/")} == expected
     assert f"{about}/licenses/LICENSE" in wheel.namelist()

@@ -29,6 +29,7 @@ _MENU = {
     "regimes": ("Inputs", "tune"),
     "casting": ("Casting", "swap_horiz"),
     "number_formats": ("Number formats", "pin"),
+    "methods": ("Methods", "menu_book"),
 }
 """Title and icon of each page, by the name of its script."""
 
