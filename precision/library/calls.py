@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
@@ -163,6 +163,7 @@ def sweep(
     The inputs are read once for each format.
     """
     shown = settings.pop("progress", None)
+    _require_another_reading(inputs)
     rows = []
     with _own_process():
         base = spec_of(Analysis.COMPARE, _loaded(model, inputs, labels), settings)
@@ -187,10 +188,18 @@ def _run(
         result = _measured(spec_of(analysis, loaded, settings), loaded, shown, **also)
 
     def compared(spec: RunSpec) -> CompareResult:
+        _require_another_reading(inputs)
         with _own_process(), bar(shown) as progress:
             return analyses.compare(spec, progress, loaded=_loaded(model, inputs, labels))
 
     return kind(result, compared)
+
+
+def _require_another_reading(inputs: object) -> None:
+    if isinstance(inputs, Iterator):
+        raise InputError(
+            "The inputs are read more than once, and an iterator can be read only once. Pass a list or a DataLoader."
+        )
 
 
 def _measured(spec: RunSpec, loaded: LoadedModel | None, shown: bool | None, **also: Any) -> Any:

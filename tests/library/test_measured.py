@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import precision as px
+from precision.errors import InputError
 from precision.library.measured import SCREEN_LINES
 from precision.results import CompareResult
 
@@ -102,6 +103,14 @@ def test_a_plan_is_verified_and_exported() -> None:
         sensitivity.plan()
     with pytest.raises(px.InputError, match="a share is above 0"):
         sensitivity.plan(bytes_share=2.0)
+
+
+def test_an_iterator_is_refused_where_the_inputs_are_read_again() -> None:
+    with pytest.raises(InputError, match="an iterator can be read only once"):
+        px.sweep(small(), iter([X, X]), formats=["bfloat16"])
+    plan = px.sensitivity(small(), iter([X]), formats=["bfloat16"]).plan(bytes_share=0.9)
+    with pytest.raises(InputError, match="an iterator can be read only once"):
+        plan.verify()
 
 
 def test_a_sweep_has_a_row_a_format() -> None:
