@@ -4,7 +4,8 @@ PORT ?= 8501
 BIN := .venv/bin
 BROWSER := tests/browser
 TEST := $(BIN)/pytest --durations 15
-OTHERS := $(TEST) --ignore $(BROWSER) --numprocesses auto --maxprocesses 4 --dist loadfile
+# Processes beside each other: threads of one would wait for cores that the other has.
+OTHERS := OMP_NUM_THREADS=1 PRECISION_THREADS=1 $(TEST) --ignore $(BROWSER) --numprocesses auto --maxprocesses 4 --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
 .PHONY: help run test lint fast chromium clean

@@ -54,10 +54,12 @@ async def join(scheduler: str, name: str, *, config: EngineConfig, joined: Calla
 
 
 def _why(error: BaseException, scheduler: str, *, name: str) -> str:
+    unreached = isinstance(error, OSError)
     while error.__cause__ is not None:
         error = error.__cause__
+        unreached |= isinstance(error, OSError)
     if "name taken" in str(error):
         return f"The scheduler at {scheduler} already has a worker {name!r}. Choose another --name."
-    if isinstance(error, OSError):
+    if unreached:
         return f"The scheduler at {scheduler} cannot be reached. Is it running?"
     return f"The worker cannot join the scheduler at {scheduler}: {error}"

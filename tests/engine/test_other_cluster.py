@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+import dask
 import pytest
 
 from precision.engine import Engine, EngineConfig
@@ -142,6 +143,7 @@ def test_a_worker_past_its_memory_or_killed_takes_only_its_job(remote: Bench) ->
     assert remote.run("return", device=SECOND).status == "done"
 
 
+@pytest.mark.usefixtures("remote")  # the first has joined
 def test_a_second_worker_of_a_name_is_refused(cluster: Cluster) -> None:
     with pytest.raises(JobError, match="already has a worker 'box-0'"):
         asyncio.run(join(cluster.address, "box-0", config=EngineConfig(), joined=lambda *_: None))
@@ -160,7 +162,8 @@ def test_a_lost_scheduler_interrupts(cluster: Cluster, remote: Bench) -> None:
 
 
 def test_a_worker_whose_scheduler_is_not_there_says_so() -> None:
-    with pytest.raises(JobError, match=r"The scheduler at tcp://127\.0\.0\.1:1 cannot be reached"):
+    impatient = dask.config.set({"distributed.comm.timeouts.connect": "1s"})
+    with impatient, pytest.raises(JobError, match=r"The scheduler at tcp://127\.0\.0\.1:1 cannot be reached"):
         asyncio.run(join("tcp://127.0.0.1:1", "box", config=EngineConfig(), joined=lambda *_: None))
 
 

@@ -25,7 +25,8 @@ class Grown:
     def __init__(self, place: Path, added: Mapping[str, Edits]) -> None:
         self.place = place
         for name in ("precision", "tests"):
-            shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+            # With what Python and numba have compiled, but not what they are writing meanwhile.
+            shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("*.pyc.*", "tmp*"))
         shutil.copy(ROOT / "pyproject.toml", place)
         for name, edits in added.items():
             if isinstance(edits, str):
