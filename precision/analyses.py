@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from precision import results
 from precision.progress import Progress, Silent
 from precision.results import AnalysisResult, CompareResult
 from precision.spec import Analysis, RunSpec
@@ -20,13 +20,13 @@ _SILENT = Silent()
 
 def result_type(analysis: Analysis) -> type[AnalysisResult]:
     """The class of an analysis' result."""
-    kind: type[AnalysisResult] = getattr(results, analysis.info.result)
+    kind: type[AnalysisResult] = resolve_name(analysis.info.result)
     return kind
 
 
 def analysis_of(result: type[AnalysisResult]) -> Analysis:
     """The analysis with such a result; of several, the one that measures all of it."""
-    found = [analysis for analysis in Analysis if analysis.info.result == result.__name__]
+    found = [analysis for analysis in Analysis if result_type(analysis) is result]
     return Analysis.COMPARE if Analysis.COMPARE in found else found[0]
 
 

@@ -9,8 +9,10 @@ from precision.cli.layers import layers_text
 from precision.cli.memory import memory_text
 from precision.cli.report import audit_text, compare_text
 from precision.cli.tables import columns, table_text
+from precision.errors import InputError
 from precision.findings.autocast import autocast_table
 from precision.findings.fit.table import fit_table
+from precision.findings.main_tables import table_of_result
 from precision.findings.ranges import ranges_table
 from precision.findings.regimes import overflow_text, regimes_table
 from precision.findings.routes import differences
@@ -29,6 +31,7 @@ from precision.results import (
     RangesResult,
     RegimesResult,
     RoutesResult,
+    RunResult,
     SensitivityResult,
     TrainingResult,
 )
@@ -142,6 +145,14 @@ def training_text(result: TrainingResult) -> str:
     )
 
 
+def main_table_text(result: RunResult) -> str:
+    """The main table of an analysis that says no more, or why there is none."""
+    try:
+        return report_of(result, table_text(table_of_result(result)))
+    except InputError as error:
+        return report_of(result, plain(str(error), limit=None))
+
+
 _TEXTS: Mapping[Analysis, Callable[..., str]] = {
     Analysis.AUDIT: audit_text,
     Analysis.COMPARE: compare_text,
@@ -155,8 +166,10 @@ _TEXTS: Mapping[Analysis, Callable[..., str]] = {
     Analysis.CLAIMS: claims_text,
     Analysis.MEMORY: memory_text,
 }
+"""The texts that say more than a main table."""
 
 
 def text_of(result: AnalysisResult, **options: Any) -> str:
     """The text of a result; `options` belong to its analysis, such as `operators` to layers."""
-    return _TEXTS[result.spec.analysis](result, **options)
+    text = _TEXTS.get(result.spec.analysis, main_table_text)
+    return text(result, **options)

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable
 from importlib import import_module
 from multiprocessing.connection import Connection
+from pkgutil import resolve_name
 from typing import Any, Literal, NamedTuple
 
 import dask
@@ -120,7 +121,7 @@ def run_job(task: str, spec: str, job_id: str, topic: str) -> Outcome:
     """Run `task`, a `module:function`, on a `RunSpec` as JSON, and publish its progress to `topic` under `job_id`."""
     progress = _Published(job_id, topic)
     try:
-        result = _task_named(task)(RunSpec.model_validate_json(spec), progress)
+        result = resolve_name(task)(RunSpec.model_validate_json(spec), progress)
         return Outcome("done", result.model_dump_json())
     except JobCancelledError:
         return Outcome("cancelled")
@@ -160,12 +161,6 @@ def _out_of_memory(error: BaseException) -> bool:
 def _stopped_jobs(worker: Any) -> set[str]:
     stopped: set[str] = worker.extensions.setdefault(_STOPPED_JOBS, set())
     return stopped
-
-
-def _task_named(name: str) -> Task:
-    module, _, function = name.partition(":")
-    task: Task = getattr(import_module(module), function)
-    return task
 
 
 class _Published:

@@ -15,10 +15,11 @@ from precision.cli.texts import text_of
 from precision.errors import InputError
 from precision.findings.fit.table import fit_table
 from precision.findings.key_figures import key_figures
+from precision.findings.main_tables import table_of_result
 from precision.findings.plan import plan_table
 from precision.findings.sweep_table import sweep_table
+from precision.findings.tables import Table
 from precision.findings.verdict import judge
-from precision.library.frames import frame_of, table_of_result
 from precision.plan.choose import choose
 from precision.plan.export import plan_code, plan_json
 from precision.plan.verify import planned_spec, verification_of
@@ -78,7 +79,7 @@ class Measured(Generic[R]):
         Raises:
             InputError: the run stopped before there was anything to show.
         """
-        return frame_of(table_of_result(self.result))
+        return _frame_of(table_of_result(self.result))
 
     def __str__(self) -> str:
         """At most one screen, with why a run stopped early."""
@@ -303,7 +304,7 @@ class MixedPlan:
 
     def to_frame(self) -> pd.DataFrame:
         """A row for each layer."""
-        return frame_of(plan_table(self.plan, self._sensitivity.result.report))
+        return _frame_of(plan_table(self.plan, self._sensitivity.result.report))
 
     def to_text(self) -> str:
         """All of it, as the command line prints it."""
@@ -333,7 +334,14 @@ class Sweep:
 
     def to_frame(self) -> pd.DataFrame:
         """A row for each run."""
-        return frame_of(sweep_table([row.spec for row in self.result.rows], self.result.rows, self.result.skipped))
+        return _frame_of(sweep_table([row.spec for row in self.result.rows], self.result.rows, self.result.skipped))
 
     __str__ = to_text
     __repr__ = to_text
+
+
+def _frame_of(table: Table) -> pd.DataFrame:
+    """A row a row, a column a column, by name; what is missing is None or NaN, and numbers stay numbers."""
+    import pandas as pd
+
+    return pd.DataFrame(list(table.rows), columns=list(table.names))

@@ -1,7 +1,7 @@
 """Every analysis from start to end: where it runs, the function that measures it, and how long it took."""
 
 import time
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 from precision.measure.models.loading import LoadedModel
@@ -14,9 +14,8 @@ from precision.spec import RunSpec
 def run(spec: RunSpec, progress: Progress, *, loaded: LoadedModel | None = None, **also: Any) -> AnalysisResult:
     """See `precision.analyses.run`."""
     timed = _Timed(progress)
-    module, _, function = spec.analysis.info.function.partition(":")
     task = Task.of(spec.measured, timed, given=loaded)
-    return timed.stamped(getattr(import_module(module), function)(task, **also))
+    return timed.stamped(resolve_name(spec.analysis.info.function)(task, **also))
 
 
 class _Timed:

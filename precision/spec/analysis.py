@@ -39,7 +39,7 @@ class AnalysisInfo(NamedTuple):
     function: str
     """`module:function` that measures it; by name, because it needs torch."""
     result: str
-    """Name of its result's class in `precision.results`."""
+    """`module:class` of its result."""
     reads: tuple[str, ...]
     """The settings of a `RunSpec` that it reads."""
     help: str
@@ -68,14 +68,14 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
     {
         Analysis.AUDIT: AnalysisInfo(
             "precision.measure.compare.compare:audit_cast",
-            "CompareResult",
+            "precision.results.run:CompareResult",
             (*_IN_REGIME, *_CANDIDATE),
             "cast a model and show every tensor before and after",
             "Casting {model} to {candidate}",
         ),
         Analysis.COMPARE: AnalysisInfo(
             "precision.measure.compare.compare:compare",
-            "CompareResult",
+            "precision.results.run:CompareResult",
             (*_IN_REGIME, *_CANDIDATE),
             "run a model in two formats and show what differs",
             _COMPARING,
@@ -83,14 +83,14 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
         ),
         Analysis.LAYERS: AnalysisInfo(
             "precision.measure.lockstep.compare_layers:compare_layers",
-            "LayersResult",
+            "precision.results.layers:LayersResult",
             (*_IN_REGIME, *_CANDIDATE),
             "run a model in two formats side by side and show what differs layer by layer",
             _COMPARING,
         ),
         Analysis.RANGES: AnalysisInfo(
             "precision.measure.ranges.measure_ranges:measure_ranges",
-            "RangesResult",
+            "precision.results.ranges:RangesResult",
             (*_IN_REGIME, "reference"),
             "run a model once and show which formats its values fit",
             "Counting the values of {model} in {reference}",
@@ -99,14 +99,14 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
         ),
         Analysis.REGIMES: AnalysisInfo(
             "precision.measure.regimes.measure_regimes:measure_regimes",
-            "RegimesResult",
+            "precision.results.regimes:RegimesResult",
             (*_INPUT, *_CANDIDATE),
             "run a model in two formats on its input scaled, with an outlier channel and random",
             "Comparing {model} in {candidate} with {reference} in every input regime",
         ),
         Analysis.ROUTES: AnalysisInfo(
             "precision.measure.routes.measure_routes:measure_routes",
-            "RoutesResult",
+            "precision.results.routes:RoutesResult",
             (*_IN_REGIME, "dtype", "reference"),
             "cast a model to a format in every possible way and show what each way does",
             "Trying every route of {model} to {dtype}",
@@ -115,7 +115,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
         ),
         Analysis.SENSITIVITY: AnalysisInfo(
             "precision.measure.sensitivity.measure_sensitivity:measure_sensitivity",
-            "SensitivityResult",
+            "precision.results.sensitivity:SensitivityResult",
             (*_IN_REGIME, "reference", "formats", "exact"),
             "show what every layer adds to the error in each of several formats",
             "Measuring how much error each format causes in every layer of {model}",
@@ -124,7 +124,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
         ),
         Analysis.TRAINING: AnalysisInfo(
             "precision.measure.training.measure_training:measure_training",
-            "TrainingResult",
+            "precision.results.training:TrainingResult",
             (*_IN_REGIME, "dtype"),
             "make one training step in a 16-bit format and show what happens to gradients and weights",
             "Trying one training step of {model} in {dtype}",
@@ -132,7 +132,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
         ),
         Analysis.AUTOCAST: AnalysisInfo(
             "precision.measure.autocast.measure_autocast:measure_autocast",
-            "AutocastResult",
+            "precision.results.autocast:AutocastResult",
             ("dtype", "device"),
             "show which dtype operators compute in under autocast on a device",
             "Trying operators under autocast to {dtype}",
@@ -140,7 +140,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
         ),
         Analysis.CLAIMS: AnalysisInfo(
             "precision.measure.claims.measure_claims:measure_claims",
-            "ClaimsResult",
+            "precision.results.claims:ClaimsResult",
             _INPUT,
             "try on a model what two articles claim about half() and to(torch.float16)",
             "Trying on {model} what the articles claim",
@@ -149,7 +149,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
         ),
         Analysis.MEMORY: AnalysisInfo(
             "precision.measure.memory:measure_memory",
-            "MemoryResult",
+            "precision.results.memory:MemoryResult",
             ("model", "device"),
             "show a model's bytes in every format, and on which devices they fit, without loading the model",
             "Counting the bytes of {model}",
@@ -157,7 +157,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
         ),
         Analysis.DEVICE_SPEED: AnalysisInfo(
             "precision.measure.device_speed:measure_device_speed",
-            "DeviceSpeedResult",
+            "precision.results.device_speed:DeviceSpeedResult",
             ("device",),
             "time matmul, conv2d, layer norm and softmax in every dtype of a device",
             "Timing operators in every dtype",
@@ -165,4 +165,4 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
         ),
     }
 )
-"""To add an analysis: a row here, its function, and its result's class."""
+"""To add an analysis: a row here, its function, its result's class, and its main table."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import precision
@@ -20,14 +20,24 @@ class Grown:
     Args:
         place: an empty folder.
         added: by file, a text that is there once, and what goes before it; of a new file, its text.
+        folders: what is copied.
+        files: likewise.
     """
 
-    def __init__(self, place: Path, added: Mapping[str, Edits]) -> None:
+    def __init__(
+        self,
+        place: Path,
+        added: Mapping[str, Edits],
+        *,
+        folders: Iterable[str] = ("precision", "tests"),
+        files: Iterable[str] = ("pyproject.toml",),
+    ) -> None:
         self.place = place
-        for name in ("precision", "tests"):
+        for name in folders:
             # With what Python and numba have compiled, but not what they are writing meanwhile.
             shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("*.pyc.*", "tmp*"))
-        shutil.copy(ROOT / "pyproject.toml", place)
+        for name in files:
+            shutil.copy(ROOT / name, place)
         for name, edits in added.items():
             if isinstance(edits, str):
                 (place / name).write_text(edits)

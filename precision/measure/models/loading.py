@@ -4,8 +4,8 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
 from itertools import chain, count
+from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 import torch
@@ -88,8 +88,7 @@ def builder_of(model_id: str) -> Builder:
 
 def function_named(path: str) -> Any:
     """A function of this package, by its place: `module:name`."""
-    module, name = path.split(":")
-    return getattr(import_module(f"precision.measure.models.{module}"), name)
+    return resolve_name(f"precision.measure.models.{path}")
 
 
 @contextmanager

@@ -1,9 +1,7 @@
-"""The main table of every result, the one that pages and the command line show, as a data frame."""
-
-from __future__ import annotations
+"""The main table of every result: what the command line prints and the library gives as a data frame."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from precision.errors import InputError
 from precision.findings.autocast import autocast_table
@@ -19,16 +17,6 @@ from precision.findings.tables import Column, Table, table_of
 from precision.findings.training.tables import recipes_table
 from precision.results import AnalysisResult, ClaimsResult, CompareResult, MemoryResult
 from precision.spec import Analysis
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-def frame_of(table: Table) -> pd.DataFrame:
-    """A row a row, a column a column, by name; what is missing is None or NaN, and numbers stay numbers."""
-    import pandas as pd
-
-    return pd.DataFrame(list(table.rows), columns=list(table.names))
 
 
 def table_of_result(result: AnalysisResult) -> Table:
