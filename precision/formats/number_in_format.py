@@ -9,7 +9,6 @@ from typing import Literal
 from precision.errors import InputError
 from precision.formats import ALL_FORMATS, AnyFormat, IntegerGrid, NumericFormat, ScaledFormat, format_named
 from precision.formats.anatomy import ExactNumber, NumberAnatomy, as_float, decode, dissect, encode
-from precision.formats.constants import constants
 from precision.formats.scaled import E8M0_EXPONENTS
 
 Fate = Literal["exact", "rounded", "subnormal", "underflow", "overflow", "saturated", "infinite", "nan"]
@@ -78,7 +77,7 @@ def in_format(
     anatomy = dissect(number, fmt, saturate=saturate)
     return NumberInFormat(
         format=fmt.name,
-        bits_per_value=constants(fmt).bits_per_value,
+        bits_per_value=fmt.bits_per_value,
         fate=fate_of(number, anatomy),
         value=anatomy.value,
         exact=is_exact(number, anatomy.value),

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from precision.progress import Progress, Silent
-from precision.results import AnalysisResult
 from precision.text.names import plain
 
 
-class Bar:
+class Bar(Silent):
     """Progress that moves a bar of tqdm.
 
     Args:
@@ -24,9 +23,6 @@ class Bar:
         """Move the bar."""
         self._bar.set_description_str(f"{stage} {plain(detail)}".rstrip(), refresh=False)
         self._bar.update(max(0.0, 100 * fraction - self._bar.n))
-
-    def partial(self, result: AnalysisResult) -> None:
-        """Do nothing: the whole result follows."""
 
 
 @contextmanager

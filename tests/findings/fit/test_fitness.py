@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from precision.findings.fit.fitness import Fit, FitLimits, Fitness, fitness, lowest_safe, share_between, worst
+from precision.findings.fit.fitness import Fit, FitLimits, Fitness, fitness, lowest_fit, share_between, worst
 from precision.findings.fit.rounding import Share, best_scale_exponent, window_of
-from precision.formats import ALL_FORMATS, FORMATS, NumericFormat, any_format_named, format_named
+from precision.formats import ALL_FORMATS, FORMATS, AnyFormat, NumericFormat, any_format_named, format_named
 from precision.measure.ranges.counts import value_histogram
 from precision.measure.rounding import round_to
+from precision.results.ranges import ExponentHistogram
 
 MORE = tuple(format_named(name) for name in ("e5m7", "e3m0finite", "e2m0fn", "e4m3ieee", "e8m0fnuz", "e5m10fnuz"))
 NARROW = tuple(fmt for fmt in (*FORMATS, *MORE) if fmt.name not in ("float64", "float32"))
@@ -266,6 +268,17 @@ def test_limits_decide() -> None:
 
 
 @pytest.mark.slow
+def lowest_safe(
+    histograms: Sequence[ExponentHistogram],
+    formats: Sequence[AnyFormat] = ALL_FORMATS,
+    *,
+    limits: FitLimits | None = None,
+    scaled: bool = False,
+) -> str | None:
+    fits = [[fitness(histogram, fmt, limits=limits) for histogram in histograms] for fmt in formats]
+    return lowest_fit(formats, fits, scaled=scaled)
+
+
 def test_the_lowest_safe_format() -> None:
     formats = [format_named(name) for name in ("float32", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")]
 
