@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from precision.charts.error_histogram import HistogramKind
 from precision.charts.histogram_svg import histogram_svg
 from precision.cli.plan import plan_text
-from precision.cli.sweep import sweep_text
-from precision.cli.texts import text_of
+from precision.cli.texts import sweep_text, text_of
 from precision.errors import InputError
 from precision.findings.fit.table import fit_table
 from precision.findings.key_figures import key_figures

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from precision.errors import InputError
 from precision.plan.constraints import Constraints, Group, groups_of
 from precision.plan.knapsack import Choice, Item, OverBudgetError, choose
-from precision.plan.totals import formats_of_layers, plan_of
-from precision.plan.uniform import uniform_choices
+from precision.plan.totals import formats_of_layers, plan_of, uniform_choices
 from precision.results.plan import Plan, Resource, Totals
 from precision.results.sensitivity import SensitivityReport
 from precision.text.units import bytes_text, seconds_text
