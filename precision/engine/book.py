@@ -78,18 +78,6 @@ class JobBook:
         with self._changed:
             return self._snapshot(self._record(job_id))
 
-    def attach(self, job_id: str, session: str) -> Job:
-        """Add `session` to this job, so that another session's cancel no longer ends it.
-
-        Raises:
-            JobError: no such job.
-        """
-        with self._changed:
-            record = self._record(job_id)
-            if not record.finished:
-                record.sessions.add(session)
-            return self._snapshot(record)
-
     def cancel(self, job_id: str, session: str) -> Job:
         """Withdraw `session` from this job; without any session, a queued job is dropped and a running one stopped.
 

@@ -113,7 +113,7 @@ class Engine(JobBook):
         # Imported here: it takes most of a second, in which a page can be shown already.
         from precision.engine.service import Service
 
-        service = Service(self._config, self._task, book=self, processes=processes, report=self._set_state)
+        service = Service(config=self._config, task=self._task, book=self, processes=processes, report=self._set_state)
         with self._lock:
             if self._closing:
                 return

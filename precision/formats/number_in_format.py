@@ -151,17 +151,14 @@ def _scale(largest: float, fmt: ScaledFormat) -> float:
     if fmt.scale == "e8m0":
         power = max(math.frexp(largest)[1] - 1, sys.float_info.min_exp - 1) if largest else sys.float_info.min_exp - 1
         low, high = E8M0_EXPONENTS
-        return 2.0 ** min(max(power - _max_exponent(fmt), low), high)
+        return 2.0 ** min(max(power - fmt.element_exponent, low), high)
     if fmt.scale == "float32":
-        return _finite_or_nan(_nearest(largest / fmt.element.max, _FLOAT32))
+        nearest = _nearest(largest / fmt.element.max, _FLOAT32)
+        return nearest if math.isfinite(nearest) else math.nan
     whole = _nearest(largest / (_E4M3.max * fmt.element.max), _FLOAT32)
     if not whole or math.isinf(whole):
         return 0.0 if not whole else math.nan
     return _nearest(largest / (fmt.element.max * whole), _E4M3) * whole
-
-
-def _max_exponent(fmt: ScaledFormat) -> int:
-    return math.frexp(fmt.element.max)[1] - 1
 
 
 def _element(quotient: float, fmt: ScaledFormat) -> tuple[float, float | None, bool]:
@@ -179,7 +176,3 @@ def _element(quotient: float, fmt: ScaledFormat) -> tuple[float, float | None, b
 def _nearest(value: float, fmt: NumericFormat) -> float:
     code = encode(value, fmt, saturate=fmt is _E4M3)
     return math.nan if code is None else decode(code, fmt)
-
-
-def _finite_or_nan(value: float) -> float:
-    return value if math.isfinite(value) else math.nan

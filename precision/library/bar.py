@@ -32,7 +32,9 @@ def bar(shown: bool | None) -> Iterator[Progress]:
     Args:
         shown: None: in a notebook or a terminal alone.
     """
-    if not (_somebody_watches() if shown is None else shown):
+    if shown is None:
+        shown = "ipykernel" in sys.modules or sys.stderr.isatty()
+    if not shown:
         yield Silent()
         return
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
@@ -40,7 +42,3 @@ def bar(shown: bool | None) -> Iterator[Progress]:
     form = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}]"
     with tqdm(total=100, leave=False, bar_format=form) as made:
         yield Bar(made)
-
-
-def _somebody_watches() -> bool:
-    return "ipykernel" in sys.modules or sys.stderr.isatty()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -312,15 +313,12 @@ class MixedPlan:
     __repr__ = to_text
 
 
+@dataclass(frozen=True, repr=False)
 class Sweep:
-    """A model in many formats.
+    """A model in many formats."""
 
-    Args:
-        result: a row for each.
-    """
-
-    def __init__(self, result: SweepResult) -> None:
-        self.result = result
+    result: SweepResult
+    """A row for each."""
 
     def to_text(self) -> str:
         """All of it, as the command line prints it."""

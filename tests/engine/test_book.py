@@ -174,7 +174,7 @@ def test_a_running_job_stops_only_when_its_last_session_leaves() -> None:
     book = _book()
     stops: list[int] = []
     job = book.submit(RunSpec(), "ada", fresh=False)
-    book.attach(job.id, "bob")
+    assert book.submit(RunSpec(), "bob").id == job.id
     _start(book, stop=lambda: stops.append(1))
     assert book.cancel(job.id, "eve").stage != "stopping"
     assert book.cancel(job.id, "ada").stage != "stopping"

@@ -76,8 +76,6 @@ class Fitness:
     """Below the smallest normal value, without becoming zero."""
     sqnr_db: float | None = None
     """Predicted; see `predicted_sqnr_db`, `integer_sqnr_db` and `scaled_sqnr_db`."""
-    scale_exponent: int | None = None
-    """For `NEEDS_SCALING`: the values fit after they are multiplied by 2 to this power."""
 
 
 def fitness(histogram: ExponentHistogram, fmt: AnyFormat, *, limits: FitLimits | None = None) -> Fitness:
@@ -137,13 +135,12 @@ def _judged(histogram: ExponentHistogram, fmt: NumericFormat, limits: FitLimits)
     window = window_of(fmt)
     losses = _losses(histogram, window)
     verdict, reason = _verdict(histogram, fmt, losses, limits)
-    scale_exponent = None
     if verdict is not Fit.FITS and not _lacks_infinities(histogram, fmt):
         exponent = best_scale_exponent(histogram, window)
         after = _losses(histogram, window.of_values_times(exponent))
         scaled, scaled_reason = _verdict(histogram, fmt, after, limits)
         if scaled is Fit.FITS:
-            verdict, scale_exponent = Fit.NEEDS_SCALING, exponent
+            verdict = Fit.NEEDS_SCALING
             reason = f"{reason.removesuffix('.')}; multiplied by 2^{exponent} the values fit."
         elif scaled is Fit.TOO_COARSE:
             verdict, reason = scaled, scaled_reason
@@ -156,7 +153,6 @@ def _judged(histogram: ExponentHistogram, fmt: NumericFormat, limits: FitLimits)
         underflow=losses.underflow,
         subnormal=losses.subnormal,
         sqnr_db=losses.sqnr_db,
-        scale_exponent=scale_exponent,
     )
 
 
