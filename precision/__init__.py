@@ -35,47 +35,24 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+__all__ = ["ALL_FORMATS", "ForwardError", "InputError", "PrecisionError", "UnsupportedError", "any_format_named"]
+__all__ += ["audit", "autocast", "compare", "layers", "load", "memory", "ranges", "regimes", "routes", "sensitivity"]
+__all__ += ["__version__", "sweep", "testing", "training", "try_claims"]
+
 _PLACES = {
-    "precision.errors": ("ForwardError", "InputError", "PrecisionError", "UnsupportedError"),
-    "precision.formats": ("ALL_FORMATS", "any_format_named"),
-    "precision.library.calls": (
-        *("audit", "autocast", "compare", "layers", "load", "memory"),
-        *("ranges", "regimes", "routes", "sensitivity", "sweep", "training", "try_claims"),
-    ),
+    **dict.fromkeys(("ForwardError", "InputError", "PrecisionError", "UnsupportedError"), "precision.errors"),
+    **dict.fromkeys(("ALL_FORMATS", "any_format_named"), "precision.formats"),
 }
-__all__ = [
-    "ALL_FORMATS",
-    "ForwardError",
-    "InputError",
-    "PrecisionError",
-    "UnsupportedError",
-    "__version__",
-    "any_format_named",
-    "audit",
-    "autocast",
-    "compare",
-    "layers",
-    "load",
-    "memory",
-    "ranges",
-    "regimes",
-    "routes",
-    "sensitivity",
-    "sweep",
-    "testing",
-    "training",
-    "try_claims",
-]
+"""Of the names that are not in `precision.library.calls`."""
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module 'precision' has no attribute {name!r}")
     if name == "testing":
         return import_module("precision.testing")
-    for module, names in _PLACES.items():
-        if name in names:
-            return getattr(import_module(module), name)
-    raise AttributeError(f"module 'precision' has no attribute {name!r}")
+    return getattr(import_module(_PLACES.get(name, "precision.library.calls")), name)
 
 
 def __dir__() -> list[str]:

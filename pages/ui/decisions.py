@@ -7,7 +7,7 @@ from pages.ui import frame, linked
 from pages.ui.chart import show
 from precision.charts.decision_margins import MarginScale, plot_decision_margins
 from precision.findings.decisions import accuracy_text, left_out, mean_cells, share_cells, truth_cells
-from precision.findings.yardsticks import Yardsticks
+from precision.findings.decisions_judged import Yardsticks
 from precision.results import (
     ClassDecisions,
     CompareResult,

@@ -4,11 +4,11 @@ import math
 from dataclasses import asdict
 
 from precision.cli.heading import paragraphs
-from precision.cli.tables import columns, format_facts, json_text, table_text
+from precision.cli.tables import columns, json_text, table_text
 from precision.errors import InputError
 from precision.findings.format_tables import number_table
 from precision.findings.numbers import SCALE_RULES, error_text, finding, formula, scaled_finding
-from precision.formats import NumericFormat, ScaledFormat, any_format_named
+from precision.formats import ALL_FORMATS, AnyFormat, NumericFormat, ScaledFormat, any_format_named
 from precision.formats.anatomy import NumberAnatomy
 from precision.formats.constants import constants
 from precision.formats.number_in_format import NumberInFormat, in_every_format, in_format, is_exact
@@ -28,13 +28,18 @@ def format_text(name: str) -> str:
     return columns([*rows, ["dtype in torch", _plain(fmt.has_dtype)], ["arithmetic", arithmetic]])
 
 
-def format_json(name: str) -> str:
-    """The same as JSON; null where a format has no such constant.
+def formats_json(name: str | None) -> str:
+    """The constants of one number format, or of all, as JSON; null where a format has no such constant.
 
     Raises:
         InputError: unknown format.
     """
-    return json_text(format_facts(any_format_named(name)))
+    return json_text([*map(_facts, ALL_FORMATS)] if name is None else _facts(any_format_named(name)))
+
+
+def _facts(row: AnyFormat) -> dict[str, object]:
+    """The constants of a format, its aliases, and what torch has for it."""
+    return {**asdict(constants(row)), "aliases": row.aliases, "has_dtype": row.has_dtype, "computes": row.computes}
 
 
 def number_text_in(value: str, name: str | None, *, saturate: bool, largest: str | None) -> str:

@@ -12,16 +12,14 @@ from precision.cli import plan as planning
 from precision.cli.arguments import PROGRAM, parser, settings_of
 from precision.cli.dashboard import run
 from precision.cli.heading import paragraphs
-from precision.cli.memory import speed_rows_text
-from precision.cli.sweep import sweep_text
 from precision.cli.terminal import Part, on_terminal
-from precision.cli.texts import text_of
+from precision.cli.texts import speed_rows_text, sweep_text, text_of
 from precision.cli.worker import work
 from precision.engine import EngineConfig
 from precision.errors import InputError, PrecisionError, UnsupportedError
 from precision.findings.sweep import failed_row, plan_sweep, sweep_row
 from precision.findings.thresholds import parse_threshold, violations
-from precision.models.catalogue import describe
+from precision.models.catalogue import CATALOGUE, describe
 from precision.results import AnalysisResult, DeviceInfo, DeviceSpeedResult, SweepResult
 from precision.spec import Analysis, CastMethod, RunSpec
 from precision.text.names import plain
@@ -42,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _models(arguments: argparse.Namespace) -> int:
-    print(tables.models_json() if arguments.json else tables.models_text())
+    print(tables.results_json(CATALOGUE) if arguments.json else tables.models_text())
     return _DONE
 
 
@@ -51,10 +49,10 @@ def _formats(arguments: argparse.Namespace) -> int:
     if value is not None:
         show = formats.number_json_in if arguments.json else formats.number_text_in
         print(show(value, name, saturate=arguments.saturate, largest=arguments.largest))
-    elif name is not None:
-        print(formats.format_json(name) if arguments.json else formats.format_text(name))
+    elif arguments.json:
+        print(formats.formats_json(name))
     else:
-        print(tables.formats_json() if arguments.json else tables.formats_text())
+        print(tables.formats_text() if name is None else formats.format_text(name))
     return _DONE
 
 
@@ -64,7 +62,7 @@ def _devices(arguments: argparse.Namespace) -> int:
     devices = list_devices()
     if arguments.measure:
         return _speeds(devices, as_json=arguments.json)
-    print(tables.devices_json(devices) if arguments.json else tables.devices_text(devices))
+    print(tables.results_json(devices) if arguments.json else tables.devices_text(devices))
     return _DONE
 
 

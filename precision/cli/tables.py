@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from precision.findings.format_tables import constants_table
 from precision.findings.tables import Column, Table, written
-from precision.formats import ALL_FORMATS, FORMATS, AnyFormat
-from precision.formats.constants import constants
+from precision.formats import FORMATS
 from precision.models.catalogue import CATALOGUE
 from precision.results import DeviceInfo, Result
 from precision.text.names import plain
@@ -55,21 +53,11 @@ def models_text() -> str:
     return f"{columns(rows)}\n\n{note}"
 
 
-def models_json() -> str:
-    """The whole catalogue."""
-    return json_text([model.model_dump(mode="json") for model in CATALOGUE])
-
-
 def formats_text() -> str:
     """One line a number format."""
     native = ", ".join(row.name for row in FORMATS if row.computes)
     note = f"Arithmetic is real in {native}, simulated in all others. Any eXmY can be typed, such as e5m7 or e3m4fn."
     return f"{table_text(constants_table(None).pick(*_CONSTANTS))}\n\n{note}"
-
-
-def formats_json() -> str:
-    """Every number format with its widths and limits; null where a format has no such constant."""
-    return json_text([format_facts(row) for row in ALL_FORMATS])
 
 
 def devices_text(devices: Sequence[DeviceInfo]) -> str:
@@ -85,19 +73,9 @@ def memory_text_of(device: DeviceInfo) -> str:
     return "unknown" if device.memory_bytes is None else bytes_text(device.memory_bytes)
 
 
-def devices_json(devices: Sequence[DeviceInfo]) -> str:
-    """Every device with its memory and formats."""
-    return json_text([device.model_dump(mode="json") for device in devices])
-
-
 def results_json(results: Sequence[Result]) -> str:
     """Several results as one list."""
     return json_text([result.model_dump(mode="json") for result in results])
-
-
-def format_facts(row: AnyFormat) -> dict[str, object]:
-    """The constants of a format, its aliases, and what torch has for it."""
-    return {**asdict(constants(row)), "aliases": row.aliases, "has_dtype": row.has_dtype, "computes": row.computes}
 
 
 def json_text(value: object) -> str:

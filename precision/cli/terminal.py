@@ -3,16 +3,16 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TextIO
 
 from precision.progress import Progress, Silent
-from precision.results import AnalysisResult
 from precision.text.names import plain
 
 _START_OF_LINE, _CLEAR_TO_END = "\r", "\x1b[K"
 
 
-class TerminalProgress:
+class TerminalProgress(Silent):
     """Rewrites one line of `stream` at every step."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -23,9 +23,6 @@ class TerminalProgress:
         text = f"{fraction:4.0%}  {stage}" + (f"  {plain(detail)}" if detail else "")
         self._write(text[: shutil.get_terminal_size().columns - 1])
 
-    def partial(self, result: AnalysisResult) -> None:
-        """Do nothing: the whole result follows."""
-
     def clear(self) -> None:
         """Leave the line empty for what is printed next."""
         self._write("")
@@ -35,23 +32,18 @@ class TerminalProgress:
         self._stream.flush()
 
 
-class Part:
+@dataclass(frozen=True)
+class Part(Silent):
     """Progress of one run of several: run number `at` (from 0) of `of`."""
 
-    def __init__(self, whole: Progress, at: int, of: int, name: str) -> None:
-        self._whole = whole
-        self._at = at
-        self._of = of
-        self._name = name
+    whole: Progress
+    at: int
+    of: int
+    name: str
 
     def step(self, stage: str, fraction: float, detail: str = "") -> None:
         """Show `stage`, and which run it belongs to."""
-        self._whole.step(
-            f"{self._name}, {self._at + 1} of {self._of}: {stage}", (self._at + fraction) / self._of, detail
-        )
-
-    def partial(self, result: AnalysisResult) -> None:
-        """Do nothing: the whole result follows."""
+        self.whole.step(f"{self.name}, {self.at + 1} of {self.of}: {stage}", (self.at + fraction) / self.of, detail)
 
 
 @contextmanager

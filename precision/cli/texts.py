@@ -1,16 +1,16 @@
 """Every analysis' result as text for a terminal; long ones have a file of their own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from precision.cli.claims import claims_text
 from precision.cli.heading import paragraphs, report_of, warnings_text
 from precision.cli.layers import layers_text
-from precision.cli.memory import memory_text
 from precision.cli.report import audit_text, compare_text
-from precision.cli.tables import columns, table_text
+from precision.cli.tables import columns, memory_text_of, table_text
 from precision.errors import InputError
 from precision.findings.autocast import autocast_table
+from precision.findings.device_speed import speed_table
 from precision.findings.fit.table import fit_table
 from precision.findings.main_tables import table_of_result
 from precision.findings.ranges import ranges_table
@@ -20,6 +20,8 @@ from precision.findings.routes import facts as words
 from precision.findings.routes.tables import AFTERWARDS, RUN, STORED, routes_table
 from precision.findings.sensitivity.method import kinds_text, method_text
 from precision.findings.sensitivity.tables import sensitivity_table, sqnr_matrix, whole_casts
+from precision.findings.sweep import VERDICTS_ARE_RELATIVE, fits_text, sweep_finding
+from precision.findings.sweep_table import sweep_table
 from precision.findings.tables import Table
 from precision.findings.training import advice
 from precision.findings.training.steps import left_out_text, recipe_finding
@@ -28,20 +30,28 @@ from precision.formats import formats_with
 from precision.results import (
     AnalysisResult,
     AutocastResult,
+    DeviceInfo,
+    DeviceSpeedResult,
+    MemoryResult,
     RangesResult,
     RegimesResult,
     RoutesResult,
     RunResult,
     SensitivityResult,
+    SweepResult,
     TrainingResult,
 )
 from precision.spec import Analysis
 from precision.text.names import plain
-from precision.text.units import number_text
+from precision.text.units import bytes_text, count_text, number_text
 
 _RANGES = (
     *("tensor", "kind", "elements", "zeros", "smallest", "largest", "lowest safe"),
     *("verdict", "headroom", "predicted SQNR"),
+)
+_SWEEP = (
+    *("format", "method", "device", "verdict", "SQNR", "max absolute error", "bytes, measured", "bytes, estimated"),
+    *("working memory, measured", "time", "against the reference", "throughput (samples/s)", "arithmetic"),
 )
 _AUTOCAST_LEGEND = (
     "Rule, by the output's dtype: lower, the format for float32 inputs; float32, float32 for inputs in the format; "
@@ -151,6 +161,52 @@ def main_table_text(result: RunResult) -> str:
         return report_of(result, table_text(table_of_result(result)))
     except InputError as error:
         return report_of(result, plain(str(error), limit=None))
+
+
+def memory_text(result: MemoryResult, devices: Sequence[DeviceInfo] = ()) -> str:
+    """A line for every format: bytes by theory, and whether they fit in each device's memory."""
+    memory = result.memory
+    fits = [f"FITS {device.id} ({memory_text_of(device)})" for device in devices]
+    rows = [
+        [
+            each.format,
+            bytes_text(each.stored_bytes),
+            f"{each.stored_bytes:,}",
+            *(fits_text(each.stored_bytes, None, device.memory_bytes) for device in devices),
+        ]
+        for each in memory.formats
+    ]
+    return paragraphs(
+        f"{plain(result.model.title, limit=None)}: {count_text(memory.parameters, 'parameter')}, "
+        f"{bytes_text(memory.reference_bytes)} in float32",
+        columns([["FORMAT", "STORED", "BYTES", *fits], *rows]),
+        "By theory, from shapes alone: parameters and buffers, tied ones once, with scales. The additional memory of "
+        "a pass is measured by `sweep`.",
+    )
+
+
+def speed_rows_text(result: DeviceSpeedResult) -> str:
+    """A line for every operator and dtype: time, float32's time, and what the ratio says."""
+    environment = result.environment
+    return paragraphs(
+        f"{result.device.id}: {plain(result.device.name)}, {environment.threads} threads, "
+        f"{environment.cpu_capability}, torch {environment.torch}",
+        warnings_text(*result.warnings),
+        table_text(speed_table(result).pick("operator", "dtype", "size", "time", "float32", "against float32")),
+    )
+
+
+def sweep_text(result: SweepResult) -> str:
+    """The finding, a line for every run, and a warning for each run that stopped or was not possible."""
+    finding = sweep_finding(result.rows)
+    stopped = (f"{row.spec.dtype} by {row.spec.method.value}: {row.reason}" for row in result.rows if row.reason)
+    skipped = (f"{each.dtype} by {each.method.value} on {each.device}: {each.reason}" for each in result.skipped)
+    return paragraphs(
+        plain(finding[0].upper() + finding[1:] + ".", limit=None),
+        table_text(sweep_table([row.spec for row in result.rows], result.rows).pick(*_SWEEP)),
+        VERDICTS_ARE_RELATIVE,
+        warnings_text(*stopped, *skipped),
+    )
 
 
 _TEXTS: Mapping[Analysis, Callable[..., str]] = {

@@ -38,8 +38,18 @@ class JobBook:
 
     # --- for pages ----------------------------------------------------------------------------
 
-    def submit(self, spec: RunSpec, session: str, *, fresh: bool) -> Job:
-        """See `Engine.submit`."""
+    def submit(self, spec: RunSpec, session: str, *, fresh: bool = False) -> Job:
+        """Queue a run, or join the unfinished job of the same spec, or return its stored result.
+
+        Args:
+            spec: what to run.
+            session: who asks; a job runs as long as one session wants it.
+            fresh: measure again even where the result is stored.
+
+        Raises:
+            InputError: no such device.
+            JobError: the queue is full, or this session has too many unfinished jobs.
+        """
         digest = spec.digest()
         with self._changed:
             for record in self._unfinished.values():
@@ -60,20 +70,22 @@ class JobBook:
         return job
 
     def job(self, job_id: str) -> Job:
-        """See `Engine.job`."""
+        """The job as it is now.
+
+        Raises:
+            JobError: no such job.
+        """
         with self._changed:
             return self._snapshot(self._record(job_id))
 
-    def attach(self, job_id: str, session: str) -> Job:
-        """See `Engine.attach`."""
-        with self._changed:
-            record = self._record(job_id)
-            if not record.finished:
-                record.sessions.add(session)
-            return self._snapshot(record)
+    def cancel(self, job_id: str, session: str) -> Job:
+        """Withdraw `session` from this job; without any session, a queued job is dropped and a running one stopped.
 
-    def leave(self, job_id: str, session: str) -> Job:
-        """See `Engine.cancel`."""
+        A running job stops at its next step, or is ended with its worker after `EngineConfig.cancel_grace`.
+
+        Raises:
+            JobError: no such job.
+        """
         with self._changed:
             record = self._record(job_id)
             stop = self._leave(record, session)
@@ -83,20 +95,24 @@ class JobBook:
         return job
 
     def sessions(self) -> frozenset[str]:
-        """See `Engine.sessions`."""
+        """The sessions that want an unfinished job."""
         with self._changed:
             return frozenset(session for record in self._unfinished.values() for session in record.sessions)
 
     def release(self, session: str) -> None:
-        """See `Engine.release`."""
+        """Withdraw a session that is gone from all its jobs."""
         with self._changed:
             stops = [self._leave(record, session) for record in list(self._unfinished.values())]
         for stop in stops:
             if stop is not None:
                 stop()
 
-    def wait(self, job_id: str, timeout_s: float | None) -> Job:
-        """See `Engine.wait`."""
+    def wait(self, job_id: str, timeout_s: float | None = None) -> Job:
+        """The job once it is finished, or as it is after `timeout_s`.
+
+        Raises:
+            JobError: no such job.
+        """
         with self._changed:
             record = self._record(job_id)
             self._changed.wait_for(lambda: record.finished, timeout_s)
@@ -174,7 +190,7 @@ class JobBook:
             if record := self._unfinished.get(job_id):
                 self._end(record, "cancelled")
 
-    def close(self, message: str) -> None:
+    def refuse(self, message: str) -> None:
         """End every unfinished job with one reason, and take no more."""
         with self._changed:
             self._closed = self._closed or message
@@ -226,7 +242,7 @@ class JobBook:
         return record.stop
 
     def _end(self, record: Record, status: JobStatus, *, error: PrecisionError | str | None = None) -> None:
-        record.status = status
+        record.status, record.stopping = status, False
         record.ended = time.monotonic()
         if error is not None:
             record.error = str(error)

@@ -61,7 +61,7 @@ class EngineConfig:
     scheduler: str | None = None
     """Address (`tcp://host:port`) of an existing Dask scheduler to use. `PRECISION_SCHEDULER`."""
     data: Path = field(default_factory=_default_data)
-    """Folder for temporary files. `PRECISION_DATA`."""
+    """Folder for temporary files and for measured speeds of devices. `PRECISION_DATA`."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:

@@ -29,7 +29,7 @@ def keep(result: DeviceSpeedResult, folder: Path) -> None:
 
 
 def kept(device: DeviceInfo, environment: Environment, folder: Path) -> DeviceSpeedResult | None:
-    """What was measured for a device of this name with these threads and this torch; None without a readable file."""
+    """The last result of this device, torch, platform, instruction set and threads; None without a readable file."""
     try:
         return DeviceSpeedResult.model_validate_json(_path(device, environment, folder).read_bytes())
     except (OSError, ValidationError):

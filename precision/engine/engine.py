@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 
 from precision.engine.book import JobBook
 from precision.engine.config import EngineConfig
-from precision.engine.job import EngineState, Job
+from precision.engine.job import EngineState
 from precision.engine.processes import worker_processes
 from precision.errors import JobError
-from precision.results import DeviceInfo
-from precision.spec import RunSpec
 
 if TYPE_CHECKING:
     from precision.engine.service import Service
@@ -26,7 +24,7 @@ _CLOSE_WITHIN_S = 3.0
 _log = logging.getLogger("precision.engine")
 
 
-class Engine:
+class Engine(JobBook):
     """Runs analyses in worker processes, one at a time per device; every method may be called from any thread.
 
     Nothing here imports torch. A job that crashes, or needs too much memory or time, takes only its worker.
@@ -37,7 +35,7 @@ class Engine:
     def __init__(self, config: EngineConfig | None = None, *, task: str = _TASK) -> None:
         self._config = config or EngineConfig()
         self._task = task
-        self._book = JobBook(self._config.queue_limit, self._config.session_limit, on_queued=self._wake)
+        super().__init__(self._config.queue_limit, self._config.session_limit, on_queued=self._wake)
         self._thread = threading.Thread(target=self._run, name="precision engine", daemon=True)
         self._lock = threading.Lock()
         self._state: tuple[EngineState, str | None] = ("starting", None)
@@ -68,66 +66,6 @@ class Engine:
             self._thread.start()
             atexit.register(self.close)
 
-    def devices(self) -> tuple[DeviceInfo, ...] | None:
-        """Devices that a spec may name; None while they are not known yet."""
-        return self._book.devices()
-
-    def submit(self, spec: RunSpec, *, session: str, fresh: bool = False) -> Job:
-        """Queue a run, or join the unfinished job of the same spec, or return its stored result.
-
-        Args:
-            spec: what to run.
-            session: who asks; a job runs as long as one session wants it.
-            fresh: measure again even where the result is stored.
-
-        Raises:
-            InputError: no such device.
-            JobError: the queue is full, or this session has too many unfinished jobs.
-        """
-        return self._book.submit(spec, session, fresh=fresh)
-
-    def job(self, job_id: str) -> Job:
-        """The job as it is now.
-
-        Raises:
-            JobError: no such job.
-        """
-        return self._book.job(job_id)
-
-    def attach(self, job_id: str, session: str) -> Job:
-        """Add `session` to this job, so that another session's cancel no longer ends it.
-
-        Raises:
-            JobError: no such job.
-        """
-        return self._book.attach(job_id, session)
-
-    def cancel(self, job_id: str, *, session: str) -> Job:
-        """Withdraw `session` from this job; without any session, a queued job is dropped and a running one stopped.
-
-        A running job stops at its next step, or is ended with its worker after `EngineConfig.cancel_grace`.
-
-        Raises:
-            JobError: no such job.
-        """
-        return self._book.leave(job_id, session)
-
-    def sessions(self) -> frozenset[str]:
-        """The sessions that want an unfinished job."""
-        return self._book.sessions()
-
-    def release(self, session: str) -> None:
-        """Withdraw a session that is gone from all its jobs."""
-        self._book.release(session)
-
-    def wait(self, job_id: str, timeout_s: float | None = None) -> Job:
-        """The job once it is finished, or as it is after `timeout_s`.
-
-        Raises:
-            JobError: no such job.
-        """
-        return self._book.wait(job_id, timeout_s)
-
     def close(self) -> None:
         """End every worker; unfinished jobs are interrupted. Does nothing the second time."""
         with self._lock:
@@ -140,7 +78,7 @@ class Engine:
             with contextlib.suppress(RuntimeError):  # the loop has ended by itself
                 loop.call_soon_threadsafe(serving.cancel)
             self._thread.join(_CLOSE_WITHIN_S)
-        self._book.close("Interrupted: the server is shutting down.")
+        self.refuse("Interrupted: the server is shutting down.")
         self._set_state("closed", None)
 
     def _wake(self) -> None:
@@ -165,7 +103,7 @@ class Engine:
 
     def _stop_for(self, reason: str) -> None:
         self._set_state("failed", reason)
-        self._book.close(reason)
+        self.refuse(reason)
 
     async def _serve(self) -> None:
         processes = None
@@ -175,7 +113,7 @@ class Engine:
         # Imported here: it takes most of a second, in which a page can be shown already.
         from precision.engine.service import Service
 
-        service = Service(self._config, self._task, book=self._book, processes=processes, report=self._set_state)
+        service = Service(config=self._config, task=self._task, book=self, processes=processes, report=self._set_state)
         with self._lock:
             if self._closing:
                 return

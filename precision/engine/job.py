@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from precision.results import AnalysisResult
@@ -99,19 +99,5 @@ class Record:
 
     def snapshot(self, position: int | None) -> Job:
         """The job as it is now, at `position` of its queue."""
-        return Job(
-            id=self.id,
-            spec=self.spec,
-            status=self.status,
-            position=position,
-            stage=self.stage,
-            fraction=self.fraction,
-            detail=self.detail,
-            elapsed_s=self.elapsed_s,
-            remaining_s=self.remaining_s,
-            result=self.result,
-            partial=self.partial,
-            error=self.error,
-            error_kind=self.error_kind,
-            stopping=self.stopping and not self.finished,
-        )
+        now = {each.name: getattr(self, each.name) for each in fields(Job) if each.name != "position"}
+        return Job(position=position, **now)

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -52,32 +53,26 @@ def _start(coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
     return task
 
 
+@dataclass(eq=False, kw_only=True)
 class Lane:
-    """Starts its worker, again whenever it ends, and runs the jobs of its queue on it.
+    """Starts its worker, again whenever it ends, and runs the jobs of its queue on it."""
 
-    Args:
-        name: of the queue, and of the worker.
-        host: where the worker lives.
-        book: the jobs.
-        cluster: by which the worker is reached.
-        config: limits.
-        task: `module:function` that a job runs.
-        topic: where workers publish progress.
-        on_ready: called with what the worker announces, each time it is ready.
-    """
+    name: str
+    """Of the queue, and of the worker."""
+    host: Host
+    """Where the worker lives."""
+    book: JobBook
+    cluster: Cluster
+    """By which the worker is reached."""
+    config: EngineConfig
+    task: str
+    """`module:function` that a job runs."""
+    topic: str
+    """Where workers publish progress."""
+    on_ready: Callable[[Announcement], None]
+    """Called with what the worker announces, each time it is ready."""
 
-    def __init__(
-        self, name: str, host: Host, *, book: JobBook, cluster: Cluster, config: EngineConfig, task: str, topic: str,
-        on_ready: Callable[[Announcement], None],
-    ) -> None:  # fmt: skip
-        self.name = name
-        self.host = host
-        self._book = book
-        self._cluster = cluster
-        self._config = config
-        self._task = task
-        self._topic = topic
-        self._on_ready = on_ready
+    def __post_init__(self) -> None:
         self._wake = asyncio.Event()
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._address = ""
@@ -104,10 +99,10 @@ class Lane:
             await self.host.close()
 
     async def _warm_up(self) -> None:
-        work = _start(self._cluster.submit(announce, self._task, worker=self._address))
+        work = _start(self.cluster.submit(announce, self.task, worker=self._address))
         if not (await self._before_end(work) and await self._answered(work)) and self._ended.done():
             raise JobError("The worker process ended while it was warming up; the server's log has the reason.")
-        self._on_ready(Announcement.model_validate_json(work.result()))
+        self.on_ready(Announcement.model_validate_json(work.result()))
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
@@ -115,14 +110,14 @@ class Lane:
         while self.host.alive() and not self._ended.done():
             self._wake.clear()
             stop = asyncio.Event()
-            job = self._book.next(self.name, stop=partial(loop.call_soon_threadsafe, stop.set))
+            job = self.book.next(self.name, stop=partial(loop.call_soon_threadsafe, stop.set))
             if job is not None:
                 await self._run(job, stop)
             elif not ahead:
                 await self._before_end(_start(self._wake.wait()))
             elif not await self._before_end(_start(self._wake.wait()), timeout_s=_IDLE_S):
                 module = ahead.pop(0)
-                await self._before_end(_start(self._cluster.submit(import_ahead, module, worker=self._address)))
+                await self._before_end(_start(self.cluster.submit(import_ahead, module, worker=self._address)))
 
     async def _before_end(self, work: asyncio.Task[Any], *, timeout_s: float | None = None) -> bool:
         """Whether `work` was done before the worker ended and the time was up; if not, it is given up."""
@@ -142,31 +137,31 @@ class Lane:
 
     async def _run(self, job: Job, stop: asyncio.Event) -> None:
         work = _start(
-            self._cluster.submit(
-                run_job, self._task, job.spec.model_dump_json(), job.id, self._topic, worker=self._address
+            self.cluster.submit(
+                run_job, self.task, job.spec.model_dump_json(), job.id, self.topic, worker=self._address
             )
         )
         unwanted = _start(stop.wait())
         try:
-            limit_s = self._config.time_limit
+            limit_s = self.config.time_limit
             await asyncio.wait({work, self._ended, unwanted}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-            stage = self._book.job(job.id).stage
+            stage = self.book.job(job.id).stage
             cancelled = unwanted.done()
             overtime = not (cancelled or work.done() or self._ended.done())
             if cancelled or overtime:
-                await self._stop(job, work, grace_s=_LIMIT_GRACE_S if overtime else self._config.cancel_grace)
+                await self._stop(job, work, grace_s=_LIMIT_GRACE_S if overtime else self.config.cancel_grace)
             if cancelled:
-                self._book.cancelled(job.id)
+                self.book.cancelled(job.id)
             elif overtime:
                 self._fail(job, overtime_message(limit_s, stage))
             else:
                 await self._conclude(job, work)
         except JobError as error:
-            self._book.failed(job.id, f"Interrupted: {error}", kind=JobError.__name__)
+            self.book.failed(job.id, f"Interrupted: {error}", kind=JobError.__name__)
             raise
         except asyncio.CancelledError:
             with contextlib.suppress(OSError, TimeoutError):
-                await asyncio.wait_for(self._cluster.call(request_stop, job.id, worker=self._address), _ASK_WITHIN_S)
+                await asyncio.wait_for(self.cluster.call(request_stop, job.id, worker=self._address), _ASK_WITHIN_S)
             raise
         finally:
             unwanted.cancel()
@@ -174,7 +169,7 @@ class Lane:
 
     async def _stop(self, job: Job, work: asyncio.Task[Outcome], *, grace_s: float) -> None:
         finished: set[asyncio.Future[Any]] = {work, self._ended}
-        asking = _start(self._cluster.call(request_stop, job.id, worker=self._address))
+        asking = _start(self.cluster.call(request_stop, job.id, worker=self._address))
         await asyncio.wait(finished, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
         asking.cancel()
         if not work.done():
@@ -185,7 +180,7 @@ class Lane:
         if await self._answered(work):
             self._settle(job, work.result())
         elif self._ended.done():
-            self._fail(job, crash_message(self._ended.result(), self._book.job(job.id).stage))
+            self._fail(job, crash_message(self._ended.result(), self.book.job(job.id).stage))
         else:
             self._fail_for_bug(job, str(work.exception()))
 
@@ -193,9 +188,9 @@ class Lane:
         if outcome.status == "done":
             self._keep(job, outcome.text)
         elif outcome.status == "error":
-            self._book.failed(job.id, outcome.text, kind=outcome.kind)
+            self.book.failed(job.id, outcome.text, kind=outcome.kind)
         elif outcome.status == "cancelled":
-            self._book.cancelled(job.id)
+            self.book.cancelled(job.id)
         else:
             self._fail_for_bug(job, outcome.text)
 
@@ -206,14 +201,14 @@ class Lane:
             self._fail_for_bug(job, str(error))
             return
         # On a cluster the worker knows its device by another name.
-        device = next((known for known in self._book.devices() or () if known.id == job.spec.device), result.device)
-        self._book.done(job.id, result.model_copy(update={"device": device}))
+        device = next((known for known in self.book.devices() or () if known.id == job.spec.device), result.device)
+        self.book.done(job.id, result.model_copy(update={"device": device}))
 
     def _fail(self, job: Job, message: str) -> None:
         _log.warning("job %s (%s): %s", job.id, job.spec.model, message)
-        self._book.failed(job.id, message, kind=JobError.__name__)
+        self.book.failed(job.id, message, kind=JobError.__name__)
 
     def _fail_for_bug(self, job: Job, trace: str) -> None:
         bug_id = secrets.token_hex(4)
         _log.error("job %s failed with internal error %s\n%s\n%s", job.id, bug_id, job.spec, trace)
-        self._book.failed(job.id, f"Internal error {bug_id}: the server's log has the details.", kind=None)
+        self.book.failed(job.id, f"Internal error {bug_id}: the server's log has the details.", kind=None)

@@ -5,6 +5,7 @@ import logging
 import secrets
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,26 +34,20 @@ _MEMORY_TOPIC = "worker-restart-memory"
 """Where Dask's nannies publish that they end a worker for its memory."""
 
 
+@dataclass(eq=False, kw_only=True)
 class Service:
-    """Keeps a cluster and a lane per worker; for one event loop.
+    """Keeps a cluster and a lane per worker; for one event loop."""
 
-    Args:
-        config: limits and place.
-        task: `module:function` that jobs run.
-        book: the jobs.
-        processes: how to start workers here; None where they are somebody else's.
-        report: told of every change of state, with the reason of a failure.
-    """
+    config: EngineConfig
+    task: str
+    """`module:function` that jobs run."""
+    book: JobBook
+    processes: ProcessContext | None
+    """How to start workers here; None where they are somebody else's."""
+    report: Callable[[EngineState, str | None], None]
+    """Told of every change of state, with the reason of a failure."""
 
-    def __init__(
-        self, config: EngineConfig, task: str, *, book: JobBook, processes: ProcessContext | None,
-        report: Callable[[EngineState, str | None], None],
-    ) -> None:  # fmt: skip
-        self._config = config
-        self._task = task
-        self._book = book
-        self._processes = processes
-        self._report = report
+    def __post_init__(self) -> None:
         self._topic = f"precision-explorer-{secrets.token_hex(8)}"
         self._lanes: dict[str, Lane] = {}
         self._logged: set[str] = set()
@@ -74,15 +69,15 @@ class Service:
             lane.wake()
 
     async def _serve(self) -> None:
-        cluster = await Cluster.connect(self._config)
+        cluster = await Cluster.connect(self.config)
         cluster.subscribe(self._topic, self._hear)
         cluster.subscribe(_MEMORY_TOPIC, self._hear_memory)
         try:
-            if self._processes is not None:
+            if self.processes is not None:
                 self._open(cluster, _FIRST)
             while True:
                 cluster.check()
-                if self._processes is None:
+                if self.processes is None:
                     for name in (await cluster.workers()).keys() - self._lanes.keys():
                         self._open(cluster, name)
                 await asyncio.sleep(_LOOK_FOR_WORKERS_EVERY_S)
@@ -93,13 +88,13 @@ class Service:
 
     def _open(self, cluster: Cluster, name: str) -> None:
         host: Host
-        if self._processes is None:
+        if self.processes is None:
             host = ClusterHost(name, cluster)
         else:
-            host = LocalHost(name, cluster.address, processes=self._processes, config=self._config)
+            host = LocalHost(name, cluster.address, processes=self.processes, config=self.config)
         lane = Lane(
-            name, host, book=self._book, cluster=cluster, config=self._config, task=self._task, topic=self._topic,
-            on_ready=lambda announcement: self._lane_ready(cluster, name, announcement),
+            name=name, host=host, book=self.book, cluster=cluster, config=self.config, task=self.task,
+            topic=self._topic, on_ready=lambda announcement: self._lane_ready(cluster, name, announcement),
         )  # fmt: skip
         self._lanes[name] = lane
         self._keeping[name] = asyncio.create_task(self._keep(lane))
@@ -115,7 +110,7 @@ class Service:
             if not self._devices_of:
                 self._fail(reason)
             self._publish_devices()
-            if self._processes is None:
+            if self.processes is None:
                 del self._lanes[lane.name], self._keeping[lane.name]
                 return
             await asyncio.sleep(_RETRY_AFTER_S)
@@ -123,7 +118,7 @@ class Service:
     def _reason(self, worker: str, error: Exception) -> str:
         if isinstance(error, JobError):
             return str(error)
-        if self._processes is None and isinstance(error, _OF_OTHER_CODE):
+        if self.processes is None and isinstance(error, _OF_OTHER_CODE):
             return other_code(worker, f"does not understand this server ({error})")
         self._log_once("".join(traceback.format_exception(error)))
         return f"Worker {worker!r} failed; the server's log has the details."
@@ -139,7 +134,7 @@ class Service:
 
     def _lane_ready(self, cluster: Cluster, name: str, announcement: Announcement) -> None:
         devices = announcement.devices
-        if self._processes is None:
+        if self.processes is None:
             others = announcement.checked(name)
             self._devices_of[name] = tuple(_on_cluster(name, device, others=others) for device in devices)
         elif name == _FIRST:
@@ -152,10 +147,10 @@ class Service:
             self._devices_of[name] = tuple(device for device in devices if device.id == name)
         self._logged.clear()
         self._publish_devices()
-        self._report("ready", None)
+        self.report("ready", None)
 
     def _publish_devices(self) -> None:
-        self._book.set_devices(
+        self.book.set_devices(
             tuple(device for devices in self._devices_of.values() for device in devices),
             queue_of={device.id: name for name, devices in self._devices_of.items() for device in devices},
         )
@@ -168,17 +163,17 @@ class Service:
 
     def _fail(self, reason: str) -> None:
         self._log_once(reason)
-        self._report("failed", reason)
-        self._book.fail_all(f"Interrupted: {reason}")
+        self.report("failed", reason)
+        self.book.fail_all(f"Interrupted: {reason}")
 
     def _hear(self, message: Mapping[str, Any]) -> None:
         job_id = str(message["job"])
         if "partial" in message:
-            analysis = self._book.job(job_id).spec.analysis
-            self._book.partial(job_id, result_type(analysis).model_validate_json(message["partial"]))
+            analysis = self.book.job(job_id).spec.analysis
+            self.book.partial(job_id, result_type(analysis).model_validate_json(message["partial"]))
         else:
             stage, detail = str(message["stage"]), str(message["detail"])
-            self._book.progress(job_id, stage, fraction=float(message["fraction"]), detail=detail)
+            self.book.progress(job_id, stage, fraction=float(message["fraction"]), detail=detail)
 
     def _hear_memory(self, message: Mapping[str, Any]) -> None:
         for lane in self._lanes.values():

@@ -93,7 +93,7 @@ def operators_table(report: LayersReport, *, row: int | None = None) -> Table:
                     else (errors.normalized_l2, errors.max_abs_error, errors.cand_only_nonfinite)
                 ),
                 shape_text(operator.shape),
-                operator.only_text,
+                f"only the {operator.only} does this" if operator.only else "",
             )
             for operator in report.operators
             if row is None or operator.row == row
@@ -131,7 +131,9 @@ def flows_of(report: LayersReport) -> list[tuple[OperatorRow, OperatorDtypes]]:
 def _flow(flow: OperatorDtypes | None) -> tuple[str, str, str, str]:
     if flow is None:
         return "", "", "", ""
-    return ", ".join(dict.fromkeys(flow.inputs)), flow.computed_text, flow.output, flow.converted_text
+    computed = ", ".join(flow.computed) or "only moves values"
+    converted = "silently promoted" if flow.is_promoted else "lowered by autocast" if flow.is_lowered else ""
+    return ", ".join(dict.fromkeys(flow.inputs)), computed, flow.output, converted
 
 
 def divergence_text(divergence: Divergence) -> str:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from precision.findings.device_speed import times_text
 from precision.results import Cost, Timing
 
 _DISTURBED = 0.25
@@ -46,10 +47,5 @@ def _speed_text(reference_s: float, candidate_s: float) -> str:
     """
     faster = candidate_s < reference_s
     ratio = reference_s / candidate_s if faster else candidate_s / reference_s
-    return f"{_ratio_text(ratio)} × {'faster' if faster else 'slower'} than"
-
-
-def _ratio_text(ratio: float) -> str:
-    if ratio < 1.005:
-        return "< 1.01"
-    return f"{ratio:.2f}" if ratio < 1.995 else f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:.0f}"
+    times = "< 1.01 ×" if ratio < 1.005 else times_text(ratio)
+    return f"{times} {'faster' if faster else 'slower'} than"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from precision.errors import InputError
-from precision.results import Comparison, ErrorMetrics
+from precision.results import Comparison
 from precision.text.metrics import DECISION_METRICS, metric_named
 
 
@@ -18,15 +18,11 @@ class Threshold:
     value: float
     higher_is_better: bool
 
-    def violation(self, metrics: ErrorMetrics) -> str | None:
-        """What is wrong, in one sentence; None where `metrics` keeps to the threshold.
+    def violation(self, measured: float | None) -> str | None:
+        """What is wrong with the metric's value, in one sentence; None where it keeps to the threshold.
 
         A metric that was not measured is a violation, and so is a NaN.
         """
-        return self.violation_of(getattr(metrics, self.metric))
-
-    def violation_of(self, measured: float | None) -> str | None:
-        """What is wrong with the metric's value, as `violation`."""
         if measured is None:
             return f"{self.metric} was not measured, so its limit {self.value:g} cannot be checked."
         judged = abs(measured) if metric_named(self.metric).higher_is_better is None else measured
@@ -67,15 +63,15 @@ _OF_DECISIONS = {metric.name for metric in DECISION_METRICS}
 def _violation(comparison: Comparison, threshold: Threshold) -> str | None:
     """A metric of decisions is judged by its worst output."""
     if threshold.metric not in _OF_DECISIONS:
-        return threshold.violation(comparison.overall)
+        return threshold.violation(getattr(comparison.overall, threshold.metric))
     measured: list[float] = [
         value
         for output in comparison.outputs
         if (value := getattr(output.decisions, threshold.metric, None)) is not None
     ]
     if not measured:
-        return threshold.violation_of(None)
-    return threshold.violation_of(min(measured) if threshold.higher_is_better else max(measured, key=abs))
+        return threshold.violation(None)
+    return threshold.violation(min(measured) if threshold.higher_is_better else max(measured, key=abs))
 
 
 def parse_threshold(text: str, *, higher_is_better: bool) -> Threshold:

@@ -2,13 +2,10 @@
 
 import math
 
-from precision.findings.decisions_judged import flipped, turned, unaffected_text, uncertain
-from precision.findings.yardsticks import Yardsticks
+from precision.findings.decisions_judged import Yardsticks, flipped, turned, unaffected_text, uncertain
 from precision.formats import AnyFormat, format_named, ulp_format
 from precision.results import CompareResult, Comparison, ErrorMetrics, Verdict
 from precision.spec import RunSpec
-
-__all__ = ["Yardsticks", "judge"]
 
 
 def judge(result: CompareResult, limits: Yardsticks | None = None) -> Verdict:

@@ -85,7 +85,7 @@ def parse_number(text: str) -> ExactNumber:
     Raises:
         InputError: it is not a number, or too long to be written out.
     """
-    bare = text.strip().lower().replace("−", "-").replace("_", "")
+    bare = bare_text(text)
     if bare in _SPECIAL_WORDS:
         special = _SPECIAL_WORDS[bare]
         return ExactNumber(text=text, fraction=None, special=special, negative=special == "-inf")
@@ -100,6 +100,11 @@ def parse_number(text: str) -> ExactNumber:
     except (ValueError, ZeroDivisionError):
         raise InputError(f"{text[:40]!r} is not a number. Examples: 0.1, -2.5e-8, 1/3, inf, nan.") from None
     return ExactNumber(text=text, fraction=fraction, negative=bare.startswith("-"))
+
+
+def bare_text(text: str) -> str:
+    """Typed text in lower case, with ASCII's minus sign and without underscores."""
+    return text.strip().lower().replace("−", "-").replace("_", "")
 
 
 def encode(number: ExactNumber | float, fmt: NumericFormat, *, saturate: bool = False) -> int | None:

@@ -1,9 +1,8 @@
 """The constants of every format as the rows of one table."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from precision.formats.numeric import NumericFormat
 from precision.formats.scaled import ScaledFormat
 from precision.formats.table import AnyFormat
 
@@ -47,20 +46,11 @@ def constants(fmt: AnyFormat) -> FormatConstants:
     >>> constants(format_named("float16")).consecutive_integers
     2048
     """
-    return _of_scaled(fmt) if isinstance(fmt, ScaledFormat) else _of_numeric(fmt)
-
-
-def _of_numeric(fmt: NumericFormat) -> FormatConstants:
+    same = {each.name: getattr(fmt, each.name) for each in fields(FormatConstants) if hasattr(fmt, each.name)}
+    if isinstance(fmt, ScaledFormat):
+        return FormatConstants(**same | {"element": fmt.element.name})
     return FormatConstants(
-        name=fmt.name,
-        bits_per_value=fmt.stored_bits or fmt.bits,
-        exponent_bits=fmt.exponent_bits,
-        mantissa_bits=fmt.mantissa_bits,
-        bias=fmt.bias,
-        max=fmt.max,
-        smallest_normal=fmt.smallest_normal,
-        smallest_subnormal=fmt.smallest_subnormal,
-        epsilon=fmt.epsilon,
+        **same,
         range_binades=math.log2(fmt.max) - math.log2(fmt.smallest_subnormal),
         decimal_digits=math.floor(fmt.mantissa_bits * math.log10(2)),
         consecutive_integers=min(1 << (fmt.mantissa_bits + 1), math.floor(fmt.max)),
@@ -68,15 +58,4 @@ def _of_numeric(fmt: NumericFormat) -> FormatConstants:
         infinities=fmt.has_infinities,
         nan=fmt.has_nan,
         negative_zero=fmt.has_negative_zero,
-    )
-
-
-def _of_scaled(fmt: ScaledFormat) -> FormatConstants:
-    return FormatConstants(
-        name=fmt.name,
-        bits_per_value=fmt.bits_per_value,
-        element=fmt.element.name,
-        block_size=fmt.block_size,
-        scale=fmt.scale,
-        granularity=fmt.granularity,
     )

@@ -9,7 +9,6 @@ from typing import Literal
 from precision.errors import InputError
 from precision.formats import ALL_FORMATS, AnyFormat, IntegerGrid, NumericFormat, ScaledFormat, format_named
 from precision.formats.anatomy import ExactNumber, NumberAnatomy, as_float, decode, dissect, encode
-from precision.formats.constants import constants
 from precision.formats.scaled import E8M0_EXPONENTS
 
 Fate = Literal["exact", "rounded", "subnormal", "underflow", "overflow", "saturated", "infinite", "nan"]
@@ -78,7 +77,7 @@ def in_format(
     anatomy = dissect(number, fmt, saturate=saturate)
     return NumberInFormat(
         format=fmt.name,
-        bits_per_value=constants(fmt).bits_per_value,
+        bits_per_value=fmt.bits_per_value,
         fate=fate_of(number, anatomy),
         value=anatomy.value,
         exact=is_exact(number, anatomy.value),
@@ -152,17 +151,14 @@ def _scale(largest: float, fmt: ScaledFormat) -> float:
     if fmt.scale == "e8m0":
         power = max(math.frexp(largest)[1] - 1, sys.float_info.min_exp - 1) if largest else sys.float_info.min_exp - 1
         low, high = E8M0_EXPONENTS
-        return 2.0 ** min(max(power - _max_exponent(fmt), low), high)
+        return 2.0 ** min(max(power - fmt.element_exponent, low), high)
     if fmt.scale == "float32":
-        return _finite_or_nan(_nearest(largest / fmt.element.max, _FLOAT32))
+        nearest = _nearest(largest / fmt.element.max, _FLOAT32)
+        return nearest if math.isfinite(nearest) else math.nan
     whole = _nearest(largest / (_E4M3.max * fmt.element.max), _FLOAT32)
     if not whole or math.isinf(whole):
         return 0.0 if not whole else math.nan
     return _nearest(largest / (fmt.element.max * whole), _E4M3) * whole
-
-
-def _max_exponent(fmt: ScaledFormat) -> int:
-    return math.frexp(fmt.element.max)[1] - 1
 
 
 def _element(quotient: float, fmt: ScaledFormat) -> tuple[float, float | None, bool]:
@@ -180,7 +176,3 @@ def _element(quotient: float, fmt: ScaledFormat) -> tuple[float, float | None, b
 def _nearest(value: float, fmt: NumericFormat) -> float:
     code = encode(value, fmt, saturate=fmt is _E4M3)
     return math.nan if code is None else decode(code, fmt)
-
-
-def _finite_or_nan(value: float) -> float:
-    return value if math.isfinite(value) else math.nan

@@ -60,9 +60,14 @@ class NumericFormat:
         """Width of its fields: sign, exponent and mantissa."""
         return 1 + self.exponent_bits + self.mantissa_bits
 
+    @property
+    def bits_per_value(self) -> int:
+        """Bits that a value takes in memory."""
+        return self.stored_bits or self.bits
+
     def stored_bytes(self, elements: int) -> int:
         """Bytes of `elements` values stored one after the other, without gaps."""
-        return -(-elements * (self.stored_bits or self.bits) // 8)
+        return -(-elements * self.bits_per_value // 8)
 
     @property
     def bias(self) -> int:

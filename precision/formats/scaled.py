@@ -91,6 +91,11 @@ class ScaledFormat:
         return self.element.bits + (_SCALE_BITS[self.scale] / self.block_size if self.block_size else 0)
 
     @property
+    def element_exponent(self) -> int:
+        """Exponent (power of two) of the element's largest value."""
+        return math.frexp(self.element.max)[1] - 1
+
+    @property
     def grouping(self) -> Grouping | None:
         """Which values share a scale; None where the whole tensor has one scale."""
         if self.granularity == "tensor":

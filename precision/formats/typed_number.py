@@ -13,6 +13,7 @@ from precision.formats.anatomy import (
     MAX_DECIMAL_EXPONENT,
     ExactNumber,
     NumberAnatomy,
+    bare_text,
     decode,
     dissect,
     fields,
@@ -43,7 +44,7 @@ def read_number(text: str) -> ExactNumber:
     Raises:
         InputError: it is not a number, or too long to be written out.
     """
-    bare = _bare(text)
+    bare = bare_text(text)
     if _NAN_WITH_CODE.fullmatch(bare):
         return replace(parse_number("nan"), text=text)
     if "0x" not in bare:
@@ -69,7 +70,7 @@ def dissect_typed(text: str, fmt: NumericFormat, *, saturate: bool = False) -> N
         InputError: it is not a number.
     """
     anatomy = dissect(read_number(text), fmt, saturate=saturate)
-    match = _NAN_WITH_CODE.fullmatch(_bare(text))
+    match = _NAN_WITH_CODE.fullmatch(bare_text(text))
     code = int(match[1], 16) if match else None
     if code is None or code >= 1 << fmt.bits or not math.isnan(decode(code, fmt)):
         return anatomy
@@ -101,7 +102,7 @@ def read_code(text: str, fmt: NumericFormat) -> int:
     Raises:
         InputError: it is not a code of the format.
     """
-    match = _CODE.fullmatch(_bare(text))
+    match = _CODE.fullmatch(bare_text(text))
     if match is None or len(text) > MAX_CHARACTERS:
         raise InputError(f"{text[:40]!r} is not a code. Write it as 0x2E66, or as 0b and its bits.")
     code = int(match[1], 16) if match[1] else int(match[2], 2)
@@ -143,7 +144,3 @@ def exact_text(value: float) -> str:
         return plain.rstrip("0").rstrip(".") if "." in plain else plain
     point = "." if len(written) > 1 else ""
     return f"{'-' if value < 0 else ''}{written[0]}{point}{written[1:]}e{power}"
-
-
-def _bare(text: str) -> str:
-    return text.strip().lower().replace("−", "-").replace("_", "")

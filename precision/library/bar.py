@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from precision.progress import Progress, Silent
-from precision.results import AnalysisResult
 from precision.text.names import plain
 
 
-class Bar:
+class Bar(Silent):
     """Progress that moves a bar of tqdm.
 
     Args:
@@ -25,9 +24,6 @@ class Bar:
         self._bar.set_description_str(f"{stage} {plain(detail)}".rstrip(), refresh=False)
         self._bar.update(max(0.0, 100 * fraction - self._bar.n))
 
-    def partial(self, result: AnalysisResult) -> None:
-        """Do nothing: the whole result follows."""
-
 
 @contextmanager
 def bar(shown: bool | None) -> Iterator[Progress]:
@@ -36,7 +32,9 @@ def bar(shown: bool | None) -> Iterator[Progress]:
     Args:
         shown: None: in a notebook or a terminal alone.
     """
-    if not (_somebody_watches() if shown is None else shown):
+    if shown is None:
+        shown = "ipykernel" in sys.modules or sys.stderr.isatty()
+    if not shown:
         yield Silent()
         return
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
@@ -44,7 +42,3 @@ def bar(shown: bool | None) -> Iterator[Progress]:
     form = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}]"
     with tqdm(total=100, leave=False, bar_format=form) as made:
         yield Bar(made)
-
-
-def _somebody_watches() -> bool:
-    return "ipykernel" in sys.modules or sys.stderr.isatty()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from precision.charts.error_histogram import HistogramKind
 from precision.charts.histogram_svg import histogram_svg
 from precision.cli.plan import plan_text
-from precision.cli.sweep import sweep_text
-from precision.cli.texts import text_of
+from precision.cli.texts import sweep_text, text_of
 from precision.errors import InputError
 from precision.findings.fit.table import fit_table
 from precision.findings.key_figures import key_figures
@@ -314,15 +314,12 @@ class MixedPlan:
     __repr__ = to_text
 
 
+@dataclass(frozen=True, repr=False)
 class Sweep:
-    """A model in many formats.
+    """A model in many formats."""
 
-    Args:
-        result: a row for each.
-    """
-
-    def __init__(self, result: SweepResult) -> None:
-        self.result = result
+    result: SweepResult
+    """A row for each."""
 
     def to_text(self) -> str:
         """All of it, as the command line prints it."""

@@ -4,7 +4,8 @@ To add an architecture with a known kind of input, add a row.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
@@ -21,6 +22,19 @@ _DRAWN_FROM = {
 }
 
 
+def random_input(values: str, *, batch: int, length: int | None = None, max_length: int | None = None) -> InputChoice:
+    """The input of random `values`, with its default size; None where the values have no length."""
+    return InputChoice(
+        name="random",
+        description=f"Random values: {values}.",
+        real=False,
+        takes_length=length is not None,
+        default_batch=batch,
+        default_length=length,
+        max_length=max_length,
+    )
+
+
 @dataclass(frozen=True)
 class Architecture:
     """One row: what is built, and the size of its default input."""
@@ -28,7 +42,8 @@ class Architecture:
     id: str
     title: str
     good_for: str
-    full_size: bool
+    _: KW_ONLY
+    full_size: bool = False
     parameters: int
     model: str
     """Class name in transformers."""
@@ -46,6 +61,7 @@ class Architecture:
 
     def description(self) -> ModelDescription:
         """Its row of the catalogue."""
+        values = _DRAWN_FROM[self.kind]
         return ModelDescription(
             id=self.id,
             title=f"{self.title} (random weights)",
@@ -54,199 +70,108 @@ class Architecture:
             licence=_LICENCE,
             good_for=self.good_for,
             parameters=self.parameters,
-            inputs=(
-                InputChoice(
-                    name="random",
-                    description=f"Random values: {_DRAWN_FROM[self.kind]}.",
-                    real=False,
-                    takes_length=self.length is not None,
-                    default_batch=self.batch,
-                    default_length=self.length,
-                    max_length=self.max_length,
-                ),
-            ),
+            inputs=(random_input(values, batch=self.batch, length=self.length, max_length=self.max_length),),
         )
 
 
-_NO_CACHE = {"use_cache": False}
 _TINY = {"num_hidden_layers": 2, "hidden_size": 128, "num_attention_heads": 2, "intermediate_size": 512}
 
+_BERT = partial(
+    Architecture, model="BertForSequenceClassification", config="BertConfig", kind="token ids", length=64,
+    max_length=512,
+)  # fmt: skip
+_GPT2 = partial(
+    Architecture, model="GPT2LMHeadModel", config="GPT2Config", kind="token ids", length=32, max_length=1024,
+    forward={"use_cache": False},
+)  # fmt: skip
+_T5 = partial(
+    Architecture, model="T5ForConditionalGeneration", config="T5Config", kind="encoder and decoder ids", length=32,
+    max_length=512, forward={"use_cache": False},
+)  # fmt: skip
+_VIT = partial(Architecture, model="ViTForImageClassification", config="ViTConfig", kind="pixels")
+_RESNET = partial(Architecture, model="ResNetForImageClassification", config="ResNetConfig", kind="pixels")
+_WHISPER = partial(Architecture, model="WhisperEncoder", config="WhisperConfig", kind="mel frames")
+
 _ROWS = (
-    Architecture(
-        "bert-tiny",
-        "BERT tiny classifier",
+    _BERT(
+        "bert-tiny", "BERT tiny classifier",
         "A fast transformer encoder with a classification head: 2 layers of width 128.",
-        full_size=False,
-        parameters=4_386_178,
-        model="BertForSequenceClassification",
-        config="BertConfig",
-        settings=_TINY,
-        kind="token ids",
-        batch=4,
-        length=64,
-        max_length=512,
+        parameters=4_386_178, batch=4, settings=_TINY,
     ),
-    Architecture(
-        "bert-base",
-        "BERT base classifier",
+    _BERT(
+        "bert-base", "BERT base classifier",
         "Bytes and milliseconds of the best known encoder, sized as bert-base-uncased, the second article's example.",
-        full_size=True,
-        parameters=109_483_778,
-        model="BertForSequenceClassification",
-        config="BertConfig",
+        parameters=109_483_778, full_size=True, batch=2,
         settings={"num_hidden_layers": 12, "hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072},
-        kind="token ids",
-        batch=2,
-        length=64,
-        max_length=512,
     ),
-    Architecture(
-        "gpt2-tiny",
-        "GPT-2 tiny",
+    _GPT2(
+        "gpt2-tiny", "GPT-2 tiny",
         "A fast causal language model with a tied head: 2 layers of width 128.",
-        full_size=False,
-        parameters=655_872,
-        model="GPT2LMHeadModel",
-        config="GPT2Config",
+        parameters=655_872, batch=2,
         settings={"n_layer": 2, "n_embd": 128, "n_head": 2, "vocab_size": 1000, "bos_token_id": 0, "eos_token_id": 0},
-        kind="token ids",
-        batch=2,
-        length=32,
-        max_length=1024,
-        forward=_NO_CACHE,
     ),
-    Architecture(
-        "gpt2-base",
-        "GPT-2",
+    _GPT2(
+        "gpt2-base", "GPT-2",
         "Bytes and milliseconds of a causal language model with a large vocabulary, sized as gpt2.",
-        full_size=True,
-        parameters=124_439_808,
-        model="GPT2LMHeadModel",
-        config="GPT2Config",
+        parameters=124_439_808, full_size=True,
         settings={"n_layer": 12, "n_embd": 768, "n_head": 12, "vocab_size": 50257},
-        kind="token ids",
-        length=32,
-        max_length=1024,
-        forward=_NO_CACHE,
     ),
-    Architecture(
-        "t5-tiny",
-        "T5 tiny",
+    _T5(
+        "t5-tiny", "T5 tiny",
         "Encoder, decoder and cross-attention, with code that branches on half precision.",
-        full_size=False,
-        parameters=1_047_168,
-        model="T5ForConditionalGeneration",
-        config="T5Config",
+        parameters=1_047_168, batch=2,
         settings={"num_layers": 2, "d_model": 128, "d_kv": 64, "d_ff": 512, "num_heads": 2, "vocab_size": 1000},
-        kind="encoder and decoder ids",
-        batch=2,
-        length=32,
-        max_length=512,
-        forward=_NO_CACHE,
     ),
-    Architecture(
-        "t5-small",
-        "T5 small",
+    _T5(
+        "t5-small", "T5 small",
         "Bytes and milliseconds of an encoder-decoder known for overflowing in float16, sized as t5-small.",
-        full_size=True,
-        parameters=60_506_624,
-        model="T5ForConditionalGeneration",
-        config="T5Config",
+        parameters=60_506_624, full_size=True, batch=2,
         settings={"num_layers": 6, "d_model": 512, "d_kv": 64, "d_ff": 2048, "num_heads": 8, "vocab_size": 32128},
-        kind="encoder and decoder ids",
-        batch=2,
-        length=32,
-        max_length=512,
-        forward=_NO_CACHE,
     ),
-    Architecture(
-        "vit-tiny",
-        "ViT tiny",
+    _VIT(
+        "vit-tiny", "ViT tiny",
         "A fast image transformer: 2 layers of width 128, 64 × 64 pixels.",
-        full_size=False,
-        parameters=626_536,
-        model="ViTForImageClassification",
-        config="ViTConfig",
-        settings={**_TINY, "image_size": 64, "num_labels": 1000},
-        kind="pixels",
-        batch=4,
+        parameters=626_536, batch=4, settings={**_TINY, "image_size": 64, "num_labels": 1000},
     ),
-    Architecture(
-        "vit-base",
-        "ViT base",
+    _VIT(
+        "vit-base", "ViT base",
         "Bytes and milliseconds of an image transformer at 224 × 224 pixels, sized as vit-base-patch16-224.",
-        full_size=True,
-        parameters=86_567_656,
-        model="ViTForImageClassification",
-        config="ViTConfig",
+        parameters=86_567_656, full_size=True,
         settings={"num_hidden_layers": 12, "hidden_size": 768, "image_size": 224, "num_labels": 1000},
-        kind="pixels",
     ),
-    Architecture(
-        "resnet-tiny",
-        "ResNet tiny",
+    _RESNET(
+        "resnet-tiny", "ResNet tiny",
         "Fast: convolutions and batch norm with integer buffers, 4 basic blocks, 64 × 64 pixels.",
-        full_size=False,
-        parameters=438_456,
-        model="ResNetForImageClassification",
-        config="ResNetConfig",
+        parameters=438_456, batch=4,
         settings={
-            "embedding_size": 16,
-            "hidden_sizes": [16, 32, 64, 128],
-            "depths": [1, 1, 1, 1],
-            "layer_type": "basic",
-            "num_labels": 1000,
-            "image_size": 64,
+            "embedding_size": 16, "hidden_sizes": [16, 32, 64, 128], "depths": [1, 1, 1, 1], "layer_type": "basic",
+            "num_labels": 1000, "image_size": 64,
         },
-        kind="pixels",
-        batch=4,
     ),
-    Architecture(
-        "resnet-50",
-        "ResNet-50",
+    _RESNET(
+        "resnet-50", "ResNet-50",
         "Bytes and milliseconds of a deep convolutional network at 224 × 224 pixels.",
-        full_size=True,
-        parameters=25_557_032,
-        model="ResNetForImageClassification",
-        config="ResNetConfig",
+        parameters=25_557_032, full_size=True,
         settings={"depths": [3, 4, 6, 3], "layer_type": "bottleneck", "num_labels": 1000, "image_size": 224},
-        kind="pixels",
     ),
-    Architecture(
-        "whisper-tiny",
-        "Whisper tiny encoder",
+    _WHISPER(
+        "whisper-tiny", "Whisper tiny encoder",
         "Fast: a convolutional front end and a transformer over audio frames. Smaller than the published tiny.",
-        full_size=False,
-        parameters=495_872,
-        model="WhisperEncoder",
-        config="WhisperConfig",
+        parameters=495_872, batch=2,
         settings={
-            "encoder_layers": 2,
-            "d_model": 128,
-            "encoder_attention_heads": 2,
-            "encoder_ffn_dim": 512,
+            "encoder_layers": 2, "d_model": 128, "encoder_attention_heads": 2, "encoder_ffn_dim": 512,
             "max_source_positions": 150,
         },
-        kind="mel frames",
-        batch=2,
     ),
-    Architecture(
-        "whisper-base",
-        "Whisper base encoder",
+    _WHISPER(
+        "whisper-base", "Whisper base encoder",
         "Bytes and milliseconds of a speech encoder with long sequences: 30 seconds of audio.",
-        full_size=True,
-        parameters=20_590_592,
-        model="WhisperEncoder",
-        config="WhisperConfig",
+        parameters=20_590_592, full_size=True,
         settings={
-            "encoder_layers": 6,
-            "d_model": 512,
-            "encoder_attention_heads": 8,
-            "encoder_ffn_dim": 2048,
+            "encoder_layers": 6, "d_model": 512, "encoder_attention_heads": 8, "encoder_ffn_dim": 2048,
             "max_source_positions": 1500,
         },
-        kind="mel frames",
     ),
-)
+)  # fmt: skip
 
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType({row.id: row for row in _ROWS})

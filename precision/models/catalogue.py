@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from precision.errors import InputError
-from precision.models.architectures import ARCHITECTURES
+from precision.models.architectures import ARCHITECTURES, random_input
 from precision.results import InputChoice, ModelDescription
 from precision.text.lookup import looked_up
 
@@ -23,22 +23,30 @@ _TEXT_INPUTS = (
         takes_length=True,
         takes_text=True,
     ),
-    InputChoice(
-        name="random",
-        description="Random values: uniformly drawn token ids.",
-        real=False,
-        takes_length=True,
-        default_batch=2,
-        default_length=32,
-    ),
+    random_input("uniformly drawn token ids", batch=2, length=32),
 )
 
-_TINYNET = ModelDescription(
-    id="tinynet",
-    title="TinyNet (random weights)",
-    family="Article",
-    weights="random",
-    licence=_OWN_CODE,
+
+def _small(
+    model_id: str, title: str, family: str, *, good_for: str, parameters: int, inputs: tuple[InputChoice, ...]
+) -> ModelDescription:
+    """A model of this project, with random weights."""
+    return ModelDescription(
+        id=model_id,
+        title=f"{title} (random weights)",
+        family=family,
+        weights="random",
+        licence=_OWN_CODE,
+        good_for=good_for,
+        parameters=parameters,
+        inputs=inputs,
+    )
+
+
+_TINYNET = _small(
+    "tinynet",
+    "TinyNet",
+    "Article",
     good_for="Following every number by hand: thirty parameters, the first article's example.",
     parameters=30,
     inputs=(
@@ -48,28 +56,17 @@ _TINYNET = ModelDescription(
             real=False,
             takes_batch=False,
         ),
-        InputChoice(
-            name="random",
-            description="Random values: uniformly drawn token ids, 0 or 1.",
-            real=False,
-            takes_length=True,
-            default_batch=8,
-            default_length=16,
-        ),
+        random_input("uniformly drawn token ids, 0 or 1", batch=8, length=16),
     ),
 )
 
-_LINEAR = ModelDescription(
-    id="linear-5-10",
-    title="Linear 5 → 10 (random weights)",
-    family="Article",
-    weights="random",
-    licence=_OWN_CODE,
+_LINEAR = _small(
+    "linear-5-10",
+    "Linear 5 → 10",
+    "Article",
     good_for="The rounding of a single layer, the second article's custom module.",
     parameters=60,
-    inputs=(
-        InputChoice(name="random", description="Random values: standard normal features.", real=False, default_batch=8),
-    ),
+    inputs=(random_input("standard normal features", batch=8),),
 )
 
 _DIGITS = ModelDescription(
@@ -92,22 +89,15 @@ _DIGITS = ModelDescription(
             default_batch=DIGITS_TEST_IMAGES,
             max_batch=DIGITS_TEST_IMAGES,
         ),
-        InputChoice(
-            name="random",
-            description="Random values: uniform pixel values between 0 and 1.",
-            real=False,
-            default_batch=64,
-        ),
+        random_input("uniform pixel values between 0 and 1", batch=64),
     ),
     accuracy="99.6 % (448 of the 450 held-out images right, in float32)",
 )
 
-_OVERFLOW = ModelDescription(
-    id="overflow",
-    title="Overflow, planted (random weights)",
-    family="Planted",
-    weights="random",
-    licence=_OWN_CODE,
+_OVERFLOW = _small(
+    "overflow",
+    "Overflow, planted",
+    "Planted",
     good_for="Finding where the first infinity appears: float16 overflows, bfloat16 does not. One path of large "
     "weights is planted among random weights, in feed-forward layers like T5's.",
     parameters=804,
@@ -124,34 +114,17 @@ _OVERFLOW = ModelDescription(
             real=False,
             default_batch=4,
         ),
-        InputChoice(
-            name="random",
-            description="Random values: standard normal features, the planted one at 0. Nothing overflows.",
-            real=False,
-            default_batch=4,
-        ),
+        random_input("standard normal features, the planted one at 0. Nothing overflows", batch=4),
     ),
 )
 
-_ROTARY = ModelDescription(
-    id="rotary",
-    title="Rotary transformer (random weights)",
-    family="Planted",
-    weights="random",
-    licence=_OWN_CODE,
+_ROTARY = _small(
+    "rotary",
+    "Rotary transformer",
+    "Planted",
     good_for="The difference between half() and to(float16): its rotary embedding is a complex buffer.",
     parameters=100_096,
-    inputs=(
-        InputChoice(
-            name="random",
-            description="Random values: uniformly drawn token ids.",
-            real=False,
-            takes_length=True,
-            default_batch=4,
-            default_length=32,
-            max_length=128,
-        ),
-    ),
+    inputs=(random_input("uniformly drawn token ids", batch=4, length=32, max_length=128),),
 )
 
 _MINILM = ModelDescription(

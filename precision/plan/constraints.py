@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from precision.errors import InputError
-from precision.results.plan import Resource
+from precision.results.plan import Resource, sum_of
 from precision.results.sensitivity import LayerSensitivity, SensitivityReport
 from precision.text.names import plain
 
@@ -121,21 +121,21 @@ def _options(
         format=reference,
         squared_error=0.0,
         stored_bytes=shared_bytes(layer.reference_bytes for layer in layers),
-        time_s=_sum(layer.reference_time_s for layer in layers),
+        time_s=sum_of(layer.reference_time_s for layer in layers),
     )
     yield wide
     if kept.intersection(group):
         return
     for column, name in enumerate(report.formats):
         chosen = [layer.contributions[column] for layer in layers]
-        error = _sum(None if choice.nonfinite else choice.best_squared_error() for choice in chosen)
+        error = sum_of(None if choice.nonfinite else choice.best_squared_error() for choice in chosen)
         allowed = constraints.formats is None or name in constraints.formats
         if name != reference and allowed and error is not None and math.isfinite(error):
             option = Option(
                 format=name,
                 squared_error=error,
                 stored_bytes=shared_bytes(choice.stored_bytes for choice in chosen),
-                time_s=_sum(choice.time_s for choice in chosen),
+                time_s=sum_of(choice.time_s for choice in chosen),
             )
             if _saves(option, wide):
                 yield option
@@ -145,12 +145,3 @@ def _saves(option: Option, wide: Option) -> bool:
     """Whether it needs fewer bytes or less time than the reference's format, which has no error."""
     is_quicker = option.time_s is not None and wide.time_s is not None and option.time_s < wide.time_s
     return option.stored_bytes < wide.stored_bytes or is_quicker
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    whole = 0.0
-    for value in values:
-        if value is None:
-            return None
-        whole += value
-    return whole

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from precision.plan.constraints import Constraints, groups_of
 from precision.plan.knapsack import Step, cheapest_choice, hull_steps
 from precision.plan.solve import FREE, items_of, priced
-from precision.plan.totals import formats_of_layers, totals_of
-from precision.plan.uniform import uniform_choices
+from precision.plan.totals import formats_of_layers, totals_of, uniform_choices
 from precision.results.plan import Front, FrontPoint, Resource
 from precision.results.sensitivity import SensitivityReport
 
@@ -51,8 +50,7 @@ def front_of(
         if at in wanted:
             formats = formats_of_layers(groups, chosen)
             shown.append(FrontPoint(formats=formats, totals=totals_of(report, formats, reference)))
-    uniform = uniform_choices(report, constraints, reference=reference)
-    shown += [FrontPoint(formats=choice.formats, totals=choice.totals) for choice in uniform]
+    shown += uniform_choices(report, constraints, reference=reference)
     return Front(resource=resource, points=tuple(_undominated(shown, resource)))
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from precision.errors import InputError
 from precision.plan.constraints import Constraints, Group, groups_of
 from precision.plan.knapsack import Choice, Item, OverBudgetError, choose
-from precision.plan.totals import formats_of_layers, plan_of
-from precision.plan.uniform import uniform_choices
+from precision.plan.totals import formats_of_layers, plan_of, uniform_choices
 from precision.results.plan import Plan, Resource, Totals
 from precision.results.sensitivity import SensitivityReport
 from precision.text.units import bytes_text, seconds_text
@@ -48,9 +47,10 @@ def least_error(
     try:
         choice = choose(items, budget - fixed)
     except OverBudgetError as error:
+        outside = f", of which {bytes_text(fixed)} lie outside the layers" if fixed else ""
         raise InputError(
             f"No plan fits in {_amount(budget, resource)}: the least possible is "
-            f"{_amount(error.least + fixed, resource)}{_of_fixed(fixed)}. "
+            f"{_amount(error.least + fixed, resource)}{outside}. "
             "Allow more, narrower formats, or fewer kept layers."
         ) from error
     plan = _plan(report, groups, choice, reference)
@@ -139,7 +139,3 @@ def _error(totals: Totals) -> float:
 
 def _amount(amount: float, resource: Resource) -> str:
     return bytes_text(math.floor(amount)) if resource == "bytes" else seconds_text(amount)
-
-
-def _of_fixed(fixed: int) -> str:
-    return f", of which {bytes_text(fixed)} lie outside the layers" if fixed else ""

@@ -1,12 +1,11 @@
 """The total cost of a choice of formats."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from precision.errors import InputError
 from precision.findings.sensitivity.together import squared_error_together
-from precision.plan.constraints import Group, shared_bytes
-from precision.results.plan import Plan, PlannedLayer, Resource, Totals, Uniform, sqnr_db
+from precision.plan.constraints import Constraints, Group, kept_layers, shared_bytes
+from precision.results.plan import FrontPoint, Plan, PlannedLayer, Resource, Totals, Uniform, sqnr_db, sum_of
 from precision.results.sensitivity import LayerSensitivity, SensitivityReport
 
 _ROUNDING = 1e-9
@@ -56,7 +55,6 @@ def _in_format(
 def totals_of(report: SensitivityReport, formats: Sequence[str], reference: str) -> Totals:
     """The totals of any choice, even if layers have no prediction; layers in the same format stay tied."""
     rows = [_in_format(layer, name, report, reference) for layer, name in zip(report.layers, formats, strict=True)]
-    times = [time_s for _, _, time_s in rows if time_s is not None]
     measured = _measured(report, formats)
     error = squared_error_together(report, formats) if measured is None else measured
     return Totals(
@@ -64,7 +62,7 @@ def totals_of(report: SensitivityReport, formats: Sequence[str], reference: str)
         is_measured=measured is not None,
         sqnr_db=sqnr_db(report.output_mean_square, error),
         stored_bytes=report.fixed_bytes + _bytes(report, formats, [stored for _, stored, _ in rows]),
-        time_s=math.fsum(times) if len(times) == len(rows) else None,
+        time_s=sum_of(time_s for _, _, time_s in rows),
     )
 
 
@@ -83,6 +81,24 @@ def share_of(whole: Totals, share: float, resource: Resource) -> float:
     if cost is None:
         raise InputError("The layers' times were not measured: plan by bytes.")
     return cost * share * (1 + _ROUNDING)
+
+
+def uniform_choices(
+    report: SensitivityReport, constraints: Constraints, *, reference: str, known: Iterable[Uniform] = ()
+) -> Iterator[FrontPoint]:
+    """One format for all layers except those that are kept: a plan has to be better than that.
+
+    One choice for each allowed format in which every layer has a prediction. `known` are totals that were computed
+    before, without any kept layer.
+    """
+    kept = kept_layers(report, constraints)
+    ready = {uniform.dtype: uniform.totals for uniform in known if not kept}
+    for name in report.formats:
+        if name != reference and (constraints.formats is None or name in constraints.formats):
+            formats = tuple(reference if at in kept else name for at in range(len(report.layers)))
+            totals = ready.get(name) or totals_of(report, formats, reference)
+            if totals.squared_error is not None:
+                yield FrontPoint(formats=formats, totals=totals)
 
 
 def _measured(report: SensitivityReport, formats: Sequence[str]) -> float | None:

@@ -193,16 +193,6 @@ class OperatorDtypes(PackedResult):
         widest = max((FLOAT_BITS.get(name, 0) for name in self.computed), default=64)
         return any(FLOAT_BITS.get(name, 0) > widest for name in self.inputs)
 
-    @property
-    def computed_text(self) -> str:
-        """What it computed in, in words."""
-        return ", ".join(self.computed) or "only moves values"
-
-    @property
-    def converted_text(self) -> str:
-        """How its inputs were converted implicitly; empty where they were not."""
-        return "silently promoted" if self.is_promoted else "lowered by autocast" if self.is_lowered else ""
-
 
 class OperatorErrors(PackedResult):
     """Errors of one operator's outputs, as in `LayerErrors`."""
@@ -238,11 +228,6 @@ class OperatorRow(PackedResult):
         if self.reference_dtypes is None:
             return "candidate"
         return "reference" if self.candidate_dtypes is None else None
-
-    @property
-    def only_text(self) -> str:
-        """The only side that ran it, in words; empty where both did."""
-        return f"only the {self.only} does this" if self.only else ""
 
 
 class Divergence(Result):
@@ -358,10 +343,6 @@ class LayersReport(Result):
             and all(errors is not None and errors.is_exact for errors in compared)
             and not any(row.integers_differ or row.uncompared for row in self.rows)
         )
-
-    def row_of(self, fqn: str, call: int = 1) -> int | None:
-        """Index of the row of a module's call; None where there is none."""
-        return next((i for i, row in enumerate(self.rows) if (row.fqn, row.call) == (fqn, call)), None)
 
 
 class LayersResult(RunResult):

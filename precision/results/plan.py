@@ -1,6 +1,7 @@
 """A format for each layer, and its predicted cost."""
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 from precision.results.base import Result
@@ -92,6 +93,13 @@ def sqnr_db(mean_square: float, squared_error: float | None) -> float | None:
     if squared_error == 0:
         return math.inf
     return 10 * math.log10(mean_square / squared_error) if mean_square else -math.inf
+
+
+def sum_of(values: Iterable[float | None]) -> float | None:
+    """The sum of all values; None where one is not known."""
+    listed = list(values)
+    known = [value for value in listed if value is not None]
+    return math.fsum(known) if len(known) == len(listed) else None
 
 
 def root(squared_error: float | None) -> float | None:

@@ -137,10 +137,6 @@ class RoutesReport(Result):
         """Whether every route was tried."""
         return len(self.routes) == self.of
 
-    def route(self, method: CastMethod) -> RouteFacts | None:
-        """The facts of one route; None where it is not among them."""
-        return next((facts for facts in self.routes if facts.method is method), None)
-
 
 class RoutesResult(RunResult):
     """One model by every route to one format."""

@@ -4,10 +4,10 @@ A new way is a row here and, in `precision.measure.casting.bringing`, the functi
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from precision.formats import AnyFormat, NumericFormat, ScaledFormat, any_format_named
 
@@ -50,15 +50,18 @@ _NARROW = Gives(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class MethodRow:
     """One way to cast a model to a format."""
 
+    name: str
+    """On the command line and in links."""
     label: str
     """Its code, or its name."""
     call: str
     """The same for one format, with `{fmt}` for its name."""
     gives: Gives
+    _: KW_ONLY
     is_route: bool = True
     """Whether people write it in their own code; the other methods exist only in this package."""
     computing: Computing = "format"
@@ -83,17 +86,19 @@ class MethodRow:
 
 
 def _torchao(
-    label: str,
+    name: str,
     config: str,
-    *formats: str,
+    gives: Gives,
+    *,
     execution: tuple[Literal["native", "upcast", "simulated"], str],
     simulation: str,
     computing: Computing = "float32",
 ) -> MethodRow:
     return MethodRow(
-        label=f"torchao {label}",
-        call="torchao's quantize_",
-        gives=_only(*formats),
+        name,
+        f"torchao {name.replace('-', ' ')}",
+        "torchao's quantize_",
+        gives,
         computing=computing,
         execution=execution,
         changed="cast to {dtype}, in which everything computes",
@@ -104,214 +109,164 @@ def _torchao(
 
 
 class CastMethod(StrEnum):
-    """A way to cast a model to a format."""
+    """A way to cast a model to a format: its name on the command line and in links, with its row."""
 
     row: MethodRow
     _value_: str
 
-    def __new__(cls, value: str, row: MethodRow | None = None) -> Self:
-        """A member is its name on the command line and in links; its row comes with it.
-
-        Raises:
-            TypeError: a member without a row. (`CastMethod("to")` finds a member and makes none.)
-        """
-        if row is None:
-            raise TypeError(f"The cast method {value!r} has no row.")
-        member = str.__new__(cls, value)
-        member._value_ = value
+    def __new__(cls, row: Any) -> Self:
+        """A member is the name in its row. (`CastMethod("to")` finds a member and makes none.)"""
+        member = str.__new__(cls, row.name)
+        member._value_ = row.name
         member.row = row
         return member
 
-    TO = (
+    TO = MethodRow(
         "to",
-        MethodRow(
-            label=".to(dtype)",
-            call=".to(torch.{fmt})",
-            gives=_UNSCALED,
-            running="rounded",
-            takes_torchscript=True,
-            bytes_like="format",
-        ),
+        ".to(dtype)",
+        ".to(torch.{fmt})",
+        _UNSCALED,
+        running="rounded",
+        takes_torchscript=True,
+        bytes_like="format",
     )
     """Calls `.to(dtype)`. In a format without kernels, weights are stored in it, arithmetic is float32, and the
     floating-point inputs and the outputs of every module are rounded to the format, saturating."""
-    HALF = (
-        "half",
-        MethodRow(label=".half()", call=".half()", gives=_only("float16"), takes_torchscript=True, bytes_like="format"),
+    HALF = MethodRow("half", ".half()", ".half()", _only("float16"), takes_torchscript=True, bytes_like="format")
+    BFLOAT16 = MethodRow(
+        "bfloat16", ".bfloat16()", ".bfloat16()", _only("bfloat16"), takes_torchscript=True, bytes_like="format"
     )
-    BFLOAT16 = (
-        "bfloat16",
-        MethodRow(
-            label=".bfloat16()",
-            call=".bfloat16()",
-            gives=_only("bfloat16"),
-            takes_torchscript=True,
-            bytes_like="format",
-        ),
-    )
-    AUTOCAST = (
+    AUTOCAST = MethodRow(
         "autocast",
-        MethodRow(
-            label="autocast",
-            call="autocast",
-            gives=_only("bfloat16", "float16"),
-            computing="float32",
-            running="autocast",
-            execution=(
-                "native",
-                "Weights stay in float32. Autocast runs matrix products, convolutions and similar operators with the "
-                "{fmt} kernels of {device}, and leaves the other operators in float32.",
-            ),
-            takes_torchscript=True,
-            bytes_like="reference",
-            changed="cast to float32, from which autocast casts inside operators",
-            unchanged="autocast leaves stored tensors in float32 and casts inside operators",
+        "autocast",
+        "autocast",
+        _only("bfloat16", "float16"),
+        computing="float32",
+        running="autocast",
+        execution=(
+            "native",
+            "Weights stay in float32. Autocast runs matrix products, convolutions and similar operators with the "
+            "{fmt} kernels of {device}, and leaves the other operators in float32.",
         ),
+        takes_torchscript=True,
+        bytes_like="reference",
+        changed="cast to float32, from which autocast casts inside operators",
+        unchanged="autocast leaves stored tensors in float32 and casts inside operators",
     )
     """Casts the weights to float32 and runs inside `torch.autocast`."""
-    WEIGHTS_ONLY = (
+    WEIGHTS_ONLY = MethodRow(
         "weights-only",
-        MethodRow(
-            label="weights only",
-            call="weights-only storage",
-            gives=_ANY,
-            is_route=False,
-            computing="at least float32",
-            running="widened",
-            of_checkpoint="weights-only",
-        ),
+        "weights only",
+        "weights-only storage",
+        _ANY,
+        is_route=False,
+        computing="at least float32",
+        running="widened",
+        of_checkpoint="weights-only",
     )
     """Stores what a checkpoint holds, parameters and persistent floating-point buffers, in the format, and widens all
     to float32 (float64 where that is the format) at the start of every run. Non-persistent buffers (constants that the
     model makes) and integer, boolean and complex tensors do not change. Ties are kept."""
-    DYNAMIC = (
+    DYNAMIC = MethodRow(
         "dynamic",
-        MethodRow(
-            label="weights and inputs (dynamic)",
-            call="dynamic quantization",
-            gives=_SCALED,
-            is_route=False,
-            running="quantized",
-            bytes_like="format",
-        ),
+        "weights and inputs (dynamic)",
+        "dynamic quantization",
+        _SCALED,
+        is_route=False,
+        running="quantized",
+        bytes_like="format",
     )
     """Rounds weight matrices to a scaled format, and in every run the floating-point inputs of their modules, with own
     scales."""
-    TYPE = (
-        "type",
-        MethodRow(label=".type(dtype)", call=".type(torch.{fmt})", gives=_COMPUTED, takes_torchscript=True),
-    )
+    TYPE = MethodRow("type", ".type(dtype)", ".type(torch.{fmt})", _COMPUTED, takes_torchscript=True)
     """Calls `.type(dtype)`, which casts integer and boolean buffers too."""
-    FROM_PRETRAINED = (
-        "from-pretrained",
-        MethodRow(label="from_pretrained(dtype=)", call="from_pretrained(dtype=torch.{fmt})", gives=_COMPUTED),
+    FROM_PRETRAINED = MethodRow(
+        "from-pretrained", "from_pretrained(dtype=)", "from_pretrained(dtype=torch.{fmt})", _COMPUTED
     )
     """Saves a model of transformers and loads it by `from_pretrained(dtype=)`."""
-    LOAD_STATE_DICT = (
+    LOAD_STATE_DICT = MethodRow(
         "load-state-dict",
-        MethodRow(
-            label="load_state_dict()",
-            call="load_state_dict() of {fmt} values",
-            gives=_NARROW,
-            computing="float32",
-            execution=(
-                "simulated",
-                "Weights are rounded to {fmt} and stored in float32, as load_state_dict leaves them: all arithmetic "
-                "is float32, and no memory is saved.{overflow}",
-            ),
-            of_checkpoint="load_state_dict",
-            keeps_dtype=True,
-            changed="rounded to {fmt}, and stored in {dtype} as before: load_state_dict keeps it",
+        "load_state_dict()",
+        "load_state_dict() of {fmt} values",
+        _NARROW,
+        computing="float32",
+        execution=(
+            "simulated",
+            "Weights are rounded to {fmt} and stored in float32, as load_state_dict leaves them: all arithmetic "
+            "is float32, and no memory is saved.{overflow}",
         ),
+        of_checkpoint="load_state_dict",
+        keeps_dtype=True,
+        changed="rounded to {fmt}, and stored in {dtype} as before: load_state_dict keeps it",
     )
     """Rounds what a checkpoint holds, and loads it into the model in float32, which keeps that dtype."""
-    LOAD_STATE_DICT_ASSIGN = (
+    LOAD_STATE_DICT_ASSIGN = MethodRow(
         "load-state-dict-assign",
-        MethodRow(
-            label="load_state_dict(assign=True)",
-            call="load_state_dict(assign=True) of {fmt} values",
-            gives=_COMPUTED,
-            of_checkpoint="load_state_dict",
-        ),
+        "load_state_dict(assign=True)",
+        "load_state_dict(assign=True) of {fmt} values",
+        _COMPUTED,
+        of_checkpoint="load_state_dict",
     )
     """Puts the rounded tensors in the place of the model's."""
-    DEFAULT_DTYPE = (
-        "default-dtype",
-        MethodRow(label="set_default_dtype()", call="torch.set_default_dtype(torch.{fmt})", gives=_COMPUTED),
-    )
+    DEFAULT_DTYPE = MethodRow("default-dtype", "set_default_dtype()", "torch.set_default_dtype(torch.{fmt})", _COMPUTED)
     """Builds the model under `torch.set_default_dtype`, and loads its values."""
-    INT8_WEIGHT_ONLY = (
+    INT8_WEIGHT_ONLY = _torchao(
         "int8-weight-only",
-        _torchao(
-            "int8 weight only",
-            "Int8WeightOnlyConfig",
-            *("int8_per_channel", "int8"),
-            execution=(
-                "upcast",
-                "torchao stores the weights of linear layers in int8, and widens them to float32 inside every "
-                "product: all arithmetic is float32.",
-            ),
-            simulation="weights-only",
+        "Int8WeightOnlyConfig",
+        _only("int8_per_channel", "int8"),
+        execution=(
+            "upcast",
+            "torchao stores the weights of linear layers in int8, and widens them to float32 inside every "
+            "product: all arithmetic is float32.",
         ),
+        simulation="weights-only",
     )
-    INT8_DYNAMIC = (
+    INT8_DYNAMIC = _torchao(
         "int8-dynamic",
-        _torchao(
-            "int8 dynamic",
-            "Int8DynamicActivationInt8WeightConfig",
-            *("int8_per_channel", "int8"),
-            execution=(
-                "native",
-                "torchao stores the weights of linear layers in int8, rounds their inputs to int8 at every call, "
-                "with a scale for each row, and multiplies integers. All other layers run in float32.",
-            ),
-            simulation="dynamic",
+        "Int8DynamicActivationInt8WeightConfig",
+        _only("int8_per_channel", "int8"),
+        execution=(
+            "native",
+            "torchao stores the weights of linear layers in int8, rounds their inputs to int8 at every call, "
+            "with a scale for each row, and multiplies integers. All other layers run in float32.",
         ),
+        simulation="dynamic",
     )
-    FLOAT8_WEIGHT_ONLY = (
+    FLOAT8_WEIGHT_ONLY = _torchao(
         "float8-weight-only",
-        _torchao(
-            "float8 weight only",
-            "Float8WeightOnlyConfig",
-            "float8_e4m3fn",
-            execution=(
-                "upcast",
-                "torchao stores the weights of linear layers in float8_e4m3fn, with a scale for each row, and "
-                "widens them to float32 before every product: all arithmetic is float32.",
-            ),
-            simulation="weights-only",
+        "Float8WeightOnlyConfig",
+        _only("float8_e4m3fn"),
+        execution=(
+            "upcast",
+            "torchao stores the weights of linear layers in float8_e4m3fn, with a scale for each row, and "
+            "widens them to float32 before every product: all arithmetic is float32.",
         ),
+        simulation="weights-only",
     )
-    FLOAT8_DYNAMIC = (
+    FLOAT8_DYNAMIC = _torchao(
         "float8-dynamic",
-        _torchao(
-            "float8 dynamic",
-            "Float8DynamicActivationFloat8WeightConfig",
-            "float8_e4m3fn",
-            execution=(
-                "native",
-                "torchao stores the weights of linear layers in float8_e4m3fn, rounds their inputs to it at every "
-                "call, and multiplies on float8 kernels. All other layers run in bfloat16, which these kernels return.",
-            ),
-            computing="bfloat16",
-            simulation="to",
+        "Float8DynamicActivationFloat8WeightConfig",
+        _only("float8_e4m3fn"),
+        execution=(
+            "native",
+            "torchao stores the weights of linear layers in float8_e4m3fn, rounds their inputs to it at every "
+            "call, and multiplies on float8 kernels. All other layers run in bfloat16, which these kernels return.",
         ),
+        computing="bfloat16",
+        simulation="to",
     )
-    INT4_WEIGHT_ONLY = (
+    INT4_WEIGHT_ONLY = _torchao(
         "int4-weight-only",
-        _torchao(
-            "int4 weight only",
-            "Int4WeightOnlyConfig",
-            "int4_per_channel",
-            execution=(
-                "upcast",
-                f"torchao packs the weights of linear layers into 4 bits, in groups of {INT4_GROUP} values with a "
-                "scale and a zero point each; the kernel widens them inside. All other layers run in float32. Layers "
-                f"whose inputs are no multiple of {INT4_GROUP} or whose outputs are none of {INT4_ROWS} stay as they "
-                "are.",
-            ),
-            simulation="weights-only",
+        "Int4WeightOnlyConfig",
+        _only("int4_per_channel"),
+        execution=(
+            "upcast",
+            f"torchao packs the weights of linear layers into 4 bits, in groups of {INT4_GROUP} values with a "
+            "scale and a zero point each; the kernel widens them inside. All other layers run in float32. Layers "
+            f"whose inputs are no multiple of {INT4_GROUP} or whose outputs are none of {INT4_ROWS} stay as they "
+            "are.",
         ),
+        simulation="weights-only",
     )
 
     @property
@@ -346,11 +301,6 @@ def formats_of(method: CastMethod, names: tuple[str, ...]) -> tuple[str, ...]:
 def is_call(method: CastMethod, fmt: AnyFormat) -> bool:
     """Whether `method` in `fmt` is a call of PyTorch, transformers or torchao; else this package simulates it."""
     return method.row.is_route and (method in TORCHAO_FORMATS or fmt.has_dtype or fmt.computes)
-
-
-def given_by(method: CastMethod) -> str:
-    """The formats that `method` can produce, in words."""
-    return method.row.gives.words
 
 
 def usual_method(fmt: AnyFormat) -> CastMethod:

@@ -13,11 +13,6 @@ THE_INPUT = "the input itself"
 """The place of an overflow where a finite input does not fit the candidate's format."""
 
 
-def scaled_by(factor: float) -> str:
-    """The regime of the input times `factor`."""
-    return GIVEN if factor == 1 else f"x{factor:.12g}"
-
-
 def canonical(name: str) -> str:
     """The one spelling of a regime.
 
@@ -26,7 +21,8 @@ def canonical(name: str) -> str:
     """
     if name in (GIVEN, OUTLIER, RANDOM):
         return name
-    return scaled_by(_factor(name))
+    factor = _factor(name)
+    return GIVEN if factor == 1 else f"x{factor:.12g}"
 
 
 def factor_of(name: str) -> float:

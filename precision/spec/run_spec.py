@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from precision.errors import InputError
 from precision.formats import AnyFormat, IntegerGrid, ScaledFormat, any_format_named, default_formats
 from precision.spec.analysis import Analysis
-from precision.spec.cast_methods import CastMethod, formats_of, given_by, usual_method
+from precision.spec.cast_methods import CastMethod, formats_of, usual_method
 from precision.spec.regimes import GIVEN, canonical
 
 MAX_BATCH = 4096
@@ -169,7 +169,7 @@ class RunSpec(BaseModel):
         if not allowed:
             others = ", ".join(repr(method.value) for method in CastMethod if formats_of(method, (self.dtype,)))
             raise InputError(
-                f"Cast method {self.method.value!r} gives {given_by(self.method)}, not {self.dtype}. "
+                f"Cast method {self.method.value!r} gives {self.method.row.gives.words}, not {self.dtype}. "
                 f"Choose that, or method {others}."
             )
         return self

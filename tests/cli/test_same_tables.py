@@ -11,8 +11,7 @@ import pytest
 from precision import analyses
 from precision.cli.layers import layers_text
 from precision.cli.report import audit_text
-from precision.cli.sweep import sweep_text
-from precision.cli.texts import autocast_text, ranges_text, regimes_text, routes_text, training_text
+from precision.cli.texts import autocast_text, ranges_text, regimes_text, routes_text, sweep_text, training_text
 from precision.findings.autocast import autocast_table
 from precision.findings.cast import audit_table
 from precision.findings.fit.table import fit_table

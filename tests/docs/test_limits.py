@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from precision.engine.book import FINISHED_KEPT
+from precision.findings.decisions_judged import Yardsticks
 from precision.findings.fit.fitness import FitLimits
-from precision.findings.yardsticks import Yardsticks
 from precision.formats import FORMATS, SCALED_FORMATS
 from precision.measure.casting.kernel_layers import BUDGET_S
 from precision.measure.compare.float64_truth import MAX_REFERENCE_S, MAX_STORED_BYTES

@@ -97,7 +97,7 @@ def test_a_session_has_a_limit() -> None:
     with pytest.raises(JobError, match="You have 2 unfinished jobs, and the limit is 2"):
         book.submit(RunSpec(seed=3), "ada", fresh=False)
     book.submit(RunSpec(seed=3), "bob", fresh=False)
-    book.leave(first.id, "ada")
+    book.cancel(first.id, "ada")
     assert book.submit(RunSpec(seed=4), "ada", fresh=False).status == "queued"
 
 
@@ -166,7 +166,7 @@ def test_cancelling_a_queued_job_removes_it_at_once() -> None:
     book = _book()
     first = book.submit(RunSpec(seed=1), "ada", fresh=False)
     second = book.submit(RunSpec(seed=2), "bob", fresh=False)
-    assert book.leave(first.id, "ada").status == "cancelled"
+    assert book.cancel(first.id, "ada").status == "cancelled"
     assert book.job(second.id).position == 1
 
 
@@ -174,13 +174,13 @@ def test_a_running_job_stops_only_when_its_last_session_leaves() -> None:
     book = _book()
     stops: list[int] = []
     job = book.submit(RunSpec(), "ada", fresh=False)
-    book.attach(job.id, "bob")
+    assert book.submit(RunSpec(), "bob").id == job.id
     _start(book, stop=lambda: stops.append(1))
-    assert book.leave(job.id, "eve").stage != "stopping"
-    assert book.leave(job.id, "ada").stage != "stopping"
+    assert book.cancel(job.id, "eve").stage != "stopping"
+    assert book.cancel(job.id, "ada").stage != "stopping"
     assert stops == []
-    assert book.leave(job.id, "bob").stage == "stopping"
-    book.leave(job.id, "bob")
+    assert book.cancel(job.id, "bob").stage == "stopping"
+    book.cancel(job.id, "bob")
     assert stops == [1]
 
 
@@ -188,7 +188,7 @@ def test_nobody_joins_a_job_that_is_stopping() -> None:
     book = _book()
     job = book.submit(RunSpec(), "ada", fresh=False)
     _start(book)
-    book.leave(job.id, "ada")
+    book.cancel(job.id, "ada")
     assert book.submit(RunSpec(), "bob", fresh=False).id != job.id
 
 
@@ -270,7 +270,7 @@ def test_a_closed_book_ends_all_jobs_and_takes_no_more() -> None:
     running = book.submit(RunSpec(seed=1), "ada", fresh=False)
     queued = book.submit(RunSpec(seed=2), "ada", fresh=False)
     _start(book)
-    book.close("Interrupted: closing.")
+    book.refuse("Interrupted: closing.")
     for job in (running, queued):
         ended = book.job(job.id)
         assert (ended.status, ended.error, ended.error_kind) == ("failed", "Interrupted: closing.", "JobError")

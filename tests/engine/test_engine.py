@@ -97,7 +97,7 @@ def test_a_job_that_does_not_listen_is_ended_with_its_worker(bench: Bench) -> No
 
 def test_one_session_cannot_cancel_for_another(bench: Bench) -> None:
     job = bench.running("steps 0.7", "Stepping")
-    bench.engine.attach(job.id, "bob")
+    assert bench.engine.submit(job.spec, session="bob").id == job.id
     bench.engine.cancel(job.id, session="ada")
     assert bench.ends(job).status == "done"
 

@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from precision.findings.decisions_judged import samples_needed
+from precision.findings.decisions_judged import Yardsticks, samples_needed
 from precision.findings.verdict import judge
-from precision.findings.yardsticks import Yardsticks
 from precision.formats import format_named
 from precision.measure.metrics.comparison import compare_outputs
 from precision.measure.metrics.decisions import margin_bins

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from precision.findings.verdict import Yardsticks, judge
+from precision.findings.decisions_judged import Yardsticks
+from precision.findings.verdict import judge
 from precision.formats import format_named
 from precision.measure.metrics.comparison import compare_outputs
 from precision.results import CompareResult, Comparison, ErrorMetrics, Failure

@@ -24,7 +24,7 @@ from precision.findings.fit.rounding import (
     window_of,
 )
 from precision.findings.fit.scaling import scaled_sqnr_db, scaled_underflow_share
-from precision.formats import ALL_FORMATS, AnyFormat, IntegerGrid, NumericFormat, ScaledFormat
+from precision.formats import AnyFormat, IntegerGrid, NumericFormat, ScaledFormat
 from precision.results.ranges import ExponentHistogram
 from precision.text.units import number_text, share_text
 
@@ -76,8 +76,6 @@ class Fitness:
     """Below the smallest normal value, without becoming zero."""
     sqnr_db: float | None = None
     """Predicted; see `predicted_sqnr_db`, `integer_sqnr_db` and `scaled_sqnr_db`."""
-    scale_exponent: int | None = None
-    """For `NEEDS_SCALING`: the values fit after they are multiplied by 2 to this power."""
 
 
 def fitness(histogram: ExponentHistogram, fmt: AnyFormat, *, limits: FitLimits | None = None) -> Fitness:
@@ -109,26 +107,19 @@ def worst(fits: Sequence[Fitness]) -> Fitness:
     return max(judged, key=lambda fit: (_BEST_FIRST.index(fit.verdict), -_or_infinite(fit.sqnr_db)))
 
 
-def lowest_safe(
-    histograms: Sequence[ExponentHistogram],
-    formats: Sequence[AnyFormat] = ALL_FORMATS,
-    *,
-    limits: FitLimits | None = None,
-    scaled: bool = False,
-) -> str | None:
-    """The format with the fewest bits in which all of `histograms` fit; None where there is none, or nothing to fit.
+def lowest_fit(formats: Sequence[AnyFormat], fits: Sequence[Sequence[Fitness]], *, scaled: bool = False) -> str | None:
+    """The format with the fewest bits in which several tensors fit; None where there is none, or nothing to fit.
 
     Of formats with the same number of bits, the one whose worst predicted SQNR is best.
 
     With `scaled`, each tensor may have a scale: a power of two, or that of a scaled format. Without, scaled formats are
     not considered.
+
+    Args:
+        formats: those to choose from.
+        fits: for each format, the fits of all the tensors.
+        scaled: whether tensors may have scales.
     """
-    fits = [[fitness(histogram, fmt, limits=limits) for histogram in histograms] for fmt in formats]
-    return lowest_fit(formats, fits, scaled=scaled)
-
-
-def lowest_fit(formats: Sequence[AnyFormat], fits: Sequence[Sequence[Fitness]], *, scaled: bool = False) -> str | None:
-    """As `lowest_safe`, from fits that are already known: for each format, those of all tensors that would be in it."""
     good = (Fit.FITS, Fit.NEEDS_SCALING) if scaled else (Fit.FITS,)
     found: list[tuple[float, float, str]] = []
     for fmt, together in zip(formats, fits, strict=True):
@@ -136,28 +127,20 @@ def lowest_fit(formats: Sequence[AnyFormat], fits: Sequence[Sequence[Fitness]], 
         if isinstance(fmt, ScaledFormat) and not scaled:
             continue
         if judged and all(fit.verdict in good for fit in judged):
-            found.append((bits_per_value(fmt), -min(_or_infinite(fit.sqnr_db) for fit in judged), fmt.name))
+            found.append((fmt.bits_per_value, -min(_or_infinite(fit.sqnr_db) for fit in judged), fmt.name))
     return min(found)[2] if found else None
-
-
-def bits_per_value(fmt: AnyFormat) -> float:
-    """Bits that one stored value takes, with its share of a block's scale."""
-    if isinstance(fmt, ScaledFormat):
-        return fmt.bits_per_value
-    return fmt.stored_bits or fmt.bits
 
 
 def _judged(histogram: ExponentHistogram, fmt: NumericFormat, limits: FitLimits) -> Fitness:
     window = window_of(fmt)
     losses = _losses(histogram, window)
     verdict, reason = _verdict(histogram, fmt, losses, limits)
-    scale_exponent = None
     if verdict is not Fit.FITS and not _lacks_infinities(histogram, fmt):
         exponent = best_scale_exponent(histogram, window)
         after = _losses(histogram, window.of_values_times(exponent))
         scaled, scaled_reason = _verdict(histogram, fmt, after, limits)
         if scaled is Fit.FITS:
-            verdict, scale_exponent = Fit.NEEDS_SCALING, exponent
+            verdict = Fit.NEEDS_SCALING
             reason = f"{reason.removesuffix('.')}; multiplied by 2^{exponent} the values fit."
         elif scaled is Fit.TOO_COARSE:
             verdict, reason = scaled, scaled_reason
@@ -170,7 +153,6 @@ def _judged(histogram: ExponentHistogram, fmt: NumericFormat, limits: FitLimits)
         underflow=losses.underflow,
         subnormal=losses.subnormal,
         sqnr_db=losses.sqnr_db,
-        scale_exponent=scale_exponent,
     )
 
 

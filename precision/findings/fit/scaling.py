@@ -117,7 +117,7 @@ def _noise(histogram: ExponentHistogram, groups: GroupDistances, fmt: ScaledForm
 def _usual_scales(fmt: ScaledFormat) -> tuple[float, ...]:
     """g, or equally likely ones, of groups whose scales are well inside the range of scales."""
     if fmt.scale == "e8m0":
-        return (2.0 ** -_largest_exponent(fmt),)
+        return (2.0**-fmt.element_exponent,)
     if fmt.scale == "float32":
         return (1 / fmt.element.max,)
     return tuple((_rounded(_MANTISSAS, _E4M3) / _MANTISSAS / fmt.element.max).tolist())
@@ -127,7 +127,7 @@ def _scales(fmt: ScaledFormat, exponent: int, largest: float) -> tuple[float, ..
     """g of the groups whose largest values have that exponent; 0 where the scale rounds to zero."""
     if fmt.scale == "e8m0":
         low, high = E8M0_EXPONENTS
-        wanted = exponent - _largest_exponent(fmt)
+        wanted = exponent - fmt.element_exponent
         return (math.ldexp(1.0, min(max(wanted, low), high) - exponent),)
     if fmt.scale == "float32":
         return _usual_scales(fmt)
@@ -136,10 +136,6 @@ def _scales(fmt: ScaledFormat, exponent: int, largest: float) -> tuple[float, ..
         return _usual_scales(fmt)
     asked = in_units * _MANTISSAS
     return tuple((_rounded(asked, _E4M3) / asked / fmt.element.max).tolist())
-
-
-def _largest_exponent(fmt: ScaledFormat) -> int:
-    return math.frexp(fmt.element.max)[1] - 1
 
 
 @functools.lru_cache(maxsize=256)

@@ -31,7 +31,7 @@ class FitTable:
         return worst([self.fit(tensor, name) for tensor in tensors])
 
     def lowest_safe(self, tensors: Sequence[TensorRange], *, scaled: bool = False) -> str | None:
-        """The format with the fewest bits in which all of `tensors` fit; see `findings.fit.fitness.lowest_safe`."""
+        """The format with the fewest bits in which all of `tensors` fit; see `lowest_fit`."""
         rows = [self.fits[tensor.histogram] for tensor in tensors]
         together = [[row[column] for row in rows] for column in range(len(self.formats))]
         return lowest_fit(self.formats, together, scaled=scaled)

@@ -1,11 +1,12 @@
 """The tables of routes to a format: what is stored, what runs, and what the model can do afterwards."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from precision.findings.routes import facts as words
 from precision.findings.tables import Column, Table, table_of
-from precision.results.routes import RouteFacts, RoutesReport
+from precision.results.routes import RouteFacts, RoutesReport, TensorGroup
 
 
 class Fact(NamedTuple):
@@ -18,69 +19,61 @@ class Fact(NamedTuple):
     """Whether the value depends on the format: then rows of other formats are not marked as different."""
 
 
+_of_format = partial(Fact, of_format=True)
+
+
+def _dtypes(group: TensorGroup) -> Callable[[RouteFacts], str]:
+    return lambda facts: words.dtypes_text(facts, group)
+
+
 STORED = (
-    Fact(
-        "format",
-        words.format_text,
-        "Format of the stored values. torchao's routes have their own formats.",
-        of_format=True,
-    ),
+    _of_format("format", words.format_text, "Format of the stored values. torchao's routes have their own formats."),
     Fact("returns", words.object_text, "Whether the call changes the model itself or returns a new one."),
-    Fact(
-        "parameters",
-        lambda facts: words.dtypes_text(facts, "parameter"),
-        "Dtypes of the parameters after the cast.",
-        of_format=True,
-    ),
-    Fact(
+    _of_format("parameters", _dtypes("parameter"), "Dtypes of the parameters after the cast."),
+    _of_format(
         "bytes",
         words.bytes_change_text,
         "Bytes of all stored tensors, tied ones once: measured, or estimated where torch cannot store the format.",
-        of_format=True,
     ),
-    Fact(
+    _of_format(
         "buffers",
-        lambda facts: words.dtypes_text(facts, "floating buffer"),
+        _dtypes("floating buffer"),
         "Dtypes of floating-point buffers after the cast, such as the statistics of a batch norm.",
-        of_format=True,
     ),
     Fact(
         "integer buffers",
-        lambda facts: words.dtypes_text(facts, "integer or bool buffer"),
+        _dtypes("integer or bool buffer"),
         "Dtypes of integer and bool buffers, such as positions: only .type(dtype) changes them.",
     ),
     Fact(
         "complex",
-        lambda facts: words.dtypes_text(facts, "complex parameter or buffer"),
+        _dtypes("complex parameter or buffer"),
         "Dtypes of complex tensors. A tensor that becomes real has lost its imaginary part.",
     ),
     Fact(
         "attributes",
-        lambda facts: words.dtypes_text(facts, "plain attribute"),
+        _dtypes("plain attribute"),
         "Dtypes of tensors that are neither parameters nor buffers: no cast changes them.",
     ),
     Fact("ties", words.ties_text, "Whether tensors that shared memory before the cast still do."),
     Fact("float32 islands", words.islands_text, "Parameters that transformers asks to keep in float32."),
 )
 RUN = (
-    Fact(
+    _of_format(
         "arithmetic",
         lambda facts: facts.label or "",
         "Whether the model computes in the format (native), in a wider one (upcast), or the format is simulated.",
-        of_format=True,
     ),
-    Fact("SQNR (dB)", words.sqnr_text, "Error of the output against the reference; higher is better.", of_format=True),
-    Fact(
+    _of_format("SQNR (dB)", words.sqnr_text, "Error of the output against the reference; higher is better."),
+    _of_format(
         "largest error",
         words.largest_error_text,
         "The largest absolute error of any output against the reference; for integers, how many elements differ.",
-        of_format=True,
     ),
-    Fact(
+    _of_format(
         "output",
         lambda facts: words.output_text(facts, None),
         "Dtypes of the outputs, or “raises” if the model fails; the error message is below.",
-        of_format=True,
     ),
     Fact(
         "output bits",

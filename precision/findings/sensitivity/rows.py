@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from precision.results import Contribution, LayerSensitivity, SensitivityReport
-from precision.results.plan import sqnr_db
+from precision.results.plan import sqnr_db, sum_of
 
 RowKind = Literal["layer", "block"]
 RowOrder = Literal["worst first", "model order"]
@@ -117,13 +117,13 @@ def _row(report: SensitivityReport, name: str, layers: Sequence[LayerSensitivity
 
 def _cell(report: SensitivityReport, layers: Sequence[LayerSensitivity], at: int) -> SensitivityCell:
     each = [layer.contributions[at] for layer in layers]
-    error = _sum(None if one.nonfinite else one.best_squared_error() for one in each)
+    error = sum_of(None if one.nonfinite else one.best_squared_error() for one in each)
     alone = each[0] if len(each) == 1 else None
-    variance = _sum(None if one.standard_error is None else one.standard_error**2 for one in each)
+    variance = sum_of(None if one.standard_error is None else one.standard_error**2 for one in each)
     return SensitivityCell(
         format=report.formats[at],
         squared_error=error,
-        predicted_squared_error=_sum(None if one.nonfinite else one.squared_error for one in each),
+        predicted_squared_error=sum_of(None if one.nonfinite else one.squared_error for one in each),
         standard_error=None if variance is None else math.sqrt(variance),
         nonfinite=sum(one.nonfinite for one in each),
         sqnr_db=sqnr_db(report.output_mean_square, error),
@@ -155,9 +155,3 @@ def _error(cell: SensitivityCell) -> float:
 
 def _name(fqn: str) -> str:
     return fqn or "(model)"
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    listed = list(values)
-    known = [value for value in listed if value is not None]
-    return math.fsum(known) if len(known) == len(listed) else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -11,11 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from precision.findings.fit.fitness import Fit, FitLimits, Fitness, fitness, lowest_safe, share_between, worst
+from precision.findings.fit.fitness import Fit, FitLimits, Fitness, fitness, lowest_fit, share_between, worst
 from precision.findings.fit.rounding import Share, best_scale_exponent, window_of
-from precision.formats import ALL_FORMATS, FORMATS, NumericFormat, any_format_named, format_named
+from precision.formats import ALL_FORMATS, FORMATS, AnyFormat, NumericFormat, any_format_named, format_named
 from precision.measure.ranges.counts import value_histogram
 from precision.measure.rounding import round_to
+from precision.results.ranges import ExponentHistogram
 
 MORE = tuple(format_named(name) for name in ("e5m7", "e3m0finite", "e2m0fn", "e4m3ieee", "e8m0fnuz", "e5m10fnuz"))
 NARROW = tuple(fmt for fmt in (*FORMATS, *MORE) if fmt.name not in ("float64", "float32"))
@@ -236,7 +239,7 @@ def test_verdicts(values: Tensor | list[float], name: str, verdict: Fit) -> None
     found = judged(values, name)
     assert found.verdict is verdict
     assert found.reason.endswith(".")
-    assert (found.scale_exponent is not None) == (verdict is Fit.NEEDS_SCALING)
+    assert ("multiplied by 2^" in found.reason) == (verdict is Fit.NEEDS_SCALING)
 
 
 @pytest.mark.parametrize("values", [NORMAL * 1e5, NORMAL * 1e-6, NORMAL * 300.0])
@@ -244,9 +247,9 @@ def test_the_scale_that_is_named_makes_the_values_fit(values: Tensor) -> None:
     for name in ("float16", "float8_e4m3fn", "float8_e4m3fnuz"):
         found = judged(values, name)
         if found.verdict is Fit.NEEDS_SCALING:
-            assert found.scale_exponent is not None
-            assert judged(values * 2.0**found.scale_exponent, name).verdict is Fit.FITS
-            assert f"2^{found.scale_exponent}" in found.reason
+            exponent = re.search(r"multiplied by 2\^(-?\d+) the values fit", found.reason)
+            assert exponent is not None
+            assert judged(values * 2.0 ** int(exponent[1]), name).verdict is Fit.FITS
 
 
 @settings(max_examples=100)
@@ -266,6 +269,17 @@ def test_limits_decide() -> None:
 
 
 @pytest.mark.slow
+def lowest_safe(
+    histograms: Sequence[ExponentHistogram],
+    formats: Sequence[AnyFormat] = ALL_FORMATS,
+    *,
+    limits: FitLimits | None = None,
+    scaled: bool = False,
+) -> str | None:
+    fits = [[fitness(histogram, fmt, limits=limits) for histogram in histograms] for fmt in formats]
+    return lowest_fit(formats, fits, scaled=scaled)
+
+
 def test_the_lowest_safe_format() -> None:
     formats = [format_named(name) for name in ("float32", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")]
 

@@ -8,14 +8,11 @@ import pytest
 from tests.zoo.grown import Grown
 
 ROW = """\
-    LIKE = (
-        "to-like",
-        MethodRow(label=".to(tensor)", call=".to(a {fmt} tensor)", gives=_COMPUTED, bytes_like="format"),
-    )
+    LIKE = MethodRow("to-like", ".to(tensor)", ".to(a {fmt} tensor)", _COMPUTED, bytes_like="format")
 """
 FUNCTION = "    CastMethod.LIKE: lambda module, dtype: module.to(torch.empty(0, dtype=dtype)),\n"
 ADDED = {
-    "precision/spec/cast_methods.py": (("    INT8_WEIGHT_ONLY = (", ROW),),
+    "precision/spec/cast_methods.py": (("    INT8_WEIGHT_ONLY = _torchao(", ROW),),
     "precision/measure/casting/bringing.py": (("    CastMethod.FROM_PRETRAINED:", FUNCTION),),
 }
 

@@ -37,9 +37,14 @@ def lockstep(
     return run_lockstep(*both(module, name, method), args, kwargs, fmt=any_format_named(name), **options)
 
 
+def row_of(report: LayersReport, fqn: str, call: int = 1) -> int | None:
+    """Index of the row of a module's call; None where there is none."""
+    return next((at for at, row in enumerate(report.rows) if (row.fqn, row.call) == (fqn, call)), None)
+
+
 def row_named(report: LayersReport, fqn: str, call: int = 1) -> LayerRow:
     """One row; fails the test where there is none."""
-    place = report.row_of(fqn, call)
+    place = row_of(report, fqn, call)
     assert place is not None, f"no row {fqn!r} ({call}) in {[row.fqn for row in report.rows]}"
     return report.rows[place]
 

@@ -12,6 +12,7 @@ from precision.measure.lockstep import director
 from precision.results import AnalysisResult
 from precision.results.layers import LayersResult
 from precision.spec import RunSpec
+from tests.measure.lockstep.side_by_side import row_of
 from tests.runs import Recorder, compare_layers, with_model
 from tests.zoo.awkward_models import Float32Mask
 from tests.zoo.cases import Masked
@@ -63,7 +64,7 @@ def test_what_ends_a_run_leaves_the_rows_compared_until_then(monkeypatch: pytest
     kept = [row.fqn for row in partial.report.rows if row.finished is not None]
     assert kept == ["token_embedding", "linear_1", "layernorm_1", "linear_2"]
     for fqn in kept:
-        row, same = partial.report.row_of(fqn), whole.row_of(fqn)
+        row, same = row_of(partial.report, fqn), row_of(whole, fqn)
         assert row is not None
         assert row == same
     assert LayersResult.model_validate_json(partial.model_dump_json()) == partial
@@ -99,7 +100,7 @@ def test_a_failure_keeps_what_was_compared_and_the_remedy_runs_on(monkeypatch: p
     assert result.failure.where == "inner.1"
     assert result.report is not None
     assert result.report.stopped is not None
-    assert result.report.row_of("first") is not None
+    assert row_of(result.report, "first") is not None
     remedy = result.report.stopped.keep
     assert remedy is not None
     again = compare_layers(RunSpec(keep=(remedy,)))

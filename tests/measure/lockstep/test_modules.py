@@ -18,7 +18,7 @@ from precision.measure.metrics.comparison import compare_outputs
 from precision.measure.models.loading import load
 from precision.results.layers import LayersReport
 from precision.spec import CastMethod, RunSpec
-from tests.measure.lockstep.side_by_side import both, lockstep, row_named
+from tests.measure.lockstep.side_by_side import both, lockstep, row_named, row_of
 from tests.zoo.awkward_models import Counting, InPlace, Sampling
 
 
@@ -93,9 +93,9 @@ def test_rows_stand_in_the_order_of_calling_with_their_places_in_the_tree() -> N
 
 def test_outputs_handed_on_are_not_read_again() -> None:
     report = lockstep(Net(), X)
-    last = report.row_of("block.1")
+    last = row_of(report, "block.1")
     assert row_named(report, "block").same_as == last
-    assert row_named(report, "").same_as == report.row_of("head")
+    assert row_named(report, "").same_as == row_of(report, "head")
     assert last is not None
     assert report.errors_of(3) == report.rows[last].errors
     read = [row for row in report.rows if row.same_as is None]
@@ -244,7 +244,7 @@ def test_the_fused_path_of_a_transformer_encoder_stays_on() -> None:
     assert not report.observer.changed
     watched = lockstep(encoder, x, name="bfloat16", operators=True)
     assert any("switches off the fused path" in note for note in watched.notes)
-    assert watched.row_of("layers.0.linear1") is not None
+    assert row_of(watched, "layers.0.linear1") is not None
 
 
 def test_progress_is_told_of_every_call_and_may_cancel() -> None:
