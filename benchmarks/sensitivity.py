@@ -30,10 +30,9 @@ from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded
 from precision.measure.casting.mixed import cast_mixed
 from precision.measure.sensitivity.adjoint import adjoint_of
-from precision.measure.sensitivity.exact import measured_squared_error, run_squared_error
+from precision.measure.sensitivity.exact import finite_elements, measured_squared_error, run_squared_error
 from precision.measure.sensitivity.layers import floating_tensors, leaves_of
 from precision.measure.sensitivity.local import LocalError, LocalErrors
-from precision.measure.sensitivity.outputs import finite_elements
 
 FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "int8", "mxfp4")
 SECONDS = 5.0

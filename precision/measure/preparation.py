@@ -1,6 +1,6 @@
 """What analyses begin with: the device, the model, its casts, and the head of the result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -99,8 +99,7 @@ def prepare(task: Task) -> Prepared:
         JobCancelledError: from the task's progress.
     """
     spec = task.spec
-    for fmt in spec.candidate_formats:
-        require_kernels(fmt, task.device_info)
+    require_kernels(spec.candidate_formats, task.device_info)
     loaded = task.load()
     task.progress.step(f"Casting to {spec.candidate}", 0.15)
     reference = task.reference(loaded)
@@ -113,15 +112,16 @@ def prepare(task: Task) -> Prepared:
     )
 
 
-def require_kernels(fmt: AnyFormat, device: DeviceInfo) -> None:
-    """Check that `device` computes in `fmt`, unless `fmt` is one that nothing computes in.
+def require_kernels(formats: Iterable[AnyFormat], device: DeviceInfo) -> None:
+    """Check that `device` computes in `formats`, except those that nothing computes in.
 
     Raises:
         UnsupportedError: it does not; the message says in what it does.
     """
-    if fmt.computes and fmt.name not in device.native_formats:
+    missing = [fmt.name for fmt in formats if fmt.computes and fmt.name not in device.native_formats]
+    if missing:
         raise UnsupportedError(
-            f"{device.name} ({device.id}) has no kernels for {fmt.name}. "
+            f"{device.name} ({device.id}) has no kernels for {', '.join(missing)}. "
             f"It computes in: {', '.join(device.native_formats)}."
         )
 
@@ -131,13 +131,8 @@ def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel) -> Cast
         formats = {fqn: any_format_named(name) for fqn, name in spec.plan}
         return cast_mixed(loaded.module, formats, reference=format_named(spec.reference), device=reference.device)
     candidate = casting.cast(loaded.module, spec.format, method=spec.method, device=reference.device)
-    keep_in(
-        candidate.stored,
-        loaded.module,
-        fqns=spec.keep,
-        dtype=reference.input_dtype,
-        low_dtype=candidate.input_dtype,
-    )
+    dtype, low_dtype = reference.input_dtype, candidate.input_dtype
+    keep_in(candidate.stored, loaded.module, fqns=spec.keep, dtype=dtype, low_dtype=low_dtype)
     return candidate
 
 
@@ -170,14 +165,8 @@ def failure_of(error: Exception, stage: str) -> Failure:
 
 def random_warnings(loaded: LoadedModel) -> tuple[str, ...]:
     """The warning about random weights or inputs; none where both are real."""
-    random = [
-        what
-        for what, is_random in (
-            ("weights", loaded.description.weights == "random"),
-            ("input", not loaded.input.real),
-        )
-        if is_random
-    ]
+    is_random = {"weights": loaded.description.weights == "random", "input": not loaded.input.real}
+    random = [what for what in is_random if is_random[what]]
     if not random:
         return ()
     return (f"Random {' and '.join(random)}: speed and memory are real, errors are indicative only.",)

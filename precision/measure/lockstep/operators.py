@@ -89,10 +89,11 @@ class OperatorRecorder:
     compute in and what they overwrite (`TorchDispatchMode`). Operators that only look at a tensor in another way
     (views, sizes) are left out.
 
-    With `finds_births`, the inputs of operators whose output is not finite are looked at.
+    With `finds_births`, the inputs of operators whose output is not finite are looked at. `raised` calls the parameters
+    and buffers of `module` by their names.
     """
 
-    def __init__(self, *, finds_births: bool) -> None:
+    def __init__(self, *, finds_births: bool, module: nn.Module | None = None) -> None:
         self.into: list[OperatorCall] | None = None
         """Where operator calls are recorded; None for nowhere."""
         self.paused = False
@@ -101,14 +102,10 @@ class OperatorRecorder:
         self.raised: Raised | None = None
         """The last operator that raised."""
         self._finds_births = finds_births
-        self._named: nn.Module | None = None
+        self._named = module
         self._current: _Current | None = None
         self._kept: dict[int, list[weakref.ref[KeptOutput]]] = {}
         self._makers: dict[int, tuple[weakref.ref[Tensor], str]] = {}
-
-    def name_parameters_of(self, module: nn.Module) -> None:
-        """Call the parameters and buffers of `module` by their names in `raised`."""
-        self._named = module
 
     def raised_by(self, error: BaseException | None) -> Raised | None:
         """The operator that `error` came from; None where another or none did."""

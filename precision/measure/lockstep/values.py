@@ -40,7 +40,11 @@ def magnitudes(tensor: Tensor) -> tuple[bool, bool, float | None]:
 
 
 def may_be_nonfinite(tensor: Tensor) -> bool:
-    """False only for finite floating-point tensors; costs one read."""
+    """Whether a tensor may hold an infinity or a NaN; costs one read.
+
+    True is not certain: finite values whose sum overflows give it, and so does every complex tensor. False is certain
+    for dense floating-point tensors; sparse and quantized ones give it unread.
+    """
     if not tensor.is_floating_point() or tensor.layout is not torch.strided or tensor.is_quantized:
         return tensor.is_complex()
     if tensor.device.type == "meta" or not tensor.numel():

@@ -64,18 +64,6 @@ LAYOUTS: Mapping[torch.dtype, Layout] = {
 }
 
 
-def exponent_histogram(values: Tensor) -> ExponentHistogram:
-    """`values` counted by floor(log2|x|); see `ExponentCounts.add`.
-
-    >>> counted = exponent_histogram(torch.tensor([0.0, 1.0, -1.5, 4.0, torch.inf]))
-    >>> counted.zeros, counted.infinite, counted.first_exponent, counted.counts
-    (1, 1, 0, (2, 0, 1))
-    """
-    counts = ExponentCounts()
-    counts.add(values)
-    return counts.result()
-
-
 class ExponentCounts:
     """Counts of values by floor(log2|x|), gathered tensor by tensor; in which order and pieces does not matter."""
 
@@ -200,6 +188,18 @@ class ExponentCounts:
         if used:
             trailing_zeros = (used & -used).bit_length() - 1
             self._mantissa_bits = max(self._mantissa_bits, layout.mantissa_bits - trailing_zeros)
+
+
+def exponents_of(values: Tensor) -> ExponentCounts:
+    """One tensor's values counted by floor(log2|x|); see `ExponentCounts.add`.
+
+    >>> counted = exponents_of(torch.tensor([0.0, 1.0, -1.5, 4.0, torch.inf])).result()
+    >>> counted.zeros, counted.infinite, counted.first_exponent, counted.counts
+    (1, 1, 0, (2, 0, 1))
+    """
+    counts = ExponentCounts()
+    counts.add(values)
+    return counts
 
 
 def _flat(values: Tensor) -> Tensor:

@@ -11,7 +11,9 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 from precision.measure.casting.held_weights import channel_axis
 from precision.measure.metrics.outputs import Leaf, flatten
-from precision.measure.ranges.counts import ValueCounts, counts_of, exponents_of, groups_of
+from precision.measure.ranges.counts import ValueCounts, counts_of
+from precision.measure.ranges.exponents import exponents_of
+from precision.measure.ranges.groups import groups_of
 from precision.results.ranges import RangeKind
 
 _REMEMBERED = 128

@@ -55,7 +55,7 @@ def follow(run: Run, fmt: AnyFormat, *, method: CastMethod, baseline: Cast | Non
     stage = f"Casting by {method.label}"
     found = RouteFacts(method=method, format=fmt.name, label=None, explanation="")
     try:
-        require_kernels(fmt, run.device_info)
+        require_kernels([fmt], run.device_info)
         model = casting.cast(run.loaded.module, fmt, method=method, device=run.device)
         found = _stored_facts(run, model, fmt, found)
         if is_call(method, fmt):

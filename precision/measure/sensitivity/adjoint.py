@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from precision.errors import PrecisionError
 from precision.measure.casting.cast_model import CastModel, PreparedRun
 from precision.measure.casting.forward import full_float32, map_tensors, seeded, shortened
-from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, leaves_of, nothing_before
+from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, leaves_of
 
 PROBES = 32
 """Random vectors wanted for each layer: an estimate from so many is off by a quarter (standard deviation)."""
@@ -138,7 +138,7 @@ def adjoint_of(
             seeded(reference.device),
             full_float32(reference.device),
             torch.enable_grad(),
-            hooked(leaves_of(module), before=nothing_before, after=taps.after),
+            hooked(leaves_of(module), after=taps.after),
         ):
             output = module(*run.args, **run.kwargs)
             taps.recording = False
@@ -328,5 +328,5 @@ def _shaken(taps: Collection[Tap], run: PreparedRun) -> tuple[Tensor, ...]:
 
         return map_tensors(output, other)
 
-    with seeded(run.model.device), hooked(leaves_of(run.module), before=nothing_before, after=shake):
+    with seeded(run.model.device), hooked(leaves_of(run.module), after=shake):
         return floating_tensors(run())

@@ -57,7 +57,7 @@ def leaves_of(module: nn.Module) -> dict[str, nn.Module]:
 def hooked(
     leaves: Mapping[str, nn.Module],
     *,
-    before: Callable[[str, Structure], None],
+    before: Callable[[str, Structure], None] | None = None,
     after: Callable[[str, Structure, object], object],
 ) -> Iterator[None]:
     """Call `before` and `after` around every call of a leaf; what `after` returns, unless None, is its output.
@@ -69,7 +69,8 @@ def hooked(
     for fqn, leaf in leaves.items():
 
         def begin(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], fqn: str = fqn) -> None:
-            before(fqn, (args, kwargs))
+            if before is not None:
+                before(fqn, (args, kwargs))
 
         def end(
             _module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object, fqn: str = fqn
@@ -83,10 +84,6 @@ def hooked(
     finally:
         for handle in handles:
             handle.remove()
-
-
-def nothing_before(_fqn: str, _inputs: Structure) -> None:
-    """For hooks that only look at outputs."""
 
 
 def layers_of(module: nn.Module, calls: Mapping[str, int]) -> tuple[Layer, ...]:

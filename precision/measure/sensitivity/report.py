@@ -11,9 +11,9 @@ from precision.formats import AnyFormat, NumericFormat
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint
+from precision.measure.sensitivity.exact import finite_elements, mean_square
 from precision.measure.sensitivity.layers import Layer
 from precision.measure.sensitivity.local import Estimate, LocalError, summed
-from precision.measure.sensitivity.outputs import finite_elements, mean_square
 from precision.results.sensitivity import Contribution, LayerSensitivity, Projections, SensitivityReport, UniformCheck
 
 

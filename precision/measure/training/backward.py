@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -34,7 +32,7 @@ class Backward:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trainee:
-    """A cast model with parameters of its own, and the input it is trained on.
+    """A cast model, whose parameters get gradients, and the input it is trained on.
 
     It runs in eval mode: dropout is off and batch norms keep their statistics, so that every pass is the same.
     """
@@ -43,23 +41,6 @@ class Trainee:
     args: tuple[object, ...]
     kwargs: Mapping[str, object]
     on_module: Callable[[str], None]
-
-    @classmethod
-    def of(
-        cls,
-        model: CastModel,
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
-        *,
-        on_module: Callable[[str], None],
-    ) -> Trainee:
-        """A trainee that shares no memory with `model`."""
-        return cls(
-            model=dataclasses.replace(model, stored=copy.deepcopy(model.stored)),
-            args=args,
-            kwargs=kwargs,
-            on_module=on_module,
-        )
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:

@@ -105,7 +105,7 @@ def _require_trainable(loaded: LoadedModel) -> None:
 def _begin(spec: RunSpec, loaded: LoadedModel, reference: CastModel, progress: Progress, stage: str) -> _Run:
     started = time.monotonic()
     on_module = module_progress(progress, reference, stage=stage, start=_LOADED, end=_FLOAT64)
-    trainee = Trainee.of(reference, loaded.args, loaded.kwargs, on_module=on_module)
+    trainee = Trainee(model=reference, args=loaded.args, kwargs=loaded.kwargs, on_module=on_module)
     found = trainee.backward(partial(loss_for, labels=loaded.labels, seed=spec.seed), scaled=_as_it_is)
     own = float32_own_errors(
         loaded,
@@ -178,7 +178,7 @@ class _Run:
         device = self.reference.model.device
         model = casting.cast(self.loaded.module, self.spec.format, method=_METHODS[way], device=device)
         on_module = module_progress(self.progress, model, stage=stage, start=start, end=start + _HALF)
-        return Trainee.of(model, self.loaded.args, self.loaded.kwargs, on_module=on_module)
+        return Trainee(model=model, args=self.loaded.args, kwargs=self.loaded.kwargs, on_module=on_module)
 
     def _unscaled(self, trainee: Trainee, way: Way, start: float) -> TrainingRecipe:
         found = trainee.backward(lambda _: self.loss, scaled=_as_it_is)
