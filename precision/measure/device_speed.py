@@ -79,9 +79,6 @@ def measure_device_speed(task: Task) -> DeviceSpeedResult:
 
     An operand that would take too long is not tried: sizes grow from small ones as far as both dtypes allow. Rounds of
     both take turns, so that a change of the machine's load meets both; the ratio is the median of the rounds' ratios.
-
-    Raises:
-        JobCancelledError: from the task's progress.
     """
     started = time.monotonic()
     device, info = task.device, task.device_info

@@ -9,9 +9,9 @@ import torch
 from precision.errors import ForwardError, UnsupportedError
 from precision.formats import AnyFormat, any_format_named, format_named
 from precision.measure.casting import methods as casting
+from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.input_warnings import input_warnings
 from precision.measure.casting.kept import keep_in
-from precision.measure.casting.methods import CastModel
 from precision.measure.casting.mixed import cast_mixed
 from precision.measure.machine.devices import describe_device, device_named
 from precision.measure.machine.environment import environment
@@ -27,7 +27,12 @@ FIRST_BATCH = "Only the first batch is run here."
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What to measure, and where."""
+    """What to measure, and where.
+
+    Every analysis of a task raises what `precision.analyses.run` says, besides what its own docstring names: an
+    `InputError` where the spec asks for something that this machine or this model does not have, and the
+    `JobCancelledError` of the progress.
+    """
 
     spec: RunSpec
     progress: Progress
@@ -92,12 +97,7 @@ class Prepared:
 
 
 def prepare(task: Task) -> Prepared:
-    """Load the model and cast it to the reference's and the candidate's format.
-
-    Raises:
-        InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from the task's progress.
-    """
+    """Load the model and cast it to the reference's and the candidate's format."""
     spec = task.spec
     require_kernels(spec.candidate_formats, task.device_info)
     loaded = task.load()

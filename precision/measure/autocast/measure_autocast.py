@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from precision.errors import UnsupportedError
-from precision.measure.autocast.operators import Operator, operators
+from precision.measure.autocast.operators import OPERATORS, Operator
 from precision.measure.casting.castable import require_autocast
 from precision.measure.casting.forward import shortened
 from precision.measure.lockstep.operators import OperatorCall, OperatorRecorder
@@ -35,7 +35,7 @@ _NO_RUN = _Run(None, (), "")
 
 
 def measure_autocast(task: Task) -> AutocastResult:
-    """Run every operator of `autocast.operators` under autocast on tiny inputs, and see what it computes in.
+    """Run every one of `OPERATORS` under autocast on tiny inputs, and see what it computes in.
 
     Each runs with float32 inputs, with inputs in the format, and with its first input in the format and the others in
     float32: the three together tell its rule. Once more it runs with float32 inputs that require gradients, forward
@@ -43,7 +43,6 @@ def measure_autocast(task: Task) -> AutocastResult:
 
     Raises:
         UnsupportedError: no autocast to this format on the device.
-        JobCancelledError: from the task's progress.
     """
     spec, device = task.spec, task.device
     if not formats_of(CastMethod.AUTOCAST, (spec.dtype,)):
@@ -51,9 +50,8 @@ def measure_autocast(task: Task) -> AutocastResult:
     dtype: torch.dtype = getattr(torch, spec.dtype)
     require_autocast(device, dtype)
     rows = []
-    tried = operators()
-    for at, operator in enumerate(tried):
-        task.progress.step(f"Running {operator.name} under autocast", at / len(tried))
+    for at, operator in enumerate(OPERATORS):
+        task.progress.step(f"Running {operator.name} under autocast", at / len(OPERATORS))
         rows.append(_measured(operator, dtype, device))
     return AutocastResult(
         spec=spec,
@@ -130,8 +128,7 @@ def _with_gradients(
 def _forward(operator: Operator, inputs: Sequence[Tensor], dtype: torch.dtype) -> tuple[Tensor, tuple[str, ...]]:
     """Its first output under autocast, and what its kernels computed in."""
     recorder = OperatorRecorder(finds_births=False)
-    calls: list[OperatorCall] = []
-    recorder.into = calls
+    recorder.into = calls = list[OperatorCall]()
     with warnings.catch_warnings(), torch.autocast(inputs[0].device.type, dtype):
         warnings.simplefilter("ignore")  # of slow kernels for mixed dtypes
         with recorder.watching():

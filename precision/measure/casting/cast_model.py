@@ -40,13 +40,13 @@ class CastModel:
     device: torch.device
     input_dtype: torch.dtype
     """Floating-point inputs are cast to it; others never are."""
-    widened: bool
+    widened: bool = False
     """Whether parameters and floating buffers are widened to `input_dtype` at the start of every run."""
-    rounded_to: NumericFormat | None
+    rounded_to: NumericFormat | None = None
     """The format to which inputs and every module's outputs are rounded, where arithmetic is simulated."""
-    quantized_to: ScaledFormat | None
+    quantized_to: ScaledFormat | None = None
     """The format to which the inputs of every module that holds a weight matrix are rounded."""
-    autocast_dtype: torch.dtype | None
+    autocast_dtype: torch.dtype | None = None
 
     def __call__(
         self,

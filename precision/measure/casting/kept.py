@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from precision.errors import InputError
+from precision.measure.casting.castable import no_such_module
 from precision.measure.casting.forward import map_tensors
 from precision.measure.casting.mixins import mix_in, require_forward
-from precision.measure.casting.module_names import no_such_module
 
 
 class Kept:
@@ -44,13 +44,8 @@ def keep_in(
 
     Everything inside them is kept too. A weight that is tied to one outside is separated from it. Modules whose
     forward is not called by the model's code (such as `MultiheadAttention.out_proj`) cannot be kept by themselves.
-
-    Args:
-        stored: the cast copy; changed in place.
-        original: the model before the cast, with the same modules.
-        fqns: names in `named_modules()`; without any, nothing changes.
-        dtype: the reference's.
-        low_dtype: what outputs are cast back to: what the candidate's other modules compute in.
+    `stored`, the cast copy, is changed in place. `dtype` is the reference's; outputs are cast back to `low_dtype`, in
+    which the candidate's other modules compute.
 
     Raises:
         InputError: there is no module of that name, or it is the model itself, or TorchScript.

@@ -20,18 +20,13 @@ _LOADED = 0.05
 
 
 def measure_claims(task: Task, *, only: Collection[str] = ()) -> ClaimsResult:
-    """Try every claim of both articles on a model and a device.
+    """Try every claim of both articles on a model and a device; or those with the ids in `only`.
 
     The model's input is as given. An experiment that raises does not lose the others: its claim is then "not testable
     here", and says what was raised. Copies are cast and run; no global setting of torch is left changed.
 
-    Args:
-        task: what to try them on; its progress is handed the result after each claim.
-        only: ids of claims; all where none is named.
-
     Raises:
-        InputError: the spec asks for something that this machine or this model does not have; no such claim.
-        JobCancelledError: from the task's progress.
+        InputError: no such claim.
     """
     claims = claims_named(only)
     loaded = task.load()

@@ -15,10 +15,8 @@ class GatheredOutputs:
     """The outputs of one model over several batches.
 
     Tensors of the same place are joined along their first dimension. Where batches differ in another dimension, such as
-    sentences of other lengths, all but the last are: each row of the last dimension is then one of many.
-
-    Args:
-        folder: for the files.
+    sentences of other lengths, all but the last are: each row of the last dimension is then one of many. The files are
+    in `folder`.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -26,9 +26,6 @@ def float64_truth(
     more than `MAX_STORED_BYTES`.
 
     `start` and `end` are the shares of the whole that are done before and after.
-
-    Raises:
-        JobCancelledError: from the run's progress.
     """
     reason = _reason_against(run, reference_s)
     if reason:

@@ -18,10 +18,6 @@ def compare_layers(task: Task) -> LayersResult:
     A forward that raises does not lose what was measured before it: the result then has a `failure`, and its report
     what was compared until then. What is compared so far is handed on now and then, for runs that end
     otherwise.
-
-    Raises:
-        InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from the task's progress.
     """
     run, spec, progress = prepare(task), task.spec, task.progress
     stage = f"Running {spec.reference} and {spec.candidate} side by side"

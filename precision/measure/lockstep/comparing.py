@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from precision.formats import AnyFormat, NumericFormat
-from precision.measure.lockstep.alignment import aligned
+from precision.measure.lockstep.alignment import aligned, in_common
 from precision.measure.lockstep.corners import Decomposition
 from precision.measure.lockstep.observer import Frame, Returned
 from precision.measure.lockstep.operator_rows import OperatorComparer
@@ -32,11 +32,8 @@ class _Last:
 class Comparer:
     """Compares what both sides bring to their meetings.
 
-    Args:
-        fmt: the candidate's format.
-        simulated: the format that the candidate rounds outputs to, where its arithmetic is simulated.
-        max_operators: so many operators become rows.
-        decomposition: takes calls of leaf modules apart; None to leave them whole.
+    `simulated` is the format that the candidate rounds outputs to, where its arithmetic is simulated. `decomposition`
+    takes calls of leaf modules apart; None leaves them whole. At most `max_operators` operators become rows.
     """
 
     def __init__(
@@ -179,12 +176,7 @@ class Comparer:
 
 def common_calls(one: Sequence[Frame], other: Sequence[Frame]) -> int:
     """How many calls, from the root, two stacks have in common."""
-    shared = 0
-    for a, b in zip(one, other, strict=False):
-        if a.fqn != b.fqn:
-            break
-        shared += 1
-    return shared
+    return in_common([frame.fqn for frame in one], [frame.fqn for frame in other])
 
 
 def _drafted(frame: Frame, parent: LayerDraft | None, order: int) -> LayerDraft:

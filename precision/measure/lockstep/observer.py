@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.utils.hooks import RemovableHandle
 
 from precision.measure.casting.forward import map_tensors
 from precision.measure.lockstep.operators import OperatorCall, OperatorRecorder
@@ -48,8 +47,7 @@ class Frame:
     @property
     def path(self) -> tuple[str, ...]:
         """fqns from the root to this module."""
-        above = () if self.parent is None else self.parent.path
-        return (*above, self.fqn)
+        return tuple(frame.fqn for frame in self.stack)
 
     @property
     def stack(self) -> tuple[Frame, ...]:
@@ -153,7 +151,6 @@ class Observer:
         `nn.TransformerEncoder`. But a module's own hooks run after the global ones, and may change what it returns
         (as rounding it, where arithmetic is simulated): where there are some, ours is added behind them.
         """
-        handles: list[RemovableHandle] = []
         hooked = {id(child) for child in self.module.modules() if child._forward_hooks}
         prepared = {id(child) for child in self.module.modules() if child._forward_pre_hooks and self._simulates}
 
@@ -178,19 +175,16 @@ class Observer:
         def is_prepared(_child: nn.Module, _args: tuple[object, ...]) -> None:
             self._records(True)
 
-        try:
+        with ExitStack() as handles:
             for child in self.module.modules():
                 if id(child) in hooked:
-                    handles.append(child.register_forward_hook(leave, with_kwargs=True))
+                    handles.enter_context(child.register_forward_hook(leave, with_kwargs=True))
                 if id(child) in prepared:
-                    handles.append(child.register_forward_pre_hook(is_prepared))
-            handles.append(register_module_forward_pre_hook(enter))
-            handles.append(register_module_forward_hook(leave_globally, with_kwargs=True))
-            handles.append(register_module_forward_hook(abandon, always_call=True))
+                    handles.enter_context(child.register_forward_pre_hook(is_prepared))
+            handles.enter_context(register_module_forward_pre_hook(enter))
+            handles.enter_context(register_module_forward_hook(leave_globally, with_kwargs=True))
+            handles.enter_context(register_module_forward_hook(abandon, always_call=True))
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
     def _records(self, records: bool) -> None:
         if self.recorder is not None and not self._paused and self._side.is_current:

@@ -10,7 +10,7 @@ from torch import Tensor
 from precision.formats import NumericFormat
 from precision.measure.lockstep.operators import Birth, OperatorCall
 from precision.measure.lockstep.pairs import Matched, PairNumbers, matched, rounded
-from precision.measure.lockstep.rows import LayerDraft, is_within
+from precision.measure.lockstep.rows import LayerDraft
 from precision.measure.lockstep.values import magnitudes
 from precision.measure.rounding import dtype_name
 from precision.results.layers import NonfiniteOrigin
@@ -51,8 +51,8 @@ class Origins:
         errors = draft.numbers.errors if draft.numbers else None
         if errors is None or not errors.cand_only_nonfinite:
             return
-        if is_within(draft, [row for row, _ in self._found]):
-            return
+        if any(draft is outer for row, _ in self._found for outer in (row, *row.above)):
+            return  # it is in this call already
         birth = _module_birth(given, [pair[1].tensor for pair in found.floating])
         kind = None if birth is None else _kind(birth)
         if birth is not None and kind is not None and not (self._found and kind == "nan from infinities"):

@@ -35,8 +35,7 @@ _FILES = [
 def locate(source: str) -> Path:
     """The folder of a checkpoint, downloaded where it has to be and can be.
 
-    Args:
-        source: an existing folder, or a hub id such as `google-bert/bert-base-uncased`.
+    `source` is an existing folder, or a hub id such as `google-bert/bert-base-uncased`.
 
     Raises:
         InputError: no such folder, no such id, or neither cached nor to be reached.

@@ -79,11 +79,8 @@ class ExponentCounts:
 
         Zeros of either sign, infinities and NaNs are counted apart. Subnormal values count at their own exponent
         (-149 is float32's smallest). Of a complex tensor the real and the imaginary parts are counted. Formats
-        narrower than float32 are widened, exactly. An empty tensor adds nothing.
-
-        Args:
-            values: floating-point or complex, any shape, any device.
-            chunk_elements: how many at a time; by default what suits the device.
+        narrower than float32 are widened, exactly. An empty tensor adds nothing. Any shape, any device; so many
+        elements at a time as suit it, unless `chunk_elements` says how many.
 
         Raises:
             InputError: a dtype without exponents, such as an integer one.

@@ -28,10 +28,6 @@ def measure_ranges(task: Task) -> RangesResult:
 
     The spec's format and cast method play no part: the result answers for all of them. A forward that raises does
     not lose what was counted before it: the result then has a `failure`.
-
-    Raises:
-        InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from the task's progress.
     """
     loaded = task.load()
     model = task.reference(loaded)

@@ -64,15 +64,9 @@ class RangeObserver:
     def observing(self) -> Iterator[None]:
         """Observe one pass: of the model that is called first inside. Another copy of it needs another turn."""
         self._names = None
-        handles = (
-            register_module_forward_pre_hook(self._before),
-            register_module_forward_hook(self._after, with_kwargs=True),
-        )
-        try:
+        after = register_module_forward_hook(self._after, with_kwargs=True)
+        with register_module_forward_pre_hook(self._before), after:
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
     def _before(self, module: nn.Module, args: tuple[object, ...]) -> None:
         if self._names is None:

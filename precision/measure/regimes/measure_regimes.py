@@ -33,10 +33,6 @@ def measure_regimes(task: Task) -> RegimesResult:
     """Run reference and candidate on the input in every usual regime, then look for the factor at which it overflows.
 
     A forward that raises in one regime is told in its row. What is measured so far is handed on.
-
-    Raises:
-        InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from the task's progress.
     """
     progress = task.progress
     given = prepare(task)
@@ -87,12 +83,8 @@ def _watched(model: CastModel, args: tuple[object, ...], kwargs: dict[str, objec
         if id(child) in names and not _all_finite(output) and _all_finite((args, kwargs)):
             born.append(names[id(child)])
 
-    handle = register_module_forward_hook(look, with_kwargs=True)
-    try:
-        with seeded(model.device):
-            return run.explained(), tuple(born)
-    finally:
-        handle.remove()
+    with register_module_forward_hook(look, with_kwargs=True), seeded(model.device):
+        return run.explained(), tuple(born)
 
 
 def _first_new(candidate: tuple[str, ...], reference: tuple[str, ...]) -> str | None:

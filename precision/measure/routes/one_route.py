@@ -65,7 +65,14 @@ def follow(run: Run, fmt: AnyFormat, *, method: CastMethod, baseline: Cast | Non
             found = found.model_copy(update={"same_state_as_baseline": read.same_state(model.stored, baseline.stored)})
         stage = f"Running after {method.label}"
         output = flatten(model(run.loaded.args, run.loaded.kwargs))
-        found = _output_facts(run, model, output, fmt=fmt, baseline=baseline, found=found)
+        found = found.model_copy(
+            update={
+                **_float32_input(run, model),
+                "output_dtypes": tuple(dict.fromkeys(leaf.dtype for leaf in output.leaves)),
+                "same_output_as_baseline": _same_output(output, baseline.output) if baseline else None,
+                "errors": overall_errors(paired(run.reference, output).pairs, fmt),
+            }
+        )
     except UnsupportedError as error:
         label = found.label or "unsupported"
         failure = Failure(stage=stage, where=None, message=str(error))
@@ -114,25 +121,6 @@ def _half_afterwards(run: Run, model: CastModel, *, runs: bool) -> tuple[HalfAft
     again = replace(model, stored=halved, input_dtype=torch.float16, widened=False, autocast_dtype=None)
     failure = _failure_of_run(again, run.loaded) if runs else None
     return HalfAfterwards(raised=None, unchanged=unchanged, forward_failure=failure), halved
-
-
-def _output_facts(
-    run: Run,
-    model: CastModel,
-    output: Flattened,
-    *,
-    fmt: AnyFormat,
-    baseline: Cast | None,
-    found: RouteFacts,
-) -> RouteFacts:
-    return found.model_copy(
-        update={
-            **_float32_input(run, model),
-            "output_dtypes": tuple(dict.fromkeys(leaf.dtype for leaf in output.leaves)),
-            "same_output_as_baseline": _same_output(output, baseline.output) if baseline else None,
-            "errors": overall_errors(paired(run.reference, output).pairs, fmt),
-        }
-    )
 
 
 def _float32_input(run: Run, model: CastModel) -> Mapping[str, str | None]:

@@ -56,15 +56,12 @@ class LocalError:
         """Whether the layer ran, and its output is finite where the reference's is."""
         return not self.nonfinite and self.failure is None
 
-    def estimate(self) -> Estimate | None:
-        """What the layer alone adds to the squared error of the output; None where it is not finite."""
-        return self._estimate(self.products)
+    def estimate(self, *, handed: bool = False) -> Estimate | None:
+        """What the layer alone adds to the squared error of the output; None where it is not finite.
 
-    def estimate_handed(self) -> Estimate | None:
-        """What it adds where the inputs that other layers hand it are in the format already."""
-        return self._estimate(self.handed_products)
-
-    def _estimate(self, products: list[Tensor]) -> Estimate | None:
+        With `handed`, what it adds where the inputs that other layers hand it are in the format already.
+        """
+        products = self.handed_products if handed else self.products
         if not self.is_finite:
             return None
         if not products:

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import torch
 
@@ -37,10 +38,6 @@ def measure_sensitivity(task: Task) -> SensitivityResult:
     A few backward passes answer for all layers and formats together; models that have no gradient are run once for
     every layer and format instead. A model that raises does not lose what was measured before it: the result then has
     a `failure`.
-
-    Raises:
-        InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from the task's progress.
     """
     formats = _formats(task.spec, task.device_info)
     loaded = task.load()
@@ -58,19 +55,15 @@ def _formats(spec: RunSpec, device: DeviceInfo) -> tuple[AnyFormat, ...]:
     return tuple(fmt for fmt in formats if not fmt.computes or fmt.name in device.native_formats)
 
 
+@dataclass
 class _Run:
     """The stages of one measurement."""
 
-    def __init__(
-        self,
-        progress: Progress,
-        loaded: LoadedModel,
-        reference: CastModel,
-        formats: tuple[AnyFormat, ...],
-        result: SensitivityResult,
-    ) -> None:
-        self._progress, self._loaded, self._reference = progress, loaded, reference
-        self._formats, self._result = formats, result
+    _progress: Progress
+    _loaded: LoadedModel
+    _reference: CastModel
+    _formats: tuple[AnyFormat, ...]
+    _result: SensitivityResult
 
     def measured(self) -> SensitivityResult:
         """The result with the report, and the failure that ended it, if one did."""

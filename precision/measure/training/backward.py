@@ -47,8 +47,10 @@ class Trainee:
         """By fqn; a tied parameter under its first name."""
         return dict(self.model.stored.named_parameters())
 
-    def backward(self, loss_of: Callable[[object], Loss], *, scaled: Callable[[Tensor], Tensor]) -> Backward:
-        """One forward and one backward pass from `scaled(loss)`; `loss_of` gives the loss for an output.
+    def backward(
+        self, loss_of: Callable[[object], Loss], *, scaled: Callable[[Tensor], Tensor] | None = None
+    ) -> Backward:
+        """One forward and one backward pass from `scaled(loss)`, or the loss itself; `loss_of` gives it for an output.
 
         Raises:
             ForwardError: either pass raised; the message names the module.
@@ -60,7 +62,7 @@ class Trainee:
         run = self.model.prepared(self.args, self.kwargs)
         try:
             by, loss = self._loss(run, loss_of)
-            torch.autograd.backward(scaled(loss))
+            torch.autograd.backward(scaled(loss) if scaled else loss)
         except (PrecisionError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:

@@ -54,7 +54,7 @@ def float32_own_errors(
         on_module = module_progress(progress, model, stage=stage, start=start, end=end)
         trainee = Trainee(model=model, args=loaded.args, kwargs=loaded.kwargs, on_module=on_module)
         loss = dataclasses.replace(backward.by, dtype=torch.float64)
-        exact = trainee.backward(lambda _: loss, scaled=lambda whole: whole)
+        exact = trainee.backward(lambda _: loss)
     except (ForwardError, UnsupportedError) as error:
         return OwnErrors({}, f"The step fails in float64: {error}")
     except (MemoryError, torch.OutOfMemoryError):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor
 
 from precision.errors import ForwardError, PrecisionError, UnsupportedError
 from precision.measure.casting import methods as casting
@@ -52,8 +51,6 @@ def measure_training(task: Task) -> TrainingResult:
 
     Raises:
         UnsupportedError: another format, a device that does not compute in it, or a model that cannot be trained.
-        InputError: the spec asks for something else that this machine or this model does not have.
-        JobCancelledError: from the task's progress.
     """
     spec, progress = task.spec, task.progress
     _require(spec, task.device_info.native_formats)
@@ -106,7 +103,7 @@ def _begin(spec: RunSpec, loaded: LoadedModel, reference: CastModel, progress: P
     started = time.monotonic()
     on_module = module_progress(progress, reference, stage=stage, start=_LOADED, end=_FLOAT64)
     trainee = Trainee(model=reference, args=loaded.args, kwargs=loaded.kwargs, on_module=on_module)
-    found = trainee.backward(partial(loss_for, labels=loaded.labels, seed=spec.seed), scaled=_as_it_is)
+    found = trainee.backward(partial(loss_for, labels=loaded.labels, seed=spec.seed))
     own = float32_own_errors(
         loaded,
         found,
@@ -117,10 +114,6 @@ def _begin(spec: RunSpec, loaded: LoadedModel, reference: CastModel, progress: P
         end=_REFERENCE,
     )
     return _Run(spec=spec, loaded=loaded, progress=progress, reference=trainee, backward=found, own=own)
-
-
-def _as_it_is(loss: Tensor) -> Tensor:
-    return loss
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -181,7 +174,7 @@ class _Run:
         return Trainee(model=model, args=self.loaded.args, kwargs=self.loaded.kwargs, on_module=on_module)
 
     def _unscaled(self, trainee: Trainee, way: Way, start: float) -> TrainingRecipe:
-        found = trainee.backward(lambda _: self.loss, scaled=_as_it_is)
+        found = trainee.backward(lambda _: self.loss)
         recipe = _recipe(way, found.gradients, loss=found.loss, scales=())
         in_format = self._steps(trainee.parameters, found.gradients, start + _HALF) if way == "pure" else ()
         return self._with_steps(recipe, found.gradients, in_format, start)

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from precision.formats import any_format_named, format_named
-from precision.measure.casting.methods import CastModel, cast, reference
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.methods import cast, reference
 from precision.measure.lockstep.director import Options
 from precision.measure.lockstep.run import run_lockstep
 from precision.results.layers import LayerRow, LayersReport

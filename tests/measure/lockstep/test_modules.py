@@ -12,7 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from precision.errors import JobCancelledError
 from precision.formats import format_named
-from precision.measure.casting.methods import CastModel
+from precision.measure.casting.cast_model import CastModel
 from precision.measure.lockstep.director import Options
 from precision.measure.lockstep.run import run_lockstep
 from precision.measure.metrics.comparison import compare_outputs

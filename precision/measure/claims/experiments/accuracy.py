@@ -137,9 +137,8 @@ def _impact(comparison: Comparison, verdict: Verdict) -> Finding:
         return Finding("false", f"Outputs change: {changed}.", evidence)
     unchanged = f"{share_text(exact)} of the output elements are unchanged"
     if not samples:
-        return Finding(
-            "depends", f"{unchanged}; they are not class scores, so what they decide is not known.", evidence
-        )
+        sentence = f"{unchanged}; they are not class scores, so what they decide is not known."
+        return Finding("depends", sentence, evidence)
     return Finding("depends", f"{unchanged}, but all {samples:,} samples keep their class.", evidence)
 
 
