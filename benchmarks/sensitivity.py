@@ -128,7 +128,7 @@ def print_quality(it: Subject, probed: Probed, every: int) -> float:
             estimate = errors[fqn].estimate()
             if exact and estimate and estimate.value:
                 pairs.append((log(estimate.value / elements), log(exact)))
-        handed = [error.estimate_handed() for error in errors.values()]
+        handed = [error.estimate(handed=True) for error in errors.values()]
         together = sum(estimate.value for estimate in handed if estimate) if all(handed) else None
         measured = run_squared_error(probed.casts[name].prepared((it.ids,)), expected=expected)
         ratio = (together / elements / measured) ** 0.5 if together and measured else float("nan")

@@ -10,7 +10,6 @@ from precision.measure.casting.castable import require_initialised
 from precision.measure.casting.held_weights import estimated_bytes, is_held
 from precision.measure.casting.memory_spans import MemorySpans
 from precision.measure.casting.stored_tensors import stored_tensors
-from precision.measure.machine.environment import environment
 from precision.measure.models.loading import skeleton
 from precision.measure.preparation import Task
 from precision.measure.rounding import holding_dtype, storage_dtype
@@ -31,16 +30,8 @@ def measure_memory(task: Task) -> MemoryResult:
     task.progress.step("Counting bytes", 0.7)
     require_initialised(module)
     memory = model_memory(module)
-    return MemoryResult(
-        spec=task.spec,
-        model=description.model_copy(update={"parameters": memory.parameters}),
-        device=task.device_info,
-        environment=environment(),
-        failure=None,
-        warnings=(),
-        elapsed_s=0.0,
-        memory=memory,
-    )
+    model = description.model_copy(update={"parameters": memory.parameters})
+    return MemoryResult(**dict(task.start()), model=model, memory=memory)
 
 
 def model_memory(module: nn.Module) -> ModelMemory:

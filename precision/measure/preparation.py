@@ -13,12 +13,11 @@ from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.input_warnings import input_warnings
 from precision.measure.casting.kept import keep_in
 from precision.measure.casting.mixed import cast_mixed
-from precision.measure.machine.devices import describe_device, device_named
-from precision.measure.machine.environment import environment
+from precision.measure.machine.devices import describe_device, device_named, environment
 from precision.measure.models.loading import LoadedModel, load
 from precision.measure.regime_inputs import in_regime
 from precision.progress import Progress
-from precision.results import DeviceInfo, Failure, RunResult
+from precision.results import AnalysisResult, DeviceInfo, Failure, RunResult
 from precision.spec import RunSpec
 from precision.spec.regimes import GIVEN
 
@@ -70,15 +69,18 @@ class Task:
 
     def head(self, loaded: LoadedModel, model: CastModel) -> RunResult:
         """What every analysis says before it runs; arithmetic and warnings are those of `model`, a cast of `loaded`."""
-        return RunResult(
+        warnings = (*random_warnings(loaded), *loaded.warnings, *model.warnings)
+        head = dict(self.start(*warnings))
+        return RunResult(**head, model=loaded.description, input=loaded.input, execution=model.execution)
+
+    def start(self, *warnings: str) -> AnalysisResult:
+        """What every result says, also of what is no model."""
+        return AnalysisResult(
             spec=self.spec,
-            model=loaded.description,
-            input=loaded.input,
             device=self.device_info,
             environment=environment(),
-            execution=model.execution,
             failure=None,
-            warnings=(*random_warnings(loaded), *loaded.warnings, *model.warnings),
+            warnings=warnings,
             elapsed_s=0.0,
         )
 
@@ -139,11 +141,7 @@ def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel) -> Cast
 def module_progress(
     progress: Progress, model: CastModel, *, stage: str, start: float, end: float
 ) -> Callable[[str], None]:
-    """Reports the calls of the modules of `model` as a stage that goes from `start` to `end` of the whole.
-
-    Returns:
-        What to call with each module's fqn; raises `JobCancelledError` where `progress` does.
-    """
+    """What to call with each module's fqn, to report a stage that goes from `start` to `end` of the whole."""
     total = sum(1 for module in model.stored.modules() if not any(True for _ in module.children())) or 1
     calls = 0
 

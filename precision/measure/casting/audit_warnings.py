@@ -10,17 +10,15 @@ from precision.text.names import plain
 MOST_NAMED = 8
 """Tensors that one kind of warning names before it sums up the rest."""
 
-_Warning = Callable[[TensorAudit], str | None]
-
 
 def audit_warnings(rows: Sequence[TensorAudit], *, fmt: AnyFormat, method: CastMethod) -> tuple[str, ...]:
     """The warnings of an audit, most serious first: overflow, lost values, lost ties, and a cast that did nothing."""
     casting = method.call(fmt)
     return (
-        *_each(rows, _of_values("became_nonfinite", _became_nonfinite)),
-        *_each(rows, _of_values("saturated", _saturated)),
+        *_of_values(rows, "became_nonfinite", _became_nonfinite),
+        *_of_values(rows, "saturated", _saturated),
         *_each(rows, lambda row: _lost_imaginary(row, casting)),
-        *_each(rows, _of_values("nonfinite_before", _nonfinite_before)),
+        *_of_values(rows, "nonfinite_before", _nonfinite_before),
         *_became_zero(rows),
         *_each(rows, _lost_tie),
         *_each(rows, lambda row: _left_behind(row, fmt, method)),
@@ -28,22 +26,19 @@ def audit_warnings(rows: Sequence[TensorAudit], *, fmt: AnyFormat, method: CastM
     )
 
 
-def _each(rows: Sequence[TensorAudit], warning: _Warning) -> list[str]:
+def _each(rows: Sequence[TensorAudit], warning: Callable[[TensorAudit], str | None]) -> list[str]:
     texts = [text for row in rows if (text := warning(row)) is not None]
     rest = len(texts) - MOST_NAMED
-    return (
-        [*texts[:MOST_NAMED], f"The same happened to {rest} more tensors; the table lists them."] if rest > 0 else texts
-    )
+    more = [f"The same happened to {rest} more tensors; the table lists them."] if rest > 0 else []
+    return [*texts[:MOST_NAMED], *more]
 
 
-def _of_values(count: str, warning: Callable[[TensorAudit, StoredValues], str | None]) -> _Warning:
-    """The warning of a tensor of which this count is not zero."""
-
-    def warned(row: TensorAudit) -> str | None:
-        stored = _counted(row)
-        return warning(row, stored) if stored is not None and getattr(stored, count) else None
-
-    return warned
+def _of_values(
+    rows: Sequence[TensorAudit], count: str, warning: Callable[[TensorAudit, StoredValues], str | None]
+) -> list[str]:
+    """Of the tensors of which this count is not zero."""
+    hit = {id(row): stored for row in rows if (stored := _counted(row)) is not None and getattr(stored, count)}
+    return _each([row for row in rows if id(row) in hit], lambda row: warning(row, hit[id(row)]))
 
 
 def _counted(row: TensorAudit) -> StoredValues | None:

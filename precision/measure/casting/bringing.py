@@ -15,10 +15,7 @@ from precision.spec.cast_methods import TORCHAO_FORMATS, CastMethod
 
 
 def bring(module: nn.Module, fmt: AnyFormat, method: CastMethod) -> nn.Module:
-    """Cast `module` itself to `fmt` by `method`, and nothing around it.
-
-    Returns:
-        What the call gives: `module`, changed in place, or a new one.
+    """Cast `module` itself to `fmt` by `method`, and nothing around it: in place, or into a new one.
 
     Raises:
         UnsupportedError: the model or the device does not allow it. Whatever torch raises is passed on.

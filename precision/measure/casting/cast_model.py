@@ -55,13 +55,10 @@ class CastModel:
         *,
         on_module: Callable[[str], None] | None = None,
     ) -> object:
-        """The output of one forward pass, on `device`.
+        """The output of one forward pass, on `device`; tensors may be nested in tuples, lists and dicts.
 
-        Args:
-            args: positional inputs; tensors may be nested in tuples, lists and dicts.
-            kwargs: inputs by name.
-            on_module: called with the fqn of each leaf module before it runs; a `PrecisionError` it raises ends the
-                pass and is passed on as it is.
+        `on_module` is called with the fqn of each leaf module before it runs; a `PrecisionError` it raises ends the
+        pass and is passed on as it is.
 
         Raises:
             ForwardError: the model raised; the message names the module.

@@ -84,7 +84,11 @@ def _keep(module: nn.Module, original: nn.Module, *, dtype: torch.dtype, low_dty
             for key, tensor in source.items():
                 if tensor is not None and tensor.is_floating_point() and held.get(key) is not None:
                     held[key] = _wide(tensor, wide, like=held[key], dtype=dtype)
-    _make_kept(module, dtype=dtype, low_dtype=low_dtype, device=_device_of(module))
+    if not isinstance(module, Kept):
+        mix_in(module, Kept)
+        require_forward(module)
+    device = next((tensor.device.type for tensor in (*module.parameters(), *module.buffers())), "cpu")
+    vars(module).update(_kept_dtype=dtype, _low_dtype=low_dtype, _kept_device=device)
 
 
 def _wide(tensor: Tensor, wide: dict[int, Tensor], *, like: Any, dtype: torch.dtype) -> Any:
@@ -94,15 +98,3 @@ def _wide(tensor: Tensor, wide: dict[int, Tensor], *, like: Any, dtype: torch.dt
         is_parameter = isinstance(like, nn.Parameter)
         wide[id(tensor)] = nn.Parameter(values, requires_grad=like.requires_grad) if is_parameter else values
     return wide[id(tensor)]
-
-
-def _device_of(module: nn.Module) -> str:
-    tensors = (*module.parameters(), *module.buffers())
-    return tensors[0].device.type if tensors else "cpu"
-
-
-def _make_kept(module: nn.Module, *, dtype: torch.dtype, low_dtype: torch.dtype, device: str) -> None:
-    if not isinstance(module, Kept):
-        mix_in(module, Kept)
-        require_forward(module)
-    vars(module).update(_kept_dtype=dtype, _low_dtype=low_dtype, _kept_device=device)

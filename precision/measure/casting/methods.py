@@ -17,7 +17,7 @@ from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.stored_tensors import stored_tensors
 from precision.measure.rounding import dtype_name, holding_dtype, storage_dtype
 from precision.results import Execution
-from precision.spec.cast_methods import CastMethod, Computing
+from precision.spec.cast_methods import CastMethod
 
 
 def cast(module: nn.Module, fmt: AnyFormat, *, method: CastMethod, device: torch.device) -> CastModel:
@@ -135,14 +135,13 @@ _REFERENCE: Mapping[str, Callable[[nn.Module], nn.Module]] = {
     "float32": lambda module: module.float(),
     "float64": lambda module: module.double(),
 }
-_COMPUTING: Mapping[Computing, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def _computing_dtype(fmt: AnyFormat, method: CastMethod) -> torch.dtype:
     """The dtype of the tensors that the model's own code sees."""
     computing = method.row.computing
-    if computing in _COMPUTING:
-        return _COMPUTING[computing]
+    if computing in ("float32", "bfloat16"):
+        return torch.float32 if computing == "float32" else torch.bfloat16
     if not fmt.computes:
         return holding_dtype(fmt)
     dtype = storage_dtype(fmt)

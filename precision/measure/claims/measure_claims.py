@@ -1,6 +1,6 @@
 """All claims from start to end: load the model, then try one claim after the other."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import torch
 
@@ -13,7 +13,6 @@ from precision.measure.claims.snippet import snippet
 from precision.measure.claims.subject import Subject
 from precision.measure.claims.table import EXPERIMENTS
 from precision.measure.preparation import Task
-from precision.progress import Progress
 from precision.results import ClaimsResult, MeasuredClaim
 
 _LOADED = 0.05
@@ -32,33 +31,19 @@ def measure_claims(task: Task, *, only: Collection[str] = ()) -> ClaimsResult:
     loaded = task.load()
     head = task.head(loaded, task.reference(loaded, "float32"))
     result = ClaimsResult(**dict(head), claims=(), of=len(claims))
-    steps = _Steps(task.progress, claims)
-    subject = Subject(task.spec, loaded, task.device, steps)
-    for claim in claims:
-        steps.begin(claim)
+    at = 0
+
+    def on_step(done: float, detail: str) -> None:
+        fraction = _LOADED + (1 - _LOADED) * (at + done) / len(claims)
+        task.progress.step(claims[at].question, fraction, detail)
+
+    subject = Subject(task.spec, loaded, task.device, on_step)
+    for at, claim in enumerate(claims):  # noqa: B007 - read by `on_step`
+        on_step(0.0, "")
         measured = _measured(claim, subject)
         result = result.model_copy(update={"claims": (*result.claims, measured)})
         task.progress.partial(result)
     return result
-
-
-class _Steps:
-    """Progress within the claim that is being tried, as progress of the whole."""
-
-    def __init__(self, progress: Progress, claims: Sequence[Claim]) -> None:
-        self._progress = progress
-        self._claims = claims
-        self._current = claims[0]
-
-    def begin(self, claim: Claim) -> None:
-        """Go on to this claim."""
-        self._current = claim
-        self(0.0, "")
-
-    def __call__(self, done: float, detail: str) -> None:
-        share = (1 - _LOADED) / len(self._claims)
-        at = self._claims.index(self._current)
-        self._progress.step(self._current.question, _LOADED + (at + done) * share, detail)
 
 
 def _measured(claim: Claim, subject: Subject) -> MeasuredClaim:

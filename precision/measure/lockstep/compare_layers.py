@@ -16,8 +16,7 @@ def compare_layers(task: Task) -> LayersResult:
     """Run both models side by side, and measure what differs after every module and every operator.
 
     A forward that raises does not lose what was measured before it: the result then has a `failure`, and its report
-    what was compared until then. What is compared so far is handed on now and then, for runs that end
-    otherwise.
+    what was compared until then. That is handed on now and then, for runs that end in another way.
     """
     run, spec, progress = prepare(task), task.spec, task.progress
     stage = f"Running {spec.reference} and {spec.candidate} side by side"

@@ -96,7 +96,7 @@ class Director:
         prepared = model.prepared(*self._inputs)
         recorder = None
         if self._options.operators:
-            recorder = OperatorRecorder(finds_births=name == "candidate", module=prepared.module)
+            recorder = OperatorRecorder(finds_nonfinite=name == "candidate", module=prepared.module)
 
         def run() -> object:
             with observer.hooks(), recorder.watching() if recorder is not None else nullcontext():

@@ -85,7 +85,7 @@ def _raised_again(
     """The operator that raises in a second run; None where that raises something else, or nothing."""
     with seeded(model.device):
         prepared = model.prepared(*inputs)
-        recorder = OperatorRecorder(finds_births=False, module=prepared.module)
+        recorder = OperatorRecorder(finds_nonfinite=False, module=prepared.module)
         with recorder.watching(), suppress(Exception):
             prepared()
     return recorder.raised if recorder.raised is not None and recorder.raised.message == str(error) else None

@@ -92,10 +92,6 @@ class Ledger:
         self.drafts.sort(key=lambda draft: draft.order)
         return {id(draft): place for place, draft in enumerate(self.drafts)}
 
-    def rows(self, places: dict[int, int]) -> tuple[LayerRow, ...]:
-        """All rows."""
-        return tuple(draft.row(places) for draft in self.drafts)
-
     def operator_rows(self, places: dict[int, int]) -> tuple[tuple[OperatorRow, ...], tuple[OperatorDtypes, ...]]:
         """All operators' rows, and the table of dtypes that they refer to."""
         table: dict[OperatorDtypes, int] = {}

@@ -30,11 +30,7 @@ def run_lockstep(
     every mean.
 
     Args:
-        reference: the trusted model.
-        candidate: the model under test, on the same device.
-        args: positional inputs, as for `CastModel`.
-        kwargs: inputs by name.
-        options: what to compare, and the limits.
+        candidate: on the same device as the reference.
         on_call: told the fqn of each module that has returned, and a rough fraction of the whole; called about once
             a second meanwhile. What it raises ends the run and is passed on.
         on_partial: handed a report of what is compared so far, after some seconds, then at growing intervals.

@@ -164,7 +164,7 @@ class ErrorStatistics:
             median_abs_error=median,
             p99_abs_error=p99,
             max_abs_error=self._max_error if n else None,
-            max_abs_error_index=self._max_index(),
+            max_abs_error_index=unravel(self._max_place, self._shape) if self._shape is not None and n else None,
             quantile_elements=self.sample.size,
             rmse=sums["ee"].root_mean(n),
             normalized_l2=self._normalized_l2() if n else None,
@@ -183,11 +183,6 @@ class ErrorStatistics:
             relative_tolerance=rtol,
             absolute_tolerance=atol,
         )
-
-    def _max_index(self) -> tuple[int, ...] | None:
-        if self._shape is None or not self._finite_pairs:
-            return None
-        return unravel(self._max_place, self._shape)
 
     def _normalized_l2(self) -> float:
         rr, ee = self._sums["rr"], self._sums["ee"]

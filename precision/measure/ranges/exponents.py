@@ -176,7 +176,7 @@ class ExponentCounts:
         self._use_mantissas(bits, layout)
 
     def _add_counts(self, by_field: _Counts, fields: _Counts, offset: int) -> None:
-        """Add the counts of some exponent fields, which are exponents but for an `offset`."""
+        """Add the counts of some exponent fields; plus `offset`, they are exponents."""
         for field, count in zip(fields.tolist(), by_field[fields].tolist(), strict=True):
             self._counts[field + offset] = self._counts.get(field + offset, 0) + count
 

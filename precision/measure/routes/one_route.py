@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
-from torch.utils import _pytree as pytree
+from torch import nn
 
 from precision.errors import ForwardError, UnsupportedError
 from precision.formats import AnyFormat
@@ -20,6 +19,7 @@ from precision.measure.models.loading import LoadedModel
 from precision.measure.preparation import failure_of, require_kernels
 from precision.measure.routes import facts as read
 from precision.measure.routes.training import cast_in_training
+from precision.measure.sensitivity.layers import floating_tensors
 from precision.results import DeviceInfo, Failure
 from precision.results.routes import HalfAfterwards, RouteFacts
 from precision.spec.cast_methods import TORCHAO_FORMATS, CastMethod, is_call
@@ -45,12 +45,9 @@ class Cast:
 
 
 def follow(run: Run, fmt: AnyFormat, *, method: CastMethod, baseline: Cast | None) -> tuple[RouteFacts, Cast | None]:
-    """Cast by one route, run what it gave, and say what both did.
+    """The facts of one route, whose cast is run; those until then if it fails. And what it gave, where it ran.
 
     `baseline` is what another route gave, to compare with bit for bit.
-
-    Returns:
-        The facts; of a route that fails, those until then. And what it gave, where it ran.
     """
     stage = f"Casting by {method.label}"
     found = RouteFacts(method=method, format=fmt.name, label=None, explanation="")
@@ -127,7 +124,7 @@ def _float32_input(run: Run, model: CastModel) -> Mapping[str, str | None]:
     """Whether the model takes an input that nobody casts; not asked of one whose arithmetic is simulated."""
     if model.rounded_to is not None or model.widened:
         return {}
-    if not _takes_floating_input(run.loaded):
+    if not floating_tensors((run.loaded.args, dict(run.loaded.kwargs))):
         return {"float32_input": "none taken"}
     failure = _failure_of_run(replace(model, input_dtype=torch.float32), run.loaded)
     return {"float32_input": "raises" if failure else "accepted", "float32_input_failure": failure}
@@ -138,11 +135,6 @@ def _same_output(one: Flattened, other: Flattened) -> bool:
         first.dtype == second.dtype and same_bits(first.tensor, second.tensor)
         for first, second in zip(one.leaves, other.leaves, strict=True)
     )
-
-
-def _takes_floating_input(loaded: LoadedModel) -> bool:
-    leaves = pytree.tree_leaves((loaded.args, dict(loaded.kwargs)))
-    return any(isinstance(leaf, Tensor) and leaf.is_floating_point() for leaf in leaves)
 
 
 def _failure_of_run(model: CastModel, loaded: LoadedModel) -> str | None:

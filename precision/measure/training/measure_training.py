@@ -18,7 +18,7 @@ from precision.measure.preparation import Task, failure_of, module_progress
 from precision.measure.training.backward import Backward, Gradients, Trainee
 from precision.measure.training.float64_step import OwnErrors, float32_own_errors
 from precision.measure.training.gradients import counts_of, gradient_errors, merged
-from precision.measure.training.loss import Loss, loss_for
+from precision.measure.training.loss import loss_for
 from precision.measure.training.scaling import scaled_backward, unscaled_in_place
 from precision.measure.training.steps import no_steps, optimizer_steps
 from precision.progress import Progress
@@ -127,16 +127,11 @@ class _Run:
     backward: Backward
     own: OwnErrors
 
-    @property
-    def loss(self) -> Loss:
-        """That of every recipe."""
-        return self.backward.by
-
     def report(self) -> TrainingReport:
         """What float32 alone tells."""
         counts = counts_of(self.backward.gradients)
         return TrainingReport(
-            loss_words=self.loss.words,
+            loss_words=self.backward.by.words,
             loss=self.backward.loss,
             parameters=tuple(
                 ParameterGradient(
@@ -174,7 +169,7 @@ class _Run:
         return Trainee(model=model, args=self.loaded.args, kwargs=self.loaded.kwargs, on_module=on_module)
 
     def _unscaled(self, trainee: Trainee, way: Way, start: float) -> TrainingRecipe:
-        found = trainee.backward(lambda _: self.loss)
+        found = trainee.backward(lambda _: self.backward.by)
         recipe = _recipe(way, found.gradients, loss=found.loss, scales=())
         in_format = self._steps(trainee.parameters, found.gradients, start + _HALF) if way == "pure" else ()
         return self._with_steps(recipe, found.gradients, in_format, start)
@@ -185,7 +180,7 @@ class _Run:
         def on_attempt(skipped: int) -> None:
             self.progress.step(stage, half if skipped else start, f"{skipped} skipped" if skipped else "")
 
-        found = scaled_backward(trainee, self.loss, on_attempt=on_attempt)
+        found = scaled_backward(trainee, self.backward.by, on_attempt=on_attempt)
         recipe = _recipe(way, found.made, loss=found.loss, scales=found.scales)
         if found.unscaled is None:
             return recipe.model_copy(update={"failure": _no_scale(found.scales, found.loss)})

@@ -90,7 +90,7 @@ def test_gradients_are_torchs_own_for_every_operator(dtype: str) -> None:
 
 
 def planted(monkeypatch: pytest.MonkeyPatch, call: Callable[[Tensor], object]) -> AutocastOperator:
-    monkeypatch.setattr(measure, "operators", lambda: (Operator("odd", "others", ((4, 4),), call),))
+    monkeypatch.setattr(measure, "OPERATORS", (Operator("odd", "others", ((4, 4),), call),))
     (row,) = table("bfloat16").values()
     return row
 
@@ -123,7 +123,7 @@ def test_what_gradients_change_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_those_that_run_but_cannot_be_trained_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "operators", lambda: (Operator("odd", "others", ((4,),), _refuse),))
+    monkeypatch.setattr(measure, "OPERATORS", (Operator("odd", "others", ((4,),), _refuse),))
     result = measure_autocast(RunSpec(dtype="bfloat16", analysis=Analysis.AUTOCAST))
     assert [operator.name for operator in result.untrainable] == ["odd"]
 
@@ -152,7 +152,7 @@ def test_an_operator_that_raises_is_not_run(monkeypatch: pytest.MonkeyPatch) -> 
     def refuse(*_: object) -> None:
         raise RuntimeError("no kernel for this")
 
-    monkeypatch.setattr(measure, "operators", lambda: (Operator("odd", "others", ((2,),), refuse),))
+    monkeypatch.setattr(measure, "OPERATORS", (Operator("odd", "others", ((2,),), refuse),))
     (row,) = table("bfloat16").values()
     assert (row.rule, row.output, row.computed, row.reason) == ("not run", None, (), "no kernel for this")
 
