@@ -28,6 +28,7 @@ from benchmarks.rounds import interleaved_s, median_ratio
 from precision.formats import NumericFormat, format_named
 from precision.measure.casting import methods as casting
 from precision.measure.casting.cast_model import CastModel
+from precision.measure.lockstep.director import Options
 from precision.measure.lockstep.run import run_lockstep
 from precision.spec import CastMethod
 from precision.text.units import bytes_text
@@ -54,7 +55,7 @@ class Subject:
 
     def lockstep(self) -> object:
         """Both, compared at every module."""
-        return run_lockstep(self.reference, self.candidate, (self.ids,), fmt=self.fmt)
+        return run_lockstep(self.reference, self.candidate, (self.ids,), options=Options(fmt=self.fmt))
 
     def keep_all(self) -> object:
         """Every module's output of both models, kept."""
@@ -97,7 +98,7 @@ def subject(name: str) -> Subject:
 def print_times(name: str, seconds: float) -> None:
     """Part (a), and the other tool: each in rounds of its own, because what one keeps in memory slows the other."""
     it = subject(name)
-    report = run_lockstep(it.reference, it.candidate, (it.ids,), fmt=it.fmt)
+    report = run_lockstep(it.reference, it.candidate, (it.ids,), options=Options(fmt=it.fmt))
     print(f"\n{name}: {report.compared_elements:,} elements of {report.calls} calls compared", end=", ")
     print(f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}")
     extra_s = _print_ratio(it, name, "lockstep", it.lockstep, seconds=seconds / 2)

@@ -30,10 +30,9 @@ from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded
 from precision.measure.casting.mixed import cast_mixed
 from precision.measure.sensitivity.adjoint import adjoint_of
-from precision.measure.sensitivity.exact import measured_squared_error, run_squared_error
+from precision.measure.sensitivity.exact import finite_elements, measured_squared_error, run_squared_error
 from precision.measure.sensitivity.layers import floating_tensors, leaves_of
 from precision.measure.sensitivity.local import LocalError, LocalErrors
-from precision.measure.sensitivity.outputs import finite_elements
 
 FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "int8", "mxfp4")
 SECONDS = 5.0
@@ -129,7 +128,7 @@ def print_quality(it: Subject, probed: Probed, every: int) -> float:
             estimate = errors[fqn].estimate()
             if exact and estimate and estimate.value:
                 pairs.append((log(estimate.value / elements), log(exact)))
-        handed = [error.estimate_handed() for error in errors.values()]
+        handed = [error.estimate(handed=True) for error in errors.values()]
         together = sum(estimate.value for estimate in handed if estimate) if all(handed) else None
         measured = run_squared_error(probed.casts[name].prepared((it.ids,)), expected=expected)
         ratio = (together / elements / measured) ** 0.5 if together and measured else float("nan")

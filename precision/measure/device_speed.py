@@ -10,7 +10,6 @@ import psutil
 import torch
 from torch.nn import functional
 
-from precision.measure.machine.environment import environment
 from precision.measure.preparation import Task
 from precision.results import DeviceSpeedResult, OperatorName, OperatorSpeed
 from precision.text.units import share_text
@@ -79,9 +78,6 @@ def measure_device_speed(task: Task) -> DeviceSpeedResult:
 
     An operand that would take too long is not tried: sizes grow from small ones as far as both dtypes allow. Rounds of
     both take turns, so that a change of the machine's load meets both; the ratio is the median of the rounds' ratios.
-
-    Raises:
-        JobCancelledError: from the task's progress.
     """
     started = time.monotonic()
     device, info = task.device, task.device_info
@@ -93,15 +89,8 @@ def measure_device_speed(task: Task) -> DeviceSpeedResult:
             task.progress.step(f"Timing {operator} in {name}", at / len(wanted))
             left_s = started + _WHOLE_LIMIT_S - time.monotonic()
             rows.append(_measured(operator, name, device, budget_s=left_s / (len(wanted) - at)))
-    return DeviceSpeedResult(
-        spec=task.spec,
-        device=info,
-        environment=environment(),
-        failure=None,
-        warnings=(_BUSY.format(share=share_text(busy)),) if busy > _BUSY_SHARE else (),
-        elapsed_s=0.0,
-        operators=tuple(rows),
-    )
+    warnings = [_BUSY.format(share=share_text(busy))] if busy > _BUSY_SHARE else []
+    return DeviceSpeedResult(**dict(task.start(*warnings)), operators=tuple(rows))
 
 
 def _busy_share() -> float:

@@ -10,8 +10,7 @@ from precision.measure.casting.castable import require_initialised
 from precision.measure.casting.held_weights import estimated_bytes, is_held
 from precision.measure.casting.memory_spans import MemorySpans
 from precision.measure.casting.stored_tensors import stored_tensors
-from precision.measure.machine.environment import environment
-from precision.measure.models.skeletons import skeleton
+from precision.measure.models.loading import skeleton
 from precision.measure.preparation import Task
 from precision.measure.rounding import holding_dtype, storage_dtype
 from precision.models.catalogue import describe
@@ -24,7 +23,6 @@ def measure_memory(task: Task) -> MemoryResult:
 
     Raises:
         InputError: no such model, its configuration is not available, or a lazy module was never run.
-        JobCancelledError: from the task's progress.
     """
     task.progress.step("Building the model without its values", 0.0)
     description = task.given.description if task.given else describe(task.spec.model)
@@ -32,16 +30,8 @@ def measure_memory(task: Task) -> MemoryResult:
     task.progress.step("Counting bytes", 0.7)
     require_initialised(module)
     memory = model_memory(module)
-    return MemoryResult(
-        spec=task.spec,
-        model=description.model_copy(update={"parameters": memory.parameters}),
-        device=task.device_info,
-        environment=environment(),
-        failure=None,
-        warnings=(),
-        elapsed_s=0.0,
-        memory=memory,
-    )
+    model = description.model_copy(update={"parameters": memory.parameters})
+    return MemoryResult(**dict(task.start()), model=model, memory=memory)
 
 
 def model_memory(module: nn.Module) -> ModelMemory:

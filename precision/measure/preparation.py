@@ -1,6 +1,6 @@
 """What analyses begin with: the device, the model, its casts, and the head of the result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -9,16 +9,15 @@ import torch
 from precision.errors import ForwardError, UnsupportedError
 from precision.formats import AnyFormat, any_format_named, format_named
 from precision.measure.casting import methods as casting
+from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.input_warnings import input_warnings
 from precision.measure.casting.kept import keep_in
-from precision.measure.casting.methods import CastModel
 from precision.measure.casting.mixed import cast_mixed
-from precision.measure.machine.devices import describe_device, device_named
-from precision.measure.machine.environment import environment
+from precision.measure.machine.devices import describe_device, device_named, environment
 from precision.measure.models.loading import LoadedModel, load
 from precision.measure.regime_inputs import in_regime
 from precision.progress import Progress
-from precision.results import DeviceInfo, Failure, RunResult
+from precision.results import AnalysisResult, DeviceInfo, Failure, RunResult
 from precision.spec import RunSpec
 from precision.spec.regimes import GIVEN
 
@@ -27,7 +26,12 @@ FIRST_BATCH = "Only the first batch is run here."
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What to measure, and where."""
+    """What to measure, and where.
+
+    Every analysis of a task raises what `precision.analyses.run` says, besides what its own docstring names: an
+    `InputError` where the spec asks for something that this machine or this model does not have, and the
+    `JobCancelledError` of the progress.
+    """
 
     spec: RunSpec
     progress: Progress
@@ -65,15 +69,18 @@ class Task:
 
     def head(self, loaded: LoadedModel, model: CastModel) -> RunResult:
         """What every analysis says before it runs; arithmetic and warnings are those of `model`, a cast of `loaded`."""
-        return RunResult(
+        warnings = (*random_warnings(loaded), *loaded.warnings, *model.warnings)
+        head = dict(self.start(*warnings))
+        return RunResult(**head, model=loaded.description, input=loaded.input, execution=model.execution)
+
+    def start(self, *warnings: str) -> AnalysisResult:
+        """What every result says, also of what is no model."""
+        return AnalysisResult(
             spec=self.spec,
-            model=loaded.description,
-            input=loaded.input,
             device=self.device_info,
             environment=environment(),
-            execution=model.execution,
             failure=None,
-            warnings=(*random_warnings(loaded), *loaded.warnings, *model.warnings),
+            warnings=warnings,
             elapsed_s=0.0,
         )
 
@@ -92,15 +99,9 @@ class Prepared:
 
 
 def prepare(task: Task) -> Prepared:
-    """Load the model and cast it to the reference's and the candidate's format.
-
-    Raises:
-        InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from the task's progress.
-    """
+    """Load the model and cast it to the reference's and the candidate's format."""
     spec = task.spec
-    for fmt in spec.candidate_formats:
-        require_kernels(fmt, task.device_info)
+    require_kernels(spec.candidate_formats, task.device_info)
     loaded = task.load()
     task.progress.step(f"Casting to {spec.candidate}", 0.15)
     reference = task.reference(loaded)
@@ -113,15 +114,16 @@ def prepare(task: Task) -> Prepared:
     )
 
 
-def require_kernels(fmt: AnyFormat, device: DeviceInfo) -> None:
-    """Check that `device` computes in `fmt`, unless `fmt` is one that nothing computes in.
+def require_kernels(formats: Iterable[AnyFormat], device: DeviceInfo) -> None:
+    """Check that `device` computes in `formats`, except those that nothing computes in.
 
     Raises:
         UnsupportedError: it does not; the message says in what it does.
     """
-    if fmt.computes and fmt.name not in device.native_formats:
+    missing = [fmt.name for fmt in formats if fmt.computes and fmt.name not in device.native_formats]
+    if missing:
         raise UnsupportedError(
-            f"{device.name} ({device.id}) has no kernels for {fmt.name}. "
+            f"{device.name} ({device.id}) has no kernels for {', '.join(missing)}. "
             f"It computes in: {', '.join(device.native_formats)}."
         )
 
@@ -131,24 +133,15 @@ def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel) -> Cast
         formats = {fqn: any_format_named(name) for fqn, name in spec.plan}
         return cast_mixed(loaded.module, formats, reference=format_named(spec.reference), device=reference.device)
     candidate = casting.cast(loaded.module, spec.format, method=spec.method, device=reference.device)
-    keep_in(
-        candidate.stored,
-        loaded.module,
-        fqns=spec.keep,
-        dtype=reference.input_dtype,
-        low_dtype=candidate.input_dtype,
-    )
+    dtype, low_dtype = reference.input_dtype, candidate.input_dtype
+    keep_in(candidate.stored, loaded.module, fqns=spec.keep, dtype=dtype, low_dtype=low_dtype)
     return candidate
 
 
 def module_progress(
     progress: Progress, model: CastModel, *, stage: str, start: float, end: float
 ) -> Callable[[str], None]:
-    """Reports the calls of the modules of `model` as a stage that goes from `start` to `end` of the whole.
-
-    Returns:
-        What to call with each module's fqn; raises `JobCancelledError` where `progress` does.
-    """
+    """What to call with each module's fqn, to report a stage that goes from `start` to `end` of the whole."""
     total = sum(1 for module in model.stored.modules() if not any(True for _ in module.children())) or 1
     calls = 0
 
@@ -170,14 +163,8 @@ def failure_of(error: Exception, stage: str) -> Failure:
 
 def random_warnings(loaded: LoadedModel) -> tuple[str, ...]:
     """The warning about random weights or inputs; none where both are real."""
-    random = [
-        what
-        for what, is_random in (
-            ("weights", loaded.description.weights == "random"),
-            ("input", not loaded.input.real),
-        )
-        if is_random
-    ]
+    is_random = {"weights": loaded.description.weights == "random", "input": not loaded.input.real}
+    random = [what for what in is_random if is_random[what]]
     if not random:
         return ()
     return (f"Random {' and '.join(random)}: speed and memory are real, errors are indicative only.",)

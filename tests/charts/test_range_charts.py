@@ -21,9 +21,9 @@ from precision.findings.fit.fitness import Fit
 from precision.findings.fit.rounding import window_of
 from precision.findings.fit.table import fit_table
 from precision.formats import ALL_FORMATS, any_format_named, format_named
-from precision.measure.ranges.counts import value_histogram
 from precision.results.ranges import ExponentHistogram, Ranges, TensorRange, by_module
 from tests.charts.odd_results import HOSTILE_NAME
+from tests.measure.ranges.histograms import value_histogram
 
 MAX_JSON_BYTES = 500_000
 OWN_TAGS = re.compile(r"</?(br|b|sup|extra)/?>")

@@ -13,7 +13,6 @@ from precision.charts.frame import DETAIL_CHARACTERS, TITLE_CHARACTERS, alt_text
 from precision.charts.gradient_errors import MAX_ROWS, _gradient_errors_info, plot_gradient_errors
 from precision.charts.gradient_exponents import _gradient_exponents_info, plot_gradient_exponents
 from precision.formats import format_named
-from precision.measure.ranges.exponents import exponent_histogram
 from precision.results.training import (
     GradientErrors,
     ParameterGradient,
@@ -22,6 +21,7 @@ from precision.results.training import (
     Way,
 )
 from tests.charts.odd_results import HOSTILE_NAME
+from tests.measure.ranges.histograms import exponent_histogram
 
 WAYS: tuple[Way, ...] = ("pure", "autocast")
 FLOAT16, BFLOAT16 = format_named("float16"), format_named("bfloat16")

@@ -13,9 +13,8 @@ from precision.formats import FORMATS, SCALED_FORMATS
 from precision.measure.casting.kernel_layers import BUDGET_S
 from precision.measure.compare.float64_truth import MAX_REFERENCE_S, MAX_STORED_BYTES
 from precision.measure.lockstep.alignment import MAX_CELLS
-from precision.measure.lockstep.director import MAX_DIVERGENCES
+from precision.measure.lockstep.director import MAX_DIVERGENCES, Options
 from precision.measure.lockstep.origins import MAX_ORIGINS
-from precision.measure.lockstep.run import MAX_CALLS, MAX_OPERATORS, RENDEZVOUS_TIMEOUT_S
 from precision.measure.metrics.chunks import SINGLE_MIN_ELEMENTS
 from precision.measure.metrics.neighbours import MAX_SAMPLES
 from precision.measure.metrics.octaves import MAX_OCTAVES
@@ -54,8 +53,8 @@ VERDICT, FIT = Yardsticks(), FitLimits()
         ("methods/metrics", f"fewer than {SINGLE_MIN_ELEMENTS:,} elements"),
         ("methods/metrics", f"up to {SAMPLE_ELEMENTS:,} elements"),
         ("methods/metrics", f"a depth of {MAX_DEPTH} and to {MAX_LEAVES:,} tensors"),
-        ("methods/layers", f"{MAX_CALLS:,} module calls and {MAX_OPERATORS:,} operators"),
-        ("methods/layers", f"more than {RENDEZVOUS_TIMEOUT_S:g} s"),
+        ("methods/layers", f"{Options.max_calls:,} module calls and {Options.max_operators:,} operators"),
+        ("methods/layers", f"more than {Options.timeout_s:g} s"),
         ("methods/layers", f"the first {MAX_ORIGINS}."),
         ("methods/layers", f"the first {MAX_DIVERGENCES}."),
         ("methods/layers", f"more than {MAX_CELLS:,} are matched"),

@@ -17,8 +17,7 @@ from precision.measure.casting.memory_spans import MemorySpans
 from precision.measure.casting.methods import cast
 from precision.measure.casting.stored_tensors import stored_tensors
 from precision.measure.memory import model_memory, stored_bytes
-from precision.measure.models.loading import load
-from precision.measure.models.skeletons import skeleton
+from precision.measure.models.loading import load, skeleton
 from precision.spec import Analysis, RunSpec
 from tests.runs import measure_memory
 

@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from precision.errors import UnsupportedError
-from precision.measure.autocast.operators import Operator, operators
+from precision.measure.autocast.operators import OPERATORS, Operator
 from precision.measure.casting.castable import require_autocast
 from precision.measure.casting.forward import shortened
 from precision.measure.lockstep.operators import OperatorCall, OperatorRecorder
 from precision.measure.lockstep.values import tensors_in
-from precision.measure.machine.environment import environment
 from precision.measure.preparation import Task
 from precision.measure.rounding import dtype_name
 from precision.results.autocast import AutocastOperator, AutocastResult, AutocastRule, WithGradients
@@ -25,17 +24,16 @@ _SEED = 0
 class _Run(NamedTuple):
     """What an operator did with inputs of some dtypes; all empty where it raised."""
 
-    output: str | None
-    computed: tuple[str, ...]
-    raised: str
+    output: str | None = None
+    computed: tuple[str, ...] = ()
+    raised: str = ""
 
 
 _RAISED = (RuntimeError, TypeError, ValueError)
-_NO_RUN = _Run(None, (), "")
 
 
 def measure_autocast(task: Task) -> AutocastResult:
-    """Run every operator of `autocast.operators` under autocast on tiny inputs, and see what it computes in.
+    """Run every one of `OPERATORS` under autocast on tiny inputs, and see what it computes in.
 
     Each runs with float32 inputs, with inputs in the format, and with its first input in the format and the others in
     float32: the three together tell its rule. Once more it runs with float32 inputs that require gradients, forward
@@ -43,7 +41,6 @@ def measure_autocast(task: Task) -> AutocastResult:
 
     Raises:
         UnsupportedError: no autocast to this format on the device.
-        JobCancelledError: from the task's progress.
     """
     spec, device = task.spec, task.device
     if not formats_of(CastMethod.AUTOCAST, (spec.dtype,)):
@@ -51,19 +48,10 @@ def measure_autocast(task: Task) -> AutocastResult:
     dtype: torch.dtype = getattr(torch, spec.dtype)
     require_autocast(device, dtype)
     rows = []
-    tried = operators()
-    for at, operator in enumerate(tried):
-        task.progress.step(f"Running {operator.name} under autocast", at / len(tried))
+    for at, operator in enumerate(OPERATORS):
+        task.progress.step(f"Running {operator.name} under autocast", at / len(OPERATORS))
         rows.append(_measured(operator, dtype, device))
-    return AutocastResult(
-        spec=spec,
-        device=task.device_info,
-        environment=environment(),
-        failure=None,
-        warnings=(),
-        elapsed_s=0.0,
-        operators=tuple(rows),
-    )
+    return AutocastResult(**dict(task.start()), operators=tuple(rows))
 
 
 def _measured(operator: Operator, dtype: torch.dtype, device: torch.device) -> AutocastOperator:
@@ -72,7 +60,7 @@ def _measured(operator: Operator, dtype: torch.dtype, device: torch.device) -> A
     low = [each.to(dtype) for each in inputs]
     full = _run(operator, inputs, dtype)
     lower = _run(operator, low, dtype)
-    mixed = _run(operator, [low[0], *inputs[1:]], dtype) if len(inputs) > 1 else _NO_RUN
+    mixed = _run(operator, [low[0], *inputs[1:]], dtype) if len(inputs) > 1 else _Run()
     kind, training = _with_gradients(operator, inputs, dtype, without=full)
     return AutocastOperator(
         name=operator.name,
@@ -104,8 +92,8 @@ def _run(operator: Operator, inputs: Sequence[Tensor], dtype: torch.dtype) -> _R
         with torch.no_grad():
             output, computed = _forward(operator, inputs, dtype)
     except _RAISED as error:
-        return _Run(None, (), shortened(str(error)))
-    return _Run(dtype_name(output.dtype), computed, "")
+        return _Run(raised=shortened(str(error)))
+    return _Run(dtype_name(output.dtype), computed)
 
 
 def _with_gradients(
@@ -120,8 +108,8 @@ def _with_gradients(
             if output.requires_grad:
                 output.sum().abs().backward()  # type: ignore[no-untyped-call]
     except _RAISED as error:
-        return "raises", _Run(None, (), f"{stage}: {shortened(str(error))}")
-    run = _Run(dtype_name(output.dtype), computed, "")
+        return "raises", _Run(raised=f"{stage}: {shortened(str(error))}")
+    run = _Run(dtype_name(output.dtype), computed)
     if not output.requires_grad:
         return "not differentiable", run
     return ("the same" if run == without else "computes otherwise"), run
@@ -129,9 +117,8 @@ def _with_gradients(
 
 def _forward(operator: Operator, inputs: Sequence[Tensor], dtype: torch.dtype) -> tuple[Tensor, tuple[str, ...]]:
     """Its first output under autocast, and what its kernels computed in."""
-    recorder = OperatorRecorder(finds_births=False)
-    calls: list[OperatorCall] = []
-    recorder.into = calls
+    recorder = OperatorRecorder(finds_nonfinite=False)
+    recorder.into = calls = list[OperatorCall]()
     with warnings.catch_warnings(), torch.autocast(inputs[0].device.type, dtype):
         warnings.simplefilter("ignore")  # of slow kernels for mixed dtypes
         with recorder.watching():

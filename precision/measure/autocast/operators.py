@@ -1,6 +1,6 @@
 """The operators that autocast is tried on: at least one of each kind that models are made of."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,22 +27,20 @@ _MATRIX: Shape = (4, 4)
 _BATCH: Shape = (2, 4, 4)
 _IMAGES: Shape = (2, 4, 8, 8)
 _HEADS: Shape = (1, 2, 4, 8)
-_NORMS = "normalization"
+_STATE, _GATES = (2, 4), (16, 4)
+_ALONE = ("exp", "log", "log1p", "sqrt", "rsqrt", "reciprocal", "sin", "tan", "acos", "cosh", "erfinv")
+_LOSSES_OF_PAIRS = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",
+                    "binary_cross_entropy_with_logits", "cosine_similarity")  # fmt: skip
+_STATISTICS = {"batch_norm": (1, 2)}
 
 
-def operators() -> tuple[Operator, ...]:
-    """All of them, family by family."""
-    return (*_products(), *_convolutions(), *_recurrent(), *_activations(), *_norms(), *_reductions(), *_pointwise(),
-            *_joins(), *_losses(), *_others())  # fmt: skip
+def _places(like: Tensor) -> Tensor:
+    """0 to 3, on the device of `like`."""
+    return torch.arange(4, device=like.device)
 
 
-def _of(family: str, *rows: tuple[str, Sequence[Shape], Callable[..., object]]) -> Iterator[Operator]:
-    return (Operator(name, family, tuple(shapes), call) for name, shapes, call in rows)
-
-
-def _products() -> Iterator[Operator]:
-    return _of(
-        "matrix products",
+_ROWS: dict[str, tuple[tuple[str, Sequence[Shape], Callable[..., object]], ...]] = {
+    "matrix products": (
         ("linear", [_MATRIX, _MATRIX, (4,)], functional.linear),
         ("matmul", [_MATRIX, _MATRIX], torch.matmul),
         ("mm", [_MATRIX, _MATRIX], torch.mm),
@@ -55,36 +53,25 @@ def _products() -> Iterator[Operator]:
         ("dot", [(4,), (4,)], torch.dot),
         ("bilinear", [_MATRIX, _MATRIX, _BATCH], functional.bilinear),
         ("scaled_dot_product_attention", [_HEADS] * 3, functional.scaled_dot_product_attention),
-    )
-
-
-def _convolutions() -> Iterator[Operator]:
-    return _of(
-        "convolutions",
+    ),
+    "convolutions": (
         ("conv1d", [(2, 4, 8), (4, 4, 3)], functional.conv1d),
         ("conv2d", [_IMAGES, (4, 4, 3, 3)], functional.conv2d),
         ("conv3d", [(1, 2, 4, 4, 4), (2, 2, 3, 3, 3)], functional.conv3d),
         ("conv_transpose1d", [(2, 4, 8), (4, 4, 3)], functional.conv_transpose1d),
         ("conv_transpose2d", [_IMAGES, (4, 4, 3, 3)], functional.conv_transpose2d),
-    )
-
-
-def _recurrent() -> Iterator[Operator]:
-    gates, state = (16, 4), (2, 4)
-    return _of(
-        "recurrent",
-        ("lstm_cell", [state, state, state, gates, gates],
-         lambda x, h, c, w, u: torch.lstm_cell(x, (h, c), w, u)),
-        ("gru_cell", [state, state, (12, 4), (12, 4)], torch.gru_cell),
-        ("rnn_tanh_cell", [state, state, _MATRIX, _MATRIX], torch.rnn_tanh_cell),
-        ("lstm", [(3, 2, 4), (1, 2, 4), (1, 2, 4), gates, gates],
-         lambda x, h, c, w, u: torch.lstm(x, (h, c), [w, u], False, 1, 0.0, False, False, False)),
-    )  # fmt: skip
-
-
-def _activations() -> Iterator[Operator]:
-    return _of(
-        "activations",
+    ),
+    "recurrent": (
+        ("lstm_cell", [_STATE, _STATE, _STATE, _GATES, _GATES], lambda x, h, c, w, u: torch.lstm_cell(x, (h, c), w, u)),
+        ("gru_cell", [_STATE, _STATE, (12, 4), (12, 4)], torch.gru_cell),
+        ("rnn_tanh_cell", [_STATE, _STATE, _MATRIX, _MATRIX], torch.rnn_tanh_cell),
+        (
+            "lstm",
+            [(3, 2, 4), (1, 2, 4), (1, 2, 4), _GATES, _GATES],
+            lambda x, h, c, w, u: torch.lstm(x, (h, c), [w, u], False, 1, 0.0, False, False, False),
+        ),
+    ),
+    "activations": (
         ("relu", [_MATRIX], functional.relu),
         ("gelu", [_MATRIX], functional.gelu),
         ("silu", [_MATRIX], functional.silu),
@@ -96,25 +83,17 @@ def _activations() -> Iterator[Operator]:
         ("log_softmax", [_MATRIX], lambda x: functional.log_softmax(x, dim=-1)),
         ("softmin", [_MATRIX], lambda x: functional.softmin(x, dim=-1)),
         ("prelu", [_MATRIX, (4,)], functional.prelu),
-    )
-
-
-def _norms() -> Iterator[Operator]:
-    yield Operator("batch_norm", _NORMS, (_IMAGES, (4,), (4,)), functional.batch_norm, statistics=(1, 2))
-    yield from _of(
-        _NORMS,
+    ),
+    "normalization": (
+        ("batch_norm", [_IMAGES, (4,), (4,)], functional.batch_norm),
         ("layer_norm", [_MATRIX, (4,), (4,)], lambda x, w, b: functional.layer_norm(x, (4,), w, b)),
         ("group_norm", [_IMAGES, (4,), (4,)], lambda x, w, b: functional.group_norm(x, 2, w, b)),
         ("instance_norm", [_IMAGES], functional.instance_norm),
         ("rms_norm", [_MATRIX, (4,)], lambda x, w: functional.rms_norm(x, (4,), w)),
         ("normalize", [_MATRIX], functional.normalize),
         ("local_response_norm", [_IMAGES], lambda x: functional.local_response_norm(x, 2)),
-    )
-
-
-def _reductions() -> Iterator[Operator]:
-    return _of(
-        "reductions",
+    ),
+    "reductions": (
         ("sum", [_MATRIX], torch.sum),
         ("mean", [_MATRIX], torch.mean),
         ("prod", [_MATRIX], torch.prod),
@@ -125,14 +104,9 @@ def _reductions() -> Iterator[Operator]:
         ("norm", [_MATRIX], torch.norm),
         ("vector_norm", [_MATRIX], torch.linalg.vector_norm),
         ("logsumexp", [_MATRIX], lambda x: torch.logsumexp(x, dim=0)),
-    )
-
-
-def _pointwise() -> Iterator[Operator]:
-    alone = ("exp", "log", "log1p", "sqrt", "rsqrt", "reciprocal", "sin", "tan", "acos", "cosh", "erfinv")
-    return _of(
-        "element by element",
-        *((name, [_MATRIX], getattr(torch, name)) for name in alone),
+    ),
+    "element by element": (
+        *((name, [_MATRIX], getattr(torch, name)) for name in _ALONE),
         ("pow", [_MATRIX], lambda x: torch.pow(x, 2.5)),
         ("add", [_MATRIX, _MATRIX], torch.add),
         ("mul", [_MATRIX, _MATRIX], torch.mul),
@@ -141,53 +115,40 @@ def _pointwise() -> Iterator[Operator]:
         ("addcmul", [_MATRIX] * 3, torch.addcmul),
         ("addcdiv", [_MATRIX] * 3, torch.addcdiv),
         ("lerp", [_MATRIX] * 3, torch.lerp),
-    )
-
-
-def _joins() -> Iterator[Operator]:
-    def scatter(x: Tensor, source: Tensor) -> Tensor:
-        return x.scatter_add(0, torch.zeros(4, 4, dtype=torch.int64, device=x.device), source)
-
-    def index_put(x: Tensor, values: Tensor) -> Tensor:
-        return x.index_put((torch.arange(4, device=x.device),), values)
-
-    return _of(
-        "joins",
+    ),
+    "joins": (
         ("cat", [_MATRIX, _MATRIX], lambda a, b: torch.cat([a, b])),
         ("stack", [_MATRIX, _MATRIX], lambda a, b: torch.stack([a, b])),
-        ("scatter_add", [_MATRIX, _MATRIX], scatter),
-        ("index_put", [_MATRIX, _MATRIX], index_put),
+        ("scatter_add", [_MATRIX, _MATRIX], lambda x, y: x.scatter_add(0, _places(x).new_zeros(4, 4), y)),
+        ("index_put", [_MATRIX, _MATRIX], lambda x, y: x.index_put((_places(x),), y)),
         ("cross", [(4, 3), (4, 3)], torch.linalg.cross),
-    )
-
-
-def _losses() -> Iterator[Operator]:
-    def classes(x: Tensor) -> Tensor:
-        return torch.arange(4, device=x.device)
-
-    pairs = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",
-             "binary_cross_entropy_with_logits", "cosine_similarity")  # fmt: skip
-    return _of(
-        "losses",
-        ("cross_entropy", [_MATRIX], lambda x: functional.cross_entropy(x, classes(x))),
-        ("nll_loss", [_MATRIX], lambda x: functional.nll_loss(x, classes(x))),
+    ),
+    "losses": (
+        ("cross_entropy", [_MATRIX], lambda x: functional.cross_entropy(x, _places(x))),
+        ("nll_loss", [_MATRIX], lambda x: functional.nll_loss(x, _places(x))),
         ("kl_div", [_MATRIX, _MATRIX], lambda x, y: functional.kl_div(x, y, reduction="batchmean")),
-        *((name, [_MATRIX, _MATRIX], getattr(functional, name)) for name in pairs),
-    )
-
-
-def _others() -> Iterator[Operator]:
-    return _of(
-        "pooling and others",
+        *((name, [_MATRIX, _MATRIX], getattr(functional, name)) for name in _LOSSES_OF_PAIRS),
+    ),
+    "pooling and others": (
         ("max_pool2d", [_IMAGES], lambda x: functional.max_pool2d(x, 2)),
         ("avg_pool2d", [_IMAGES], lambda x: functional.avg_pool2d(x, 2)),
         ("adaptive_avg_pool2d", [_IMAGES], lambda x: functional.adaptive_avg_pool2d(x, 1)),
         ("interpolate", [_IMAGES], lambda x: functional.interpolate(x, scale_factor=2, mode="bilinear")),
-        ("grid_sample", [_IMAGES, (2, 4, 4, 2)],
-         lambda x, grid: functional.grid_sample(x, grid, align_corners=False)),
-        ("embedding", [_MATRIX],
-         lambda weight: functional.embedding(torch.zeros(2, dtype=torch.int64, device=weight.device), weight)),
+        ("grid_sample", [_IMAGES, (2, 4, 4, 2)], lambda x, grid: functional.grid_sample(x, grid, align_corners=False)),
+        (
+            "embedding",
+            [_MATRIX],
+            lambda weight: functional.embedding(torch.zeros(2, dtype=torch.int64, device=weight.device), weight),
+        ),
         ("cdist", [_MATRIX, _MATRIX], torch.cdist),
         ("linalg.inv", [_MATRIX], torch.linalg.inv),
         ("fft", [_MATRIX], torch.fft.rfft),
-    )  # fmt: skip
+    ),
+}
+
+OPERATORS = tuple(
+    Operator(name, family, tuple(shapes), call, _STATISTICS.get(name, ()))
+    for family, rows in _ROWS.items()
+    for name, shapes, call in rows
+)
+"""All of them, family by family."""

@@ -15,10 +15,10 @@ def audit_warnings(rows: Sequence[TensorAudit], *, fmt: AnyFormat, method: CastM
     """The warnings of an audit, most serious first: overflow, lost values, lost ties, and a cast that did nothing."""
     casting = method.call(fmt)
     return (
-        *_each(rows, _became_nonfinite),
-        *_each(rows, _saturated),
+        *_of_values(rows, "became_nonfinite", _became_nonfinite),
+        *_of_values(rows, "saturated", _saturated),
         *_each(rows, lambda row: _lost_imaginary(row, casting)),
-        *_each(rows, _nonfinite_before),
+        *_of_values(rows, "nonfinite_before", _nonfinite_before),
         *_became_zero(rows),
         *_each(rows, _lost_tie),
         *_each(rows, lambda row: _left_behind(row, fmt, method)),
@@ -29,9 +29,16 @@ def audit_warnings(rows: Sequence[TensorAudit], *, fmt: AnyFormat, method: CastM
 def _each(rows: Sequence[TensorAudit], warning: Callable[[TensorAudit], str | None]) -> list[str]:
     texts = [text for row in rows if (text := warning(row)) is not None]
     rest = len(texts) - MOST_NAMED
-    return (
-        [*texts[:MOST_NAMED], f"The same happened to {rest} more tensors; the table lists them."] if rest > 0 else texts
-    )
+    more = [f"The same happened to {rest} more tensors; the table lists them."] if rest > 0 else []
+    return [*texts[:MOST_NAMED], *more]
+
+
+def _of_values(
+    rows: Sequence[TensorAudit], count: str, warning: Callable[[TensorAudit, StoredValues], str | None]
+) -> list[str]:
+    """Of the tensors of which this count is not zero."""
+    hit = {id(row): stored for row in rows if (stored := _counted(row)) is not None and getattr(stored, count)}
+    return _each([row for row in rows if id(row) in hit], lambda row: warning(row, hit[id(row)]))
 
 
 def _counted(row: TensorAudit) -> StoredValues | None:
@@ -43,10 +50,7 @@ def _format_of(row: TensorAudit) -> AnyFormat:
     return any_format_named(row.rounded_to or row.dtype_after)
 
 
-def _became_nonfinite(row: TensorAudit) -> str | None:
-    stored = _counted(row)
-    if stored is None or not stored.became_nonfinite:
-        return None
+def _became_nonfinite(row: TensorAudit, stored: StoredValues) -> str:
     fmt = ulp_format(_format_of(row))
     if fmt is None:
         return f"{_count(row, stored.became_nonfinite)} became infinite or NaN in {row.rounded_to}."
@@ -62,15 +66,12 @@ def _became_nonfinite(row: TensorAudit) -> str | None:
     )
 
 
-def _saturated(row: TensorAudit) -> str | None:
-    stored = _counted(row)
-    if stored is None or not stored.saturated:
-        return None
+def _saturated(row: TensorAudit, stored: StoredValues) -> str | None:
     fmt = ulp_format(_format_of(row))
     if fmt is None:
         return None
     return (
-        f"{_count(row, stored.saturated)} were beyond the range of {fmt.name} and are stored as ±{fmt.max:.6g} "
+        f"{_count(row, stored.saturated or 0)} were beyond the range of {fmt.name} and are stored as ±{fmt.max:.6g} "
         f"(largest {_number(stored.max_absolute_value)})."
     )
 
@@ -84,10 +85,7 @@ def _lost_imaginary(row: TensorAudit, casting: str) -> str | None:
     )
 
 
-def _nonfinite_before(row: TensorAudit) -> str | None:
-    stored = _counted(row)
-    if stored is None or not stored.nonfinite_before:
-        return None
+def _nonfinite_before(row: TensorAudit, stored: StoredValues) -> str:
     return f"{_count(row, stored.nonfinite_before)} were already infinite or NaN before the cast."
 
 

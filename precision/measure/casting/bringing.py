@@ -1,23 +1,21 @@
 """Each cast method as what a person does to a module: one call, in place or not."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import nn
 
 from precision.formats import AnyFormat
 from precision.measure.casting.held_weights import round_and_hold
-from precision.measure.casting.state_dict_routes import assign_low, built_in, load_low, saved_and_loaded
+from precision.measure.casting.state_dict_routes import built_in, load_low, saved_and_loaded
 from precision.measure.casting.torchao_kernels import quantize
 from precision.measure.rounding import storage_dtype
 from precision.spec.cast_methods import TORCHAO_FORMATS, CastMethod
 
 
 def bring(module: nn.Module, fmt: AnyFormat, method: CastMethod) -> nn.Module:
-    """Cast `module` itself to `fmt` by `method`, and nothing around it.
-
-    Returns:
-        What the call gives: `module`, changed in place, or a new one.
+    """Cast `module` itself to `fmt` by `method`, and nothing around it: in place, or into a new one.
 
     Raises:
         UnsupportedError: the model or the device does not allow it. Whatever torch raises is passed on.
@@ -52,6 +50,6 @@ _BRING: Mapping[CastMethod, Callable[[nn.Module, torch.dtype], nn.Module]] = {
     CastMethod.TYPE: lambda module, dtype: module.type(dtype),
     CastMethod.FROM_PRETRAINED: saved_and_loaded,
     CastMethod.LOAD_STATE_DICT: lambda module, dtype: load_low(module.float(), dtype),
-    CastMethod.LOAD_STATE_DICT_ASSIGN: assign_low,
+    CastMethod.LOAD_STATE_DICT_ASSIGN: partial(load_low, assign=True),
     CastMethod.DEFAULT_DTYPE: built_in,
 }

@@ -40,13 +40,13 @@ class CastModel:
     device: torch.device
     input_dtype: torch.dtype
     """Floating-point inputs are cast to it; others never are."""
-    widened: bool
+    widened: bool = False
     """Whether parameters and floating buffers are widened to `input_dtype` at the start of every run."""
-    rounded_to: NumericFormat | None
+    rounded_to: NumericFormat | None = None
     """The format to which inputs and every module's outputs are rounded, where arithmetic is simulated."""
-    quantized_to: ScaledFormat | None
+    quantized_to: ScaledFormat | None = None
     """The format to which the inputs of every module that holds a weight matrix are rounded."""
-    autocast_dtype: torch.dtype | None
+    autocast_dtype: torch.dtype | None = None
 
     def __call__(
         self,
@@ -55,13 +55,10 @@ class CastModel:
         *,
         on_module: Callable[[str], None] | None = None,
     ) -> object:
-        """The output of one forward pass, on `device`.
+        """The output of one forward pass, on `device`; tensors may be nested in tuples, lists and dicts.
 
-        Args:
-            args: positional inputs; tensors may be nested in tuples, lists and dicts.
-            kwargs: inputs by name.
-            on_module: called with the fqn of each leaf module before it runs; a `PrecisionError` it raises ends the
-                pass and is passed on as it is.
+        `on_module` is called with the fqn of each leaf module before it runs; a `PrecisionError` it raises ends the
+        pass and is passed on as it is.
 
         Raises:
             ForwardError: the model raised; the message names the module.

@@ -1,15 +1,23 @@
 """What cannot be cast, found before anything is copied, and explained."""
 
+import difflib
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
-from precision.errors import UnsupportedError
+from precision.errors import InputError, UnsupportedError
 from precision.formats import AnyFormat
 from precision.measure.casting.stored_tensors import stored_tensors
 from precision.measure.rounding import dtype_name
 from precision.spec import CastMethod, formats_of
+
+_NAME_CHARACTERS = 200
+"""Longest part of a name that a message repeats."""
+_COMPARED_NAMES = 10_000
+"""Only this many names are searched for similar ones."""
 
 
 def require_method(method: CastMethod, fmt: AnyFormat) -> None:
@@ -123,3 +131,10 @@ def require_unscripted(module: nn.Module) -> None:
                 f"{name or 'The model'} is a TorchScript module, whose weights cannot be widened and whose outputs "
                 "cannot be rounded. Use the Python model, or method 'to' with a format that has kernels."
             )
+
+
+def no_such_module(fqn: str, known: Iterable[str], *, purpose: str) -> InputError:
+    """The error for a name that is not among `known`, with similar names; `purpose` is such as `to keep`."""
+    near = difflib.get_close_matches(fqn, list(known)[:_COMPARED_NAMES], n=2)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "Take a name from the table of layers."
+    return InputError(f"The model has no module {fqn[:_NAME_CHARACTERS]!r} {purpose}. {hint}")

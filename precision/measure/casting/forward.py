@@ -92,11 +92,8 @@ def watched(module: nn.Module, on_module: Callable[[str], None] | None) -> Itera
         if id(child) in names:
             on_module(names[id(child)])
 
-    handle = register_module_forward_pre_hook(before)
-    try:
+    with register_module_forward_pre_hook(before):
         yield
-    finally:
-        handle.remove()
 
 
 def explained(
@@ -140,12 +137,8 @@ def _last_to_finish(module: nn.Module, run: Callable[[], object]) -> str | None:
         nonlocal last
         last = names.get(id(child), last)
 
-    handle = register_module_forward_hook(after)
-    try:
-        with suppress(Exception):
-            run()
-    finally:
-        handle.remove()
+    with register_module_forward_hook(after), suppress(Exception):
+        run()
     return last
 
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from precision.errors import InputError
+from precision.measure.casting.castable import no_such_module
 from precision.measure.casting.forward import map_tensors
 from precision.measure.casting.mixins import mix_in, require_forward
-from precision.measure.casting.module_names import no_such_module
 
 
 class Kept:
@@ -44,13 +44,8 @@ def keep_in(
 
     Everything inside them is kept too. A weight that is tied to one outside is separated from it. Modules whose
     forward is not called by the model's code (such as `MultiheadAttention.out_proj`) cannot be kept by themselves.
-
-    Args:
-        stored: the cast copy; changed in place.
-        original: the model before the cast, with the same modules.
-        fqns: names in `named_modules()`; without any, nothing changes.
-        dtype: the reference's.
-        low_dtype: what outputs are cast back to: what the candidate's other modules compute in.
+    `stored`, the cast copy, is changed in place. `dtype` is the reference's; outputs are cast back to `low_dtype`, in
+    which the candidate's other modules compute.
 
     Raises:
         InputError: there is no module of that name, or it is the model itself, or TorchScript.
@@ -89,7 +84,11 @@ def _keep(module: nn.Module, original: nn.Module, *, dtype: torch.dtype, low_dty
             for key, tensor in source.items():
                 if tensor is not None and tensor.is_floating_point() and held.get(key) is not None:
                     held[key] = _wide(tensor, wide, like=held[key], dtype=dtype)
-    _make_kept(module, dtype=dtype, low_dtype=low_dtype, device=_device_of(module))
+    if not isinstance(module, Kept):
+        mix_in(module, Kept)
+        require_forward(module)
+    device = next((tensor.device.type for tensor in (*module.parameters(), *module.buffers())), "cpu")
+    vars(module).update(_kept_dtype=dtype, _low_dtype=low_dtype, _kept_device=device)
 
 
 def _wide(tensor: Tensor, wide: dict[int, Tensor], *, like: Any, dtype: torch.dtype) -> Any:
@@ -99,15 +98,3 @@ def _wide(tensor: Tensor, wide: dict[int, Tensor], *, like: Any, dtype: torch.dt
         is_parameter = isinstance(like, nn.Parameter)
         wide[id(tensor)] = nn.Parameter(values, requires_grad=like.requires_grad) if is_parameter else values
     return wide[id(tensor)]
-
-
-def _device_of(module: nn.Module) -> str:
-    tensors = (*module.parameters(), *module.buffers())
-    return tensors[0].device.type if tensors else "cpu"
-
-
-def _make_kept(module: nn.Module, *, dtype: torch.dtype, low_dtype: torch.dtype, device: str) -> None:
-    if not isinstance(module, Kept):
-        mix_in(module, Kept)
-        require_forward(module)
-    vars(module).update(_kept_dtype=dtype, _low_dtype=low_dtype, _kept_device=device)

@@ -17,9 +17,7 @@ from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.stored_tensors import stored_tensors
 from precision.measure.rounding import dtype_name, holding_dtype, storage_dtype
 from precision.results import Execution
-from precision.spec.cast_methods import CastMethod, Computing
-
-__all__ = ["CastModel", "cast", "reference"]
+from precision.spec.cast_methods import CastMethod
 
 
 def cast(module: nn.Module, fmt: AnyFormat, *, method: CastMethod, device: torch.device) -> CastModel:
@@ -27,9 +25,10 @@ def cast(module: nn.Module, fmt: AnyFormat, *, method: CastMethod, device: torch
 
     `CastMethod` says of each method what it does.
 
-    Where torch has no dtype for the format, its values are held in float32 (float64 for formats wider than that),
-    rounded, and saturated; complex tensors stay as they are. What becomes of values beyond the range of a format with
-    a dtype is torch's cast's doing: `audit` counts them.
+    Where torch has no dtype for the format, and no kernel of torchao stores it, every floating-point tensor is held in
+    float32 (float64 for formats wider than that); those that `held_weights.is_held` names are rounded to the format
+    before, and saturated. Complex tensors stay as they are. Where torch has a dtype, its own cast decides what stored
+    values beyond the range become: `audit` counts them.
 
     Raises:
         UnsupportedError: the method, the device or the model does not allow it; says what to choose instead.
@@ -79,10 +78,6 @@ def reference(module: nn.Module, fmt: NumericFormat, *, device: torch.device) ->
         warnings=said,
         device=device,
         input_dtype=dtype,
-        widened=False,
-        rounded_to=None,
-        quantized_to=None,
-        autocast_dtype=None,
     )
 
 
@@ -142,14 +137,11 @@ _REFERENCE: Mapping[str, Callable[[nn.Module], nn.Module]] = {
 }
 
 
-_COMPUTING: Mapping[Computing, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
 def _computing_dtype(fmt: AnyFormat, method: CastMethod) -> torch.dtype:
     """The dtype of the tensors that the model's own code sees."""
     computing = method.row.computing
-    if computing in _COMPUTING:
-        return _COMPUTING[computing]
+    if computing in ("float32", "bfloat16"):
+        return torch.float32 if computing == "float32" else torch.bfloat16
     if not fmt.computes:
         return holding_dtype(fmt)
     dtype = storage_dtype(fmt)

@@ -16,7 +16,6 @@ from precision.measure.casting.forward import map_tensors
 from precision.measure.casting.held_weights import is_held, rounded_weight
 from precision.measure.casting.methods import reference as cast_reference
 from precision.measure.casting.mixins import mix_in, require_forward
-from precision.measure.casting.module_names import no_such_module
 from precision.measure.rounding import dtype_name, holding_dtype, storage_dtype
 from precision.results import Execution, TensorKind
 from precision.spec.cast_methods import CastMethod, usual_method
@@ -97,13 +96,8 @@ def cast_mixed(
     when it is cast alone and run on the same input. Complex tensors stay as they are.
 
     A weight that lowered layers of the same format share stays shared; else it is split. Layers whose forward the
-    model's code does not call (such as `MultiheadAttention.out_proj`) cannot be lowered by themselves.
-
-    Args:
-        module: the model; never changed.
-        formats: format by fqn of a module without modules inside; without any, the copy is the reference.
-        reference: float32 or float64.
-        device: where the copy is.
+    model's code does not call (such as `MultiheadAttention.out_proj`) cannot be lowered by themselves. Formats go by
+    the fqn of a module without modules inside; without any, the copy is the reference, in float32 or float64.
 
     Raises:
         InputError: there is no module of that name, or it has modules inside, or its names ask for two formats.
@@ -128,7 +122,7 @@ def _layers(stored: nn.Module, formats: Mapping[str, AnyFormat]) -> list[tuple[n
     layers: dict[int, tuple[nn.Module, AnyFormat]] = {}
     for fqn, fmt in formats.items():
         if fqn not in modules:
-            raise no_such_module(fqn, modules, purpose="to give its own format")
+            raise castable.no_such_module(fqn, modules, purpose="to give its own format")
         layer = modules[fqn]
         if any(True for _ in layer.children()):
             raise InputError(f"{fqn or 'The model'} contains other modules: give each of those its format by name.")

@@ -46,14 +46,8 @@ class RealKernel:
     def __call__(self, x: Tensor, weight: Tensor) -> Tensor | None:
         """`x @ weight.T` by the kernel; None where a value is not one that the kernel takes.
 
-        Operands are filled up with zeros to shapes that kernels take, which changes no sum.
-
-        Args:
-            x: `(rows, K)`, float32, as the simulation rounds it.
-            weight: `(N, K)`, float32, as the simulation rounds it.
-
-        Returns:
-            `(rows, N)`, float32.
+        Of `(rows, K)` and `(N, K)`, float32 as the simulation rounds them, `(rows, N)` in float32. Operands are filled
+        up with zeros to shapes that kernels take, which changes no sum.
         """
         if x.dtype != torch.float32 or weight.dtype != torch.float32:
             return None

@@ -1,7 +1,7 @@
 """Casts that build a model again or load its values: `load_state_dict`, `from_pretrained`, `set_default_dtype`."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,30 +14,20 @@ from precision.measure.casting.mixins import mix_in_alike
 from precision.measure.models.quiet import quiet_transformers
 
 
-def load_low(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+def load_low(module: nn.Module, dtype: torch.dtype, *, assign: bool = False) -> nn.Module:
     """Give `module` its own values, rounded to `dtype`, by `load_state_dict`: it keeps the dtypes that it has.
 
-    Floating-point tensors of the state dict are rounded; complex ones are not, as a checkpoint of a model after
-    `.half()` has them.
+    With `assign`, the rounded tensors take the place of those of `module`, dtype and all. Floating-point tensors of the
+    state dict are rounded, and tied ones stay tied; complex ones are not, as a checkpoint of a model after `.half()`
+    has them.
     """
-    module.load_state_dict(rounded_state(module, dtype))
-    return module
-
-
-def assign_low(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """As `load_low` with `assign=True`: the rounded tensors take the place of those of `module`, dtype and all."""
-    module.load_state_dict(rounded_state(module, dtype), assign=True)
-    return module
-
-
-def rounded_state(module: nn.Module, dtype: torch.dtype) -> Mapping[str, Tensor]:
-    """The state dict of `module`, its floating-point tensors in `dtype`; tied ones stay tied."""
     done: dict[int, Tensor] = {}
-    kept = module.state_dict(keep_vars=True)
-    return {
+    low = {
         name: done.setdefault(id(tensor), tensor.detach().to(dtype) if tensor.is_floating_point() else tensor.detach())
-        for name, tensor in kept.items()
+        for name, tensor in module.state_dict(keep_vars=True).items()
     }
+    module.load_state_dict(low, assign=assign)
+    return module
 
 
 def saved_and_loaded(module: nn.Module, dtype: torch.dtype) -> nn.Module:

@@ -1,7 +1,6 @@
 """torchao's `quantize_`: the weights of linear layers in tensors of its own, multiplied by its own kernels."""
 
 import warnings
-from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -20,10 +19,8 @@ _LEAVE_THE_COMPILER = {"set_inductor_config": False}
 def quantize(module: nn.Module, fmt: AnyFormat, method: CastMethod) -> nn.Module:
     """`module` with the weights of its linear layers quantized, in place; all else in the dtype that goes with it.
 
-    Args:
-        module: in float32, on the device that it is to run on.
-        fmt: one of the formats of `method`: its scales are per output channel, or per tensor.
-        method: one of `TORCHAO_FORMATS`.
+    It is in float32, and on the device that it is to run on. `method` is one of `TORCHAO_FORMATS`, and `fmt` one of its
+    formats, with scales per output channel or per tensor.
 
     Raises:
         UnsupportedError: torchao is not installed, or has no kernels for it here, and the message is torchao's own
@@ -41,7 +38,8 @@ def quantize(module: nn.Module, fmt: AnyFormat, method: CastMethod) -> nn.Module
             ) from error
         device = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
         try:
-            quantize_(module, _config(method, fmt, device), filter_fn=_TAKES.get(method, _is_linear))
+            takes = _fits_int4 if method is CastMethod.INT4_WEIGHT_ONLY else _is_linear
+            quantize_(module, _config(method, fmt, device), filter_fn=takes)
         except (AssertionError, ImportError, NotImplementedError, RuntimeError, ValueError) as error:
             reason = shortened(str(error)).rstrip(".")
             raise UnsupportedError(
@@ -70,24 +68,18 @@ def _config(method: CastMethod, fmt: AnyFormat, device: torch.device) -> object:
     """torchao's configuration of the method."""
     from torchao import quantization as ao
 
-    if method is CastMethod.INT4_WEIGHT_ONLY:
-        return _int4_config(device)
-    config = getattr(ao, method.row.torchao or "")
-    granularity = ao.PerTensor() if fmt.name == "int8" else ao.PerRow()
-    made: object = config(granularity=granularity, **_LEAVE_THE_COMPILER)
+    options = {"group_size": INT4_GROUP}
+    if method is not CastMethod.INT4_WEIGHT_ONLY:
+        kind = getattr(ao, method.row.torchao or "")
+        options = {"granularity": ao.PerTensor() if fmt.name == "int8" else ao.PerRow()}
+    elif device.type == "cpu":
+        from torchao.prototype.quantization import int4
+
+        kind = int4.PrototypeInt4WeightOnlyConfig
+    else:
+        kind = ao.Int4WeightOnlyConfig
+    made: object = kind(**options, **_LEAVE_THE_COMPILER)
     return made
-
-
-def _int4_config(device: torch.device) -> object:
-    if device.type != "cpu":
-        from torchao.quantization import Int4WeightOnlyConfig
-
-        made: object = Int4WeightOnlyConfig(group_size=INT4_GROUP, **_LEAVE_THE_COMPILER)
-        return made
-    from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig
-
-    prototype: object = PrototypeInt4WeightOnlyConfig(group_size=INT4_GROUP, **_LEAVE_THE_COMPILER)
-    return prototype
 
 
 def _is_linear(module: nn.Module, _fqn: str) -> bool:
@@ -98,6 +90,3 @@ def _fits_int4(module: nn.Module, fqn: str) -> bool:
     if not (_is_linear(module, fqn) and isinstance(module, nn.Linear)):
         return False
     return module.in_features % INT4_GROUP == 0 and module.out_features % INT4_ROWS == 0
-
-
-_TAKES: Mapping[CastMethod, Callable[[nn.Module, str], bool]] = {CastMethod.INT4_WEIGHT_ONLY: _fits_int4}

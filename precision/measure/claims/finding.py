@@ -16,7 +16,7 @@ class Finding:
 
     verdict: ClaimWord
     sentence: str
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[Evidence, ...] = ()
     scope: Scope | None = None
     """Set where it differs from the claim's, because something else stood in for the model."""
 
@@ -26,12 +26,11 @@ def true_if(condition: bool) -> ClaimWord:
     return "true" if condition else "false"
 
 
-def together(*words: ClaimWord) -> ClaimWord:
-    """The common verdict of statements, else "depends"; those that cannot be tested are left out."""
-    told: set[ClaimWord] = {word for word in words if word != "not testable here"}
-    if not told:
-        return "not testable here"
-    return told.pop() if len(told) == 1 else "depends"
+def together(one: Finding, other: Finding) -> Finding:
+    """Both statements of a claim: their common verdict, else "depends"; one that cannot be tested is left out."""
+    told: set[ClaimWord] = {each.verdict for each in (one, other) if each.verdict != "not testable here"}
+    verdict: ClaimWord = "not testable here" if not told else told.pop() if len(told) == 1 else "depends"
+    return Finding(verdict, f"{one.sentence} {other.sentence}", (*one.evidence, *other.evidence))
 
 
 def fact(label: str, text: str) -> Evidence:

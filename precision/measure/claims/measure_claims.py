@@ -1,6 +1,6 @@
 """All claims from start to end: load the model, then try one claim after the other."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import torch
 
@@ -13,57 +13,37 @@ from precision.measure.claims.snippet import snippet
 from precision.measure.claims.subject import Subject
 from precision.measure.claims.table import EXPERIMENTS
 from precision.measure.preparation import Task
-from precision.progress import Progress
 from precision.results import ClaimsResult, MeasuredClaim
 
 _LOADED = 0.05
 
 
 def measure_claims(task: Task, *, only: Collection[str] = ()) -> ClaimsResult:
-    """Try every claim of both articles on a model and a device.
+    """Try every claim of both articles on a model and a device; or those with the ids in `only`.
 
     The model's input is as given. An experiment that raises does not lose the others: its claim is then "not testable
     here", and says what was raised. Copies are cast and run; no global setting of torch is left changed.
 
-    Args:
-        task: what to try them on; its progress is handed the result after each claim.
-        only: ids of claims; all where none is named.
-
     Raises:
-        InputError: the spec asks for something that this machine or this model does not have; no such claim.
-        JobCancelledError: from the task's progress.
+        InputError: no such claim.
     """
     claims = claims_named(only)
     loaded = task.load()
     head = task.head(loaded, task.reference(loaded, "float32"))
     result = ClaimsResult(**dict(head), claims=(), of=len(claims))
-    steps = _Steps(task.progress, claims)
-    subject = Subject(task.spec, loaded, task.device, steps)
-    for claim in claims:
-        steps.begin(claim)
+    at = 0
+
+    def on_step(done: float, detail: str) -> None:
+        fraction = _LOADED + (1 - _LOADED) * (at + done) / len(claims)
+        task.progress.step(claims[at].question, fraction, detail)
+
+    subject = Subject(task.spec, loaded, task.device, on_step)
+    for at, claim in enumerate(claims):  # noqa: B007 - read by `on_step`
+        on_step(0.0, "")
         measured = _measured(claim, subject)
         result = result.model_copy(update={"claims": (*result.claims, measured)})
         task.progress.partial(result)
     return result
-
-
-class _Steps:
-    """Progress within the claim that is being tried, as progress of the whole."""
-
-    def __init__(self, progress: Progress, claims: Sequence[Claim]) -> None:
-        self._progress = progress
-        self._claims = claims
-        self._current = claims[0]
-
-    def begin(self, claim: Claim) -> None:
-        """Go on to this claim."""
-        self._current = claim
-        self(0.0, "")
-
-    def __call__(self, done: float, detail: str) -> None:
-        share = (1 - _LOADED) / len(self._claims)
-        at = self._claims.index(self._current)
-        self._progress.step(self._current.question, _LOADED + (at + done) * share, detail)
 
 
 def _measured(claim: Claim, subject: Subject) -> MeasuredClaim:

@@ -18,13 +18,8 @@ _FOR_CHECKERS = re.compile(r"  # (type: ignore|noqa).*")
 def snippet(claim: Claim, spec: RunSpec, *, kind: str, given: InputDescription) -> str:
     """The code of one claim, to be saved as a file and run.
 
-    What it imports of this product's plain code is written out in its place.
-
-    Args:
-        claim: whose code ends it.
-        spec: names model, device and seed.
-        kind: the class of the model.
-        given: the model's input.
+    What it imports of this product's plain code is written out in its place. `kind` is the class of the model that
+    `spec` names, and `given` its input.
     """
     parts = [claim.code]
     if claim.on_model:

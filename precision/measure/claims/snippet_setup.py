@@ -21,7 +21,6 @@ def run(model, dtype):
         return model(**given@REST@)[0]
 """
 
-
 _WHISPER = "transformers.models.whisper.modeling_whisper"
 
 
@@ -47,7 +46,7 @@ def setup(spec: RunSpec, *, kind: str, given: InputDescription) -> Setup:
     if spec.model == "tinynet" and given.name == "fixed":
         return _of_articles("TinyNet", "torch.tensor([[0, 1], [1, 0]])", seed=spec.seed)
     if spec.model == "linear-5-10":
-        inputs = f"torch.randn({_shape(given, 0)}, generator=torch.Generator().manual_seed({spec.seed}))"
+        inputs = f"torch.randn({given.tensors[0][2]}, generator=torch.Generator().manual_seed({spec.seed}))"
         return _of_articles("CustomLinear", inputs, seed=spec.seed)
     return _ours(spec)
 
@@ -92,17 +91,12 @@ model = {kind}.from_pretrained({source!r}, dtype=torch.float32).eval().to(device
 
 def _drawn(given: InputDescription, seed: int) -> str:
     lines = [f"generator = torch.Generator().manual_seed({seed})", "inputs = {}"]
-    for at, (name, dtype, _) in enumerate(given.tensors):
-        shape = _shape(given, at)
+    for name, dtype, shape in given.tensors:
         values = f"torch.randn({shape}, generator=generator)"
         if not dtype.startswith("float"):
             values = f"torch.randint(0, model.config.vocab_size, {shape}, generator=generator)"
         lines.append(f"inputs[{name!r}] = {values}.to(device)")
     return "\n".join(lines)
-
-
-def _shape(given: InputDescription, at: int) -> str:
-    return repr(given.tensors[at][2])
 
 
 def _ours(spec: RunSpec) -> Setup:

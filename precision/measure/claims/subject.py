@@ -41,21 +41,15 @@ class Subject:
         spec = self.spec.model_copy(
             update={"analysis": Analysis.COMPARE, "dtype": "float16", "method": CastMethod.HALF}
         )
-        return compare(Task.of(spec, _Inside(self.on_step), given=self.loaded))
+        return compare(Task.of(spec, self, given=self.loaded))
 
     def on_share(self, done: float) -> None:
         """Tell the share of the current claim that is done."""
         self.on_step(done, "")
 
-
-class _Inside:
-    """Progress of a run inside a claim."""
-
-    def __init__(self, on_step: Callable[[float, str], None]) -> None:
-        self._on_step = on_step
-
     def step(self, stage: str, fraction: float, detail: str = "") -> None:
-        self._on_step(fraction, f"{stage} {detail}".strip())
+        """Progress of a run inside the current claim."""
+        self.on_step(fraction, f"{stage} {detail}".strip())
 
     def partial(self, result: AnalysisResult) -> None:
         """Do nothing: the claim's own result follows."""

@@ -1,35 +1,19 @@
-"""Which experiment answers each claim."""
+"""Which experiment answers each claim: the function of its name."""
 
 from collections.abc import Callable, Mapping
 
+from precision.claims.catalogue import CLAIMS
 from precision.measure.claims.experiments import accuracy, kernels, origins, running, several, speed, storing
 from precision.measure.claims.finding import Finding
 from precision.measure.claims.subject import Subject
 
+_FUNCTIONS = {
+    name: function
+    for module in (accuracy, kernels, origins, running, several, speed, storing)
+    for name, function in vars(module).items()
+}
+
 EXPERIMENTS: Mapping[str, Callable[[Subject], Finding]] = {
-    "loaded-in-float32": origins.loaded_in_float32,
-    "named-parameters": storing.named_parameters,
-    "half-casts-parameters": storing.half_casts_parameters,
-    "cpu-throws": kernels.cpu_throws,
-    "gpu-unasked": origins.gpu_unasked,
-    "article-numbers": accuracy.article_numbers,
-    "small-error": accuracy.small_error,
-    "no-impact": accuracy.no_impact,
-    "most-models": several.most_models,
-    "half-from-transformers": origins.half_from_transformers,
-    "half-only-transformers": origins.half_only_transformers,
-    "quantization": storing.quantization,
-    "to-casts-more": storing.to_casts_more,
-    "internal-state": storing.internal_state,
-    "interchangeable": running.interchangeable,
-    "activations-cast": running.activations_cast,
-    "inputs-cast": running.inputs_cast,
-    "outputs-cast": running.outputs_cast,
-    "half-optimized": running.half_optimized,
-    "memory-halved": storing.memory_halved,
-    "twice-as-fast": speed.twice_as_fast,
-    "half-faster": speed.half_faster,
-    "tensor-cores": speed.tensor_cores,
-    "modules-without-half": kernels.modules_without_half,
+    claim.id: _FUNCTIONS[claim.id.replace("-", "_")] for claim in CLAIMS
 }
 """By the claim's id."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,10 +16,8 @@ class GatheredOutputs:
     """The outputs of one model over several batches.
 
     Tensors of the same place are joined along their first dimension. Where batches differ in another dimension, such as
-    sentences of other lengths, all but the last are: each row of the last dimension is then one of many.
-
-    Args:
-        folder: for the files.
+    sentences of other lengths, all but the last are: each row of the last dimension is then one of many. The files are
+    in `folder`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -71,18 +70,13 @@ class _Joined:
             file.write(leaf.tensor.cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
 
     def leaf(self) -> Leaf:
-        size = self._path.stat().st_size
-        raw = (
-            torch.from_file(str(self._path), size=size, dtype=torch.uint8)
-            if size
-            else torch.empty(0, dtype=torch.uint8)
-        )
+        raw = torch.empty(0, dtype=torch.uint8)
+        if size := self._path.stat().st_size:
+            raw = torch.from_file(str(self._path), size=size, dtype=torch.uint8)
         values = raw.view(self.first.tensor.dtype)
         shape = self.shape or ()
         rows = values.numel() // (math.prod(shape) or 1)
-        return Leaf(
-            path=self.first.path, tensor=values.view(rows, *shape), dtype=self.first.dtype, kind=self.first.kind
-        )
+        return replace(self.first, tensor=values.view(rows, *shape))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import torch
 from precision.errors import ForwardError
 from precision.findings.verdict import judge
 from precision.measure.casting.audit import audit
-from precision.measure.casting.methods import CastModel
+from precision.measure.casting.cast_model import CastModel
 from precision.measure.compare.batches import gathering
 from precision.measure.compare.float64_truth import float64_truth
 from precision.measure.compare.kernel_check import check_on_real_kernel
@@ -31,13 +31,7 @@ def compare(task: Task, *, validate: Validate | None = None) -> CompareResult:
     and None for the parts after it. Of several batches all outputs are compared, in one comparison; time, memory,
     float64 and real kernels are those of the first.
 
-    Args:
-        task: what to compare.
-        validate: a caller's own score of a module, such as its accuracy on data that the caller holds.
-
-    Raises:
-        InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from the task's progress.
+    `validate` gives a caller's own score of a module, such as its accuracy on data that the caller holds.
     """
     run, result = _audited(task)
     result = _measure(run, result)
@@ -46,12 +40,7 @@ def compare(task: Task, *, validate: Validate | None = None) -> CompareResult:
 
 
 def audit_cast(task: Task) -> CompareResult:
-    """Load and cast as `compare` does, and stop there: the audit is measured, comparison and cost are None.
-
-    Raises:
-        InputError: as `compare`.
-        JobCancelledError: from the task's progress.
-    """
+    """Load and cast as `compare` does, and stop there: the audit is measured, comparison and cost are None."""
     return _audited(task)[1]
 
 

@@ -1,6 +1,7 @@
 """The errors of reference and candidate against one more run in float64: often the error is the reference's own."""
 
 import torch
+from torch import nn
 
 from precision.errors import ForwardError, UnsupportedError
 from precision.formats import format_named
@@ -26,11 +27,11 @@ def float64_truth(
     more than `MAX_STORED_BYTES`.
 
     `start` and `end` are the shares of the whole that are done before and after.
-
-    Raises:
-        JobCancelledError: from the run's progress.
     """
-    reason = _reason_against(run, reference_s)
+    reason = "The reference is already float64."
+    if run.spec.reference != "float64":
+        what, took = "float64 run", "the reference took"
+        reason = too_costly(run.loaded.module, reference_s, limit_s=MAX_REFERENCE_S, what=what, took=took)
     if reason:
         return Float64Truth(reference=None, candidate=None, reason=reason)
     stage = "Running in float64"
@@ -50,13 +51,11 @@ def float64_truth(
     return Float64Truth(reference=against(reference), candidate=against(candidate), reason=None)
 
 
-def _reason_against(run: Prepared, reference_s: float) -> str | None:
-    """Why a float64 run is not tried; None where it is."""
-    if run.spec.reference == "float64":
-        return "The reference is already float64."
-    if reference_s > MAX_REFERENCE_S:
-        return f"No float64 run: it would take too long (the reference took {seconds_text(reference_s)})."
-    held = sum(parameter.nbytes for parameter in run.loaded.module.parameters())
+def too_costly(module: nn.Module, took_s: float, *, limit_s: float, what: str, took: str) -> str:
+    """Why something is not done in float64 that took so long otherwise; empty where it is done."""
+    if took_s > limit_s:
+        return f"No {what}: it would take too long ({took} {seconds_text(took_s)})."
+    held = sum(parameter.nbytes for parameter in module.parameters())
     if held > MAX_STORED_BYTES:
-        return f"No float64 run: it would need too much memory (the model holds {bytes_text(held)})."
-    return None
+        return f"No {what}: it would need too much memory (the model holds {bytes_text(held)})."
+    return ""

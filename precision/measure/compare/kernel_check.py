@@ -17,9 +17,6 @@ def check_on_real_kernel(run: Prepared, simulated: object, *, start: float, end:
     Nothing that goes wrong on the way is raised: it is the `reason`.
 
     `start` and `end` are the shares of the whole that are done before and after.
-
-    Raises:
-        JobCancelledError: from the run's progress.
     """
     stage = f"Running {run.spec.dtype} on real kernels"
     run.progress.step(stage, start)

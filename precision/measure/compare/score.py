@@ -16,9 +16,6 @@ class Runnable(nn.Module):
     """A cast model, called as the module that it was cast from: its inputs are cast, its outputs are left as they are.
 
     Its parameters are those of the cast model.
-
-    Args:
-        model: what to run.
     """
 
     def __init__(self, model: CastModel) -> None:

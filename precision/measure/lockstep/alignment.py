@@ -1,6 +1,7 @@
 """Which items of two sequences belong together."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 MAX_CELLS = 4_000_000
 """Two sequences whose lengths multiply to more are matched only at their common beginning and end."""
@@ -17,8 +18,8 @@ def aligned(reference: Sequence[str], candidate: Sequence[str]) -> list[tuple[in
     >>> aligned(["linear", "add"], ["linear", "to", "add"])
     [(0, 0), (None, 1), (1, 2)]
     """
-    start = _common(reference, candidate)
-    end = _common(reference[start:][::-1], candidate[start:][::-1])
+    start = in_common(reference, candidate)
+    end = in_common(reference[start:][::-1], candidate[start:][::-1])
     r_end, c_end = len(reference) - end, len(candidate) - end
     middle = _subsequence(reference[start:r_end], candidate[start:c_end])
     pairs: list[tuple[int | None, int | None]] = [(i, i) for i in range(start)]
@@ -33,14 +34,9 @@ def aligned(reference: Sequence[str], candidate: Sequence[str]) -> list[tuple[in
     return pairs
 
 
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
+def in_common(one: Sequence[str], other: Sequence[str]) -> int:
     """How many items both begin with."""
-    length = 0
-    for a, b in zip(one, other, strict=False):
-        if a != b:
-            break
-        length += 1
-    return length
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _subsequence(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int]]:

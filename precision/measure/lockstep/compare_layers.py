@@ -2,6 +2,7 @@
 
 import torch
 
+from precision.measure.lockstep.director import Options
 from precision.measure.lockstep.run import run_lockstep
 from precision.measure.preparation import Task, failure_of, prepare
 from precision.results import Failure
@@ -15,12 +16,7 @@ def compare_layers(task: Task) -> LayersResult:
     """Run both models side by side, and measure what differs after every module and every operator.
 
     A forward that raises does not lose what was measured before it: the result then has a `failure`, and its report
-    what was compared until then. What is compared so far is handed on now and then, for runs that end
-    otherwise.
-
-    Raises:
-        InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from the task's progress.
+    what was compared until then. That is handed on now and then, for runs that end in another way.
     """
     run, spec, progress = prepare(task), task.spec, task.progress
     stage = f"Running {spec.reference} and {spec.candidate} side by side"
@@ -43,43 +39,25 @@ def compare_layers(task: Task) -> LayersResult:
             run.candidate,
             run.loaded.args,
             run.loaded.kwargs,
-            fmt=spec.format,
-            operators=True,
-            decompose=True,
-            verify=True,
+            options=Options(fmt=spec.format, operators=True, decompose=True, verify=True),
             on_call=on_call,
             on_partial=on_partial,
         )
-        failure = _failure(report, stage)
+        if report.stopped is not None:
+            failure = Failure(stage=stage, where=report.stopped.fqn, message=report.stopped.message)
     except (MemoryError, torch.OutOfMemoryError) as error:
         failure = failure_of(error, stage)
     result = LayersResult(**dict(run.head), report=report)
-    return result.model_copy(
-        update={
-            "failure": failure,
-            "warnings": (*_caveats(report), *result.warnings),
-        }
-    )
-
-
-def _failure(report: LayersReport, stage: str) -> Failure | None:
-    if report.stopped is None:
-        return None
-    return Failure(stage=stage, where=report.stopped.fqn, message=report.stopped.message)
+    return result.model_copy(update={"failure": failure, "warnings": (*_caveats(report), *result.warnings)})
 
 
 def _caveats(report: LayersReport | None) -> tuple[str, ...]:
     """Reasons in the run not to read too much into its rows."""
     if report is None or report.observer is None or not report.observer.changed:
         return ()
-    sides = [
-        name
-        for name, equal in (
-            ("reference", report.observer.reference_equal),
-            ("candidate", report.observer.candidate_equal),
-        )
-        if not equal
-    ]
+    check = report.observer
+    equal = {"reference": check.reference_equal, "candidate": check.candidate_equal}
+    sides = [name for name in equal if not equal[name]]
     return (
         f"The {' and the '.join(sides)} gave different outputs with and without observation: a fused path was switched "
         "off, or the model is not deterministic.",

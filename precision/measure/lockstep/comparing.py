@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from precision.formats import AnyFormat, NumericFormat
-from precision.measure.lockstep.alignment import aligned
+from precision.measure.lockstep.alignment import aligned, in_common
 from precision.measure.lockstep.corners import Decomposition
 from precision.measure.lockstep.observer import Frame, Returned
 from precision.measure.lockstep.operator_rows import OperatorComparer
@@ -25,18 +25,15 @@ class _Last:
     """The output tensors compared last, as long as they live, and the state they were in."""
 
     draft: LayerDraft
-    tensors: tuple[weakref.ref[Tensor], ...]
-    versions: tuple[int, ...]
+    tensors: tuple[tuple[weakref.ref[Tensor], int], ...]
+    """With their versions."""
 
 
 class Comparer:
     """Compares what both sides bring to their meetings.
 
-    Args:
-        fmt: the candidate's format.
-        simulated: the format that the candidate rounds outputs to, where its arithmetic is simulated.
-        max_operators: so many operators become rows.
-        decomposition: takes calls of leaf modules apart; None to leave them whole.
+    `simulated` is the format that the candidate rounds outputs to, where its arithmetic is simulated. `decomposition`
+    takes calls of leaf modules apart; None leaves them whole. At most `max_operators` operators become rows.
     """
 
     def __init__(
@@ -76,7 +73,8 @@ class Comparer:
             return
         draft.numbers = numbers_of(found, self._fmt, detailed=True)
         self._elements += draft.numbers.errors.elements if draft.numbers.errors else 0
-        self._last = _last(draft, tensors)
+        versions = None if tensors is None else tuple((weakref.ref(tensor), tensor._version) for tensor in tensors)
+        self._last = None if versions is None else _Last(draft=draft, tensors=versions)
         self._origins.look_at_module(draft, found, tuple(tensors_in((candidate.args, candidate.kwargs))))
         if self._decomposition is not None and not reference.frame.called and not candidate.frame.called:
             self._take_apart(draft, found, reference, candidate)
@@ -113,7 +111,7 @@ class Comparer:
         places = self._ledger.places()
         operators, dtypes = self._ledger.operator_rows(places)
         return LayersReport(
-            rows=self._ledger.rows(places),
+            rows=tuple(draft.row(places) for draft in self._ledger.drafts),
             operators=operators,
             operator_dtypes=dtypes,
             origins=self._origins.first(places),
@@ -145,8 +143,7 @@ class Comparer:
         last = self._last
         if last is None or tensors is None or not tensors or 2 * len(found.pairs) != len(tensors):
             return False
-        known = {id(tensor): version for reference, version in zip(last.tensors, last.versions, strict=True)
-                 if (tensor := reference()) is not None}  # fmt: skip
+        known = {id(tensor): version for reference, version in last.tensors if (tensor := reference()) is not None}
         return len(known) == len({id(tensor) for tensor in tensors}) and all(
             known.get(id(tensor)) == tensor._version for tensor in tensors
         )
@@ -179,12 +176,7 @@ class Comparer:
 
 def common_calls(one: Sequence[Frame], other: Sequence[Frame]) -> int:
     """How many calls, from the root, two stacks have in common."""
-    shared = 0
-    for a, b in zip(one, other, strict=False):
-        if a.fqn != b.fqn:
-            break
-        shared += 1
-    return shared
+    return in_common([frame.fqn for frame in one], [frame.fqn for frame in other])
 
 
 def _drafted(frame: Frame, parent: LayerDraft | None, order: int) -> LayerDraft:
@@ -204,16 +196,6 @@ def _live_tensors(reference: object, candidate: object) -> tuple[Tensor, ...] | 
         leaf for leaf in (*pytree.tree_leaves(reference), *pytree.tree_leaves(candidate)) if isinstance(leaf, Tensor)
     )
     return None if any(tensor.is_inference() for tensor in tensors) else tensors
-
-
-def _last(draft: LayerDraft, tensors: tuple[Tensor, ...] | None) -> _Last | None:
-    if tensors is None:
-        return None
-    return _Last(
-        draft=draft,
-        tensors=tuple(weakref.ref(tensor) for tensor in tensors),
-        versions=tuple(int(tensor._version) for tensor in tensors),
-    )
 
 
 def _last_match(pairs: Sequence[tuple[int | None, int | None]]) -> int:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.lockstep.corner_sums import CornerSums
-from precision.measure.lockstep.observer import Keeping, Observer, Returned
+from precision.measure.lockstep.observer import Observer, Returned, leaves_inputs_alone
 from precision.measure.lockstep.pairs import matched, same_outputs
 from precision.measure.lockstep.replay import (
     Inputs,
@@ -17,8 +17,6 @@ from precision.measure.lockstep.replay import (
     copy_of,
     inputs_of,
     is_certain,
-    leaves_inputs_alone,
-    mapped,
     require_alike,
     require_plain,
     weights_of,
@@ -26,34 +24,17 @@ from precision.measure.lockstep.replay import (
 )
 from precision.measure.lockstep.turns import QuestionFailedError, RandomState, Side
 from precision.results.layers import Corners, ErrorSize
+from precision.results.layers import Side as SideName
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Actor:
-    """One side as the decomposition sees it."""
+    """One side of a run."""
 
+    name: SideName
     model: CastModel
     side: Side
     observer: Observer
-
-
-def keeping(random: RandomState) -> Keeping:
-    """What is kept from the start of every call, so that it can be evaluated again."""
-
-    def inputs(module: nn.Module, args: tuple[object, ...]) -> tuple[object, ...]:
-        if leaves_inputs_alone(module) or any(True for _ in module.children()):
-            return args
-        return mapped(args, lambda tensor: tensor.detach().clone())
-
-    def random_state(_module: nn.Module) -> tuple[Tensor, ...] | None:
-        return random.saved()
-
-    return Keeping(inputs=inputs, random_state=random_state)
-
-
-def nothing_kept() -> Keeping:
-    """What a run without decomposition keeps."""
-    return Keeping(inputs=lambda _module, args: args, random_state=lambda _module: None)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

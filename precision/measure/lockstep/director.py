@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
 
 from torch import nn
 
@@ -12,11 +11,12 @@ from precision.formats import AnyFormat
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded
 from precision.measure.lockstep.comparing import Comparer, common_calls
-from precision.measure.lockstep.corners import Actor, Decomposition, keeping, nothing_kept
+from precision.measure.lockstep.corners import Actor, Decomposition
 from precision.measure.lockstep.failures import Failed, stopped, timed_out
 from precision.measure.lockstep.observer import Frame, Observer, Returned
 from precision.measure.lockstep.operators import OperatorRecorder
 from precision.measure.lockstep.pairs import same_outputs
+from precision.measure.lockstep.replay import Inputs
 from precision.measure.lockstep.turns import Ended, RandomState, RendezvousTimeoutError, Side
 from precision.results.layers import Divergence, LayersReport, ObserverCheck, Stopped
 from precision.results.layers import Side as SideName
@@ -29,28 +29,27 @@ MAX_NOT_CALLED = 200
 FIRST_PARTIAL_S, PARTIAL_GROWTH = 3.0, 1.5
 """What is compared so far is handed over when this much time has passed, and again after so many times as much."""
 
-T = TypeVar("T")
-Inputs = tuple[tuple[object, ...], dict[str, object]]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What is asked of a run; see `run_lockstep`."""
+    """What is asked of a run."""
 
     fmt: AnyFormat
-    operators: bool
-    decompose: bool
-    verify: bool
-    timeout_s: float
-    max_calls: int
-    max_operators: int
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Player(Actor):
-    name: SideName
-    module: nn.Module
-    recorder: OperatorRecorder | None
+    """The candidate's: gives ULP, smallest normal and tolerances."""
+    operators: bool = False
+    """Whether to compare every operator too (residual adds, functional softmax, matrix products in attention), and to
+    record what dtypes they compute in. Takes longer, and switches off fused paths such as that of
+    `nn.TransformerEncoder`."""
+    decompose: bool = False
+    """Whether to evaluate each module that calls no other at the four corners (local, inherited, interaction)."""
+    verify: bool = False
+    """Whether to run both without observation too, and to say whether the outputs are the same bit for bit."""
+    timeout_s: float = 600.0
+    """How long one side may take to its next meeting before it is taken for one that never gets there."""
+    max_calls: int = 5_000
+    """So many module calls are compared; what follows runs unobserved."""
+    max_operators: int = 20_000
+    """So many operators are kept."""
 
 
 class Director:
@@ -75,7 +74,7 @@ class Director:
         self._random = RandomState(reference.device)
         self._reference = self._player("reference", reference)
         self._candidate = self._player("candidate", candidate)
-        self._expected = sum(1 for _ in self._reference.module.modules())
+        self._expected = sum(1 for _ in self._reference.observer.module.modules())
         self._last = ""
         self._divergences: list[Divergence] = []
         self._notes: list[str] = []
@@ -93,26 +92,25 @@ class Director:
             end = self._ended()
         return self._written(end, self._observer_check() if self._options.verify and end is None else None)
 
-    def _player(self, name: SideName, model: CastModel) -> _Player:
+    def _player(self, name: SideName, model: CastModel) -> Actor:
         prepared = model.prepared(*self._inputs)
-        recorder = OperatorRecorder(finds_births=name == "candidate") if self._options.operators else None
+        recorder = None
+        if self._options.operators:
+            recorder = OperatorRecorder(finds_nonfinite=name == "candidate", module=prepared.module)
 
         def run() -> object:
             with observer.hooks(), recorder.watching() if recorder is not None else nullcontext():
                 return prepared()
 
         side = Side(f"lockstep {name}", run, random=self._random)
-        kept = keeping(self._random) if self._options.decompose else nothing_kept()
         observer = Observer(
             prepared.module,
             side,
             recorder=recorder,
-            keeping=kept,
+            kept_random=self._random if self._options.decompose else None,
             simulates=model.rounded_to is not None or model.quantized_to is not None,
         )
-        if recorder is not None:
-            recorder.name_parameters_of(prepared.module)
-        return _Player(model=model, side=side, observer=observer, name=name, module=prepared.module, recorder=recorder)
+        return Actor(name=name, model=model, side=side, observer=observer)
 
     def _decomposition(self) -> Decomposition:
         return Decomposition(
@@ -140,7 +138,7 @@ class Director:
 
     def _ended(self) -> Stopped | None:
         """Let both run to the end; returns why they stopped earlier, if they did."""
-        at: _Player = self._reference
+        at = self._reference
         try:
             while True:
                 at = self._reference
@@ -161,7 +159,7 @@ class Director:
         except Failed as failed:
             return self._stopped(failed)
 
-    def _advance(self, player: _Player) -> Returned | Ended:
+    def _advance(self, player: Actor) -> Returned | Ended:
         """What `player` brings to its next meeting.
 
         Raises:
@@ -239,7 +237,7 @@ class Director:
         }
         self._divergences[place] = noted.model_copy(update=skipped)
 
-    def _run_until(self, player: _Player, returned: Returned, around: Frame) -> Returned | Ended:
+    def _run_until(self, player: Actor, returned: Returned, around: Frame) -> Returned | Ended:
         if returned.frame is around:
             player.observer.skipped = []
             return returned
@@ -258,13 +256,13 @@ class Director:
     def _stopped(self, failed: Failed) -> Stopped:
         player = self._reference if failed.side == "reference" else self._candidate
         self._comparer.leave_open(self._reference.observer.innermost, self._candidate.observer.innermost, failed.side)
-        return stopped(failed, model=player.model, module=player.module, recorder=player.recorder, inputs=self._inputs)
+        return stopped(failed, model=player.model, observer=player.observer, inputs=self._inputs)
 
     def _written(self, end: Stopped | None, observer: ObserverCheck | None) -> LayersReport:
         called = self._reference.observer.called | self._candidate.observer.called
         not_called = [
             name
-            for name, module in self._reference.module.named_modules()
+            for name, module in self._reference.observer.module.named_modules()
             if name not in called and not isinstance(module, _CONTAINERS)
         ]
         kept = self._divergences[:MAX_DIVERGENCES]
@@ -286,7 +284,7 @@ class Director:
         """Notes on modules whose forward may be a single kernel."""
         layers = [
             name
-            for name, module in self._reference.module.named_modules()
+            for name, module in self._reference.observer.module.named_modules()
             if isinstance(module, nn.TransformerEncoderLayer) and name in called
         ]
         fused = [name for name in layers if f"{name}.self_attn" not in called]

@@ -43,12 +43,11 @@ def stopped(
     failed: Failed,
     *,
     model: CastModel,
-    module: nn.Module,
-    recorder: OperatorRecorder | None,
+    observer: Observer,
     inputs: tuple[tuple[object, ...], dict[str, object]],
 ) -> Stopped:
-    """The report of a side that raised. Without a `recorder`, it runs again, watched, to name the operator."""
-    error = failed.error
+    """The report of a side that raised. Where no operators were recorded, it runs again, to name the operator."""
+    error, module, recorder = failed.error, observer.module, observer.recorder
     fqn = raised_in(error, module)
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
         return Stopped(side=failed.side, fqn=fqn, operator=None, message=f"{_OUT_OF_MEMORY} ({error})")
@@ -84,10 +83,9 @@ def _raised_again(
     model: CastModel, inputs: tuple[tuple[object, ...], dict[str, object]], error: Exception
 ) -> Raised | None:
     """The operator that raises in a second run; None where that raises something else, or nothing."""
-    recorder = OperatorRecorder(finds_births=False)
     with seeded(model.device):
         prepared = model.prepared(*inputs)
-        recorder.name_parameters_of(prepared.module)
+        recorder = OperatorRecorder(finds_nonfinite=False, module=prepared.module)
         with recorder.watching(), suppress(Exception):
             prepared()
     return recorder.raised if recorder.raised is not None and recorder.raised.message == str(error) else None

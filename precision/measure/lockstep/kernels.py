@@ -9,25 +9,12 @@ from torch import Tensor
 from precision.measure.lockstep.values import tensors_in
 from precision.measure.rounding import dtype_name
 
-_MOVES = frozenset(
-    {
-        "_to_copy",
-        "copy_",
-        "copy",
-        "clone",
-        "_unsafe_view",
-        "_reshape_alias",
-        "_local_scalar_dense",
-        "lift",
-        "lift_fresh",
-    }
-    | {"fill_", "zero_", "set_", "resize_"}
-)
+_SETS = frozenset(["copy_", "fill_", "zero_", "set_", "resize_"])
+_COPIES = frozenset(["_to_copy", "copy", "clone", "_unsafe_view", "_reshape_alias", "_local_scalar_dense"])
+_MOVES = _SETS | _COPIES | {"lift", "lift_fresh"}
 _CREATIONS = ("empty", "new_", "zeros", "ones", "full", "arange", "scalar_tensor", "rand", "eye", "linspace")
 """Names of kernels that move, convert or make values start so: nothing is computed in a dtype."""
-_OVERWRITES = frozenset(
-    {"copy_", "fill_", "zero_", "normal_", "uniform_", "random_", "bernoulli_", "exponential_", "set_", "resize_"}
-)
+_OVERWRITES = _SETS | {"normal_", "uniform_", "random_", "bernoulli_", "exponential_"}
 """In-place kernels that do not read what they overwrite."""
 
 

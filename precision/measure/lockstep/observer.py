@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.utils.hooks import RemovableHandle
 
+from precision.measure.casting.forward import map_tensors
 from precision.measure.lockstep.operators import OperatorCall, OperatorRecorder
 from precision.measure.lockstep.rows import LayerDraft
-from precision.measure.lockstep.turns import Side
+from precision.measure.lockstep.turns import RandomState, Side
 from precision.text.names import plain
 
 MAX_SKIPPED_NAMES = 20
@@ -33,7 +33,7 @@ class Frame:
     """Place in the order in which this side's calls began."""
     parent: Frame | None
     given: tuple[object, ...]
-    """Positional arguments before anything changed them (clones where `keeps_inputs` asks for it)."""
+    """Positional arguments before anything changed them: clones where the call may change them."""
     random_state: tuple[Tensor, ...] | None
     handled: int
     """`id` of the exception that was being handled when it began; 0 for none."""
@@ -47,8 +47,7 @@ class Frame:
     @property
     def path(self) -> tuple[str, ...]:
         """fqns from the root to this module."""
-        above = () if self.parent is None else self.parent.path
-        return (*above, self.fqn)
+        return tuple(frame.fqn for frame in self.stack)
 
     @property
     def stack(self) -> tuple[Frame, ...]:
@@ -68,14 +67,6 @@ class Returned:
     output: object
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Keeping:
-    """What is kept of a call from its beginning."""
-
-    inputs: Callable[[nn.Module, tuple[object, ...]], tuple[object, ...]]
-    random_state: Callable[[nn.Module], tuple[Tensor, ...] | None]
-
-
 class Observer:
     """Follows the module calls of one side, in that side's thread.
 
@@ -83,18 +74,25 @@ class Observer:
         module: the copy that is run.
         side: whose thread it runs in.
         recorder: told which call its operators belong to; None where operators are not watched.
-        keeping: what to keep of each call's beginning.
+        kept_random: the generators whose state is kept from the start of every call, as are its inputs, so that it can
+            be evaluated again; None where nothing is kept.
         simulates: whether the hooks that the modules have are those that round to a simulated format: what they do
             are not operators of the model.
     """
 
     def __init__(
-        self, module: nn.Module, side: Side, *, recorder: OperatorRecorder | None, keeping: Keeping, simulates: bool
+        self,
+        module: nn.Module,
+        side: Side,
+        *,
+        recorder: OperatorRecorder | None,
+        kept_random: RandomState | None,
+        simulates: bool,
     ) -> None:
-        self._module = module
+        self.module = module
+        self.recorder = recorder
         self._side = side
-        self._recorder = recorder
-        self._keeping = keeping
+        self._kept_random = kept_random
         self._simulates = simulates
         self._names = {id(child): name for name, child in module.named_modules()}
         self._calls: Counter[str] = Counter()
@@ -136,14 +134,14 @@ class Observer:
     def paused(self) -> Iterator[None]:
         """Module calls inside are not observed."""
         self._paused = True
-        if self._recorder is not None:
-            self._recorder.paused = True
+        if self.recorder is not None:
+            self.recorder.paused = True
         try:
             yield
         finally:
             self._paused = False
-            if self._recorder is not None:
-                self._recorder.paused = False
+            if self.recorder is not None:
+                self.recorder.paused = False
 
     @contextmanager
     def hooks(self) -> Iterator[None]:
@@ -153,9 +151,8 @@ class Observer:
         `nn.TransformerEncoder`. But a module's own hooks run after the global ones, and may change what it returns
         (as rounding it, where arithmetic is simulated): where there are some, ours is added behind them.
         """
-        handles: list[RemovableHandle] = []
-        hooked = {id(child) for child in self._module.modules() if child._forward_hooks}
-        prepared = {id(child) for child in self._module.modules() if child._forward_pre_hooks and self._simulates}
+        hooked = {id(child) for child in self.module.modules() if child._forward_hooks}
+        prepared = {id(child) for child in self.module.modules() if child._forward_pre_hooks and self._simulates}
 
         # Functions rather than methods: a copy of a hooked module would copy the observer with a method.
         def enter(child: nn.Module, args: tuple[object, ...]) -> None:
@@ -178,23 +175,20 @@ class Observer:
         def is_prepared(_child: nn.Module, _args: tuple[object, ...]) -> None:
             self._records(True)
 
-        try:
-            for child in self._module.modules():
+        with ExitStack() as handles:
+            for child in self.module.modules():
                 if id(child) in hooked:
-                    handles.append(child.register_forward_hook(leave, with_kwargs=True))
+                    handles.enter_context(child.register_forward_hook(leave, with_kwargs=True))
                 if id(child) in prepared:
-                    handles.append(child.register_forward_pre_hook(is_prepared))
-            handles.append(register_module_forward_pre_hook(enter))
-            handles.append(register_module_forward_hook(leave_globally, with_kwargs=True))
-            handles.append(register_module_forward_hook(abandon, always_call=True))
+                    handles.enter_context(child.register_forward_pre_hook(is_prepared))
+            handles.enter_context(register_module_forward_pre_hook(enter))
+            handles.enter_context(register_module_forward_hook(leave_globally, with_kwargs=True))
+            handles.enter_context(register_module_forward_hook(abandon, always_call=True))
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
     def _records(self, records: bool) -> None:
-        if self._recorder is not None and not self._paused and self._side.is_current:
-            self._recorder.paused = not records
+        if self.recorder is not None and not self._paused and self._side.is_current:
+            self.recorder.paused = not records
 
     def _enter(self, module: nn.Module, args: tuple[object, ...]) -> None:
         name = self._observed_name(module)
@@ -208,7 +202,7 @@ class Observer:
         if self._until is not None and len(self.skipped) < MAX_SKIPPED_NAMES:
             self.skipped.append(name)
         with self.paused():
-            given, random_state = self._keeping.inputs(module, args), self._keeping.random_state(module)
+            given, random_state = self._kept(module, args)
         self.top = Frame(
             fqn=name,
             module=module,
@@ -221,6 +215,16 @@ class Observer:
         )
         self._begun += 1
         self._record_in(self.top)
+
+    def _kept(
+        self, module: nn.Module, args: tuple[object, ...]
+    ) -> tuple[tuple[object, ...], tuple[Tensor, ...] | None]:
+        """Inputs and random state of a call that begins."""
+        if self._kept_random is None:
+            return args, None
+        if not leaves_inputs_alone(module) and not any(True for _ in module.children()):
+            args = map_tensors(args, lambda tensor: tensor.detach().clone())
+        return args, self._kept_random.saved()
 
     def _abandon(self, module: nn.Module) -> None:
         """Forget a call that raised. Torch calls this hook in either case; only then a new exception is handled."""
@@ -255,14 +259,19 @@ class Observer:
         return not self._runs_on and (self._until is None or frame in self._until.stack)
 
     def _record_in(self, frame: Frame | None) -> None:
-        if self._recorder is not None:
-            self._recorder.into = frame.pending if frame is not None and self._meets_at(frame) else None
-            self._recorder.where = "" if frame is None else frame.fqn
+        if self.recorder is not None:
+            self.recorder.into = frame.pending if frame is not None and self._meets_at(frame) else None
+            self.recorder.where = "" if frame is None else frame.fqn
 
     def _observed_name(self, module: nn.Module) -> str | None:
         if self._paused or not self._side.is_current:
             return None
         return self._names.get(id(module))
+
+
+def leaves_inputs_alone(module: nn.Module) -> bool:
+    """Whether the module is known not to change what it is given."""
+    return type(module).__module__.startswith("torch.nn.modules.") and not getattr(module, "inplace", False)
 
 
 def _handled() -> int:

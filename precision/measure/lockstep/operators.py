@@ -1,17 +1,24 @@
 """The operators of one side: what each returned, and the dtype that its kernels really computed in."""
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from precision.measure.lockstep.kernels import computed, operator_name, written
-from precision.measure.lockstep.values import magnitudes, may_be_nonfinite, storage_of, tensors_in, version_of
+from precision.measure.lockstep.values import (
+    Magnitudes,
+    magnitudes,
+    may_be_nonfinite,
+    storage_of,
+    tensors_in,
+    version_of,
+)
 from precision.measure.rounding import dtype_name
 from precision.results.layers import SCALAR
 
@@ -35,7 +42,7 @@ class KeptOutput:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Birth:
+class Nonfinite:
     """A non-finite output, and what the inputs were like."""
 
     inputs_have_nan: bool
@@ -43,6 +50,16 @@ class Birth:
     largest_input: float | None
     """Largest finite magnitude; None without floating-point inputs."""
     output_has_nan: bool
+
+    @classmethod
+    def of(cls, inputs: Sequence[Magnitudes], *, output_has_nan: bool) -> Self:
+        """Of what each input was like."""
+        return cls(
+            inputs_have_nan=any(each.has_nan for each in inputs),
+            inputs_have_infinity=any(each.has_infinity for each in inputs),
+            largest_input=max((each.largest for each in inputs if each.largest is not None), default=None),
+            output_has_nan=output_has_nan,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,7 +71,7 @@ class OperatorCall:
     """dtypes of its tensor arguments; those without dimensions, which promote no others, say so."""
     computed: tuple[str, ...]
     outputs: tuple[KeptOutput, ...]
-    birth: Birth | None
+    nonfinite: Nonfinite | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +93,9 @@ class _Current:
     kernels: int = 0
     computed: list[str] = field(default_factory=list)
     overwritten: list[Tensor] = field(default_factory=list)
-    """Tensors that it has changed; their earlier values are in the next fields."""
-    had_nan: bool = False
-    had_infinity: bool = False
-    largest: float | None = None
+    """Tensors that it has changed."""
+    before: list[Magnitudes] = field(default_factory=list)
+    """What those were like whose values it read."""
 
 
 class OperatorRecorder:
@@ -89,10 +105,11 @@ class OperatorRecorder:
     compute in and what they overwrite (`TorchDispatchMode`). Operators that only look at a tensor in another way
     (views, sizes) are left out.
 
-    With `finds_births`, the inputs of operators whose output is not finite are looked at.
+    With `finds_nonfinite`, the inputs of operators whose output is not finite are looked at. `raised` calls the
+    parameters and buffers of `module` by their names.
     """
 
-    def __init__(self, *, finds_births: bool) -> None:
+    def __init__(self, *, finds_nonfinite: bool, module: nn.Module | None = None) -> None:
         self.into: list[OperatorCall] | None = None
         """Where operator calls are recorded; None for nowhere."""
         self.paused = False
@@ -100,15 +117,11 @@ class OperatorRecorder:
         """fqn of the module that operators run in now, for the words of `raised`."""
         self.raised: Raised | None = None
         """The last operator that raised."""
-        self._finds_births = finds_births
-        self._named: nn.Module | None = None
+        self._finds_nonfinite = finds_nonfinite
+        self._named = module
         self._current: _Current | None = None
         self._kept: dict[int, list[weakref.ref[KeptOutput]]] = {}
         self._makers: dict[int, tuple[weakref.ref[Tensor], str]] = {}
-
-    def name_parameters_of(self, module: nn.Module) -> None:
-        """Call the parameters and buffers of `module` by their names in `raised`."""
-        self._named = module
 
     def raised_by(self, error: BaseException | None) -> Raised | None:
         """The operator that `error` came from; None where another or none did."""
@@ -164,13 +177,10 @@ class OperatorRecorder:
             if kept is not None and not kept.is_clone:
                 kept.tensor, kept.is_clone = kept.tensor.clone(), True
         current = self._current
-        if current is None or not self._finds_births or not tensor.is_floating_point():
+        if current is None or not self._finds_nonfinite or not tensor.is_floating_point():
             return
         if is_read and all(tensor is not earlier for earlier in current.overwritten):
-            has_nan, has_infinity, largest = magnitudes(tensor)
-            current.had_nan |= has_nan
-            current.had_infinity |= has_infinity
-            current.largest = max(current.largest or 0.0, largest or 0.0)
+            current.before.append(magnitudes(tensor))
         current.overwritten.append(tensor)
 
     def _record(self, func: Callable[..., object], given: object, result: object, current: _Current) -> None:
@@ -188,7 +198,7 @@ class OperatorRecorder:
                 inputs=tuple(dtype_name(tensor.dtype) + ("" if tensor.dim() else SCALAR) for tensor in inputs),
                 computed=tuple(current.computed),
                 outputs=tuple(self._keep(tensor) for tensor in outputs),
-                birth=_birth(inputs, outputs, current) if self._finds_births else None,
+                nonfinite=_nonfinite(inputs, outputs, current) if self._finds_nonfinite else None,
             )
         )
 
@@ -259,9 +269,9 @@ class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self._recorder.kernel(func, args, kwargs or {})
 
 
-def _birth(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], current: _Current) -> Birth | None:
+def _nonfinite(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], current: _Current) -> Nonfinite | None:
     seen = [magnitudes(tensor) for tensor in outputs if may_be_nonfinite(tensor)]
-    if not any(has_nan or has_infinity for has_nan, has_infinity, _ in seen):
+    if not any(each.has_nan or each.has_infinity for each in seen):
         return None
     changed = {storage_of(tensor) for tensor in current.overwritten}
     given = [
@@ -269,10 +279,4 @@ def _birth(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], current: _Cu
         for tensor in inputs
         if (tensor.is_floating_point() or tensor.is_complex()) and storage_of(tensor) not in changed
     ]
-    largest = [value for value in (current.largest, *(value for _, _, value in given)) if value is not None]
-    return Birth(
-        inputs_have_nan=current.had_nan or any(has_nan for has_nan, _, _ in given),
-        inputs_have_infinity=current.had_infinity or any(has_infinity for _, has_infinity, _ in given),
-        largest_input=max(largest, default=None),
-        output_has_nan=any(has_nan for has_nan, _, _ in seen),
-    )
+    return Nonfinite.of([*current.before, *given], output_has_nan=any(each.has_nan for each in seen))

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from precision.formats import NumericFormat
-from precision.measure.lockstep.operators import Birth, OperatorCall
+from precision.measure.lockstep.operators import Nonfinite, OperatorCall
 from precision.measure.lockstep.pairs import Matched, PairNumbers, matched, rounded
-from precision.measure.lockstep.rows import LayerDraft, is_within
+from precision.measure.lockstep.rows import LayerDraft
 from precision.measure.lockstep.values import magnitudes
 from precision.measure.rounding import dtype_name
 from precision.results.layers import NonfiniteOrigin
@@ -51,12 +51,12 @@ class Origins:
         errors = draft.numbers.errors if draft.numbers else None
         if errors is None or not errors.cand_only_nonfinite:
             return
-        if is_within(draft, [row for row, _ in self._found]):
-            return
-        birth = _module_birth(given, [pair[1].tensor for pair in found.floating])
-        kind = None if birth is None else _kind(birth)
-        if birth is not None and kind is not None and not (self._found and kind == "nan from infinities"):
-            self._add(draft, birth, kind, operator=None, found=found, elements=errors.cand_only_nonfinite)
+        if any(draft is outer for row, _ in self._found for outer in (row, *row.above)):
+            return  # it is in this call already
+        nonfinite = _of_module(given, [pair[1].tensor for pair in found.floating])
+        kind = None if nonfinite is None else _kind(nonfinite)
+        if nonfinite is not None and kind is not None and not (self._found and kind == "nan from infinities"):
+            self._add(draft, nonfinite, kind, operator=None, found=found, elements=errors.cand_only_nonfinite)
 
     def look_at_operator(
         self, draft: LayerDraft, call: OperatorCall, found: Matched | None, numbers: PairNumbers | None
@@ -66,30 +66,30 @@ class Origins:
         `found` matches its outputs with the reference's, and `numbers` are their errors: None where the reference did
         not run it.
         """
-        birth = call.birth
-        kind = None if birth is None else _kind(birth)
-        if birth is None or kind is None or _is_consequence(call, kind, earlier=bool(self._found)):
+        nonfinite = call.nonfinite
+        kind = None if nonfinite is None else _kind(nonfinite)
+        if nonfinite is None or kind is None or _is_consequence(call, kind, earlier=bool(self._found)):
             return
         if numbers is not None and numbers.errors is not None:
             elements = numbers.errors.cand_only_nonfinite
-        elif call.name in _MARKS or kind == "nan from infinities" or birth.largest_input is None:
+        elif call.name in _MARKS or kind == "nan from infinities" or nonfinite.largest_input is None:
             return  # nothing to hold it against, and perhaps on purpose
         else:
             elements = sum(int((~kept.tensor.isfinite()).sum()) for kept in call.outputs if kept.is_intact)
         if elements:
-            self._add(draft, birth, kind, found=found or _alone(call), operator=call.name, elements=elements)
+            self._add(draft, nonfinite, kind, found=found or _alone(call), operator=call.name, elements=elements)
 
     def _add(
-        self, draft: LayerDraft, birth: Birth, kind: Kind, *, found: Matched, operator: str | None, elements: int
+        self, draft: LayerDraft, seen: Nonfinite, kind: Kind, *, found: Matched, operator: str | None, elements: int
     ) -> None:
         dtype = next((candidate.tensor.dtype for _, candidate in found.floating), torch.float32)
         limit = _limit(dtype, self._simulated if operator is None else None)
         # An operator that only the candidate ran is paired with itself.
         exact = [reference.tensor for reference, candidate in found.floating if reference is not candidate]
-        sizes = [size for tensor in exact if (size := magnitudes(tensor)[2]) is not None]
+        sizes = [size for tensor in exact if (size := magnitudes(tensor).largest) is not None]
         # What a cast is given is what should fit: the output of a module that is kept wide, as a rule.
         is_cast = operator in _CASTS
-        reference_max = birth.largest_input if is_cast else max(sizes, default=None)
+        reference_max = seen.largest_input if is_cast else max(sizes, default=None)
         origin = NonfiniteOrigin(
             row=0,
             fqn=draft.fqn,
@@ -97,7 +97,7 @@ class Origins:
             operator=operator,
             kind=kind,
             elements=elements,
-            largest_input=None if birth.largest_input is None else rounded(birth.largest_input),
+            largest_input=None if seen.largest_input is None else rounded(seen.largest_input),
             reference_max=None if reference_max is None else rounded(reference_max),
             dtype=dtype_name(dtype),
             format_max=limit,
@@ -109,13 +109,13 @@ class Origins:
         self._found.append((draft, origin))
 
 
-def _kind(birth: Birth) -> Kind | None:
+def _kind(nonfinite: Nonfinite) -> Kind | None:
     """Which kind of origin a non-finite output is; None where it only handed on what its inputs had."""
-    if birth.inputs_have_nan:
+    if nonfinite.inputs_have_nan:
         return None
-    if birth.inputs_have_infinity:
-        return "nan from infinities" if birth.output_has_nan else None
-    return "nan" if birth.output_has_nan else "overflow"
+    if nonfinite.inputs_have_infinity:
+        return "nan from infinities" if nonfinite.output_has_nan else None
+    return "nan" if nonfinite.output_has_nan else "overflow"
 
 
 def _is_consequence(call: OperatorCall, kind: Kind, *, earlier: bool) -> bool:
@@ -123,20 +123,14 @@ def _is_consequence(call: OperatorCall, kind: Kind, *, earlier: bool) -> bool:
     return kind == "nan from infinities" and earlier and not any(name in call.name for name in _SOFTMAXES)
 
 
-def _module_birth(given: Sequence[Tensor], returned: Sequence[Tensor]) -> Birth | None:
+def _of_module(given: Sequence[Tensor], returned: Sequence[Tensor]) -> Nonfinite | None:
     """What a module with a non-finite output was given; None where it changed its own input, which is then gone."""
     inputs = [tensor for tensor in given if tensor.is_floating_point()]
     outputs = [tensor for tensor in returned if tensor.is_floating_point()]
     if {tensor.data_ptr() for tensor in inputs} & {tensor.data_ptr() for tensor in outputs}:
         return None
     seen = [magnitudes(tensor) for tensor in inputs]
-    sizes = [largest for _, _, largest in seen if largest is not None]
-    return Birth(
-        inputs_have_nan=any(has_nan for has_nan, _, _ in seen),
-        inputs_have_infinity=any(has_infinity for _, has_infinity, _ in seen),
-        largest_input=max(sizes, default=None),
-        output_has_nan=any(bool(tensor.isnan().any()) for tensor in outputs),
-    )
+    return Nonfinite.of(seen, output_has_nan=any(bool(tensor.isnan().any()) for tensor in outputs))
 
 
 def _alone(call: OperatorCall) -> Matched:

@@ -1,7 +1,6 @@
 """The tensors of two calls, matched and compared: what is kept of them is numbers."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +11,7 @@ from precision.measure.metrics.chunks import pair_chunks
 from precision.measure.metrics.elements import WorstElements
 from precision.measure.metrics.octaves import OctaveCounts
 from precision.measure.metrics.outputs import Paired, flatten, paired
-from precision.measure.metrics.statistics import ErrorStatistics, mismatch_metrics
+from precision.measure.metrics.statistics import ErrorStatistics, integer_mismatches
 from precision.results.layers import ErrorOctaves, LayerErrors, TensorPair, WorstElement
 
 MAX_TENSORS = 8
@@ -97,12 +96,12 @@ def numbers_of(pairs: Matched, fmt: AnyFormat, *, detailed: bool) -> PairNumbers
             for element in largest.result()
         ]
     metrics = statistics.result()
-    integers = [pair for pair in pairs.pairs if not pair[0].has_magnitudes]
+    integers = [(r.tensor, y.tensor) for r, y in pairs.pairs if not r.has_magnitudes]
     return PairNumbers(
         errors=_rounded_errors(LayerErrors.of(metrics)) if floating else None,
         octaves=octaves.result() if detailed and metrics.finite_pairs else None,
         worst=tuple(sorted(worst, key=_badness, reverse=True)[:MAX_WORST]),
-        integers_differ=_integers_differ([(reference.tensor, candidate.tensor) for reference, candidate in integers]),
+        integers_differ=sum(places.size for r, y in integers for _, places in integer_mismatches(r, y)),
     )
 
 
@@ -130,13 +129,8 @@ def _badness(element: WorstElement) -> float:
     return math.inf if element.abs_error is None else element.abs_error
 
 
-def _integers_differ(pairs: Sequence[tuple[Tensor, Tensor]]) -> int:
-    metrics = mismatch_metrics(pairs)
-    return metrics.elements - round((metrics.exact_share or 0) * metrics.elements)
-
-
 def same_outputs(one: object, other: object) -> bool:
-    """Whether two structures hold the same tensors in the same places, bit for bit but for the kind of NaN."""
+    """Whether two structures hold the same tensors in the same places, bit for bit; all NaNs count as the same."""
     found = matched(one, other)
     return not found.differences and all(same_values(a.tensor, b.tensor) for a, b in found.pairs)
 

@@ -1,8 +1,6 @@
 """Evaluating a module call again: with which inputs, on which module, and when that is not possible."""
 
 import copy
-from collections.abc import Callable
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +8,12 @@ from torch.utils import _pytree as pytree
 
 from precision.errors import PrecisionError
 from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.forward import map_tensors
 from precision.measure.lockstep.observer import Returned
 
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), torch.dtype, torch.device, torch.layout, slice, range)
 
 Inputs = tuple[tuple[object, ...], dict[str, object]]
-T = TypeVar("T")
 
 
 class NotSeparableError(PrecisionError):
@@ -34,11 +32,6 @@ def is_certain(module: nn.Module, model: CastModel) -> bool:
     )
 
 
-def leaves_inputs_alone(module: nn.Module) -> bool:
-    """Whether the module is known not to change what it is given."""
-    return type(module).__module__.startswith("torch.nn.modules.") and not getattr(module, "inplace", False)
-
-
 def copy_of(module: nn.Module, model: CastModel) -> nn.Module:
     """A copy that shares the parameters, so that what an evaluation changes is lost with it."""
     shared = [tensor for child in module.modules() for tensor in child._parameters.values() if tensor is not None]
@@ -55,16 +48,9 @@ def inputs_of(returned: Returned) -> Inputs:
     return (given if len(given) == len(returned.args) else returned.args), dict(returned.kwargs)
 
 
-def mapped(structure: T, change: Callable[[Tensor], Tensor]) -> T:
-    """`structure` with every tensor in it replaced."""
-    changed: T = pytree.tree_map(lambda leaf: change(leaf) if isinstance(leaf, Tensor) else leaf, structure)
-    return changed
-
-
 def clones(inputs: Inputs) -> Inputs:
-    """A new set, one tensor given twice staying one."""
-    seen: dict[int, Tensor] = {}
-    return mapped(inputs, lambda tensor: seen.setdefault(id(tensor), tensor.detach().clone()))
+    """New tensors; one that is given twice stays one."""
+    return map_tensors(inputs, lambda tensor: tensor.detach().clone())
 
 
 def require_alike(x: Inputs, x_low: Inputs) -> None:

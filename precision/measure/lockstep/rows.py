@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from precision.measure.lockstep.pairs import PairNumbers
@@ -29,9 +28,9 @@ class LayerDraft:
     corners_missing: str = ""
 
     @property
-    def depth(self) -> int:
-        """How many calls it was made in."""
-        return 0 if self.parent is None else self.parent.depth + 1
+    def above(self) -> list[LayerDraft]:
+        """The rows of the calls that it was made in, the innermost first."""
+        return [] if self.parent is None else [self.parent, *self.parent.above]
 
     def row(self, places: dict[int, int]) -> LayerRow:
         """The finished row; `places` gives the row of each draft, by its `id`."""
@@ -40,7 +39,7 @@ class LayerDraft:
             fqn=self.fqn,
             call=self.call,
             type=self.type,
-            depth=self.depth,
+            depth=len(self.above),
             parent=None if self.parent is None else places[id(self.parent)],
             is_leaf=self.is_leaf,
             finished=self.finished,
@@ -93,10 +92,6 @@ class Ledger:
         self.drafts.sort(key=lambda draft: draft.order)
         return {id(draft): place for place, draft in enumerate(self.drafts)}
 
-    def rows(self, places: dict[int, int]) -> tuple[LayerRow, ...]:
-        """All rows."""
-        return tuple(draft.row(places) for draft in self.drafts)
-
     def operator_rows(self, places: dict[int, int]) -> tuple[tuple[OperatorRow, ...], tuple[OperatorDtypes, ...]]:
         """All operators' rows, and the table of dtypes that they refer to."""
         table: dict[OperatorDtypes, int] = {}
@@ -116,16 +111,3 @@ class Ledger:
 
 def _place(dtypes: OperatorDtypes | None, table: dict[OperatorDtypes, int]) -> int | None:
     return None if dtypes is None else table.setdefault(dtypes, len(table))
-
-
-def is_within(draft: LayerDraft | None, rows: Sequence[LayerDraft]) -> bool:
-    """Whether one of `rows` is `draft` or inside it."""
-    return any(draft is above for row in rows for above in _upwards(row))
-
-
-def _upwards(draft: LayerDraft | None) -> list[LayerDraft]:
-    above: list[LayerDraft] = []
-    while draft is not None:
-        above.append(draft)
-        draft = draft.parent
-    return above

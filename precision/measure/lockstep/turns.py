@@ -38,10 +38,8 @@ class Ended:
     error: Exception | None = None
 
 
-@dataclass(frozen=True)
-class _Answer:
-    value: object = None
-    error: Exception | None = None
+class _Answer(Ended):
+    """To a question."""
 
 
 class RandomState:
@@ -66,12 +64,8 @@ class RandomState:
 
 class Side:
     """One of the runs. `resume`, `wait`, `ask` and `release` are for the thread that directs both; `meet` is called
-    from within the run. Random numbers go on, after each turn of the other, as if there were no other.
-
-    Args:
-        name: of the thread.
-        run: what to run.
-        random: the generators; the run begins with their state at its first turn.
+    from within the run. Random numbers go on, after each turn of the other, as if there were no other; the run begins
+    with the state that they have when this is made.
     """
 
     def __init__(self, name: str, run: Callable[[], object], *, random: RandomState) -> None:
@@ -135,7 +129,7 @@ class Side:
             raise TypeError(f"A side answered with {type(answer).__name__}: it was not in a meeting.")
         if answer.error is not None:
             raise QuestionFailedError from answer.error
-        return answer.value  # type: ignore[return-value]
+        return answer.output  # type: ignore[return-value]
 
     def release(self) -> None:
         """End the run: now if it waits, else at its next meeting."""
@@ -196,6 +190,6 @@ class Side:
 
 def _answered(question: Callable[[], object]) -> _Answer:
     try:
-        return _Answer(value=question())
+        return _Answer(output=question())
     except Exception as error:  # noqa: BLE001 - raised again in the director's thread
         return _Answer(error=error)

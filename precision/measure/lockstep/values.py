@@ -1,6 +1,7 @@
 """Tensors in structures, and what their values are like."""
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,26 +22,36 @@ def tensors_in(structure: object, depth: int = 0) -> Iterator[Tensor]:
             yield from tensors_in(item, depth + 1)
 
 
-def magnitudes(tensor: Tensor) -> tuple[bool, bool, float | None]:
-    """Whether there is a NaN, whether there is an infinity, and the largest finite magnitude (None without any)."""
+class Magnitudes(NamedTuple):
+    """What the values of a tensor are like."""
+
+    has_nan: bool
+    has_infinity: bool
+    largest: float | None
+    """Of the finite ones; None without any."""
+
+
+def magnitudes(tensor: Tensor) -> Magnitudes:
+    """Of any dtype; of complex numbers, the real and the imaginary parts."""
     with torch.no_grad():
         values = torch.view_as_real(tensor.detach().resolve_conj()) if tensor.is_complex() else tensor.detach()
         if not values.numel():
-            return False, False, None
+            return Magnitudes(False, False, None)
         if values.element_size() == 1:
             values = values.float()
         finite = torch.isfinite(values)
         if bool(finite.all()):
-            return False, False, float(values.abs().amax())
-        has_nan = bool(values.isnan().any())
-        has_infinity = bool(values.isinf().any())
-        if not bool(finite.any()):
-            return has_nan, has_infinity, None
-        return has_nan, has_infinity, float(values.abs().masked_fill(~finite, 0).amax())
+            return Magnitudes(False, False, float(values.abs().amax()))
+        largest = float(values.abs().masked_fill(~finite, 0).amax()) if bool(finite.any()) else None
+        return Magnitudes(bool(values.isnan().any()), bool(values.isinf().any()), largest)
 
 
 def may_be_nonfinite(tensor: Tensor) -> bool:
-    """False only for finite floating-point tensors; costs one read."""
+    """Whether a tensor may hold an infinity or a NaN; costs one read.
+
+    True is not certain: finite values whose sum overflows give it, and so does every complex tensor. False is certain
+    for dense floating-point tensors; sparse and quantized ones give it unread.
+    """
     if not tensor.is_floating_point() or tensor.layout is not torch.strided or tensor.is_quantized:
         return tensor.is_complex()
     if tensor.device.type == "meta" or not tensor.numel():

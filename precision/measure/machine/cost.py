@@ -25,13 +25,11 @@ def time_side_by_side(runs: Sequence[Callable[[], object]], *, on_round: Callabl
     """Median time of each of `runs`, by `torch.utils.benchmark`, in blocks that take turns.
 
     Taking turns, a change of the machine's load meets all of them. All blocks have equally many runs, of all sides, so
-    that each counts the same; how many is told by the median of a few warm runs. The benchmark's own warnings (a wide
+    that each counts the same; how many follows from the median of a few warm runs. The benchmark's own warnings (a wide
     spread) are kept, and one is added where other processes took the cores away. It synchronises accelerators, warms
-    up before each block and runs on torch's current number of threads.
+    up before each block and runs on torch's current number of threads. Slow runs are repeated less.
 
-    Args:
-        runs: what to time, each called without arguments; slow ones are repeated less.
-        on_round: called with the done share (0 to 1) before each block; may raise to stop.
+    `on_round` is called with the done share (0 to 1) before each block, and may raise to stop.
     """
     threads = torch.get_num_threads()
     timers = [
@@ -76,7 +74,7 @@ class _Others:
 
 
 def _warm_s(run: Callable[[], object]) -> float:
-    """Median seconds of a run, but for the first, which may compile, allocate or read from disk."""
+    """Median seconds of a run, without the first, which may compile, allocate or read from disk."""
     seconds: list[float] = []
     while len(seconds) < 2 or (len(seconds) < _TRIES and sum(seconds[1:]) < _TRIES_S):
         began = timer()

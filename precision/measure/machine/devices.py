@@ -1,6 +1,7 @@
-"""The devices of this machine and the formats in which each has kernels."""
+"""What numbers depend on here: devices, with the formats in which each has kernels, versions and threads."""
 
 import platform
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -8,9 +9,21 @@ import torch
 
 from precision.errors import UnsupportedError
 from precision.formats import FORMATS
-from precision.results import DeviceInfo
+from precision.results import DeviceInfo, Environment
 
 _COMPUTING = ("cpu", "cuda", "mps", "xpu")
+
+
+def environment() -> Environment:
+    """What the numbers depend on besides the spec and the device."""
+    return Environment(
+        torch=torch.__version__,
+        transformers=version("transformers"),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        threads=torch.get_num_threads(),
+        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+    )
 
 
 def list_devices() -> tuple[DeviceInfo, ...]:
@@ -67,12 +80,9 @@ def _multiplies(dtype: torch.dtype, device: torch.device) -> bool:
 def _name_and_memory(device: torch.device) -> tuple[str, int | None]:
     if device.type == "cpu":
         return _cpu_name(), _ram_bytes()
-    if device.type == "cuda":
-        cuda = torch.cuda.get_device_properties(device)
-        return cuda.name, cuda.total_memory
-    if device.type == "xpu":
-        xpu = torch.xpu.get_device_properties(device)
-        return xpu.name, xpu.total_memory
+    if device.type in ("cuda", "xpu"):
+        found = torch.get_device_module(device).get_device_properties(device)
+        return found.name, found.total_memory
     if device.type == "mps":
         return f"Apple GPU ({platform.processor() or platform.machine()})", torch.mps.recommended_max_memory()
     return device.type, None

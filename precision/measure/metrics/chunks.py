@@ -17,7 +17,6 @@ from precision.measure.metrics.spans import (
     ROW_ELEMENTS,
     SPAN_ELEMENTS,
     Part,
-    Span,
     span_elements,
     spans,
 )
@@ -134,7 +133,14 @@ def pair_chunks(
         for span in spans(parts, domain=domain, in_threads=in_threads):
             first, start = span.part.start, span.part.start + span.part.reference.numel()
             if math.isfinite(span.max_abs_error):
-                yield _single_chunk(span)
+                yield PairChunk(
+                    start=first,
+                    elements=start - first,
+                    raw=(span.part.reference, span.part.candidate),
+                    is_single=True,
+                    max_abs_error=span.max_abs_error,
+                    measures=span.measures,
+                )
             else:
                 yield from buffers.double_chunks(flat_reference, flat_candidate, first, start)
     yield from buffers.double_chunks(flat_reference, flat_candidate, start, total)
@@ -153,21 +159,6 @@ def _parts(reference: Tensor, candidate: Tensor | NumericFormat, elements: int) 
         else:
             yield Part(start, r, candidate[start:end])
         start = end
-
-
-def _single_chunk(span: Span) -> PairChunk:
-    return PairChunk(
-        start=span.part.start,
-        elements=span.part.reference.numel(),
-        raw=(span.part.reference, span.part.candidate),
-        is_single=True,
-        max_abs_error=span.max_abs_error,
-        measures=span.measures,
-    )
-
-
-def _part(candidate: Tensor | NumericFormat, start: int, size: int) -> Tensor | NumericFormat:
-    return candidate if isinstance(candidate, NumericFormat) else candidate[start : start + size]
 
 
 def _device(reference: Tensor, candidate: Tensor | NumericFormat) -> torch.device:
@@ -190,8 +181,9 @@ class _Buffers:
     ) -> Iterator[PairChunk]:
         """The elements from `start` to `end` in float64."""
         for first in range(start, end, self._elements):
-            elements = min(self._elements, end - first)
-            yield self._chunk(first, reference[first : first + elements], _part(candidate, first, elements))
+            part = slice(first, min(first + self._elements, end))
+            other = candidate if isinstance(candidate, NumericFormat) else candidate[part]
+            yield self._chunk(first, reference[part], other)
 
     def _chunk(self, start: int, reference: Tensor, candidate: Tensor | NumericFormat) -> PairChunk:
         r, y = self._of(reference.numel())

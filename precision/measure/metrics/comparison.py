@@ -145,12 +145,7 @@ def _repeat_floor(repeated: Paired | None, compared: Sequence[tuple[Leaf, Leaf]]
 
 
 def overall_errors(pairs: Sequence[tuple[Leaf, Leaf]], fmt: AnyFormat) -> ErrorMetrics:
-    """Errors over all floating-point pairs together; over all pairs, by their equality, where none is floating.
-
-    Args:
-        pairs: Tensors of the reference and of the candidate, of the same shape and kind.
-        fmt: The candidate's format.
-    """
+    """Errors over all floating-point pairs together; over all pairs, by their equality, where none is floating."""
     floating = [pair for pair in pairs if pair[0].has_magnitudes]
     if pairs and not floating:
         return mismatch_metrics((reference.tensor, candidate.tensor) for reference, candidate in pairs)

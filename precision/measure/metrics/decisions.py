@@ -64,12 +64,8 @@ def rule_of(leaf: Leaf, labels: Tensor | None = None) -> DecisionRule:
 def decisions(reference: Leaf, candidate: Leaf, labels: Tensor | None = None) -> Decisions | None:
     """What the output decides on both sides; None where it decides nothing that we know of (see `rule_of`).
 
-    Samples with a value that is infinite or NaN on either side are counted and left out of everything.
-
-    Args:
-        reference: a tensor of the trusted model's output, `(..., classes)` or `(samples, features)`.
-        candidate: its counterpart, of the same shape.
-        labels: true classes `(samples,)` of the input, if it has them.
+    Both tensors are `(..., classes)` or `(samples, features)`, the true classes `(samples,)`. Samples with a value that
+    is infinite or NaN on either side are counted and left out of everything.
     """
     rule = rule_of(reference, labels)
     if not reference.tensor.numel() or rule.kind is None:
@@ -84,13 +80,8 @@ def class_decisions(reference: Tensor, candidate: Tensor, *, labels: Tensor | No
 
     Of equal scores, the first counts as the largest. Probabilities are softmax in float64. With p and q those of
     reference and candidate: KL = sum of p · (ln p - ln q) a sample, in nats, 0 where p is 0; delta-p = q - p at the
-    reference's first class.
-
-    Args:
-        reference: scores of the trusted model.
-        candidate: of the model under test.
-        labels: true classes; looked at where there is one a sample.
-        why: the rule by which these are class scores.
+    reference's first class. True classes are looked at where there is one a sample. `why` is the rule by which these
+    are class scores.
     """
     classes = reference.shape[-1]
     samples = reference.numel() // classes

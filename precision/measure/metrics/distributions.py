@@ -21,7 +21,7 @@ MAX_LOG_BINS = 200
 MAX_MAP_BINS = 64
 ECDF_POINTS = 201
 _SAFE_SINGLE = 1e-30
-"""Bins narrower than this are not told apart in float32."""
+"""float32 does not resolve narrower bins."""
 
 
 def distributions(
@@ -30,26 +30,19 @@ def distributions(
     fmt: AnyFormat,
     *,
     sample: QuantileSample,
-    chunk_elements: int = CHUNK_ELEMENTS,
 ) -> ErrorDistributions | None:
     """Histograms of the signed, absolute and ULP error, its ECDF, and error against magnitude; None if empty.
 
     Only pairs that are finite on both sides; without any, None. Bins contain their lower edge; the last one of the
     signed histogram its upper edge too. Exact zeros have no place on a log axis and are counted apart, and so is a
-    thousandth of the elements where a log axis would have to reach many octaves further down for them.
-
-    Args:
-        reference: Real tensor of any shape.
-        candidate: Tensor of the same shape.
-        fmt: The candidate's format, for the ULP.
-        sample: The absolute errors that the ECDF is taken from.
-        chunk_elements: How many elements at a time; does not affect the result.
+    thousandth of the elements where a log axis would have to reach many octaves further down for them. The ULP is that
+    of the candidate's format, and the ECDF that of `sample`.
     """
     smallest_normal = domain_of(fmt).smallest_normal
     numeric = ulp_format(fmt)
     absolute, ulp, magnitude = MagnitudeCounts(), MagnitudeCounts(), MagnitudeCounts()
     largest = -math.inf
-    for chunk in pair_chunks(reference, candidate, chunk_elements=chunk_elements):
+    for chunk in pair_chunks(reference, candidate, chunk_elements=CHUNK_ELEMENTS):
         absolute.add(_array(chunk.abs_error))
         magnitude.add(_array(chunk.reference.abs()))
         if numeric is not None:
@@ -60,7 +53,7 @@ def distributions(
         return None
     signed = _SignedCounts(largest, fmt)
     by_magnitude = _MagnitudeMap(x=magnitude.axis(MAX_MAP_BINS), y=absolute.axis(MAX_MAP_BINS))
-    for chunk in pair_chunks(reference, candidate, chunk_elements=chunk_elements):
+    for chunk in pair_chunks(reference, candidate, chunk_elements=CHUNK_ELEMENTS):
         signed.add(_array(chunk.error))
         by_magnitude.add(chunk)
     return ErrorDistributions(

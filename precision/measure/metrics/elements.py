@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterator
+from itertools import chain, islice
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from precision.formats import AnyFormat, NumericFormat, ulp_format
 from precision.measure.metrics.chunks import PairChunk
@@ -88,21 +88,18 @@ def _pairs_above(chunk: PairChunk, least: float, *, limit: int) -> tuple[npt.NDA
 
 def worst_integers(reference: Leaf, candidate: Leaf, fmt: AnyFormat) -> tuple[ElementPair, ...]:
     """The first pairs of integers that differ."""
-    places = _first_mismatches(reference.tensor, candidate.tensor)
-    return tuple(
-        element for place, _ in zip(places, range(WORST_ELEMENTS), strict=False)
-        for element in _elements(reference, candidate, fmt, start=place, count=1)
-    )  # fmt: skip
+    places = (
+        start + int(place)
+        for start, different in integer_mismatches(reference.tensor, candidate.tensor)
+        for place in different
+    )
+    found = (_elements(reference, candidate, fmt, start=place, count=1) for place in islice(places, WORST_ELEMENTS))
+    return tuple(chain.from_iterable(found))
 
 
 def preview(reference: Leaf, candidate: Leaf, fmt: AnyFormat) -> tuple[ElementPair, ...]:
     """The first pairs, in C order."""
     return tuple(_elements(reference, candidate, fmt, start=0, count=PREVIEW_ELEMENTS))
-
-
-def _first_mismatches(reference: Tensor, candidate: Tensor) -> Iterator[int]:
-    for start, different in integer_mismatches(reference, candidate):
-        yield from (start + int(place) for place in different)
 
 
 def _elements(reference: Leaf, candidate: Leaf, fmt: AnyFormat, *, start: int, count: int) -> Iterator[ElementPair]:

@@ -99,11 +99,8 @@ class MagnitudeCounts:
 class LogAxis:
     """Bins of nearly equal width on a log axis, each a run of whole fine bins, so that counts are exact.
 
-    As fine as `max_bins` allows: eighths of an octave, quarters, halves, octaves, groups of octaves.
-
-    Args:
-        ends: The lowest and the highest fine bin to cover; empty for an axis without bins.
-        max_bins: At most so many bins.
+    As fine as `max_bins` allows: eighths of an octave, quarters, halves, octaves, groups of octaves. `ends` are the
+    lowest and the highest fine bin to cover; empty for an axis without bins.
     """
 
     def __init__(self, ends: Sequence[int], max_bins: int) -> None:

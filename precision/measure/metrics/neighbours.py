@@ -19,12 +19,8 @@ def neighbour_decisions(reference: Tensor, candidate: Tensor, *, why: str) -> Ne
     """Nearest-neighbour agreement of vectors `(samples, features)` in float64; None of fewer than three finite ones.
 
     The nearest is the other sample of the largest cosine similarity, on each side by itself; of equal ones the first.
-    A vector of zeros has similarity 0 to every other. Samples after the first `MAX_SAMPLES` are left out.
-
-    Args:
-        reference: vectors of the trusted model.
-        candidate: of the model under test.
-        why: the rule by which these are vectors of samples.
+    A vector of zeros has similarity 0 to every other. Samples after the first `MAX_SAMPLES` are left out. `why` is the
+    rule by which these are vectors of samples.
     """
     r, y = (side[:MAX_SAMPLES].detach().cpu().double() for side in (reference, candidate))
     finite = torch.isfinite(r).all(dim=1) & torch.isfinite(y).all(dim=1)

@@ -48,8 +48,8 @@ def sample_mean(values: Values) -> SampleMean | None:
 def bootstrap_interval(values: Values) -> Interval | None:
     """The 95 % percentile interval of the mean of `RESAMPLES` resamples; the same at every call.
 
-    Of `MAX_UNITS` samples or fewer, samples are drawn; of more, groups of neighbouring ones, all of one size but for
-    some of one more. None of a single sample, which has no spread.
+    Of `MAX_UNITS` samples or fewer, samples are drawn; of more, groups of neighbouring ones, whose sizes
+    differ by one at most. None of a single sample, which has no spread.
 
     Source: Efron (1979); groups: the "bag of means" of batch means, which keep the variance of the mean.
     """

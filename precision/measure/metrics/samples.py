@@ -25,10 +25,7 @@ def worst_sample(
 ) -> SampleErrors | None:
     """The sample with most new infinities or NaNs; among equals, with the largest normalized L2; None without any.
 
-    Args:
-        pairs: Floating-point tensors of the reference and the candidate, `(samples, ...)`, of the same shapes.
-        labels: true classes `(samples,)` of the input, if it has them.
-        texts: the sentence of each sample, if the input is text.
+    Pairs are floating-point, `(samples, ...)`, labels the true classes `(samples,)`, texts the sentence of each sample.
     """
     count = samples_of(pairs)
     if not count:

@@ -48,12 +48,10 @@ def span_elements(total: int) -> int:
 
 
 def spans(parts: Iterable[Part], *, domain: Domain | None, in_threads: bool) -> Iterator[Span]:
-    """Each part in order; nothing is copied.
+    """Each part, of no dtype wider than float32, in order; nothing is copied.
 
-    Args:
-        parts: of no dtype wider than float32.
-        domain: what to measure for; None only to see whether all is finite.
-        in_threads: whether as many are worked on at once as torch has threads.
+    Measured for a domain; without one, only to see whether all is finite. `in_threads`: as many are worked on at once
+    as torch has threads.
     """
     threads = torch.get_num_threads()
     if not in_threads or threads == 1:

@@ -1,7 +1,7 @@
 """Error statistics of a candidate against a reference, accumulated chunk by chunk."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from precision.measure.metrics.chunks import CHUNK_ELEMENTS, NonfinitePairs, Pai
 from precision.measure.metrics.measures import SMALLEST_NORMAL, Domain
 from precision.measure.metrics.quantiles import QuantileSample
 from precision.measure.metrics.scaled_sum import ScaledSum
-from precision.measure.metrics.single import SinglePrecision
+from precision.measure.metrics.single import COUNTS, MAXIMA, SUMS, Maximum, SinglePrecision
 from precision.measure.rounding import powers_of_two_below
 from precision.results import ErrorMetrics
 
@@ -51,13 +51,9 @@ class ErrorStatistics:
         self._nonfinite = _NonfiniteCounts()
         self._max_error = -math.inf
         self._max_place = 0
-        self._abs, self._ee, self._rr, self._yy, self._ry = (ScaledSum() for _ in range(5))
-        self._relative, self._small_abs, self._scaled = (ScaledSum() for _ in range(3))
-        self._max_relative, self._max_small, self._max_scaled = 0.0, 0.0, 0.0
-        self._small = 0
-        self._below = 0
-        self._equal = 0
-        self._outside = 0
+        self._sums = {name: ScaledSum() for name in SUMS}
+        self._maxima = dict.fromkeys(MAXIMA, 0.0)
+        self._counts = dict.fromkeys(COUNTS, 0)
 
     def add(self, reference: Tensor, candidate: Tensor | NumericFormat) -> None:
         """Take in a pair of tensors of the same shape, or a tensor and its own rounding to a format."""
@@ -88,48 +84,38 @@ class ErrorStatistics:
             and self._single.add(chunk, measures)
         )
 
-    def _add_maximum(self, largest: float, place: int) -> None:
+    def _add_largest(self, largest: float, place: int) -> None:
         if largest > self._max_error:
             self._max_error, self._max_place = largest, place
 
+    def _add_part(self, name: Maximum, errors: Tensor) -> None:
+        """Add a sum of errors, and their maximum."""
+        self._sums[name].add(float(errors.sum()))
+        self._maxima[name] = max(self._maxima[name], float(errors.amax()))
+
     def _gather(self) -> None:
         """Move what was measured in float32 into the totals."""
-        found = self._single.totals
-        self._single = SinglePrecision()
+        found, self._single = self._single, SinglePrecision()
         if found.max_error == self._max_error:
             self._max_place = min(self._max_place, found.max_place)
-        self._add_maximum(found.max_error, found.max_place)
-        for total, part in (
-            (self._rr, found.rr),
-            (self._ry, found.ry),
-            (self._yy, found.yy),
-            (self._ee, found.ee),
-            (self._abs, found.abs_error),
-            (self._relative, found.relative),
-            (self._small_abs, found.small_abs_error),
-            (self._scaled, found.scaled),
-        ):
-            total.add(part)
-        self._max_relative = max(self._max_relative, found.max_relative)
-        self._max_small = max(self._max_small, found.max_small)
-        self._max_scaled = max(self._max_scaled, found.max_scaled)
-        self._below += found.below
-        self._equal += found.equal
-        self._outside += found.outside
-        self._small += found.small
+        self._add_largest(found.max_error, found.max_place)
+        for name, part in found.sums.items():
+            self._sums[name].add(part)
+        for maximum, largest in found.maxima.items():
+            self._maxima[maximum] = max(self._maxima[maximum], largest)
+        for count, pairs in found.counts.items():
+            self._counts[count] += pairs
 
     def _add_double(self, chunk: PairChunk) -> None:
-        self._add_maximum(chunk.max_abs_error, chunk.index_of(chunk.max_place))
+        self._add_largest(chunk.max_abs_error, chunk.index_of(chunk.max_place))
         self._add_products(chunk)
-        self._below += int((chunk.error < 0).sum())
-        self._equal += int((chunk.error == 0).sum())
+        self._counts["below"] += int((chunk.error < 0).sum())
+        self._counts["equal"] += int((chunk.error == 0).sum())
         magnitude = chunk.reference.abs()
         rtol, atol = self.domain.relative_tolerance, self.domain.absolute_tolerance
         if rtol is not None and atol is not None:
-            self._outside += int((chunk.abs_error > magnitude * rtol + atol).sum())
-        scaled = scaled_errors(chunk, self.domain.smallest_normal)
-        self._scaled.add(float(scaled.sum()))
-        self._max_scaled = max(self._max_scaled, float(scaled.amax()))
+            self._counts["outside"] += int((chunk.abs_error > magnitude * rtol + atol).sum())
+        self._add_part("scaled", scaled_errors(chunk, self.domain.smallest_normal))
         self._add_relative(chunk, magnitude)
 
     def _add_products(self, chunk: PairChunk) -> None:
@@ -144,32 +130,28 @@ class ErrorStatistics:
             k += more
             a = e.abs()
             squares = [_dot(x, x) for x in (r, y, e)]
-        self._rr.add(squares[0], exponent=2 * i)
-        self._yy.add(squares[1], exponent=2 * j)
-        self._ee.add(squares[2], exponent=2 * k)
-        self._ry.add(_dot(r, y), exponent=i + j)
-        self._abs.add(float(a.sum()), exponent=k)
+        self._sums["rr"].add(squares[0], exponent=2 * i)
+        self._sums["yy"].add(squares[1], exponent=2 * j)
+        self._sums["ee"].add(squares[2], exponent=2 * k)
+        self._sums["ry"].add(_dot(r, y), exponent=i + j)
+        self._sums["error"].add(float(a.sum()), exponent=k)
 
     def _add_relative(self, chunk: PairChunk, magnitude: Tensor) -> None:
         normal = self.domain.smallest_normal
         small = magnitude < normal
         count = int(small.sum())
         if count:
-            self._small += count
+            self._counts["small"] += count
             # Selects exactly; a product would turn an infinite error into NaN.
-            errors = chunk.abs_error[small]
-            self._small_abs.add(float(errors.sum()))
-            self._max_small = max(self._max_small, float(errors.amax()))
+            self._add_part("small", chunk.abs_error[small])
             magnitude.masked_fill_(small, math.inf)
-        quotients = chunk.abs_error / magnitude
-        self._relative.add(float(quotients.sum()))
-        self._max_relative = max(self._max_relative, float(quotients.amax()))
+        self._add_part("relative", chunk.abs_error / magnitude)
 
     def result(self) -> ErrorMetrics:
         """The metrics of everything fed so far."""
         self._gather()
-        n, small = self._finite_pairs, self._small
-        agree = self._nonfinite.agree
+        n, sums, maxima, counts = self._finite_pairs, self._sums, self._maxima, self._counts
+        small, agree = counts["small"], self._nonfinite.agree
         rtol, atol = self.domain.relative_tolerance, self.domain.absolute_tolerance
         has_small = n and self._ulp_format is not None
         per_ulp = None if self._ulp_format is None or not n else 2.0**self._ulp_format.mantissa_bits
@@ -178,51 +160,47 @@ class ErrorStatistics:
             elements=self._elements,
             finite_pairs=n,
             **self._nonfinite.as_fields(),
-            mean_abs_error=self._abs.mean(n),
+            mean_abs_error=sums["error"].mean(n),
             median_abs_error=median,
             p99_abs_error=p99,
             max_abs_error=self._max_error if n else None,
-            max_abs_error_index=self._max_index(),
+            max_abs_error_index=unravel(self._max_place, self._shape) if self._shape is not None and n else None,
             quantile_elements=self.sample.size,
-            rmse=self._ee.root_mean(n),
+            rmse=sums["ee"].root_mean(n),
             normalized_l2=self._normalized_l2() if n else None,
             sqnr_db=self._sqnr_db() if n else None,
             cosine_similarity=self._cosine() if n else None,
-            mean_relative_error=self._relative.mean(n - small),
-            max_relative_error=self._max_relative if n > small else None,
+            mean_relative_error=sums["relative"].mean(n - small),
+            max_relative_error=maxima["relative"] if n > small else None,
             small_value_share=_share(small, n) if has_small else None,
-            small_value_mean_abs_error=self._small_abs.mean(small) if has_small else None,
-            small_value_max_abs_error=self._max_small if has_small and small else None,
-            mean_ulp_error=None if per_ulp is None else self._scaled.mean(n, times=per_ulp),
-            max_ulp_error=None if per_ulp is None else self._max_scaled * per_ulp,
-            error_balance=_share(n - self._equal - 2 * self._below, n),
-            exact_share=_share(self._equal + agree, self._elements),
-            within_tolerance_share=None if rtol is None else _share(n - self._outside + agree, self._elements),
+            small_value_mean_abs_error=sums["small"].mean(small) if has_small else None,
+            small_value_max_abs_error=maxima["small"] if has_small and small else None,
+            mean_ulp_error=None if per_ulp is None else sums["scaled"].mean(n, times=per_ulp),
+            max_ulp_error=None if per_ulp is None else maxima["scaled"] * per_ulp,
+            error_balance=_share(n - counts["equal"] - 2 * counts["below"], n),
+            exact_share=_share(counts["equal"] + agree, self._elements),
+            within_tolerance_share=None if rtol is None else _share(n - counts["outside"] + agree, self._elements),
             relative_tolerance=rtol,
             absolute_tolerance=atol,
         )
 
-    def _max_index(self) -> tuple[int, ...] | None:
-        if self._shape is None or not self._finite_pairs:
-            return None
-        return unravel(self._max_place, self._shape)
-
     def _normalized_l2(self) -> float:
-        if not self._rr:
-            return math.inf if self._ee else 0.0
-        return self._ee.root_of_ratio(self._rr)
+        rr, ee = self._sums["rr"], self._sums["ee"]
+        if not rr:
+            return math.inf if ee else 0.0
+        return ee.root_of_ratio(rr)
 
     def _sqnr_db(self) -> float:
-        if not self._ee:
+        rr, ee = self._sums["rr"], self._sums["ee"]
+        if not ee:
             return math.inf
-        if not self._rr:
-            return -math.inf
-        return 20 * self._rr.log10_of_ratio_root(self._ee)
+        return 20 * rr.log10_of_ratio_root(ee) if rr else -math.inf
 
     def _cosine(self) -> float:
-        if not self._rr or not self._yy:
-            return 0.0 if self._rr or self._yy else 1.0
-        return self._ry.cosine(self._rr, self._yy)
+        rr, yy = self._sums["rr"], self._sums["yy"]
+        if not rr or not yy:
+            return 0.0 if rr or yy else 1.0
+        return self._sums["ry"].cosine(rr, yy)
 
 
 class _NonfiniteCounts:
@@ -253,7 +231,7 @@ class _NonfiniteCounts:
         }
 
 
-def mismatch_metrics(pairs: Iterable[tuple[Tensor, Tensor]], *, chunk_elements: int = CHUNK_ELEMENTS) -> ErrorMetrics:
+def mismatch_metrics(pairs: Iterable[tuple[Tensor, Tensor]]) -> ErrorMetrics:
     """Metrics of integer and boolean outputs: the share of equal elements, and no magnitudes.
 
     Labels, token ids and masks differ or do not; by how much means nothing. Compared exactly, whatever the widths
@@ -262,29 +240,19 @@ def mismatch_metrics(pairs: Iterable[tuple[Tensor, Tensor]], *, chunk_elements: 
     elements = equal = 0
     for reference, candidate in pairs:
         elements += reference.numel()
-        for start, different in integer_mismatches(reference, candidate, chunk_elements=chunk_elements):
-            equal += min(chunk_elements, reference.numel() - start) - different.size
-    fields = dict.fromkeys(ErrorMetrics.model_fields)
-    counts = dict.fromkeys(_NonfiniteCounts().as_fields(), 0)
-    return ErrorMetrics.model_validate(
-        {
-            **fields,
-            **counts,
-            "elements": elements,
-            "finite_pairs": elements,
-            "quantile_elements": 0,
-            "exact_share": _share(equal, elements),
-        }
-    )
+        equal += reference.numel() - sum(different.size for _, different in integer_mismatches(reference, candidate))
+    found = {"elements": elements, "finite_pairs": elements, "exact_share": _share(equal, elements)}
+    nothing = {**dict.fromkeys(ErrorMetrics.model_fields), **_NonfiniteCounts().as_fields(), "quantile_elements": 0}
+    return ErrorMetrics.model_validate({**nothing, **found})
 
 
 def integer_mismatches(
-    reference: Tensor, candidate: Tensor, *, chunk_elements: int = CHUNK_ELEMENTS
-) -> Iterable[tuple[int, np.ndarray[tuple[int], np.dtype[np.int64]]]]:
+    reference: Tensor, candidate: Tensor
+) -> Iterator[tuple[int, np.ndarray[tuple[int], np.dtype[np.int64]]]]:
     """Per chunk: its start, and the places within it where two integer tensors differ."""
     r, y = reference.detach().reshape(-1), candidate.detach().reshape(-1)
-    for start in range(0, r.numel(), chunk_elements):
-        part = slice(start, start + chunk_elements)
+    for start in range(0, r.numel(), CHUNK_ELEMENTS):
+        part = slice(start, start + CHUNK_ELEMENTS)
         # NumPy compares int64 with uint64 by value; torch cannot.
         yield start, np.flatnonzero(np.not_equal(r[part].cpu().numpy(), y[part].cpu().numpy()))
 

@@ -1,7 +1,7 @@
 """Where a pretrained checkpoint lies: a local folder, the Hugging Face cache, or, where there is a network, the hub."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,33 +32,20 @@ _FILES = [
 """Weights as safetensors and the tokenizer; never pickles or code."""
 
 
-def locate(source: str) -> Path:
+def locate(source: str, *, config_only: bool = False) -> Path:
     """The folder of a checkpoint, downloaded where it has to be and can be.
 
-    Args:
-        source: an existing folder, or a hub id such as `google-bert/bert-base-uncased`.
+    `source` is an existing folder, or a hub id such as `google-bert/bert-base-uncased`. With `config_only`, a folder
+    that holds its config.json will do: weights are left where they are.
 
     Raises:
-        InputError: no such folder, no such id, or neither cached nor to be reached.
+        InputError: no such folder, no such id, neither cached nor to be reached; or the configuration is refused.
     """
-    return _located(source, _downloaded)
-
-
-def locate_config(source: str) -> Path:
-    """A folder that holds the checked config.json of a checkpoint; its weights are left where they are.
-
-    Raises:
-        InputError: as `locate`; or the configuration is refused.
-    """
-    return _located(source, _downloaded_config)
-
-
-def _located(source: str, download: Callable[[str], Path]) -> Path:
     folder = _folder(source)
     if folder is not None:
         return folder
     _check_hub_id(source)
-    return _cached(source) or download(source)
+    return _cached(source) or (_downloaded_config if config_only else _downloaded)(source)
 
 
 def _check_hub_id(source: str) -> None:

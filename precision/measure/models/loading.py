@@ -1,7 +1,7 @@
 """From a run's spec to a module with its input, whatever the source."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -13,11 +13,9 @@ from torch import Tensor, nn
 
 from precision.measure.models.built import Built
 from precision.models.catalogue import describe, entry_of
-from precision.models.request import InputRequest, request_input
+from precision.models.request import request_input
 from precision.results import InputDescription, ModelDescription
 from precision.spec import RunSpec
-
-Builder = Callable[[InputRequest], Built]
 
 
 class Batch(NamedTuple):
@@ -60,7 +58,7 @@ def load(spec: RunSpec) -> LoadedModel:
     description = describe(spec.model)
     request = request_input(description, spec)
     with _isolated(spec.seed):
-        built = builder_of(spec.model)(request)
+        built: Built = function_named(entry_of(spec.model).builder)(request)
     module = built.module.eval()
     parameters = sum(parameter.numel() for parameter in module.parameters())
     return LoadedModel(
@@ -80,10 +78,18 @@ def load(spec: RunSpec) -> LoadedModel:
     )
 
 
-def builder_of(model_id: str) -> Builder:
-    """The function that builds a model of the catalogue or an `hf:` one."""
-    builder: Builder = function_named(entry_of(model_id).builder)
-    return builder
+def skeleton(model_id: str) -> nn.Module:
+    """The module that `load` would give, on torch's `meta` device, where tensors have a shape and take no memory.
+
+    Only a checkpoint's configuration is read. Models of this package's own are so small that they are built and then
+    moved.
+
+    Raises:
+        InputError: no such model, or no configuration for it.
+    """
+    path = entry_of(model_id).skeleton
+    module: nn.Module = function_named(path)(model_id) if path else load(RunSpec(model=model_id)).module.to("meta")
+    return module
 
 
 def function_named(path: str) -> Any:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from precision.errors import InputError, UnsupportedError
 from precision.measure.models.built import Built
 from precision.measure.models.checkpoint import Checkpoint, read_checkpoint, read_config
-from precision.measure.models.hub import locate, locate_config
+from precision.measure.models.hub import locate
 from precision.measure.models.quiet import quiet_transformers
 from precision.models.catalogue import HUB_PREFIX, MINILM_INSTALL
 from precision.models.request import InputRequest
@@ -76,7 +76,7 @@ def skeleton_of(model_id: str) -> nn.Module:
     Raises:
         InputError: its configuration is not available, or refused.
     """
-    return _skeleton_in(locate_config(model_id.removeprefix(HUB_PREFIX).strip()))
+    return _skeleton_in(locate(model_id.removeprefix(HUB_PREFIX).strip(), config_only=True))
 
 
 def _skeleton_in(folder: Path) -> nn.Module:

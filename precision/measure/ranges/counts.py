@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from precision.measure.ranges.exponents import ExponentCounts
-from precision.measure.ranges.groups import GroupCounts
+from precision.measure.ranges.exponents import ExponentCounts, exponents_of
+from precision.measure.ranges.groups import GroupCounts, groups_of
 from precision.results.ranges import ExponentHistogram
 
 
@@ -29,11 +29,6 @@ class ValueCounts:
         return found.model_copy(update={"groups": self.groups.result(found.norm)})
 
 
-def value_histogram(values: Tensor, *, axis: int = -1) -> ExponentHistogram:
-    """`values` counted, with what is told of their groups; see `counts_of`."""
-    return counts_of(values, axis=axis).result()
-
-
 def counts_of(values: Tensor, *, axis: int = -1) -> ValueCounts:
     """Counts of one tensor, floating-point or complex, whose values share scales along `axis`.
 
@@ -41,17 +36,3 @@ def counts_of(values: Tensor, *, axis: int = -1) -> ValueCounts:
         InputError: a dtype without exponents, such as an integer one.
     """
     return ValueCounts(exponents_of(values), groups_of(values, axis=axis))
-
-
-def exponents_of(values: Tensor) -> ExponentCounts:
-    """The first half of `counts_of`."""
-    counts = ExponentCounts()
-    counts.add(values)
-    return counts
-
-
-def groups_of(values: Tensor, *, axis: int = -1) -> GroupCounts:
-    """The second half of `counts_of`."""
-    counts = GroupCounts()
-    counts.add(values, axis=axis)
-    return counts

@@ -64,18 +64,6 @@ LAYOUTS: Mapping[torch.dtype, Layout] = {
 }
 
 
-def exponent_histogram(values: Tensor) -> ExponentHistogram:
-    """`values` counted by floor(log2|x|); see `ExponentCounts.add`.
-
-    >>> counted = exponent_histogram(torch.tensor([0.0, 1.0, -1.5, 4.0, torch.inf]))
-    >>> counted.zeros, counted.infinite, counted.first_exponent, counted.counts
-    (1, 1, 0, (2, 0, 1))
-    """
-    counts = ExponentCounts()
-    counts.add(values)
-    return counts.result()
-
-
 class ExponentCounts:
     """Counts of values by floor(log2|x|), gathered tensor by tensor; in which order and pieces does not matter."""
 
@@ -91,11 +79,8 @@ class ExponentCounts:
 
         Zeros of either sign, infinities and NaNs are counted apart. Subnormal values count at their own exponent
         (-149 is float32's smallest). Of a complex tensor the real and the imaginary parts are counted. Formats
-        narrower than float32 are widened, exactly. An empty tensor adds nothing.
-
-        Args:
-            values: floating-point or complex, any shape, any device.
-            chunk_elements: how many at a time; by default what suits the device.
+        narrower than float32 are widened, exactly. An empty tensor adds nothing. Any shape, any device; so many
+        elements at a time as suit it, unless `chunk_elements` says how many.
 
         Raises:
             InputError: a dtype without exponents, such as an integer one.
@@ -191,7 +176,7 @@ class ExponentCounts:
         self._use_mantissas(bits, layout)
 
     def _add_counts(self, by_field: _Counts, fields: _Counts, offset: int) -> None:
-        """Add the counts of some exponent fields, which are exponents but for an `offset`."""
+        """Add the counts of some exponent fields; plus `offset`, they are exponents."""
         for field, count in zip(fields.tolist(), by_field[fields].tolist(), strict=True):
             self._counts[field + offset] = self._counts.get(field + offset, 0) + count
 
@@ -200,6 +185,18 @@ class ExponentCounts:
         if used:
             trailing_zeros = (used & -used).bit_length() - 1
             self._mantissa_bits = max(self._mantissa_bits, layout.mantissa_bits - trailing_zeros)
+
+
+def exponents_of(values: Tensor) -> ExponentCounts:
+    """One tensor's values counted by floor(log2|x|); see `ExponentCounts.add`.
+
+    >>> counted = exponents_of(torch.tensor([0.0, 1.0, -1.5, 4.0, torch.inf])).result()
+    >>> counted.zeros, counted.infinite, counted.first_exponent, counted.counts
+    (1, 1, 0, (2, 0, 1))
+    """
+    counts = ExponentCounts()
+    counts.add(values)
+    return counts
 
 
 def _flat(values: Tensor) -> Tensor:

@@ -36,13 +36,9 @@ class GroupCounts:
     def add(self, values: Tensor, *, axis: int = -1) -> None:
         """Count the elements of one tensor.
 
-        Infinities and NaNs count as zeros, and zeros do not count. Groups run along `axis`; an incomplete last block
-        is a group too. Of a complex tensor, the real parts and the imaginary ones are groups apart. An empty tensor
-        adds nothing.
-
-        Args:
-            values: floating-point or complex, any shape, any device.
-            axis: the dimension along which values share scales.
+        Infinities and NaNs count as zeros, and zeros do not count. Values share scales along `axis`: groups run along
+        it, and an incomplete last block is a group too. Of a complex tensor, the real parts and the imaginary ones are
+        groups of their own. An empty tensor adds nothing. Any shape, any device.
         """
         if not values.numel():
             return
@@ -65,6 +61,13 @@ class GroupCounts:
         if not norm:
             return ()
         return tuple(distances.result(grouping, norm) for grouping, distances in self._distances.items())
+
+
+def groups_of(values: Tensor, *, axis: int = -1) -> GroupCounts:
+    """One tensor's values counted; see `GroupCounts.add`."""
+    counts = GroupCounts()
+    counts.add(values, axis=axis)
+    return counts
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from precision.errors import ForwardError
 from precision.measure.casting.cast_model import CastModel
@@ -28,10 +28,6 @@ def measure_ranges(task: Task) -> RangesResult:
 
     The spec's format and cast method play no part: the result answers for all of them. A forward that raises does
     not lose what was counted before it: the result then has a `failure`.
-
-    Raises:
-        InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from the task's progress.
     """
     loaded = task.load()
     model = task.reference(loaded)
@@ -63,7 +59,8 @@ def _measure(loaded: LoadedModel, model: CastModel, result: RangesResult, progre
 def _weights(module: nn.Module, progress: Progress, stage: str) -> Iterator[Observed]:
     """Parameters and buffers with exponents, each tensor once, under its first name."""
     modules = dict(module.named_modules(remove_duplicate=False))
-    held = {id(each.tensor): each for each in reversed(stored_tensors(module)) if _has_exponents(each.tensor)}
+    stored = [each for each in stored_tensors(module) if each.tensor.is_floating_point() or each.tensor.is_complex()]
+    held = {id(each.tensor): each for each in reversed(stored)}
     total = sum(each.tensor.numel() for each in held.values()) or 1
     done = 0
     for each in reversed(held.values()):
@@ -80,10 +77,6 @@ def _weights(module: nn.Module, progress: Progress, stage: str) -> Iterator[Obse
             dtype=dtype_name(each.tensor.dtype),
             counts=counts_of(weight_rows(each.tensor, owner)),
         )
-
-
-def _has_exponents(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def _run(loaded: LoadedModel, model: CastModel, observer: RangeObserver, progress: Progress, stage: str) -> None:

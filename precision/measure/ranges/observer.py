@@ -11,7 +11,9 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 from precision.measure.casting.held_weights import channel_axis
 from precision.measure.metrics.outputs import Leaf, flatten
-from precision.measure.ranges.counts import ValueCounts, counts_of, exponents_of, groups_of
+from precision.measure.ranges.counts import ValueCounts, counts_of
+from precision.measure.ranges.exponents import exponents_of
+from precision.measure.ranges.groups import groups_of
 from precision.results.ranges import RangeKind
 
 _REMEMBERED = 128
@@ -62,15 +64,9 @@ class RangeObserver:
     def observing(self) -> Iterator[None]:
         """Observe one pass: of the model that is called first inside. Another copy of it needs another turn."""
         self._names = None
-        handles = (
-            register_module_forward_pre_hook(self._before),
-            register_module_forward_hook(self._after, with_kwargs=True),
-        )
-        try:
+        after = register_module_forward_hook(self._after, with_kwargs=True)
+        with register_module_forward_pre_hook(self._before), after:
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
     def _before(self, module: nn.Module, args: tuple[object, ...]) -> None:
         if self._names is None:

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
-from torch.utils import _pytree as pytree
 
 from precision.errors import ForwardError
 from precision.measure.casting.cast_model import CastModel
@@ -17,6 +16,7 @@ from precision.measure.metrics.outputs import flatten, paired
 from precision.measure.metrics.samples import samples_of, worst_sample
 from precision.measure.preparation import Prepared, Task, failure_of, prepare
 from precision.measure.regime_inputs import scaled_run
+from precision.measure.sensitivity.layers import floating_tensors
 from precision.progress import Progress, Silent
 from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, RegimesResult
 from precision.spec.regimes import GIVEN, THE_INPUT, USUAL, label_of
@@ -32,11 +32,7 @@ _PREPARED, _ROWS = 0.2, 0.7
 def measure_regimes(task: Task) -> RegimesResult:
     """Run reference and candidate on the input in every usual regime, then look for the factor at which it overflows.
 
-    A forward that raises in one regime is told in its row. What is measured so far is handed on.
-
-    Raises:
-        InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from the task's progress.
+    A forward that raises in one regime is a failure in its row. What is measured so far is handed on.
     """
     progress = task.progress
     given = prepare(task)
@@ -62,7 +58,7 @@ def _row(run: Prepared, regime: str) -> RegimeRow:
     args, kwargs = run.loaded.args, run.loaded.kwargs
     try:
         reference, beforehand = _watched(run.reference, args, dict(kwargs))
-        candidate, born = _watched(run.candidate, args, dict(kwargs))
+        candidate, places = _watched(run.candidate, args, dict(kwargs))
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         failure = failure_of(error, f"Running the {label_of(regime)}")
         return RegimeRow(regime=regime, errors=None, samples=None, worst=None, first_nonfinite=None, failure=failure)
@@ -73,26 +69,22 @@ def _row(run: Prepared, regime: str) -> RegimeRow:
         errors=overall_errors(pairs, run.spec.format),
         samples=samples_of(floating),
         worst=worst_sample(floating, labels=run.loaded.labels, texts=run.loaded.texts),
-        first_nonfinite=_first_new(born, beforehand),
+        first_nonfinite=_first_new(places, beforehand),
     )
 
 
 def _watched(model: CastModel, args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[object, tuple[str, ...]]:
-    """A run's output, and where infinities and NaNs were made of finite values: fqns, in order."""
+    """A run's output, and where infinities and NaNs appear though all that went in is finite: fqns, in order."""
     run = model.prepared(args, kwargs)
-    born = [THE_INPUT] if _all_finite((args, kwargs)) and not _all_finite((run.args, run.kwargs)) else []
+    places = [THE_INPUT] if _all_finite((args, kwargs)) and not _all_finite((run.args, run.kwargs)) else []
     names = {id(child): name for name, child in run.module.named_modules()}
 
     def look(child: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object) -> None:
         if id(child) in names and not _all_finite(output) and _all_finite((args, kwargs)):
-            born.append(names[id(child)])
+            places.append(names[id(child)])
 
-    handle = register_module_forward_hook(look, with_kwargs=True)
-    try:
-        with seeded(model.device):
-            return run.explained(), tuple(born)
-    finally:
-        handle.remove()
+    with register_module_forward_hook(look, with_kwargs=True), seeded(model.device):
+        return run.explained(), tuple(places)
 
 
 def _first_new(candidate: tuple[str, ...], reference: tuple[str, ...]) -> str | None:
@@ -101,8 +93,7 @@ def _first_new(candidate: tuple[str, ...], reference: tuple[str, ...]) -> str | 
 
 
 def _all_finite(structure: object) -> bool:
-    tensors = (leaf for leaf in pytree.tree_leaves(structure) if isinstance(leaf, Tensor) and leaf.is_floating_point())
-    return all(bool(tensor.float().isfinite().all()) for tensor in tensors)
+    return all(bool(tensor.float().isfinite().all()) for tensor in floating_tensors(structure))
 
 
 def _overflow(run: Prepared, progress: Progress) -> OverflowStart:
@@ -151,7 +142,7 @@ def _none(reason: str) -> OverflowStart:
 def _breaks(run: Prepared, factor: float) -> str | None:
     """The module in which the candidate overflows where the reference does not; None where it does not."""
     args, kwargs = scaled_run(run.loaded, (run.candidate.stored, run.reference.stored), factor)
-    _, born = _watched(run.candidate, args, kwargs)
-    if not born:
+    _, places = _watched(run.candidate, args, kwargs)
+    if not places:
         return None
-    return _first_new(born, _watched(run.reference, args, kwargs)[1])
+    return _first_new(places, _watched(run.reference, args, kwargs)[1])

@@ -67,11 +67,8 @@ def _work_dtype(dtype: torch.dtype, fmt: NumericFormat) -> torch.dtype:
 def round_block(x: Tensor, fmt: NumericFormat, *, saturate: bool, out: Tensor) -> Tensor:
     """`x` rounded in its own dtype, all at once, into `out`, which is returned and may be `x`.
 
-    Args:
-        x: contiguous, float64; or float32 where that holds `fmt` and half its smallest normal value is at least 2^-127.
-        fmt: the format to round to.
-        saturate: what to do on overflow.
-        out: of the same dtype and shape.
+    `x` is contiguous and float64; or float32 where that holds `fmt` and half its smallest normal value is at least
+    2^-127. `out` has its dtype and shape.
     """
     # With an infinite one, infinities would become NaN.
     largest_power = 2.0**1023 if x.dtype == torch.float64 else 2.0**127

@@ -18,10 +18,6 @@ def measure_routes(task: Task) -> RoutesResult:
     """Cast a model by every route to the format of `spec`, by those of torchao and their simulations: what each does.
 
     A route that fails keeps the others: its facts say why. What is measured so far is handed on.
-
-    Raises:
-        InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from the task's progress.
     """
     spec, progress = task.spec, task.progress
     loaded = task.load()

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
-from torch.utils import _pytree as pytree
+from torch import nn
 
 from precision.errors import ForwardError, UnsupportedError
 from precision.formats import AnyFormat
@@ -20,6 +19,7 @@ from precision.measure.models.loading import LoadedModel
 from precision.measure.preparation import failure_of, require_kernels
 from precision.measure.routes import facts as read
 from precision.measure.routes.training import cast_in_training
+from precision.measure.sensitivity.layers import floating_tensors
 from precision.results import DeviceInfo, Failure
 from precision.results.routes import HalfAfterwards, RouteFacts
 from precision.spec.cast_methods import TORCHAO_FORMATS, CastMethod, is_call
@@ -45,17 +45,14 @@ class Cast:
 
 
 def follow(run: Run, fmt: AnyFormat, *, method: CastMethod, baseline: Cast | None) -> tuple[RouteFacts, Cast | None]:
-    """Cast by one route, run what it gave, and say what both did.
+    """The facts of one route, whose cast is run; those until then if it fails. And what it gave, where it ran.
 
     `baseline` is what another route gave, to compare with bit for bit.
-
-    Returns:
-        The facts; of a route that fails, those until then. And what it gave, where it ran.
     """
     stage = f"Casting by {method.label}"
     found = RouteFacts(method=method, format=fmt.name, label=None, explanation="")
     try:
-        require_kernels(fmt, run.device_info)
+        require_kernels([fmt], run.device_info)
         model = casting.cast(run.loaded.module, fmt, method=method, device=run.device)
         found = _stored_facts(run, model, fmt, found)
         if is_call(method, fmt):
@@ -65,7 +62,14 @@ def follow(run: Run, fmt: AnyFormat, *, method: CastMethod, baseline: Cast | Non
             found = found.model_copy(update={"same_state_as_baseline": read.same_state(model.stored, baseline.stored)})
         stage = f"Running after {method.label}"
         output = flatten(model(run.loaded.args, run.loaded.kwargs))
-        found = _output_facts(run, model, output, fmt=fmt, baseline=baseline, found=found)
+        found = found.model_copy(
+            update={
+                **_float32_input(run, model),
+                "output_dtypes": tuple(dict.fromkeys(leaf.dtype for leaf in output.leaves)),
+                "same_output_as_baseline": _same_output(output, baseline.output) if baseline else None,
+                "errors": overall_errors(paired(run.reference, output).pairs, fmt),
+            }
+        )
     except UnsupportedError as error:
         label = found.label or "unsupported"
         failure = Failure(stage=stage, where=None, message=str(error))
@@ -116,30 +120,11 @@ def _half_afterwards(run: Run, model: CastModel, *, runs: bool) -> tuple[HalfAft
     return HalfAfterwards(raised=None, unchanged=unchanged, forward_failure=failure), halved
 
 
-def _output_facts(
-    run: Run,
-    model: CastModel,
-    output: Flattened,
-    *,
-    fmt: AnyFormat,
-    baseline: Cast | None,
-    found: RouteFacts,
-) -> RouteFacts:
-    return found.model_copy(
-        update={
-            **_float32_input(run, model),
-            "output_dtypes": tuple(dict.fromkeys(leaf.dtype for leaf in output.leaves)),
-            "same_output_as_baseline": _same_output(output, baseline.output) if baseline else None,
-            "errors": overall_errors(paired(run.reference, output).pairs, fmt),
-        }
-    )
-
-
 def _float32_input(run: Run, model: CastModel) -> Mapping[str, str | None]:
     """Whether the model takes an input that nobody casts; not asked of one whose arithmetic is simulated."""
     if model.rounded_to is not None or model.widened:
         return {}
-    if not _takes_floating_input(run.loaded):
+    if not floating_tensors((run.loaded.args, dict(run.loaded.kwargs))):
         return {"float32_input": "none taken"}
     failure = _failure_of_run(replace(model, input_dtype=torch.float32), run.loaded)
     return {"float32_input": "raises" if failure else "accepted", "float32_input_failure": failure}
@@ -150,11 +135,6 @@ def _same_output(one: Flattened, other: Flattened) -> bool:
         first.dtype == second.dtype and same_bits(first.tensor, second.tensor)
         for first, second in zip(one.leaves, other.leaves, strict=True)
     )
-
-
-def _takes_floating_input(loaded: LoadedModel) -> bool:
-    leaves = pytree.tree_leaves((loaded.args, dict(loaded.kwargs)))
-    return any(isinstance(leaf, Tensor) and leaf.is_floating_point() for leaf in leaves)
 
 
 def _failure_of_run(model: CastModel, loaded: LoadedModel) -> str | None:

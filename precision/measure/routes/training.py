@@ -22,11 +22,9 @@ def cast_in_training(
 ) -> tuple[bool, TrainingFacts | None]:
     """Cast a copy of `module` that has gradients and an optimizer.
 
-    Gradients are zeros and the learning rate is zero: only dtypes and objects are looked at.
-
-    Returns:
-        Whether the cast returned the object that it was given; and what became of the training, None for models
-        of more than `MAX_PARAMETER_BYTES`, and for copies that no optimizer takes (TorchScript).
+    Gradients are zeros and the learning rate is zero: only dtypes and objects are looked at. Tells whether the cast
+    returned the object that it was given; and what became of the training, None for models of more than
+    `MAX_PARAMETER_BYTES`, and for copies that no optimizer takes (TorchScript).
 
     Raises:
         UnsupportedError: as `bring`; whatever else torch raises is passed on.

@@ -1,6 +1,7 @@
 """Gradients of random combinations of a model's outputs, at the output of every layer."""
 
 import copy
+import functools
 import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from precision.errors import PrecisionError
 from precision.measure.casting.cast_model import CastModel, PreparedRun
 from precision.measure.casting.forward import full_float32, map_tensors, seeded, shortened
-from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, leaves_of, nothing_before
+from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, leaves_of
 
 PROBES = 32
 """Random vectors wanted for each layer: an estimate from so many is off by a quarter (standard deviation)."""
@@ -138,7 +139,7 @@ def adjoint_of(
             seeded(reference.device),
             full_float32(reference.device),
             torch.enable_grad(),
-            hooked(leaves_of(module), before=nothing_before, after=taps.after),
+            hooked(leaves_of(module), after=taps.after),
         ):
             output = module(*run.args, **run.kwargs)
             taps.recording = False
@@ -231,10 +232,11 @@ def _look_for_samples(
     dims: dict[Tap, int] = {}
     whole: dict[Tap, list[Tensor]] = {}
     for tap in dict.fromkeys((*one, *other)):
-        first, rest = one.get(tap), other.get(tap)
-        if (dim := _sample_dim(first, rest, chosen)) is not None:
+        both = ((one.get(tap), ~chosen), (other.get(tap), chosen))
+        parts = [(part, others) for part, others in both if part is not None]
+        if (dim := _sample_dim(parts, samples)) is not None:
             dims[tap] = dim
-        whole[tap] = [first + rest if first is not None and rest is not None else _present(first, rest)]
+        whole[tap] = [functools.reduce(torch.add, (part for part, _ in parts))]
     return dims, whole
 
 
@@ -276,23 +278,12 @@ def _of_samples(vector: Tensor, mask: Tensor) -> Tensor:
     return vector * mask.to(vector).reshape(-1, *[1] * (vector.dim() - 1))
 
 
-def _sample_dim(one: Tensor | None, other: Tensor | None, chosen: Tensor) -> int | None:
-    """The dimension along which neither part of the samples has a gradient from the other."""
-    shape = _present(one, other).shape
-    for dim in (dim for dim, size in enumerate(shape) if size == len(chosen)):
-        pairs = ((one, ~chosen), (other, chosen))
-        if not any(
-            part is not None and part.movedim(dim, 0)[mask.to(part.device)].count_nonzero() for part, mask in pairs
-        ):
+def _sample_dim(parts: Sequence[tuple[Tensor, Tensor]], samples: int) -> int | None:
+    """The dimension along which no part of the samples has a gradient at the others; each comes with their mask."""
+    for dim in (dim for dim, size in enumerate(parts[0][0].shape) if size == samples):
+        if not any(part.movedim(dim, 0)[others.to(part.device)].count_nonzero() for part, others in parts):
             return dim
     return None
-
-
-def _present(one: Tensor | None, other: Tensor | None) -> Tensor:
-    found = one if one is not None else other
-    if found is None:
-        raise ValueError("no gradient of either part of the samples")
-    return found
 
 
 def _depends_on(
@@ -328,5 +319,5 @@ def _shaken(taps: Collection[Tap], run: PreparedRun) -> tuple[Tensor, ...]:
 
         return map_tensors(output, other)
 
-    with seeded(run.model.device), hooked(leaves_of(run.module), before=nothing_before, after=shake):
+    with seeded(run.model.device), hooked(leaves_of(run.module), after=shake):
         return floating_tensors(run())

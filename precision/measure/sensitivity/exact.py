@@ -1,8 +1,8 @@
-"""Sensitivity by running the model: one layer lowered, or all but one."""
+"""Sensitivity by running the model, one layer lowered or all but one; and the mean squared error of its outputs."""
 
 import copy
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,6 @@ from precision.errors import PrecisionError
 from precision.measure.casting.cast_model import CastModel, PreparedRun
 from precision.measure.casting.forward import seeded
 from precision.measure.sensitivity.layers import floating_tensors
-from precision.measure.sensitivity.outputs import mean_squared_error
 
 
 def measured_squared_error(
@@ -26,10 +25,7 @@ def measured_squared_error(
     """Mean squared error of the output where these layers are those of the candidate, and all else the reference's.
 
     In `candidate`, each layer casts its own inputs and outputs. `layers` holds one fqn for a layer's sensitivity, all
-    but one for the reverse.
-
-    Returns:
-        None where the output is not finite where the reference's is, or the model raises.
+    but one for the reverse. None where the output is not finite where the reference's is, or the model raises.
     """
     run = reference.prepared(args, kwargs)
     lowered = candidate.prepared().module
@@ -49,3 +45,29 @@ def run_squared_error(run: PreparedRun, *, expected: tuple[Tensor, ...]) -> floa
         raise
     except Exception:  # noqa: BLE001 - a format without a kernel, or one that the model's own code does not take
         return None
+
+
+def finite_elements(outputs: Sequence[Tensor]) -> int:
+    """Elements that are finite: those over which squared errors are averaged."""
+    return sum(int(torch.isfinite(output).sum()) for output in outputs)
+
+
+def mean_square(outputs: Sequence[Tensor]) -> float:
+    """Of the finite elements; 0 where there are none."""
+    total = sum(float(output.nan_to_num(0, 0, 0).double().square().sum()) for output in outputs)
+    return total / max(finite_elements(outputs), 1)
+
+
+def mean_squared_error(reference: Sequence[Tensor], candidate: Sequence[Tensor]) -> float | None:
+    """Over the elements that are finite in the reference, in float64; 0 where there are none.
+
+    None where the candidate is infinite or NaN at one of these, or its outputs have other shapes.
+    """
+    if [output.shape for output in reference] != [output.shape for output in candidate]:
+        return None
+    total = 0.0
+    for r, y in zip(reference, candidate, strict=True):
+        error = torch.where(torch.isfinite(r), y.double() - r.double(), 0.0)
+        total += float(error.square().sum())
+    squared = total / max(finite_elements(reference), 1)
+    return squared if squared < float("inf") else None

@@ -1,7 +1,7 @@
 """Which modules are layers, what they store in every format, and hooks on their calls."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -57,7 +57,7 @@ def leaves_of(module: nn.Module) -> dict[str, nn.Module]:
 def hooked(
     leaves: Mapping[str, nn.Module],
     *,
-    before: Callable[[str, Structure], None],
+    before: Callable[[str, Structure], None] | None = None,
     after: Callable[[str, Structure, object], object],
 ) -> Iterator[None]:
     """Call `before` and `after` around every call of a leaf; what `after` returns, unless None, is its output.
@@ -65,28 +65,21 @@ def hooked(
     The hooks are the modules' own, not global ones: the fused kernels of `nn.TransformerEncoder`, which call no leaf,
     are off inside.
     """
-    handles = []
-    for fqn, leaf in leaves.items():
+    with ExitStack() as hooks:
+        for fqn, leaf in leaves.items():
 
-        def begin(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], fqn: str = fqn) -> None:
-            before(fqn, (args, kwargs))
+            def begin(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], fqn: str = fqn) -> None:
+                if before is not None:
+                    before(fqn, (args, kwargs))
 
-        def end(
-            _module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object, fqn: str = fqn
-        ) -> object:
-            return after(fqn, (args, kwargs), output)
+            def end(
+                _module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object, fqn: str = fqn
+            ) -> object:
+                return after(fqn, (args, kwargs), output)
 
-        handles.append(leaf.register_forward_pre_hook(begin, with_kwargs=True))
-        handles.append(leaf.register_forward_hook(end, with_kwargs=True))
-    try:
+            hooks.enter_context(leaf.register_forward_pre_hook(begin, with_kwargs=True))
+            hooks.enter_context(leaf.register_forward_hook(end, with_kwargs=True))
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def nothing_before(_fqn: str, _inputs: Structure) -> None:
-    """For hooks that only look at outputs."""
 
 
 def layers_of(module: nn.Module, calls: Mapping[str, int]) -> tuple[Layer, ...]:

@@ -12,10 +12,10 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from precision.errors import PrecisionError
 from precision.formats import AnyFormat, NumericFormat
-from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.cast_model import CastModel, holds_matrix, rounded_tensor
 from precision.measure.casting.forward import map_tensors, seeded, shortened
 from precision.measure.casting.mixed import lowering_of
-from precision.measure.rounding import holding_dtype, round_to, storage_dtype
+from precision.measure.rounding import storage_dtype
 from precision.measure.sensitivity.adjoint import Adjoint, Tap
 from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked
 
@@ -56,15 +56,12 @@ class LocalError:
         """Whether the layer ran, and its output is finite where the reference's is."""
         return not self.nonfinite and self.failure is None
 
-    def estimate(self) -> Estimate | None:
-        """What the layer alone adds to the squared error of the output; None where it is not finite."""
-        return self._estimate(self.products)
+    def estimate(self, *, handed: bool = False) -> Estimate | None:
+        """What the layer alone adds to the squared error of the output; None where it is not finite.
 
-    def estimate_handed(self) -> Estimate | None:
-        """What it adds where the inputs that other layers hand it are in the format already."""
-        return self._estimate(self.handed_products)
-
-    def _estimate(self, products: list[Tensor]) -> Estimate | None:
+        With `handed`, what it adds where the inputs that other layers hand it are in the format already.
+        """
+        products = self.handed_products if handed else self.products
         if not self.is_finite:
             return None
         if not products:
@@ -125,10 +122,9 @@ class LocalErrors:
         if not self._is_changed(fqn):
             self._began = self._now()
             return
-        givers = {self._giver(tensor) for tensor in floating_tensors(inputs)} - {None}
+        self._givers = {giver for tensor in floating_tensors(inputs) if (giver := self._giver(tensor)) is not None}
         self._rounded = None
-        if givers and self.adjoint and isinstance(self.fmt, NumericFormat):
-            self._givers = {giver for giver in givers if giver is not None}
+        if self._givers and self.adjoint and isinstance(self.fmt, NumericFormat):
             self._rounded = map_tensors(inputs, self._as_handed)
         # Cloned, as the layer may overwrite them.
         self._inputs = map_tensors(inputs, torch.clone)
@@ -175,11 +171,11 @@ class LocalErrors:
             )
 
     def _is_changed(self, fqn: str) -> bool:
-        """Whether the layer computes otherwise in the format; with scales only those that hold a matrix do."""
+        """Whether the layer computes differently in the format; with scales, only those that hold a matrix do."""
         layer, lowering = self.lowered[fqn], lowering_of(self.lowered[fqn])
         if isinstance(self.fmt, NumericFormat) or lowering is None or lowering.inside != lowering.outside:
             return True
-        return any(weight.dim() >= 2 for weight in layer.parameters(recurse=False))
+        return holds_matrix(layer)
 
     def _run_low(self, error: LocalError, fqn: str) -> tuple[Tensor, ...]:
         output, seconds = self._timed(fqn)
@@ -220,8 +216,7 @@ class LocalErrors:
         """Values of the format, in the tensor's own dtype."""
         if self.fmt.computes and isinstance(self.fmt, NumericFormat):
             return tensor.to(storage_dtype(self.fmt)).to(tensor.dtype)
-        wide = tensor.to(torch.promote_types(tensor.dtype, holding_dtype(self.fmt)))
-        return round_to(wide, self.fmt).to(tensor.dtype)
+        return rounded_tensor(tensor, self.fmt)
 
 
 def _difference(y: Tensor, r: Tensor) -> tuple[Tensor, int]:

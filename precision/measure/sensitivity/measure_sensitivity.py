@@ -3,16 +3,17 @@
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import torch
 
-from precision.errors import ForwardError, UnsupportedError
+from precision.errors import ForwardError
 from precision.formats import AnyFormat, any_format_named, format_named
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded
 from precision.measure.casting.mixed import cast_mixed
 from precision.measure.models.loading import LoadedModel
-from precision.measure.preparation import Task, failure_of, module_progress
+from precision.measure.preparation import Task, failure_of, module_progress, require_kernels
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
 from precision.measure.sensitivity.exact import measured_squared_error, run_squared_error
@@ -37,10 +38,6 @@ def measure_sensitivity(task: Task) -> SensitivityResult:
     A few backward passes answer for all layers and formats together; models that have no gradient are run once for
     every layer and format instead. A model that raises does not lose what was measured before it: the result then has
     a `failure`.
-
-    Raises:
-        InputError: the spec asks for something that this machine or this model does not have.
-        JobCancelledError: from the task's progress.
     """
     formats = _formats(task.spec, task.device_info)
     loaded = task.load()
@@ -53,28 +50,20 @@ def measure_sensitivity(task: Task) -> SensitivityResult:
 def _formats(spec: RunSpec, device: DeviceInfo) -> tuple[AnyFormat, ...]:
     """The spec's formats, or the usual ones that the device computes in."""
     formats = tuple(map(any_format_named, spec.formats or SENSITIVITY_FORMATS))
-    missing = [fmt.name for fmt in formats if fmt.computes and fmt.name not in device.native_formats]
-    if missing and spec.formats:
-        raise UnsupportedError(
-            f"{device.name} ({spec.device}) has no kernels for {', '.join(missing)}. "
-            f"It computes in: {', '.join(device.native_formats)}."
-        )
-    return tuple(fmt for fmt in formats if fmt.name not in missing)
+    if spec.formats:
+        require_kernels(formats, device)
+    return tuple(fmt for fmt in formats if not fmt.computes or fmt.name in device.native_formats)
 
 
+@dataclass
 class _Run:
     """The stages of one measurement."""
 
-    def __init__(
-        self,
-        progress: Progress,
-        loaded: LoadedModel,
-        reference: CastModel,
-        formats: tuple[AnyFormat, ...],
-        result: SensitivityResult,
-    ) -> None:
-        self._progress, self._loaded, self._reference = progress, loaded, reference
-        self._formats, self._result = formats, result
+    _progress: Progress
+    _loaded: LoadedModel
+    _reference: CastModel
+    _formats: tuple[AnyFormat, ...]
+    _result: SensitivityResult
 
     def measured(self) -> SensitivityResult:
         """The result with the report, and the failure that ended it, if one did."""
@@ -113,7 +102,7 @@ class _Run:
                 calls[fqn] += 1
 
         warm = time.perf_counter()
-        with seeded(self._reference.device), hooked(leaves_of(run.module), before=layering.nothing_before, after=count):
+        with seeded(self._reference.device), hooked(leaves_of(run.module), after=count):
             outputs = floating_tensors(run())
         seconds = time.perf_counter() - warm
         if not outputs:

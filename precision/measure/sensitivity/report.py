@@ -11,9 +11,9 @@ from precision.formats import AnyFormat, NumericFormat
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint
+from precision.measure.sensitivity.exact import finite_elements, mean_square
 from precision.measure.sensitivity.layers import Layer
 from precision.measure.sensitivity.local import Estimate, LocalError, summed
-from precision.measure.sensitivity.outputs import finite_elements, mean_square
 from precision.results.sensitivity import Contribution, LayerSensitivity, Projections, SensitivityReport, UniformCheck
 
 
@@ -90,7 +90,7 @@ def _layer(layer: Layer, elements: int, adjoint: Adjoint | None, done: list[InFo
 def _contribution(layer: Layer, each: InFormat, elements: int, adjoint: Adjoint | None) -> Contribution:
     error = each.errors.get(layer.fqn, LocalError())
     exact = each.exact.get(layer.fqn)
-    alone, handed = (error.estimate(), error.estimate_handed()) if adjoint else (None, None)
+    alone, handed = (error.estimate(), error.estimate(handed=True)) if adjoint else (None, None)
     spread = alone.standard_error if alone else None
     return Contribution(
         squared_error=_mean(alone, elements) if adjoint else exact,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -34,7 +32,7 @@ class Backward:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trainee:
-    """A cast model with parameters of its own, and the input it is trained on.
+    """A cast model, whose parameters get gradients, and the input it is trained on.
 
     It runs in eval mode: dropout is off and batch norms keep their statistics, so that every pass is the same.
     """
@@ -44,30 +42,15 @@ class Trainee:
     kwargs: Mapping[str, object]
     on_module: Callable[[str], None]
 
-    @classmethod
-    def of(
-        cls,
-        model: CastModel,
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
-        *,
-        on_module: Callable[[str], None],
-    ) -> Trainee:
-        """A trainee that shares no memory with `model`."""
-        return cls(
-            model=dataclasses.replace(model, stored=copy.deepcopy(model.stored)),
-            args=args,
-            kwargs=kwargs,
-            on_module=on_module,
-        )
-
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
         """By fqn; a tied parameter under its first name."""
         return dict(self.model.stored.named_parameters())
 
-    def backward(self, loss_of: Callable[[object], Loss], *, scaled: Callable[[Tensor], Tensor]) -> Backward:
-        """One forward and one backward pass from `scaled(loss)`; `loss_of` gives the loss for an output.
+    def backward(
+        self, loss_of: Callable[[object], Loss], *, scaled: Callable[[Tensor], Tensor] | None = None
+    ) -> Backward:
+        """One forward and one backward pass from `scaled(loss)`, or the loss itself; `loss_of` gives it for an output.
 
         Raises:
             ForwardError: either pass raised; the message names the module.
@@ -79,7 +62,7 @@ class Trainee:
         run = self.model.prepared(self.args, self.kwargs)
         try:
             by, loss = self._loss(run, loss_of)
-            torch.autograd.backward(scaled(loss))
+            torch.autograd.backward(scaled(loss) if scaled else loss)
         except (PrecisionError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:

@@ -9,13 +9,12 @@ import torch
 from precision.errors import ForwardError, UnsupportedError
 from precision.formats import format_named
 from precision.measure.casting import methods as casting
-from precision.measure.compare.float64_truth import MAX_STORED_BYTES
+from precision.measure.compare.float64_truth import too_costly
 from precision.measure.models.loading import LoadedModel
 from precision.measure.preparation import module_progress
 from precision.measure.training.backward import Backward, Trainee
 from precision.measure.training.gradients import own_errors
 from precision.progress import Progress
-from precision.text.units import bytes_text, seconds_text
 
 MAX_FLOAT32_S = 20.0
 """A float64 step takes twice as long on a CPU, and sixty times on graphics cards without units for it."""
@@ -44,7 +43,8 @@ def float32_own_errors(
 
     The float32 step took `float32_s` seconds. `start` and `end` are the shares of the whole done before and after.
     """
-    reason = _reason_against(loaded, float32_s)
+    what, took = "step in float64", "in float32 it took"
+    reason = too_costly(loaded.module, float32_s, limit_s=MAX_FLOAT32_S, what=what, took=took)
     if reason:
         return OwnErrors({}, reason)
     stage = "One training step in float64"
@@ -54,19 +54,9 @@ def float32_own_errors(
         on_module = module_progress(progress, model, stage=stage, start=start, end=end)
         trainee = Trainee(model=model, args=loaded.args, kwargs=loaded.kwargs, on_module=on_module)
         loss = dataclasses.replace(backward.by, dtype=torch.float64)
-        exact = trainee.backward(lambda _: loss, scaled=lambda whole: whole)
+        exact = trainee.backward(lambda _: loss)
     except (ForwardError, UnsupportedError) as error:
         return OwnErrors({}, f"The step fails in float64: {error}")
     except (MemoryError, torch.OutOfMemoryError):
         return OwnErrors({}, "Not enough memory for a step in float64.")
     return OwnErrors(own_errors(exact.gradients, backward.gradients), "")
-
-
-def _reason_against(loaded: LoadedModel, float32_s: float) -> str:
-    """Why the step is not tried; empty where it is."""
-    if float32_s > MAX_FLOAT32_S:
-        return f"No step in float64: it would take too long (in float32 it took {seconds_text(float32_s)})."
-    held = sum(parameter.nbytes for parameter in loaded.module.parameters())
-    if held > MAX_STORED_BYTES:
-        return f"No step in float64: it would need too much memory (the model holds {bytes_text(held)})."
-    return ""

@@ -1,12 +1,12 @@
 """Gradients in a format against those of float32, counted and compared."""
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 
 from precision.formats import AnyFormat, format_named
 from precision.measure.metrics.chunks import pair_chunks
 from precision.measure.metrics.statistics import ErrorStatistics
-from precision.measure.ranges.counts import exponents_of
-from precision.measure.ranges.exponents import ExponentCounts
+from precision.measure.ranges.exponents import ExponentCounts, exponents_of
 from precision.measure.training.backward import Gradients
 from precision.results.ranges import ExponentHistogram
 from precision.results.training import GradientErrors
@@ -34,7 +34,7 @@ def gradient_errors(
 
     `on_parameter` is told the fqn of each parameter before it is compared, and may raise to stop.
     """
-    together = ErrorStatistics(fmt, None)
+    together, whole = ErrorStatistics(fmt, None), Counter[str]()
     rows = []
     for name, expected in reference.items():
         on_parameter(name)
@@ -45,18 +45,16 @@ def gradient_errors(
             together.update(chunk)
         finite = expected.isfinite()
         nonzero = finite & (expected != 0)
-        rows.append(
-            _errors(
-                alone,
-                elements=expected.numel(),
-                nonzero=int(nonzero.sum()),
-                underflowed=int((nonzero & (found == 0)).sum()),
-                infinite=int((finite & found.isinf()).sum()),
-                nan=int((finite & found.isnan()).sum()),
-            )
-        )
-    counted = ("elements", "nonzero", "underflowed", "infinite", "nan")
-    return _errors(together, **{name: sum(getattr(row, name) for row in rows) for name in counted}), tuple(rows)
+        counts = {
+            "elements": expected.numel(),
+            "nonzero": int(nonzero.sum()),
+            "underflowed": int((nonzero & (found == 0)).sum()),
+            "infinite": int((finite & found.isinf()).sum()),
+            "nan": int((finite & found.isnan()).sum()),
+        }
+        rows.append(_errors(alone, counts))
+        whole.update(counts)
+    return _errors(together, whole), tuple(rows)
 
 
 def own_errors(exact: Gradients, found: Gradients) -> dict[str, float | None]:
@@ -72,16 +70,14 @@ def own_errors(exact: Gradients, found: Gradients) -> dict[str, float | None]:
     return errors
 
 
-def _errors(
-    statistics: ErrorStatistics, *, elements: int, nonzero: int, underflowed: int, infinite: int, nan: int
-) -> GradientErrors:
-    measured = None if infinite or nan else statistics.result()
+def _errors(statistics: ErrorStatistics, counts: Mapping[str, int]) -> GradientErrors:
+    measured = None if counts["infinite"] or counts["nan"] else statistics.result()
     return GradientErrors(
-        elements=elements,
-        nonzero=nonzero,
-        underflowed=underflowed,
-        infinite=infinite,
-        nan=nan,
+        elements=counts["elements"],
+        nonzero=counts["nonzero"],
+        underflowed=counts["underflowed"],
+        infinite=counts["infinite"],
+        nan=counts["nan"],
         normalized_l2=measured and measured.normalized_l2,
         cosine_similarity=measured and measured.cosine_similarity,
     )

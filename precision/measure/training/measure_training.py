@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor
 
 from precision.errors import ForwardError, PrecisionError, UnsupportedError
 from precision.measure.casting import methods as casting
@@ -19,7 +18,7 @@ from precision.measure.preparation import Task, failure_of, module_progress
 from precision.measure.training.backward import Backward, Gradients, Trainee
 from precision.measure.training.float64_step import OwnErrors, float32_own_errors
 from precision.measure.training.gradients import counts_of, gradient_errors, merged
-from precision.measure.training.loss import Loss, loss_for
+from precision.measure.training.loss import loss_for
 from precision.measure.training.scaling import scaled_backward, unscaled_in_place
 from precision.measure.training.steps import no_steps, optimizer_steps
 from precision.progress import Progress
@@ -52,8 +51,6 @@ def measure_training(task: Task) -> TrainingResult:
 
     Raises:
         UnsupportedError: another format, a device that does not compute in it, or a model that cannot be trained.
-        InputError: the spec asks for something else that this machine or this model does not have.
-        JobCancelledError: from the task's progress.
     """
     spec, progress = task.spec, task.progress
     _require(spec, task.device_info.native_formats)
@@ -105,8 +102,8 @@ def _require_trainable(loaded: LoadedModel) -> None:
 def _begin(spec: RunSpec, loaded: LoadedModel, reference: CastModel, progress: Progress, stage: str) -> _Run:
     started = time.monotonic()
     on_module = module_progress(progress, reference, stage=stage, start=_LOADED, end=_FLOAT64)
-    trainee = Trainee.of(reference, loaded.args, loaded.kwargs, on_module=on_module)
-    found = trainee.backward(partial(loss_for, labels=loaded.labels, seed=spec.seed), scaled=_as_it_is)
+    trainee = Trainee(model=reference, args=loaded.args, kwargs=loaded.kwargs, on_module=on_module)
+    found = trainee.backward(partial(loss_for, labels=loaded.labels, seed=spec.seed))
     own = float32_own_errors(
         loaded,
         found,
@@ -117,10 +114,6 @@ def _begin(spec: RunSpec, loaded: LoadedModel, reference: CastModel, progress: P
         end=_REFERENCE,
     )
     return _Run(spec=spec, loaded=loaded, progress=progress, reference=trainee, backward=found, own=own)
-
-
-def _as_it_is(loss: Tensor) -> Tensor:
-    return loss
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -134,16 +127,11 @@ class _Run:
     backward: Backward
     own: OwnErrors
 
-    @property
-    def loss(self) -> Loss:
-        """That of every recipe."""
-        return self.backward.by
-
     def report(self) -> TrainingReport:
         """What float32 alone tells."""
         counts = counts_of(self.backward.gradients)
         return TrainingReport(
-            loss_words=self.loss.words,
+            loss_words=self.backward.by.words,
             loss=self.backward.loss,
             parameters=tuple(
                 ParameterGradient(
@@ -178,10 +166,10 @@ class _Run:
         device = self.reference.model.device
         model = casting.cast(self.loaded.module, self.spec.format, method=_METHODS[way], device=device)
         on_module = module_progress(self.progress, model, stage=stage, start=start, end=start + _HALF)
-        return Trainee.of(model, self.loaded.args, self.loaded.kwargs, on_module=on_module)
+        return Trainee(model=model, args=self.loaded.args, kwargs=self.loaded.kwargs, on_module=on_module)
 
     def _unscaled(self, trainee: Trainee, way: Way, start: float) -> TrainingRecipe:
-        found = trainee.backward(lambda _: self.loss, scaled=_as_it_is)
+        found = trainee.backward(lambda _: self.backward.by)
         recipe = _recipe(way, found.gradients, loss=found.loss, scales=())
         in_format = self._steps(trainee.parameters, found.gradients, start + _HALF) if way == "pure" else ()
         return self._with_steps(recipe, found.gradients, in_format, start)
@@ -192,7 +180,7 @@ class _Run:
         def on_attempt(skipped: int) -> None:
             self.progress.step(stage, half if skipped else start, f"{skipped} skipped" if skipped else "")
 
-        found = scaled_backward(trainee, self.loss, on_attempt=on_attempt)
+        found = scaled_backward(trainee, self.backward.by, on_attempt=on_attempt)
         recipe = _recipe(way, found.made, loss=found.loss, scales=found.scales)
         if found.unscaled is None:
             return recipe.model_copy(update={"failure": _no_scale(found.scales, found.loss)})

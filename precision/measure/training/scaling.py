@@ -48,10 +48,11 @@ def scaled_backward(trainee: Trainee, loss: Loss, *, on_attempt: Callable[[int],
         scales.append(scaler.get_scale())
         found = trainee.backward(lambda _: loss, scaled=scaler.scale)
         unscaled = _unscaled(found, masters, scaler, optimizer)
-        if scaler.get_scale() == scales[-1]:
-            return ScaledBackward(loss=found.loss, scales=tuple(scales), made=found.gradients, unscaled=unscaled)
-        if len(scales) == MAX_ATTEMPTS or not math.isfinite(found.loss):
-            return ScaledBackward(loss=found.loss, scales=tuple(scales), made=found.gradients, unscaled=None)
+        made = scaler.get_scale() == scales[-1]
+        if made or len(scales) == MAX_ATTEMPTS or not math.isfinite(found.loss):
+            return ScaledBackward(
+                loss=found.loss, scales=tuple(scales), made=found.gradients, unscaled=unscaled if made else None
+            )
 
 
 def _unscaled(

@@ -32,19 +32,13 @@ def optimizer_steps(
     fmt: AnyFormat,
     on_parameter: Callable[[str, float], None],
 ) -> Iterator[OptimizerStep]:
-    """One step of each optimizer.
+    """One step of each optimizer: of float32's weights with float32's gradients, and of `weights` with `gradients`.
 
     These optimizers treat every element on its own, so that parameters are stepped part by part, and only a part is in
     memory twice.
 
-    Args:
-        reference: float32 weights.
-        reference_gradients: float32's.
-        weights: those that are stepped, in the dtype in which they are kept.
-        gradients: those that the step is made with.
-        fmt: the candidate's format.
-        on_parameter: told the fqn of each parameter before a part of it is stepped, and what share of all elements is
-            done; may raise to stop.
+    `on_parameter` is told the fqn of each parameter before a part of it is stepped, and what share of all elements is
+    done; it may raise to stop.
     """
     elements = sum(gradient.numel() for gradient in reference_gradients.values())
     for at, name in enumerate(_OPTIMIZERS):

@@ -16,9 +16,9 @@ from torch import Tensor
 from precision.findings.fit.fitness import Fit, FitLimits, Fitness, fitness, lowest_fit, share_between, worst
 from precision.findings.fit.rounding import Share, best_scale_exponent, window_of
 from precision.formats import ALL_FORMATS, FORMATS, AnyFormat, NumericFormat, any_format_named, format_named
-from precision.measure.ranges.counts import value_histogram
 from precision.measure.rounding import round_to
 from precision.results.ranges import ExponentHistogram
+from tests.measure.ranges.histograms import value_histogram
 
 MORE = tuple(format_named(name) for name in ("e5m7", "e3m0finite", "e2m0fn", "e4m3ieee", "e8m0fnuz", "e5m10fnuz"))
 NARROW = tuple(fmt for fmt in (*FORMATS, *MORE) if fmt.name not in ("float64", "float32"))

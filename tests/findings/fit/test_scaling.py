@@ -15,9 +15,8 @@ from precision.errors import UnsupportedError
 from precision.findings.fit.fitness import Fit, fitness, lowest_fit
 from precision.findings.fit.scaling import scaled_sqnr_db, scaled_underflow_share
 from precision.formats import ALL_FORMATS, GROUPINGS, SCALED_FORMATS, ScaledFormat, any_format_named
-from precision.measure.ranges.counts import value_histogram
-from precision.measure.ranges.exponents import exponent_histogram
 from precision.measure.rounding import round_to
+from tests.measure.ranges.histograms import exponent_histogram, value_histogram
 
 PARTS = tuple(fmt for fmt in SCALED_FORMATS if fmt.grouping is not None)
 MX = tuple(fmt for fmt in PARTS if fmt.scale == "e8m0")

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from precision.errors import JobCancelledError, UnsupportedError
 from precision.measure.autocast import measure_autocast as measure
-from precision.measure.autocast.operators import Operator, operators
+from precision.measure.autocast.operators import OPERATORS, Operator
 from precision.measure.rounding import dtype_name
 from precision.results.autocast import AutocastOperator, AutocastResult
 from precision.spec import Analysis, RunSpec
@@ -32,13 +32,13 @@ def bfloat16() -> dict[str, AutocastOperator]:
 
 
 def test_many_operators_are_tried_each_once() -> None:
-    names = Counter(operator.name for operator in operators())
+    names = Counter(operator.name for operator in OPERATORS)
     assert len(names) >= 60
     assert set(names.values()) == {1}
 
 
 def test_the_output_is_torchs_own_for_every_operator(bfloat16: dict[str, AutocastOperator]) -> None:
-    for operator in operators():
+    for operator in OPERATORS:
         inputs = [torch.rand(shape) * 0.8 + 0.1 for shape in operator.shapes]
         with torch.autocast("cpu", torch.bfloat16):
             output = operator.call(*inputs)
@@ -71,7 +71,7 @@ def test_rules_that_are_known_of_the_cpu(dtype: str) -> None:
 @pytest.mark.parametrize("dtype", LOWER)
 def test_gradients_are_torchs_own_for_every_operator(dtype: str) -> None:
     found = table(dtype)
-    for operator in operators():
+    for operator in OPERATORS:
         inputs = [torch.rand(shape) * 0.8 + 0.1 for shape in operator.shapes]
         for at, each in enumerate(inputs):
             each.requires_grad_(at not in operator.statistics)
@@ -90,7 +90,7 @@ def test_gradients_are_torchs_own_for_every_operator(dtype: str) -> None:
 
 
 def planted(monkeypatch: pytest.MonkeyPatch, call: Callable[[Tensor], object]) -> AutocastOperator:
-    monkeypatch.setattr(measure, "operators", lambda: (Operator("odd", "others", ((4, 4),), call),))
+    monkeypatch.setattr(measure, "OPERATORS", (Operator("odd", "others", ((4, 4),), call),))
     (row,) = table("bfloat16").values()
     return row
 
@@ -123,7 +123,7 @@ def test_what_gradients_change_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_those_that_run_but_cannot_be_trained_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "operators", lambda: (Operator("odd", "others", ((4,),), _refuse),))
+    monkeypatch.setattr(measure, "OPERATORS", (Operator("odd", "others", ((4,),), _refuse),))
     result = measure_autocast(RunSpec(dtype="bfloat16", analysis=Analysis.AUTOCAST))
     assert [operator.name for operator in result.untrainable] == ["odd"]
 
@@ -152,7 +152,7 @@ def test_an_operator_that_raises_is_not_run(monkeypatch: pytest.MonkeyPatch) -> 
     def refuse(*_: object) -> None:
         raise RuntimeError("no kernel for this")
 
-    monkeypatch.setattr(measure, "operators", lambda: (Operator("odd", "others", ((2,),), refuse),))
+    monkeypatch.setattr(measure, "OPERATORS", (Operator("odd", "others", ((2,),), refuse),))
     (row,) = table("bfloat16").values()
     assert (row.rule, row.output, row.computed, row.reason) == ("not run", None, (), "no kernel for this")
 

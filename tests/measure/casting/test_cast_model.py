@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from precision.errors import ForwardError, JobCancelledError
 from precision.formats import format_named
-from precision.measure.casting.methods import CastModel, cast, reference
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.methods import cast, reference
 from precision.measure.rounding import round_to
 from precision.spec import CastMethod
 from tests.zoo.awkward_models import Counting, Float32Mask, HardCodedFloat, InPlace, Sampling

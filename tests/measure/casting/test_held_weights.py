@@ -12,8 +12,9 @@ from transformers.pytorch_utils import Conv1D
 from precision.errors import InputError, UnsupportedError
 from precision.formats import ALL_FORMATS, AnyFormat, ScaledFormat, any_format_named
 from precision.measure.casting.audit import audit
+from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.held_weights import channel_axis, estimated_bytes
-from precision.measure.casting.methods import CastModel, cast
+from precision.measure.casting.methods import cast
 from precision.measure.rounding import round_to
 from precision.results import CastAudit, TensorAudit
 from precision.spec import RunSpec

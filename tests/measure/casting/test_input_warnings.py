@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from precision.formats import format_named
+from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.input_warnings import input_warnings
-from precision.measure.casting.methods import CastModel, cast
+from precision.measure.casting.methods import cast
 from precision.spec import CastMethod
 
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from precision.errors import UnsupportedError
 from precision.formats import NumericFormat, format_named
-from precision.measure.casting.methods import CastModel, cast, reference
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.methods import cast, reference
 from precision.spec import CastMethod
 from tests.measure.casting.every_cast import EVERY_CAST
 from tests.zoo.awkward_models import Kinds, Rotary, TiedBuffers, TiedLanguageModel

@@ -10,7 +10,8 @@ from precision.errors import InputError, UnsupportedError
 from precision.formats import format_named
 from precision.measure.casting.audit import audit
 from precision.measure.casting.bringing import bring
-from precision.measure.casting.methods import CastModel, cast
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.methods import cast
 from precision.measure.models.articles import TinyNet
 from precision.measure.models.loading import load
 from precision.spec import RunSpec

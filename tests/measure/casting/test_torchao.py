@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from precision.errors import UnsupportedError
 from precision.formats import any_format_named
 from precision.measure.casting.audit import audit
-from precision.measure.casting.methods import CastModel, cast
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.methods import cast
 from precision.measure.casting.wrapped_tensors import inner_tensors, plain_values, stored_dtype
 from precision.results import CastAudit, TensorAudit
 from precision.spec import RunSpec

@@ -248,10 +248,14 @@ def test_transformers_own_half_counts_where_it_casts_otherwise(monkeypatch: Patc
 
 
 def test_statements_judged_apart_agree_or_it_depends() -> None:
-    assert together("true", "true") == "true"
-    assert together("true", "not testable here") == "true"
-    assert together("false", "true") == "depends"
-    assert together("not testable here", "not testable here") == "not testable here"
+    yes, no, untold = Finding("true", "Yes."), Finding("false", "No."), Finding("not testable here", "Not here.")
+    for one, other, verdict in (
+        (yes, yes, "true"),
+        (yes, untold, "true"),
+        (no, yes, "depends"),
+        (untold, untold, "not testable here"),
+    ):
+        assert together(one, other).verdict == verdict
 
 
 def test_islands_kept_by_both_calls_are_no_difference(monkeypatch: Patch) -> None:

@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from precision.formats import any_format_named, format_named
-from precision.measure.casting.methods import CastModel, cast, reference
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.methods import cast, reference
+from precision.measure.lockstep.director import Options
 from precision.measure.lockstep.run import run_lockstep
 from precision.results.layers import LayerRow, LayersReport
 from precision.spec import CastMethod
@@ -34,7 +36,9 @@ def lockstep(
     **options: Any,
 ) -> LayersReport:
     """The report of a model against itself in another format."""
-    return run_lockstep(*both(module, name, method), args, kwargs, fmt=any_format_named(name), **options)
+    told = {key: options.pop(key) for key in ("on_call", "on_partial") if key in options}
+    asked = Options(fmt=any_format_named(name), **options)
+    return run_lockstep(*both(module, name, method), args, kwargs, options=asked, **told)
 
 
 def row_of(report: LayersReport, fqn: str, call: int = 1) -> int | None:

@@ -117,7 +117,7 @@ def test_a_side_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
                 go_on.wait(30)
             return x
 
-    report = lockstep(nn.Sequential(nn.Linear(3, 3), Hangs(), nn.ReLU()), X, rendezvous_timeout_s=0.2)
+    report = lockstep(nn.Sequential(nn.Linear(3, 3), Hangs(), nn.ReLU()), X, timeout_s=0.2)
     assert report.stopped is not None
     assert (report.stopped.side, report.stopped.fqn) == ("candidate", "1")
     assert "did not get past 1 within 200 ms" in report.stopped.message
@@ -268,7 +268,7 @@ class HangsLater(nn.Module):
 def test_a_layer_that_hangs_when_it_is_evaluated_again_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "_LEAVE_S", 0.05)
     later = HangsLater()
-    report = lockstep(nn.Sequential(nn.Linear(3, 3), later), X, decompose=True, rendezvous_timeout_s=0.2)
+    report = lockstep(nn.Sequential(nn.Linear(3, 3), later), X, decompose=True, timeout_s=0.2)
     assert report.stopped is not None
     assert "within 200 ms" in report.stopped.message
     assert row_named(report, "0").corners is not None

@@ -12,7 +12,8 @@ from torch.nn.parameter import is_lazy
 
 from precision.errors import JobCancelledError
 from precision.formats import format_named
-from precision.measure.casting.methods import CastModel
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.lockstep.director import Options
 from precision.measure.lockstep.run import run_lockstep
 from precision.measure.metrics.comparison import compare_outputs
 from precision.measure.models.loading import load
@@ -189,9 +190,7 @@ def test_models_of_the_catalogue_align(model: str, operators: bool) -> None:
             *both(loaded.module, name),
             loaded.args,
             loaded.kwargs,
-            fmt=format_named(name),
-            operators=operators,
-            verify=True,
+            options=Options(fmt=format_named(name), operators=operators, verify=True),
         )
         assert report.stopped is None
         assert report.divergences == ()

@@ -264,7 +264,7 @@ def test_names_of_operators(function: object, name: str) -> None:
 
 
 def test_the_recorder_clears_away_what_is_gone() -> None:
-    recorder = OperatorRecorder(finds_births=False)
+    recorder = OperatorRecorder(finds_nonfinite=False)
     recorder.into = []
     with recorder.watching():
         for _ in range(5000):

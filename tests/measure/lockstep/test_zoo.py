@@ -39,7 +39,7 @@ def test_it_compares_or_explains_itself(name: str, dtype: str, observed: str) ->
         operators=everything,
         decompose=everything,
         verify=True,
-        rendezvous_timeout_s=30.0,
+        timeout_s=30.0,
     )
     if (name, dtype) in STOPS:
         assert report.stopped is not None

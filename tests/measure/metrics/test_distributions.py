@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from precision.formats import format_named
+from precision.measure.metrics import distributions as metrics
 from precision.measure.metrics.chunks import pair_chunks
 from precision.measure.metrics.distributions import MAX_MAP_BINS, SIGNED_BINS, distributions
 from precision.measure.metrics.quantiles import QuantileSample
@@ -23,7 +24,9 @@ def measure(reference: Tensor, candidate: Tensor, *, chunk_elements: int = 1024)
     sample = QuantileSample(reference.numel())
     for chunk in pair_chunks(reference, candidate, chunk_elements=chunk_elements):
         sample.add(chunk)
-    return distributions(reference, candidate, FLOAT16, sample=sample, chunk_elements=chunk_elements)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "CHUNK_ELEMENTS", chunk_elements)
+        return distributions(reference, candidate, FLOAT16, sample=sample)
 
 
 def measured(reference: Tensor, candidate: Tensor) -> ErrorDistributions:

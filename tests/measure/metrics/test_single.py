@@ -215,9 +215,9 @@ def test_ordinary_chunks_are_measured_in_float32_and_others_are_declined() -> No
         reference, candidate = HARD[case]
         chunk = next(pair_chunks(reference, candidate, domain=domain_of(FLOAT16)))
         assert chunk.measures is not None
-        before = sums.totals.rr, sums.totals.equal
+        before = sums.sums["rr"], sums.counts["equal"]
         assert sums.add(chunk, chunk.measures) is fits
-        assert ((sums.totals.rr, sums.totals.equal) != before) is fits
+        assert ((sums.sums["rr"], sums.counts["equal"]) != before) is fits
 
 
 def test_what_was_measured_for_another_format_is_not_used() -> None:

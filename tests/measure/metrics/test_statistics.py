@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from precision.formats import FORMATS, NumericFormat, format_named
+from precision.measure.metrics import statistics as module
 from precision.measure.metrics.chunks import pair_chunks
 from precision.measure.metrics.statistics import ErrorStatistics, mismatch_metrics, unravel
 from precision.results import ErrorMetrics
@@ -394,12 +395,13 @@ def test_integers_have_a_share_of_equal_elements_and_no_magnitudes(
     assert metrics.quantile_elements == metrics.cand_nonfinite == 0
 
 
-def test_integers_of_several_outputs_and_chunks_count_together() -> None:
+def test_integers_of_several_outputs_and_chunks_count_together(monkeypatch: pytest.MonkeyPatch) -> None:
     a = torch.arange(10).reshape(2, 5)
     b = a.clone()
     b[1, 4] = -1
     for size in (1, 3, 100):
-        assert mismatch_metrics([(a, b), (a, a)], chunk_elements=size).exact_share == 0.95
+        monkeypatch.setattr(module, "CHUNK_ELEMENTS", size)
+        assert mismatch_metrics([(a, b), (a, a)]).exact_share == 0.95
 
 
 @pytest.mark.parametrize(("shape", "index"), [((), ()), ((6,), (5,)), ((2, 3), (1, 2)), ((1, 6, 1), (0, 5, 0))])

@@ -3,8 +3,8 @@ import torch
 from torch import Tensor
 
 from precision.errors import InputError
-from precision.measure.models.loading import LoadedModel, builder_of, load
-from precision.models.catalogue import CATALOGUE
+from precision.measure.models.loading import LoadedModel, function_named, load
+from precision.models.catalogue import CATALOGUE, entry_of
 from precision.spec import RunSpec
 
 LIGHT = [row.id for row in CATALOGUE if row.family not in ("Hugging Face, full size", "Pretrained")]
@@ -17,7 +17,7 @@ def tensors(model: LoadedModel) -> list[Tensor]:
 
 def test_every_model_of_the_catalogue_has_a_builder() -> None:
     for description in CATALOGUE:
-        assert callable(builder_of(description.id))
+        assert callable(function_named(entry_of(description.id).builder))
 
 
 @pytest.mark.parametrize("model_id", LIGHT)

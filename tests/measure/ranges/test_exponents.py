@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from precision.errors import InputError
-from precision.measure.ranges.exponents import ExponentCounts, exponent_histogram
+from precision.measure.ranges.exponents import ExponentCounts
 from precision.results.ranges import ExponentHistogram
+from tests.measure.ranges.histograms import exponent_histogram
 
 
 def expected(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> ExponentHistogram:

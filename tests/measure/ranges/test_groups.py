@@ -14,8 +14,9 @@ from torch import Tensor
 
 from precision.formats import GROUPINGS, Grouping
 from precision.measure.ranges import groups
-from precision.measure.ranges.counts import ValueCounts, counts_of, value_histogram
+from precision.measure.ranges.counts import ValueCounts, counts_of
 from precision.results.ranges import DISTANCE_OCTAVES, FINE_STEPS, NOISE_PARTS, ExponentHistogram, GroupDistances
+from tests.measure.ranges.histograms import value_histogram
 
 
 def expected(values: Tensor, grouping: Grouping, *, axis: int = -1) -> tuple[Counter[int], Counter[int], list[float]]:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from precision.errors import JobCancelledError
-from precision.measure.ranges.counts import value_histogram
 from precision.measure.ranges.exponents import ExponentCounts
 from precision.results.ranges import ExponentHistogram, Ranges, RangesResult
 from precision.spec import Analysis, CastMethod, RunSpec
+from tests.measure.ranges.histograms import value_histogram
 from tests.runs import Recorder, measure_ranges, with_model
 from tests.zoo.awkward_models import InPlace, Kinds, Rotary, TiedBuffers, TiedLanguageModel
 

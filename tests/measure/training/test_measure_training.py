@@ -12,11 +12,11 @@ from torch.nn import functional
 
 from precision.errors import JobCancelledError, UnsupportedError
 from precision.measure.models.loading import load
-from precision.measure.ranges.exponents import exponent_histogram
 from precision.measure.training.loss import CROSS_ENTROPY, MEAN_SQUARE
 from precision.measure.training.measure_training import EVAL_MODE
 from precision.results.training import RECIPES, TrainingReport, TrainingResult
 from precision.spec import Analysis, RunSpec
+from tests.measure.ranges.histograms import exponent_histogram
 from tests.measure.training.planted import Bare, Float32Only, Frozen, HalfUsed, Indices, Masked, Scaled
 from tests.runs import Recorder, measure_training, with_model
 

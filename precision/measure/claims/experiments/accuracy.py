@@ -11,7 +11,7 @@ from precision.measure.claims.finding import Finding, count, error, fact
 from precision.measure.claims.subject import Subject
 from precision.measure.metrics.outputs import flatten
 from precision.measure.models.loading import load
-from precision.results import Accuracy, ClaimWord, ClassDecisions, CompareResult, Comparison, Evidence, Verdict
+from precision.results import Accuracy, ClaimWord, ClassDecisions, CompareResult, Evidence
 from precision.spec import CastMethod, RunSpec
 from precision.text.units import share_text
 
@@ -115,10 +115,7 @@ def no_impact(on: Subject) -> Finding:
     seen = on.compared
     if seen.comparison is None or seen.verdict is None:
         return _not_compared(seen)
-    return _impact(seen.comparison, seen.verdict)
-
-
-def _impact(comparison: Comparison, verdict: Verdict) -> Finding:
+    comparison, verdict = seen.comparison, seen.verdict
     exact = comparison.overall.exact_share
     decided = [row.decisions for row in comparison.outputs if isinstance(row.decisions, ClassDecisions)]
     flips, samples = sum(each.flips for each in decided), sum(each.samples for each in decided)
@@ -137,9 +134,8 @@ def _impact(comparison: Comparison, verdict: Verdict) -> Finding:
         return Finding("false", f"Outputs change: {changed}.", evidence)
     unchanged = f"{share_text(exact)} of the output elements are unchanged"
     if not samples:
-        return Finding(
-            "depends", f"{unchanged}; they are not class scores, so what they decide is not known.", evidence
-        )
+        sentence = f"{unchanged}; they are not class scores, so what they decide is not known."
+        return Finding("depends", sentence, evidence)
     return Finding("depends", f"{unchanged}, but all {samples:,} samples keep their class.", evidence)
 
 

@@ -114,12 +114,7 @@ def _refusal() -> str | None:
 def half_from_transformers(_on: Subject) -> Finding:
     """Whether `half()` is Transformers' and not PyTorch's, and some TensorFlow model has it."""
     seen = provider_facts()
-    by_torch, by_tensorflow = _provider(seen), _tensorflow(seen.tensorflow)
-    return Finding(
-        together(by_torch.verdict, by_tensorflow.verdict),
-        f"{by_torch.sentence} {by_tensorflow.sentence}",
-        (*by_torch.evidence, *by_tensorflow.evidence),
-    )
+    return together(_provider(seen), _tensorflow(seen.tensorflow))
 
 
 def _provider(seen: ProviderFacts) -> Finding:
@@ -143,10 +138,7 @@ def _provider(seen: ProviderFacts) -> Finding:
 
 def _tensorflow(seen: dict[str, bool]) -> Finding:
     having = [name for name, has in seen.items() if has]
-    evidence = (
-        count("TensorFlow model classes in Transformers", len(seen)),
-        count("With half()", len(having)),
-    )
+    evidence = (count("TensorFlow model classes in Transformers", len(seen)), count("With half()", len(having)))
     sentence = "No TensorFlow model class has it."
     if not seen:
         sentence = "The installed Transformers has no TensorFlow models."

@@ -76,9 +76,7 @@ def outputs_cast(on: Subject) -> Finding:
     if on.runs.half.failure is not None:
         failure = _does_not_run(on.runs.half.failure)
         return Finding(failure.verdict, f"{failure.sentence} {kept.sentence}", kept.evidence)
-    outputs = _outputs(on.runs)
-    word = together(outputs.verdict, kept.verdict)
-    return Finding(word, f"{outputs.sentence} {kept.sentence}", (*outputs.evidence, *kept.evidence))
+    return together(_outputs(on.runs), kept)
 
 
 def _outputs(seen: RunFacts) -> Finding:
@@ -139,9 +137,8 @@ def _also_in_bert(bert: RunFacts, same: Finding) -> Finding:
     evidence = (*same.evidence, fact("A BERT of Transformers", ran))
     if alike:
         return Finding(same.verdict, same.sentence, evidence)
-    return Finding(
-        "depends", "This model runs the same operators; a BERT of Transformers runs different ones.", evidence
-    )
+    sentence = "This model runs the same operators; a BERT of Transformers runs different ones."
+    return Finding("depends", sentence, evidence)
 
 
 def _islands(on: Subject) -> Finding:

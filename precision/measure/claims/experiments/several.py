@@ -20,8 +20,6 @@ from precision.text.units import count_text, share_text
 
 MODELS = ("linear-5-10", "digits", "bert-tiny", "gpt2-tiny", "t5-tiny", "vit-tiny", "resnet-tiny")
 """Built-in models whose first output is class scores, small enough to be run in passing."""
-
-
 _TELLS = 0.01
 """Share of changed samples that has to be ruled out."""
 
@@ -42,24 +40,22 @@ def decided(device: torch.device, on_model: Callable[[float], None]) -> tuple[De
     for at, name in enumerate(MODELS):
         on_model(at / len(MODELS))
         loaded = load(RunSpec(model=name))
-        models = (
+        classes = []
+        for model in (
             casting.reference(loaded.module, FLOAT32, device=device),
             casting.cast(loaded.module, FLOAT16, method=CastMethod.HALF, device=device),
-        )
-        classes = []
-        for model in models:
+        ):
             try:
                 with seeded(device):
                     classes.append(flatten(model(loaded.args, loaded.kwargs)).leaves[0].tensor.argmax(-1))
             except ForwardError:
                 classes.append(torch.full_like(classes[0], -1))
-        changed = int((classes[0] != classes[1]).sum())
         seen.append(
             Decided(
                 title=loaded.description.title,
                 trained=loaded.description.weights != "random",
                 samples=classes[0].numel(),
-                changed=changed,
+                changed=int((classes[0] != classes[1]).sum()),
             )
         )
     return tuple(seen)

@@ -97,12 +97,7 @@ def _faster(cost: Cost) -> Finding:
 
 def half_faster(on: Subject) -> Finding:
     """Whether a model is both faster and smaller after `half()`."""
-    faster, lighter = _faster_twin(twin_times(on.loaded, on.device, on.on_share), on.runs), _lighter(on.storage)
-    return Finding(
-        together(faster.verdict, lighter.verdict),
-        f"{faster.sentence} {lighter.sentence}",
-        (*faster.evidence, *lighter.evidence),
-    )
+    return together(_faster_twin(twin_times(on.loaded, on.device, on.on_share), on.runs), _lighter(on.storage))
 
 
 def _lighter(seen: StorageFacts) -> Finding:
@@ -122,9 +117,8 @@ def _faster_twin(seen: TwinTimes, runs: RunFacts) -> Finding:
     """
     same = runs.half.operators == runs.to.operators
     speed = compare_speed(Cost(reference_time=seen.to, candidate_time=seen.half))
-    between_equals = max(seen.half.median_s, seen.half_again.median_s) / min(
-        seen.half.median_s, seen.half_again.median_s
-    )
+    equals = (seen.half.median_s, seen.half_again.median_s)
+    between_equals = max(equals) / min(equals)
     evidence = (
         duration("After half()", seen.half),
         duration("Another copy after half()", seen.half_again),
@@ -139,9 +133,8 @@ def _faster_twin(seen: TwinTimes, runs: RunFacts) -> Finding:
         return Finding("not testable here", _TOO_BUSY, evidence)
     if speed.ratio is None or max(speed.ratio, 1 / speed.ratio) - 1 <= least:
         if same:
-            return Finding(
-                "false", "The same operators run, and the times are as close as those of equal copies.", evidence
-            )
+            sentence = "The same operators run, and the times are as close as those of equal copies."
+            return Finding("false", sentence, evidence)
         return Finding("depends", "No measurable difference in speed, although different operators run.", evidence)
     return Finding(true_if(speed.ratio > 1), f"half() is {speed.text} to(torch.float16).", evidence)
 

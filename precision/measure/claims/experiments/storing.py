@@ -90,9 +90,8 @@ def quantization(on: Subject) -> Finding:
         counted("Parameters after half()", (tensor.half for tensor in parameters)),
     )
     if not half and not to:
-        return Finding(
-            "false", "They cast: every parameter is still a floating-point number, without a scale.", evidence
-        )
+        sentence = "They cast: every parameter is still a floating-point number, without a scale."
+        return Finding("false", sentence, evidence)
     sentence = f"{half:,} after half() and {to:,} after to() of {len(parameters):,} parameters are integers."
     return Finding("true" if half == to == len(parameters) else "depends", sentence, evidence)
 
@@ -133,9 +132,9 @@ def to_casts_more(on: Subject) -> Finding:
 
 def _buffers_after_half(seen: StorageFacts) -> tuple[Evidence, ...]:
     """The floating-point buffers, those of a BatchNorm where the model has none, and complex ones that are left."""
-    own = seen.floating_buffers
-    buffers = own or storage_facts(nn.BatchNorm1d(2)).floating_buffers
-    complex_left = [tensor for tensor in seen.complex_buffers if tensor.half == tensor.before]
+    own = [tensor for tensor in seen.buffers if tensor.is_floating]
+    buffers = own or [tensor for tensor in storage_facts(nn.BatchNorm1d(2)).buffers if tensor.is_floating]
+    complex_left = [tensor for tensor in seen.buffers if tensor.is_complex and tensor.half == tensor.before]
     return (
         count("Floating-point buffers of the model", len(own)),
         fact("Looked at" if own else "Looked at, in a BatchNorm instead", listed([tensor.named for tensor in buffers])),

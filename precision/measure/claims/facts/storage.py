@@ -1,6 +1,6 @@
 """What both calls do to the tensors that a model stores."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -32,9 +32,9 @@ class CastTensor:
     """Elements that `half()` and then `float()` leave as they were."""
 
     @property
-    def floating(self) -> bool:
+    def is_floating(self) -> bool:
         """Whether it is of a dtype that both calls cast."""
-        return self.before in _FLOATING
+        return self.before in ("float64", "float32", "bfloat16", "float16")
 
     @property
     def is_complex(self) -> bool:
@@ -45,9 +45,6 @@ class CastTensor:
     def named(self) -> str:
         """Its name and dtype before."""
         return f"{self.fqn} ({self.before})"
-
-
-_FLOATING = ("float64", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,34 +72,23 @@ class StorageFacts:
     settings: int
     """How many were looked at."""
 
-    def of_kind(self, *kinds: TensorKind) -> tuple[CastTensor, ...]:
-        """The tensors of these kinds."""
-        return tuple(tensor for tensor in self.tensors if tensor.kind in kinds)
-
     @property
     def parameters(self) -> tuple[CastTensor, ...]:
         """The parameters."""
-        return self.of_kind("parameter")
-
-    @property
-    def floating_buffers(self) -> tuple[CastTensor, ...]:
-        """The buffers that hold floating-point numbers, in checkpoints or not."""
-        return tuple(held for held in self.buffers if held.floating)
-
-    @property
-    def complex_buffers(self) -> tuple[CastTensor, ...]:
-        """The buffers that hold complex numbers, in checkpoints or not."""
-        return tuple(held for held in self.buffers if held.is_complex)
+        return tuple(held for held in self.tensors if held.kind == "parameter")
 
     @property
     def buffers(self) -> tuple[CastTensor, ...]:
-        """All of them, in checkpoints or not."""
-        return self.of_kind("buffer", "non-persistent buffer")
+        """The buffers, in checkpoints or not."""
+        return tuple(held for held in self.tensors if held.kind in ("buffer", "non-persistent buffer"))
 
 
 def storage_facts(module: nn.Module) -> StorageFacts:
     """Cast a copy of `module` by either call, and look at every tensor."""
-    once = _once(stored_tensors(module))
+    under_first_name: dict[int, StoredTensor] = {}
+    for held in stored_tensors(module):
+        under_first_name.setdefault(id(held.tensor), held)
+    once = tuple(under_first_name.values())
     before = {held.fqn: held.tensor for held in once}
     settings = settings_of(module)
     copies = {name: copied(module) for name in CALLS}
@@ -127,14 +113,6 @@ def storage_facts(module: nn.Module) -> StorageFacts:
         to=seen["to(torch.float16)"],
         settings=len(settings),
     )
-
-
-def _once(held: Iterable[StoredTensor]) -> tuple[StoredTensor, ...]:
-    """Each tensor under the first of its names."""
-    seen: dict[int, StoredTensor] = {}
-    for each in held:
-        seen.setdefault(id(each.tensor), each)
-    return tuple(seen.values())
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""In which dtype parameters are where nobody names one."""
+"""The dtype of parameters when none is named."""
 
 import tempfile
 

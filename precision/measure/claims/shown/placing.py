@@ -1,4 +1,4 @@
-"""On which device a model is that nobody placed."""
+"""The device of a model that was not moved to one."""
 
 import torch
 from torch import nn
