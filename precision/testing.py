@@ -71,10 +71,10 @@ def _violation(metrics: Any, name: str, limit: float) -> str | None:
 
 def _culprit(model: Model, inputs: object, dtype: Format, settings: Cast) -> list[str]:
     found = layers(model, inputs, dtype=dtype, **settings)
-    born = found.first_nonfinite
-    if born is not None:
-        where = plain(born.fqn) or "the model itself"
-        return [f"The first value that is not finite is made in {where}, by {born.operator or 'its forward'}."]
+    origin = found.first_nonfinite
+    if origin is not None:
+        where = plain(origin.fqn) or "the model itself"
+        return [f"The first value that is not finite is made in {where}, by {origin.operator or 'its forward'}."]
     worst = next(iter(found.worst(1)), None)
     if worst is None or worst.corners is None:
         return []

@@ -18,8 +18,7 @@ from precision.findings.regimes import overflow_text, regimes_table
 from precision.findings.routes import differences
 from precision.findings.routes import facts as words
 from precision.findings.routes.tables import AFTERWARDS, RUN, STORED, routes_table
-from precision.findings.sensitivity.method import kinds_text, method_text
-from precision.findings.sensitivity.tables import sensitivity_table, sqnr_matrix, whole_casts
+from precision.findings.sensitivity.tables import kinds_text, method_text, sensitivity_table, sqnr_matrix, whole_casts
 from precision.findings.sweep import VERDICTS_ARE_RELATIVE, fits_text, sweep_finding
 from precision.findings.sweep_table import sweep_table
 from precision.findings.tables import Table

@@ -1,7 +1,6 @@
 """How fast a device was measured to be in a format, in words and as a table."""
 
 import math
-from collections.abc import Iterable
 
 from precision.findings.tables import Table, of_kind, table_of
 from precision.results import DeviceSpeedResult, OperatorSpeed
@@ -69,7 +68,8 @@ def slower_here(speed: DeviceSpeedResult, dtype: str) -> str | None:
     """
     if speed.warnings:
         return None
-    slow = [row for row in _of(speed, dtype) if row.operator in ("matmul", "conv2d") and is_slower(row)]
+    deciding = (row for row in speed.operators if row.dtype == dtype and row.operator in ("matmul", "conv2d"))
+    slow = [row for row in deciding if is_slower(row)]
     if not slow:
         return None
     worst = max(slow, key=lambda row: row.ratio or 0.0)
@@ -104,7 +104,3 @@ def times_text(ratio: float) -> str:
     ('1.23 ×', '3.5 ×', '19 ×')
     """
     return f"{ratio:.2f} ×" if ratio < 1.995 else f"{ratio:.1f} ×" if ratio < 9.95 else f"{ratio:.0f} ×"
-
-
-def _of(speed: DeviceSpeedResult, dtype: str) -> Iterable[OperatorSpeed]:
-    return (row for row in speed.operators if row.dtype == dtype)

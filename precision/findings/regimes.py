@@ -12,7 +12,7 @@ _COLUMNS = (
     Column("RMSE", "error"),
     Column("SQNR", "decibels"),
     Column("new infinities and NaNs", "count"),
-    Column("first in", help="The module in which the first of them appears."),
+    Column("first appear in", help="The module in which the first of them appears."),
     Column("worst sample", help="Samples are counted from 1."),
     Column("its classes", help="The class chosen by the reference → by the candidate."),
     Column("its largest error", "error"),

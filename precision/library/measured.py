@@ -43,17 +43,13 @@ SCREEN_LINES = 40
 """Of what a result prints; `to_text` has all of it."""
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Measured(Generic[R]):
-    """The result of one analysis.
+    """The result of one analysis."""
 
-    Args:
-        result: what was measured.
-        compared: compares the same model, on the same input, as another request says.
-    """
-
-    def __init__(self, result: R, compared: Callable[[RunSpec], CompareResult] | None = None) -> None:
-        self.result = result
-        self._compared = compared
+    result: R
+    compared: Callable[[RunSpec], CompareResult] | None = None
+    """Compares the same model, on the same input, as another request says."""
 
     @property
     def failure(self) -> str | None:
@@ -261,24 +257,20 @@ class Sensitivity(Measured[SensitivityResult]):
         Raises:
             InputError: this result is not of a model that is at hand.
         """
-        if self._compared is None:
+        if self.compared is None:
             raise InputError("The model is not at hand: measure the sensitivity of your module, then verify its plan.")
-        return verification_of(plan, self._compared(planned_spec(plan, self.result.spec)))
+        return verification_of(plan, self.compared(planned_spec(plan, self.result.spec)))
 
 
+@dataclass(repr=False, eq=False)
 class MixedPlan:
-    """A format for every layer.
+    """A format for every layer."""
 
-    Args:
-        plan: what was chosen.
-        sensitivity: what it was chosen from.
-    """
-
-    def __init__(self, plan: Plan, sensitivity: Sensitivity) -> None:
-        self.plan = plan
-        self._sensitivity = sensitivity
-        self.verification: Verification | None = None
-        """What a run of the plan measured, once `verify` has run it."""
+    plan: Plan
+    sensitivity: Sensitivity
+    """What it was chosen from."""
+    verification: Verification | None = None
+    """What a run of the plan measured, once `verify` has run it."""
 
     @property
     def formats(self) -> dict[str, str]:
@@ -287,7 +279,7 @@ class MixedPlan:
 
     def verify(self) -> Verification:
         """Run the plan, and measure what was predicted of it."""
-        self.verification = self._sensitivity.run(self.plan)
+        self.verification = self.sensitivity.run(self.plan)
         return self.verification
 
     def code(self) -> str:
@@ -304,11 +296,11 @@ class MixedPlan:
 
     def to_frame(self) -> pd.DataFrame:
         """A row for each layer."""
-        return _frame_of(plan_table(self.plan, self._sensitivity.result.report))
+        return _frame_of(plan_table(self.plan, self.sensitivity.result.report))
 
     def to_text(self) -> str:
         """All of it, as the command line prints it."""
-        return plan_text(self._sensitivity.result, self.plan, self.verification)
+        return plan_text(self.sensitivity.result, self.plan, self.verification)
 
     __str__ = to_text
     __repr__ = to_text

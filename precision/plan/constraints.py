@@ -58,7 +58,11 @@ def groups_of(report: SensitivityReport, constraints: Constraints, *, reference:
     Raises:
         InputError: a constraint names an unknown module or format.
     """
-    _require_formats(report, constraints)
+    unknown = [name for name in constraints.formats or () if name not in report.formats]
+    if unknown:
+        raise InputError(
+            f"The sensitivity was not measured in {', '.join(unknown)}. Measured: {', '.join(report.formats)}."
+        )
     kept = kept_layers(report, constraints)
     groups = _tied(report.layers) if constraints.tied_together else [(at,) for at in range(len(report.layers))]
     return tuple(
@@ -72,14 +76,6 @@ def shared_bytes(sizes: Iterable[int]) -> int:
     if len(listed) == 1:
         return listed[0]
     return sum(listed) - (len(listed) - 1) * min(listed)
-
-
-def _require_formats(report: SensitivityReport, constraints: Constraints) -> None:
-    unknown = [name for name in constraints.formats or () if name not in report.formats]
-    if unknown:
-        raise InputError(
-            f"The sensitivity was not measured in {', '.join(unknown)}. Measured: {', '.join(report.formats)}."
-        )
 
 
 def kept_layers(report: SensitivityReport, constraints: Constraints) -> frozenset[int]:

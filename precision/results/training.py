@@ -11,12 +11,7 @@ from precision.results.run import RunResult
 Way = Literal["pure", "autocast"]
 """`pure`: weights and inputs cast by `.to(dtype)`. `autocast`: weights in float32, operators lowered by autocast."""
 OptimizerName = Literal["SGD", "AdamW"]
-RECIPES: tuple[tuple[Way, bool], ...] = (
-    ("pure", False),
-    ("pure", True),
-    ("autocast", False),
-    ("autocast", True),
-)
+RECIPES: tuple[tuple[Way, bool], ...] = (("pure", False), ("pure", True), ("autocast", False), ("autocast", True))
 """Way, and whether the loss is scaled."""
 MOSTLY_ERROR = 0.5
 """Normalized L2 above which a gradient counts as more error than value."""

@@ -12,8 +12,9 @@ _DEFINITIONS = {
     "cast": "Converting a model's stored floating-point values to another format by rounding.",
     "native": "The device computed in the format itself, with operators of that dtype.",
     "upcast": "Values were stored in the format and widened to a larger one for computing.",
-    "simulated": "Values were rounded to the format and computed with in float32. Rounding errors of stored values are "
-    "real, rounding errors inside operators are missing, and times say nothing about the format.",
+    "simulated": "Values were rounded to the format. The arithmetic was in float32, or in float64 where float32 does "
+    "not hold every value of the format. Rounding errors of stored values are real, rounding errors inside operators "
+    "are missing, and times say nothing about the format.",
     "unsupported": "The device has no operators for the format; nothing was computed in it.",
     "rounding floor": "The error of only rounding the reference's output to the candidate's format. On average, no "
     "computation in that format can be better. Elements beyond the format's range are counted as non-finite.",
@@ -70,8 +71,7 @@ class Term:
     definition: str
 
 
-TERMS = tuple(Term(word=word, definition=definition) for word, definition in _DEFINITIONS.items())
-_BY_WORD = {term.word: term for term in TERMS}
+TERMS = {word: Term(word=word, definition=definition) for word, definition in _DEFINITIONS.items()}
 
 
 def term_named(word: str) -> Term:
@@ -80,4 +80,4 @@ def term_named(word: str) -> Term:
     Raises:
         InputError: the glossary has no such word; the message lists similar words, or all.
     """
-    return looked_up(word, _BY_WORD, unknown="The glossary has no")
+    return looked_up(word, TERMS, unknown="The glossary has no")

@@ -6,9 +6,8 @@ from pages.ui import downloads, linked, state, view_state
 from pages.ui.chart import show
 from precision.charts.predicted_exact import plot_predicted_exact
 from precision.charts.sensitivity_heatmap import plot_sensitivity_heatmap
-from precision.findings.sensitivity.method import kinds_text, method_text
 from precision.findings.sensitivity.rows import RowKind, RowOrder
-from precision.findings.sensitivity.tables import sensitivity_table
+from precision.findings.sensitivity.tables import kinds_text, method_text, sensitivity_table
 from precision.results import SensitivityReport, SensitivityResult
 from precision.text.names import escape_markdown, plain
 from precision.text.terms import term_named

@@ -20,11 +20,6 @@ class Share(NamedTuple):
     low: float
     high: float
 
-    @property
-    def exact(self) -> bool:
-        """Whether the counts decide it."""
-        return self.low == self.high
-
 
 @dataclass(frozen=True, kw_only=True)
 class Window:

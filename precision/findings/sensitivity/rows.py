@@ -73,7 +73,8 @@ def finding(report: SensitivityReport) -> str:
     if not report.layers:
         return "no layer to lower"
     for at, name in enumerate(report.formats):
-        broken = [layer for layer in report.layers if _is_broken(layer.contributions[at])]
+        found = [(layer, layer.contributions[at]) for layer in report.layers]
+        broken = [layer for layer, one in found if one.nonfinite or one.squared_error is None]
         if len(broken) == 1:
             why = "its output is not finite" if broken[0].contributions[at].nonfinite else "it does not run"
             return f"{_name(broken[0].fqn)} does not work in {name}: {why}"
@@ -86,10 +87,6 @@ def finding(report: SensitivityReport) -> str:
         return "no layer adds an error of its own"
     share, fqn, name = max(shares)
     return f"{_name(fqn)} adds {100 * share:.0f} % of the error in {name}"
-
-
-def _is_broken(contribution: Contribution) -> bool:
-    return contribution.nonfinite > 0 or contribution.squared_error is None
 
 
 def _largest_shares(report: SensitivityReport) -> Iterable[tuple[float, str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from precision.findings.sensitivity.method import kinds_text, method_text
+from precision.findings.sensitivity.tables import kinds_text, method_text
 from tests.plan.reports import contribution, layer, report
 
 MADE = report(layer("a", (contribution(1e-4, 100), contribution(1e-3, 50))), formats=("float16", "int8"))
