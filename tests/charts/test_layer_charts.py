@@ -10,9 +10,9 @@ import pytest
 from precision.charts.error_along_depth import MAX_LAYERS, _depth_info, plot_error_along_depth
 from precision.charts.error_tree import _tree_info, plot_error_tree
 from precision.charts.frame import alt_text
+from precision.charts.icicle import MAX_NODES
 from precision.charts.layer_corners import _corners_info, plot_layer_corners
 from precision.charts.layer_errors import _octaves_info, plot_layer_errors
-from precision.charts.tree_boxes import MAX_NODES
 from precision.errors import InputError
 from precision.results import ErrorOctaves, LayerRow, LayersReport
 from tests.charts.odd_reports import REPORTS, corners, report, row
