@@ -40,7 +40,6 @@ def cell_axes(
             "zeroline": False,
         },
         "yaxis": {**rows_axis(rows, letters=letters), "showgrid": False},
-        "showlegend": False,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Self
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Space, figure_of
 from precision.charts.icicle import Look, SharedBox, add_icicle, opened, tree_of
 from precision.charts.palette import MIXED, OTHER, OUTLINE, between, colour_of, pattern_of
 from precision.findings.autocast import Lowering, lowering_by_module, lowering_text, together
@@ -69,7 +69,7 @@ def plot_dtype_tree(result: LayersResult) -> go.Figure:
     of a box is its number of layers. What a module computes outside the modules in it has a box of its own. All calls
     of a module are counted together. In a large model the highest boxes are opened first and neighbours share one.
     """
-    return _dtype_tree_figure(_dtype_tree_info(result))
+    return figure_of(_KIND, _dtype_tree_info(result), _draw)
 
 
 def _dtype_tree_info(result: LayersResult) -> DtypeTreeInfo:
@@ -141,13 +141,10 @@ def _finding(own: Mapping[str, Lowering], whole: Lowering) -> str:
     return f"{start}; what did not is in {where}"
 
 
-def _dtype_tree_figure(info: DtypeTreeInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: DtypeTreeInfo) -> Space:
     add_icicle(figure, info.nodes, look=_look, caption=_caption, what=_hover, hover="%{hovertext}")
     _add_legend(figure, info.nodes)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=420, footer=64)
+    return Space(420, footer=64, legend=None)
 
 
 def _look(node: _Ran) -> Look:

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.frame import Space, dot_marker, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.formats import any_format_named, ulp_format
 from precision.results import LayersReport
@@ -59,7 +59,7 @@ def plot_error_along_depth(report: LayersReport, dtype: str, *, limit: float | N
     Raises:
         InputError: no such format.
     """
-    return _depth_figure(_depth_info(report, dtype, limit=limit))
+    return figure_of(_KIND, _depth_info(report, dtype, limit=limit), _draw)
 
 
 def layer_points(report: LayersReport) -> tuple[LayerPoint, ...]:
@@ -138,10 +138,7 @@ def _detail(points: tuple[LayerPoint, ...], drawn: int) -> str:
     return "; ".join(parts)
 
 
-def _depth_figure(info: DepthInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: DepthInfo) -> Space:
     top, axis = _axis(info)
     for name, errors, symbol in (
         ("propagated: this far", [point.propagated for point in info.points], "circle"),
@@ -170,12 +167,11 @@ def _depth_figure(info: DepthInfo) -> go.Figure:
                 hoverinfo="skip",
             )
     figure.update_layout(
-        showlegend=True,
         clickmode="event+select",
         xaxis={"title": "Layer calls in the order of the run", "range": [-0.7, len(info.points) - 0.3], "nticks": 8},
         yaxis={**axis, "title": "Relative error, normalized L2"},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360, footer=130)
+    return Space(360, footer=130, legend=True)
 
 
 def _axis(info: DepthInfo) -> tuple[float, dict[str, object]]:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from precision.charts.axes import colour_axis, log_axis, power_text
 from precision.charts.error_histogram import below_text, left_out, no_errors_because
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Space, figure_of
 from precision.charts.palette import GROUND, ON_GROUND
 from precision.formats import NumericFormat, any_format_named, ulp_format
 from precision.results import Histogram2D, OutputComparison
@@ -59,7 +59,7 @@ def plot_error_by_magnitude(output: OutputComparison, dtype: str) -> go.Figure:
     Raises:
         InputError: no such format.
     """
-    return _magnitude_figure(_magnitude_info(output, dtype))
+    return figure_of(_KIND, _magnitude_info(output, dtype), _draw)
 
 
 def _magnitude_info(output: OutputComparison, dtype: str) -> MagnitudeInfo:
@@ -182,10 +182,7 @@ def _ulp(power: int, fmt: NumericFormat) -> float:
     return math.ldexp(1.0, max(power, fmt.min_exponent) - fmt.mantissa_bits)
 
 
-def _magnitude_figure(info: MagnitudeInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: MagnitudeInfo) -> Space:
     has_errors, has_exact = any(map(any, info.counts)), any(info.zero_error)
     x_axis = log_axis(info.x_edges[0], info.x_edges[-1], margin_decades=_HAIR_DECADES)
     if has_errors:
@@ -218,17 +215,8 @@ def _magnitude_figure(info: MagnitudeInfo) -> go.Figure:
         yaxis_showgrid=False,
         plot_bgcolor=GROUND,
         coloraxis=_colour_axis(info),
-        showlegend=False,
     )
-    return frame(
-        figure,
-        kind=_KIND,
-        title=info.title,
-        detail=info.detail,
-        plot_height=340 if has_errors else 60,
-        footer=90,
-        right=48,
-    )
+    return Space(340 if has_errors else 60, footer=90, right=48)
 
 
 def _add_cells(

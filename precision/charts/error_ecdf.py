@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
 from precision.charts.error_histogram import all_exact, left_out, no_errors_because
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import Ecdf, ErrorMetrics, OutputComparison
 from precision.text.names import plain
@@ -52,7 +52,7 @@ def plot_error_ecdf(output: OutputComparison, dtype: str, *, rounding_floor: Err
         rounding_floor: of this output alone; its mean and maximum are drawn as lines: no computation in the format does
             better. Ignored where it counts another number of elements than the output's errors.
     """
-    return _ecdf_figure(_ecdf_info(output, dtype, rounding_floor=rounding_floor))
+    return figure_of(_KIND, _ecdf_info(output, dtype, rounding_floor=rounding_floor), _draw)
 
 
 def _ecdf_info(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMetrics | None) -> EcdfInfo:
@@ -136,28 +136,23 @@ def _detail(metrics: ErrorMetrics, exact_share: float, floor: ErrorMetrics | Non
     return "; ".join(parts)
 
 
-def _ecdf_figure(info: EcdfInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure(
-        go.Scatter(
-            x=np.asarray(info.values),
-            y=np.asarray(info.probabilities),
-            mode="lines",
-            line={"shape": "hv", "color": OUTLINE, "width": 2},
-            fill="tozeroy",
-            fillcolor=colour_of(info.dtype),
-            name=f"{plain(info.dtype)} error",
-            hovertemplate="%{y:.2%} of the elements have at most %{x:.3g}<extra></extra>",
-        )
+def _draw(figure: go.Figure, info: EcdfInfo) -> Space:
+    figure.add_scatter(
+        x=np.asarray(info.values),
+        y=np.asarray(info.probabilities),
+        mode="lines",
+        line={"shape": "hv", "color": OUTLINE, "width": 2},
+        fill="tozeroy",
+        fillcolor=colour_of(info.dtype),
+        name=f"{plain(info.dtype)} error",
+        hovertemplate="%{y:.2%} of the elements have at most %{x:.3g}<extra></extra>",
     )
     for (label, value), dash in zip(info.floors, _DASHES, strict=False):
         figure.add_scatter(
             x=[value, value], y=[0, 1.05], mode="lines", line={"color": OUTLINE, "dash": dash, "width": 2}, name=label
         )
     figure.update_layout(
-        showlegend=True,
         xaxis={**log_axis(info.values[0], info.values[-1]), "title": "Absolute error (output units)"},
         yaxis={"title": "Share of elements", "tickformat": ".0%", "range": [0, 1.05]},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, footer=110)
+    return Space(footer=110, legend=True)

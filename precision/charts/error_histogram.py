@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Space, figure_of, marker
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import ErrorMetrics, Histogram, OutputComparison
 from precision.text.names import escape_plotly, plain
@@ -57,7 +57,7 @@ def plot_error_histogram(output: OutputComparison, dtype: str, *, kind: Histogra
         dtype: the candidate's format, which gives the colour and the ULP.
         kind: `signed` (linear axis), `absolute` or `ulp` (logarithmic axes).
     """
-    return _histogram_figure(_histogram_info(output, dtype, kind=kind))
+    return figure_of(_KIND[kind], _histogram_info(output, dtype, kind=kind), _draw)
 
 
 def _histogram_info(output: OutputComparison, dtype: str, *, kind: HistogramKind) -> HistogramInfo:
@@ -145,19 +145,15 @@ def _lean(output: OutputComparison) -> str:
     return f"Errors lean {way}: {share_text(many / errors)} of those that are not zero"
 
 
-def _histogram_figure(info: HistogramInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND[info.kind], title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: HistogramInfo) -> Space:
     if info.zeros or not any(info.counts):
         _add_zeros(figure, info)
     if any(info.counts):
         _add_bars(figure, info)
     figure.update_layout(
-        showlegend=False,
         yaxis={**_count_axis(info), "title": "Number of elements", "anchor": "x2" if info.zeros else "x"},
     )
-    return frame(figure, kind=_KIND[info.kind], title=info.title, detail=info.detail)
+    return Space()
 
 
 def _add_bars(figure: go.Figure, info: HistogramInfo) -> None:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import frame
+from precision.charts.frame import Space, figure_of
 from precision.charts.icicle import Box, Look, add_icicle, opened, tree_of
 from precision.charts.palette import GROUND, OTHER, SEQUENTIAL, colour_at, text_on
 from precision.results import LayersReport
@@ -55,6 +55,7 @@ class ErrorTreeInfo(NamedTuple):
     nodes: tuple[_Module, ...]
     title: str
     detail: str
+    empty: None = None
 
 
 def plot_error_tree(report: LayersReport) -> go.Figure:
@@ -64,7 +65,7 @@ def plot_error_tree(report: LayersReport) -> go.Figure:
     so that at most `MAX_NODES` are drawn. Infinities and NaNs have a colour and a text of their own. A thick outline
     leads to where they come first, or else to where most error is added.
     """
-    return _tree_figure(_tree_info(report))
+    return figure_of(_KIND, _tree_info(report), _draw)
 
 
 def _tree_info(report: LayersReport) -> ErrorTreeInfo:
@@ -127,11 +128,10 @@ def _finding(modules: dict[str, _Module], *, exact: bool) -> str:
     return f"Largest relative error in {plain(worst.fqn or worst.type)}: {number_text(worst.error)}"
 
 
-def _tree_figure(info: ErrorTreeInfo) -> go.Figure:
+def _draw(figure: go.Figure, info: ErrorTreeInfo) -> Space:
     low, high = _decades(info)
-    figure = go.Figure()
     add_icicle(figure, info.nodes, look=lambda node: _look(node, low, high), caption=_caption)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=420, footer=16)
+    return Space(420, footer=16, legend=None)
 
 
 def _look(node: _Module, low: float, high: float) -> Look:

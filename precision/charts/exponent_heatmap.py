@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import colour_axis, power_text, rows_axis
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Space, figure_of
 from precision.charts.palette import GROUND, ON_GROUND
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.findings.fit.rounding import window_of
@@ -66,7 +66,7 @@ def plot_exponent_heatmap(ranges: Ranges, tensors: Sequence[TensorRange], fmt: A
 
     Another format only moves the window. Where there are more than `MAX_ROWS` tensors, neighbours share a row.
     """
-    return _heatmap_figure(_heatmap_info(ranges, tensors, fmt))
+    return figure_of(_KIND, _heatmap_info(ranges, tensors, fmt), _draw)
 
 
 def _heatmap_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> HeatmapInfo:
@@ -149,12 +149,9 @@ def _finding(ranges: Ranges, drawn: Sequence[TensorRange], fmt: AnyFormat) -> st
     return f"All values lie in the normal range of {name}"
 
 
-def _heatmap_figure(info: HeatmapInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: HeatmapInfo) -> Space:
     counts = np.asarray([row.counts for row in info.rows], dtype=np.float64)
     shares = counts / np.asarray([[row.nonzero] for row in info.rows])
-    figure = go.Figure()
     figure.add_heatmap(
         x=np.asarray(info.edges, dtype=np.float32),
         y=np.arange(len(info.rows)),
@@ -172,12 +169,8 @@ def _heatmap_figure(info: HeatmapInfo) -> go.Figure:
         yaxis={**rows_axis([row_name(label) for label in info.labels], letters=9), "showgrid": False},
         plot_bgcolor=GROUND,
         coloraxis=_colour_axis(),
-        showlegend=False,
     )
-    height = max(_ROW_PX * len(info.rows), 60)
-    figure = frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height + 16, footer=96)
-    figure.update_layout(margin_t=figure.layout.margin.t + 16, height=figure.layout.height + 16)
-    return figure
+    return Space(max(_ROW_PX * len(info.rows), 60) + 16, footer=96, above=16)
 
 
 _HATCHING = {"subnormal": "/", "becomes zero": "x", "overflows": "x", "normal": ""}

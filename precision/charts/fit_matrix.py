@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.cells import Sign, cell_axes, write_signs
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Space, figure_of
 from precision.charts.palette import colour_of_fit, text_on
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.findings.fit.fitness import Fit, Fitness, worst
@@ -58,7 +58,7 @@ def plot_fit_matrix(table: FitTable, modules: Sequence[ModuleRanges], chosen: st
 
     Where there are more than `MAX_ROWS` modules, neighbours share a row, with their worst verdict.
     """
-    return _fit_matrix_figure(_fit_matrix_info(table, modules, chosen))
+    return figure_of(_KIND, _fit_matrix_info(table, modules, chosen), _draw)
 
 
 def _fit_matrix_info(table: FitTable, modules: Sequence[ModuleRanges], chosen: str) -> FitMatrixInfo:
@@ -114,13 +114,10 @@ def _finding(rows: Sequence[FitRow], names: Sequence[str], chosen: str) -> str:
     return f"{name} fits {tally[Fit.FITS]:,} {of}: {', '.join(rest)}"
 
 
-def _fit_matrix_figure(info: FitMatrixInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: FitMatrixInfo) -> Space:
     verdicts = tuple(SIGNS)
     places = [[verdicts.index(fit.verdict) for fit in row.fits] for row in info.rows]
     names = [f"<b>{for_plotly(name)}</b>" if name == info.chosen else for_plotly(name) for name in info.formats]
-    figure = go.Figure()
     figure.add_heatmap(
         x=list(range(len(names))),
         y=list(range(len(info.rows))),
@@ -144,8 +141,7 @@ def _fit_matrix_figure(info: FitMatrixInfo) -> go.Figure:
     ]
     write_signs(figure, signs, letters=11)
     figure.update_layout(cell_axes(names, list(map(row_name, info.labels)), letters=9))
-    height = max(_ROW_PX * len(info.rows), 48)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=110)
+    return Space(max(_ROW_PX * len(info.rows), 48), footer=110)
 
 
 def _steps(colours: Sequence[str]) -> list[list[object]]:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis, rows_axis
-from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.frame import Space, dot_marker, figure_of
 from precision.charts.palette import colour_of
 from precision.findings.numbers import error_text, fate_text, typed_text
 from precision.formats.anatomy import ExactNumber
@@ -60,7 +60,7 @@ def plot_format_errors(number: ExactNumber, rows: Sequence[NumberInFormat]) -> g
     Formats in which the number sets its own scale are drawn, but not counted in the title: any number does well there.
     Zero, infinities and NaN have no relative error: an empty figure says so.
     """
-    return _format_errors_figure(_format_errors_info(number, rows))
+    return figure_of(_KIND, _format_errors_info(number, rows), _draw)
 
 
 def _format_errors_info(number: ExactNumber, rows: Sequence[NumberInFormat]) -> FormatErrorsInfo:
@@ -92,13 +92,10 @@ def _dot(row: NumberInFormat) -> ErrorDot:
     )
 
 
-def _format_errors_figure(info: FormatErrorsInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: FormatErrorsInfo) -> Space:
     errors = [dot.relative_error for dot in info.dots if dot.relative_error] or [1e-3]
     low, high = min(errors), max(errors)
     places: dict[Group, float] = {"exact": low / 10**_BEYOND_DECADES, "lost": high * 10**_BEYOND_DECADES}
-    figure = go.Figure()
     for group, (name, symbol) in _LOOKS.items():
         rows = [(at, dot) for at, dot in enumerate(info.dots) if dot.group == group]
         if not rows:
@@ -113,12 +110,10 @@ def _format_errors_figure(info: FormatErrorsInfo) -> go.Figure:
             hovertemplate="%{customdata}<extra></extra>",
         )
     figure.update_layout(
-        showlegend=True,
         xaxis={
             **log_axis(low, high, margin_decades=2 * _BEYOND_DECADES),
             "title": "Relative error (exact: left end; lost: right end)",
         },
         yaxis=rows_axis([for_plotly(dot.format) for dot in info.dots], letters=11),
     )
-    height = max(_ROW_PX * len(info.dots), 60)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=108)
+    return Space(max(_ROW_PX * len(info.dots), 60), footer=108, legend=True)

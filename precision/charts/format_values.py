@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.findings.numbers import typed_text
 from precision.formats import NumericFormat
@@ -60,7 +60,7 @@ def plot_format_values(
     beyond the largest value is drawn at the end; NaN is not drawn. Formats of more than `MAX_BITS` bits give an empty
     figure.
     """
-    return _format_values_figure(_format_values_info(fmt, number, anatomy, scale=scale))
+    return figure_of(_KIND, _format_values_info(fmt, number, anatomy, scale=scale), _draw)
 
 
 def _format_values_info(
@@ -132,10 +132,7 @@ def _ticks(fmt: NumericFormat, scale: ValueScale) -> tuple[tuple[float, str], ..
     return tuple(sorted(kept))
 
 
-def _format_values_figure(info: FormatValuesInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: FormatValuesInfo) -> Space:
     for name, pairs, size in (("normal", info.normal, _TICK_PX), ("subnormal", info.subnormal, _SHORT_TICK_PX)):
         figure.add_scatter(
             x=[at for at, _ in pairs],
@@ -149,7 +146,6 @@ def _format_values_figure(info: FormatValuesInfo) -> go.Figure:
     _add_marks(figure, info)
     linear = info.scale == "linear"
     figure.update_layout(
-        showlegend=True,
         xaxis={
             "title": "Value" if linear else "Value (logarithmic; linear between the short ticks)",
             "range": [-1.08 * info.end, 1.08 * info.end],
@@ -160,7 +156,7 @@ def _format_values_figure(info: FormatValuesInfo) -> go.Figure:
         },
         yaxis={"visible": False, "range": [-0.9, 0.9]},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=120, footer=110)
+    return Space(120, footer=110, legend=True)
 
 
 def _add_marks(figure: go.Figure, info: FormatValuesInfo) -> None:

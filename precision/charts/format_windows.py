@@ -7,7 +7,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Space, figure_of
 from precision.charts.palette import colour_of
 from precision.formats import NumericFormat
 from precision.text.names import for_plotly
@@ -41,7 +41,7 @@ def plot_format_windows(formats: Sequence[NumericFormat], *, chosen: str) -> go.
 
     The title is about the format named `chosen`, whose line is thick.
     """
-    return _format_windows_figure(_format_windows_info(formats, chosen))
+    return figure_of(_KIND, _format_windows_info(formats, chosen), _draw)
 
 
 def _format_windows_info(formats: Sequence[NumericFormat], chosen: str) -> FormatWindowsInfo:
@@ -66,10 +66,7 @@ def _window(fmt: NumericFormat) -> FormatWindow:
     )
 
 
-def _format_windows_figure(info: FormatWindowsInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: FormatWindowsInfo) -> Space:
     seen: dict[str, int] = {}
     for window in info.windows:
         colour = colour_of(window.format)
@@ -95,8 +92,7 @@ def _format_windows_figure(info: FormatWindowsInfo) -> go.Figure:
     least = min(window.relative_errors[-1] for window in info.windows)
     room = 0.0 if low < 1e-300 else 0.02 * math.log10(high / low)
     figure.update_layout(
-        showlegend=True,
         xaxis={**log_axis(low, high, margin_decades=room), "title": "Magnitude of the value"},
         yaxis={**log_axis(least, 0.5, margin_decades=0.2), "title": "Largest relative rounding error"},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=320, footer=150)
+    return Space(footer=150, legend=True)

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis, rows_axis
-from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.frame import Space, dot_marker, figure_of
 from precision.charts.palette import colour_of
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.results.training import GradientErrors, TrainingReport
@@ -66,7 +66,7 @@ def plot_gradient_errors(report: TrainingReport, dtype: str, *, quantity: Gradie
         quantity: "error" is norm(g - g32) / norm(g32); "underflow" is the share of non-zero values of g32 that are
             zero in g.
     """
-    return _gradient_errors_figure(_gradient_errors_info(report, dtype, quantity))
+    return figure_of(_KIND[quantity], _gradient_errors_info(report, dtype, quantity), _draw)
 
 
 def _gradient_errors_info(report: TrainingReport, dtype: str, quantity: GradientQuantity) -> GradientErrorsInfo:
@@ -136,11 +136,7 @@ def _title(report: TrainingReport, kept: Sequence[int], quantity: GradientQuanti
     return f"Most lost: {fine_share_text(value)} in {of}"
 
 
-def _gradient_errors_figure(info: GradientErrorsInfo) -> go.Figure:
-    kind = _KIND[info.quantity]
-    if info.empty:
-        return empty_figure(kind=kind, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: GradientErrorsInfo) -> Space:
     written = number_text if info.quantity == "error" else fine_share_text
     drawn: list[float] = []
     for each in info.points:
@@ -157,12 +153,10 @@ def _gradient_errors_figure(info: GradientErrorsInfo) -> go.Figure:
             hovertemplate="%{customdata[0]}: %{customdata[1]}<extra>" + each.recipe + "</extra>",
         )
     figure.update_layout(
-        showlegend=True,
         xaxis={**_axis(drawn, info.quantity), "title": _AXIS[info.quantity]},
         yaxis=rows_axis([row_name(label) for label in info.labels], letters=10),
     )
-    height = max(_ROW_PX * len(info.labels), 60)
-    return frame(figure, kind=kind, title=info.title, detail=info.detail, plot_height=height, footer=84)
+    return Space(max(_ROW_PX * len(info.labels), 60), footer=84, legend=True)
 
 
 def _axis(drawn: list[float], quantity: GradientQuantity) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from precision.charts.axes import power_text
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Space, figure_of, marker
 from precision.charts.palette import OUTLINE
 from precision.findings.fit.rounding import Window, overflow_share, subnormal_share, underflow_share, window_of
 from precision.formats import NumericFormat
@@ -62,7 +62,7 @@ def plot_gradient_exponents(report: TrainingReport, fmt: NumericFormat, *, scale
         fmt: whose limits to draw.
         scale: of the loss, a power of two; None for none.
     """
-    return _gradient_exponents_figure(_gradient_exponents_info(report.gradients, fmt, scale))
+    return figure_of(_KIND, _gradient_exponents_info(report.gradients, fmt, scale), _draw)
 
 
 def _gradient_exponents_info(
@@ -136,10 +136,7 @@ def _share(share: float) -> str:
     return share_text(share) if share else "none"
 
 
-def _gradient_exponents_figure(info: GradientExponentsInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: GradientExponentsInfo) -> Space:
     _add_bars(figure, info, 0, "not scaled", filled=True)
     if info.shift is not None:
         _add_bars(figure, info, info.shift, f"loss × {power_text(2, info.shift)}", filled=False)
@@ -152,7 +149,6 @@ def _gradient_exponents_figure(info: GradientExponentsInfo) -> go.Figure:
     figure.update_layout(
         bargap=0,
         barmode="overlay",
-        showlegend=info.shift is not None,
         xaxis={
             "title": "Magnitude of the gradient",
             "range": [low, high],
@@ -162,9 +158,7 @@ def _gradient_exponents_figure(info: GradientExponentsInfo) -> go.Figure:
         },
         yaxis={"title": "Share of the gradients", "tickformat": ".0%", "rangemode": "tozero"},
     )
-    figure = frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=260, footer=96)
-    figure.update_layout(margin_t=figure.layout.margin.t + labels, height=figure.layout.height + labels)
-    return figure
+    return Space(260, footer=96, above=labels, legend=info.shift is not None)
 
 
 def _add_limits(figure: go.Figure, info: GradientExponentsInfo, low: float, high: float) -> int:

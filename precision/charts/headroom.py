@@ -7,7 +7,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from precision.charts.axes import evenly_spaced, rows_axis
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Space, figure_of, marker
 from precision.charts.palette import OUTLINE
 from precision.charts.row_groups import row_name, shared_text, without_shared
 from precision.findings.fit.rounding import window_of
@@ -49,7 +49,7 @@ def plot_headroom(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat
     Tensors without finite non-zero values are left out, and so are tensors that repeat the values of another one.
     For formats with scales there is nothing to draw.
     """
-    return _headroom_figure(_headroom_info(ranges, tensors, fmt))
+    return figure_of(_KIND, _headroom_info(ranges, tensors, fmt), _draw)
 
 
 def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> HeadroomInfo:
@@ -88,12 +88,9 @@ def _name(row: HeadroomRow) -> str:
     return plain(row.label, limit=40)
 
 
-def _headroom_figure(info: HeadroomInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: HeadroomInfo) -> Space:
     fill = marker(info.format)
     shapes = ["x" if row.overflows else fill["pattern"]["shape"] for row in info.rows]
-    figure = go.Figure()
     figure.add_bar(
         orientation="h",
         y=list(range(len(info.rows))),
@@ -111,7 +108,6 @@ def _headroom_figure(info: HeadroomInfo) -> go.Figure:
     figure.add_vline(x=0, line={"color": OUTLINE, "width": 2})
     figure.update_layout(
         bargap=0.3,
-        showlegend=False,
         xaxis={
             "title": f"Headroom in {for_plotly(info.format)} (powers of two)",
             "range": [low - 0.05 * spread, high + 0.05 * spread],
@@ -120,5 +116,4 @@ def _headroom_figure(info: HeadroomInfo) -> go.Figure:
         },
         yaxis=rows_axis([row_name(label) for label in info.labels], letters=10),
     )
-    height = max(_ROW_PX * len(info.rows), 48)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=56)
+    return Space(max(_ROW_PX * len(info.rows), 48))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.frame import Space, dot_marker, figure_of
 from precision.charts.palette import colour_of
 from precision.results import LayerRow
 from precision.text.units import number_text
@@ -58,7 +58,7 @@ def plot_layer_corners(row: LayerRow, dtype: str) -> go.Figure:
 
     The colour is that of `dtype`, the candidate's format.
     """
-    return _corners_figure(_corners_info(row, dtype))
+    return figure_of(_KIND, _corners_info(row, dtype), _draw)
 
 
 def _corners_info(row: LayerRow, dtype: str) -> CornersInfo:
@@ -96,28 +96,23 @@ def _finding(row: LayerRow) -> str:
     return f"Most comes with the input: inherited is {number_text(1 / ratio)} × local"
 
 
-def _corners_figure(info: CornersInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: CornersInfo) -> Space:
     drawn = [part.normalized_l2 for part in info.parts if 0 < part.normalized_l2 < math.inf] or [1e-3]
     smallest, largest = (min(max(end, _DRAWABLE[0]), _DRAWABLE[1]) for end in (min(drawn), max(drawn)))
     low, high = smallest / 10**_BEYOND_DECADES, largest * 10**_BEYOND_DECADES
     room = 10 ** (_NUMBER_DECADES * math.log10(high / low))
-    figure = go.Figure(
-        go.Scatter(
-            x=[_place(part.normalized_l2, low, high) for part in info.parts],
-            y=[part.label for part in info.parts],
-            mode="markers+text",
-            text=[number_text(part.normalized_l2) for part in info.parts],
-            textposition="middle right",
-            cliponaxis=False,
-            marker=dot_marker(colour_of(info.dtype), [_symbol(part.normalized_l2) for part in info.parts], size=12),
-            customdata=[part.about for part in info.parts],
-            hovertemplate="%{y}<br>%{customdata}<br>Relative error %{text}<extra></extra>",
-        )
+    figure.add_scatter(
+        x=[_place(part.normalized_l2, low, high) for part in info.parts],
+        y=[part.label for part in info.parts],
+        mode="markers+text",
+        text=[number_text(part.normalized_l2) for part in info.parts],
+        textposition="middle right",
+        cliponaxis=False,
+        marker=dot_marker(colour_of(info.dtype), [_symbol(part.normalized_l2) for part in info.parts], size=12),
+        customdata=[part.about for part in info.parts],
+        hovertemplate="%{y}<br>%{customdata}<br>Relative error %{text}<extra></extra>",
     )
     figure.update_layout(
-        showlegend=False,
         xaxis={
             **log_axis(low, high * room, margin_decades=0.1),
             "title": "Normalized L2 (0: left end)",
@@ -125,9 +120,7 @@ def _corners_figure(info: CornersInfo) -> go.Figure:
         },
         yaxis={"range": [len(info.parts) - 0.5, -0.5], "zeroline": False, "showgrid": False},
     )
-    return frame(
-        figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=_ROW_PX * len(info.parts), right=48
-    )
+    return Space(_ROW_PX * len(info.parts), right=48)
 
 
 def _place(value: float, low: float, high: float) -> float:

@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Space, figure_of, marker
 from precision.charts.icicle import Look, SharedBox, add_icicle, opened, tree_of
 from precision.charts.palette import MIXED, colour_of, pattern_of
 from precision.charts.stored_bytes import SIDES, Side, bytes_finding, counted_bytes, dtype_on
@@ -69,7 +69,7 @@ def plot_module_tree(audit: CastAudit) -> go.Figure:
     without elements have no box. In a large model the boxes with the most bytes are opened first and the rest
     stay closed; in a long row of small modules, neighbours share a box.
     """
-    return _module_tree_figure(_module_tree_info(audit))
+    return figure_of(_KIND, _module_tree_info(audit), _draw)
 
 
 def _module_tree_info(audit: CastAudit) -> ModuleTreeInfo:
@@ -111,13 +111,10 @@ def _dtype_of(sizes: Counter[str]) -> str:
     return f"{_MOSTLY}{dtype}" if size >= _MOST * sizes.total() else MIXED_DTYPES
 
 
-def _module_tree_figure(info: ModuleTreeInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: ModuleTreeInfo) -> Space:
     totals = info.nodes[0].bytes
     heights = [max(_LARGER_PANEL_PX * total / max(totals), 4) for total in totals]
     plot_height = sum(heights) + 2 * _HEADING_PX
-    figure = go.Figure()
     top = 1.0
     for at, side in enumerate(SIDES):
         _add_heading(figure, f"{side} the cast: {bytes_text(totals[at])}", top)
@@ -127,7 +124,7 @@ def _module_tree_figure(info: ModuleTreeInfo) -> go.Figure:
         top = bottom
     _add_legend(figure, info.nodes)
     figure.update_layout(showlegend=True)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=round(plot_height), footer=48)
+    return Space(round(plot_height), footer=48, legend=True)
 
 
 def _add_heading(figure: go.Figure, text: str, top: float) -> None:

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.formats import NumericFormat
 from precision.formats.anatomy import ExactNumber, NumberAnatomy, dissect, values_around
@@ -52,7 +52,7 @@ def plot_number_line(number: ExactNumber, fmt: NumericFormat, *, saturate: bool 
 
     NaN gives an empty figure. For `saturate` see `precision.formats.anatomy.encode`.
     """
-    return _number_line_figure(_number_line_info(number, fmt, saturate=saturate))
+    return figure_of(_KIND, _number_line_info(number, fmt, saturate=saturate), _draw)
 
 
 def _number_line_info(number: ExactNumber, fmt: NumericFormat, *, saturate: bool) -> NumberLineInfo:
@@ -105,10 +105,7 @@ def _finding(typed: str, anatomy: NumberAnatomy, *, steps: Fraction | None) -> s
     return f"{typed} becomes {number_text(anatomy.value)} in {fmt}: off by {off} of a step"
 
 
-def _number_line_figure(info: NumberLineInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: NumberLineInfo) -> Space:
     if info.basin:
         _add_band(figure, info.basin, colour_of(info.format))
     figure.add_scatter(
@@ -126,7 +123,6 @@ def _number_line_figure(info: NumberLineInfo) -> go.Figure:
         low, high = (low - _ARROW_ROOM, high) if info.beyond < 0 else (low, high + _ARROW_ROOM)
     _add_typed(figure, info, edge=low + _MARGIN / 2 if info.beyond == -1 else high - _MARGIN / 2)
     figure.update_layout(
-        showlegend=True,
         xaxis={
             "title": "Steps from the stored value" if info.stored is not None else "Steps from the last value",
             "range": [low, high],
@@ -136,7 +132,7 @@ def _number_line_figure(info: NumberLineInfo) -> go.Figure:
         },
         yaxis={"visible": False, "range": [-0.7, 0.95]},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=120, footer=110)
+    return Space(120, footer=110, legend=True)
 
 
 def _add_typed(figure: go.Figure, info: NumberLineInfo, *, edge: float) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import cost_axis
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import SensitivityReport
 from precision.results.plan import Front, Plan, Resource, Totals, sqnr_db
@@ -67,7 +67,7 @@ def plot_plan_front(
         report: its casts to one format are drawn, as predicted and as measured.
         runs: plans that were run; they are drawn at their predicted cost.
     """
-    return _plan_front_figure(_plan_front_info(front, plan, report, runs=runs))
+    return figure_of(_KIND, _plan_front_info(front, plan, report, runs=runs), _draw)
 
 
 def _plan_front_info(
@@ -142,13 +142,10 @@ def _detail(left_out: int, has_runs: bool) -> str:
     return "; ".join(filter(None, parts))
 
 
-def _plan_front_figure(info: PlanFrontInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: PlanFrontInfo) -> Space:
     dots = (*info.front, info.chosen, *info.predicted, *info.measured)
     finite = [dot.sqnr_db for dot in dots if math.isfinite(dot.sqnr_db)]
     top = max(finite, default=0.0) + _ABOVE_DB
-    figure = go.Figure()
     figure.add_scatter(
         x=np.array([dot.cost for dot in info.front]),
         y=_heights(info.front, top),
@@ -168,7 +165,7 @@ def _plan_front_figure(info: PlanFrontInfo) -> go.Figure:
         xaxis={"title": "Time of all layers", **cost_axis(costs, of_bytes=info.resource == "bytes")},
         yaxis={"title": "SQNR (dB)", "range": [low - 6, top + 6]},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360, footer=100)
+    return Space(360, footer=100, legend=None)
 
 
 def _heights(dots: Sequence[FrontDot], top: float) -> list[float]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Space, figure_of, marker
 from precision.charts.row_groups import group_label, neighbours
 from precision.results.plan import Plan, PlannedLayer
 from precision.text.names import for_plotly
@@ -39,7 +39,7 @@ class PlanStripInfo(NamedTuple):
 
 def plot_plan_strip(plan: Plan) -> go.Figure:
     """A bar for each layer, in the colour of its format; where there are many, neighbours share a bar."""
-    return _plan_strip_figure(_plan_strip_info(plan))
+    return figure_of(_KIND, _plan_strip_info(plan), _draw)
 
 
 def _plan_strip_info(plan: Plan) -> PlanStripInfo:
@@ -68,10 +68,7 @@ def _bar(group: Sequence[PlannedLayer]) -> StripBar:
     )
 
 
-def _plan_strip_figure(info: PlanStripInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: PlanStripInfo) -> Space:
     hovers = [_hover(bar) for bar in info.bars]
     for name in info.formats:
         held = [(at, count) for at, bar in enumerate(info.bars) for own, count in bar.formats if own == name]
@@ -88,9 +85,8 @@ def _plan_strip_figure(info: PlanStripInfo) -> go.Figure:
         barmode="stack",
         xaxis={"visible": False, "range": [-0.5, len(info.bars) - 0.5]},
         yaxis={"visible": False, "range": [0, 1]},
-        showlegend=True,
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=56, footer=48)
+    return Space(56, footer=48, legend=True)
 
 
 def _hover(bar: StripBar) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.cells import Sign, cell_axes, write_signs
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Space, figure_of
 from precision.charts.palette import colour_of_fit, text_on
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.charts.sqnr_scale import clipped, colour_of_sqnr, sqnr_axis
@@ -51,7 +51,7 @@ def plot_sensitivity_heatmap(
     Where there are more than `MAX_ROWS` rows, the worst are drawn; in model order, neighbours share a row, which shows
     the worst of them.
     """
-    return _sensitivity_heatmap_figure(_sensitivity_heatmap_info(report, by=by, order=order))
+    return figure_of(_KIND, _sensitivity_heatmap_info(report, by=by, order=order), _draw)
 
 
 def _sensitivity_heatmap_info(report: SensitivityReport, *, by: RowKind, order: RowOrder) -> SensitivityHeatmapInfo:
@@ -130,9 +130,7 @@ def _hover(label: str, cell: SensitivityCell) -> str:
     return where + escape_plotly(said)
 
 
-def _sensitivity_heatmap_figure(info: SensitivityHeatmapInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: SensitivityHeatmapInfo) -> Space:
     decibels = np.array(
         [[np.nan if cell.sqnr_db is None else clipped(cell.sqnr_db) for cell in row.cells] for row in info.rows],
         dtype=np.float32,
@@ -140,7 +138,6 @@ def _sensitivity_heatmap_figure(info: SensitivityHeatmapInfo) -> go.Figure:
     hovers = [[_hover(row.label, cell) for cell in row.cells] for row in info.rows]
     places: dict[str, object] = {"x": list(range(len(info.formats))), "y": list(range(len(info.rows)))}
     look = {"xgap": 1, "ygap": 1, "customdata": hovers, "hoverongaps": False}
-    figure = go.Figure()
     figure.add_heatmap(
         **places, z=decibels, coloraxis="coloraxis", hovertemplate="%{customdata}<extra></extra>", **look
     )
@@ -156,8 +153,7 @@ def _sensitivity_heatmap_figure(info: SensitivityHeatmapInfo) -> go.Figure:
     write_signs(figure, _signs(info), letters=10)
     axes = cell_axes(list(map(for_plotly, info.formats)), list(map(row_name, info.labels)), letters=9)
     figure.update_layout(axes, coloraxis=sqnr_axis())
-    height = max(_ROW_PX * len(info.rows), 48)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=150)
+    return Space(max(_ROW_PX * len(info.rows), 48), footer=150)
 
 
 def _signs(info: SensitivityHeatmapInfo) -> list[Sign]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Space, figure_of, marker
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import OutputComparison
 from precision.text.names import for_plotly, plain
@@ -47,7 +47,7 @@ def plot_side_by_side(output: OutputComparison, dtype: str) -> go.Figure:
     A value that is NaN or infinite has no dot above; it is written into the lower panel, as is a difference beyond
     float64. `dtype` is the candidate's format, which gives its colour.
     """
-    return _side_by_side_figure(_side_by_side_info(output, dtype))
+    return figure_of(_KIND, _side_by_side_info(output, dtype), _draw)
 
 
 def _side_by_side_info(output: OutputComparison, dtype: str) -> SideBySideInfo:
@@ -82,10 +82,7 @@ def _finding(pairs: tuple[ValuePair, ...]) -> str:
     return f"The values shown differ by at most {number_text(max(sizes))}"
 
 
-def _side_by_side_figure(info: SideBySideInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: SideBySideInfo) -> Space:
     hollow = {"symbol": "circle-open", "size": 13, "color": colour_of(info.reference_dtype), "line": {"width": 2.5}}
     border = {"color": OUTLINE, "width": 1}
     filled = {"symbol": "diamond", "size": 6, "color": colour_of(info.candidate_dtype), "line": border}
@@ -104,7 +101,6 @@ def _side_by_side_figure(info: SideBySideInfo) -> go.Figure:
     step = math.ceil(len(info.pairs) / _MAX_TICKS)
     ticks = list(range(0, len(info.pairs), step))
     figure.update_layout(
-        showlegend=True,
         xaxis={
             "title": "Index of the element",
             "tickvals": ticks,
@@ -124,7 +120,7 @@ def _side_by_side_figure(info: SideBySideInfo) -> go.Figure:
             "tickvals": None if any(pair.difference for pair in info.pairs) else [0],
         },
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360, footer=100)
+    return Space(360, footer=100, legend=True)
 
 
 def _add_differences(figure: go.Figure, info: SideBySideInfo) -> None:

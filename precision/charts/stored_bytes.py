@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import plotly.graph_objects as go
 
 from precision.charts.axes import bytes_axis
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Space, figure_of, marker
 from precision.charts.palette import colour_of, text_on
 from precision.findings.cast import changed_text, estimated_text
 from precision.formats import FORMATS
@@ -51,7 +51,7 @@ def dtype_on(tensor: TensorAudit, side: Side) -> str:
 
 def plot_stored_bytes(audit: CastAudit) -> go.Figure:
     """Bytes by dtype before and after, one bar each; tied tensors count once, tensors without elements not at all."""
-    return _stored_bytes_figure(_stored_bytes_info(audit))
+    return figure_of(_KIND, _stored_bytes_info(audit), _draw)
 
 
 def _stored_bytes_info(audit: CastAudit) -> StoredBytesInfo:
@@ -86,11 +86,8 @@ def bytes_finding(audit: CastAudit) -> str:
     return f"Stored bytes {change_text(before, after)}: {bytes_text(before)} → {bytes_text(after)}"
 
 
-def _stored_bytes_figure(info: StoredBytesInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: StoredBytesInfo) -> Space:
     widest = max(sum(row.before for row in info.dtypes), sum(row.after for row in info.dtypes))
-    figure = go.Figure()
     for row in info.dtypes:
         colour = colour_of(row.dtype)
         sizes = (row.before, row.after)
@@ -117,8 +114,7 @@ def _stored_bytes_figure(info: StoredBytesInfo) -> go.Figure:
     figure.update_layout(
         barmode="stack",
         bargap=0.3,
-        showlegend=True,
         xaxis={**bytes_axis(widest), "title": "Stored bytes"},
         yaxis={"autorange": "reversed"},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=160, footer=90)
+    return Space(160, footer=90, legend=True)

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import plotly.graph_objects as go
 
 from precision.charts.axes import cost_axis
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.findings.sweep import KEEPING_WORDS, smallest_keeping, so_far
 from precision.results import SweepRow
@@ -65,7 +65,7 @@ def plot_sweep_costs(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int 
         cost: the horizontal axis.
         planned: all runs of the sweep, where more are to come; None: these are all.
     """
-    return _sweep_costs_figure(_sweep_costs_info(rows, cost, planned=planned))
+    return figure_of(_KIND, _sweep_costs_info(rows, cost, planned=planned), _draw)
 
 
 def _sweep_costs_info(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int | None = None) -> SweepCostsInfo:
@@ -150,13 +150,10 @@ def _finding(rows: Sequence[SweepRow], cost: SweepCost) -> str:
     return f"decisions are kept in {seconds_text(best.time_s or 0.0)} ({best.spec.dtype})"
 
 
-def _sweep_costs_figure(info: SweepCostsInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: SweepCostsInfo) -> Space:
     finite = [point.sqnr_db for point in info.points if not math.isinf(point.sqnr_db)]
     top = (max(finite) if finite else 0.0) + _ABOVE_DB
     heights = [top if math.isinf(point.sqnr_db) else point.sqnr_db for point in info.points]
-    figure = go.Figure()
     if len(info.front) > 1:
         figure.add_scatter(
             x=[info.points[at].cost for at in info.front],
@@ -195,9 +192,8 @@ def _sweep_costs_figure(info: SweepCostsInfo) -> go.Figure:
     figure.update_layout(
         xaxis={"title": "Time of one pass", **cost_axis(costs, of_bytes=info.cost == "bytes")},
         yaxis={"title": "SQNR (dB)", "range": [low - 6, top + 6]},
-        showlegend=False,
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360)
+    return Space(360)
 
 
 def _whiskers(info: SweepCostsInfo) -> dict[str, object]:

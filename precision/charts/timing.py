@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Space, figure_of, marker
 from precision.charts.palette import OUTLINE
 from precision.findings.speed import compare_speed
 from precision.results import Cost, Timing
@@ -37,7 +37,7 @@ def plot_timing(cost: Cost | None, *, reference: str, candidate: str) -> go.Figu
 
     The names of the formats are `reference` and `candidate`.
     """
-    return _timing_figure(_timing_info(cost, reference=reference, candidate=candidate))
+    return figure_of(_KIND, _timing_info(cost, reference=reference, candidate=candidate), _draw)
 
 
 def _timing_info(cost: Cost | None, *, reference: str, candidate: str) -> TimingInfo:
@@ -77,10 +77,7 @@ def _blocks(timing: Timing) -> str:
     return f"{count_text(timing.blocks, 'block')} ({count_text(timing.runs, 'run')})"
 
 
-def _timing_figure(info: TimingInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: TimingInfo) -> Space:
     for run in info.runs:
         figure.add_bar(
             orientation="h",
@@ -102,7 +99,6 @@ def _timing_figure(info: TimingInfo) -> go.Figure:
         )
     longest = max(run.median_s + run.iqr_s / 2 for run in info.runs) or 1.0
     figure.update_layout(
-        showlegend=False,
         bargap=0.35,
         xaxis={
             "title": "Time of one forward pass",
@@ -113,4 +109,4 @@ def _timing_figure(info: TimingInfo) -> go.Figure:
         },
         yaxis={"autorange": "reversed"},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=65 * len(info.runs))
+    return Space(65 * len(info.runs))
