@@ -1,12 +1,13 @@
 """Which samples flip: how many samples, and what share of them flips, by the reference's margin."""
 
 import math
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import power_text
-from precision.charts.frame import Space, figure_of, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import MIXED, OUTLINE
 from precision.results import ClassDecisions, OutputComparison
 from precision.results.intervals import wilson
@@ -37,17 +38,15 @@ class MarginBar(NamedTuple):
     interval_high: float
 
 
-class MarginsInfo(NamedTuple):
-    """The numbers drawn, smallest margins first. `empty` says why there are none."""
+@dataclass(frozen=True)
+class MarginsInfo(Info):
+    """The numbers drawn, smallest margins first."""
 
     dtype: str
     scale: MarginScale
-    bars: tuple[MarginBar, ...]
-    safe_from: float | None
+    bars: tuple[MarginBar, ...] = ()
+    safe_from: float | None = None
     """Twice the largest error: no error that was measured can overturn a score margin above this."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_decision_margins(output: OutputComparison, dtype: str, *, scale: MarginScale = "score") -> go.Figure:
@@ -62,14 +61,14 @@ def _margins_info(output: OutputComparison, dtype: str, *, scale: MarginScale) -
     found = output.decisions
     if not isinstance(found, ClassDecisions):
         reason = "The output is not read as class scores."
-        return MarginsInfo(dtype, scale, (), None, f"{plain(output.path)}: no margins", "", reason)
+        return MarginsInfo(dtype, scale, title=f"{plain(output.path)}: no margins", empty=reason)
     if not found.samples:
         reason = "No sample has finite scores in both."
-        return MarginsInfo(dtype, scale, (), None, f"{plain(output.path)}: no margins", "", reason)
+        return MarginsInfo(dtype, scale, title=f"{plain(output.path)}: no margins", empty=reason)
     bars = _bars(found, scale)
     largest = output.metrics.max_abs_error
     safe_from = 2 * largest if scale == "score" and largest and math.isfinite(2 * largest) else None
-    return MarginsInfo(dtype, scale, bars, safe_from, _finding(found, bars), _detail(found, safe_from), None)
+    return MarginsInfo(dtype, scale, bars, safe_from, title=_finding(found, bars), detail=_detail(found, safe_from))
 
 
 def _bars(found: ClassDecisions, scale: MarginScale) -> tuple[MarginBar, ...]:

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal, NamedTuple, Self
+from typing import Literal, Self
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.icicle import Look, SharedBox, add_icicle, opened, tree_of
 from precision.charts.palette import MIXED, OTHER, OUTLINE, between, colour_of, pattern_of
 from precision.findings.autocast import Lowering, lowering_by_module, lowering_text, together
@@ -53,13 +53,11 @@ class _Ran(SharedBox):
         return replace(self, found=together(self.found.dtype, ()), layers=0)
 
 
-class DtypeTreeInfo(NamedTuple):
-    """The numbers drawn, the model first. `empty` says why there are none."""
+@dataclass(frozen=True)
+class DtypeTreeInfo(Info):
+    """The numbers drawn, the model first."""
 
-    nodes: tuple[_Ran, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    nodes: tuple[_Ran, ...] = ()
 
 
 def plot_dtype_tree(result: LayersResult) -> go.Figure:
@@ -75,11 +73,11 @@ def plot_dtype_tree(result: LayersResult) -> go.Figure:
 def _dtype_tree_info(result: LayersResult) -> DtypeTreeInfo:
     own = lowering_by_module(result)
     if not own or result.report is None:
-        return DtypeTreeInfo((), "No module to show", "", "No operator was seen before the run ended.")
+        return DtypeTreeInfo(title="No module to show", empty="No operator was seen before the run ended.")
     modules = _modules(result, own)
     root = modules[""]
     if not root.found.total:
-        return DtypeTreeInfo((), "No operator computed", "", "The model only moves values.")
+        return DtypeTreeInfo(title="No operator computed", empty="The model only moves values.")
     details = (
         _extents_text(modules, result.spec.dtype),
         f"{result.spec.dtype} is simulated: kernels compute in another dtype, and values are rounded between them"
@@ -91,7 +89,7 @@ def _dtype_tree_info(result: LayersResult) -> DtypeTreeInfo:
         "until the run stopped" if result.failure else "",
         "height: layers; click a box to open it",
     )
-    return DtypeTreeInfo(opened(root), _finding(own, root.found), "; ".join(filter(None, details)), None)
+    return DtypeTreeInfo(opened(root), title=_finding(own, root.found), detail="; ".join(filter(None, details)))
 
 
 def _modules(result: LayersResult, own: Mapping[str, Lowering]) -> dict[str, _Ran]:

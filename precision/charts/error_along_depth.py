@@ -1,13 +1,14 @@
 """How large the error is after each module, from the input to the output, and how much each module adds."""
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import Space, dot_marker, figure_of
+from precision.charts.frame import Info, Space, dot_marker, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.formats import any_format_named, ulp_format
 from precision.results import LayersReport
@@ -31,17 +32,15 @@ class LayerPoint(NamedTuple):
     """Elements are infinite or NaN in the candidate only."""
 
 
-class DepthInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class DepthInfo(Info):
+    """The numbers drawn."""
 
     dtype: str
-    points: tuple[LayerPoint, ...]
-    limit: float | None
-    rounding: float | None
+    points: tuple[LayerPoint, ...] = ()
+    limit: float | None = None
+    rounding: float | None = None
     """The relative error of merely rounding to the format: half its epsilon at most."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_error_along_depth(report: LayersReport, dtype: str, *, limit: float | None = None) -> go.Figure:
@@ -87,15 +86,15 @@ def _depth_info(report: LayersReport, dtype: str, *, limit: float | None) -> Dep
     fmt = ulp_format(any_format_named(dtype))
     points = layer_points(report)
     if not points:
-        return DepthInfo(dtype, (), None, None, "No layer to show", "", "No layer returned before the run ended.")
+        return DepthInfo(dtype, title="No layer to show", empty="No layer returned before the run ended.")
     drawn = _largest(points)
     values = [error for point in points for error in (point.propagated, point.local) if error]
     if not any(map(math.isfinite, values)) and not any(point.broken for point in points):
         if report.is_exact:
             reason = "Every layer's output is exactly the reference's."
-            return DepthInfo(dtype, (), None, None, f"All {count_text(len(points), 'layer call')} exact", "", reason)
+            return DepthInfo(dtype, title=f"All {count_text(len(points), 'layer call')} exact", empty=reason)
         reason = "No layer has a finite error that is not zero."
-        return DepthInfo(dtype, (), None, None, "No error to draw", "", reason)
+        return DepthInfo(dtype, title="No error to draw", empty=reason)
     return DepthInfo(
         dtype=dtype,
         points=drawn,

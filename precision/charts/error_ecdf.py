@@ -2,14 +2,14 @@
 
 import math
 import sys
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
 from precision.charts.error_histogram import all_exact, left_out, no_errors_because
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import Ecdf, ErrorMetrics, OutputComparison
 from precision.text.names import plain
@@ -27,18 +27,16 @@ _ENOUGH_FOR_P99 = 100
 """With fewer elements, the 99th percentile lies between the two largest errors and adds nothing."""
 
 
-class EcdfInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class EcdfInfo(Info):
+    """The numbers drawn."""
 
     dtype: str
-    values: tuple[float, ...]
+    values: tuple[float, ...] = ()
     """Positive, from the left to the right edge of the drawing; zeros are where the curve starts."""
-    probabilities: tuple[float, ...]
-    floors: tuple[tuple[str, float], ...]
+    probabilities: tuple[float, ...] = ()
+    floors: tuple[tuple[str, float], ...] = ()
     """(label, absolute error) of the reference lines."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_error_ecdf(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMetrics | None = None) -> go.Figure:
@@ -116,7 +114,7 @@ def _finding(metrics: ErrorMetrics, shares: dict[float, float]) -> str:
 
 
 def _nothing(dtype: str, title: str, reason: str) -> EcdfInfo:
-    return EcdfInfo(dtype, (), (), (), title, "", reason)
+    return EcdfInfo(dtype, title=title, empty=reason)
 
 
 def _floors(floor: ErrorMetrics | None) -> tuple[tuple[str, float], ...]:

@@ -1,14 +1,15 @@
 """Histograms of one output's error: signed, absolute, or in ULP of the candidate's format."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import Space, figure_of, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import ErrorMetrics, Histogram, OutputComparison
 from precision.text.names import escape_plotly, plain
@@ -31,8 +32,9 @@ _BALANCED = 0.1
 """Up to this balance of signed errors, zeros left out, the title says that neither direction leads."""
 
 
-class HistogramInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class HistogramInfo(Info):
+    """The numbers drawn."""
 
     kind: HistogramKind
     dtype: str
@@ -42,9 +44,6 @@ class HistogramInfo(NamedTuple):
     log: bool
     log_counts: bool
     """Whether the count axis is logarithmic, as small bars would vanish beside a very high one."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_error_histogram(output: OutputComparison, dtype: str, *, kind: HistogramKind = "absolute") -> go.Figure:
@@ -64,7 +63,7 @@ def _histogram_info(output: OutputComparison, dtype: str, *, kind: HistogramKind
     histogram = _chosen(output, kind)
     if histogram is None or not (sum(histogram.counts) or histogram.zeros):
         title = f"{plain(output.path)}: no errors to count"
-        return HistogramInfo(kind, dtype, (), (), 0, False, False, title, "", no_errors_because(output))
+        return HistogramInfo(kind, dtype, (), (), 0, False, False, title=title, empty=no_errors_because(output))
     if kind == "signed" and output.metrics.max_abs_error == 0:
         histogram = Histogram(edges=(), counts=(), zeros=sum(histogram.counts))
     return HistogramInfo(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.icicle import Box, Look, add_icicle, opened, tree_of
 from precision.charts.palette import GROUND, OTHER, SEQUENTIAL, colour_at, text_on
 from precision.results import LayersReport
@@ -49,13 +49,11 @@ class _Module(Box):
         return -math.inf if self.broken else -(self.error or 0.0)
 
 
-class ErrorTreeInfo(NamedTuple):
+@dataclass(frozen=True)
+class ErrorTreeInfo(Info):
     """The numbers drawn, the model first."""
 
-    nodes: tuple[_Module, ...]
-    title: str
-    detail: str
-    empty: None = None
+    nodes: tuple[_Module, ...] = ()
 
 
 def plot_error_tree(report: LayersReport) -> go.Figure:
@@ -82,7 +80,7 @@ def _tree_info(report: LayersReport) -> ErrorTreeInfo:
         detail += f"; thick outline: most error is added in {plain(origin.fqn or origin.type)}"
     elif origin is not None:
         detail += "; thick outline: where they come first"
-    return ErrorTreeInfo(nodes, _finding(modules, exact=report.is_exact), detail)
+    return ErrorTreeInfo(nodes, title=_finding(modules, exact=report.is_exact), detail=detail)
 
 
 def _modules(report: LayersReport) -> dict[str, _Module]:

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import colour_axis, power_text, rows_axis
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import GROUND, ON_GROUND
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.findings.fit.rounding import window_of
@@ -46,19 +47,17 @@ class WindowPart(NamedTuple):
     end: float
 
 
-class HeatmapInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class HeatmapInfo(Info):
+    """The numbers drawn."""
 
-    rows: tuple[HeatRow, ...]
-    labels: tuple[str, ...]
+    rows: tuple[HeatRow, ...] = ()
+    labels: tuple[str, ...] = ()
     """Of the rows, without the path that all share."""
-    edges: tuple[int, ...]
+    edges: tuple[int, ...] = ()
     """Exponents at which the columns begin, and the end of the last."""
-    window: tuple[WindowPart, ...]
+    window: tuple[WindowPart, ...] = ()
     """From zero upwards; empty for formats whose window depends on the values."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_exponent_heatmap(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> go.Figure:
@@ -73,7 +72,7 @@ def _heatmap_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat
     drawn = [tensor for tensor in tensors if ranges.histogram_of(tensor).counts]
     if not drawn:
         reason = "None of the tensors has a finite value other than zero." if tensors else "No tensor to show."
-        return HeatmapInfo((), (), (), (), "No values to place", "", reason)
+        return HeatmapInfo(title="No values to place", empty=reason)
     histograms = ranges.histograms_of(drawn)
     edges = _edges(min(each.first_exponent for each in histograms), max(each.last_exponent for each in histograms), fmt)
     groups = neighbours(drawn, MAX_ROWS)

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.cells import Sign, cell_axes, write_signs
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import colour_of_fit, text_on
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.findings.fit.fitness import Fit, Fitness, worst
@@ -40,17 +41,15 @@ class FitRow(NamedTuple):
     fits: tuple[Fitness, ...]
 
 
-class FitMatrixInfo(NamedTuple):
-    """What is drawn. `empty` says why there is nothing."""
+@dataclass(frozen=True)
+class FitMatrixInfo(Info):
+    """What is drawn."""
 
     formats: tuple[str, ...]
     chosen: str
-    rows: tuple[FitRow, ...]
-    labels: tuple[str, ...]
+    rows: tuple[FitRow, ...] = ()
+    labels: tuple[str, ...] = ()
     """Of the rows, without the path that all share."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_fit_matrix(table: FitTable, modules: Sequence[ModuleRanges], chosen: str) -> go.Figure:
@@ -63,7 +62,7 @@ def plot_fit_matrix(table: FitTable, modules: Sequence[ModuleRanges], chosen: st
 
 def _fit_matrix_info(table: FitTable, modules: Sequence[ModuleRanges], chosen: str) -> FitMatrixInfo:
     if not modules:
-        return FitMatrixInfo((), chosen, (), (), "No module to judge", "", "No tensor to show.")
+        return FitMatrixInfo((), chosen, title="No module to judge", empty="No tensor to show.")
     fits = [FitRow(each.label, _fits(table, each.tensors)) for each in modules]
     groups = neighbours(fits, MAX_ROWS)
     rows = tuple(

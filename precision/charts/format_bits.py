@@ -1,11 +1,12 @@
 """How many bits of each format are sign, exponent and mantissa."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of, text_on
 from precision.formats import NumericFormat
 from precision.text.names import for_plotly
@@ -24,18 +25,17 @@ FIELD_COLOURS: Final = {
 _PATTERNS: Final = {"sign": "x", "exponent": "", "mantissa": "/"}
 
 
-class FormatBitsInfo(NamedTuple):
+@dataclass(frozen=True)
+class FormatBitsInfo(Info):
     """The numbers drawn are those of the formats."""
 
     formats: Sequence[NumericFormat]
-    title: str = "Exponent bits buy range, mantissa bits buy precision"
-    detail: str = ""
-    empty: None = None
 
 
 def plot_format_bits(formats: Sequence[NumericFormat]) -> go.Figure:
     """The widths of the three fields of each format, in their order in memory; the first format is on top."""
-    return figure_of(_KIND, FormatBitsInfo(formats), _draw)
+    title = "Exponent bits buy range, mantissa bits buy precision"
+    return figure_of(_KIND, FormatBitsInfo(formats, title=title), _draw)
 
 
 def _draw(figure: go.Figure, info: FormatBitsInfo) -> Space:

@@ -1,13 +1,13 @@
 """How many values a format has between one power of two and the next."""
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.formats import NumericFormat
 from precision.text.units import count_text, number_text
@@ -15,17 +15,15 @@ from precision.text.units import count_text, number_text
 _KIND = "Staircase of the number of values per power of two, both axes logarithmic"
 
 
-class DensityInfo(NamedTuple):
+@dataclass(frozen=True)
+class DensityInfo(Info):
     """The numbers drawn."""
 
     format: str
-    exponents: tuple[int, ...]
+    exponents: tuple[int, ...] = ()
     """Powers of two, ascending, without gaps."""
-    counts: tuple[int, ...]
+    counts: tuple[int, ...] = ()
     """Positive values v with 2^exponent ≤ v < 2^(exponent + 1)."""
-    title: str
-    detail: str
-    empty: None = None
 
 
 def plot_format_density(fmt: NumericFormat) -> go.Figure:

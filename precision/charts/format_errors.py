@@ -3,12 +3,13 @@
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis, rows_axis
-from precision.charts.frame import Space, dot_marker, figure_of
+from precision.charts.frame import Info, Space, dot_marker, figure_of
 from precision.charts.palette import colour_of
 from precision.findings.numbers import error_text, fate_text, typed_text
 from precision.formats.anatomy import ExactNumber
@@ -45,13 +46,11 @@ class ErrorDot(NamedTuple):
     remark: str
 
 
-class FormatErrorsInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class FormatErrorsInfo(Info):
+    """The numbers drawn."""
 
-    dots: tuple[ErrorDot, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    dots: tuple[ErrorDot, ...] = ()
 
 
 def plot_format_errors(number: ExactNumber, rows: Sequence[NumberInFormat]) -> go.Figure:
@@ -67,7 +66,7 @@ def _format_errors_info(number: ExactNumber, rows: Sequence[NumberInFormat]) -> 
     typed = typed_text(number)
     if not number.fraction or not rows:
         reason = "Relative to zero, to an infinity or to NaN there is no error." if rows else "No format to compare."
-        return FormatErrorsInfo((), f"{typed} has no relative error", "", reason)
+        return FormatErrorsInfo(title=f"{typed} has no relative error", empty=reason)
     dots = tuple(map(_dot, rows))
     alone = sum(row.sets_scale for row in rows)
     counted = [dot for dot, row in zip(dots, rows, strict=True) if not row.sets_scale] or dots
@@ -75,7 +74,7 @@ def _format_errors_info(number: ExactNumber, rows: Sequence[NumberInFormat]) -> 
     said = ", ".join(f"{group} in {counts[group]}" for group in _LOOKS if counts[group])
     which = " without scales" if len(counted) < len(dots) else ""
     title = f"{typed} is {said} of {count_text(len(counted), 'format')}{which}"
-    return FormatErrorsInfo(dots, title, _ALONE if alone else "", None)
+    return FormatErrorsInfo(dots, title=title, detail=_ALONE if alone else "")
 
 
 def _dot(row: NumberInFormat) -> ErrorDot:

@@ -1,13 +1,14 @@
 """The distance between neighbouring values of a format, by magnitude: a staircase."""
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.findings.numbers import typed_text
 from precision.formats import NumericFormat, format_named
@@ -30,16 +31,14 @@ class Staircase(NamedTuple):
     spacings: tuple[float, ...]
 
 
-class SpacingInfo(NamedTuple):
+@dataclass(frozen=True)
+class SpacingInfo(Info):
     """The numbers drawn."""
 
     stairs: tuple[Staircase, ...]
     """The format itself first."""
     typed: tuple[str, float, float] | None
     """Label, magnitude and spacing of a number in range; None where there is none to draw."""
-    title: str
-    detail: str
-    empty: None = None
 
 
 def plot_format_spacing(fmt: NumericFormat, number: ExactNumber | None = None) -> go.Figure:

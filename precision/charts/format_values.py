@@ -1,11 +1,12 @@
 """All values of a narrow format on one line, and a number among them."""
 
 import math
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.findings.numbers import typed_text
 from precision.formats import NumericFormat
@@ -33,8 +34,9 @@ class LineMark(NamedTuple):
     positions: tuple[float, ...]
 
 
-class FormatValuesInfo(NamedTuple):
-    """The numbers drawn; positions are on the axis. `empty` says why there are none."""
+@dataclass(frozen=True)
+class FormatValuesInfo(Info):
+    """The numbers drawn; positions are on the axis."""
 
     format: str
     normal: tuple[tuple[float, float], ...]
@@ -46,9 +48,6 @@ class FormatValuesInfo(NamedTuple):
     end: float
     """Position of the largest value."""
     scale: ValueScale
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_format_values(
@@ -68,7 +67,7 @@ def _format_values_info(
 ) -> FormatValuesInfo:
     if fmt.bits > MAX_BITS:
         reason = f"{fmt.name} has {2 * fmt.max_code + 1:,} values, too many for one line."
-        return FormatValuesInfo(fmt.name, (), (), (), (), 0.0, scale, f"The values of {fmt.name}", "", reason)
+        return FormatValuesInfo(fmt.name, (), (), (), (), 0.0, scale, title=f"The values of {fmt.name}", empty=reason)
     values = finite_values(fmt)
     placed = [(_position(value, fmt, scale), value) for value in values]
     return FormatValuesInfo(

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import colour_of
 from precision.formats import NumericFormat
 from precision.text.names import for_plotly
@@ -26,14 +27,12 @@ class FormatWindow(NamedTuple):
     """At most, of rounding a value of that magnitude: half a step over the lower end of its binade."""
 
 
-class FormatWindowsInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class FormatWindowsInfo(Info):
+    """The numbers drawn."""
 
     windows: tuple[FormatWindow, ...]
     chosen: str
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_format_windows(formats: Sequence[NumericFormat], *, chosen: str) -> go.Figure:
@@ -48,13 +47,13 @@ def _format_windows_info(formats: Sequence[NumericFormat], chosen: str) -> Forma
     windows = tuple(map(_window, formats))
     about = next((window for window in windows if window.format == chosen), None)
     if not windows:
-        return FormatWindowsInfo((), chosen, "No format chosen", "", "Choose a format without scales.")
+        return FormatWindowsInfo((), chosen, title="No format chosen", empty="Choose a format without scales.")
     title = "Range and precision of number formats"
     if about is not None:
         _, normal, largest = map(number_text, about.magnitudes)
         error = number_text(about.relative_errors[-1])
         title = f"{chosen} rounds by at most {error} of the value, from {normal} to {largest}"
-    return FormatWindowsInfo(windows, chosen, title, "rising line: subnormal values, which lose precision", None)
+    return FormatWindowsInfo(windows, chosen, title=title, detail="rising line: subnormal values, which lose precision")
 
 
 def _window(fmt: NumericFormat) -> FormatWindow:

@@ -5,7 +5,8 @@ A figure brings no background, font or text colour of its own: the page's theme 
 
 import textwrap
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeVar
 
 import plotly.graph_objects as go
 
@@ -20,20 +21,16 @@ _DETAIL_LINE_PX: Final = 17
 _MAX_DETAIL_LINES: Final = 6
 
 
-class Info(Protocol):
-    """What every chart's numbers come with."""
+@dataclass(frozen=True, kw_only=True)
+class Info:
+    """The numbers that a chart draws, and what it says: in plain text."""
 
-    @property
-    def title(self) -> str:
-        """The finding, plain text."""
-
-    @property
-    def detail(self) -> str:
-        """Smaller, below the title, plain text."""
-
-    @property
-    def empty(self) -> str | None:
-        """Why there is nothing to draw; None where there is something."""
+    title: str
+    """The finding."""
+    detail: str = ""
+    """Smaller, below the title."""
+    empty: str | None = None
+    """Why there is nothing to draw; None where there is something."""
 
 
 N = TypeVar("N", bound=Info)

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis, rows_axis
-from precision.charts.frame import Space, dot_marker, figure_of
+from precision.charts.frame import Info, Space, dot_marker, figure_of
 from precision.charts.palette import colour_of
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.results.training import GradientErrors, TrainingReport
@@ -44,17 +45,15 @@ class GradientPoints(NamedTuple):
     values: tuple[float | None, ...]
 
 
-class GradientErrorsInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class GradientErrorsInfo(Info):
+    """The numbers drawn."""
 
     quantity: GradientQuantity
     format: str
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = ()
     """Of the rows, without the path that all share."""
-    points: tuple[GradientPoints, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    points: tuple[GradientPoints, ...] = ()
 
 
 def plot_gradient_errors(report: TrainingReport, dtype: str, *, quantity: GradientQuantity = "error") -> go.Figure:
@@ -73,12 +72,12 @@ def _gradient_errors_info(report: TrainingReport, dtype: str, quantity: Gradient
     measured = [recipe for recipe in report.recipes if recipe.parameters]
     if not measured:
         reason = "No recipe gave gradients." if report.recipes else "No recipe has run yet."
-        return GradientErrorsInfo(quantity, dtype, (), (), "No gradients to compare", "", reason)
+        return GradientErrorsInfo(quantity, dtype, title="No gradients to compare", empty=reason)
     kept = [at for at, parameter in enumerate(report.parameters) if not parameter.is_rounding]
     names = [report.parameters[at].fqn for at in kept]
     if not names:
         reason = "Every gradient in float32 is mostly rounding error."
-        return GradientErrorsInfo(quantity, dtype, (), (), "No gradients to compare", "", reason)
+        return GradientErrorsInfo(quantity, dtype, title="No gradients to compare", empty=reason)
     shared, short = without_shared(names)
     points = tuple(
         GradientPoints(
@@ -90,9 +89,9 @@ def _gradient_errors_info(report: TrainingReport, dtype: str, quantity: Gradient
     labels = tuple(map(group_label, neighbours(short, MAX_ROWS)))
     title = _title(report, kept, quantity)
     if not any(value for each in points for value in each.values):
-        return GradientErrorsInfo(quantity, dtype, labels, points, title, "", _NOTHING[quantity])
+        return GradientErrorsInfo(quantity, dtype, labels, points, title=title, empty=_NOTHING[quantity])
     detail = "; ".join(filter(None, (*_few(names, labels), *_not_drawn(report, quantity), shared_text(shared))))
-    return GradientErrorsInfo(quantity, dtype, labels, points, title, detail, None)
+    return GradientErrorsInfo(quantity, dtype, labels, points, title=title, detail=detail)
 
 
 def _few(names: Sequence[str], labels: Sequence[str]) -> Iterator[str]:

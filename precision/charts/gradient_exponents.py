@@ -1,13 +1,14 @@
 """Where the gradients lie on a format's number line, before and after the loss is scaled."""
 
 import math
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import power_text
-from precision.charts.frame import Space, figure_of, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import OUTLINE
 from precision.findings.fit.rounding import Window, overflow_share, subnormal_share, underflow_share, window_of
 from precision.formats import NumericFormat
@@ -33,8 +34,9 @@ class GradientShares(NamedTuple):
     overflow: float
 
 
-class GradientExponentsInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class GradientExponentsInfo(Info):
+    """The numbers drawn."""
 
     format: str
     exponents: tuple[int, ...]
@@ -44,12 +46,9 @@ class GradientExponentsInfo(NamedTuple):
     shift: int | None
     """log2 of the scale, by which scaling moves all bars; None without one."""
     before: GradientShares
-    after: GradientShares | None
-    limits: tuple[tuple[float, str], ...]
+    after: GradientShares | None = None
+    limits: tuple[tuple[float, str], ...] = ()
     """Powers of two at which the window changes, each with its name."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_gradient_exponents(report: TrainingReport, fmt: NumericFormat, *, scale: float | None) -> go.Figure:
@@ -73,7 +72,9 @@ def _gradient_exponents_info(
     after = None if shift is None else _shares(histogram, window.of_values_times(shift))
     if not histogram.counts:
         reason = "No gradient is finite and other than zero."
-        return GradientExponentsInfo(fmt.name, (), (), shift, before, after, (), "No gradients to place", "", reason)
+        return GradientExponentsInfo(
+            fmt.name, (), (), shift, before, after, title="No gradients to place", empty=reason
+        )
     tail = _tail(histogram)
     limits = (
         (float(window.vanish_exponent), "zero below"),

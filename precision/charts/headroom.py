@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import evenly_spaced, rows_axis
-from precision.charts.frame import Space, figure_of, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import OUTLINE
 from precision.charts.row_groups import row_name, shared_text, without_shared
 from precision.findings.fit.rounding import window_of
@@ -31,16 +32,14 @@ class HeadroomRow(NamedTuple):
     overflows: bool
 
 
-class HeadroomInfo(NamedTuple):
-    """The numbers drawn, least headroom first. `empty` says why there are none."""
+@dataclass(frozen=True)
+class HeadroomInfo(Info):
+    """The numbers drawn, least headroom first."""
 
     format: str
-    rows: tuple[HeadroomRow, ...]
-    labels: tuple[str, ...]
+    rows: tuple[HeadroomRow, ...] = ()
+    labels: tuple[str, ...] = ()
     """Of the rows, without the path that all share."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_headroom(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> go.Figure:
@@ -55,7 +54,7 @@ def plot_headroom(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat
 def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> HeadroomInfo:
     if not isinstance(fmt, NumericFormat):
         reason = f"{fmt.name} scales its values to its range: they always fit."
-        return HeadroomInfo(fmt.name, (), (), "No headroom to measure", "", reason)
+        return HeadroomInfo(fmt.name, title="No headroom to measure", empty=reason)
     first_of = {tensor.histogram: tensor for tensor in reversed(tensors)}
     window = window_of(fmt)
     rows = [
@@ -66,7 +65,7 @@ def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyForma
     rows.sort(key=lambda row: row.headroom_bits)
     if not rows:
         reason = "None of the tensors has a finite value other than zero." if tensors else "No tensor to show."
-        return HeadroomInfo(fmt.name, (), (), "No headroom to measure", "", reason)
+        return HeadroomInfo(fmt.name, title="No headroom to measure", empty=reason)
     shown = tuple(rows[:MAX_TENSORS])
     beyond = sum(row.overflows for row in rows)
     least, distinct = rows[0], count_text(len(rows), "distinct tensor")
@@ -77,7 +76,7 @@ def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyForma
     shared, names = without_shared([row.label for row in shown])
     few = f"the {len(shown)} with the least of {distinct}" if len(shown) < len(rows) else ""
     detail = "; ".join(filter(None, (few, shared_text(shared))))
-    return HeadroomInfo(fmt.name, shown, tuple(names), title, detail, None)
+    return HeadroomInfo(fmt.name, shown, tuple(names), title=title, detail=detail)
 
 
 def _headroom(fmt: NumericFormat, largest: float) -> float:

@@ -1,12 +1,13 @@
 """Where one layer's error comes from: the layer itself, its input, or both together."""
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import Space, dot_marker, figure_of
+from precision.charts.frame import Info, Space, dot_marker, figure_of
 from precision.charts.palette import colour_of
 from precision.results import LayerRow
 from precision.text.units import number_text
@@ -43,14 +44,12 @@ class CornerPart(NamedTuple):
     normalized_l2: float
 
 
-class CornersInfo(NamedTuple):
-    """The numbers drawn: the parts that were measured. `empty` says why there are none."""
+@dataclass(frozen=True)
+class CornersInfo(Info):
+    """The numbers drawn: the parts that were measured."""
 
     dtype: str
-    parts: tuple[CornerPart, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    parts: tuple[CornerPart, ...] = ()
 
 
 def plot_layer_corners(row: LayerRow, dtype: str) -> go.Figure:
@@ -65,7 +64,7 @@ def _corners_info(row: LayerRow, dtype: str) -> CornersInfo:
     corners = row.corners
     if corners is None:
         reason = row.corners_missing or "The error is split into parts only for modules without modules inside."
-        return CornersInfo(dtype, (), "Local and inherited error not measured", "", reason)
+        return CornersInfo(dtype, title="Local and inherited error not measured", empty=reason)
     sizes = [(label, about, getattr(corners, name)) for name, label, about in _PARTS]
     parts = tuple(CornerPart(label, about, size.normalized_l2) for label, about, size in sizes if size is not None)
     details = []
@@ -73,7 +72,7 @@ def _corners_info(row: LayerRow, dtype: str) -> CornersInfo:
         details.append(f"gain {number_text(corners.gain)}: the relative error of the input is multiplied by this")
     if corners.excluded_elements:
         details.append(f"{corners.excluded_elements:,} elements left out: infinite or NaN")
-    return CornersInfo(dtype, parts, _finding(row), "; ".join(details), None)
+    return CornersInfo(dtype, parts, title=_finding(row), detail="; ".join(details))
 
 
 def _finding(row: LayerRow) -> str:

@@ -1,12 +1,12 @@
 """How the absolute errors of one layer's output are distributed, by octave."""
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import LayerRow
 from precision.text.units import count_text, share_text
@@ -14,15 +14,13 @@ from precision.text.units import count_text, share_text
 _KIND = "Histogram of one layer's absolute error, an octave a bar, logarithmic axis"
 
 
-class OctavesInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class OctavesInfo(Info):
+    """The numbers drawn."""
 
     dtype: str
-    edges: tuple[float, ...]
-    counts: tuple[int, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    edges: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
 
 
 def plot_layer_errors(row: LayerRow, dtype: str) -> go.Figure:
@@ -34,12 +32,12 @@ def _octaves_info(row: LayerRow, dtype: str) -> OctavesInfo:
     octaves = row.octaves
     lost = row.errors.nonfinite_differ if row.errors else 0
     if octaves is None:
-        return OctavesInfo(dtype, (), (), "No errors to count", "", "No finite floating-point output was compared.")
+        return OctavesInfo(dtype, title="No errors to count", empty="No finite floating-point output was compared.")
     if not any(octaves.counts):
         reason = f"All {octaves.zeros:,} errors are zero." if octaves.zeros else "No element is finite on both sides."
         if lost:
             reason += f" {count_text(lost, 'element')} became infinite or NaN."
-        return OctavesInfo(dtype, (), (), "Exact" if octaves.zeros and not lost else "No errors to count", "", reason)
+        return OctavesInfo(dtype, title="Exact" if octaves.zeros and not lost else "No errors to count", empty=reason)
     total = octaves.zeros + octaves.below + sum(octaves.counts)
     fullest = max(range(len(octaves.counts)), key=octaves.counts.__getitem__)
     parts = [count_text(total, "element")]

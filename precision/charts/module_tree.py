@@ -2,11 +2,11 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Self
+from typing import Self
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import Space, figure_of, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.icicle import Look, SharedBox, add_icicle, opened, tree_of
 from precision.charts.palette import MIXED, colour_of, pattern_of
 from precision.charts.stored_bytes import SIDES, Side, bytes_finding, counted_bytes, dtype_on
@@ -53,13 +53,11 @@ class _Branch(SharedBox):
         return replace(self, sizes=_no_sizes())
 
 
-class ModuleTreeInfo(NamedTuple):
-    """The numbers drawn; the first node is the model. `empty` says why there are none."""
+@dataclass(frozen=True)
+class ModuleTreeInfo(Info):
+    """The numbers drawn; the first node is the model."""
 
-    nodes: tuple[_Branch, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    nodes: tuple[_Branch, ...] = ()
 
 
 def plot_module_tree(audit: CastAudit) -> go.Figure:
@@ -76,12 +74,12 @@ def _module_tree_info(audit: CastAudit) -> ModuleTreeInfo:
     root = _tree(audit)
     if not root.weight:
         reason = "The model stores no values: no parameters, no buffers."
-        return ModuleTreeInfo((), "Nothing stored", "", reason)
+        return ModuleTreeInfo(title="Nothing stored", empty=reason)
     tied = sum(tensor.tied_to is not None for tensor in audit.tensors)
     detail = "height: bytes; colour: dtype; click a box to open it"
     if tied:
         detail += f"; {count_text(tied, 'tied tensor')} counted with what they share"
-    return ModuleTreeInfo(opened(root), bytes_finding(audit), detail, None)
+    return ModuleTreeInfo(opened(root), title=bytes_finding(audit), detail=detail)
 
 
 def _tree(audit: CastAudit) -> _Branch:

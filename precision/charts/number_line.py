@@ -1,12 +1,13 @@
 """A number among the values of a format that are nearest to it, however close they are."""
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.formats import NumericFormat
 from precision.formats.anatomy import ExactNumber, NumberAnatomy, dissect, values_around
@@ -25,8 +26,9 @@ _LEAST_STEPS = 0.001
 _TYPED_CHARACTERS = 28
 
 
-class NumberLineInfo(NamedTuple):
-    """The numbers drawn; positions are in steps (ULP) from the stored value. `empty` says why there are none."""
+@dataclass(frozen=True)
+class NumberLineInfo(Info):
+    """The numbers drawn; positions are in steps (ULP) from the stored value."""
 
     format: str
     values: tuple[float, ...]
@@ -42,9 +44,6 @@ class NumberLineInfo(NamedTuple):
     basin: tuple[float, float] | None
     """From halfway below to halfway above the stored value: what rounds to it."""
     label: str
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_number_line(number: ExactNumber, fmt: NumericFormat, *, saturate: bool = False) -> go.Figure:
@@ -60,7 +59,9 @@ def _number_line_info(number: ExactNumber, fmt: NumericFormat, *, saturate: bool
     typed_text = plain(number.text, limit=_TYPED_CHARACTERS)
     if number.special == "nan":
         title = f"NaN in {fmt.name}"
-        return NumberLineInfo(fmt.name, (), (), None, None, None, None, "", title, "", "NaN is not on the number line.")
+        return NumberLineInfo(
+            fmt.name, (), (), None, None, None, None, "", title=title, empty="NaN is not on the number line."
+        )
     finite = math.isfinite(anatomy.value)
     end = math.copysign(fmt.max, -1 if number.negative else 1)
     origin = anatomy.value if finite else end

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import cost_axis
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import SensitivityReport
 from precision.results.plan import Front, Plan, Resource, Totals, sqnr_db
@@ -42,18 +43,16 @@ class FrontDot(NamedTuple):
     hover: str
 
 
-class PlanFrontInfo(NamedTuple):
-    """What is drawn. `empty` says why there is nothing."""
+@dataclass(frozen=True)
+class PlanFrontInfo(Info):
+    """What is drawn."""
 
     resource: Resource
     front: tuple[FrontDot, ...]
     chosen: FrontDot
-    predicted: tuple[FrontDot, ...]
+    predicted: tuple[FrontDot, ...] = ()
     """Casts to one format."""
-    measured: tuple[FrontDot, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    measured: tuple[FrontDot, ...] = ()
 
 
 def plot_plan_front(
@@ -79,7 +78,7 @@ def _plan_front_info(
     if chosen is None or not line:
         nothing = FrontDot("", "", 0.0, 0.0, "")
         reason = "No plan has an error and a cost."
-        return PlanFrontInfo(resource, (), nothing, (), (), "No plan to show", "", reason)
+        return PlanFrontInfo(resource, (), nothing, title="No plan to show", empty=reason)
     checks = {check.dtype: check for check in report.uniform}
     predicted, measured = [], []
     for each in plan.uniform:

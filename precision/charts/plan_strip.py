@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.frame import Space, figure_of, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.row_groups import group_label, neighbours
 from precision.results.plan import Plan, PlannedLayer
 from precision.text.names import for_plotly
@@ -26,15 +27,13 @@ class StripBar(NamedTuple):
     formats: tuple[tuple[str, int], ...]
 
 
-class PlanStripInfo(NamedTuple):
-    """What is drawn. `empty` says why there is nothing."""
+@dataclass(frozen=True)
+class PlanStripInfo(Info):
+    """What is drawn."""
 
-    formats: tuple[str, ...]
+    formats: tuple[str, ...] = ()
     """The most frequent first."""
-    bars: tuple[StripBar, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    bars: tuple[StripBar, ...] = ()
 
 
 def plot_plan_strip(plan: Plan) -> go.Figure:
@@ -44,7 +43,7 @@ def plot_plan_strip(plan: Plan) -> go.Figure:
 
 def _plan_strip_info(plan: Plan) -> PlanStripInfo:
     if not plan.layers:
-        return PlanStripInfo((), (), "No layer to plan", "", "The model calls no layer that could be lowered.")
+        return PlanStripInfo(title="No layer to plan", empty="The model calls no layer that could be lowered.")
     counts = Counter(layer.format for layer in plan.layers).most_common()
     bars = tuple(_bar(group) for group in neighbours(plan.layers, MAX_BARS))
     if len(counts) == 1:

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import SensitivityReport
 from precision.text.names import escape_plotly, for_plotly
@@ -44,13 +45,11 @@ class FormatPairs(NamedTuple):
     """Every layer in the format."""
 
 
-class PredictedExactInfo(NamedTuple):
-    """What is drawn. `empty` says why there is nothing."""
+@dataclass(frozen=True)
+class PredictedExactInfo(Info):
+    """What is drawn."""
 
-    formats: tuple[FormatPairs, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    formats: tuple[FormatPairs, ...] = ()
 
 
 def plot_predicted_exact(report: SensitivityReport) -> go.Figure:
@@ -67,7 +66,7 @@ def _predicted_exact_info(report: SensitivityReport) -> PredictedExactInfo:
     formats = tuple(each for each in formats if each.layers or each.uniform)
     if not formats:
         reason = "No error is both predicted and measured."
-        return PredictedExactInfo((), "Nothing to compare", "", reason)
+        return PredictedExactInfo(title="Nothing to compare", empty=reason)
     layers = sum(each.layers for each in formats)
     kept = max(1, MAX_POINTS // len(formats))
     cut = any(each.layers > kept for each in formats)

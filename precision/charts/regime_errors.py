@@ -1,10 +1,11 @@
 """The signal-to-noise ratio of the outputs in every input regime."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import Space, figure_of, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.findings.regimes import broken_text, is_broken
 from precision.results.regimes import RegimesReport
 from precision.spec.regimes import label_of
@@ -23,14 +24,12 @@ class RegimeBar(NamedTuple):
     text: str
 
 
-class RegimesInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class RegimesInfo(Info):
+    """The numbers drawn."""
 
     dtype: str
-    bars: tuple[RegimeBar, ...]
-    title: str
-    detail: str = ""
-    empty: str | None = None
+    bars: tuple[RegimeBar, ...] = ()
 
 
 def plot_regime_errors(report: RegimesReport, dtype: str) -> go.Figure:
@@ -46,7 +45,7 @@ def _info(report: RegimesReport, dtype: str) -> RegimesInfo:
         text = broken or ("no errors to compare" if sqnr is None else "exact" if sqnr == float("inf") else "")
         bars.append(RegimeBar(label_of(row.regime), drawn, text or f"{number_text(sqnr)} dB"))
     empty = None if bars else "No regime has run yet."
-    return RegimesInfo(dtype, tuple(bars), _title(report), empty=empty)
+    return RegimesInfo(dtype, tuple(bars), title=_title(report), empty=empty)
 
 
 def _title(report: RegimesReport) -> str:

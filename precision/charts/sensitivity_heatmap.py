@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.cells import Sign, cell_axes, write_signs
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import colour_of_fit, text_on
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.charts.sqnr_scale import clipped, colour_of_sqnr, sqnr_axis
@@ -31,16 +32,14 @@ class HeatmapRow(NamedTuple):
     cells: tuple[SensitivityCell, ...]
 
 
-class SensitivityHeatmapInfo(NamedTuple):
-    """What is drawn. `empty` says why there is nothing."""
+@dataclass(frozen=True)
+class SensitivityHeatmapInfo(Info):
+    """What is drawn."""
 
-    formats: tuple[str, ...]
-    rows: tuple[HeatmapRow, ...]
-    labels: tuple[str, ...]
+    formats: tuple[str, ...] = ()
+    rows: tuple[HeatmapRow, ...] = ()
+    labels: tuple[str, ...] = ()
     """Of the rows, without the path that all share."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_sensitivity_heatmap(
@@ -58,7 +57,7 @@ def _sensitivity_heatmap_info(report: SensitivityReport, *, by: RowKind, order: 
     every = rows_of(report, by=by, order=order)
     if not every or not report.formats:
         reason = "The model calls no layer that could be lowered." if report.formats else "No format was measured."
-        return SensitivityHeatmapInfo((), (), (), "No sensitivity to show", "", reason)
+        return SensitivityHeatmapInfo(title="No sensitivity to show", empty=reason)
     shared, names = without_shared([row.name for row in every])
     rows, labels, limited = _limited(every, names, by=by, order=order)
     return SensitivityHeatmapInfo(

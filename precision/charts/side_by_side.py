@@ -1,11 +1,12 @@
 """The first elements of one output, reference against candidate, and the difference enlarged below."""
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import Space, figure_of, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import OutputComparison
 from precision.text.names import for_plotly, plain
@@ -30,15 +31,13 @@ class ValuePair(NamedTuple):
         return self.reference == self.candidate or (math.isnan(self.reference) and math.isnan(self.candidate))
 
 
-class SideBySideInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class SideBySideInfo(Info):
+    """The numbers drawn."""
 
     reference_dtype: str
     candidate_dtype: str
-    pairs: tuple[ValuePair, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    pairs: tuple[ValuePair, ...] = ()
 
 
 def plot_side_by_side(output: OutputComparison, dtype: str) -> go.Figure:
@@ -62,9 +61,9 @@ def _side_by_side_info(output: OutputComparison, dtype: str) -> SideBySideInfo:
     )
     path = plain(output.path)
     if not pairs:
-        return SideBySideInfo("", dtype, (), f"{path}: nothing to preview", "", "The output has no elements.")
+        return SideBySideInfo("", dtype, title=f"{path}: nothing to preview", empty="The output has no elements.")
     shown = f"first {len(pairs):,} of {count_text(math.prod(output.shape), 'element')} of {path}"
-    return SideBySideInfo(output.reference_dtype, dtype, pairs, _finding(pairs), shown, None)
+    return SideBySideInfo(output.reference_dtype, dtype, pairs, title=_finding(pairs), detail=shown)
 
 
 def _difference(reference: int | float, candidate: int | float) -> int | float | None:

@@ -1,12 +1,13 @@
 """How many bytes a model stores in each dtype, before and after a cast."""
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import bytes_axis
-from precision.charts.frame import Space, figure_of, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import colour_of, text_on
 from precision.findings.cast import changed_text, estimated_text
 from precision.formats import FORMATS
@@ -30,13 +31,11 @@ class DtypeBytes(NamedTuple):
     after: int
 
 
-class StoredBytesInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class StoredBytesInfo(Info):
+    """The numbers drawn."""
 
-    dtypes: tuple[DtypeBytes, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    dtypes: tuple[DtypeBytes, ...] = ()
 
 
 def counted_bytes(tensor: TensorAudit, side: Side) -> int:
@@ -65,7 +64,7 @@ def _stored_bytes_info(audit: CastAudit) -> StoredBytesInfo:
         if totals["before"][name] or totals["after"][name]
     )
     if not dtypes:
-        return StoredBytesInfo((), "Nothing stored", "", "The model stores no values: no parameters, no buffers.")
+        return StoredBytesInfo(title="Nothing stored", empty="The model stores no values: no parameters, no buffers.")
     return StoredBytesInfo(
         dtypes=dtypes,
         title=bytes_finding(audit),

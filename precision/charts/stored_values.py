@@ -1,11 +1,12 @@
 """What a cast did to the stored values: in which tensors they overflowed, became zero or became subnormal."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis, rows_axis
-from precision.charts.frame import Space, dot_marker, figure_of
+from precision.charts.frame import Info, Space, dot_marker, figure_of
 from precision.charts.palette import colour_of
 from precision.results import CastAudit, StoredValues, TensorAudit
 from precision.text.names import escape_plotly, for_plotly, plain
@@ -34,14 +35,12 @@ class DamagedTensor(NamedTuple):
     counts: tuple[int, ...]
 
 
-class StoredValuesInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class StoredValuesInfo(Info):
+    """The numbers drawn."""
 
     dtype: str
-    tensors: tuple[DamagedTensor, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    tensors: tuple[DamagedTensor, ...] = ()
 
 
 def plot_stored_values(audit: CastAudit, dtype: str) -> go.Figure:
@@ -58,13 +57,13 @@ def _stored_values_info(audit: CastAudit, dtype: str) -> StoredValuesInfo:
     if not affected:
         rounded = sum(tensor.stored is not None for tensor in audit.tensors)
         none = "overflowed, became zero or became subnormal" if rounded else "was rounded"
-        return StoredValuesInfo(dtype, (), "Stored values: none lost", "", f"No stored value {none}.")
+        return StoredValuesInfo(dtype, title="Stored values: none lost", empty=f"No stored value {none}.")
     affected.sort(key=lambda row: (-(row.counts[0] + row.counts[1]), -row.counts[2], -row.counts[3], row.fqn))
     shown = affected[:MAX_TENSORS]
     detail = count_text(len(affected), "affected tensor")
     if len(shown) < len(affected):
         detail = f"the worst {len(shown)} of {detail}"
-    return StoredValuesInfo(dtype, tuple(shown), _finding(affected), detail, None)
+    return StoredValuesInfo(dtype, tuple(shown), title=_finding(affected), detail=detail)
 
 
 def _damage(tensor: TensorAudit) -> DamagedTensor | None:

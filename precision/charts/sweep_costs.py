@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import cost_axis
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.findings.sweep import KEEPING_WORDS, smallest_keeping, so_far
 from precision.results import SweepRow
@@ -40,18 +41,16 @@ class CostPoint(NamedTuple):
     hover: str
 
 
-class SweepCostsInfo(NamedTuple):
-    """What is drawn. `empty` says why there is nothing."""
+@dataclass(frozen=True)
+class SweepCostsInfo(Info):
+    """What is drawn."""
 
     cost: SweepCost
-    points: tuple[CostPoint, ...]
-    front: tuple[int, ...]
+    points: tuple[CostPoint, ...] = ()
+    front: tuple[int, ...] = ()
     """Indices of the points that no other beats in both, the cheapest first. Costs differ by more than the spreads."""
-    reference: float | None
+    reference: float | None = None
     """The reference's cost."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_sweep_costs(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int | None = None) -> go.Figure:
@@ -72,7 +71,7 @@ def _sweep_costs_info(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int
     points = [point for row in rows if (point := _point(row, cost)) is not None]
     if not points:
         reason = "Runs with an error and a cost appear here as they end."
-        return SweepCostsInfo(cost, (), (), None, "Nothing to compare yet", "", reason)
+        return SweepCostsInfo(cost, title="Nothing to compare yet", empty=reason)
     left_out = len(rows) - len(points)
     references = sorted(
         value for row in rows if (value := row.reference_bytes if cost == "bytes" else row.reference_time_s)

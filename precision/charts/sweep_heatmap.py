@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.cells import Sign, cell_axes, write_signs
-from precision.charts.frame import Space, figure_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import text_on
 from precision.charts.sqnr_scale import clipped, colour_of_sqnr, sqnr_axis
 from precision.findings.sweep import sweep_finding
@@ -33,15 +34,13 @@ class SweepCell(NamedTuple):
     hover: str
 
 
-class SweepHeatmapInfo(NamedTuple):
-    """What is drawn. `empty` says why there is nothing."""
+@dataclass(frozen=True)
+class SweepHeatmapInfo(Info):
+    """What is drawn."""
 
-    formats: tuple[str, ...]
-    columns: tuple[str, ...]
-    cells: tuple[SweepCell, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    formats: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    cells: tuple[SweepCell, ...] = ()
 
 
 def plot_sweep_heatmap(
@@ -61,7 +60,7 @@ def _sweep_heatmap_info(
     rows: Sequence[SweepRow], skipped: Sequence[SkippedRun], *, planned: int | None = None
 ) -> SweepHeatmapInfo:
     if not rows:
-        return SweepHeatmapInfo((), (), (), "No run has ended yet", "", "Verdicts appear here as the runs end.")
+        return SweepHeatmapInfo(title="No run has ended yet", empty="Verdicts appear here as the runs end.")
     cells = (
         *(_cell(row) for row in rows),
         *(

@@ -1,10 +1,11 @@
 """Time of one forward pass, reference against candidate."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import Space, figure_of, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import OUTLINE
 from precision.findings.speed import compare_speed
 from precision.results import Cost, Timing
@@ -23,13 +24,11 @@ class TimedRun(NamedTuple):
     iqr_s: float
 
 
-class TimingInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class TimingInfo(Info):
+    """The numbers drawn."""
 
-    runs: tuple[TimedRun, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    runs: tuple[TimedRun, ...] = ()
 
 
 def plot_timing(cost: Cost | None, *, reference: str, candidate: str) -> go.Figure:
@@ -42,7 +41,7 @@ def plot_timing(cost: Cost | None, *, reference: str, candidate: str) -> go.Figu
 
 def _timing_info(cost: Cost | None, *, reference: str, candidate: str) -> TimingInfo:
     if cost is None:
-        return TimingInfo((), "Time not measured", "", "The run has no timing.")
+        return TimingInfo(title="Time not measured", empty="The run has no timing.")
     first = _timed("reference", reference, cost.reference_time)
     second = _timed("candidate", candidate, cost.candidate_time)
     return TimingInfo(

@@ -1,18 +1,10 @@
-from typing import NamedTuple
-
 import plotly.graph_objects as go
 
-from precision.charts.frame import Space, alt_text, config, figure_of
-
-
-class Words(NamedTuple):
-    title: str
-    detail: str = ""
-    empty: str | None = None
+from precision.charts.frame import Info, Space, alt_text, config, figure_of
 
 
 def framed(title: str, detail: str = "", empty: str | None = None) -> go.Figure:
-    return figure_of("Bars", Words(title, detail, empty), lambda figure, words: Space())
+    return figure_of("Bars", Info(title=title, detail=detail, empty=empty), lambda figure, words: Space())
 
 
 def test_titles_are_wrapped_then_escaped() -> None:
