@@ -57,14 +57,14 @@ def _ecdf_info(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMet
     title = f"{plain(output.path)}: no errors to rank"
     distributions = output.distributions
     if distributions is None or not distributions.ecdf.values:
-        return _nothing(dtype, title, no_errors_because(output))
+        return EcdfInfo(dtype, title=title, empty=no_errors_because(output))
     metrics = output.metrics
     if metrics.max_abs_error == 0:
-        return _nothing(dtype, all_exact(metrics), "A logarithmic axis cannot show zero.")
+        return EcdfInfo(dtype, title=all_exact(metrics), empty="A logarithmic axis cannot show zero.")
     exact_share = distributions.absolute.zeros / metrics.finite_pairs
     shares = _shares(distributions.ecdf, metrics, exact_share)
     if not shares:
-        return _nothing(dtype, title, "Every difference is beyond float64.")
+        return EcdfInfo(dtype, title=title, empty="Every difference is beyond float64.")
     if rounding_floor and rounding_floor.finite_pairs != metrics.finite_pairs:
         rounding_floor = None
     floors = _floors(rounding_floor)
@@ -111,10 +111,6 @@ def _finding(metrics: ErrorMetrics, shares: dict[float, float]) -> str:
         return f"All errors are at most {number_text(largest)}"
     share = max(share for value, share in shares.items() if value <= p99)
     return f"{share_text(share)} of the errors are at most {number_text(p99)}"
-
-
-def _nothing(dtype: str, title: str, reason: str) -> EcdfInfo:
-    return EcdfInfo(dtype, title=title, empty=reason)
 
 
 def _floors(floor: ErrorMetrics | None) -> tuple[tuple[str, float], ...]:

@@ -31,14 +31,6 @@ _LABELLED = 0.1
 """Parts of the window narrower than this share of the width have no name: there is no room."""
 
 
-class HeatRow(NamedTuple):
-    """One row: a tensor, or neighbours drawn together."""
-
-    counts: tuple[int, ...]
-    """Values per column."""
-    nonzero: int
-
-
 class WindowPart(NamedTuple):
     """A part of the axis whose values all overflow, are normal, are subnormal or become zero; in powers of two."""
 
@@ -51,7 +43,8 @@ class WindowPart(NamedTuple):
 class HeatmapInfo(Info):
     """The numbers drawn."""
 
-    rows: tuple[HeatRow, ...] = ()
+    rows: tuple[tuple[int, ...], ...] = ()
+    """Of each tensor, or of neighbours drawn together: how many values are in each column."""
     labels: tuple[str, ...] = ()
     """Of the rows, without the path that all share."""
     edges: tuple[int, ...] = ()
@@ -109,13 +102,13 @@ def _edges(first: int, last: int, fmt: AnyFormat) -> tuple[int, ...]:
     return tuple(range(low, low + step * math.ceil((high - low) / step) + 1, step))
 
 
-def _row(ranges: Ranges, group: Sequence[TensorRange], edges: tuple[int, ...]) -> HeatRow:
+def _row(ranges: Ranges, group: Sequence[TensorRange], edges: tuple[int, ...]) -> tuple[int, ...]:
     step = edges[1] - edges[0]
     counts = [0] * (len(edges) - 1)
     for histogram in ranges.histograms_of(group):
         for exponent, count in enumerate(histogram.counts, histogram.first_exponent):
             counts[(exponent - edges[0]) // step] += count
-    return HeatRow(tuple(counts), sum(counts))
+    return tuple(counts)
 
 
 def _window(edges: tuple[int, ...], fmt: AnyFormat) -> tuple[WindowPart, ...]:
@@ -149,8 +142,8 @@ def _finding(ranges: Ranges, drawn: Sequence[TensorRange], fmt: AnyFormat) -> st
 
 
 def _draw(figure: go.Figure, info: HeatmapInfo) -> Space:
-    counts = np.asarray([row.counts for row in info.rows], dtype=np.float64)
-    shares = counts / np.asarray([[row.nonzero] for row in info.rows])
+    counts = np.asarray(info.rows, dtype=np.float64)
+    shares = counts / counts.sum(axis=1, keepdims=True)
     figure.add_heatmap(
         x=np.asarray(info.edges, dtype=np.float32),
         y=np.arange(len(info.rows)),

@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.cells import Sign, cell_axes, write_signs
+from precision.charts.cells import Sign, add_cells, cell_axes, write_signs
 from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import colour_of_fit, text_on
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
@@ -117,22 +117,12 @@ def _draw(figure: go.Figure, info: FitMatrixInfo) -> Space:
     verdicts = tuple(SIGNS)
     places = [[verdicts.index(fit.verdict) for fit in row.fits] for row in info.rows]
     names = [f"<b>{for_plotly(name)}</b>" if name == info.chosen else for_plotly(name) for name in info.formats]
-    figure.add_heatmap(
-        x=list(range(len(names))),
-        y=list(range(len(info.rows))),
-        z=np.asarray(places, dtype=np.uint8),
-        zmin=-0.5,
-        zmax=len(verdicts) - 0.5,
-        colorscale=_steps([colour_of_fit(verdict.value) for verdict in verdicts]),
-        showscale=False,
-        xgap=1,
-        ygap=1,
-        customdata=[
-            [f"{for_plotly(row.label)} in {for_plotly(fit.format)}: {_words(fit)}" for fit in row.fits]
-            for row in info.rows
-        ],
-        hovertemplate="%{customdata}<extra></extra>",
-    )
+    hovers = [
+        [f"{for_plotly(row.label)} in {for_plotly(fit.format)}: {_words(fit)}" for fit in row.fits] for row in info.rows
+    ]
+    scale = _steps([colour_of_fit(verdict.value) for verdict in verdicts])
+    ends: dict[str, Any] = {"zmin": -0.5, "zmax": len(verdicts) - 0.5}
+    add_cells(figure, np.asarray(places, dtype=np.uint8), hovers, colorscale=scale, showscale=False, **ends)
     signs = [
         Sign(x, y, SIGNS[fit.verdict], text_on(colour_of_fit(fit.verdict.value)))
         for y, row in enumerate(info.rows)

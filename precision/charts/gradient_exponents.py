@@ -39,14 +39,12 @@ class GradientExponentsInfo(Info):
     """The numbers drawn."""
 
     format: str
-    exponents: tuple[int, ...]
+    exponents: tuple[int, ...] = ()
     """Of the bars, ascending without a gap."""
-    shares: tuple[float, ...]
+    shares: tuple[float, ...] = ()
     """Of the non-zero gradients, by floor(log2) of their magnitude in float32."""
-    shift: int | None
+    shift: int | None = None
     """log2 of the scale, by which scaling moves all bars; None without one."""
-    before: GradientShares
-    after: GradientShares | None = None
     limits: tuple[tuple[float, str], ...] = ()
     """Powers of two at which the window changes, each with its name."""
 
@@ -72,9 +70,7 @@ def _gradient_exponents_info(
     after = None if shift is None else _shares(histogram, window.of_values_times(shift))
     if not histogram.counts:
         reason = "No gradient is finite and other than zero."
-        return GradientExponentsInfo(
-            fmt.name, (), (), shift, before, after, title="No gradients to place", empty=reason
-        )
+        return GradientExponentsInfo(fmt.name, title="No gradients to place", empty=reason)
     tail = _tail(histogram)
     limits = (
         (float(window.vanish_exponent), "zero below"),
@@ -86,8 +82,6 @@ def _gradient_exponents_info(
         exponents=tuple(range(histogram.first_exponent + tail, histogram.last_exponent + 1)),
         shares=tuple(count / histogram.nonzero for count in histogram.counts[tail:]),
         shift=shift,
-        before=before,
-        after=after,
         limits=limits,
         title=_title(fmt.name, before, after, scale),
         detail=_detail(histogram, before, after, tail),

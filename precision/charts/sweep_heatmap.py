@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.cells import Sign, cell_axes, write_signs
+from precision.charts.cells import Sign, add_cells, cell_axes, clipped, colour_of_sqnr, sqnr_axis, write_signs
 from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import text_on
-from precision.charts.sqnr_scale import clipped, colour_of_sqnr, sqnr_axis
 from precision.findings.sweep import sweep_finding
 from precision.results import SkippedRun, SweepRow
 from precision.spec.cast_methods import USUAL_METHODS, CastMethod
@@ -104,17 +103,7 @@ def _draw(figure: go.Figure, info: SweepHeatmapInfo) -> Space:
         if cell.sqnr_db is not None:
             colours[y, x] = clipped(cell.sqnr_db)
         hovers[y][x] = escape_plotly(f"{cell.format} on {cell.column}: {cell.hover}")
-    figure.add_heatmap(
-        x=list(range(len(info.columns))),
-        y=list(range(len(info.formats))),
-        z=colours,
-        coloraxis="coloraxis",
-        xgap=2,
-        ygap=2,
-        customdata=hovers,
-        hovertemplate="%{customdata}<extra></extra>",
-        hoverongaps=False,
-    )
+    add_cells(figure, colours, hovers, gap=2, coloraxis="coloraxis")
     signs = [
         Sign(x, y, escape_plotly(cell.words), None if cell.sqnr_db is None else text_on(colour_of_sqnr(cell.sqnr_db)))
         for cell, (x, y) in zip(info.cells, places, strict=True)
