@@ -28,14 +28,7 @@ class Sign(NamedTuple):
 def cell_axes(
     columns: Sequence[str], rows: Sequence[str], *, letters: int | None = None, slanted: bool = True
 ) -> dict[str, Any]:
-    """The axes of a table, for `update_layout`.
-
-    Args:
-        columns: their names; markup, as plotly reads it.
-        rows: as `columns`, the first on top.
-        letters: size of the rows' names; None: the page's.
-        slanted: whether the columns' names are, so that many fit beside each other.
-    """
+    """The axes of a table, for `update_layout`: rows as in `rows_axis`, and columns, `slanted` where many must fit."""
     return {
         "xaxis": {
             "tickvals": list(range(len(columns))),

@@ -59,11 +59,9 @@ def plot_decision_margins(output: OutputComparison, dtype: str, *, scale: Margin
 
 def _margins_info(output: OutputComparison, dtype: str, *, scale: MarginScale) -> MarginsInfo:
     found = output.decisions
-    if not isinstance(found, ClassDecisions):
-        reason = "The output is not read as class scores."
-        return MarginsInfo(dtype, scale, title=f"{plain(output.path)}: no margins", empty=reason)
-    if not found.samples:
-        reason = "No sample has finite scores in both."
+    if not isinstance(found, ClassDecisions) or not found.samples:
+        are_scores = isinstance(found, ClassDecisions)
+        reason = "No sample has finite scores in both." if are_scores else "The output is not read as class scores."
         return MarginsInfo(dtype, scale, title=f"{plain(output.path)}: no margins", empty=reason)
     bars = _bars(found, scale)
     largest = output.metrics.max_abs_error

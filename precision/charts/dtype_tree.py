@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal, Self
+from typing import Self
 
 import plotly.graph_objects as go
 
@@ -23,8 +23,6 @@ _OWN = "own operators"
 _HOVER_CHARACTERS = 60
 _SEVERAL = "several dtypes; the fuller the colour, the more in {dtype}"
 _NONE = "computes nothing"
-
-Extent = Literal["wholly", "in part", "not", "nothing to run"]
 
 
 @dataclass(eq=False)
@@ -110,21 +108,16 @@ def _modules(result: LayersResult, own: Mapping[str, Lowering]) -> dict[str, _Ra
     return modules
 
 
-def _extent(found: Lowering) -> Extent:
+def _extent(found: Lowering) -> str:
     if not found.total:
-        return "nothing to run"
-    return "wholly" if found.lowered == found.total else "in part" if found.lowered else "not"
+        return "compute nothing"
+    return f"wholly in {found.dtype}" if found.lowered == found.total else "in part" if found.lowered else "not at all"
 
 
 def _extents_text(modules: dict[str, _Ran], dtype: str) -> str:
     counts = Counter(_extent(module.found) for module in modules.values())
-    worded: tuple[tuple[Extent, str], ...] = (
-        ("wholly", f"wholly in {dtype}"),
-        ("in part", "in part"),
-        ("not", "not at all"),
-        ("nothing to run", "compute nothing"),
-    )
-    parts = [f"{counts[extent]:,} {words}" for extent, words in worded if counts[extent]]
+    order = (f"wholly in {dtype}", "in part", "not at all", "compute nothing")
+    parts = [f"{counts[extent]:,} {extent}" for extent in order if counts[extent]]
     return f"of {count_text(len(modules), 'module')} {', '.join(parts)}"
 
 

@@ -44,11 +44,8 @@ def plot_error_ecdf(output: OutputComparison, dtype: str, *, rounding_floor: Err
 
     Exact elements lift the curve's left end; NaN and infinite pairs are left out and counted below the title.
 
-    Args:
-        output: one output of a comparison.
-        dtype: the candidate's format, which gives the colour.
-        rounding_floor: of this output alone; its mean and maximum are drawn as lines: no computation in the format does
-            better. Ignored where it counts another number of elements than the output's errors.
+    The colour is that of `dtype`, the candidate's format. Mean and maximum of this output's `rounding_floor` are lines:
+    no computation in the format does better. It is ignored where it counts another number of elements than the errors.
     """
     return figure_of(_KIND, _ecdf_info(output, dtype, rounding_floor=rounding_floor), _draw)
 

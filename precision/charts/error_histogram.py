@@ -50,17 +50,13 @@ def plot_error_histogram(output: OutputComparison, dtype: str, *, kind: Histogra
     """How the errors of one output are distributed; on logarithmic axes, exact zeros have a bar of their own.
 
     NaN and infinite pairs are not drawn but counted below the title; equal errors make a single bar.
-
-    Args:
-        output: one output of a comparison.
-        dtype: the candidate's format, which gives the colour and the ULP.
-        kind: `signed` (linear axis), `absolute` or `ulp` (logarithmic axes).
+    The axis of `signed` errors is linear, others are logarithmic. Colour and ULP are those of `dtype`, the candidate's.
     """
     return figure_of(_KIND[kind], _histogram_info(output, dtype, kind=kind), _draw)
 
 
 def _histogram_info(output: OutputComparison, dtype: str, *, kind: HistogramKind) -> HistogramInfo:
-    histogram = _chosen(output, kind)
+    histogram: Histogram | None = getattr(output.distributions, kind, None)
     if histogram is None or not (sum(histogram.counts) or histogram.zeros):
         title = f"{plain(output.path)}: no errors to count"
         return HistogramInfo(kind, dtype, (), (), 0, False, False, title=title, empty=no_errors_because(output))
@@ -87,11 +83,6 @@ def below_text(below: int) -> str:
 def _is_a_spike(counts: tuple[int, ...]) -> bool:
     filled = [count for count in counts if count]
     return bool(filled) and max(filled) > _SPIKE * median(filled)
-
-
-def _chosen(output: OutputComparison, kind: HistogramKind) -> Histogram | None:
-    chosen: Histogram | None = getattr(output.distributions, kind, None)
-    return chosen
 
 
 def no_errors_because(output: OutputComparison) -> str:

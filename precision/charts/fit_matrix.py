@@ -14,7 +14,7 @@ from precision.charts.palette import colour_of_fit, text_on
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.findings.fit.fitness import Fit, Fitness, worst
 from precision.findings.fit.table import FitTable
-from precision.results.ranges import ModuleRanges, TensorRange
+from precision.results.ranges import ModuleRanges
 from precision.text.names import escape_plotly, for_plotly, plain
 from precision.text.units import count_text
 
@@ -63,7 +63,7 @@ def plot_fit_matrix(table: FitTable, modules: Sequence[ModuleRanges], chosen: st
 def _fit_matrix_info(table: FitTable, modules: Sequence[ModuleRanges], chosen: str) -> FitMatrixInfo:
     if not modules:
         return FitMatrixInfo((), chosen, title="No module to judge", empty="No tensor to show.")
-    fits = [FitRow(each.label, _fits(table, each.tensors)) for each in modules]
+    fits = [FitRow(each.label, tuple(table.worst(each.tensors, name) for name in table.names)) for each in modules]
     groups = neighbours(fits, MAX_ROWS)
     rows = tuple(
         FitRow(
@@ -84,10 +84,6 @@ def _fit_matrix_info(table: FitTable, modules: Sequence[ModuleRanges], chosen: s
         title=_finding(fits, table.names, chosen),
         detail="; ".join(filter(None, (shared_text(shared), together, ", ".join(legend)))),
     )
-
-
-def _fits(table: FitTable, tensors: Sequence[TensorRange]) -> tuple[Fitness, ...]:
-    return tuple(table.worst(tensors, name) for name in table.names)
 
 
 def _finding(rows: Sequence[FitRow], names: Sequence[str], chosen: str) -> str:

@@ -36,9 +36,7 @@ _LOOKS: dict[Group, tuple[str, str]] = {
 """(name, plotly's symbol)."""
 
 
-class ErrorDot(NamedTuple):
-    """One row."""
-
+class _Dot(NamedTuple):
     format: str
     group: Group
     relative_error: float | None
@@ -50,7 +48,7 @@ class ErrorDot(NamedTuple):
 class FormatErrorsInfo(Info):
     """The numbers drawn."""
 
-    dots: tuple[ErrorDot, ...] = ()
+    dots: tuple[_Dot, ...] = ()
 
 
 def plot_format_errors(number: ExactNumber, rows: Sequence[NumberInFormat]) -> go.Figure:
@@ -77,13 +75,13 @@ def _format_errors_info(number: ExactNumber, rows: Sequence[NumberInFormat]) -> 
     return FormatErrorsInfo(dots, title=title, detail=_ALONE if alone else "")
 
 
-def _dot(row: NumberInFormat) -> ErrorDot:
+def _dot(row: NumberInFormat) -> _Dot:
     stored = f"stored as {number_text(row.value)}"
     if row.exact:
-        return ErrorDot(row.format, "exact", None, f"{stored}, exactly")
+        return _Dot(row.format, "exact", None, f"{stored}, exactly")
     if row.relative_error is None or not row.value:
-        return ErrorDot(row.format, "lost", None, f"{stored}: {fate_text(row.fate)}")
-    return ErrorDot(
+        return _Dot(row.format, "lost", None, f"{stored}: {fate_text(row.fate)}")
+    return _Dot(
         row.format,
         "cut off" if row.fate == "saturated" else "rounded",
         max(row.relative_error, sys.float_info.min),  # the least that a log axis can show

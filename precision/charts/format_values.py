@@ -26,9 +26,7 @@ _BEYOND = 1.04
 """Where a number beyond the ends is drawn, in units of the line's half length."""
 
 
-class LineMark(NamedTuple):
-    """One of the marked places."""
-
+class _Mark(NamedTuple):
     label: str
     symbol: str
     positions: tuple[float, ...]
@@ -43,7 +41,7 @@ class FormatValuesInfo(Info):
     """(position, value)."""
     subnormal: tuple[tuple[float, float], ...]
     """These, and zero."""
-    marks: tuple[LineMark, ...]
+    marks: tuple[_Mark, ...]
     ticks: tuple[tuple[float, str], ...]
     end: float
     """Position of the largest value."""
@@ -96,25 +94,25 @@ def _position(value: float, fmt: NumericFormat, scale: ValueScale) -> float:
     return math.copysign(size if size < 1 else 1 + math.log2(size), value)
 
 
-def _marks(fmt: NumericFormat, number: ExactNumber, anatomy: NumberAnatomy, scale: ValueScale) -> tuple[LineMark, ...]:
+def _marks(fmt: NumericFormat, number: ExactNumber, anatomy: NumberAnatomy, scale: ValueScale) -> tuple[_Mark, ...]:
     end = _position(fmt.max, fmt, scale)
     marks = []
     neighbours = [value for value in (anatomy.below, anatomy.above) if value is not None and math.isfinite(value)]
     if neighbours:
         label = "neighbours " + " and ".join(map(number_text, neighbours))
-        marks.append(LineMark(label, "circle-open", tuple(_position(value, fmt, scale) for value in neighbours)))
+        marks.append(_Mark(label, "circle-open", tuple(_position(value, fmt, scale) for value in neighbours)))
     if math.isfinite(anatomy.value):
         label = f"stored {number_text(anatomy.value)}"
-        marks.append(LineMark(label, "diamond", (_position(anatomy.value, fmt, scale),)))
+        marks.append(_Mark(label, "diamond", (_position(anatomy.value, fmt, scale),)))
     if number.special == "nan":
         return tuple(marks)
     typed = f"typed {typed_text(number)}"
     inside = number.fraction is not None and abs(number.fraction) <= fmt.max
     if inside and number.fraction is not None:
-        marks.append(LineMark(typed, "triangle-down", (_position(float(number.fraction), fmt, scale),)))
+        marks.append(_Mark(typed, "triangle-down", (_position(float(number.fraction), fmt, scale),)))
     else:
         at = math.copysign(_BEYOND * end, -1 if number.negative else 1)
-        marks.append(LineMark(f"{typed}, beyond the end", f"triangle-{'left' if at < 0 else 'right'}", (at,)))
+        marks.append(_Mark(f"{typed}, beyond the end", f"triangle-{'left' if at < 0 else 'right'}", (at,)))
     return tuple(marks)
 
 

@@ -143,10 +143,7 @@ def config(filename: str = "precision-explorer") -> dict[str, Any]:
 def dot_marker(colour: str | list[str], symbol: str | list[str], *, size: int) -> dict[str, Any]:
     """Look of points: a filled one has a border that shows on both pages, an open one is its border.
 
-    Args:
-        colour: of all, or of each.
-        symbol: plotly's name, of all, or of each where none is open.
-        size: in pixels.
+    Colours and plotly's symbols are those of all, or of each; symbols of each may not be open ones.
     """
     is_open = isinstance(symbol, str) and symbol.endswith("-open")
     line = {"color": colour if is_open else OUTLINE, "width": 1.5}

@@ -59,11 +59,8 @@ class GradientErrorsInfo(Info):
 def plot_gradient_errors(report: TrainingReport, dtype: str, *, quantity: GradientQuantity = "error") -> go.Figure:
     """A row for every parameter and a point for every recipe; neighbours may share a row, with the largest of each.
 
-    Args:
-        report: of a training step.
-        dtype: the format, which gives the colour.
-        quantity: "error" is norm(g - g32) / norm(g32); "underflow" is the share of non-zero values of g32 that are
-            zero in g.
+    "error" is norm(g - g32) / norm(g32); "underflow" is the share of non-zero values of g32 that are zero in g. The
+    colour is that of the format `dtype`.
     """
     return figure_of(_KIND[quantity], _gradient_errors_info(report, dtype, quantity), _draw)
 

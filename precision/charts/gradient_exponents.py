@@ -53,11 +53,7 @@ def plot_gradient_exponents(report: TrainingReport, fmt: NumericFormat, *, scale
     """All float32 gradients by exponent, with the limits of `fmt`; with a scale, also where it moves them.
 
     Estimated from float32's gradients of the parameters; what the format's own backward pass lost is in the recipes.
-
-    Args:
-        report: of a training step.
-        fmt: whose limits to draw.
-        scale: of the loss, a power of two; None for none.
+    The `scale` of the loss is a power of two.
     """
     return figure_of(_KIND, _gradient_exponents_info(report.gradients, fmt, scale), _draw)
 

@@ -23,9 +23,7 @@ _KIND = "Bars of the headroom of tensors, in powers of two"
 _ROW_PX = 22
 
 
-class HeadroomRow(NamedTuple):
-    """One bar."""
-
+class _Bar(NamedTuple):
     label: str
     headroom_bits: float
     largest: float
@@ -37,7 +35,7 @@ class HeadroomInfo(Info):
     """The numbers drawn, least headroom first."""
 
     format: str
-    rows: tuple[HeadroomRow, ...] = ()
+    rows: tuple[_Bar, ...] = ()
     labels: tuple[str, ...] = ()
     """Of the rows, without the path that all share."""
 
@@ -58,7 +56,7 @@ def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyForma
     first_of = {tensor.histogram: tensor for tensor in reversed(tensors)}
     window = window_of(fmt)
     rows = [
-        HeadroomRow(tensor.label, _headroom(fmt, largest), largest, window.overflows(largest))
+        _Bar(tensor.label, _headroom(fmt, largest), largest, window.overflows(largest))
         for tensor in first_of.values()
         if (largest := ranges.histogram_of(tensor).largest)
     ]
@@ -83,7 +81,7 @@ def _headroom(fmt: NumericFormat, largest: float) -> float:
     return math.log2(fmt.max) - math.log2(largest)
 
 
-def _name(row: HeadroomRow) -> str:
+def _name(row: _Bar) -> str:
     return plain(row.label, limit=40)
 
 

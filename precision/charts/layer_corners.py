@@ -35,9 +35,7 @@ _DRAWABLE = (1e-290, 1e290)
 _ROW_PX = 32
 
 
-class CornerPart(NamedTuple):
-    """One row."""
-
+class _Part(NamedTuple):
     label: str
     about: str
     """What it is; with plotly's line breaks."""
@@ -49,7 +47,7 @@ class CornersInfo(Info):
     """The numbers drawn: the parts that were measured."""
 
     dtype: str
-    parts: tuple[CornerPart, ...] = ()
+    parts: tuple[_Part, ...] = ()
 
 
 def plot_layer_corners(row: LayerRow, dtype: str) -> go.Figure:
@@ -66,7 +64,7 @@ def _corners_info(row: LayerRow, dtype: str) -> CornersInfo:
         reason = row.corners_missing or "The error is split into parts only for modules without modules inside."
         return CornersInfo(dtype, title="Local and inherited error not measured", empty=reason)
     sizes = [(label, about, getattr(corners, name)) for name, label, about in _PARTS]
-    parts = tuple(CornerPart(label, about, size.normalized_l2) for label, about, size in sizes if size is not None)
+    parts = tuple(_Part(label, about, size.normalized_l2) for label, about, size in sizes if size is not None)
     details = []
     if corners.gain is not None:
         details.append(f"gain {number_text(corners.gain)}: the relative error of the input is multiplied by this")

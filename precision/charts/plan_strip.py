@@ -16,6 +16,7 @@ from precision.text.units import count_text
 
 MAX_BARS = 200
 """More would be narrower than two pixels on a phone."""
+
 _KIND = "Strip of the format of every layer, in the model's order"
 
 

@@ -15,9 +15,7 @@ from precision.text.units import count_text, number_text
 _KIND = "Bars of the outputs' SQNR in every input regime"
 
 
-class RegimeBar(NamedTuple):
-    """One bar."""
-
+class _Bar(NamedTuple):
     label: str
     sqnr_db: float
     """0 where there is none to draw."""
@@ -29,7 +27,7 @@ class RegimesInfo(Info):
     """The numbers drawn."""
 
     dtype: str
-    bars: tuple[RegimeBar, ...] = ()
+    bars: tuple[_Bar, ...] = ()
 
 
 def plot_regime_errors(report: RegimesReport, dtype: str) -> go.Figure:
@@ -43,7 +41,7 @@ def _info(report: RegimesReport, dtype: str) -> RegimesInfo:
         broken, sqnr = broken_text(row), row.errors.sqnr_db if row.errors else None
         drawn = max(sqnr, 0.0) if sqnr is not None and not broken and sqnr < float("inf") else 0.0
         text = broken or ("no errors to compare" if sqnr is None else "exact" if sqnr == float("inf") else "")
-        bars.append(RegimeBar(label_of(row.regime), drawn, text or f"{number_text(sqnr)} dB"))
+        bars.append(_Bar(label_of(row.regime), drawn, text or f"{number_text(sqnr)} dB"))
     empty = None if bars else "No regime has run yet."
     return RegimesInfo(dtype, tuple(bars), title=_title(report), empty=empty)
 

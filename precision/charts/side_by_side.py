@@ -16,9 +16,7 @@ _KIND = "Output values of reference and candidate, with their difference below"
 _MAX_TICKS = 8
 
 
-class ValuePair(NamedTuple):
-    """One element of both outputs."""
-
+class _Pair(NamedTuple):
     label: str
     reference: int | float
     candidate: int | float
@@ -37,7 +35,7 @@ class SideBySideInfo(Info):
 
     reference_dtype: str
     candidate_dtype: str
-    pairs: tuple[ValuePair, ...] = ()
+    pairs: tuple[_Pair, ...] = ()
 
 
 def plot_side_by_side(output: OutputComparison, dtype: str) -> go.Figure:
@@ -51,7 +49,7 @@ def plot_side_by_side(output: OutputComparison, dtype: str) -> go.Figure:
 
 def _side_by_side_info(output: OutputComparison, dtype: str) -> SideBySideInfo:
     pairs = tuple(
-        ValuePair(
+        _Pair(
             label=str(list(pair.index)),
             reference=pair.reference,
             candidate=pair.candidate,
@@ -71,7 +69,7 @@ def _difference(reference: int | float, candidate: int | float) -> int | float |
     return difference if math.isfinite(difference) else None
 
 
-def _finding(pairs: tuple[ValuePair, ...]) -> str:
+def _finding(pairs: tuple[_Pair, ...]) -> str:
     different = [pair.difference for pair in pairs if not pair.is_same]
     if not different:
         return f"The {len(pairs):,} values shown are exactly equal"

@@ -23,9 +23,7 @@ _LABELLED_SHARE = 0.2
 """Segments narrower than this share of the widest bar have no label: there is no room."""
 
 
-class DtypeBytes(NamedTuple):
-    """One colour of the bars."""
-
+class _Bytes(NamedTuple):
     dtype: str
     before: int
     after: int
@@ -35,7 +33,7 @@ class DtypeBytes(NamedTuple):
 class StoredBytesInfo(Info):
     """The numbers drawn."""
 
-    dtypes: tuple[DtypeBytes, ...] = ()
+    dtypes: tuple[_Bytes, ...] = ()
 
 
 def counted_bytes(tensor: TensorAudit, side: Side) -> int:
@@ -59,7 +57,7 @@ def _stored_bytes_info(audit: CastAudit) -> StoredBytesInfo:
         for tensor in audit.tensors:
             counter[plain(dtype_on(tensor, side))] += counted_bytes(tensor, side)
     dtypes = tuple(
-        DtypeBytes(name, totals["before"][name], totals["after"][name])
+        _Bytes(name, totals["before"][name], totals["after"][name])
         for name in _widest_first({*totals["before"], *totals["after"]})
         if totals["before"][name] or totals["after"][name]
     )

@@ -47,10 +47,7 @@ def plot_sweep_heatmap(
 ) -> go.Figure:
     """A cell for every run: the verdict's word on a colour that is its SQNR in decibels.
 
-    Args:
-        rows: runs that have ended.
-        skipped: combinations that are not possible, shown without a colour.
-        planned: all runs of the sweep, where more are to come; None: these are all.
+    Combinations that are not possible have no colour. `planned` counts all runs of the sweep, where more are to come.
     """
     return figure_of(_KIND, _sweep_heatmap_info(rows, skipped, planned=planned), _draw)
 

@@ -15,9 +15,7 @@ from precision.text.units import count_text, seconds_text
 _KIND = "Bars of the median time of one forward pass, with the interquartile range"
 
 
-class TimedRun(NamedTuple):
-    """One bar."""
-
+class _Run(NamedTuple):
     role: str
     dtype: str
     median_s: float
@@ -28,7 +26,7 @@ class TimedRun(NamedTuple):
 class TimingInfo(Info):
     """The numbers drawn."""
 
-    runs: tuple[TimedRun, ...] = ()
+    runs: tuple[_Run, ...] = ()
 
 
 def plot_timing(cost: Cost | None, *, reference: str, candidate: str) -> go.Figure:
@@ -42,17 +40,12 @@ def plot_timing(cost: Cost | None, *, reference: str, candidate: str) -> go.Figu
 def _timing_info(cost: Cost | None, *, reference: str, candidate: str) -> TimingInfo:
     if cost is None:
         return TimingInfo(title="Time not measured", empty="The run has no timing.")
-    first = _timed("reference", reference, cost.reference_time)
-    second = _timed("candidate", candidate, cost.candidate_time)
+    sides = (("reference", reference, cost.reference_time), ("candidate", candidate, cost.candidate_time))
     return TimingInfo(
-        runs=(first, second),
-        title=_finding(cost, reference=first.dtype, candidate=second.dtype),
+        tuple(_Run(role, plain(name), timing.median_s, timing.iqr_s) for role, name, timing in sides),
+        title=_finding(cost, reference=plain(reference), candidate=plain(candidate)),
         detail=_detail(cost.reference_time, cost.candidate_time),
     )
-
-
-def _timed(role: str, dtype: str, timing: Timing) -> TimedRun:
-    return TimedRun(role, plain(dtype), timing.median_s, timing.iqr_s)
 
 
 def _finding(cost: Cost, *, reference: str, candidate: str) -> str:
