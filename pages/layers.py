@@ -12,7 +12,7 @@ from precision.charts.stored_values import plot_stored_values
 from precision.findings.autocast import lowering, stayed_text
 from precision.findings.cast import audit_table, changed_text, estimated_text
 from precision.findings.layers import activations_table, flows_of, operators_table, returns_other_dtype
-from precision.results import CastAudit, CompareResult, LayersResult, TensorAudit
+from precision.results import CastAudit, CompareResult, LayersReport, LayersResult, TensorAudit
 from precision.spec import CastMethod
 from precision.text.names import escape_markdown
 from precision.text.units import bytes_text
@@ -66,26 +66,13 @@ def _dtype_flow(part: str) -> None:
     if report is None or not report.rows:
         frame.nothing_to_show("No layer to show", result, how_to_read=HOW_TO_READ_FLOW)
     if part == "operators":
-        flows = [flow for _, flow in flows_of(report)]
-        promoted, lowered = sum(flow.is_promoted for flow in flows), sum(flow.is_lowered for flow in flows)
-        one_sided = sum(operator.only is not None for operator in report.operators)
-        found = [f"{lowered:,} lowered by autocast"] if lowered else []
-        found += [f"{promoted:,} promote silently", f"{one_sided:,} in one model only"]
-        finding = f"{len(report.operators):,} operators: {', '.join(found)}"
+        _operators_top(result, report)
+        table, searched = operators_table(report), "operator"
     else:
         low = sum(returns_other_dtype(row) for row in report.rows)
-        finding = f"{low:,} of {len(report.rows):,} module calls return another dtype than in the reference"
-    frame.header(finding, result)
-    autocasts = part == "operators" and result.spec.method is CastMethod.AUTOCAST
-    if autocasts and (counted := lowering(result)) is not None and (stayed := stayed_text(counted)):
-        st.markdown(escape_markdown(stayed))
-    if part == "operators":
-        show(plot_dtype_tree(result), key="dtype-tree")
-    find = frame.find_box("layer", in_what="name or type")
-    if part == "operators":
-        table = operators_table(report).find(find, "layer", "operator")
-    else:
-        table = activations_table(report).find(find, "layer", "type")
+        frame.header(f"{low:,} of {len(report.rows):,} module calls return another dtype than in the reference", result)
+        table, searched = activations_table(report), "type"
+    table = table.find(frame.find_box("layer", in_what="name or type"), "layer", searched)
     st.caption(f"{len(table.rows):,} rows.")
     downloads.table(
         table,
@@ -94,6 +81,19 @@ def _dtype_flow(part: str) -> None:
         alt=f"Dtypes of {part}, reference and candidate",
     )
     frame.footer(result, how_to_read=HOW_TO_READ_FLOW)
+
+
+def _operators_top(result: LayersResult, report: LayersReport) -> None:
+    flows = [flow for _, flow in flows_of(report)]
+    promoted, lowered = sum(flow.is_promoted for flow in flows), sum(flow.is_lowered for flow in flows)
+    one_sided = sum(operator.only is not None for operator in report.operators)
+    found = [f"{lowered:,} lowered by autocast"] if lowered else []
+    found += [f"{promoted:,} promote silently", f"{one_sided:,} in one model only"]
+    frame.header(f"{len(report.operators):,} operators: {', '.join(found)}", result)
+    autocasts = result.spec.method is CastMethod.AUTOCAST
+    if autocasts and (counted := lowering(result)) is not None and (stayed := stayed_text(counted)):
+        st.markdown(escape_markdown(stayed))
+    show(plot_dtype_tree(result), key="dtype-tree")
 
 
 def _stored_tensors() -> None:
@@ -125,19 +125,10 @@ def _tensor_table(audit: CastAudit, *, name: str) -> None:
     left, right = st.columns([2, 3])
     find = frame.find_box("tensor", in_what="name, kind or dtype", place=left)
     which = linked.radio("Show", FILTERS, key="show", place=right)
-    rows = [tensor for tensor in audit.tensors if _matches(tensor, find) and _is(which, tensor)]
-    st.caption(f"{len(rows)} of {len(audit.tensors)} tensors.")
-    downloads.table(
-        audit_table(rows),
-        name=name,
-        key="tensors",
-        alt="Every stored tensor before and after the cast",
-    )
-
-
-def _matches(tensor: TensorAudit, find: str) -> bool:
-    row = " ".join((tensor.fqn, tensor.kind, tensor.dtype_before, tensor.dtype_after))
-    return find.casefold() in row.casefold()
+    every = audit_table(tensor for tensor in audit.tensors if _is(which, tensor))
+    table = every.find(find, "tensor", "kind", "before", "after")
+    st.caption(f"{len(table.rows)} of {len(audit.tensors)} tensors.")
+    downloads.table(table, name=name, key="tensors", alt="Every stored tensor before and after the cast")
 
 
 def _is(which: str, tensor: TensorAudit) -> bool:

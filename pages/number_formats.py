@@ -65,7 +65,8 @@ def main() -> None:
     if number is not None:
         _side_by_side(number, saturate=saturate, largest=largest)
     if isinstance(fmt, NumericFormat):
-        _steps(fmt, number)
+        st.header(f"The values of {fmt.name}", anchor=False)
+        show_beside_each_other(format_spacing=plot_format_spacing(fmt, number), format_density=plot_format_density(fmt))
     _all_formats(fmt)
     frame.explain(HOW_TO_READ, method="formats")
 
@@ -170,11 +171,6 @@ def _side_by_side(number: ExactNumber, *, saturate: bool, largest: float | None)
         alt="What every format stores of the number",
         pinned=True,
     )
-
-
-def _steps(fmt: NumericFormat, number: ExactNumber | None) -> None:
-    st.header(f"The values of {fmt.name}", anchor=False)
-    show_beside_each_other(format_spacing=plot_format_spacing(fmt, number), format_density=plot_format_density(fmt))
 
 
 def _all_formats(fmt: AnyFormat | None) -> None:

@@ -60,7 +60,8 @@ def main() -> None:
             decisions.truth_line(result.comparison)
         device_speed.banner(result)
     _four_numbers(result)
-    _real_kernels(result)
+    if said := real_kernels_text(result):
+        st.caption(f":material/memory: {escape_markdown(said)}", help=KERNELS_HELP)
     if result.comparison and result.comparison.outputs:
         output = frame.pick_output(result.comparison.outputs)
         show_beside_each_other(
@@ -127,12 +128,6 @@ def _four_numbers(result: CompareResult) -> None:
             help=f"Measured: median of {candidate.runs:,} runs by torch.utils.benchmark, in turns with "
             f"{reference.runs:,} of the reference on {candidate.threads} threads.",
         )
-
-
-def _real_kernels(result: CompareResult) -> None:
-    said = real_kernels_text(result)
-    if said:
-        st.caption(f":material/memory: {escape_markdown(said)}", help=KERNELS_HELP)
 
 
 def _timing_warnings(result: CompareResult) -> None:

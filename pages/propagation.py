@@ -1,5 +1,7 @@
 """Propagation: which layers add error, where does it grow, where does the first NaN come from?"""
 
+from typing import Literal
+
 import streamlit as st
 
 from pages.ui import downloads, frame, linked, state, view_state
@@ -46,7 +48,7 @@ def main() -> None:
     frame.header(_finding(report), result)
     _remedy(report)
     for origin in report.origins[:1]:
-        _birth_of_nonfinite(origin)
+        _first_nonfinite(origin)
     limit = linked.number_input(
         "Limit on the relative error",
         key="limit",
@@ -60,7 +62,11 @@ def main() -> None:
     show(plot_error_tree(report), key="error-tree")
     _one_layer(result, report)
     st.header("All layer calls", anchor=False)
-    _calls(report, name=f"{downloads.file_stem(result)}-layers")
+    table = calls_table(report).find(frame.find_box("layer", in_what="name or type"), "layer", "type")
+    st.caption(f"{len(table.rows):,} of {len(report.rows):,} module calls.")
+    downloads.table(
+        table, name=f"{downloads.file_stem(result)}-layers", key="layers", alt="Errors of every module call"
+    )
     _differences(report)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
@@ -95,13 +101,13 @@ def _remedy(report: LayersReport) -> None:
         _keep_button(report.stopped.keep, key="keep-stopped", kind="primary")
 
 
-def _keep_button(fqn: str, *, key: str, kind: str = "secondary") -> None:
+def _keep_button(fqn: str, *, key: str, kind: Literal["primary", "secondary"] = "secondary") -> None:
     if not fqn or state.kept_around(fqn):
         return
     st.button(
         f"Keep {escape_markdown(fqn)} in the reference's precision, and run again",
         key=key,
-        type="primary" if kind == "primary" else "secondary",
+        type=kind,
         icon=":material/shield:",
         on_click=state.keep_module,
         args=(fqn,),
@@ -109,7 +115,7 @@ def _keep_button(fqn: str, *, key: str, kind: str = "secondary") -> None:
     )
 
 
-def _birth_of_nonfinite(origin: NonfiniteOrigin) -> None:
+def _first_nonfinite(origin: NonfiniteOrigin) -> None:
     with st.container(border=True):
         operator = f"operator {for_markdown(origin.operator)} in " if origin.operator else ""
         numbers = [f"{origin.elements:,} elements became infinite or NaN in the candidate only"]
@@ -195,13 +201,6 @@ def _worst_elements(row: LayerRow, *, name: str) -> None:
         key="worst",
         alt="The elements of this layer with the largest absolute error",
     )
-
-
-def _calls(report: LayersReport, *, name: str) -> None:
-    find = frame.find_box("layer", in_what="name or type")
-    table = calls_table(report).find(find, "layer", "type")
-    st.caption(f"{len(table.rows):,} of {len(report.rows):,} module calls.")
-    downloads.table(table, name=name, key="layers", alt="Errors of every module call")
 
 
 def _differences(report: LayersReport) -> None:

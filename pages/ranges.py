@@ -56,7 +56,14 @@ def main() -> None:
     show(plot_exponent_heatmap(result.ranges, tensors, fmt), key="exponents")
     show(plot_fit_matrix(table, by_module(tensors), fmt.name), key="fit")
     show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
-    _value_table(result, tensors, table, fmt)
+    st.header("All numbers", anchor=False)
+    downloads.table(
+        ranges_table(result.ranges, tensors, table, fmt.name),
+        name=f"{downloads.file_stem(result)}-ranges-{fmt.name}",
+        key="ranges",
+        alt=f"Every tensor's range and how it fits {fmt.name}",
+        pinned=True,
+    )
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
@@ -113,19 +120,6 @@ def _is(which: str, tensor: TensorRange, fit: Fitness) -> bool:
     if which == "not fitting":
         return fit.verdict not in (Fit.FITS, Fit.NOTHING)
     return which == "all" or (which == "weights") == (tensor.kind in WEIGHT_KINDS)
-
-
-def _value_table(result: RangesResult, tensors: list[TensorRange], table: FitTable, fmt: AnyFormat) -> None:
-    st.header("All numbers", anchor=False)
-    if result.ranges is None:
-        return
-    downloads.table(
-        ranges_table(result.ranges, tensors, table, fmt.name),
-        name=f"{downloads.file_stem(result)}-ranges-{fmt.name}",
-        key="ranges",
-        alt=f"Every tensor's range and how it fits {fmt.name}",
-        pinned=True,
-    )
 
 
 def _finding(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> str:

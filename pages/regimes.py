@@ -34,21 +34,17 @@ def main() -> None:
     if report.overflow is not None:
         st.info(escape_markdown(overflow_text(report.overflow, dtype)), icon=":material/vertical_align_top:")
     show(plot_regime_errors(report, dtype), key="regimes")
-    _every_regime(result)
-    frame.footer(result, how_to_read=HOW_TO_READ)
-
-
-def _every_regime(result: RegimesResult) -> None:
     st.header("Every regime", anchor=False)
     st.caption("The worst sample of a regime has the most new infinities and NaNs, then the largest normalized L2.")
     downloads.table(
-        regimes_table(result.report).without("name"),
+        regimes_table(report).without("name"),
         name=f"{downloads.file_stem(result)}-regimes",
         key="regimes",
         alt="Errors in every input regime, with the worst sample of each",
         pinned=True,
         widths={"its normalized L2": "small"},
     )
+    frame.footer(result, how_to_read=HOW_TO_READ)
 
 
 main()

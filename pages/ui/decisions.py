@@ -27,47 +27,25 @@ SCALES: tuple[MarginScale, ...] = ("score", "probability")
 def pick_yardsticks() -> Yardsticks:
     """The limits that decide the verdict; changing them needs no new run."""
     default = Yardsticks()
+    fields = {
+        "rounding_multiple": ("Rounding only up to (× floor)", 1.0, 100.0, default.rounding_multiple, 0.5),
+        "broken_below": ("Broken below (dB)", 0.0, 100.0, default.broken_below_db, 1.0),
+        "tolerated_flips": ("Tolerated flips (%)", 0.0, 100.0, 100 * default.tolerated_flips, 0.5),
+        "least_cosine": ("Least cosine similarity", 0.0, 1.0, default.least_cosine, 0.005),
+    }
+    helps = (
+        escape_markdown(term_named("rounding floor").definition),
+        frame.metric_help("sqnr_db"),
+        "The verdict is that decisions changed if the 95 % interval of the share of flips lies above this. "
+        f"{escape_markdown(term_named('Wilson interval').definition)}",
+        "For outputs that are not class scores, such as embeddings: decisions changed if it is below this. "
+        f"{frame.metric_help('cosine_similarity')}",
+    )
     with st.expander("Yardsticks", icon=":material/straighten:"):
         st.caption("Change what counts as rounding, broken or a changed decision. The verdict follows without a run.")
-        columns = st.columns(4)
-        multiple = columns[0].number_input(
-            "Rounding only up to (× floor)",
-            1.0,
-            100.0,
-            default.rounding_multiple,
-            0.5,
-            key="rounding_multiple",
-            help=escape_markdown(term_named("rounding floor").definition),
-        )
-        broken = columns[1].number_input(
-            "Broken below (dB)",
-            0.0,
-            100.0,
-            default.broken_below_db,
-            1.0,
-            key="broken_below",
-            help=frame.metric_help("sqnr_db"),
-        )
-        flips = columns[2].number_input(
-            "Tolerated flips (%)",
-            0.0,
-            100.0,
-            100 * default.tolerated_flips,
-            0.5,
-            key="tolerated_flips",
-            help="The verdict is that decisions changed if the 95 % interval of the share of flips lies above this. "
-            f"{escape_markdown(term_named('Wilson interval').definition)}",
-        )
-        cosine = columns[3].number_input(
-            "Least cosine similarity",
-            0.0,
-            1.0,
-            default.least_cosine,
-            0.005,
-            format="%.4f",
-            key="least_cosine",
-            help="For outputs that are not class scores, such as embeddings: decisions changed if it is below this. "
-            f"{frame.metric_help('cosine_similarity')}",
+        multiple, broken, flips, cosine = (
+            column.number_input(*field, key=key, help=said, format="%.4f" if key == "least_cosine" else None)
+            for column, (key, field), said in zip(st.columns(4), fields.items(), helps, strict=True)
         )
     return Yardsticks(
         rounding_multiple=multiple, broken_below_db=broken, tolerated_flips=flips / 100, least_cosine=cosine

@@ -29,11 +29,7 @@ def banner(result: RunResult) -> None:
 
 
 def section(result: AnalysisResult) -> None:
-    """Every operator in every dtype, beside float32.
-
-    Args:
-        result: of a run on the device.
-    """
+    """Every operator in every dtype beside float32, on the device of a run."""
     speed = _known(result)
     with st.expander("How fast is this device in each dtype?", icon=":material/speed:"):
         if speed is None:

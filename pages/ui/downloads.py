@@ -106,8 +106,8 @@ def _series(values: Sequence[Any], kind: Kind) -> pd.Series:
     return pd.Series(list(map(_value_text, values)) if any(map(math.isnan, values)) else list(values))
 
 
-def text_file(label: str, text: str, *, name: str, mime: str, key: str) -> None:
-    """A button that downloads a text as the file `name`; `key` is the button's."""
+def text_file(label: str, text: str, *, name: str, mime: str, key: str, **settings: Any) -> None:
+    """A button that downloads a text as the file `name`; `key` and `settings` are the button's."""
     st.download_button(
         label,
         text,
@@ -116,7 +116,7 @@ def text_file(label: str, text: str, *, name: str, mime: str, key: str) -> None:
         icon=":material/download:",
         key=key,
         on_click="ignore",
-        type="tertiary",
+        **{"type": "tertiary"} | settings,
     )
 
 
@@ -126,16 +126,9 @@ def _value_text(value: float) -> str:
 
 def result_json(result: AnalysisResult) -> None:
     """A button that downloads the whole result as JSON, as the command line prints it with `--json`."""
-    st.download_button(
-        "Result as JSON",
-        result.model_dump_json(indent=2),
-        file_name=f"{file_stem(result)}.json",
-        mime="application/json",
-        icon=":material/download:",
-        key="json",
-        on_click="ignore",
-        help="Every number of this comparison. Infinities and NaN are the strings Infinity, -Infinity and NaN.",
-    )
+    said = "Every number of this comparison. Infinities and NaN are the strings Infinity, -Infinity and NaN."
+    text, name = result.model_dump_json(indent=2), f"{file_stem(result)}.json"
+    text_file("Result as JSON", text, name=name, mime="application/json", key="json", help=said, type="secondary")
 
 
 def file_stem(result: AnalysisResult) -> str:

@@ -128,13 +128,7 @@ def metric_help(name: str) -> str:
 
 
 def find_box(what: str, *, in_what: str, place: DeltaGenerator | None = None) -> str:
-    """A box for letters that the rows of a table must contain.
-
-    Args:
-        what: what is searched for, such as "layer".
-        in_what: the parts of a row that are searched.
-        place: where to put the box, if not next on the page.
-    """
+    """A box that finds rows of a table: what each is, such as "layer", by letters of the parts `in_what`."""
     return (place or st).text_input(
         f"Find a {what}",
         key="find",

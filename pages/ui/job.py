@@ -132,12 +132,7 @@ def run_again(spec: RunSpec) -> None:
 
 
 def submit_or_tell(spec: RunSpec, *, fresh: bool) -> Job | None:
-    """The job of a run that a button asks for; if the engine refuses, a toast says why.
-
-    Args:
-        spec: what to run.
-        fresh: measure again even where the engine has a result.
-    """
+    """The job of a run that a button asks for; if refused, a toast says why. `fresh`: also where there is a result."""
     try:
         return engine().submit(spec, session=state.session_id(), fresh=fresh)
     except PrecisionError as error:

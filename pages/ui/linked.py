@@ -1,7 +1,7 @@
 """Pickers of a page's own view. Its link carries what they hold; a picker says so if it cannot take what a link asks.
 
-Arguments that all pickers share: `label` stands above it, `key` is its name in the link, `help` its hover text, and
-`place` is where to put it, if not next on the page.
+Arguments that all pickers share: `label` stands above it, `key` is its name in the link, `place` is where to put it, if
+not next on the page, and `settings` are Streamlit's own, such as `help`.
 """
 
 import sys
@@ -19,123 +19,44 @@ T = TypeVar("T", bound=str)
 
 
 def selectbox(
-    label: str,
-    options: Sequence[T],
-    *,
-    key: str,
-    index: int = 0,
-    help: str | None = None,  # as Streamlit calls it
-    format_func: Callable[[str], str] = str,
-    place: DeltaGenerator | None = None,
+    label: str, options: Sequence[T], *, key: str, format_func: Callable[[str], str] = str, **settings: Any
 ) -> T:
-    """A list to pick one of `options` from, at first that at `index`; `format_func` writes them, in the link too."""
-    chosen: T = _draw(
-        (place or st).selectbox,
-        label,
-        options,
-        key=key,
-        takes=[format_func(option) for option in options].__contains__,
-        shown=format_func,
-        place=place,
-        index=index,
-        help=help,
-        format_func=format_func,
-    )
+    """A list to pick one of `options` from; `format_func` writes them, in the link too."""
+    written = [format_func(option) for option in options]
+    settings |= {"shown": format_func, "format_func": format_func}
+    chosen: T = _draw("selectbox", label, options, key=key, takes=written.__contains__, **settings)
     return chosen
 
 
-def multiselect(
-    label: str,
-    options: Sequence[T],
-    *,
-    key: str,
-    default: Sequence[T] = (),
-    placeholder: str | None = None,
-    help: str | None = None,  # as Streamlit calls it
-    place: DeltaGenerator | None = None,
-) -> list[T]:
-    """A list to pick several of `options` from, or none; it says `placeholder` while it holds none."""
-    chosen: list[T] = _draw(
-        (place or st).multiselect,
-        label,
-        options,
-        key=key,
-        takes=options.__contains__,
-        shown=lambda chosen: ", ".join(chosen) or "none",
-        place=place,
-        default=default,
-        placeholder=placeholder,
-        help=help,
-    )
+def multiselect(label: str, options: Sequence[T], *, key: str, **settings: Any) -> list[T]:
+    """A list to pick several of `options` from, or none."""
+    settings["shown"] = lambda chosen: ", ".join(chosen) or "none"
+    chosen: list[T] = _draw("multiselect", label, options, key=key, takes=options.__contains__, **settings)
     return chosen
 
 
-def radio(
-    label: str,
-    options: Sequence[T],
-    *,
-    key: str,
-    help: str | None = None,  # as Streamlit calls it
-    place: DeltaGenerator | None = None,
-) -> T:
+def radio(label: str, options: Sequence[T], *, key: str, **settings: Any) -> T:
     """A few options beside each other, all in view."""
-    draw = (place or st).radio
-    takes = options.__contains__
-    chosen: T = _draw(draw, label, options, key=key, takes=takes, place=place, horizontal=True, help=help)
+    settings["horizontal"] = True
+    chosen: T = _draw("radio", label, options, key=key, takes=options.__contains__, **settings)
     return chosen
 
 
-def number_input(
-    label: str,
-    *,
-    key: str,
-    value: float,
-    least: float,
-    help: str | None = None,  # as Streamlit calls it
-) -> float:
-    """A field for a number from `least` up, at first `value`."""
-    chosen: float = _draw(
-        st.number_input,
-        label,
-        key=key,
-        takes=partial(_is_number, least=least),
-        shown="{:g}".format,
-        why=f"which is not a number from {least:g} up",
-        min_value=least,
-        value=value,
-        format="%g",
-        help=help,
-    )
+def number_input(label: str, *, key: str, least: float, **settings: Any) -> float:
+    """A field for a number from `least` up."""
+    settings |= {"min_value": least, "format": "%g", "shown": "{:g}".format}
+    why = f"which is not a number from {least:g} up"
+    chosen: float = _draw("number_input", label, key=key, takes=partial(_is_number, least=least), why=why, **settings)
     return chosen
 
 
-def slider(
-    label: str,
-    *,
-    key: str,
-    value: float,
-    least: float,
-    most: float,
-    step: float,
-    format: str,  # as Streamlit calls it
-    help: str | None = None,  # as Streamlit calls it
-) -> float:
+def slider(label: str, *, key: str, value: float, least: float, most: float, **settings: Any) -> float:
     """A slider from `least` to the larger `most`, at first at `value`; what it holds is moved into that range."""
     view_state.keep_between(key, least, most)
-    chosen: float = _draw(
-        st.slider,
-        label,
-        key=key,
-        takes=partial(_is_number, least=least, most=most),
-        shown="{:g}".format,
-        why=f"which is not between {least:g} and {most:g}",
-        min_value=least,
-        max_value=most,
-        value=min(max(value, least), most),  # the link leaves this value out
-        step=step,
-        format=format,
-        help=help,
-    )
+    settings |= {"min_value": least, "max_value": most, "shown": "{:g}".format}
+    settings["value"] = min(max(value, least), most)  # the link leaves this value out
+    takes, why = partial(_is_number, least=least, most=most), f"which is not between {least:g} and {most:g}"
+    chosen: float = _draw("slider", label, key=key, takes=takes, why=why, **settings)
     return chosen
 
 
@@ -147,17 +68,18 @@ def _is_number(text: str, *, least: float, most: float = sys.float_info.max) -> 
 
 
 def _draw(
-    widget: Callable[..., Any],
+    widget: str,
     *given: object,
     key: str,
     takes: Callable[[str], bool],
     shown: Callable[[Any], str] = str,
     why: str = "which is not here",
     place: DeltaGenerator | None = None,
-    **settings: object,
+    **settings: Any,
 ) -> Any:
     refused = view_state.refused_by(key, takes)
-    chosen = widget(*given, key=key, bind="query-params", on_change=view_state.forget_refused, args=(key,), **settings)
+    draw = getattr(place or st, widget)
+    chosen = draw(*given, key=key, bind="query-params", on_change=view_state.forget_refused, args=(key,), **settings)
     if refused is not None:
         (place or st).caption(
             f":material/link_off: {escape_markdown(str(given[0]))}: the link asks for {for_markdown(refused)}, {why}. "

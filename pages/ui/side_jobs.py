@@ -22,20 +22,16 @@ class SideJobs:
     purpose: str
     what: str = "run"
 
-    def start(self, spec: RunSpec, *, fresh: bool = False) -> Job:
+    def start(self, spec: RunSpec) -> Job:
         """Submit a run and follow its job.
-
-        Args:
-            spec: what to run.
-            fresh: measure again even where the engine has a result.
 
         Raises:
             PrecisionError: the engine does not take it; the message says why.
         """
-        return self._follow(engine().submit(spec, session=state.session_id(), fresh=fresh))
+        return self._follow(engine().submit(spec, session=state.session_id()))
 
     def start_or_tell(self, spec: RunSpec, *, fresh: bool = False) -> None:
-        """As `start`, for a button: if the engine refuses, a toast says why."""
+        """As `start`, for a button: if the engine refuses, a toast says why. `fresh`: also where there is a result."""
         if job := submit_or_tell(spec, fresh=fresh):
             self._follow(job)
 

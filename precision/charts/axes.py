@@ -8,6 +8,8 @@ from precision.charts.palette import SEQUENTIAL
 from precision.text.units import seconds_text
 
 MAX_TICKS: Final = 7
+_ABOVE_DB = 12.0
+"""How far above the others exact outputs are drawn."""
 _NARROW_DECADES: Final = 0.75
 """Below this, a range holds at most one or two of 1, 2, 5 × 10^n, and gets evenly spaced ticks."""
 _LEAST_DECADES: Final = 0.3
@@ -78,13 +80,15 @@ def cost_axis(costs: Sequence[float], *, of_bytes: bool) -> dict[str, Any]:
     return {**axis, "ticktext": [seconds_text(tick) for tick in axis["tickvals"]]}
 
 
-def rows_axis(names: Sequence[str], *, letters: int | None = None) -> dict[str, Any]:
-    """A plotly axis with a row for each name, the first on top.
+def heights_of(decibels: Sequence[float]) -> tuple[float, dict[str, Any]]:
+    """Where infinite decibels are drawn, above all others; and a plotly axis that holds all."""
+    finite = [each for each in decibels if math.isfinite(each)]
+    top = max(finite, default=0.0) + _ABOVE_DB
+    return top, {"title": "SQNR (dB)", "range": [min([*finite, 0.0]) - 6, top + 6]}
 
-    Args:
-        names: markup, as plotly reads it.
-        letters: their size; None: the page's.
-    """
+
+def rows_axis(names: Sequence[str], *, letters: int | None = None) -> dict[str, Any]:
+    """A plotly axis with a row for each name, the first on top; names are markup, and `letters` is their size."""
     return {
         "tickvals": list(range(len(names))),
         "ticktext": list(names),
@@ -95,13 +99,9 @@ def rows_axis(names: Sequence[str], *, letters: int | None = None) -> dict[str, 
 
 
 def colour_axis(low: float, high: float, *, ticks: Sequence[float], texts: Sequence[str]) -> dict[str, Any]:
-    """A plotly colour axis of the sequential palette, its bar lying along the bottom of the figure.
+    """A plotly colour axis from `low`, the darkest colour of the sequential palette, to `high`, the lightest.
 
-    Args:
-        low: value of the darkest colour.
-        high: value of the lightest.
-        ticks: values that the bar names.
-        texts: their names.
+    Its bar lies along the bottom of the figure and names the values `ticks` by `texts`.
     """
     return {
         "cmin": low,

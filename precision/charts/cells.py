@@ -1,11 +1,17 @@
-"""Tables of coloured cells: a column and a row for each name, with a sign in each cell."""
+"""Tables of coloured cells: a column and a row for each name, with a sign in each cell; the colours of decibels."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.axes import rows_axis
+from precision.charts.axes import colour_axis, rows_axis
+from precision.charts.palette import SEQUENTIAL, colour_at
+
+_LOWEST_DB, _HIGHEST_DB = 0.0, 100.0
+"""Beyond these the colour does not change."""
+_TICKS = (0, 20, 40, 60, 80, 100)
 
 
 class Sign(NamedTuple):
@@ -22,14 +28,7 @@ class Sign(NamedTuple):
 def cell_axes(
     columns: Sequence[str], rows: Sequence[str], *, letters: int | None = None, slanted: bool = True
 ) -> dict[str, Any]:
-    """The axes of a table, for `update_layout`.
-
-    Args:
-        columns: their names; markup, as plotly reads it.
-        rows: as `columns`, the first on top.
-        letters: size of the rows' names; None: the page's.
-        slanted: whether the columns' names are, so that many fit beside each other.
-    """
+    """The axes of a table, for `update_layout`: rows as in `rows_axis`, and columns, `slanted` where many must fit."""
     return {
         "xaxis": {
             "tickvals": list(range(len(columns))),
@@ -40,8 +39,33 @@ def cell_axes(
             "zeroline": False,
         },
         "yaxis": {**rows_axis(rows, letters=letters), "showgrid": False},
-        "showlegend": False,
     }
+
+
+def add_cells(
+    figure: go.Figure, values: np.ndarray[Any, Any], hovers: Sequence[Sequence[str]], *, gap: int = 1, **colours: object
+) -> None:
+    """Colour the cells of a table.
+
+    Args:
+        figure: changed in place.
+        values: (rows, columns); NaN for no colour.
+        hovers: of the cells; markup, as plotly reads it.
+        gap: between cells, in pixels.
+        colours: plotly's settings of the colour scale.
+    """
+    rows, columns = values.shape
+    figure.add_heatmap(
+        x=list(range(columns)),
+        y=list(range(rows)),
+        z=values,
+        xgap=gap,
+        ygap=gap,
+        customdata=hovers,
+        hovertemplate="%{customdata}<extra></extra>",
+        hoverongaps=False,
+        **colours,
+    )
 
 
 def write_signs(figure: go.Figure, signs: Sequence[Sign], *, letters: int) -> None:
@@ -59,3 +83,23 @@ def write_signs(figure: go.Figure, signs: Sequence[Sign], *, letters: int) -> No
             textfont={"size": letters, **colours},
             hoverinfo="skip",
         )
+
+
+def sqnr_axis() -> dict[str, Any]:
+    """A plotly colour axis for decibels that are `clipped`."""
+    texts = ["≤ 0 dB", *(f"{tick}" for tick in _TICKS[1:-1]), "≥ 100 dB"]
+    return colour_axis(_LOWEST_DB, _HIGHEST_DB, ticks=_TICKS, texts=texts)
+
+
+def clipped(sqnr_db: float) -> float:
+    """The ratio, or the end of the axis that it is beyond."""
+    return min(max(sqnr_db, _LOWEST_DB), _HIGHEST_DB)
+
+
+def colour_of_sqnr(sqnr_db: float) -> str:
+    """The colour of the axis there, as `#RRGGBB`.
+
+    >>> colour_of_sqnr(-5.0), colour_of_sqnr(float("inf"))
+    ('#666970', '#FEE838')
+    """
+    return colour_at((clipped(sqnr_db) - _LOWEST_DB) / (_HIGHEST_DB - _LOWEST_DB), SEQUENTIAL)

@@ -1,12 +1,13 @@
 """Which samples flip: how many samples, and what share of them flips, by the reference's margin."""
 
 import math
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import power_text
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import MIXED, OUTLINE
 from precision.results import ClassDecisions, OutputComparison
 from precision.results.intervals import wilson
@@ -37,17 +38,15 @@ class MarginBar(NamedTuple):
     interval_high: float
 
 
-class MarginsInfo(NamedTuple):
-    """The numbers drawn, smallest margins first. `empty` says why there are none."""
+@dataclass(frozen=True)
+class MarginsInfo(Info):
+    """The numbers drawn, smallest margins first."""
 
     dtype: str
     scale: MarginScale
-    bars: tuple[MarginBar, ...]
-    safe_from: float | None
+    bars: tuple[MarginBar, ...] = ()
+    safe_from: float | None = None
     """Twice the largest error: no error that was measured can overturn a score margin above this."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_decision_margins(output: OutputComparison, dtype: str, *, scale: MarginScale = "score") -> go.Figure:
@@ -55,21 +54,19 @@ def plot_decision_margins(output: OutputComparison, dtype: str, *, scale: Margin
 
     The margin is between scores, or between probabilities. The colour is that of `dtype`, the candidate's format.
     """
-    return _margins_figure(_margins_info(output, dtype, scale=scale))
+    return figure_of(_KIND, _margins_info(output, dtype, scale=scale), _draw)
 
 
 def _margins_info(output: OutputComparison, dtype: str, *, scale: MarginScale) -> MarginsInfo:
     found = output.decisions
-    if not isinstance(found, ClassDecisions):
-        reason = "The output is not read as class scores."
-        return MarginsInfo(dtype, scale, (), None, f"{plain(output.path)}: no margins", "", reason)
-    if not found.samples:
-        reason = "No sample has finite scores in both."
-        return MarginsInfo(dtype, scale, (), None, f"{plain(output.path)}: no margins", "", reason)
+    if not isinstance(found, ClassDecisions) or not found.samples:
+        are_scores = isinstance(found, ClassDecisions)
+        reason = "No sample has finite scores in both." if are_scores else "The output is not read as class scores."
+        return MarginsInfo(dtype, scale, title=f"{plain(output.path)}: no margins", empty=reason)
     bars = _bars(found, scale)
     largest = output.metrics.max_abs_error
     safe_from = 2 * largest if scale == "score" and largest and math.isfinite(2 * largest) else None
-    return MarginsInfo(dtype, scale, bars, safe_from, _finding(found, bars), _detail(found, safe_from), None)
+    return MarginsInfo(dtype, scale, bars, safe_from, title=_finding(found, bars), detail=_detail(found, safe_from))
 
 
 def _bars(found: ClassDecisions, scale: MarginScale) -> tuple[MarginBar, ...]:
@@ -108,14 +105,11 @@ def _detail(found: ClassDecisions, safe_from: float | None) -> str:
     return "; ".join([*parts, "whisker: 95 % interval"])
 
 
-def _margins_figure(info: MarginsInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: MarginsInfo) -> Space:
     places = list(range(len(info.bars)))
     said = [(_span(bar), count_text(bar.samples, "sample"), f"{bar.flips:,}", _interval_text(bar)) for bar in info.bars]
     hover = "margin %{customdata[0]}<br>%{customdata[1]}, of which %{customdata[2]} flipped%{customdata[3]}"
     drawn = {"x": places, "customdata": said, "hovertemplate": f"{hover}<extra></extra>"}
-    figure = go.Figure()
     figure.add_bar(
         **drawn, y=[bar.samples for bar in info.bars], marker={"color": MIXED, "line": {"color": OUTLINE, "width": 1}}
     )
@@ -124,7 +118,6 @@ def _margins_figure(info: MarginsInfo) -> go.Figure:
     )
     step = max(1, math.ceil(len(places) / _MAX_TICKS))
     figure.update_layout(
-        showlegend=False,
         bargap=0.15,
         xaxis={
             "title": _AXIS[info.scale],
@@ -140,7 +133,7 @@ def _margins_figure(info: MarginsInfo) -> go.Figure:
     if (place := _place_of(info)) is not None:
         line = {"color": OUTLINE, "dash": "dash", "width": 2}
         figure.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, yref="paper", line=line)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail)
+    return Space()
 
 
 def _whiskers(info: MarginsInfo) -> dict[str, Any]:

@@ -3,19 +3,19 @@
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, Self
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Self
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame
-from precision.charts.icicle import IcicleBox, Look, add_icicle
+from precision.charts.frame import Info, Space, figure_of
+from precision.charts.icicle import Look, SharedBox, add_icicle, opened, tree_of
 from precision.charts.palette import MIXED, OTHER, OUTLINE, between, colour_of, pattern_of
-from precision.charts.tree_boxes import Box, opened
 from precision.findings.autocast import Lowering, lowering_by_module, lowering_text, together
 from precision.results import LayersResult
 from precision.results.layers import FLOAT_BITS
-from precision.text.names import enclosing, escape_plotly, for_plotly, plain
+from precision.text.names import escape_plotly, for_plotly, plain
 from precision.text.units import count_text
 
 _KIND = "Icicle of modules, coloured by the dtype that their operators computed in"
@@ -24,54 +24,38 @@ _HOVER_CHARACTERS = 60
 _SEVERAL = "several dtypes; the fuller the colour, the more in {dtype}"
 _NONE = "computes nothing"
 
-Extent = Literal["wholly", "in part", "not", "nothing to run"]
 
-
-@dataclass(eq=False, kw_only=True)
-class _Ran(Box):
+@dataclass(eq=False)
+class _Ran(SharedBox):
     """A module, or the operators that it runs outside the modules in it."""
 
-    found: Lowering
-    """Of everything in it."""
+    found: Lowering = field(kw_only=True)
+    """Of all operators in it, in all calls."""
     layers: int = 0
+    """In it; its own operators count as one."""
 
     @property
     def weight(self) -> int:
-        """Layers in it; its own operators count as one."""
         return self.layers
-
-    def add(self, other: Self) -> None:
-        """Add `other`'s operators."""
-        self.found = together(self.found.dtype, (self.found, other.found))
-        self.layers += other.layers
-
-    def emptied(self) -> Self:
-        """The same, holding no operators yet."""
-        return replace(self, found=together(self.found.dtype, ()), layers=0)
-
-
-class DtypeNode(NamedTuple):
-    """One box; its counts are of all operators in it, in all calls."""
-
-    parent: int | None
-    label: str
-    what: str
-    layers: int
-    found: Lowering
 
     @property
     def dtypes(self) -> tuple[str, ...]:
         """What its operators computed in."""
         return (*((self.found.dtype,) if self.found.lowered else ()), *self.found.stayed)
 
+    def add(self, other: Self) -> None:
+        self.found = together(self.found.dtype, (self.found, other.found))
+        self.layers += other.layers
 
-class DtypeTreeInfo(NamedTuple):
-    """The numbers drawn, the model first. `empty` says why there are none."""
+    def emptied(self) -> Self:
+        return replace(self, found=together(self.found.dtype, ()), layers=0)
 
-    nodes: tuple[DtypeNode, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+
+@dataclass(frozen=True)
+class DtypeTreeInfo(Info):
+    """The numbers drawn, the model first."""
+
+    nodes: tuple[_Ran, ...] = ()
 
 
 def plot_dtype_tree(result: LayersResult) -> go.Figure:
@@ -81,18 +65,17 @@ def plot_dtype_tree(result: LayersResult) -> go.Figure:
     of a box is its number of layers. What a module computes outside the modules in it has a box of its own. All calls
     of a module are counted together. In a large model the highest boxes are opened first and neighbours share one.
     """
-    return _dtype_tree_figure(_dtype_tree_info(result))
+    return figure_of(_KIND, _dtype_tree_info(result), _draw)
 
 
 def _dtype_tree_info(result: LayersResult) -> DtypeTreeInfo:
     own = lowering_by_module(result)
     if not own or result.report is None:
-        return DtypeTreeInfo((), "No module to show", "", "No operator was seen before the run ended.")
+        return DtypeTreeInfo(title="No module to show", empty="No operator was seen before the run ended.")
     modules = _modules(result, own)
     root = modules[""]
     if not root.found.total:
-        return DtypeTreeInfo((), "No operator computed", "", "The model only moves values.")
-    nodes = tuple(DtypeNode(parent, box.label, box.what, box.layers, box.found) for parent, box in opened(root))
+        return DtypeTreeInfo(title="No operator computed", empty="The model only moves values.")
     details = (
         _extents_text(modules, result.spec.dtype),
         f"{result.spec.dtype} is simulated: kernels compute in another dtype, and values are rounded between them"
@@ -104,26 +87,20 @@ def _dtype_tree_info(result: LayersResult) -> DtypeTreeInfo:
         "until the run stopped" if result.failure else "",
         "height: layers; click a box to open it",
     )
-    return DtypeTreeInfo(nodes, _finding(own, root.found), "; ".join(filter(None, details)), None)
+    return DtypeTreeInfo(opened(root), title=_finding(own, root.found), detail="; ".join(filter(None, details)))
 
 
 def _modules(result: LayersResult, own: Mapping[str, Lowering]) -> dict[str, _Ran]:
-    """By fqn; each module is put into the nearest one around it, by name, that was called."""
+    """By fqn, with what runs in each."""
     rows = () if result.report is None else result.report.rows
     types, calls = {row.fqn: row.type for row in rows}, Counter(row.fqn for row in rows)
     nothing = together(result.spec.dtype, ())
-    modules = {"": _Ran(label="model", fqn="", type=types.get("", "module"), found=nothing)}
-    for fqn in sorted(filter(None, own), key=lambda name: name.count(".")):
-        around = modules[enclosing(fqn, modules)]
-        called = f", {calls[fqn]:,} calls" if calls[fqn] > 1 else ""
-        label = fqn.removeprefix(f"{around.fqn}.")
-        modules[fqn] = _Ran(label=label, fqn=fqn, type=types[fqn] + called, found=nothing)
-        around.children.append(modules[fqn])
-    for fqn in sorted(modules, key=lambda name: (-name.count("."), not name)):
-        module, found = modules[fqn], own.get(fqn, nothing)
+    whats = {fqn: types[fqn] + (f", {calls[fqn]:,} calls" if calls[fqn] > 1 else "") for fqn in filter(None, own)}
+    modules = tree_of({"": types.get("", "module")} | whats, partial(_Ran, found=nothing))
+    for module in reversed(modules.values()):
+        found = own.get(module.fqn, nothing)
         if module.children and found.total:
-            itself = f"{module.type} itself"
-            module.children.insert(0, _Ran(label=_OWN, fqn=fqn, type=itself, found=found, layers=1))
+            module.children.insert(0, _Ran(_OWN, module.fqn, f"{module.type} itself", found=found, layers=1))
         elif not module.children:
             module.found, module.layers = found, 1
         for child in module.children:
@@ -131,21 +108,16 @@ def _modules(result: LayersResult, own: Mapping[str, Lowering]) -> dict[str, _Ra
     return modules
 
 
-def _extent(found: Lowering) -> Extent:
+def _extent(found: Lowering) -> str:
     if not found.total:
-        return "nothing to run"
-    return "wholly" if found.lowered == found.total else "in part" if found.lowered else "not"
+        return "compute nothing"
+    return f"wholly in {found.dtype}" if found.lowered == found.total else "in part" if found.lowered else "not at all"
 
 
 def _extents_text(modules: dict[str, _Ran], dtype: str) -> str:
     counts = Counter(_extent(module.found) for module in modules.values())
-    worded: tuple[tuple[Extent, str], ...] = (
-        ("wholly", f"wholly in {dtype}"),
-        ("in part", "in part"),
-        ("not", "not at all"),
-        ("nothing to run", "compute nothing"),
-    )
-    parts = [f"{counts[extent]:,} {words}" for extent, words in worded if counts[extent]]
+    order = (f"wholly in {dtype}", "in part", "not at all", "compute nothing")
+    parts = [f"{counts[extent]:,} {extent}" for extent in order if counts[extent]]
     return f"of {count_text(len(modules), 'module')} {', '.join(parts)}"
 
 
@@ -160,20 +132,13 @@ def _finding(own: Mapping[str, Lowering], whole: Lowering) -> str:
     return f"{start}; what did not is in {where}"
 
 
-def _dtype_tree_figure(info: DtypeTreeInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
-    boxes = [
-        IcicleBox(at, node.parent, node.label, node.layers, _caption(node.found), _hover(node), _look(node))
-        for at, node in enumerate(info.nodes)
-    ]
-    add_icicle(figure, boxes, hover="%{hovertext}")
+def _draw(figure: go.Figure, info: DtypeTreeInfo) -> Space:
+    add_icicle(figure, info.nodes, look=_look, caption=_caption, what=_hover, hover="%{hovertext}")
     _add_legend(figure, info.nodes)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=420, footer=64)
+    return Space(420, footer=64, legend=None)
 
 
-def _look(node: DtypeNode) -> Look:
+def _look(node: _Ran) -> Look:
     found = node.found
     if not found.total:
         return Look(OTHER, ".")
@@ -182,11 +147,12 @@ def _look(node: DtypeNode) -> Look:
     return Look(colour_of(node.dtypes[0]), pattern_of(node.dtypes[0]))
 
 
-def _is_mixed(node: DtypeNode) -> bool:
+def _is_mixed(node: _Ran) -> bool:
     return len(node.dtypes) > 1 or node.dtypes[0] not in FLOAT_BITS
 
 
-def _caption(found: Lowering) -> str:
+def _caption(node: _Ran) -> str:
+    found = node.found
     if not found.total:
         return _NONE
     if not found.lowered and len(found.stayed) == 1:
@@ -195,7 +161,7 @@ def _caption(found: Lowering) -> str:
     return f"{count} in {found.dtype}"
 
 
-def _hover(node: DtypeNode) -> str:
+def _hover(node: _Ran) -> str:
     if not node.found.total:
         return f"{for_plotly(node.what)}<br>{_NONE}"
     said = lowering_text(node.found)
@@ -204,7 +170,7 @@ def _hover(node: DtypeNode) -> str:
     return "<br>".join((for_plotly(node.what), *map(escape_plotly, textwrap.wrap(said, _HOVER_CHARACTERS))))
 
 
-def _add_legend(figure: go.Figure, nodes: tuple[DtypeNode, ...]) -> None:
+def _add_legend(figure: go.Figure, nodes: tuple[_Ran, ...]) -> None:
     looks: dict[str, Look] = {}
     for node in nodes:
         dtype = node.found.dtype

@@ -1,13 +1,14 @@
 """How large the error is after each module, from the input to the output, and how much each module adds."""
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.frame import Info, Space, dot_marker, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.formats import any_format_named, ulp_format
 from precision.results import LayersReport
@@ -31,17 +32,15 @@ class LayerPoint(NamedTuple):
     """Elements are infinite or NaN in the candidate only."""
 
 
-class DepthInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class DepthInfo(Info):
+    """The numbers drawn."""
 
     dtype: str
-    points: tuple[LayerPoint, ...]
-    limit: float | None
-    rounding: float | None
+    points: tuple[LayerPoint, ...] = ()
+    limit: float | None = None
+    rounding: float | None = None
     """The relative error of merely rounding to the format: half its epsilon at most."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_error_along_depth(report: LayersReport, dtype: str, *, limit: float | None = None) -> go.Figure:
@@ -59,7 +58,7 @@ def plot_error_along_depth(report: LayersReport, dtype: str, *, limit: float | N
     Raises:
         InputError: no such format.
     """
-    return _depth_figure(_depth_info(report, dtype, limit=limit))
+    return figure_of(_KIND, _depth_info(report, dtype, limit=limit), _draw)
 
 
 def layer_points(report: LayersReport) -> tuple[LayerPoint, ...]:
@@ -87,15 +86,15 @@ def _depth_info(report: LayersReport, dtype: str, *, limit: float | None) -> Dep
     fmt = ulp_format(any_format_named(dtype))
     points = layer_points(report)
     if not points:
-        return DepthInfo(dtype, (), None, None, "No layer to show", "", "No layer returned before the run ended.")
+        return DepthInfo(dtype, title="No layer to show", empty="No layer returned before the run ended.")
     drawn = _largest(points)
     values = [error for point in points for error in (point.propagated, point.local) if error]
     if not any(map(math.isfinite, values)) and not any(point.broken for point in points):
         if report.is_exact:
             reason = "Every layer's output is exactly the reference's."
-            return DepthInfo(dtype, (), None, None, f"All {count_text(len(points), 'layer call')} exact", "", reason)
+            return DepthInfo(dtype, title=f"All {count_text(len(points), 'layer call')} exact", empty=reason)
         reason = "No layer has a finite error that is not zero."
-        return DepthInfo(dtype, (), None, None, "No error to draw", "", reason)
+        return DepthInfo(dtype, title="No error to draw", empty=reason)
     return DepthInfo(
         dtype=dtype,
         points=drawn,
@@ -138,10 +137,7 @@ def _detail(points: tuple[LayerPoint, ...], drawn: int) -> str:
     return "; ".join(parts)
 
 
-def _depth_figure(info: DepthInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: DepthInfo) -> Space:
     top, axis = _axis(info)
     for name, errors, symbol in (
         ("propagated: this far", [point.propagated for point in info.points], "circle"),
@@ -170,12 +166,11 @@ def _depth_figure(info: DepthInfo) -> go.Figure:
                 hoverinfo="skip",
             )
     figure.update_layout(
-        showlegend=True,
         clickmode="event+select",
         xaxis={"title": "Layer calls in the order of the run", "range": [-0.7, len(info.points) - 0.3], "nticks": 8},
         yaxis={**axis, "title": "Relative error, normalized L2"},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360, footer=130)
+    return Space(360, footer=130, legend=True)
 
 
 def _axis(info: DepthInfo) -> tuple[float, dict[str, object]]:

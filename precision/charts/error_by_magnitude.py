@@ -1,6 +1,7 @@
 """Absolute error against the reference's magnitude, as counts on two logarithmic axes."""
 
 import math
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ import plotly.graph_objects as go
 
 from precision.charts.axes import colour_axis, log_axis, power_text
 from precision.charts.error_histogram import below_text, left_out, no_errors_because
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import GROUND, ON_GROUND
 from precision.formats import NumericFormat, any_format_named, ulp_format
 from precision.results import Histogram2D, OutputComparison
@@ -37,17 +38,15 @@ class Guide(NamedTuple):
     y: tuple[float, ...]
 
 
-class MagnitudeInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class MagnitudeInfo(Info):
+    """The numbers drawn."""
 
-    x_edges: tuple[float, ...]
-    y_edges: tuple[float, ...]
-    counts: tuple[tuple[int, ...], ...]
-    zero_error: tuple[int, ...]
-    guides: tuple[Guide, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    x_edges: tuple[float, ...] = ()
+    y_edges: tuple[float, ...] = ()
+    counts: tuple[tuple[int, ...], ...] = ()
+    zero_error: tuple[int, ...] = ()
+    guides: tuple[Guide, ...] = ()
 
 
 def plot_error_by_magnitude(output: OutputComparison, dtype: str) -> go.Figure:
@@ -59,7 +58,7 @@ def plot_error_by_magnitude(output: OutputComparison, dtype: str) -> go.Figure:
     Raises:
         InputError: no such format.
     """
-    return _magnitude_figure(_magnitude_info(output, dtype))
+    return figure_of(_KIND, _magnitude_info(output, dtype), _draw)
 
 
 def _magnitude_info(output: OutputComparison, dtype: str) -> MagnitudeInfo:
@@ -69,7 +68,7 @@ def _magnitude_info(output: OutputComparison, dtype: str) -> MagnitudeInfo:
         reason = no_errors_because(output)
         if pairs is not None and pairs.zero_reference:
             reason = "Every reference is zero, which a logarithmic axis cannot show."
-        return MagnitudeInfo((), (), (), (), (), f"{plain(output.path)}: no magnitudes to compare", "", reason)
+        return MagnitudeInfo(title=f"{plain(output.path)}: no magnitudes to compare", empty=reason)
     guides = _guides(pairs, dtype)
     return MagnitudeInfo(
         x_edges=pairs.x_edges,
@@ -182,10 +181,7 @@ def _ulp(power: int, fmt: NumericFormat) -> float:
     return math.ldexp(1.0, max(power, fmt.min_exponent) - fmt.mantissa_bits)
 
 
-def _magnitude_figure(info: MagnitudeInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: MagnitudeInfo) -> Space:
     has_errors, has_exact = any(map(any, info.counts)), any(info.zero_error)
     x_axis = log_axis(info.x_edges[0], info.x_edges[-1], margin_decades=_HAIR_DECADES)
     if has_errors:
@@ -218,17 +214,8 @@ def _magnitude_figure(info: MagnitudeInfo) -> go.Figure:
         yaxis_showgrid=False,
         plot_bgcolor=GROUND,
         coloraxis=_colour_axis(info),
-        showlegend=False,
     )
-    return frame(
-        figure,
-        kind=_KIND,
-        title=info.title,
-        detail=info.detail,
-        plot_height=340 if has_errors else 60,
-        footer=90,
-        right=48,
-    )
+    return Space(340 if has_errors else 60, footer=90, right=48)
 
 
 def _add_cells(

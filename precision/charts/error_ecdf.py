@@ -2,14 +2,14 @@
 
 import math
 import sys
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
 from precision.charts.error_histogram import all_exact, left_out, no_errors_because
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import Ecdf, ErrorMetrics, OutputComparison
 from precision.text.names import plain
@@ -27,18 +27,16 @@ _ENOUGH_FOR_P99 = 100
 """With fewer elements, the 99th percentile lies between the two largest errors and adds nothing."""
 
 
-class EcdfInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class EcdfInfo(Info):
+    """The numbers drawn."""
 
     dtype: str
-    values: tuple[float, ...]
+    values: tuple[float, ...] = ()
     """Positive, from the left to the right edge of the drawing; zeros are where the curve starts."""
-    probabilities: tuple[float, ...]
-    floors: tuple[tuple[str, float], ...]
+    probabilities: tuple[float, ...] = ()
+    floors: tuple[tuple[str, float], ...] = ()
     """(label, absolute error) of the reference lines."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_error_ecdf(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMetrics | None = None) -> go.Figure:
@@ -46,27 +44,24 @@ def plot_error_ecdf(output: OutputComparison, dtype: str, *, rounding_floor: Err
 
     Exact elements lift the curve's left end; NaN and infinite pairs are left out and counted below the title.
 
-    Args:
-        output: one output of a comparison.
-        dtype: the candidate's format, which gives the colour.
-        rounding_floor: of this output alone; its mean and maximum are drawn as lines: no computation in the format does
-            better. Ignored where it counts another number of elements than the output's errors.
+    The colour is that of `dtype`, the candidate's format. Mean and maximum of this output's `rounding_floor` are lines:
+    no computation in the format does better. It is ignored where it counts another number of elements than the errors.
     """
-    return _ecdf_figure(_ecdf_info(output, dtype, rounding_floor=rounding_floor))
+    return figure_of(_KIND, _ecdf_info(output, dtype, rounding_floor=rounding_floor), _draw)
 
 
 def _ecdf_info(output: OutputComparison, dtype: str, *, rounding_floor: ErrorMetrics | None) -> EcdfInfo:
     title = f"{plain(output.path)}: no errors to rank"
     distributions = output.distributions
     if distributions is None or not distributions.ecdf.values:
-        return _nothing(dtype, title, no_errors_because(output))
+        return EcdfInfo(dtype, title=title, empty=no_errors_because(output))
     metrics = output.metrics
     if metrics.max_abs_error == 0:
-        return _nothing(dtype, all_exact(metrics), "A logarithmic axis cannot show zero.")
+        return EcdfInfo(dtype, title=all_exact(metrics), empty="A logarithmic axis cannot show zero.")
     exact_share = distributions.absolute.zeros / metrics.finite_pairs
     shares = _shares(distributions.ecdf, metrics, exact_share)
     if not shares:
-        return _nothing(dtype, title, "Every difference is beyond float64.")
+        return EcdfInfo(dtype, title=title, empty="Every difference is beyond float64.")
     if rounding_floor and rounding_floor.finite_pairs != metrics.finite_pairs:
         rounding_floor = None
     floors = _floors(rounding_floor)
@@ -115,10 +110,6 @@ def _finding(metrics: ErrorMetrics, shares: dict[float, float]) -> str:
     return f"{share_text(share)} of the errors are at most {number_text(p99)}"
 
 
-def _nothing(dtype: str, title: str, reason: str) -> EcdfInfo:
-    return EcdfInfo(dtype, (), (), (), title, "", reason)
-
-
 def _floors(floor: ErrorMetrics | None) -> tuple[tuple[str, float], ...]:
     if floor is None:
         return ()
@@ -136,28 +127,23 @@ def _detail(metrics: ErrorMetrics, exact_share: float, floor: ErrorMetrics | Non
     return "; ".join(parts)
 
 
-def _ecdf_figure(info: EcdfInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure(
-        go.Scatter(
-            x=np.asarray(info.values),
-            y=np.asarray(info.probabilities),
-            mode="lines",
-            line={"shape": "hv", "color": OUTLINE, "width": 2},
-            fill="tozeroy",
-            fillcolor=colour_of(info.dtype),
-            name=f"{plain(info.dtype)} error",
-            hovertemplate="%{y:.2%} of the elements have at most %{x:.3g}<extra></extra>",
-        )
+def _draw(figure: go.Figure, info: EcdfInfo) -> Space:
+    figure.add_scatter(
+        x=np.asarray(info.values),
+        y=np.asarray(info.probabilities),
+        mode="lines",
+        line={"shape": "hv", "color": OUTLINE, "width": 2},
+        fill="tozeroy",
+        fillcolor=colour_of(info.dtype),
+        name=f"{plain(info.dtype)} error",
+        hovertemplate="%{y:.2%} of the elements have at most %{x:.3g}<extra></extra>",
     )
     for (label, value), dash in zip(info.floors, _DASHES, strict=False):
         figure.add_scatter(
             x=[value, value], y=[0, 1.05], mode="lines", line={"color": OUTLINE, "dash": dash, "width": 2}, name=label
         )
     figure.update_layout(
-        showlegend=True,
         xaxis={**log_axis(info.values[0], info.values[-1]), "title": "Absolute error (output units)"},
         yaxis={"title": "Share of elements", "tickformat": ".0%", "range": [0, 1.05]},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, footer=110)
+    return Space(footer=110, legend=True)

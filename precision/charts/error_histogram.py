@@ -1,14 +1,15 @@
 """Histograms of one output's error: signed, absolute, or in ULP of the candidate's format."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import ErrorMetrics, Histogram, OutputComparison
 from precision.text.names import escape_plotly, plain
@@ -31,8 +32,9 @@ _BALANCED = 0.1
 """Up to this balance of signed errors, zeros left out, the title says that neither direction leads."""
 
 
-class HistogramInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class HistogramInfo(Info):
+    """The numbers drawn."""
 
     kind: HistogramKind
     dtype: str
@@ -42,29 +44,22 @@ class HistogramInfo(NamedTuple):
     log: bool
     log_counts: bool
     """Whether the count axis is logarithmic, as small bars would vanish beside a very high one."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_error_histogram(output: OutputComparison, dtype: str, *, kind: HistogramKind = "absolute") -> go.Figure:
     """How the errors of one output are distributed; on logarithmic axes, exact zeros have a bar of their own.
 
     NaN and infinite pairs are not drawn but counted below the title; equal errors make a single bar.
-
-    Args:
-        output: one output of a comparison.
-        dtype: the candidate's format, which gives the colour and the ULP.
-        kind: `signed` (linear axis), `absolute` or `ulp` (logarithmic axes).
+    The axis of `signed` errors is linear, others are logarithmic. Colour and ULP are those of `dtype`, the candidate's.
     """
-    return _histogram_figure(_histogram_info(output, dtype, kind=kind))
+    return figure_of(_KIND[kind], _histogram_info(output, dtype, kind=kind), _draw)
 
 
 def _histogram_info(output: OutputComparison, dtype: str, *, kind: HistogramKind) -> HistogramInfo:
-    histogram = _chosen(output, kind)
+    histogram: Histogram | None = getattr(output.distributions, kind, None)
     if histogram is None or not (sum(histogram.counts) or histogram.zeros):
         title = f"{plain(output.path)}: no errors to count"
-        return HistogramInfo(kind, dtype, (), (), 0, False, False, title, "", no_errors_because(output))
+        return HistogramInfo(kind, dtype, (), (), 0, False, False, title=title, empty=no_errors_because(output))
     if kind == "signed" and output.metrics.max_abs_error == 0:
         histogram = Histogram(edges=(), counts=(), zeros=sum(histogram.counts))
     return HistogramInfo(
@@ -88,11 +83,6 @@ def below_text(below: int) -> str:
 def _is_a_spike(counts: tuple[int, ...]) -> bool:
     filled = [count for count in counts if count]
     return bool(filled) and max(filled) > _SPIKE * median(filled)
-
-
-def _chosen(output: OutputComparison, kind: HistogramKind) -> Histogram | None:
-    chosen: Histogram | None = getattr(output.distributions, kind, None)
-    return chosen
 
 
 def no_errors_because(output: OutputComparison) -> str:
@@ -145,19 +135,15 @@ def _lean(output: OutputComparison) -> str:
     return f"Errors lean {way}: {share_text(many / errors)} of those that are not zero"
 
 
-def _histogram_figure(info: HistogramInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND[info.kind], title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: HistogramInfo) -> Space:
     if info.zeros or not any(info.counts):
         _add_zeros(figure, info)
     if any(info.counts):
         _add_bars(figure, info)
     figure.update_layout(
-        showlegend=False,
         yaxis={**_count_axis(info), "title": "Number of elements", "anchor": "x2" if info.zeros else "x"},
     )
-    return frame(figure, kind=_KIND[info.kind], title=info.title, detail=info.detail)
+    return Space()
 
 
 def _add_bars(figure: go.Figure, info: HistogramInfo) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame
-from precision.charts.icicle import IcicleBox, Look, add_icicle
+from precision.charts.frame import Info, Space, figure_of
+from precision.charts.icicle import Box, Look, add_icicle, opened, tree_of
 from precision.charts.palette import GROUND, OTHER, SEQUENTIAL, colour_at, text_on
-from precision.charts.tree_boxes import MAX_NODES
 from precision.results import LayersReport
-from precision.text.names import enclosing, for_plotly, plain
+from precision.text.names import plain
 from precision.text.units import count_text, number_text
 
 _KIND = "Icicle of modules, coloured by the relative error of their outputs"
@@ -24,18 +22,18 @@ _ORIGIN_PX = 3
 
 
 @dataclass(eq=False)
-class _Module:
+class _Module(Box):
     """A module with the worst of its calls."""
 
-    fqn: str
-    type: str
     error: float | None = None
+    """The normalized L2; None where nothing could be compared."""
     broke: float = math.inf
     """When the first call with infinities or NaNs returned; infinite where none had any."""
     local: float = 0.0
     """Largest local error of a call, where that was measured."""
     leaves: int = 0
-    children: list[_Module] = field(default_factory=list)
+    origin: Literal["", "here", "inside"] = ""
+    """Where the error comes from: here, a box within this one, or neither."""
 
     @property
     def broken(self) -> bool:
@@ -43,33 +41,19 @@ class _Module:
         return self.broke < math.inf
 
     @property
+    def weight(self) -> int:
+        return self.leaves
+
+    @property
     def rank(self) -> float:
-        """For a heap: the worst first."""
         return -math.inf if self.broken else -(self.error or 0.0)
 
 
-class ErrorNode(NamedTuple):
-    """One box. `error` is the normalized L2 of the worst call; None where nothing could be compared.
+@dataclass(frozen=True)
+class ErrorTreeInfo(Info):
+    """The numbers drawn, the model first."""
 
-    `origin` is where the error comes from: "here", "inside" of a box within this one, or "" for neither.
-    """
-
-    parent: int | None
-    label: str
-    what: str
-    leaves: int
-    error: float | None
-    broken: bool
-    origin: Literal["", "here", "inside"]
-
-
-class ErrorTreeInfo(NamedTuple):
-    """The numbers drawn, the model first. `empty` says why there are none."""
-
-    nodes: tuple[ErrorNode, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    nodes: tuple[_Module, ...] = ()
 
 
 def plot_error_tree(report: LayersReport) -> go.Figure:
@@ -79,15 +63,16 @@ def plot_error_tree(report: LayersReport) -> go.Figure:
     so that at most `MAX_NODES` are drawn. Infinities and NaNs have a colour and a text of their own. A thick outline
     leads to where they come first, or else to where most error is added.
     """
-    return _tree_figure(_tree_info(report))
+    return figure_of(_KIND, _tree_info(report), _draw)
 
 
 def _tree_info(report: LayersReport) -> ErrorTreeInfo:
     modules = _modules(report)
-    if "" not in modules or not modules[""].leaves:
-        return ErrorTreeInfo((), "No module to show", "", "No module returned before the run ended.")
     origin = _origin(modules)
-    nodes = _visible(modules[""], origin)
+    if origin is not None:
+        for module in modules.values():
+            module.origin = _leads_to(origin, module)
+    nodes = opened(modules[""])
     detail = f"{count_text(len(modules), 'module')}; height: layers in it; click a box to open it"
     if len(nodes) < len(modules):
         detail = f"the {len(nodes):,} with the largest errors of {detail}"
@@ -95,16 +80,14 @@ def _tree_info(report: LayersReport) -> ErrorTreeInfo:
         detail += f"; thick outline: most error is added in {plain(origin.fqn or origin.type)}"
     elif origin is not None:
         detail += "; thick outline: where they come first"
-    return ErrorTreeInfo(tuple(nodes), _finding(modules, exact=report.is_exact), detail, None)
+    return ErrorTreeInfo(nodes, title=_finding(modules, exact=report.is_exact), detail=detail)
 
 
 def _modules(report: LayersReport) -> dict[str, _Module]:
-    """By fqn; each module is put into the nearest one around it, by name, that was called."""
-    modules: dict[str, _Module] = {"": _Module("", "model")}
+    """By fqn, with what was measured of each."""
+    modules = tree_of({"": "model"} | {row.fqn: row.type for row in report.rows}, _Module)
     for at, row in enumerate(report.rows):
-        module = modules.setdefault(row.fqn, _Module(row.fqn, row.type))
-        module.type = row.type
-        errors = report.errors_of(at)
+        module, errors = modules[row.fqn], report.errors_of(at)
         if errors is not None:
             if errors.cand_only_nonfinite and row.finished is not None:
                 module.broke = min(module.broke, row.finished)
@@ -112,13 +95,8 @@ def _modules(report: LayersReport) -> dict[str, _Module]:
                 module.error = max(module.error or 0.0, errors.normalized_l2)
         if row.corners is not None:
             module.local = max(module.local, row.corners.local.normalized_l2 or 0.0)
-    for fqn in sorted(filter(None, modules), key=lambda name: name.count(".")):
-        modules[enclosing(fqn, modules)].children.append(modules[fqn])
-    for fqn in sorted(modules, key=lambda name: (-name.count("."), not name)):
-        module = modules[fqn]
-        module.leaves = module.leaves or 1
-        if fqn:
-            modules[enclosing(fqn, modules)].leaves += module.leaves
+    for module in reversed(modules.values()):
+        module.leaves = sum(child.leaves for child in module.children) or 1
     return modules
 
 
@@ -129,30 +107,10 @@ def _origin(modules: dict[str, _Module]) -> _Module | None:
     return most if most.local else None
 
 
-def _visible(root: _Module, origin: _Module | None) -> list[ErrorNode]:
-    nodes = [_node(root, None, origin)]
-    closed = [(root.rank, 0, root)]
-    while closed:
-        _, parent, module = heappop(closed)
-        if len(nodes) + len(module.children) > MAX_NODES:
-            continue
-        for child in module.children:
-            heappush(closed, (child.rank, len(nodes), child))
-            nodes.append(_node(child, parent, origin, within=module.fqn))
-    return nodes
-
-
-def _node(module: _Module, parent: int | None, origin: _Module | None, *, within: str = "") -> ErrorNode:
-    label = module.fqn.removeprefix(f"{within}.") or "model"
-    what = f"{module.fqn or 'the model'} ({module.type})"
-    return ErrorNode(parent, label, what, module.leaves, module.error, module.broken, _leads_to(origin, module))
-
-
-def _leads_to(origin: _Module | None, module: _Module) -> Literal["", "here", "inside"]:
+def _leads_to(origin: _Module, module: _Module) -> Literal["", "here", "inside"]:
     if origin is module:
         return "here"
-    inside = origin is not None and (not module.fqn or origin.fqn.startswith(f"{module.fqn}."))
-    return "inside" if inside else ""
+    return "inside" if not module.fqn or origin.fqn.startswith(f"{module.fqn}.") else ""
 
 
 def _finding(modules: dict[str, _Module], *, exact: bool) -> str:
@@ -168,30 +126,13 @@ def _finding(modules: dict[str, _Module], *, exact: bool) -> str:
     return f"Largest relative error in {plain(worst.fqn or worst.type)}: {number_text(worst.error)}"
 
 
-def _tree_figure(info: ErrorTreeInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: ErrorTreeInfo) -> Space:
     low, high = _decades(info)
-    figure = go.Figure()
-    add_icicle(
-        figure,
-        [
-            IcicleBox(
-                at,
-                node.parent,
-                node.label,
-                node.leaves,
-                _caption(node),
-                for_plotly(node.what),
-                _look(node, low, high),
-            )
-            for at, node in enumerate(info.nodes)
-        ],
-    )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=420, footer=16)
+    add_icicle(figure, info.nodes, look=lambda node: _look(node, low, high), caption=_caption)
+    return Space(420, footer=16, legend=None)
 
 
-def _look(node: ErrorNode, low: float, high: float) -> Look:
+def _look(node: _Module, low: float, high: float) -> Look:
     colour = _colour(node, low, high)
     return Look(colour, outline=text_on(colour), outline_px=_ORIGIN_PX) if node.origin else Look(colour)
 
@@ -202,7 +143,7 @@ def _decades(info: ErrorTreeInfo) -> tuple[float, float]:
     return low, max(high, low + _LEAST_DECADES)
 
 
-def _colour(node: ErrorNode, low: float, high: float) -> str:
+def _colour(node: _Module, low: float, high: float) -> str:
     if node.broken:
         return _BROKEN
     if node.error is None:
@@ -212,10 +153,10 @@ def _colour(node: ErrorNode, low: float, high: float) -> str:
     return colour_at((math.log10(min(node.error, 10**high)) - low) / (high - low), SEQUENTIAL)
 
 
-def _caption(node: ErrorNode) -> str:
+def _caption(node: _Module) -> str:
     if node.broken:
         return "infinite or NaN, here first" if node.origin == "here" else "infinite or NaN"
     if node.error is None:
         return "not compared"
-    born = ", most is added here" if node.origin == "here" else ""
-    return "exact" if not node.error else f"relative error {number_text(node.error)}{born}"
+    added = ", most is added here" if node.origin == "here" else ""
+    return "exact" if not node.error else f"relative error {number_text(node.error)}{added}"

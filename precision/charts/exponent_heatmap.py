@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import colour_axis, power_text, rows_axis
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import GROUND, ON_GROUND
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.findings.fit.rounding import window_of
@@ -30,14 +31,6 @@ _LABELLED = 0.1
 """Parts of the window narrower than this share of the width have no name: there is no room."""
 
 
-class HeatRow(NamedTuple):
-    """One row: a tensor, or neighbours drawn together."""
-
-    counts: tuple[int, ...]
-    """Values per column."""
-    nonzero: int
-
-
 class WindowPart(NamedTuple):
     """A part of the axis whose values all overflow, are normal, are subnormal or become zero; in powers of two."""
 
@@ -46,19 +39,18 @@ class WindowPart(NamedTuple):
     end: float
 
 
-class HeatmapInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class HeatmapInfo(Info):
+    """The numbers drawn."""
 
-    rows: tuple[HeatRow, ...]
-    labels: tuple[str, ...]
+    rows: tuple[tuple[int, ...], ...] = ()
+    """Of each tensor, or of neighbours drawn together: how many values are in each column."""
+    labels: tuple[str, ...] = ()
     """Of the rows, without the path that all share."""
-    edges: tuple[int, ...]
+    edges: tuple[int, ...] = ()
     """Exponents at which the columns begin, and the end of the last."""
-    window: tuple[WindowPart, ...]
+    window: tuple[WindowPart, ...] = ()
     """From zero upwards; empty for formats whose window depends on the values."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_exponent_heatmap(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> go.Figure:
@@ -66,14 +58,14 @@ def plot_exponent_heatmap(ranges: Ranges, tensors: Sequence[TensorRange], fmt: A
 
     Another format only moves the window. Where there are more than `MAX_ROWS` tensors, neighbours share a row.
     """
-    return _heatmap_figure(_heatmap_info(ranges, tensors, fmt))
+    return figure_of(_KIND, _heatmap_info(ranges, tensors, fmt), _draw)
 
 
 def _heatmap_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> HeatmapInfo:
     drawn = [tensor for tensor in tensors if ranges.histogram_of(tensor).counts]
     if not drawn:
         reason = "None of the tensors has a finite value other than zero." if tensors else "No tensor to show."
-        return HeatmapInfo((), (), (), (), "No values to place", "", reason)
+        return HeatmapInfo(title="No values to place", empty=reason)
     histograms = ranges.histograms_of(drawn)
     edges = _edges(min(each.first_exponent for each in histograms), max(each.last_exponent for each in histograms), fmt)
     groups = neighbours(drawn, MAX_ROWS)
@@ -110,13 +102,13 @@ def _edges(first: int, last: int, fmt: AnyFormat) -> tuple[int, ...]:
     return tuple(range(low, low + step * math.ceil((high - low) / step) + 1, step))
 
 
-def _row(ranges: Ranges, group: Sequence[TensorRange], edges: tuple[int, ...]) -> HeatRow:
+def _row(ranges: Ranges, group: Sequence[TensorRange], edges: tuple[int, ...]) -> tuple[int, ...]:
     step = edges[1] - edges[0]
     counts = [0] * (len(edges) - 1)
     for histogram in ranges.histograms_of(group):
         for exponent, count in enumerate(histogram.counts, histogram.first_exponent):
             counts[(exponent - edges[0]) // step] += count
-    return HeatRow(tuple(counts), sum(counts))
+    return tuple(counts)
 
 
 def _window(edges: tuple[int, ...], fmt: AnyFormat) -> tuple[WindowPart, ...]:
@@ -149,12 +141,9 @@ def _finding(ranges: Ranges, drawn: Sequence[TensorRange], fmt: AnyFormat) -> st
     return f"All values lie in the normal range of {name}"
 
 
-def _heatmap_figure(info: HeatmapInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    counts = np.asarray([row.counts for row in info.rows], dtype=np.float64)
-    shares = counts / np.asarray([[row.nonzero] for row in info.rows])
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: HeatmapInfo) -> Space:
+    counts = np.asarray(info.rows, dtype=np.float64)
+    shares = counts / counts.sum(axis=1, keepdims=True)
     figure.add_heatmap(
         x=np.asarray(info.edges, dtype=np.float32),
         y=np.arange(len(info.rows)),
@@ -172,12 +161,8 @@ def _heatmap_figure(info: HeatmapInfo) -> go.Figure:
         yaxis={**rows_axis([row_name(label) for label in info.labels], letters=9), "showgrid": False},
         plot_bgcolor=GROUND,
         coloraxis=_colour_axis(),
-        showlegend=False,
     )
-    height = max(_ROW_PX * len(info.rows), 60)
-    figure = frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height + 16, footer=96)
-    figure.update_layout(margin_t=figure.layout.margin.t + 16, height=figure.layout.height + 16)
-    return figure
+    return Space(max(_ROW_PX * len(info.rows), 60) + 16, footer=96, above=16)
 
 
 _HATCHING = {"subnormal": "/", "becomes zero": "x", "overflows": "x", "normal": ""}

@@ -2,18 +2,19 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.cells import Sign, cell_axes, write_signs
-from precision.charts.frame import empty_figure, frame
+from precision.charts.cells import Sign, add_cells, cell_axes, write_signs
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import colour_of_fit, text_on
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.findings.fit.fitness import Fit, Fitness, worst
 from precision.findings.fit.table import FitTable
-from precision.results.ranges import ModuleRanges, TensorRange
+from precision.results.ranges import ModuleRanges
 from precision.text.names import escape_plotly, for_plotly, plain
 from precision.text.units import count_text
 
@@ -40,17 +41,15 @@ class FitRow(NamedTuple):
     fits: tuple[Fitness, ...]
 
 
-class FitMatrixInfo(NamedTuple):
-    """What is drawn. `empty` says why there is nothing."""
+@dataclass(frozen=True)
+class FitMatrixInfo(Info):
+    """What is drawn."""
 
     formats: tuple[str, ...]
     chosen: str
-    rows: tuple[FitRow, ...]
-    labels: tuple[str, ...]
+    rows: tuple[FitRow, ...] = ()
+    labels: tuple[str, ...] = ()
     """Of the rows, without the path that all share."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_fit_matrix(table: FitTable, modules: Sequence[ModuleRanges], chosen: str) -> go.Figure:
@@ -58,13 +57,13 @@ def plot_fit_matrix(table: FitTable, modules: Sequence[ModuleRanges], chosen: st
 
     Where there are more than `MAX_ROWS` modules, neighbours share a row, with their worst verdict.
     """
-    return _fit_matrix_figure(_fit_matrix_info(table, modules, chosen))
+    return figure_of(_KIND, _fit_matrix_info(table, modules, chosen), _draw)
 
 
 def _fit_matrix_info(table: FitTable, modules: Sequence[ModuleRanges], chosen: str) -> FitMatrixInfo:
     if not modules:
-        return FitMatrixInfo((), chosen, (), (), "No module to judge", "", "No tensor to show.")
-    fits = [FitRow(each.label, _fits(table, each.tensors)) for each in modules]
+        return FitMatrixInfo((), chosen, title="No module to judge", empty="No tensor to show.")
+    fits = [FitRow(each.label, tuple(table.worst(each.tensors, name) for name in table.names)) for each in modules]
     groups = neighbours(fits, MAX_ROWS)
     rows = tuple(
         FitRow(
@@ -85,10 +84,6 @@ def _fit_matrix_info(table: FitTable, modules: Sequence[ModuleRanges], chosen: s
         title=_finding(fits, table.names, chosen),
         detail="; ".join(filter(None, (shared_text(shared), together, ", ".join(legend)))),
     )
-
-
-def _fits(table: FitTable, tensors: Sequence[TensorRange]) -> tuple[Fitness, ...]:
-    return tuple(table.worst(tensors, name) for name in table.names)
 
 
 def _finding(rows: Sequence[FitRow], names: Sequence[str], chosen: str) -> str:
@@ -114,29 +109,16 @@ def _finding(rows: Sequence[FitRow], names: Sequence[str], chosen: str) -> str:
     return f"{name} fits {tally[Fit.FITS]:,} {of}: {', '.join(rest)}"
 
 
-def _fit_matrix_figure(info: FitMatrixInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: FitMatrixInfo) -> Space:
     verdicts = tuple(SIGNS)
     places = [[verdicts.index(fit.verdict) for fit in row.fits] for row in info.rows]
     names = [f"<b>{for_plotly(name)}</b>" if name == info.chosen else for_plotly(name) for name in info.formats]
-    figure = go.Figure()
-    figure.add_heatmap(
-        x=list(range(len(names))),
-        y=list(range(len(info.rows))),
-        z=np.asarray(places, dtype=np.uint8),
-        zmin=-0.5,
-        zmax=len(verdicts) - 0.5,
-        colorscale=_steps([colour_of_fit(verdict.value) for verdict in verdicts]),
-        showscale=False,
-        xgap=1,
-        ygap=1,
-        customdata=[
-            [f"{for_plotly(row.label)} in {for_plotly(fit.format)}: {_words(fit)}" for fit in row.fits]
-            for row in info.rows
-        ],
-        hovertemplate="%{customdata}<extra></extra>",
-    )
+    hovers = [
+        [f"{for_plotly(row.label)} in {for_plotly(fit.format)}: {_words(fit)}" for fit in row.fits] for row in info.rows
+    ]
+    scale = _steps([colour_of_fit(verdict.value) for verdict in verdicts])
+    ends: dict[str, Any] = {"zmin": -0.5, "zmax": len(verdicts) - 0.5}
+    add_cells(figure, np.asarray(places, dtype=np.uint8), hovers, colorscale=scale, showscale=False, **ends)
     signs = [
         Sign(x, y, SIGNS[fit.verdict], text_on(colour_of_fit(fit.verdict.value)))
         for y, row in enumerate(info.rows)
@@ -144,8 +126,7 @@ def _fit_matrix_figure(info: FitMatrixInfo) -> go.Figure:
     ]
     write_signs(figure, signs, letters=11)
     figure.update_layout(cell_axes(names, list(map(row_name, info.labels)), letters=9))
-    height = max(_ROW_PX * len(info.rows), 48)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=110)
+    return Space(max(_ROW_PX * len(info.rows), 48), footer=110)
 
 
 def _steps(colours: Sequence[str]) -> list[list[object]]:

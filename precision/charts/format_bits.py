@@ -1,11 +1,12 @@
 """How many bits of each format are sign, exponent and mantissa."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of, text_on
 from precision.formats import NumericFormat
 from precision.text.names import for_plotly
@@ -24,46 +25,32 @@ FIELD_COLOURS: Final = {
 _PATTERNS: Final = {"sign": "x", "exponent": "", "mantissa": "/"}
 
 
-class FormatBits(NamedTuple):
-    """One bar."""
+@dataclass(frozen=True)
+class FormatBitsInfo(Info):
+    """The numbers drawn are those of the formats."""
 
-    format: str
-    sign: int
-    exponent: int
-    mantissa: int
-
-
-class FormatBitsInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
-
-    bars: tuple[FormatBits, ...]
-    title: str
-    empty: str | None = None
+    formats: Sequence[NumericFormat]
 
 
 def plot_format_bits(formats: Sequence[NumericFormat]) -> go.Figure:
     """The widths of the three fields of each format, in their order in memory; the first format is on top."""
-    return _format_bits_figure(_format_bits_info(formats))
+    title = "Exponent bits buy range, mantissa bits buy precision"
+    return figure_of(_KIND, FormatBitsInfo(formats, title=title), _draw)
 
 
-def _format_bits_info(formats: Sequence[NumericFormat]) -> FormatBitsInfo:
-    if not formats:
-        return FormatBitsInfo((), "No bits to draw", "There is no format to show.")
-    bars = tuple(FormatBits(fmt.name, 1, fmt.exponent_bits, fmt.mantissa_bits) for fmt in formats)
-    return FormatBitsInfo(bars, "Exponent bits buy range, mantissa bits buy precision", None)
-
-
-def _format_bits_figure(info: FormatBitsInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    widest = max(bar.sign + bar.exponent + bar.mantissa for bar in info.bars)
-    figure = go.Figure()
-    for field, colour in FIELD_COLOURS.items():
-        widths = [getattr(bar, field) for bar in info.bars]
+def _draw(figure: go.Figure, info: FormatBitsInfo) -> Space:
+    widest = max(fmt.bits for fmt in info.formats)
+    fields = {
+        "sign": [1 for _ in info.formats],
+        "exponent": [fmt.exponent_bits for fmt in info.formats],
+        "mantissa": [fmt.mantissa_bits for fmt in info.formats],
+    }
+    for field, widths in fields.items():
+        colour = FIELD_COLOURS[field]
         figure.add_bar(
             name=field,
             orientation="h",
-            y=[for_plotly(bar.format) for bar in info.bars],
+            y=[for_plotly(fmt.name) for fmt in info.formats],
             x=widths,
             text=[f"{width}" if width > _LABELLED_SHARE * widest else "" for width in widths],
             textposition="inside",
@@ -87,8 +74,7 @@ def _format_bits_figure(info: FormatBitsInfo) -> go.Figure:
     figure.update_layout(
         barmode="stack",
         bargap=0.25,
-        showlegend=True,
         xaxis={"title": "Bits", "range": [0, widest], "nticks": 8},
         yaxis={"autorange": "reversed", "tickfont": {"size": 11}},
     )
-    return frame(figure, kind=_KIND, title=info.title, plot_height=_ROW_PX * len(info.bars) + 20, footer=90)
+    return Space(_ROW_PX * len(info.formats) + 20, footer=90, legend=True)

@@ -1,13 +1,13 @@
 """How many values a format has between one power of two and the next."""
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import frame
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.formats import NumericFormat
 from precision.text.units import count_text, number_text
@@ -15,21 +15,20 @@ from precision.text.units import count_text, number_text
 _KIND = "Staircase of the number of values per power of two, both axes logarithmic"
 
 
-class DensityInfo(NamedTuple):
+@dataclass(frozen=True)
+class DensityInfo(Info):
     """The numbers drawn."""
 
     format: str
-    exponents: tuple[int, ...]
+    exponents: tuple[int, ...] = ()
     """Powers of two, ascending, without gaps."""
-    counts: tuple[int, ...]
+    counts: tuple[int, ...] = ()
     """Positive values v with 2^exponent ≤ v < 2^(exponent + 1)."""
-    title: str
-    detail: str
 
 
 def plot_format_density(fmt: NumericFormat) -> go.Figure:
     """The number of positive values of `fmt` in every binade; as many negative ones mirror them."""
-    return _density_figure(_density_info(fmt))
+    return figure_of(_KIND, _density_info(fmt), _draw)
 
 
 def _density_info(fmt: NumericFormat) -> DensityInfo:
@@ -52,25 +51,22 @@ def _density_info(fmt: NumericFormat) -> DensityInfo:
     )
 
 
-def _density_figure(info: DensityInfo) -> go.Figure:
+def _draw(figure: go.Figure, info: DensityInfo) -> Space:
     edges = [math.ldexp(1.0, exponent) for exponent in info.exponents]
     end = math.ldexp(1.0, min(info.exponents[-1] + 1, 1023))
     # A stair at the very top of float64 has no right edge that is a float: it ends where it begins.
     x = np.asarray([*edges, max(end, edges[-1])])
-    figure = go.Figure(
-        go.Scatter(
-            x=x,
-            y=np.asarray([*info.counts, info.counts[-1]], dtype=np.float64),
-            mode="lines",
-            line={"shape": "hv", "color": OUTLINE, "width": 2},
-            fill="tozeroy",
-            fillcolor=colour_of(info.format),
-            hovertemplate="%{y:,} values from %{x:.4g} to twice that<extra></extra>",
-        )
+    figure.add_scatter(
+        x=x,
+        y=np.asarray([*info.counts, info.counts[-1]], dtype=np.float64),
+        mode="lines",
+        line={"shape": "hv", "color": OUTLINE, "width": 2},
+        fill="tozeroy",
+        fillcolor=colour_of(info.format),
+        hovertemplate="%{y:,} values from %{x:.4g} to twice that<extra></extra>",
     )
     figure.update_layout(
-        showlegend=False,
         xaxis={**log_axis(float(x[0]), float(x[-1]), base=2, margin_decades=0.1), "title": "Magnitude of the value"},
         yaxis={**log_axis(0.7, 1.6 * max(info.counts), base=2), "title": "Values per power of two"},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, footer=56)
+    return Space()

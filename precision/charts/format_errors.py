@@ -3,12 +3,13 @@
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis, rows_axis
-from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.frame import Info, Space, dot_marker, figure_of
 from precision.charts.palette import colour_of
 from precision.findings.numbers import error_text, fate_text, typed_text
 from precision.formats.anatomy import ExactNumber
@@ -35,9 +36,7 @@ _LOOKS: dict[Group, tuple[str, str]] = {
 """(name, plotly's symbol)."""
 
 
-class ErrorDot(NamedTuple):
-    """One row."""
-
+class _Dot(NamedTuple):
     format: str
     group: Group
     relative_error: float | None
@@ -45,13 +44,11 @@ class ErrorDot(NamedTuple):
     remark: str
 
 
-class FormatErrorsInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class FormatErrorsInfo(Info):
+    """The numbers drawn."""
 
-    dots: tuple[ErrorDot, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    dots: tuple[_Dot, ...] = ()
 
 
 def plot_format_errors(number: ExactNumber, rows: Sequence[NumberInFormat]) -> go.Figure:
@@ -60,14 +57,14 @@ def plot_format_errors(number: ExactNumber, rows: Sequence[NumberInFormat]) -> g
     Formats in which the number sets its own scale are drawn, but not counted in the title: any number does well there.
     Zero, infinities and NaN have no relative error: an empty figure says so.
     """
-    return _format_errors_figure(_format_errors_info(number, rows))
+    return figure_of(_KIND, _format_errors_info(number, rows), _draw)
 
 
 def _format_errors_info(number: ExactNumber, rows: Sequence[NumberInFormat]) -> FormatErrorsInfo:
     typed = typed_text(number)
     if not number.fraction or not rows:
         reason = "Relative to zero, to an infinity or to NaN there is no error." if rows else "No format to compare."
-        return FormatErrorsInfo((), f"{typed} has no relative error", "", reason)
+        return FormatErrorsInfo(title=f"{typed} has no relative error", empty=reason)
     dots = tuple(map(_dot, rows))
     alone = sum(row.sets_scale for row in rows)
     counted = [dot for dot, row in zip(dots, rows, strict=True) if not row.sets_scale] or dots
@@ -75,16 +72,16 @@ def _format_errors_info(number: ExactNumber, rows: Sequence[NumberInFormat]) -> 
     said = ", ".join(f"{group} in {counts[group]}" for group in _LOOKS if counts[group])
     which = " without scales" if len(counted) < len(dots) else ""
     title = f"{typed} is {said} of {count_text(len(counted), 'format')}{which}"
-    return FormatErrorsInfo(dots, title, _ALONE if alone else "", None)
+    return FormatErrorsInfo(dots, title=title, detail=_ALONE if alone else "")
 
 
-def _dot(row: NumberInFormat) -> ErrorDot:
+def _dot(row: NumberInFormat) -> _Dot:
     stored = f"stored as {number_text(row.value)}"
     if row.exact:
-        return ErrorDot(row.format, "exact", None, f"{stored}, exactly")
+        return _Dot(row.format, "exact", None, f"{stored}, exactly")
     if row.relative_error is None or not row.value:
-        return ErrorDot(row.format, "lost", None, f"{stored}: {fate_text(row.fate)}")
-    return ErrorDot(
+        return _Dot(row.format, "lost", None, f"{stored}: {fate_text(row.fate)}")
+    return _Dot(
         row.format,
         "cut off" if row.fate == "saturated" else "rounded",
         max(row.relative_error, sys.float_info.min),  # the least that a log axis can show
@@ -92,13 +89,10 @@ def _dot(row: NumberInFormat) -> ErrorDot:
     )
 
 
-def _format_errors_figure(info: FormatErrorsInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: FormatErrorsInfo) -> Space:
     errors = [dot.relative_error for dot in info.dots if dot.relative_error] or [1e-3]
     low, high = min(errors), max(errors)
     places: dict[Group, float] = {"exact": low / 10**_BEYOND_DECADES, "lost": high * 10**_BEYOND_DECADES}
-    figure = go.Figure()
     for group, (name, symbol) in _LOOKS.items():
         rows = [(at, dot) for at, dot in enumerate(info.dots) if dot.group == group]
         if not rows:
@@ -113,12 +107,10 @@ def _format_errors_figure(info: FormatErrorsInfo) -> go.Figure:
             hovertemplate="%{customdata}<extra></extra>",
         )
     figure.update_layout(
-        showlegend=True,
         xaxis={
             **log_axis(low, high, margin_decades=2 * _BEYOND_DECADES),
             "title": "Relative error (exact: left end; lost: right end)",
         },
         yaxis=rows_axis([for_plotly(dot.format) for dot in info.dots], letters=11),
     )
-    height = max(_ROW_PX * len(info.dots), 60)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=108)
+    return Space(max(_ROW_PX * len(info.dots), 60), footer=108, legend=True)

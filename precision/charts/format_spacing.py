@@ -1,13 +1,14 @@
 """The distance between neighbouring values of a format, by magnitude: a staircase."""
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import frame
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.findings.numbers import typed_text
 from precision.formats import NumericFormat, format_named
@@ -30,15 +31,14 @@ class Staircase(NamedTuple):
     spacings: tuple[float, ...]
 
 
-class SpacingInfo(NamedTuple):
+@dataclass(frozen=True)
+class SpacingInfo(Info):
     """The numbers drawn."""
 
     stairs: tuple[Staircase, ...]
     """The format itself first."""
     typed: tuple[str, float, float] | None
     """Label, magnitude and spacing of a number in range; None where there is none to draw."""
-    title: str
-    detail: str
 
 
 def plot_format_spacing(fmt: NumericFormat, number: ExactNumber | None = None) -> go.Figure:
@@ -46,7 +46,7 @@ def plot_format_spacing(fmt: NumericFormat, number: ExactNumber | None = None) -
 
     A finite `number` other than zero, in the format's range, is marked on the staircase.
     """
-    return _spacing_figure(_spacing_info(fmt, number))
+    return figure_of(_KIND, _spacing_info(fmt, number), _draw)
 
 
 def _spacing_info(fmt: NumericFormat, number: ExactNumber | None) -> SpacingInfo:
@@ -79,8 +79,7 @@ def _typed(fmt: NumericFormat, number: ExactNumber | None) -> tuple[str, float, 
     return f"typed {typed_text(number)}", magnitude, math.ldexp(fmt.epsilon, power)
 
 
-def _spacing_figure(info: SpacingInfo) -> go.Figure:
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: SpacingInfo) -> Space:
     own = info.stairs[0]
     for stairs in reversed(info.stairs):
         figure.add_scatter(
@@ -107,7 +106,6 @@ def _spacing_figure(info: SpacingInfo) -> go.Figure:
             hovertemplate=f"{escape_plotly(label)}: neighbours {number_text(spacing)} apart<extra></extra>",
         )
     figure.update_layout(
-        showlegend=True,
         xaxis={
             **log_axis(own.magnitudes[0], own.magnitudes[-1], base=2, margin_decades=_MARGIN_DECADES),
             "title": "Magnitude of the value",
@@ -117,4 +115,4 @@ def _spacing_figure(info: SpacingInfo) -> go.Figure:
             "title": "Distance to the next value",
         },
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, footer=120)
+    return Space(footer=120, legend=True)

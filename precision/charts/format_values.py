@@ -1,11 +1,12 @@
 """All values of a narrow format on one line, and a number among them."""
 
 import math
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.findings.numbers import typed_text
 from precision.formats import NumericFormat
@@ -25,30 +26,26 @@ _BEYOND = 1.04
 """Where a number beyond the ends is drawn, in units of the line's half length."""
 
 
-class LineMark(NamedTuple):
-    """One of the marked places."""
-
+class _Mark(NamedTuple):
     label: str
     symbol: str
     positions: tuple[float, ...]
 
 
-class FormatValuesInfo(NamedTuple):
-    """The numbers drawn; positions are on the axis. `empty` says why there are none."""
+@dataclass(frozen=True)
+class FormatValuesInfo(Info):
+    """The numbers drawn; positions are on the axis."""
 
     format: str
     normal: tuple[tuple[float, float], ...]
     """(position, value)."""
     subnormal: tuple[tuple[float, float], ...]
     """These, and zero."""
-    marks: tuple[LineMark, ...]
+    marks: tuple[_Mark, ...]
     ticks: tuple[tuple[float, str], ...]
     end: float
     """Position of the largest value."""
     scale: ValueScale
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_format_values(
@@ -60,7 +57,7 @@ def plot_format_values(
     beyond the largest value is drawn at the end; NaN is not drawn. Formats of more than `MAX_BITS` bits give an empty
     figure.
     """
-    return _format_values_figure(_format_values_info(fmt, number, anatomy, scale=scale))
+    return figure_of(_KIND, _format_values_info(fmt, number, anatomy, scale=scale), _draw)
 
 
 def _format_values_info(
@@ -68,7 +65,7 @@ def _format_values_info(
 ) -> FormatValuesInfo:
     if fmt.bits > MAX_BITS:
         reason = f"{fmt.name} has {2 * fmt.max_code + 1:,} values, too many for one line."
-        return FormatValuesInfo(fmt.name, (), (), (), (), 0.0, scale, f"The values of {fmt.name}", "", reason)
+        return FormatValuesInfo(fmt.name, (), (), (), (), 0.0, scale, title=f"The values of {fmt.name}", empty=reason)
     values = finite_values(fmt)
     placed = [(_position(value, fmt, scale), value) for value in values]
     return FormatValuesInfo(
@@ -97,25 +94,25 @@ def _position(value: float, fmt: NumericFormat, scale: ValueScale) -> float:
     return math.copysign(size if size < 1 else 1 + math.log2(size), value)
 
 
-def _marks(fmt: NumericFormat, number: ExactNumber, anatomy: NumberAnatomy, scale: ValueScale) -> tuple[LineMark, ...]:
+def _marks(fmt: NumericFormat, number: ExactNumber, anatomy: NumberAnatomy, scale: ValueScale) -> tuple[_Mark, ...]:
     end = _position(fmt.max, fmt, scale)
     marks = []
     neighbours = [value for value in (anatomy.below, anatomy.above) if value is not None and math.isfinite(value)]
     if neighbours:
         label = "neighbours " + " and ".join(map(number_text, neighbours))
-        marks.append(LineMark(label, "circle-open", tuple(_position(value, fmt, scale) for value in neighbours)))
+        marks.append(_Mark(label, "circle-open", tuple(_position(value, fmt, scale) for value in neighbours)))
     if math.isfinite(anatomy.value):
         label = f"stored {number_text(anatomy.value)}"
-        marks.append(LineMark(label, "diamond", (_position(anatomy.value, fmt, scale),)))
+        marks.append(_Mark(label, "diamond", (_position(anatomy.value, fmt, scale),)))
     if number.special == "nan":
         return tuple(marks)
     typed = f"typed {typed_text(number)}"
     inside = number.fraction is not None and abs(number.fraction) <= fmt.max
     if inside and number.fraction is not None:
-        marks.append(LineMark(typed, "triangle-down", (_position(float(number.fraction), fmt, scale),)))
+        marks.append(_Mark(typed, "triangle-down", (_position(float(number.fraction), fmt, scale),)))
     else:
         at = math.copysign(_BEYOND * end, -1 if number.negative else 1)
-        marks.append(LineMark(f"{typed}, beyond the end", f"triangle-{'left' if at < 0 else 'right'}", (at,)))
+        marks.append(_Mark(f"{typed}, beyond the end", f"triangle-{'left' if at < 0 else 'right'}", (at,)))
     return tuple(marks)
 
 
@@ -132,10 +129,7 @@ def _ticks(fmt: NumericFormat, scale: ValueScale) -> tuple[tuple[float, str], ..
     return tuple(sorted(kept))
 
 
-def _format_values_figure(info: FormatValuesInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: FormatValuesInfo) -> Space:
     for name, pairs, size in (("normal", info.normal, _TICK_PX), ("subnormal", info.subnormal, _SHORT_TICK_PX)):
         figure.add_scatter(
             x=[at for at, _ in pairs],
@@ -149,7 +143,6 @@ def _format_values_figure(info: FormatValuesInfo) -> go.Figure:
     _add_marks(figure, info)
     linear = info.scale == "linear"
     figure.update_layout(
-        showlegend=True,
         xaxis={
             "title": "Value" if linear else "Value (logarithmic; linear between the short ticks)",
             "range": [-1.08 * info.end, 1.08 * info.end],
@@ -160,7 +153,7 @@ def _format_values_figure(info: FormatValuesInfo) -> go.Figure:
         },
         yaxis={"visible": False, "range": [-0.9, 0.9]},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=120, footer=110)
+    return Space(120, footer=110, legend=True)
 
 
 def _add_marks(figure: go.Figure, info: FormatValuesInfo) -> None:

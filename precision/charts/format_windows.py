@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import colour_of
 from precision.formats import NumericFormat
 from precision.text.names import for_plotly
@@ -26,14 +27,12 @@ class FormatWindow(NamedTuple):
     """At most, of rounding a value of that magnitude: half a step over the lower end of its binade."""
 
 
-class FormatWindowsInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class FormatWindowsInfo(Info):
+    """The numbers drawn."""
 
     windows: tuple[FormatWindow, ...]
     chosen: str
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_format_windows(formats: Sequence[NumericFormat], *, chosen: str) -> go.Figure:
@@ -41,20 +40,20 @@ def plot_format_windows(formats: Sequence[NumericFormat], *, chosen: str) -> go.
 
     The title is about the format named `chosen`, whose line is thick.
     """
-    return _format_windows_figure(_format_windows_info(formats, chosen))
+    return figure_of(_KIND, _format_windows_info(formats, chosen), _draw)
 
 
 def _format_windows_info(formats: Sequence[NumericFormat], chosen: str) -> FormatWindowsInfo:
     windows = tuple(map(_window, formats))
     about = next((window for window in windows if window.format == chosen), None)
     if not windows:
-        return FormatWindowsInfo((), chosen, "No format chosen", "", "Choose a format without scales.")
+        return FormatWindowsInfo((), chosen, title="No format chosen", empty="Choose a format without scales.")
     title = "Range and precision of number formats"
     if about is not None:
         _, normal, largest = map(number_text, about.magnitudes)
         error = number_text(about.relative_errors[-1])
         title = f"{chosen} rounds by at most {error} of the value, from {normal} to {largest}"
-    return FormatWindowsInfo(windows, chosen, title, "rising line: subnormal values, which lose precision", None)
+    return FormatWindowsInfo(windows, chosen, title=title, detail="rising line: subnormal values, which lose precision")
 
 
 def _window(fmt: NumericFormat) -> FormatWindow:
@@ -66,10 +65,7 @@ def _window(fmt: NumericFormat) -> FormatWindow:
     )
 
 
-def _format_windows_figure(info: FormatWindowsInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: FormatWindowsInfo) -> Space:
     seen: dict[str, int] = {}
     for window in info.windows:
         colour = colour_of(window.format)
@@ -95,8 +91,7 @@ def _format_windows_figure(info: FormatWindowsInfo) -> go.Figure:
     least = min(window.relative_errors[-1] for window in info.windows)
     room = 0.0 if low < 1e-300 else 0.02 * math.log10(high / low)
     figure.update_layout(
-        showlegend=True,
         xaxis={**log_axis(low, high, margin_decades=room), "title": "Magnitude of the value"},
         yaxis={**log_axis(least, 0.5, margin_decades=0.2), "title": "Largest relative rounding error"},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=320, footer=150)
+    return Space(footer=150, legend=True)

@@ -4,7 +4,9 @@ A figure brings no background, font or text colour of its own: the page's theme 
 """
 
 import textwrap
-from typing import Any, Final
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeVar
 
 import plotly.graph_objects as go
 
@@ -19,30 +21,63 @@ _DETAIL_LINE_PX: Final = 17
 _MAX_DETAIL_LINES: Final = 6
 
 
-def frame(
-    figure: go.Figure,
-    *,
-    kind: str,
-    title: str,
-    detail: str = "",
-    plot_height: int = 320,
-    footer: int = 56,
-    right: int = 12,
-) -> go.Figure:
-    """Give `figure` its title, its description for those who cannot see it, and its size.
+@dataclass(frozen=True, kw_only=True)
+class Info:
+    """The numbers that a chart draws, and what it says: in plain text."""
+
+    title: str
+    """The finding."""
+    detail: str = ""
+    """Smaller, below the title."""
+    empty: str | None = None
+    """Why there is nothing to draw; None where there is something."""
+
+
+N = TypeVar("N", bound=Info)
+
+
+class Space(NamedTuple):
+    """What a drawing takes, in pixels."""
+
+    plot_height: int = 320
+    """Of the drawing alone."""
+    footer: int = 56
+    """For what stands below the drawing: axis title, legend."""
+    right: int = 12
+    """For what stands right of it."""
+    above: int = 0
+    """For what stands between it and the title."""
+    legend: bool | None = False
+    """Whether there is one; None: where there are several traces."""
+
+
+def figure_of(kind: str, info: N, draw: Callable[[go.Figure, N], Space]) -> go.Figure:
+    """A figure with a title, a description for those who cannot see it, and a size; without data, it says why.
 
     Args:
-        figure: changed in place and returned.
         kind: what is drawn, such as "Histogram of the absolute error"; only used in the description.
-        title: the finding, plain text.
-        detail: smaller, below the title, plain text.
-        plot_height: of the drawing alone, in pixels.
-        footer: room for what stands below the drawing (axis title, legend), in pixels.
-        right: room for what stands right of it, in pixels.
+        info: the numbers.
+        draw: adds them to the figure, and says how much space they take.
     """
+    figure = go.Figure()
+    if info.empty is None:
+        _frame(figure, info.title, info.detail, draw(figure, info))
+    else:
+        text = "<br>".join(map(escape_plotly, textwrap.wrap(info.empty, TITLE_CHARACTERS)))
+        font = {"size": 13}
+        figure.add_annotation(text=text, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5, font=font)
+        figure.update_xaxes(visible=False)
+        figure.update_yaxes(visible=False)
+        _frame(figure, info.title, "", Space(100, footer=16))
+    # Streamlit hands `meta` on untouched; nothing is drawn from it.
+    figure.update_layout(meta={"alt": _sentence(kind, info.title, info.empty or info.detail)})
+    return figure
+
+
+def _frame(figure: go.Figure, title: str, detail: str, space: Space) -> None:
     title_lines = textwrap.wrap(title, TITLE_CHARACTERS)
     detail_lines = textwrap.wrap(detail, DETAIL_CHARACTERS, max_lines=_MAX_DETAIL_LINES, placeholder=" …")
-    header = 18 + _TITLE_LINE_PX * len(title_lines) + _DETAIL_LINE_PX * len(detail_lines) + 14
+    header = 18 + _TITLE_LINE_PX * len(title_lines) + _DETAIL_LINE_PX * len(detail_lines) + 14 + space.above
     figure.update_layout(
         template=go.layout.Template(),
         title={
@@ -58,8 +93,8 @@ def frame(
             # Plotly centres the lines of a title on where the first should be.
             "pad": {"t": 10 + _TITLE_LINE_PX * (len(title_lines) - 1) / 2, "l": 2},
         },
-        height=header + plot_height + footer,
-        margin={"t": header, "b": footer, "l": 8, "r": right, "pad": 0},
+        height=header + space.plot_height + space.footer,
+        margin={"t": header, "b": space.footer, "l": 8, "r": space.right, "pad": 0},
         legend={
             "orientation": "h",
             "traceorder": "normal",
@@ -70,32 +105,11 @@ def frame(
             "yref": "container",
             "yanchor": "bottom",
         },
+        showlegend=space.legend,
         dragmode=False,
-        # Streamlit hands `meta` on untouched; nothing is drawn from it.
-        meta={"alt": _sentence(kind, title, detail)},
     )
     figure.update_xaxes(automargin=True, ticklabelstandoff=4)
     figure.update_yaxes(automargin=True, ticklabelstandoff=6)
-    return figure
-
-
-def empty_figure(*, kind: str, title: str, reason: str) -> go.Figure:
-    """A figure without data that says why there are none."""
-    figure = go.Figure()
-    figure.add_annotation(
-        text="<br>".join(map(escape_plotly, textwrap.wrap(reason, TITLE_CHARACTERS))),
-        showarrow=False,
-        xref="paper",
-        yref="paper",
-        x=0.5,
-        y=0.5,
-        font={"size": 13},
-    )
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
-    frame(figure, kind=kind, title=title, plot_height=100, footer=16)
-    figure.update_layout(meta={"alt": _sentence(kind, title, reason)})
-    return figure
 
 
 def beside_each_other(*figures: go.Figure) -> tuple[go.Figure, ...]:
@@ -129,10 +143,7 @@ def config(filename: str = "precision-explorer") -> dict[str, Any]:
 def dot_marker(colour: str | list[str], symbol: str | list[str], *, size: int) -> dict[str, Any]:
     """Look of points: a filled one has a border that shows on both pages, an open one is its border.
 
-    Args:
-        colour: of all, or of each.
-        symbol: plotly's name, of all, or of each where none is open.
-        size: in pixels.
+    Colours and plotly's symbols are those of all, or of each; symbols of each may not be open ones.
     """
     is_open = isinstance(symbol, str) and symbol.endswith("-open")
     line = {"color": colour if is_open else OUTLINE, "width": 1.5}

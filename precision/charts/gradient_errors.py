@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis, rows_axis
-from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.frame import Info, Space, dot_marker, figure_of
 from precision.charts.palette import colour_of
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.results.training import GradientErrors, TrainingReport
@@ -44,41 +45,36 @@ class GradientPoints(NamedTuple):
     values: tuple[float | None, ...]
 
 
-class GradientErrorsInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class GradientErrorsInfo(Info):
+    """The numbers drawn."""
 
     quantity: GradientQuantity
     format: str
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = ()
     """Of the rows, without the path that all share."""
-    points: tuple[GradientPoints, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    points: tuple[GradientPoints, ...] = ()
 
 
 def plot_gradient_errors(report: TrainingReport, dtype: str, *, quantity: GradientQuantity = "error") -> go.Figure:
     """A row for every parameter and a point for every recipe; neighbours may share a row, with the largest of each.
 
-    Args:
-        report: of a training step.
-        dtype: the format, which gives the colour.
-        quantity: "error" is norm(g - g32) / norm(g32); "underflow" is the share of non-zero values of g32 that are
-            zero in g.
+    "error" is norm(g - g32) / norm(g32); "underflow" is the share of non-zero values of g32 that are zero in g. The
+    colour is that of the format `dtype`.
     """
-    return _gradient_errors_figure(_gradient_errors_info(report, dtype, quantity))
+    return figure_of(_KIND[quantity], _gradient_errors_info(report, dtype, quantity), _draw)
 
 
 def _gradient_errors_info(report: TrainingReport, dtype: str, quantity: GradientQuantity) -> GradientErrorsInfo:
     measured = [recipe for recipe in report.recipes if recipe.parameters]
     if not measured:
         reason = "No recipe gave gradients." if report.recipes else "No recipe has run yet."
-        return GradientErrorsInfo(quantity, dtype, (), (), "No gradients to compare", "", reason)
+        return GradientErrorsInfo(quantity, dtype, title="No gradients to compare", empty=reason)
     kept = [at for at, parameter in enumerate(report.parameters) if not parameter.is_rounding]
     names = [report.parameters[at].fqn for at in kept]
     if not names:
         reason = "Every gradient in float32 is mostly rounding error."
-        return GradientErrorsInfo(quantity, dtype, (), (), "No gradients to compare", "", reason)
+        return GradientErrorsInfo(quantity, dtype, title="No gradients to compare", empty=reason)
     shared, short = without_shared(names)
     points = tuple(
         GradientPoints(
@@ -90,9 +86,9 @@ def _gradient_errors_info(report: TrainingReport, dtype: str, quantity: Gradient
     labels = tuple(map(group_label, neighbours(short, MAX_ROWS)))
     title = _title(report, kept, quantity)
     if not any(value for each in points for value in each.values):
-        return GradientErrorsInfo(quantity, dtype, labels, points, title, "", _NOTHING[quantity])
+        return GradientErrorsInfo(quantity, dtype, labels, points, title=title, empty=_NOTHING[quantity])
     detail = "; ".join(filter(None, (*_few(names, labels), *_not_drawn(report, quantity), shared_text(shared))))
-    return GradientErrorsInfo(quantity, dtype, labels, points, title, detail, None)
+    return GradientErrorsInfo(quantity, dtype, labels, points, title=title, detail=detail)
 
 
 def _few(names: Sequence[str], labels: Sequence[str]) -> Iterator[str]:
@@ -136,11 +132,7 @@ def _title(report: TrainingReport, kept: Sequence[int], quantity: GradientQuanti
     return f"Most lost: {fine_share_text(value)} in {of}"
 
 
-def _gradient_errors_figure(info: GradientErrorsInfo) -> go.Figure:
-    kind = _KIND[info.quantity]
-    if info.empty:
-        return empty_figure(kind=kind, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: GradientErrorsInfo) -> Space:
     written = number_text if info.quantity == "error" else fine_share_text
     drawn: list[float] = []
     for each in info.points:
@@ -157,12 +149,10 @@ def _gradient_errors_figure(info: GradientErrorsInfo) -> go.Figure:
             hovertemplate="%{customdata[0]}: %{customdata[1]}<extra>" + each.recipe + "</extra>",
         )
     figure.update_layout(
-        showlegend=True,
         xaxis={**_axis(drawn, info.quantity), "title": _AXIS[info.quantity]},
         yaxis=rows_axis([row_name(label) for label in info.labels], letters=10),
     )
-    height = max(_ROW_PX * len(info.labels), 60)
-    return frame(figure, kind=kind, title=info.title, detail=info.detail, plot_height=height, footer=84)
+    return Space(max(_ROW_PX * len(info.labels), 60), footer=84, legend=True)
 
 
 def _axis(drawn: list[float], quantity: GradientQuantity) -> dict[str, object]:

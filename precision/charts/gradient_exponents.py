@@ -1,13 +1,14 @@
 """Where the gradients lie on a format's number line, before and after the loss is scaled."""
 
 import math
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import power_text
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import OUTLINE
 from precision.findings.fit.rounding import Window, overflow_share, subnormal_share, underflow_share, window_of
 from precision.formats import NumericFormat
@@ -33,36 +34,28 @@ class GradientShares(NamedTuple):
     overflow: float
 
 
-class GradientExponentsInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class GradientExponentsInfo(Info):
+    """The numbers drawn."""
 
     format: str
-    exponents: tuple[int, ...]
+    exponents: tuple[int, ...] = ()
     """Of the bars, ascending without a gap."""
-    shares: tuple[float, ...]
+    shares: tuple[float, ...] = ()
     """Of the non-zero gradients, by floor(log2) of their magnitude in float32."""
-    shift: int | None
+    shift: int | None = None
     """log2 of the scale, by which scaling moves all bars; None without one."""
-    before: GradientShares
-    after: GradientShares | None
-    limits: tuple[tuple[float, str], ...]
+    limits: tuple[tuple[float, str], ...] = ()
     """Powers of two at which the window changes, each with its name."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_gradient_exponents(report: TrainingReport, fmt: NumericFormat, *, scale: float | None) -> go.Figure:
     """All float32 gradients by exponent, with the limits of `fmt`; with a scale, also where it moves them.
 
     Estimated from float32's gradients of the parameters; what the format's own backward pass lost is in the recipes.
-
-    Args:
-        report: of a training step.
-        fmt: whose limits to draw.
-        scale: of the loss, a power of two; None for none.
+    The `scale` of the loss is a power of two.
     """
-    return _gradient_exponents_figure(_gradient_exponents_info(report.gradients, fmt, scale))
+    return figure_of(_KIND, _gradient_exponents_info(report.gradients, fmt, scale), _draw)
 
 
 def _gradient_exponents_info(
@@ -73,7 +66,7 @@ def _gradient_exponents_info(
     after = None if shift is None else _shares(histogram, window.of_values_times(shift))
     if not histogram.counts:
         reason = "No gradient is finite and other than zero."
-        return GradientExponentsInfo(fmt.name, (), (), shift, before, after, (), "No gradients to place", "", reason)
+        return GradientExponentsInfo(fmt.name, title="No gradients to place", empty=reason)
     tail = _tail(histogram)
     limits = (
         (float(window.vanish_exponent), "zero below"),
@@ -85,8 +78,6 @@ def _gradient_exponents_info(
         exponents=tuple(range(histogram.first_exponent + tail, histogram.last_exponent + 1)),
         shares=tuple(count / histogram.nonzero for count in histogram.counts[tail:]),
         shift=shift,
-        before=before,
-        after=after,
         limits=limits,
         title=_title(fmt.name, before, after, scale),
         detail=_detail(histogram, before, after, tail),
@@ -136,10 +127,7 @@ def _share(share: float) -> str:
     return share_text(share) if share else "none"
 
 
-def _gradient_exponents_figure(info: GradientExponentsInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: GradientExponentsInfo) -> Space:
     _add_bars(figure, info, 0, "not scaled", filled=True)
     if info.shift is not None:
         _add_bars(figure, info, info.shift, f"loss × {power_text(2, info.shift)}", filled=False)
@@ -152,7 +140,6 @@ def _gradient_exponents_figure(info: GradientExponentsInfo) -> go.Figure:
     figure.update_layout(
         bargap=0,
         barmode="overlay",
-        showlegend=info.shift is not None,
         xaxis={
             "title": "Magnitude of the gradient",
             "range": [low, high],
@@ -162,9 +149,7 @@ def _gradient_exponents_figure(info: GradientExponentsInfo) -> go.Figure:
         },
         yaxis={"title": "Share of the gradients", "tickformat": ".0%", "rangemode": "tozero"},
     )
-    figure = frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=260, footer=96)
-    figure.update_layout(margin_t=figure.layout.margin.t + labels, height=figure.layout.height + labels)
-    return figure
+    return Space(260, footer=96, above=labels, legend=info.shift is not None)
 
 
 def _add_limits(figure: go.Figure, info: GradientExponentsInfo, low: float, high: float) -> int:

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import evenly_spaced, rows_axis
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import OUTLINE
 from precision.charts.row_groups import row_name, shared_text, without_shared
 from precision.findings.fit.rounding import window_of
@@ -22,25 +23,21 @@ _KIND = "Bars of the headroom of tensors, in powers of two"
 _ROW_PX = 22
 
 
-class HeadroomRow(NamedTuple):
-    """One bar."""
-
+class _Bar(NamedTuple):
     label: str
     headroom_bits: float
     largest: float
     overflows: bool
 
 
-class HeadroomInfo(NamedTuple):
-    """The numbers drawn, least headroom first. `empty` says why there are none."""
+@dataclass(frozen=True)
+class HeadroomInfo(Info):
+    """The numbers drawn, least headroom first."""
 
     format: str
-    rows: tuple[HeadroomRow, ...]
-    labels: tuple[str, ...]
+    rows: tuple[_Bar, ...] = ()
+    labels: tuple[str, ...] = ()
     """Of the rows, without the path that all share."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_headroom(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> go.Figure:
@@ -49,24 +46,24 @@ def plot_headroom(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat
     Tensors without finite non-zero values are left out, and so are tensors that repeat the values of another one.
     For formats with scales there is nothing to draw.
     """
-    return _headroom_figure(_headroom_info(ranges, tensors, fmt))
+    return figure_of(_KIND, _headroom_info(ranges, tensors, fmt), _draw)
 
 
 def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat) -> HeadroomInfo:
     if not isinstance(fmt, NumericFormat):
         reason = f"{fmt.name} scales its values to its range: they always fit."
-        return HeadroomInfo(fmt.name, (), (), "No headroom to measure", "", reason)
+        return HeadroomInfo(fmt.name, title="No headroom to measure", empty=reason)
     first_of = {tensor.histogram: tensor for tensor in reversed(tensors)}
     window = window_of(fmt)
     rows = [
-        HeadroomRow(tensor.label, _headroom(fmt, largest), largest, window.overflows(largest))
+        _Bar(tensor.label, _headroom(fmt, largest), largest, window.overflows(largest))
         for tensor in first_of.values()
         if (largest := ranges.histogram_of(tensor).largest)
     ]
     rows.sort(key=lambda row: row.headroom_bits)
     if not rows:
         reason = "None of the tensors has a finite value other than zero." if tensors else "No tensor to show."
-        return HeadroomInfo(fmt.name, (), (), "No headroom to measure", "", reason)
+        return HeadroomInfo(fmt.name, title="No headroom to measure", empty=reason)
     shown = tuple(rows[:MAX_TENSORS])
     beyond = sum(row.overflows for row in rows)
     least, distinct = rows[0], count_text(len(rows), "distinct tensor")
@@ -77,23 +74,20 @@ def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyForma
     shared, names = without_shared([row.label for row in shown])
     few = f"the {len(shown)} with the least of {distinct}" if len(shown) < len(rows) else ""
     detail = "; ".join(filter(None, (few, shared_text(shared))))
-    return HeadroomInfo(fmt.name, shown, tuple(names), title, detail, None)
+    return HeadroomInfo(fmt.name, shown, tuple(names), title=title, detail=detail)
 
 
 def _headroom(fmt: NumericFormat, largest: float) -> float:
     return math.log2(fmt.max) - math.log2(largest)
 
 
-def _name(row: HeadroomRow) -> str:
+def _name(row: _Bar) -> str:
     return plain(row.label, limit=40)
 
 
-def _headroom_figure(info: HeadroomInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: HeadroomInfo) -> Space:
     fill = marker(info.format)
     shapes = ["x" if row.overflows else fill["pattern"]["shape"] for row in info.rows]
-    figure = go.Figure()
     figure.add_bar(
         orientation="h",
         y=list(range(len(info.rows))),
@@ -111,7 +105,6 @@ def _headroom_figure(info: HeadroomInfo) -> go.Figure:
     figure.add_vline(x=0, line={"color": OUTLINE, "width": 2})
     figure.update_layout(
         bargap=0.3,
-        showlegend=False,
         xaxis={
             "title": f"Headroom in {for_plotly(info.format)} (powers of two)",
             "range": [low - 0.05 * spread, high + 0.05 * spread],
@@ -120,5 +113,4 @@ def _headroom_figure(info: HeadroomInfo) -> go.Figure:
         },
         yaxis=rows_axis([row_name(label) for label in info.labels], letters=10),
     )
-    height = max(_ROW_PX * len(info.rows), 48)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=56)
+    return Space(max(_ROW_PX * len(info.rows), 48))

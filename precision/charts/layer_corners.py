@@ -1,12 +1,13 @@
 """Where one layer's error comes from: the layer itself, its input, or both together."""
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.frame import Info, Space, dot_marker, figure_of
 from precision.charts.palette import colour_of
 from precision.results import LayerRow
 from precision.text.units import number_text
@@ -34,23 +35,19 @@ _DRAWABLE = (1e-290, 1e290)
 _ROW_PX = 32
 
 
-class CornerPart(NamedTuple):
-    """One row."""
-
+class _Part(NamedTuple):
     label: str
     about: str
     """What it is; with plotly's line breaks."""
     normalized_l2: float
 
 
-class CornersInfo(NamedTuple):
-    """The numbers drawn: the parts that were measured. `empty` says why there are none."""
+@dataclass(frozen=True)
+class CornersInfo(Info):
+    """The numbers drawn: the parts that were measured."""
 
     dtype: str
-    parts: tuple[CornerPart, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    parts: tuple[_Part, ...] = ()
 
 
 def plot_layer_corners(row: LayerRow, dtype: str) -> go.Figure:
@@ -58,22 +55,22 @@ def plot_layer_corners(row: LayerRow, dtype: str) -> go.Figure:
 
     The colour is that of `dtype`, the candidate's format.
     """
-    return _corners_figure(_corners_info(row, dtype))
+    return figure_of(_KIND, _corners_info(row, dtype), _draw)
 
 
 def _corners_info(row: LayerRow, dtype: str) -> CornersInfo:
     corners = row.corners
     if corners is None:
         reason = row.corners_missing or "The error is split into parts only for modules without modules inside."
-        return CornersInfo(dtype, (), "Local and inherited error not measured", "", reason)
+        return CornersInfo(dtype, title="Local and inherited error not measured", empty=reason)
     sizes = [(label, about, getattr(corners, name)) for name, label, about in _PARTS]
-    parts = tuple(CornerPart(label, about, size.normalized_l2) for label, about, size in sizes if size is not None)
+    parts = tuple(_Part(label, about, size.normalized_l2) for label, about, size in sizes if size is not None)
     details = []
     if corners.gain is not None:
         details.append(f"gain {number_text(corners.gain)}: the relative error of the input is multiplied by this")
     if corners.excluded_elements:
         details.append(f"{corners.excluded_elements:,} elements left out: infinite or NaN")
-    return CornersInfo(dtype, parts, _finding(row), "; ".join(details), None)
+    return CornersInfo(dtype, parts, title=_finding(row), detail="; ".join(details))
 
 
 def _finding(row: LayerRow) -> str:
@@ -96,28 +93,23 @@ def _finding(row: LayerRow) -> str:
     return f"Most comes with the input: inherited is {number_text(1 / ratio)} × local"
 
 
-def _corners_figure(info: CornersInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: CornersInfo) -> Space:
     drawn = [part.normalized_l2 for part in info.parts if 0 < part.normalized_l2 < math.inf] or [1e-3]
     smallest, largest = (min(max(end, _DRAWABLE[0]), _DRAWABLE[1]) for end in (min(drawn), max(drawn)))
     low, high = smallest / 10**_BEYOND_DECADES, largest * 10**_BEYOND_DECADES
     room = 10 ** (_NUMBER_DECADES * math.log10(high / low))
-    figure = go.Figure(
-        go.Scatter(
-            x=[_place(part.normalized_l2, low, high) for part in info.parts],
-            y=[part.label for part in info.parts],
-            mode="markers+text",
-            text=[number_text(part.normalized_l2) for part in info.parts],
-            textposition="middle right",
-            cliponaxis=False,
-            marker=dot_marker(colour_of(info.dtype), [_symbol(part.normalized_l2) for part in info.parts], size=12),
-            customdata=[part.about for part in info.parts],
-            hovertemplate="%{y}<br>%{customdata}<br>Relative error %{text}<extra></extra>",
-        )
+    figure.add_scatter(
+        x=[_place(part.normalized_l2, low, high) for part in info.parts],
+        y=[part.label for part in info.parts],
+        mode="markers+text",
+        text=[number_text(part.normalized_l2) for part in info.parts],
+        textposition="middle right",
+        cliponaxis=False,
+        marker=dot_marker(colour_of(info.dtype), [_symbol(part.normalized_l2) for part in info.parts], size=12),
+        customdata=[part.about for part in info.parts],
+        hovertemplate="%{y}<br>%{customdata}<br>Relative error %{text}<extra></extra>",
     )
     figure.update_layout(
-        showlegend=False,
         xaxis={
             **log_axis(low, high * room, margin_decades=0.1),
             "title": "Normalized L2 (0: left end)",
@@ -125,9 +117,7 @@ def _corners_figure(info: CornersInfo) -> go.Figure:
         },
         yaxis={"range": [len(info.parts) - 0.5, -0.5], "zeroline": False, "showgrid": False},
     )
-    return frame(
-        figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=_ROW_PX * len(info.parts), right=48
-    )
+    return Space(_ROW_PX * len(info.parts), right=48)
 
 
 def _place(value: float, low: float, high: float) -> float:

@@ -1,12 +1,12 @@
 """How the absolute errors of one layer's output are distributed, by octave."""
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import LayerRow
 from precision.text.units import count_text, share_text
@@ -14,32 +14,30 @@ from precision.text.units import count_text, share_text
 _KIND = "Histogram of one layer's absolute error, an octave a bar, logarithmic axis"
 
 
-class OctavesInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class OctavesInfo(Info):
+    """The numbers drawn."""
 
     dtype: str
-    edges: tuple[float, ...]
-    counts: tuple[int, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    edges: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
 
 
 def plot_layer_errors(row: LayerRow, dtype: str) -> go.Figure:
     """Absolute errors of one layer's output, in the colour of `dtype`; exact elements are counted above the bars."""
-    return _octaves_figure(_octaves_info(row, dtype))
+    return figure_of(_KIND, _octaves_info(row, dtype), _draw)
 
 
 def _octaves_info(row: LayerRow, dtype: str) -> OctavesInfo:
     octaves = row.octaves
     lost = row.errors.nonfinite_differ if row.errors else 0
     if octaves is None:
-        return OctavesInfo(dtype, (), (), "No errors to count", "", "No finite floating-point output was compared.")
+        return OctavesInfo(dtype, title="No errors to count", empty="No finite floating-point output was compared.")
     if not any(octaves.counts):
         reason = f"All {octaves.zeros:,} errors are zero." if octaves.zeros else "No element is finite on both sides."
         if lost:
             reason += f" {count_text(lost, 'element')} became infinite or NaN."
-        return OctavesInfo(dtype, (), (), "Exact" if octaves.zeros and not lost else "No errors to count", "", reason)
+        return OctavesInfo(dtype, title="Exact" if octaves.zeros and not lost else "No errors to count", empty=reason)
     total = octaves.zeros + octaves.below + sum(octaves.counts)
     fullest = max(range(len(octaves.counts)), key=octaves.counts.__getitem__)
     parts = [count_text(total, "element")]
@@ -59,25 +57,20 @@ def _octaves_info(row: LayerRow, dtype: str) -> OctavesInfo:
     )
 
 
-def _octaves_figure(info: OctavesInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: OctavesInfo) -> Space:
     low, high = info.edges[0], min(info.edges[-1], 1.7e308)
     widths = [min(right, 1.7e308) - left for left, right in zip(info.edges, info.edges[1:], strict=False)]
-    figure = go.Figure(
-        go.Bar(
-            x=list(info.edges[:-1]),
-            width=widths,
-            offset=0,
-            y=list(info.counts),
-            marker={"color": colour_of(info.dtype), "line": {"color": OUTLINE, "width": 1}},
-            customdata=[(f"{left:.3g}", f"{2 * left:.3g}" if left < math.inf else "∞") for left in info.edges[:-1]],
-            hovertemplate="%{customdata[0]} to %{customdata[1]}: %{y:,} elements<extra></extra>",
-        )
+    figure.add_bar(
+        x=list(info.edges[:-1]),
+        width=widths,
+        offset=0,
+        y=list(info.counts),
+        marker={"color": colour_of(info.dtype), "line": {"color": OUTLINE, "width": 1}},
+        customdata=[(f"{left:.3g}", f"{2 * left:.3g}" if left < math.inf else "∞") for left in info.edges[:-1]],
+        hovertemplate="%{customdata[0]} to %{customdata[1]}: %{y:,} elements<extra></extra>",
     )
     figure.update_layout(
-        showlegend=False,
         xaxis={**log_axis(low, high), "title": "Absolute error (output units)"},
         yaxis={"title": "Number of elements", "rangemode": "tozero"},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=220)
+    return Space(220)

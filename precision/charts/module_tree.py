@@ -1,18 +1,17 @@
 """The tree of modules and tensors, sized by stored bytes and coloured by dtype, before and after a cast."""
 
 from collections import Counter
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import plotly.graph_objects as go
 
-from precision.charts.byte_tree import Branch, byte_tree
-from precision.charts.frame import empty_figure, frame, marker
-from precision.charts.icicle import IcicleBox, Look, add_icicle
+from precision.charts.frame import Info, Space, figure_of, marker
+from precision.charts.icicle import Look, SharedBox, add_icicle, opened, tree_of
 from precision.charts.palette import MIXED, colour_of, pattern_of
-from precision.charts.stored_bytes import SIDES, Side, bytes_finding
-from precision.charts.tree_boxes import opened
+from precision.charts.stored_bytes import SIDES, Side, bytes_finding, counted_bytes, dtype_on
 from precision.results import CastAudit
-from precision.text.names import for_plotly
+from precision.text.names import enclosing, for_plotly
 from precision.text.units import bytes_text, count_text
 
 MIXED_DTYPES = "mixed"
@@ -25,25 +24,40 @@ _LARGER_PANEL_PX = 420
 _HEADING_PX = 24
 
 
-class TreeNode(NamedTuple):
-    """One box in both panels: sizes and dtypes are (before, after)."""
-
-    id: int
-    parent: int | None
-    label: str
-    what: str
-    """Whole name and type, for the hover text."""
-    bytes: tuple[int, int]
-    dtypes: tuple[str, str]
+def _no_sizes() -> dict[Side, Counter[str]]:
+    return {side: Counter() for side in SIDES}
 
 
-class ModuleTreeInfo(NamedTuple):
-    """The numbers drawn; the first node is the model. `empty` says why there are none."""
+@dataclass(eq=False)
+class _Branch(SharedBox):
+    sizes: dict[Side, Counter[str]] = field(default_factory=_no_sizes)
+    """Bytes of everything in it, by dtype, without zeros."""
 
-    nodes: tuple[TreeNode, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    @property
+    def weight(self) -> int:
+        return max(self.bytes)
+
+    @property
+    def bytes(self) -> tuple[int, int]:
+        return self.sizes["before"].total(), self.sizes["after"].total()
+
+    @property
+    def dtypes(self) -> tuple[str, str]:
+        return _dtype_of(self.sizes["before"]), _dtype_of(self.sizes["after"])
+
+    def add(self, other: Self) -> None:
+        for side in SIDES:
+            self.sizes[side].update(other.sizes[side])
+
+    def emptied(self) -> Self:
+        return replace(self, sizes=_no_sizes())
+
+
+@dataclass(frozen=True)
+class ModuleTreeInfo(Info):
+    """The numbers drawn; the first node is the model."""
+
+    nodes: tuple[_Branch, ...] = ()
 
 
 def plot_module_tree(audit: CastAudit) -> go.Figure:
@@ -53,26 +67,36 @@ def plot_module_tree(audit: CastAudit) -> go.Figure:
     without elements have no box. In a large model the boxes with the most bytes are opened first and the rest
     stay closed; in a long row of small modules, neighbours share a box.
     """
-    return _module_tree_figure(_module_tree_info(audit))
+    return figure_of(_KIND, _module_tree_info(audit), _draw)
 
 
 def _module_tree_info(audit: CastAudit) -> ModuleTreeInfo:
-    root = byte_tree(audit)
+    root = _tree(audit)
     if not root.weight:
         reason = "The model stores no values: no parameters, no buffers."
-        return ModuleTreeInfo((), "Nothing stored", "", reason)
+        return ModuleTreeInfo(title="Nothing stored", empty=reason)
     tied = sum(tensor.tied_to is not None for tensor in audit.tensors)
     detail = "height: bytes; colour: dtype; click a box to open it"
     if tied:
         detail += f"; {count_text(tied, 'tied tensor')} counted with what they share"
-    nodes = tuple(_node(box, at, parent) for at, (parent, box) in enumerate(opened(root)))
-    return ModuleTreeInfo(nodes, bytes_finding(audit), detail, None)
+    return ModuleTreeInfo(opened(root), title=bytes_finding(audit), detail=detail)
 
 
-def _node(branch: Branch, at: int, parent: int | None) -> TreeNode:
-    before, after = (branch.bytes_on(side) for side in SIDES)
-    dtypes = tuple(_dtype_of(branch.sizes[side]) for side in SIDES)
-    return TreeNode(at, parent, branch.label, branch.what, (before, after), (dtypes[0], dtypes[1]))
+def _tree(audit: CastAudit) -> _Branch:
+    """Modules, with tensors as leaves; a tensor is put into the deepest module that its name begins with."""
+    modules = tree_of({"": "module"} | {module.fqn: module.type for module in audit.modules}, _Branch)
+    for tensor in audit.tensors:
+        owner = modules[enclosing(tensor.fqn, modules)]
+        label = tensor.fqn.removeprefix(f"{owner.fqn}.")
+        leaf = _Branch(label, tensor.fqn, f"{tensor.kind} {list(tensor.shape)}")
+        for side in SIDES:
+            if size := counted_bytes(tensor, side):
+                leaf.sizes[side][dtype_on(tensor, side)] = size
+        owner.children.append(leaf)
+    for module in reversed(modules.values()):
+        for child in module.children:
+            module.add(child)
+    return modules[""]
 
 
 def _dtype_of(sizes: Counter[str]) -> str:
@@ -85,13 +109,10 @@ def _dtype_of(sizes: Counter[str]) -> str:
     return f"{_MOSTLY}{dtype}" if size >= _MOST * sizes.total() else MIXED_DTYPES
 
 
-def _module_tree_figure(info: ModuleTreeInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: ModuleTreeInfo) -> Space:
     totals = info.nodes[0].bytes
     heights = [max(_LARGER_PANEL_PX * total / max(totals), 4) for total in totals]
     plot_height = sum(heights) + 2 * _HEADING_PX
-    figure = go.Figure()
     top = 1.0
     for at, side in enumerate(SIDES):
         _add_heading(figure, f"{side} the cast: {bytes_text(totals[at])}", top)
@@ -101,7 +122,7 @@ def _module_tree_figure(info: ModuleTreeInfo) -> go.Figure:
         top = bottom
     _add_legend(figure, info.nodes)
     figure.update_layout(showlegend=True)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=round(plot_height), footer=48)
+    return Space(round(plot_height), footer=48, legend=True)
 
 
 def _add_heading(figure: go.Figure, text: str, top: float) -> None:
@@ -110,25 +131,20 @@ def _add_heading(figure: go.Figure, text: str, top: float) -> None:
     )
 
 
-def _add_panel(figure: go.Figure, nodes: tuple[TreeNode, ...], side: Side, domain: tuple[float, float]) -> None:
+def _add_panel(figure: go.Figure, nodes: tuple[_Branch, ...], side: Side, domain: tuple[float, float]) -> None:
     at = SIDES.index(side)
-    boxes = [
-        IcicleBox(
-            node.id,
-            node.parent,
-            node.label,
-            node.bytes[at],
-            _caption(node.dtypes[at], node.bytes[at]),
-            for_plotly(node.what),
-            Look(_colour(node.dtypes[at]), _pattern(node.dtypes[at])),
-        )
-        for node in nodes
-        if node.bytes[at]
-    ]
-    add_icicle(figure, boxes, hover="%{hovertext}<br>%{text}, %{percentRoot:.1%} of the model", y=domain)
+    add_icicle(
+        figure,
+        nodes,
+        look=lambda node: Look(_colour(node.dtypes[at]), _pattern(node.dtypes[at])),
+        caption=lambda node: _caption(node.dtypes[at], node.bytes[at]),
+        size=lambda node: node.bytes[at],
+        hover="%{hovertext}<br>%{text}, %{percentRoot:.1%} of the model",
+        y=domain,
+    )
 
 
-def _add_legend(figure: go.Figure, nodes: tuple[TreeNode, ...]) -> None:
+def _add_legend(figure: go.Figure, nodes: tuple[_Branch, ...]) -> None:
     for dtype in dict.fromkeys(dtype.removeprefix(_MOSTLY) for node in nodes for dtype in node.dtypes if dtype):
         look = {**marker(dtype), "color": _colour(dtype), "pattern": {"shape": _pattern(dtype)}}
         figure.add_bar(x=[None], y=[None], marker=look, name=for_plotly(dtype))

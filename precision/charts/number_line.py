@@ -1,12 +1,13 @@
 """A number among the values of a format that are nearest to it, however close they are."""
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.formats import NumericFormat
 from precision.formats.anatomy import ExactNumber, NumberAnatomy, dissect, values_around
@@ -25,8 +26,9 @@ _LEAST_STEPS = 0.001
 _TYPED_CHARACTERS = 28
 
 
-class NumberLineInfo(NamedTuple):
-    """The numbers drawn; positions are in steps (ULP) from the stored value. `empty` says why there are none."""
+@dataclass(frozen=True)
+class NumberLineInfo(Info):
+    """The numbers drawn; positions are in steps (ULP) from the stored value."""
 
     format: str
     values: tuple[float, ...]
@@ -42,9 +44,6 @@ class NumberLineInfo(NamedTuple):
     basin: tuple[float, float] | None
     """From halfway below to halfway above the stored value: what rounds to it."""
     label: str
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_number_line(number: ExactNumber, fmt: NumericFormat, *, saturate: bool = False) -> go.Figure:
@@ -52,7 +51,7 @@ def plot_number_line(number: ExactNumber, fmt: NumericFormat, *, saturate: bool 
 
     NaN gives an empty figure. For `saturate` see `precision.formats.anatomy.encode`.
     """
-    return _number_line_figure(_number_line_info(number, fmt, saturate=saturate))
+    return figure_of(_KIND, _number_line_info(number, fmt, saturate=saturate), _draw)
 
 
 def _number_line_info(number: ExactNumber, fmt: NumericFormat, *, saturate: bool) -> NumberLineInfo:
@@ -60,7 +59,9 @@ def _number_line_info(number: ExactNumber, fmt: NumericFormat, *, saturate: bool
     typed_text = plain(number.text, limit=_TYPED_CHARACTERS)
     if number.special == "nan":
         title = f"NaN in {fmt.name}"
-        return NumberLineInfo(fmt.name, (), (), None, None, None, None, "", title, "", "NaN is not on the number line.")
+        return NumberLineInfo(
+            fmt.name, (), (), None, None, None, None, "", title=title, empty="NaN is not on the number line."
+        )
     finite = math.isfinite(anatomy.value)
     end = math.copysign(fmt.max, -1 if number.negative else 1)
     origin = anatomy.value if finite else end
@@ -105,10 +106,7 @@ def _finding(typed: str, anatomy: NumberAnatomy, *, steps: Fraction | None) -> s
     return f"{typed} becomes {number_text(anatomy.value)} in {fmt}: off by {off} of a step"
 
 
-def _number_line_figure(info: NumberLineInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: NumberLineInfo) -> Space:
     if info.basin:
         _add_band(figure, info.basin, colour_of(info.format))
     figure.add_scatter(
@@ -126,7 +124,6 @@ def _number_line_figure(info: NumberLineInfo) -> go.Figure:
         low, high = (low - _ARROW_ROOM, high) if info.beyond < 0 else (low, high + _ARROW_ROOM)
     _add_typed(figure, info, edge=low + _MARGIN / 2 if info.beyond == -1 else high - _MARGIN / 2)
     figure.update_layout(
-        showlegend=True,
         xaxis={
             "title": "Steps from the stored value" if info.stored is not None else "Steps from the last value",
             "range": [low, high],
@@ -136,7 +133,7 @@ def _number_line_figure(info: NumberLineInfo) -> go.Figure:
         },
         yaxis={"visible": False, "range": [-0.7, 0.95]},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=120, footer=110)
+    return Space(120, footer=110, legend=True)
 
 
 def _add_typed(figure: go.Figure, info: NumberLineInfo, *, edge: float) -> None:

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.axes import cost_axis
-from precision.charts.frame import empty_figure, frame
+from precision.charts.axes import cost_axis, heights_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import SensitivityReport
 from precision.results.plan import Front, Plan, Resource, Totals, sqnr_db
@@ -16,8 +17,6 @@ from precision.text.names import escape_plotly, for_plotly
 from precision.text.units import bytes_text, number_text, seconds_text, share_text
 
 _KIND = "Line of the best plans' signal-to-noise ratio against their cost, with dots of other casts"
-_ABOVE_DB = 12.0
-"""How far above the others exact plans are drawn."""
 _NEAR = 0.16
 """Dots nearer than this share of the drawing have labels on different sides."""
 
@@ -31,9 +30,7 @@ class MeasuredPlan(NamedTuple):
     """As predicted."""
 
 
-class FrontDot(NamedTuple):
-    """One dot."""
-
+class _Dot(NamedTuple):
     label: str
     dtype: str
     cost: float
@@ -42,18 +39,16 @@ class FrontDot(NamedTuple):
     hover: str
 
 
-class PlanFrontInfo(NamedTuple):
-    """What is drawn. `empty` says why there is nothing."""
+@dataclass(frozen=True)
+class PlanFrontInfo(Info):
+    """What is drawn."""
 
     resource: Resource
-    front: tuple[FrontDot, ...]
-    chosen: FrontDot
-    predicted: tuple[FrontDot, ...]
+    front: tuple[_Dot, ...]
+    chosen: _Dot
+    predicted: tuple[_Dot, ...] = ()
     """Casts to one format."""
-    measured: tuple[FrontDot, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    measured: tuple[_Dot, ...] = ()
 
 
 def plot_plan_front(
@@ -61,13 +56,10 @@ def plot_plan_front(
 ) -> go.Figure:
     """SQNR of the output over bytes or seconds; a front point's `customdata` is its number.
 
-    Args:
-        front: the plans that no other beats.
-        plan: the chosen one.
-        report: its casts to one format are drawn, as predicted and as measured.
-        runs: plans that were run; they are drawn at their predicted cost.
+    The report's casts to one format are drawn as predicted and as measured; plans that were run, at their predicted
+    cost.
     """
-    return _plan_front_figure(_plan_front_info(front, plan, report, runs=runs))
+    return figure_of(_KIND, _plan_front_info(front, plan, report, runs=runs), _draw)
 
 
 def _plan_front_info(
@@ -77,9 +69,9 @@ def _plan_front_info(
     line = _known(_dot("", "", point.totals, point.totals.sqnr_db, resource, "best plan") for point in front.points)
     chosen = _dot("", "", plan.totals, plan.totals.sqnr_db, resource, "chosen plan")
     if chosen is None or not line:
-        nothing = FrontDot("", "", 0.0, 0.0, "")
+        nothing = _Dot("", "", 0.0, 0.0, "")
         reason = "No plan has an error and a cost."
-        return PlanFrontInfo(resource, (), nothing, (), (), "No plan to show", "", reason)
+        return PlanFrontInfo(resource, (), nothing, title="No plan to show", empty=reason)
     checks = {check.dtype: check for check in report.uniform}
     predicted, measured = [], []
     for each in plan.uniform:
@@ -104,20 +96,18 @@ def _plan_front_info(
     )
 
 
-def _known(dots: Iterable[FrontDot | None]) -> tuple[FrontDot, ...]:
+def _known(dots: Iterable[_Dot | None]) -> tuple[_Dot, ...]:
     return tuple(dot for dot in dots if dot is not None)
 
 
-def _dot(
-    label: str, dtype: str, totals: Totals, decibels: float | None, resource: Resource, what: str
-) -> FrontDot | None:
+def _dot(label: str, dtype: str, totals: Totals, decibels: float | None, resource: Resource, what: str) -> _Dot | None:
     cost = totals.stored_bytes if resource == "bytes" else totals.time_s
     if decibels is None or decibels == -math.inf or not cost:
         return None
     error = "exact" if math.isinf(decibels) else f"SQNR {number_text(decibels)} dB"
     time = "" if totals.time_s is None else f", {seconds_text(totals.time_s)}"
     hover = f"{what}: {error}, {bytes_text(totals.stored_bytes)}{time}"
-    return FrontDot(label, dtype, cost, decibels, hover)
+    return _Dot(label, dtype, cost, decibels, hover)
 
 
 def _title(plan: Plan, resource: Resource) -> str:
@@ -142,13 +132,9 @@ def _detail(left_out: int, has_runs: bool) -> str:
     return "; ".join(filter(None, parts))
 
 
-def _plan_front_figure(info: PlanFrontInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: PlanFrontInfo) -> Space:
     dots = (*info.front, info.chosen, *info.predicted, *info.measured)
-    finite = [dot.sqnr_db for dot in dots if math.isfinite(dot.sqnr_db)]
-    top = max(finite, default=0.0) + _ABOVE_DB
-    figure = go.Figure()
+    top, axis = heights_of([dot.sqnr_db for dot in dots])
     figure.add_scatter(
         x=np.array([dot.cost for dot in info.front]),
         y=_heights(info.front, top),
@@ -162,27 +148,26 @@ def _plan_front_figure(info: PlanFrontInfo) -> go.Figure:
     _dots(figure, info.predicted, top, name="one format, predicted", symbol="circle", others=dots)
     _dots(figure, info.measured, top, name="measured", symbol="circle-x-open", others=())
     _dots(figure, (info.chosen,), top, name="chosen plan", symbol="star", others=(), size=18)
-    low = min([*finite, 0.0])
     costs = [dot.cost for dot in dots]
     figure.update_layout(
         xaxis={"title": "Time of all layers", **cost_axis(costs, of_bytes=info.resource == "bytes")},
-        yaxis={"title": "SQNR (dB)", "range": [low - 6, top + 6]},
+        yaxis=axis,
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360, footer=100)
+    return Space(360, footer=100, legend=None)
 
 
-def _heights(dots: Sequence[FrontDot], top: float) -> list[float]:
+def _heights(dots: Sequence[_Dot], top: float) -> list[float]:
     return [top if math.isinf(dot.sqnr_db) else dot.sqnr_db for dot in dots]
 
 
 def _dots(
     figure: go.Figure,
-    dots: Sequence[FrontDot],
+    dots: Sequence[_Dot],
     top: float,
     *,
     name: str,
     symbol: str,
-    others: Sequence[FrontDot],
+    others: Sequence[_Dot],
     size: int = 11,
 ) -> None:
     """Dots; where `others` are given, with names beside them that keep clear of these."""
@@ -210,11 +195,11 @@ def _dots(
     )
 
 
-def _label(dot: FrontDot) -> str:
+def _label(dot: _Dot) -> str:
     return for_plotly(dot.label) + (" (exact)" if math.isinf(dot.sqnr_db) else "")
 
 
-def _sides(dots: Sequence[FrontDot], others: Sequence[FrontDot], top: float) -> list[str]:
+def _sides(dots: Sequence[_Dot], others: Sequence[_Dot], top: float) -> list[str]:
     """Where each name stands: left of dots in the right half, right of others; below a dot, so below the line.
 
     The name of an exact plan stands above its dot, since the line rises to it from the left.

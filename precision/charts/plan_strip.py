@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.row_groups import group_label, neighbours
 from precision.results.plan import Plan, PlannedLayer
 from precision.text.names import for_plotly
@@ -15,6 +16,7 @@ from precision.text.units import count_text
 
 MAX_BARS = 200
 """More would be narrower than two pixels on a phone."""
+
 _KIND = "Strip of the format of every layer, in the model's order"
 
 
@@ -26,25 +28,23 @@ class StripBar(NamedTuple):
     formats: tuple[tuple[str, int], ...]
 
 
-class PlanStripInfo(NamedTuple):
-    """What is drawn. `empty` says why there is nothing."""
+@dataclass(frozen=True)
+class PlanStripInfo(Info):
+    """What is drawn."""
 
-    formats: tuple[str, ...]
+    formats: tuple[str, ...] = ()
     """The most frequent first."""
-    bars: tuple[StripBar, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    bars: tuple[StripBar, ...] = ()
 
 
 def plot_plan_strip(plan: Plan) -> go.Figure:
     """A bar for each layer, in the colour of its format; where there are many, neighbours share a bar."""
-    return _plan_strip_figure(_plan_strip_info(plan))
+    return figure_of(_KIND, _plan_strip_info(plan), _draw)
 
 
 def _plan_strip_info(plan: Plan) -> PlanStripInfo:
     if not plan.layers:
-        return PlanStripInfo((), (), "No layer to plan", "", "The model calls no layer that could be lowered.")
+        return PlanStripInfo(title="No layer to plan", empty="The model calls no layer that could be lowered.")
     counts = Counter(layer.format for layer in plan.layers).most_common()
     bars = tuple(_bar(group) for group in neighbours(plan.layers, MAX_BARS))
     if len(counts) == 1:
@@ -68,10 +68,7 @@ def _bar(group: Sequence[PlannedLayer]) -> StripBar:
     )
 
 
-def _plan_strip_figure(info: PlanStripInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: PlanStripInfo) -> Space:
     hovers = [_hover(bar) for bar in info.bars]
     for name in info.formats:
         held = [(at, count) for at, bar in enumerate(info.bars) for own, count in bar.formats if own == name]
@@ -88,9 +85,8 @@ def _plan_strip_figure(info: PlanStripInfo) -> go.Figure:
         barmode="stack",
         xaxis={"visible": False, "range": [-0.5, len(info.bars) - 0.5]},
         yaxis={"visible": False, "range": [0, 1]},
-        showlegend=True,
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=56, footer=48)
+    return Space(56, footer=48, legend=True)
 
 
 def _hover(bar: StripBar) -> str:

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis
-from precision.charts.frame import empty_figure, frame
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import SensitivityReport
 from precision.text.names import escape_plotly, for_plotly
@@ -44,13 +45,11 @@ class FormatPairs(NamedTuple):
     """Every layer in the format."""
 
 
-class PredictedExactInfo(NamedTuple):
-    """What is drawn. `empty` says why there is nothing."""
+@dataclass(frozen=True)
+class PredictedExactInfo(Info):
+    """What is drawn."""
 
-    formats: tuple[FormatPairs, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    formats: tuple[FormatPairs, ...] = ()
 
 
 def plot_predicted_exact(report: SensitivityReport) -> go.Figure:
@@ -59,7 +58,7 @@ def plot_predicted_exact(report: SensitivityReport) -> go.Figure:
     Whole casts, with every layer in one format, are stars. Single layers are drawn where adjoint probes predicted them
     and exact runs measured them. Errors of zero have no place on logarithmic axes.
     """
-    return _predicted_exact_figure(_predicted_exact_info(report))
+    return figure_of(_KIND, _predicted_exact_info(report), _draw)
 
 
 def _predicted_exact_info(report: SensitivityReport) -> PredictedExactInfo:
@@ -67,7 +66,7 @@ def _predicted_exact_info(report: SensitivityReport) -> PredictedExactInfo:
     formats = tuple(each for each in formats if each.layers or each.uniform)
     if not formats:
         reason = "No error is both predicted and measured."
-        return PredictedExactInfo((), "Nothing to compare", "", reason)
+        return PredictedExactInfo(title="Nothing to compare", empty=reason)
     layers = sum(each.layers for each in formats)
     kept = max(1, MAX_POINTS // len(formats))
     cut = any(each.layers > kept for each in formats)
@@ -138,29 +137,26 @@ def _title(formats: Sequence[FormatPairs]) -> str:
     return f"Whole casts are predicted at {low if low == high else f'{low} to {high}'} × their measured error"
 
 
-def _predicted_exact_figure(info: PredictedExactInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: PredictedExactInfo) -> Space:
     ends = [end for each in info.formats for pair in _all(each) for end in (pair.predicted, pair.measured)]
     axis = log_axis(min(ends), max(ends), margin_decades=0.2)
     line = [10**end for end in axis["range"]]
-    figure = go.Figure()
     figure.add_scatter(
         x=line, y=line, mode="lines", line={"color": OUTLINE, "width": 1, "dash": "dash"}, hoverinfo="skip",
         showlegend=False,
     )  # fmt: skip
     for at, each in enumerate(info.formats):
-        _draw(figure, each, _SYMBOLS[at % len(_SYMBOLS)], middle=math.sqrt(min(ends) * max(ends)))
+        _add_format(figure, each, _SYMBOLS[at % len(_SYMBOLS)], middle=math.sqrt(min(ends) * max(ends)))
     figure.update_layout(
         xaxis={"title": "Measured RMSE of the output", **axis},
         yaxis={"title": "Predicted", **axis},
         legend={"itemsizing": "constant"},
     )
     footer = 64 + _LEGEND_PX * math.ceil(len(info.formats) / 2)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360, footer=footer)
+    return Space(360, footer=footer, legend=None)
 
 
-def _draw(figure: go.Figure, each: FormatPairs, symbol: str, *, middle: float) -> None:
+def _add_format(figure: go.Figure, each: FormatPairs, symbol: str, *, middle: float) -> None:
     """One format's dots and its star; the star's name is beside the line, away from the nearer end."""
     pairs = _all(each)
     said = "" if each.correlation is None else f" · r = {each.correlation:.3f}"

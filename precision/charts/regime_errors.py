@@ -1,10 +1,11 @@
 """The signal-to-noise ratio of the outputs in every input regime."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.findings.regimes import broken_text, is_broken
 from precision.results.regimes import RegimesReport
 from precision.spec.regimes import label_of
@@ -14,35 +15,35 @@ from precision.text.units import count_text, number_text
 _KIND = "Bars of the outputs' SQNR in every input regime"
 
 
-class RegimeBar(NamedTuple):
-    """One bar."""
-
+class _Bar(NamedTuple):
     label: str
     sqnr_db: float
     """0 where there is none to draw."""
     text: str
 
 
-class RegimesInfo(NamedTuple):
+@dataclass(frozen=True)
+class RegimesInfo(Info):
     """The numbers drawn."""
 
-    bars: tuple[RegimeBar, ...]
-    title: str
+    dtype: str
+    bars: tuple[_Bar, ...] = ()
 
 
 def plot_regime_errors(report: RegimesReport, dtype: str) -> go.Figure:
     """A bar for every regime; where the candidate broke, a text says how."""
-    return _figure(_info(report), dtype)
+    return figure_of(_KIND, _info(report, dtype), _draw)
 
 
-def _info(report: RegimesReport) -> RegimesInfo:
+def _info(report: RegimesReport, dtype: str) -> RegimesInfo:
     bars = []
     for row in report.rows:
         broken, sqnr = broken_text(row), row.errors.sqnr_db if row.errors else None
         drawn = max(sqnr, 0.0) if sqnr is not None and not broken and sqnr < float("inf") else 0.0
         text = broken or ("no errors to compare" if sqnr is None else "exact" if sqnr == float("inf") else "")
-        bars.append(RegimeBar(label_of(row.regime), drawn, text or f"{number_text(sqnr)} dB"))
-    return RegimesInfo(tuple(bars), _title(report))
+        bars.append(_Bar(label_of(row.regime), drawn, text or f"{number_text(sqnr)} dB"))
+    empty = None if bars else "No regime has run yet."
+    return RegimesInfo(dtype, tuple(bars), title=_title(report), empty=empty)
 
 
 def _title(report: RegimesReport) -> str:
@@ -56,16 +57,13 @@ def _title(report: RegimesReport) -> str:
     return f"Lowest SQNR: {label_of(worst.regime)}"
 
 
-def _figure(info: RegimesInfo, dtype: str) -> go.Figure:
-    if not info.bars:
-        return empty_figure(kind=_KIND, title=info.title, reason="No regime has run yet.")
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: RegimesInfo) -> Space:
     labels = [for_plotly(bar.label) for bar in info.bars]
     figure.add_bar(
         orientation="h",
         y=labels,
         x=[bar.sqnr_db for bar in info.bars],
-        marker=marker(dtype),
+        marker=marker(info.dtype),
         customdata=[[for_plotly(bar.text, limit=None)] for bar in info.bars],
         hovertemplate="%{y}: %{customdata[0]}<extra></extra>",
     )
@@ -75,9 +73,8 @@ def _figure(info: RegimesInfo, dtype: str) -> go.Figure:
             x=bar.sqnr_db, y=label, text=for_plotly(bar.text), xanchor="left", xshift=6, showarrow=False
         )
     figure.update_layout(
-        showlegend=False,
         bargap=0.35,
         xaxis={"title": "SQNR of the outputs, dB: higher is better", "range": [0, 1.3 * longest], "nticks": 6},
         yaxis={"autorange": "reversed"},
     )
-    return frame(figure, kind=_KIND, title=info.title, plot_height=34 * len(info.bars))
+    return Space(34 * len(info.bars))

@@ -2,16 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.cells import Sign, cell_axes, write_signs
-from precision.charts.frame import empty_figure, frame
+from precision.charts.cells import Sign, add_cells, cell_axes, clipped, colour_of_sqnr, sqnr_axis, write_signs
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import colour_of_fit, text_on
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
-from precision.charts.sqnr_scale import clipped, colour_of_sqnr, sqnr_axis
 from precision.findings.sensitivity.rows import RowKind, RowOrder, SensitivityCell, SensitivityRow, rows_of, worst_cell
 from precision.results import SensitivityReport
 from precision.text.names import escape_plotly, for_plotly, plain
@@ -24,23 +23,15 @@ _BROKEN = colour_of_fit("overflows")
 _NOT_FINITE, _NO_KERNEL, _EXACT = "▲", "–", "="
 
 
-class HeatmapRow(NamedTuple):
-    """One layer or block, or neighbours drawn together: the worst of them in each format."""
+@dataclass(frozen=True)
+class SensitivityHeatmapInfo(Info):
+    """What is drawn."""
 
-    label: str
-    cells: tuple[SensitivityCell, ...]
-
-
-class SensitivityHeatmapInfo(NamedTuple):
-    """What is drawn. `empty` says why there is nothing."""
-
-    formats: tuple[str, ...]
-    rows: tuple[HeatmapRow, ...]
-    labels: tuple[str, ...]
+    formats: tuple[str, ...] = ()
+    rows: tuple[SensitivityRow, ...] = ()
+    """Of layers or blocks, or of neighbours drawn together: the worst of them in each format."""
+    labels: tuple[str, ...] = ()
     """Of the rows, without the path that all share."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_sensitivity_heatmap(
@@ -51,14 +42,14 @@ def plot_sensitivity_heatmap(
     Where there are more than `MAX_ROWS` rows, the worst are drawn; in model order, neighbours share a row, which shows
     the worst of them.
     """
-    return _sensitivity_heatmap_figure(_sensitivity_heatmap_info(report, by=by, order=order))
+    return figure_of(_KIND, _sensitivity_heatmap_info(report, by=by, order=order), _draw)
 
 
 def _sensitivity_heatmap_info(report: SensitivityReport, *, by: RowKind, order: RowOrder) -> SensitivityHeatmapInfo:
     every = rows_of(report, by=by, order=order)
     if not every or not report.formats:
         reason = "The model calls no layer that could be lowered." if report.formats else "No format was measured."
-        return SensitivityHeatmapInfo((), (), (), "No sensitivity to show", "", reason)
+        return SensitivityHeatmapInfo(title="No sensitivity to show", empty=reason)
     shared, names = without_shared([row.name for row in every])
     rows, labels, limited = _limited(every, names, by=by, order=order)
     return SensitivityHeatmapInfo(
@@ -72,17 +63,16 @@ def _sensitivity_heatmap_info(report: SensitivityReport, *, by: RowKind, order: 
 
 def _limited(
     every: Sequence[SensitivityRow], names: Sequence[str], *, by: RowKind, order: RowOrder
-) -> tuple[tuple[HeatmapRow, ...], tuple[str, ...], str]:
+) -> tuple[tuple[SensitivityRow, ...], tuple[str, ...], str]:
     """The rows to draw, their labels, and a text about the rows that are left out."""
     if order == "worst first":
-        rows = tuple(HeatmapRow(row.name, row.cells) for row in every[:MAX_ROWS])
         cut = f"the {MAX_ROWS} worst of {count_text(len(every), by)}" if len(every) > MAX_ROWS else ""
-        return rows, tuple(names[:MAX_ROWS]), cut
+        return tuple(every[:MAX_ROWS]), tuple(names[:MAX_ROWS]), cut
     groups = neighbours(every, MAX_ROWS)
     rows = tuple(
-        HeatmapRow(
-            group_label([row.name for row in group]),
-            tuple(worst_cell([row.cells[at] for row in group]) for at in range(len(group[0].cells))),
+        group[0]._replace(
+            name=group_label([row.name for row in group]),
+            cells=tuple(worst_cell([row.cells[at] for row in group]) for at in range(len(group[0].cells))),
         )
         for group in groups
     )
@@ -101,7 +91,7 @@ def _title(rows: Sequence[SensitivityRow], by: RowKind) -> str:
     return f"The least SQNR is {number_text(least)} dB: {plain(row.name)} in {cell.format}"
 
 
-def _legend(rows: Sequence[HeatmapRow]) -> list[str]:
+def _legend(rows: Sequence[SensitivityRow]) -> list[str]:
     met = {_sign(cell) for row in rows for cell in row.cells}
     signs = {_NOT_FINITE: "not finite", _NO_KERNEL: "does not run", _EXACT: "exact"}
     return ["numbers: SQNR of the output in dB", *(f"{sign} {words}" for sign, words in signs.items() if sign in met)]
@@ -130,34 +120,20 @@ def _hover(label: str, cell: SensitivityCell) -> str:
     return where + escape_plotly(said)
 
 
-def _sensitivity_heatmap_figure(info: SensitivityHeatmapInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: SensitivityHeatmapInfo) -> Space:
     decibels = np.array(
         [[np.nan if cell.sqnr_db is None else clipped(cell.sqnr_db) for cell in row.cells] for row in info.rows],
         dtype=np.float32,
     )
-    hovers = [[_hover(row.label, cell) for cell in row.cells] for row in info.rows]
-    places: dict[str, object] = {"x": list(range(len(info.formats))), "y": list(range(len(info.rows)))}
-    look = {"xgap": 1, "ygap": 1, "customdata": hovers, "hoverongaps": False}
-    figure = go.Figure()
-    figure.add_heatmap(
-        **places, z=decibels, coloraxis="coloraxis", hovertemplate="%{customdata}<extra></extra>", **look
-    )
+    hovers = [[_hover(row.name, cell) for cell in row.cells] for row in info.rows]
+    add_cells(figure, decibels, hovers, coloraxis="coloraxis")
     if np.isnan(decibels).any():
-        figure.add_heatmap(
-            **places,
-            z=np.where(np.isnan(decibels), np.float32(1), np.float32(np.nan)),
-            colorscale=[[0, _BROKEN], [1, _BROKEN]],
-            showscale=False,
-            hovertemplate="%{customdata}<extra></extra>",
-            **look,
-        )
+        missing = np.where(np.isnan(decibels), np.float32(1), np.float32(np.nan))
+        add_cells(figure, missing, hovers, colorscale=[[0, _BROKEN], [1, _BROKEN]], showscale=False)
     write_signs(figure, _signs(info), letters=10)
     axes = cell_axes(list(map(for_plotly, info.formats)), list(map(row_name, info.labels)), letters=9)
     figure.update_layout(axes, coloraxis=sqnr_axis())
-    height = max(_ROW_PX * len(info.rows), 48)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=150)
+    return Space(max(_ROW_PX * len(info.rows), 48), footer=150)
 
 
 def _signs(info: SensitivityHeatmapInfo) -> list[Sign]:

@@ -1,11 +1,12 @@
 """The first elements of one output, reference against candidate, and the difference enlarged below."""
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import OutputComparison
 from precision.text.names import for_plotly, plain
@@ -15,9 +16,7 @@ _KIND = "Output values of reference and candidate, with their difference below"
 _MAX_TICKS = 8
 
 
-class ValuePair(NamedTuple):
-    """One element of both outputs."""
-
+class _Pair(NamedTuple):
     label: str
     reference: int | float
     candidate: int | float
@@ -30,15 +29,13 @@ class ValuePair(NamedTuple):
         return self.reference == self.candidate or (math.isnan(self.reference) and math.isnan(self.candidate))
 
 
-class SideBySideInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class SideBySideInfo(Info):
+    """The numbers drawn."""
 
     reference_dtype: str
     candidate_dtype: str
-    pairs: tuple[ValuePair, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    pairs: tuple[_Pair, ...] = ()
 
 
 def plot_side_by_side(output: OutputComparison, dtype: str) -> go.Figure:
@@ -47,12 +44,12 @@ def plot_side_by_side(output: OutputComparison, dtype: str) -> go.Figure:
     A value that is NaN or infinite has no dot above; it is written into the lower panel, as is a difference beyond
     float64. `dtype` is the candidate's format, which gives its colour.
     """
-    return _side_by_side_figure(_side_by_side_info(output, dtype))
+    return figure_of(_KIND, _side_by_side_info(output, dtype), _draw)
 
 
 def _side_by_side_info(output: OutputComparison, dtype: str) -> SideBySideInfo:
     pairs = tuple(
-        ValuePair(
+        _Pair(
             label=str(list(pair.index)),
             reference=pair.reference,
             candidate=pair.candidate,
@@ -62,9 +59,9 @@ def _side_by_side_info(output: OutputComparison, dtype: str) -> SideBySideInfo:
     )
     path = plain(output.path)
     if not pairs:
-        return SideBySideInfo("", dtype, (), f"{path}: nothing to preview", "", "The output has no elements.")
+        return SideBySideInfo("", dtype, title=f"{path}: nothing to preview", empty="The output has no elements.")
     shown = f"first {len(pairs):,} of {count_text(math.prod(output.shape), 'element')} of {path}"
-    return SideBySideInfo(output.reference_dtype, dtype, pairs, _finding(pairs), shown, None)
+    return SideBySideInfo(output.reference_dtype, dtype, pairs, title=_finding(pairs), detail=shown)
 
 
 def _difference(reference: int | float, candidate: int | float) -> int | float | None:
@@ -72,7 +69,7 @@ def _difference(reference: int | float, candidate: int | float) -> int | float |
     return difference if math.isfinite(difference) else None
 
 
-def _finding(pairs: tuple[ValuePair, ...]) -> str:
+def _finding(pairs: tuple[_Pair, ...]) -> str:
     different = [pair.difference for pair in pairs if not pair.is_same]
     if not different:
         return f"The {len(pairs):,} values shown are exactly equal"
@@ -82,10 +79,7 @@ def _finding(pairs: tuple[ValuePair, ...]) -> str:
     return f"The values shown differ by at most {number_text(max(sizes))}"
 
 
-def _side_by_side_figure(info: SideBySideInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: SideBySideInfo) -> Space:
     hollow = {"symbol": "circle-open", "size": 13, "color": colour_of(info.reference_dtype), "line": {"width": 2.5}}
     border = {"color": OUTLINE, "width": 1}
     filled = {"symbol": "diamond", "size": 6, "color": colour_of(info.candidate_dtype), "line": border}
@@ -104,7 +98,6 @@ def _side_by_side_figure(info: SideBySideInfo) -> go.Figure:
     step = math.ceil(len(info.pairs) / _MAX_TICKS)
     ticks = list(range(0, len(info.pairs), step))
     figure.update_layout(
-        showlegend=True,
         xaxis={
             "title": "Index of the element",
             "tickvals": ticks,
@@ -124,7 +117,7 @@ def _side_by_side_figure(info: SideBySideInfo) -> go.Figure:
             "tickvals": None if any(pair.difference for pair in info.pairs) else [0],
         },
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360, footer=100)
+    return Space(360, footer=100, legend=True)
 
 
 def _add_differences(figure: go.Figure, info: SideBySideInfo) -> None:

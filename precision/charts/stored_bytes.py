@@ -1,12 +1,13 @@
 """How many bytes a model stores in each dtype, before and after a cast."""
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import bytes_axis
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import colour_of, text_on
 from precision.findings.cast import changed_text, estimated_text
 from precision.formats import FORMATS
@@ -22,21 +23,17 @@ _LABELLED_SHARE = 0.2
 """Segments narrower than this share of the widest bar have no label: there is no room."""
 
 
-class DtypeBytes(NamedTuple):
-    """One colour of the bars."""
-
+class _Bytes(NamedTuple):
     dtype: str
     before: int
     after: int
 
 
-class StoredBytesInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class StoredBytesInfo(Info):
+    """The numbers drawn."""
 
-    dtypes: tuple[DtypeBytes, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    dtypes: tuple[_Bytes, ...] = ()
 
 
 def counted_bytes(tensor: TensorAudit, side: Side) -> int:
@@ -51,7 +48,7 @@ def dtype_on(tensor: TensorAudit, side: Side) -> str:
 
 def plot_stored_bytes(audit: CastAudit) -> go.Figure:
     """Bytes by dtype before and after, one bar each; tied tensors count once, tensors without elements not at all."""
-    return _stored_bytes_figure(_stored_bytes_info(audit))
+    return figure_of(_KIND, _stored_bytes_info(audit), _draw)
 
 
 def _stored_bytes_info(audit: CastAudit) -> StoredBytesInfo:
@@ -60,12 +57,12 @@ def _stored_bytes_info(audit: CastAudit) -> StoredBytesInfo:
         for tensor in audit.tensors:
             counter[plain(dtype_on(tensor, side))] += counted_bytes(tensor, side)
     dtypes = tuple(
-        DtypeBytes(name, totals["before"][name], totals["after"][name])
+        _Bytes(name, totals["before"][name], totals["after"][name])
         for name in _widest_first({*totals["before"], *totals["after"]})
         if totals["before"][name] or totals["after"][name]
     )
     if not dtypes:
-        return StoredBytesInfo((), "Nothing stored", "", "The model stores no values: no parameters, no buffers.")
+        return StoredBytesInfo(title="Nothing stored", empty="The model stores no values: no parameters, no buffers.")
     return StoredBytesInfo(
         dtypes=dtypes,
         title=bytes_finding(audit),
@@ -86,11 +83,8 @@ def bytes_finding(audit: CastAudit) -> str:
     return f"Stored bytes {change_text(before, after)}: {bytes_text(before)} → {bytes_text(after)}"
 
 
-def _stored_bytes_figure(info: StoredBytesInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: StoredBytesInfo) -> Space:
     widest = max(sum(row.before for row in info.dtypes), sum(row.after for row in info.dtypes))
-    figure = go.Figure()
     for row in info.dtypes:
         colour = colour_of(row.dtype)
         sizes = (row.before, row.after)
@@ -117,8 +111,7 @@ def _stored_bytes_figure(info: StoredBytesInfo) -> go.Figure:
     figure.update_layout(
         barmode="stack",
         bargap=0.3,
-        showlegend=True,
         xaxis={**bytes_axis(widest), "title": "Stored bytes"},
         yaxis={"autorange": "reversed"},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=160, footer=90)
+    return Space(160, footer=90, legend=True)

@@ -1,11 +1,12 @@
 """What a cast did to the stored values: in which tensors they overflowed, became zero or became subnormal."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from precision.charts.axes import log_axis, rows_axis
-from precision.charts.frame import dot_marker, empty_figure, frame
+from precision.charts.frame import Info, Space, dot_marker, figure_of
 from precision.charts.palette import colour_of
 from precision.results import CastAudit, StoredValues, TensorAudit
 from precision.text.names import escape_plotly, for_plotly, plain
@@ -34,14 +35,12 @@ class DamagedTensor(NamedTuple):
     counts: tuple[int, ...]
 
 
-class StoredValuesInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class StoredValuesInfo(Info):
+    """The numbers drawn."""
 
     dtype: str
-    tensors: tuple[DamagedTensor, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    tensors: tuple[DamagedTensor, ...] = ()
 
 
 def plot_stored_values(audit: CastAudit, dtype: str) -> go.Figure:
@@ -50,7 +49,7 @@ def plot_stored_values(audit: CastAudit, dtype: str) -> go.Figure:
     The `MAX_TENSORS` worst are drawn: overflow first, then what became zero. A tensor that is still tied to another is
     counted there. The colour is that of `dtype`, the candidate's format.
     """
-    return _stored_values_figure(_stored_values_info(audit, dtype))
+    return figure_of(_KIND, _stored_values_info(audit, dtype), _draw)
 
 
 def _stored_values_info(audit: CastAudit, dtype: str) -> StoredValuesInfo:
@@ -58,13 +57,13 @@ def _stored_values_info(audit: CastAudit, dtype: str) -> StoredValuesInfo:
     if not affected:
         rounded = sum(tensor.stored is not None for tensor in audit.tensors)
         none = "overflowed, became zero or became subnormal" if rounded else "was rounded"
-        return StoredValuesInfo(dtype, (), "Stored values: none lost", "", f"No stored value {none}.")
+        return StoredValuesInfo(dtype, title="Stored values: none lost", empty=f"No stored value {none}.")
     affected.sort(key=lambda row: (-(row.counts[0] + row.counts[1]), -row.counts[2], -row.counts[3], row.fqn))
     shown = affected[:MAX_TENSORS]
     detail = count_text(len(affected), "affected tensor")
     if len(shown) < len(affected):
         detail = f"the worst {len(shown)} of {detail}"
-    return StoredValuesInfo(dtype, tuple(shown), _finding(affected), detail, None)
+    return StoredValuesInfo(dtype, tuple(shown), title=_finding(affected), detail=detail)
 
 
 def _damage(tensor: TensorAudit) -> DamagedTensor | None:
@@ -89,10 +88,7 @@ def _two_lines(fqn: str) -> str:
     return f"{escape_plotly(name[:at])}<br>{escape_plotly(name[at:])}"
 
 
-def _stored_values_figure(info: StoredValuesInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: StoredValuesInfo) -> Space:
     for kind, (label, symbol, _) in enumerate(DAMAGE):
         rows = [(at, row) for at, row in enumerate(info.tensors) if row.counts[kind]]
         if not rows:
@@ -110,9 +106,7 @@ def _stored_values_figure(info: StoredValuesInfo) -> go.Figure:
         )
     largest = max(max(row.counts) for row in info.tensors)
     figure.update_layout(
-        showlegend=True,
         xaxis={**log_axis(0.7, max(largest, 10) * 1.5), "title": "Elements"},
         yaxis=rows_axis([_two_lines(row.fqn) for row in info.tensors], letters=10),
     )
-    height = max(_ROW_PX * len(info.tensors), 48)
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=height, footer=110)
+    return Space(max(_ROW_PX * len(info.tensors), 48), footer=110, legend=True)

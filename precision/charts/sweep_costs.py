@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.axes import cost_axis
-from precision.charts.frame import empty_figure, frame
+from precision.charts.axes import cost_axis, heights_of
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.findings.sweep import KEEPING_WORDS, smallest_keeping, so_far
 from precision.results import SweepRow
@@ -22,13 +23,9 @@ _SYMBOLS = {"native": "circle", "upcast": "diamond", "simulated": "circle-open"}
 """By how the candidate computed."""
 _NEAR = 0.2
 """Dots nearer than this share of the drawing have labels on different sides."""
-_ABOVE_DB = 12.0
-"""How far above the others exact outputs are drawn."""
 
 
-class CostPoint(NamedTuple):
-    """One run."""
-
+class _Run(NamedTuple):
     label: str
     dtype: str
     execution: str
@@ -40,18 +37,16 @@ class CostPoint(NamedTuple):
     hover: str
 
 
-class SweepCostsInfo(NamedTuple):
-    """What is drawn. `empty` says why there is nothing."""
+@dataclass(frozen=True)
+class SweepCostsInfo(Info):
+    """What is drawn."""
 
     cost: SweepCost
-    points: tuple[CostPoint, ...]
-    front: tuple[int, ...]
+    points: tuple[_Run, ...] = ()
+    front: tuple[int, ...] = ()
     """Indices of the points that no other beats in both, the cheapest first. Costs differ by more than the spreads."""
-    reference: float | None
+    reference: float | None = None
     """The reference's cost."""
-    title: str
-    detail: str
-    empty: str | None = None
 
 
 def plot_sweep_costs(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int | None = None) -> go.Figure:
@@ -65,14 +60,14 @@ def plot_sweep_costs(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int 
         cost: the horizontal axis.
         planned: all runs of the sweep, where more are to come; None: these are all.
     """
-    return _sweep_costs_figure(_sweep_costs_info(rows, cost, planned=planned))
+    return figure_of(_KIND, _sweep_costs_info(rows, cost, planned=planned), _draw)
 
 
 def _sweep_costs_info(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int | None = None) -> SweepCostsInfo:
     points = [point for row in rows if (point := _point(row, cost)) is not None]
     if not points:
         reason = "Runs with an error and a cost appear here as they end."
-        return SweepCostsInfo(cost, (), (), None, "Nothing to compare yet", "", reason)
+        return SweepCostsInfo(cost, title="Nothing to compare yet", empty=reason)
     left_out = len(rows) - len(points)
     references = sorted(
         value for row in rows if (value := row.reference_bytes if cost == "bytes" else row.reference_time_s)
@@ -95,14 +90,14 @@ def _sweep_costs_info(rows: Sequence[SweepRow], cost: SweepCost, *, planned: int
     )
 
 
-def _point(row: SweepRow, cost: SweepCost) -> CostPoint | None:
+def _point(row: SweepRow, cost: SweepCost) -> _Run | None:
     value = row.stored_bytes if cost == "bytes" else row.time_s
     if row.sqnr_db is None or row.sqnr_db == -math.inf or math.isnan(row.sqnr_db) or not value:
         return None
     method = "" if row.spec.method in USUAL_METHODS else f", {row.spec.method.label}"
     words = bytes_text(int(value)) if cost == "bytes" else seconds_text(value)
     estimated = " (estimated)" if cost == "bytes" and row.bytes_are_estimated else ""
-    return CostPoint(
+    return _Run(
         label=f"{row.spec.dtype}{method}",
         dtype=row.spec.dtype,
         execution=row.execution or "",
@@ -114,7 +109,7 @@ def _point(row: SweepRow, cost: SweepCost) -> CostPoint | None:
     )
 
 
-def _front(points: Sequence[CostPoint]) -> tuple[int, ...]:
+def _front(points: Sequence[_Run]) -> tuple[int, ...]:
     front: list[int] = []
     best = -math.inf
     for at in sorted(range(len(points)), key=lambda at: (points[at].cost, -points[at].sqnr_db)):
@@ -126,7 +121,7 @@ def _front(points: Sequence[CostPoint]) -> tuple[int, ...]:
     return tuple(front)
 
 
-def _apart(first: CostPoint, second: CostPoint) -> bool:
+def _apart(first: _Run, second: _Run) -> bool:
     """Whether the costs differ by more than half the sum of their spreads, as in `speed.compare_speed`."""
     return abs(second.cost - first.cost) > (first.spread + second.spread) / 2
 
@@ -150,13 +145,9 @@ def _finding(rows: Sequence[SweepRow], cost: SweepCost) -> str:
     return f"decisions are kept in {seconds_text(best.time_s or 0.0)} ({best.spec.dtype})"
 
 
-def _sweep_costs_figure(info: SweepCostsInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    finite = [point.sqnr_db for point in info.points if not math.isinf(point.sqnr_db)]
-    top = (max(finite) if finite else 0.0) + _ABOVE_DB
+def _draw(figure: go.Figure, info: SweepCostsInfo) -> Space:
+    top, axis = heights_of([point.sqnr_db for point in info.points])
     heights = [top if math.isinf(point.sqnr_db) else point.sqnr_db for point in info.points]
-    figure = go.Figure()
     if len(info.front) > 1:
         figure.add_scatter(
             x=[info.points[at].cost for at in info.front],
@@ -190,14 +181,12 @@ def _sweep_costs_figure(info: SweepCostsInfo) -> go.Figure:
             x=math.log10(info.reference) if info.cost == "time" else info.reference,
             y=1, yref="paper", yanchor="bottom", text="reference", showarrow=False, font={"size": 10},
         )  # fmt: skip
-    low = min([*finite, 0.0])
     costs = [point.cost for point in info.points] + ([info.reference] if info.reference else [])
     figure.update_layout(
         xaxis={"title": "Time of one pass", **cost_axis(costs, of_bytes=info.cost == "bytes")},
-        yaxis={"title": "SQNR (dB)", "range": [low - 6, top + 6]},
-        showlegend=False,
+        yaxis=axis,
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=360)
+    return Space(360)
 
 
 def _whiskers(info: SweepCostsInfo) -> dict[str, object]:
@@ -215,7 +204,7 @@ def _whiskers(info: SweepCostsInfo) -> dict[str, object]:
     }
 
 
-def _positions(points: Sequence[CostPoint], heights: Sequence[float], *, logarithmic: bool) -> list[str]:
+def _positions(points: Sequence[_Run], heights: Sequence[float], *, logarithmic: bool) -> list[str]:
     """Where each label stands: left of its dot if another dot is near on its right, and clear of near labels."""
     costs = [math.log(point.cost) if logarithmic else point.cost for point in points]
     width, height = (max(values) - min(values) or 1.0 for values in (costs, heights))

@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.cells import Sign, cell_axes, write_signs
-from precision.charts.frame import empty_figure, frame
+from precision.charts.cells import Sign, add_cells, cell_axes, clipped, colour_of_sqnr, sqnr_axis, write_signs
+from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import text_on
-from precision.charts.sqnr_scale import clipped, colour_of_sqnr, sqnr_axis
 from precision.findings.sweep import sweep_finding
 from precision.results import SkippedRun, SweepRow
 from precision.spec.cast_methods import USUAL_METHODS, CastMethod
@@ -33,14 +33,13 @@ class SweepCell(NamedTuple):
     hover: str
 
 
-class SweepHeatmapInfo(NamedTuple):
-    """What is drawn. `empty` says why there is nothing."""
+@dataclass(frozen=True)
+class SweepHeatmapInfo(Info):
+    """What is drawn."""
 
-    formats: tuple[str, ...]
-    columns: tuple[str, ...]
-    cells: tuple[SweepCell, ...]
-    title: str
-    empty: str | None = None
+    formats: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    cells: tuple[SweepCell, ...] = ()
 
 
 def plot_sweep_heatmap(
@@ -48,19 +47,16 @@ def plot_sweep_heatmap(
 ) -> go.Figure:
     """A cell for every run: the verdict's word on a colour that is its SQNR in decibels.
 
-    Args:
-        rows: runs that have ended.
-        skipped: combinations that are not possible, shown without a colour.
-        planned: all runs of the sweep, where more are to come; None: these are all.
+    Combinations that are not possible have no colour. `planned` counts all runs of the sweep, where more are to come.
     """
-    return _sweep_heatmap_figure(_sweep_heatmap_info(rows, skipped, planned=planned))
+    return figure_of(_KIND, _sweep_heatmap_info(rows, skipped, planned=planned), _draw)
 
 
 def _sweep_heatmap_info(
     rows: Sequence[SweepRow], skipped: Sequence[SkippedRun], *, planned: int | None = None
 ) -> SweepHeatmapInfo:
     if not rows:
-        return SweepHeatmapInfo((), (), (), "No run has ended yet", "Verdicts appear here as the runs end.")
+        return SweepHeatmapInfo(title="No run has ended yet", empty="Verdicts appear here as the runs end.")
     cells = (
         *(_cell(row) for row in rows),
         *(
@@ -76,6 +72,7 @@ def _sweep_heatmap_info(
         columns=tuple(dict.fromkeys(cell.column for cell in cells)),
         cells=cells,
         title=finding[0].upper() + finding[1:],
+        detail="the verdict of every run; its colour is the signal-to-noise ratio (SQNR)",
     )
 
 
@@ -95,9 +92,7 @@ def _db_text(sqnr_db: float) -> str:
     return f"{sqnr_db:.1f} dB" if math.isfinite(sqnr_db) else f"{number_text(sqnr_db)} dB"
 
 
-def _sweep_heatmap_figure(info: SweepHeatmapInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
+def _draw(figure: go.Figure, info: SweepHeatmapInfo) -> Space:
     places = [(info.columns.index(cell.column), info.formats.index(cell.format)) for cell in info.cells]
     colours = np.full((len(info.formats), len(info.columns)), np.nan, dtype=np.float32)
     hovers = [["" for _ in info.columns] for _ in info.formats]
@@ -105,18 +100,7 @@ def _sweep_heatmap_figure(info: SweepHeatmapInfo) -> go.Figure:
         if cell.sqnr_db is not None:
             colours[y, x] = clipped(cell.sqnr_db)
         hovers[y][x] = escape_plotly(f"{cell.format} on {cell.column}: {cell.hover}")
-    figure = go.Figure()
-    figure.add_heatmap(
-        x=list(range(len(info.columns))),
-        y=list(range(len(info.formats))),
-        z=colours,
-        coloraxis="coloraxis",
-        xgap=2,
-        ygap=2,
-        customdata=hovers,
-        hovertemplate="%{customdata}<extra></extra>",
-        hoverongaps=False,
-    )
+    add_cells(figure, colours, hovers, gap=2, coloraxis="coloraxis")
     signs = [
         Sign(x, y, escape_plotly(cell.words), None if cell.sqnr_db is None else text_on(colour_of_sqnr(cell.sqnr_db)))
         for cell, (x, y) in zip(info.cells, places, strict=True)
@@ -124,11 +108,4 @@ def _sweep_heatmap_figure(info: SweepHeatmapInfo) -> go.Figure:
     write_signs(figure, signs, letters=11)
     columns, formats = (list(map(for_plotly, names)) for names in (info.columns, info.formats))
     figure.update_layout(cell_axes(columns, formats, slanted=False), coloraxis=sqnr_axis())
-    return frame(
-        figure,
-        kind=_KIND,
-        title=info.title,
-        detail="the verdict of every run; its colour is the signal-to-noise ratio (SQNR)",
-        plot_height=max(_ROW_PX * len(info.formats), 48),
-        footer=76,
-    )
+    return Space(max(_ROW_PX * len(info.formats), 48), footer=76)

@@ -1,10 +1,11 @@
 """Time of one forward pass, reference against candidate."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from precision.charts.frame import empty_figure, frame, marker
+from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import OUTLINE
 from precision.findings.speed import compare_speed
 from precision.results import Cost, Timing
@@ -14,22 +15,18 @@ from precision.text.units import count_text, seconds_text
 _KIND = "Bars of the median time of one forward pass, with the interquartile range"
 
 
-class TimedRun(NamedTuple):
-    """One bar."""
-
+class _Run(NamedTuple):
     role: str
     dtype: str
     median_s: float
     iqr_s: float
 
 
-class TimingInfo(NamedTuple):
-    """The numbers drawn. `empty` says why there are none."""
+@dataclass(frozen=True)
+class TimingInfo(Info):
+    """The numbers drawn."""
 
-    runs: tuple[TimedRun, ...]
-    title: str
-    detail: str
-    empty: str | None = None
+    runs: tuple[_Run, ...] = ()
 
 
 def plot_timing(cost: Cost | None, *, reference: str, candidate: str) -> go.Figure:
@@ -37,23 +34,18 @@ def plot_timing(cost: Cost | None, *, reference: str, candidate: str) -> go.Figu
 
     The names of the formats are `reference` and `candidate`.
     """
-    return _timing_figure(_timing_info(cost, reference=reference, candidate=candidate))
+    return figure_of(_KIND, _timing_info(cost, reference=reference, candidate=candidate), _draw)
 
 
 def _timing_info(cost: Cost | None, *, reference: str, candidate: str) -> TimingInfo:
     if cost is None:
-        return TimingInfo((), "Time not measured", "", "The run has no timing.")
-    first = _timed("reference", reference, cost.reference_time)
-    second = _timed("candidate", candidate, cost.candidate_time)
+        return TimingInfo(title="Time not measured", empty="The run has no timing.")
+    sides = (("reference", reference, cost.reference_time), ("candidate", candidate, cost.candidate_time))
     return TimingInfo(
-        runs=(first, second),
-        title=_finding(cost, reference=first.dtype, candidate=second.dtype),
+        tuple(_Run(role, plain(name), timing.median_s, timing.iqr_s) for role, name, timing in sides),
+        title=_finding(cost, reference=plain(reference), candidate=plain(candidate)),
         detail=_detail(cost.reference_time, cost.candidate_time),
     )
-
-
-def _timed(role: str, dtype: str, timing: Timing) -> TimedRun:
-    return TimedRun(role, plain(dtype), timing.median_s, timing.iqr_s)
 
 
 def _finding(cost: Cost, *, reference: str, candidate: str) -> str:
@@ -77,10 +69,7 @@ def _blocks(timing: Timing) -> str:
     return f"{count_text(timing.blocks, 'block')} ({count_text(timing.runs, 'run')})"
 
 
-def _timing_figure(info: TimingInfo) -> go.Figure:
-    if info.empty:
-        return empty_figure(kind=_KIND, title=info.title, reason=info.empty)
-    figure = go.Figure()
+def _draw(figure: go.Figure, info: TimingInfo) -> Space:
     for run in info.runs:
         figure.add_bar(
             orientation="h",
@@ -102,7 +91,6 @@ def _timing_figure(info: TimingInfo) -> go.Figure:
         )
     longest = max(run.median_s + run.iqr_s / 2 for run in info.runs) or 1.0
     figure.update_layout(
-        showlegend=False,
         bargap=0.35,
         xaxis={
             "title": "Time of one forward pass",
@@ -113,4 +101,4 @@ def _timing_figure(info: TimingInfo) -> go.Figure:
         },
         yaxis={"autorange": "reversed"},
     )
-    return frame(figure, kind=_KIND, title=info.title, detail=info.detail, plot_height=65 * len(info.runs))
+    return Space(65 * len(info.runs))

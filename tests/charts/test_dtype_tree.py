@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from precision.charts.dtype_tree import DtypeTreeInfo, _dtype_tree_info, plot_dtype_tree
 from precision.charts.frame import alt_text
-from precision.charts.tree_boxes import MAX_NODES
+from precision.charts.icicle import MAX_NODES
 from precision.results import LayersResult
 from precision.spec import Analysis, CastMethod, RunSpec
 from tests.runs import compare_layers, with_model

@@ -1,10 +1,14 @@
 import plotly.graph_objects as go
 
-from precision.charts.frame import alt_text, config, empty_figure, frame
+from precision.charts.frame import Info, Space, alt_text, config, figure_of
+
+
+def framed(title: str, detail: str = "", empty: str | None = None) -> go.Figure:
+    return figure_of("Bars", Info(title=title, detail=detail, empty=empty), lambda figure, words: Space())
 
 
 def test_titles_are_wrapped_then_escaped() -> None:
-    figure = frame(go.Figure(), kind="Bars", title="<b>" + "word " * 20, detail="a & b")
+    figure = framed("<b>" + "word " * 20, "a & b")
     lines = figure.layout.title.text.split("<br>")
     assert len(lines) == 3
     assert lines[0].startswith("&lt;b&gt;word")
@@ -13,13 +17,13 @@ def test_titles_are_wrapped_then_escaped() -> None:
 
 
 def test_a_longer_title_makes_the_figure_taller_not_the_drawing_smaller() -> None:
-    short, long = (frame(go.Figure(), kind="Bars", title="word " * words).layout for words in (2, 40))
+    short, long = (framed("word " * words).layout for words in (2, 40))
     assert long.height > short.height
     assert long.height - long.margin.t == short.height - short.margin.t
 
 
 def test_the_description_names_what_is_drawn_what_is_found_and_why_not() -> None:
-    assert alt_text(empty_figure(kind="Bars", title="Nothing", reason="No data.")) == "Bars: Nothing. No data."
+    assert alt_text(framed("Nothing", empty="No data.")) == "Bars: Nothing. No data."
 
 
 def test_png_settings_name_the_file_and_upload_nothing() -> None:

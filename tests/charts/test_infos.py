@@ -14,11 +14,11 @@ from precision.charts.axes import bytes_axis, log_axis
 from precision.charts.error_by_magnitude import _magnitude_info
 from precision.charts.error_ecdf import _ecdf_info
 from precision.charts.error_histogram import HistogramKind, _histogram_info
+from precision.charts.icicle import MAX_NODES
 from precision.charts.module_tree import ModuleTreeInfo, _module_tree_info
 from precision.charts.side_by_side import _side_by_side_info
 from precision.charts.stored_bytes import _stored_bytes_info
 from precision.charts.stored_values import MAX_TENSORS, _stored_values_info
-from precision.charts.tree_boxes import MAX_NODES
 from precision.errors import InputError
 from precision.formats import format_named
 from precision.measure.casting.audit import audit
@@ -274,7 +274,7 @@ def test_a_long_row_of_modules_becomes_runs_that_open() -> None:
     top = [node for node in info.nodes if node.parent == 0]
     assert len(top) == 13
     assert top[0].label == "0 … 82"
-    assert any(node.parent == top[0].id for node in info.nodes)
+    assert any(node.parent == info.nodes.index(top[0]) for node in info.nodes)
 
 
 def test_modules_that_only_wrap_another_are_one_box() -> None:

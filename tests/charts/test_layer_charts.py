@@ -10,9 +10,9 @@ import pytest
 from precision.charts.error_along_depth import MAX_LAYERS, _depth_info, plot_error_along_depth
 from precision.charts.error_tree import _tree_info, plot_error_tree
 from precision.charts.frame import alt_text
+from precision.charts.icicle import MAX_NODES
 from precision.charts.layer_corners import _corners_info, plot_layer_corners
 from precision.charts.layer_errors import _octaves_info, plot_layer_errors
-from precision.charts.tree_boxes import MAX_NODES
 from precision.errors import InputError
 from precision.results import ErrorOctaves, LayerRow, LayersReport
 from tests.charts.odd_reports import REPORTS, corners, report, row
@@ -104,7 +104,7 @@ def test_the_tree_hangs_every_module_on_the_nearest_around_it() -> None:
     assert {node.label: node.leaves for node in nodes} == {"model": 3, "a": 2, "b": 1, "x": 1, "y": 1}
 
 
-def test_the_tree_leads_to_where_most_error_is_born() -> None:
+def test_the_tree_leads_to_where_most_error_is_added() -> None:
     leaves = [row("a.x", 1e-3, local=1e-3), row("a.y", 3e-3, local=2e-3), row("b", 4e-3, local=1e-3)]
     info = _tree_info(report([*leaves, row("a", 3e-3)]))
     assert {node.label: node.origin for node in info.nodes} == {

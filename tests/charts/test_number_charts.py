@@ -12,7 +12,7 @@ from functools import partial
 import plotly.graph_objects as go
 import pytest
 
-from precision.charts.format_bits import _format_bits_info, plot_format_bits
+from precision.charts.format_bits import plot_format_bits
 from precision.charts.format_density import _density_info, plot_format_density
 from precision.charts.format_errors import _format_errors_info, plot_format_errors
 from precision.charts.format_spacing import _spacing_info, plot_format_spacing
@@ -216,12 +216,12 @@ def test_without_a_relative_error_the_figure_says_so(text: str) -> None:
 
 
 def test_bars_are_the_fields() -> None:
-    info = _format_bits_info(EVERY)
-    for bar, fmt in zip(info.bars, EVERY, strict=True):
-        assert (bar.format, bar.sign + bar.exponent + bar.mantissa) == (fmt.name, fmt.bits)
-        assert bar.exponent == fmt.exponent_bits
-    assert_sound(plot_format_bits(EVERY))
-    assert _format_bits_info(()).empty == "There is no format to show."
+    figure = plot_format_bits(EVERY)
+    sign, exponent, mantissa = figure.data
+    for name, fmt, *widths in zip(sign.y, EVERY, sign.x, exponent.x, mantissa.x, strict=True):
+        assert (name, sum(widths)) == (fmt.name, fmt.bits)
+        assert widths[1] == fmt.exponent_bits
+    assert_sound(figure)
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_the_heatmap_writes_decibels_and_marks_what_has_none() -> None:
         == "2 of 3 layers cannot compute in some format"
     )
     (row,) = _sensitivity_heatmap_info(REPORTS["one"], by="layer", order="worst first").rows
-    assert row.label == "a"
+    assert row.name == "a"
     assert plot_sensitivity_heatmap(REPORTS["one"]).layout.title.text == "The least SQNR is 30 dB: a in int8"
 
 

@@ -16,7 +16,7 @@ def report_of(model: str) -> RegimesReport:
 
 def test_bars_are_the_rows_and_broken_ones_have_words() -> None:
     report = report_of("overflow")
-    info = _info(report)
+    info = _info(report, "float16")
     assert [bar.label for bar in info.bars] == [label_of(regime) for regime in USUAL]
     for bar, row in zip(info.bars, report.rows, strict=True):
         if is_broken(row):
@@ -33,11 +33,11 @@ def test_the_finding_names_the_least() -> None:
     report = report_of("linear-5-10")
     least = min(row.errors.sqnr_db for row in report.rows if row.errors and row.errors.sqnr_db is not None)
     assert f"{least:.4g} dB or more" in finding(report, "float16")
-    assert _info(report).title.startswith("Lowest SQNR: ")
+    assert _info(report, "float16").title.startswith("Lowest SQNR: ")
     assert finding(report_of("overflow"), "float16") == "float16 already breaks on the unchanged input"
 
 
 def test_no_rows_yet() -> None:
     empty = RegimesReport(rows=(), overflow=None)
-    assert _info(empty).title == "No errors to compare"
+    assert _info(empty, "float16").title == "No errors to compare"
     assert plot_regime_errors(empty, "float16").data == ()

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
+from precision.charts.cells import colour_of_sqnr
 from precision.charts.frame import alt_text
-from precision.charts.sqnr_scale import colour_of_sqnr
 from precision.charts.sweep_costs import SweepCost, _front, _sweep_costs_info, plot_sweep_costs
 from precision.charts.sweep_heatmap import _sweep_heatmap_info, plot_sweep_heatmap
 from precision.findings.sweep import failed_row

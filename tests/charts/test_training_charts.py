@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 
 import plotly.graph_objects as go
@@ -11,7 +12,8 @@ import torch
 
 from precision.charts.frame import DETAIL_CHARACTERS, TITLE_CHARACTERS, alt_text
 from precision.charts.gradient_errors import MAX_ROWS, _gradient_errors_info, plot_gradient_errors
-from precision.charts.gradient_exponents import _gradient_exponents_info, plot_gradient_exponents
+from precision.charts.gradient_exponents import _gradient_exponents_info, _shares, plot_gradient_exponents
+from precision.findings.fit.rounding import window_of
 from precision.formats import format_named
 from precision.results.training import (
     GradientErrors,
@@ -117,9 +119,8 @@ def test_shares_below_the_window_are_those_counted_by_rounding() -> None:
     nonzero = GRADIENTS[GRADIENTS != 0]
     for scale in (None, 2.0**6, 2.0**16):
         scaled = nonzero * (scale or 1.0)
-        info = _gradient_exponents_info(exponent_histogram(GRADIENTS), FLOAT16, scale)
-        shares = info.before if scale is None else info.after
-        assert shares is not None
+        window = window_of(FLOAT16).of_values_times(round(math.log2(scale or 1.0)))
+        shares = _shares(exponent_histogram(GRADIENTS), window)
         assert shares.zero == pytest.approx(float((scaled.half() == 0).float().mean()))
         below = (scaled.half() != 0) & (scaled.abs() < 2.0**-14)
         assert shares.subnormal == pytest.approx(float(below.float().mean()))

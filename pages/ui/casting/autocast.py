@@ -52,18 +52,6 @@ def section() -> None:
             st.markdown(f"**{rule}** ({len(operators)}): {names}")
     st.markdown(_gradients_text(result))
     autocast_model.section()
-    _table(result)
-    frame.footer(result, how_to_read=HOW_TO_READ)
-
-
-def _gradients_text(result: AutocastResult) -> str:
-    if not result.untrainable:
-        return "With gradients required, as in training, every operator that runs here runs too."
-    names = ", ".join(f"`{operator.name}`" for operator in result.untrainable)
-    return f"With gradients required, as in training, {names} cannot run: see the last column of the table."
-
-
-def _table(result: AutocastResult) -> None:
     st.header("Every operator", anchor=False)
     downloads.table(
         autocast_table(result),
@@ -72,3 +60,11 @@ def _table(result: AutocastResult) -> None:
         alt="The rule of every operator under autocast, and the dtypes in which it computed",
         pinned=True,
     )
+    frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def _gradients_text(result: AutocastResult) -> str:
+    if not result.untrainable:
+        return "With gradients required, as in training, every operator that runs here runs too."
+    names = ", ".join(f"`{operator.name}`" for operator in result.untrainable)
+    return f"With gradients required, as in training, {names} cannot run: see the last column of the table."

@@ -58,7 +58,8 @@ def section() -> None:
         for claim in of_article:
             _one(claim, result.environment.packages)
     if len(claims) == result.of or result.failure:  # files of a growing result are gone before they are downloaded
-        _take_home(result)
+        name, text = f"{downloads.file_stem(result)}-claims.md", claims_markdown(result)
+        downloads.text_file("Claims as Markdown", text, name=name, mime="text/markdown", key="markdown-claims")
         frame.footer(result, how_to_read=HOW_TO_READ)
 
 
@@ -113,9 +114,3 @@ def _one(claim: MeasuredClaim, packages: str) -> None:
             facts = (f"{plain(fact.label)}: {plain(fact.text, limit=None)}" for fact in claim.evidence)
             st.markdown("\n".join(f"- {escape_markdown(fact)}" for fact in facts))
             st.code(claim.snippet, language="python")
-
-
-def _take_home(result: ClaimsResult) -> None:
-    name = f"{downloads.file_stem(result)}-claims.md"
-    text = claims_markdown(result)
-    downloads.text_file("Claims as Markdown", text, name=name, mime="text/markdown", key="markdown-claims")

@@ -11,12 +11,7 @@ _BOTH = ("float16", "bfloat16")
 
 
 def require_16_bits(title: str, why: str) -> None:
-    """Stop the section with buttons for both, unless the chosen format is float16 or bfloat16.
-
-    Args:
-        title: what the section is about.
-        why: no other format is possible.
-    """
+    """Stop the section with buttons for both, unless the chosen format is float16 or bfloat16; `why` is the reason."""
     if formats_of(CastMethod.AUTOCAST, (any_format_named(state.choice("dtype")).name,)):
         return
     state.mirror_choice_in_link()

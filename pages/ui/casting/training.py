@@ -65,7 +65,15 @@ def section() -> None:
     if report.recipes:
         _conclusions(report, dtype)
     st.header("Gradients", anchor=False)
-    _gradients(result, report)
+    downloads.table(
+        recipes_table(report),
+        name=f"{downloads.file_stem(result)}-gradients",
+        key="gradients",
+        alt="Error of the gradients by each way to train in the format",
+        pinned=True,
+        column_config={"cosine": st.column_config.NumberColumn(format="%.6f")},
+        whole=True,
+    )
     _steps(result, report)
     _charts(report, dtype)
     _parameters(result, report)
@@ -114,18 +122,6 @@ def _charts(report: TrainingReport, dtype: str) -> None:
     )
 
 
-def _gradients(result: TrainingResult, report: TrainingReport) -> None:
-    downloads.table(
-        recipes_table(report),
-        name=f"{downloads.file_stem(result)}-gradients",
-        key="gradients",
-        alt="Error of the gradients by each way to train in the format",
-        pinned=True,
-        column_config={"cosine": st.column_config.NumberColumn(format="%.6f")},
-        whole=True,
-    )
-
-
 def _steps(result: TrainingResult, report: TrainingReport) -> None:
     table = steps_table(report)
     if not table.rows:
@@ -159,8 +155,7 @@ def _parameters(result: TrainingResult, report: TrainingReport) -> None:
     st.header("The gradient of every parameter", anchor=False)
     find = frame.find_box("parameter", in_what="name or remark")
     table = parameters_table(report)
-    searched = ("parameter", "remark") if "remark" in table.names else ("parameter",)
-    table = table.find(find, *searched)
+    table = table.find(find, *(name for name in ("parameter", "remark") if name in table.names))
     downloads.table(
         table,
         name=f"{downloads.file_stem(result)}-parameters",

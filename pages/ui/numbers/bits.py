@@ -59,12 +59,7 @@ def _flipped(fmt: NumericFormat) -> None:
 
 
 def code_input(shown: str, fmt: NumericFormat) -> None:
-    """A field for a bit pattern; it empties itself once it is read.
-
-    Args:
-        shown: the code of the number on the page.
-        fmt: a format without scales.
-    """
+    """A field for a bit pattern; it empties itself once it is read. `shown` is the code of the number on the page."""
     typed = st.text_input(
         "Or type its code",
         key="code",

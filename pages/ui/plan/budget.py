@@ -85,13 +85,7 @@ def _pick_kind(report: SensitivityReport) -> BudgetKind:
 
 
 def choose(run: str, report: SensitivityReport, constraints: Constraints, reference: str) -> Chosen:
-    """Draw the slider and find the best plan within its budget.
-
-    Args:
-        run: identifies the report.
-        report: the sensitivity of the model's layers.
-        constraints: what the plan must observe.
-        reference: the format of everything else.
+    """Draw the slider and find the best plan within its budget; `run` identifies the report.
 
     Raises:
         InputError: no plan observes the constraints.

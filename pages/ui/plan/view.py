@@ -52,7 +52,13 @@ def section(result: SensitivityResult, run: str, _report: SensitivityReport) -> 
         show(plot_plan_strip(plan), key="strip")
         plan_verify.section(result, _report, plan)
     with st.expander("Every layer of the plan", icon=":material/table:"):
-        _layers(result, _report, plan)
+        downloads.table(
+            plan_table(plan, _report),
+            name=f"{downloads.file_stem(result)}-plan",
+            key="plan",
+            alt="Format, error and bytes of every layer of the plan",
+            pinned=True,
+        )
     plan_export.section(result, chosen)
 
 
@@ -86,16 +92,6 @@ def _numbers(plan: Plan) -> None:
         "Layers lowered",
         f"{lowered:,} of {len(plan.layers):,}",
         help="How many layers leave the reference's format.",
-    )
-
-
-def _layers(result: SensitivityResult, report: SensitivityReport, plan: Plan) -> None:
-    downloads.table(
-        plan_table(plan, report),
-        name=f"{downloads.file_stem(result)}-plan",
-        key="plan",
-        alt="Format, error and bytes of every layer of the plan",
-        pinned=True,
     )
 
 

@@ -4,6 +4,9 @@ Each picker keeps its choice for the whole session (`persist_state`). Not every 
 browser that draws a picker late, over a slow network, must show the choice and not the default.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import streamlit as st
 
 from pages.ui import state
@@ -39,24 +42,31 @@ def sidebar(devices: tuple[DeviceInfo, ...] | None) -> None:
         _input()
 
 
+def _pick(widget: Callable[..., object], *given: object, key: str, **settings: object) -> None:
+    """Draw a picker; a change of it is another choice, unless its own `on_change` says more."""
+    widget(*given, key=key, persist_state="session", **{"on_change": state.choice_changed} | settings)
+
+
+_selectbox = partial(_pick, st.selectbox)
+
+
 def _model() -> None:
     titles = {model.id: model.title.replace("(random weights)", "· random") for model in CATALOGUE} | {
         state.PRETRAINED: "From Hugging Face, or a folder …"
     }
-    st.selectbox(
+    _selectbox(
         "Model",
         list(titles),
         key="model",
-        persist_state="session",
         format_func=titles.__getitem__,
         on_change=state.model_changed,
         help="Built-in models need no network. Random weights show real speed and memory, but indicative errors.",
     )
     if state.choice("model") == state.PRETRAINED:
-        st.text_input(
+        _pick(
+            st.text_input,
             "Hub id or folder",
             key="checkpoint",
-            persist_state="session",
             placeholder="sentence-transformers/all-MiniLM-L6-v2",
             on_change=state.model_changed,
             help="A text encoder, sequence classifier, causal or encoder-decoder language model with safetensors "
@@ -82,22 +92,20 @@ def _format_and_method() -> None:
     names = [row.name for row in ALL_FORMATS]
     if (typed := state.choice("dtype")) not in names:
         names.append(typed)  # by a link
-    st.selectbox(
+    _selectbox(
         "Format",
         names,
         key="dtype",
-        persist_state="session",
         format_func=_format_label,
         on_change=state.drop_plan,
         help="The number format under test. Its result is compared with the reference below.",
     )
     methods = [method for method in CastMethod if formats_of(method, (state.choice("dtype"),))]
     state.keep_among("method", [method.value for method in methods])
-    st.selectbox(
+    _selectbox(
         "Cast method",
         [method.value for method in methods],
         key="method",
-        persist_state="session",
         format_func=lambda value: CastMethod(value).label,
         on_change=state.drop_plan,
         help=_METHOD_HELP,
@@ -116,12 +124,11 @@ def _format_and_method() -> None:
 def _kept() -> None:
     kept = state.kept_modules()
     if kept:
-        st.multiselect(
+        _pick(
+            st.multiselect,
             f"Kept in {state.choice('reference')}",
             kept,
             key="keep",
-            persist_state="session",
-            on_change=state.choice_changed,
             help="Modules that the candidate does not cast. Remove one to cast it again.",
         )
 
@@ -144,13 +151,11 @@ def _device(devices: tuple[DeviceInfo, ...] | None) -> None:
     chosen = state.choice("device")
     if chosen not in named:
         named[chosen] = plain(chosen) + " · not on this machine"
-    st.selectbox(
+    _selectbox(
         "Device",
         list(named),
         key="device",
-        persist_state="session",
         format_func=named.__getitem__,
-        on_change=state.choice_changed,
         help="Where both models run and are timed. This server has "
         f"{escape_markdown('; '.join(map(_device_text, devices)))}.",
     )
@@ -167,30 +172,25 @@ def _input() -> None:
     with st.expander("Input, seed and reference", expanded=False):
         if model:
             _input_choice(model.inputs)
-        st.selectbox(
+        _selectbox(
             "Input regime",
             [*USUAL, *({state.choice("regime")} - set(USUAL))],  # another factor by a link
             key="regime",
-            persist_state="session",
             format_func=label_of,
-            on_change=state.choice_changed,
             help="Runs every page on the input as given, scaled, with one channel a hundred times as large, or with "
             "random values. Of models that take ids, the vectors of the embeddings are scaled.",
         )
-        st.number_input(
+        _pick(
+            st.number_input,
             "Seed",
             step=1,
             key="seed",
-            persist_state="session",
-            on_change=state.choice_changed,
             help="Seeds random weights and random inputs. Equal seeds give equal numbers.",
         )
-        st.selectbox(
+        _selectbox(
             "Reference",
             ["float32", "float64"],
             key="reference",
-            persist_state="session",
-            on_change=state.choice_changed,
             help="The trusted precision. float64 also shows float32's own error: choose float32 as the format.",
         )
 
@@ -198,12 +198,10 @@ def _input() -> None:
 def _input_choice(choices: tuple[InputChoice, ...]) -> None:
     by_name = {choice.name: choice for choice in choices}
     state.keep_among("input", list(by_name))
-    st.selectbox(
+    _selectbox(
         "Input",
         list(by_name),
         key="input",
-        persist_state="session",
-        on_change=state.choice_changed,
         help=" · ".join(f"{choice.name}: {choice.description}" for choice in choices),
     )
     choice = by_name[state.choice("input")]
@@ -212,24 +210,22 @@ def _input_choice(choices: tuple[InputChoice, ...]) -> None:
     if choice.takes_length:
         _size("Length", "length", choice.default_length, min(choice.max_length or MAX_LENGTH, MAX_LENGTH))
     if choice.takes_text:
-        st.text_area(
+        _pick(
+            st.text_area,
             "Text, one sentence a line",
             key="text",
-            persist_state="session",
             max_chars=MAX_TEXT_CHARACTERS,
-            on_change=state.choice_changed,
             placeholder="Leave empty for the default sentences.",
         )
 
 
 def _size(label: str, key: str, default: int | None, limit: int) -> None:
-    st.number_input(
+    _pick(
+        st.number_input,
         label,
         step=1,
         key=key,
-        persist_state="session",
         value=None,
         placeholder=f"{default}" if default else "model's own",
-        on_change=state.choice_changed,
         help=f"At most {limit:,}. Empty: the model's own default.",
     )

@@ -40,11 +40,8 @@ class SweepState(NamedTuple):
 def advance(plan: SweepPlan, *, wait: bool = False) -> SweepState:
     """Submit those of the runs asked for that can start now, and return the progress of all.
 
-    Runs that are no longer asked for are cancelled. A job that was ended by another session starts again.
-
-    Args:
-        plan: the runs of the page's choice.
-        wait: whether to wait a moment for a running job, so that the next one can follow.
+    Runs that are no longer asked for are cancelled. A job that was ended by another session starts again. With `wait`,
+    a running job gets a moment to end, so that the next one can follow.
     """
     wanted = {spec.digest(): spec for spec in plan.specs if spec.digest() in state.swept()}
     _cancel_all_but(wanted)
@@ -83,11 +80,7 @@ def was_cancelled(plan: SweepPlan) -> bool:
 
 
 def memory_of(spec: RunSpec) -> MemoryResult | str | None:
-    """The model's bytes in every format; why there are none; or None while they are counted.
-
-    Args:
-        spec: names the model and the device.
-    """
+    """The bytes of the spec's model in every format; why there are none; or None while they are counted."""
     asked = spec.model_copy(update={"analysis": Analysis.MEMORY}).measured
     try:
         job = _MEMORY.job(asked) or _MEMORY.start(asked)
