@@ -3,8 +3,9 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import frame, linked
+from pages.ui import linked
 from pages.ui.chart import show
+from pages.ui.frame import metric_help
 from precision.charts.decision_margins import MarginScale, plot_decision_margins
 from precision.findings.decisions import accuracy_text, left_out, mean_cells, share_cells, truth_cells
 from precision.findings.decisions_judged import Yardsticks
@@ -27,25 +28,20 @@ SCALES: tuple[MarginScale, ...] = ("score", "probability")
 def pick_yardsticks() -> Yardsticks:
     """The limits that decide the verdict; changing them needs no new run."""
     default = Yardsticks()
-    fields = {
-        "rounding_multiple": ("Rounding only up to (× floor)", 1.0, 100.0, default.rounding_multiple, 0.5),
-        "broken_below": ("Broken below (dB)", 0.0, 100.0, default.broken_below_db, 1.0),
-        "tolerated_flips": ("Tolerated flips (%)", 0.0, 100.0, 100 * default.tolerated_flips, 0.5),
-        "least_cosine": ("Least cosine similarity", 0.0, 1.0, default.least_cosine, 0.005),
-    }
-    helps = (
-        escape_markdown(term_named("rounding floor").definition),
-        frame.metric_help("sqnr_db"),
-        "The verdict is that decisions changed if the 95 % interval of the share of flips lies above this. "
-        f"{escape_markdown(term_named('Wilson interval').definition)}",
-        "For outputs that are not class scores, such as embeddings: decisions changed if it is below this. "
-        f"{frame.metric_help('cosine_similarity')}",
+    floor, interval = (escape_markdown(term_named(name).definition) for name in ("rounding floor", "Wilson interval"))
+    few = f"Decisions are changed if the 95 % interval of the share of flips lies above this. {interval}"
+    other = "Of outputs that are not class scores, such as embeddings: decisions are changed if it is below this."
+    least_cosine = f"{other} {metric_help('cosine_similarity')}"
+    rows = (  # label, least, most, default, step, format, key in the link, help
+        ("Rounding only up to (× floor)", 1.0, 100.0, default.rounding_multiple, 0.5, None, "rounding_multiple", floor),
+        ("Broken below (dB)", 0.0, 100.0, default.broken_below_db, 1.0, None, "broken_below", metric_help("sqnr_db")),
+        ("Tolerated flips (%)", 0.0, 100.0, 100 * default.tolerated_flips, 0.5, None, "tolerated_flips", few),
+        ("Least cosine similarity", 0.0, 1.0, default.least_cosine, 0.005, "%.4f", "least_cosine", least_cosine),
     )
     with st.expander("Yardsticks", icon=":material/straighten:"):
         st.caption("Change what counts as rounding, broken or a changed decision. The verdict follows without a run.")
         multiple, broken, flips, cosine = (
-            column.number_input(*field, key=key, help=said, format="%.4f" if key == "least_cosine" else None)
-            for column, (key, field), said in zip(st.columns(4), fields.items(), helps, strict=True)
+            column.number_input(*row) for column, row in zip(st.columns(4), rows, strict=True)
         )
     return Yardsticks(
         rounding_multiple=multiple, broken_below_db=broken, tolerated_flips=flips / 100, least_cosine=cosine
@@ -124,5 +120,5 @@ def _mean(place: DeltaGenerator, name: str, mean: SampleMean | None, *, higher_i
 
 
 def _number(place: DeltaGenerator, name: str, value: str, remark: str) -> None:
-    place.metric(metric_named(name).label, value, help=frame.metric_help(name))
+    place.metric(metric_named(name).label, value, help=metric_help(name))
     place.caption(escape_markdown(remark))

@@ -17,7 +17,8 @@ _SCIENTIFIC = "%.3e"
 """Format of numbers that span many powers of ten: the same in all columns, so that they can be compared."""
 _SCIENTIFIC_PX = 95
 """Wide enough for such a number: a narrower cell would cut off its first digits."""
-
+_LETTER_PX, _BESIDE_TITLE_PX = 7, 26
+"""A title takes about so many pixels a letter, and these at its sides."""
 _MARKED = "background-color: rgba(240, 160, 0, 0.22)"
 """Text stays readable on it, on the light and on the dark page."""
 _FORMATS: dict[Kind, str] = {
@@ -87,7 +88,7 @@ def _config(
         is_usual = not (is_pinned or width or said)
         return None if is_usual else st.column_config.TextColumn(pinned=is_pinned, width=width, help=said)
     if column.kind == "error" and width is None:
-        width = _SCIENTIFIC_PX
+        width = max(_SCIENTIFIC_PX, _BESIDE_TITLE_PX + _LETTER_PX * len(column.title))
     how = "localized" if is_integer_dtype(frame[column.title]) else _FORMATS[column.kind]
     return st.column_config.NumberColumn(format=how, pinned=is_pinned, width=width, help=said)
 
