@@ -5,8 +5,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import linked
+from pages.ui import linked, state
 from pages.ui.frame import method_address
+from pages.ui.job import warn_of_link_error
 from pages.ui.shell.guard import enter_through_router
 
 _DOCUMENTS = Path(__file__).parents[1] / "docs" / "methods"
@@ -17,6 +18,8 @@ _LINK = re.compile(r"\]\(([\w-]+)\.md(#[\w-]+)?\)")
 def main() -> None:
     """Draw the page."""
     enter_through_router()
+    warn_of_link_error()
+    state.mirror_choice_in_link()
     names = sorted(file.stem for file in _DOCUMENTS.glob("*.md"))
     topic = linked.selectbox(
         "Method",
@@ -25,7 +28,8 @@ def main() -> None:
         format_func=lambda name: "all methods" if name == _CONTENTS else name,
         help="Named like the command that measures it, where there is one.",
     )
-    document = (_DOCUMENTS / f"{topic}.md").read_text(encoding="utf-8")
+    title, document = (_DOCUMENTS / f"{topic}.md").read_text(encoding="utf-8").split("\n", 1)
+    st.title(title.removeprefix("# "), anchor=False)
     st.markdown(_LINK.sub(lambda link: f"]({method_address(link[1])}{link[2] or ''})", document))
 
 

@@ -11,7 +11,7 @@ VIEW = (
     *("keep_norms", "native", "tied"),
     *("output", "chart", "find", "show", "part", "layer", "limit", "format", "values", "margin"),
     *("section", "differences", "verdict", "article"),
-    *("number", "number_format", "largest", "overflow", "axis"),
+    *("number", "number_format", "largest", "overflow", "axis", "topic"),
 )
 """Settings of a page's own view that its link carries."""
 

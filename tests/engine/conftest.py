@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -52,7 +53,8 @@ class Bench:
 
 @pytest.fixture(scope="package")
 def bench() -> Iterator[Bench]:
-    engine = Engine(EngineConfig(memory_limit=LIMIT_BYTES, time_limit=8.0, cancel_grace=2.0), task=TASK)
+    config = replace(EngineConfig.from_environment(), memory_limit=LIMIT_BYTES, time_limit=8.0, cancel_grace=2.0)
+    engine = Engine(config, task=TASK)
     engine.start()
     yield Bench(engine)
     engine.close()

@@ -8,7 +8,7 @@ import pytest
 from tests.zoo.grown import Grown
 
 FIELD = "    reference_rms: float | None\n"
-COMPUTATION = "            reference_rms=self._rr.root_mean(n),\n"
+COMPUTATION = '            reference_rms=sums["rr"].root_mean(n),\n'
 DEFINITION = """\
     MetricDefinition("reference_rms", "RMS", definition="sqrt(mean of r²).", higher_is_better=None),
 """
