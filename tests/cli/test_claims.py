@@ -56,9 +56,9 @@ def test_claims_as_json_reads_back_and_prints_the_same(capsys: Captured) -> None
     assert "True, for this model. Stored tensors take 50.0 % of the bytes" in claims_text(result, code=False)
 
 
-@pytest.mark.parametrize("claim", ["loaded-in-float32", "half-from-transformers"])
-def test_what_imports_transformers_says_nothing_else(claim: str) -> None:
-    command = [sys.executable, "-m", "precision", "claims", "--only", claim]
+def test_what_imports_transformers_says_nothing_else() -> None:
+    claims = ("--only", "loaded-in-float32", "--only", "half-from-transformers")
+    command = [sys.executable, "-m", "precision", "claims", *claims]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)  # a process that has not imported it yet
     assert ran.stderr == ""
 
