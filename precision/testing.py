@@ -4,79 +4,81 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from precision.errors import InputError
-from precision.library.calls import compare, layers
-from precision.library.settings import Cast
-from precision.results import ErrorMetrics
+from precision.errors import InputError, PrecisionError
+from precision.findings.thresholds import Threshold, threshold_on, violations
+from precision.library.calls import compare, hold, layers
+from precision.text.metrics import METRIC_NAMES
 from precision.text.names import plain
-from precision.text.units import number_text
 
 if TYPE_CHECKING:
     from precision.library.settings import Format, Model
+    from precision.measure.models.loading import LoadedModel
 
 __all__ = ["assert_precision"]
 
 
 def assert_precision(
-    model: Model, inputs: object = None, *, dtype: Format = "float16", labels: Any = None, **limits: Any
+    model: Model,
+    inputs: object = None,
+    *,
+    dtype: Format = "float16",
+    labels: Any = None,
+    validate: Any = None,
+    **limits: Any,
 ) -> None:
     """Check that a model keeps its limits in a format.
 
     Args:
-        model: as of `precision.compare`.
-        inputs: as of `precision.compare`.
-        dtype: as of `precision.compare`.
-        labels: as of `precision.compare`.
-        **limits: `min_` or `max_` and the name of a metric of `ErrorMetrics`, such as `min_sqnr_db=40` or
-            `max_abs_error=1e-2`, at least one; and settings of `precision.compare`.
+        model: as of `precision.compare`, and so are the next four.
+        inputs: a tensor, tuple, dict, or batches.
+        dtype: the candidate's format.
+        labels: true classes, or where the inputs hold them.
+        validate: the caller's own score.
+        **limits: `min_` or `max_` and the name of a metric, such as `min_sqnr_db=40`, `max_rmse=1e-3` or
+            `min_top1_agreement=0.99`, at least one (metrics called `max_...` need no second `max_`); and settings of
+            `precision.compare`.
 
     Raises:
-        AssertionError: a limit is not kept, or an output that the reference has finite is not; the message names the
-            layer whose own error is the largest.
-        InputError: no limit, or one of a metric that there is not.
+        AssertionError: a limit is not kept, or something that no metric covers differs: an infinity or NaN, an integer,
+            an output that only one side has. The message names the layer whose own error is the largest.
+        InputError: no limit, or one that cannot be checked: an unknown metric, no number, or the metric's good side.
     """
-    asked = {name: limits.pop(name) for name in list(limits) if _metric_of(name)}
-    if not asked:
+    thresholds = [_threshold(name, limits.pop(name)) for name in list(limits) if _is_limit(name)]
+    if not thresholds:
         raise InputError("Give a limit, such as min_sqnr_db=40 or max_abs_error=1e-2.")
-    settings: Cast = limits  # type: ignore[assignment]
-    run = compare(model, inputs, dtype=dtype, labels=labels, **settings)
+    held = hold(model, inputs, labels)
+    run = compare(held, dtype=dtype, validate=validate, **limits)
     failed = [run.failure] if run.failure else []
-    if run.metrics and run.metrics["cand_only_nonfinite"]:
-        failed.append(
-            f"{run.metrics['cand_only_nonfinite']:,} outputs are infinite or NaN that the reference has finite."
-        )
-    failed += [text for name, limit in asked.items() if (text := _violation(run.metrics, name, limit))]
+    if run.result.comparison is not None:
+        failed += violations(run.result.comparison, thresholds)
     if failed:
-        raise AssertionError("\n".join([*failed, *_culprit(model, inputs, dtype, settings)]))
+        raise AssertionError("\n".join([*failed, *_culprit(held, dtype, limits)]))
 
 
-def _metric_of(name: str) -> str | None:
-    """The metric that a limit is of: `max_abs_error` is one itself, so `max_` may be left to it."""
-    known = ErrorMetrics.model_fields
-    if name in known:
-        return name
-    rest = name.removeprefix("min_").removeprefix("max_")
-    return rest if rest != name and rest in known else None
+def _is_limit(name: str) -> bool:
+    return name in METRIC_NAMES or name.startswith(("min_", "max_"))
 
 
-def _violation(metrics: Any, name: str, limit: float) -> str | None:
-    metric = _metric_of(name) or ""
-    value = metrics.get(metric)
-    if value is None:
-        return f"{metric} was not measured; {name} = {limit:g} was asked for."
-    if value < limit if name.startswith("min_") else value > limit:
-        return f"{metric} is {number_text(value)}; {name} = {limit:g} was asked for."
-    return None
+def _threshold(name: str, value: Any) -> Threshold:
+    """The limit of a keyword: `max_abs_error` is a metric itself, so its `max_` may be left to it."""
+    is_metric, is_low = name in METRIC_NAMES, name.startswith("min_")
+    if is_metric and not name.startswith("max_"):
+        raise InputError(f"{name} is a metric and not a limit. Write min_{name}=... or max_{name}=...")
+    metric = name if is_metric else name[len("min_") :]
+    return threshold_on(metric, value, higher_is_better=is_low, low=f"min_{metric}", high=f"max_{metric}")
 
 
-def _culprit(model: Model, inputs: object, dtype: Format, settings: Cast) -> list[str]:
-    found = layers(model, inputs, dtype=dtype, **settings)
-    origin = found.first_nonfinite
-    if origin is not None:
-        where = plain(origin.fqn) or "the model itself"
+def _culprit(held: LoadedModel, dtype: Format, settings: Any) -> list[str]:
+    """The layer to look at, by its first batch; nothing where the layers cannot be measured."""
+    try:
+        found = layers(held, dtype=dtype, **settings)
+    except PrecisionError:
+        return []
+    if (origin := found.first_nonfinite) is not None:
+        where = plain(origin.fqn) if origin.fqn else "the model itself"
         return [f"The first value that is not finite is made in {where}, by {origin.operator or 'its forward'}."]
     worst = next(iter(found.worst(1)), None)
     if worst is None or worst.corners is None:
         return []
-    own = worst.corners.local.normalized_l2
-    return [f"{plain(worst.fqn)} ({worst.type}) has the largest error of its own: {100 * own:.3g} % of its output."]
+    where, share = plain(worst.fqn) if worst.fqn else "The model itself", worst.corners.local.normalized_l2
+    return [f"{where} ({worst.type}) has the largest error of its own: {100 * share:.3g} % of its output."]

@@ -18,6 +18,8 @@ def key_figures(result: CompareResult) -> Iterator[tuple[str, str, str]]:
         yield "Cosine similarity", number_text(metrics.cosine_similarity), ""
         if (truth := result.comparison.truth) is not None:
             yield "RMSE against float64", *truth_cells(truth)
+    if (score := result.score) is not None:
+        yield "Your score", f"{score.reference:g} → {score.candidate:g}", f"{score.difference:+g}"
     if result.audit is not None:
         yield "Stored", stored_text(result.audit.bytes_before, result.audit.bytes_after), ""
     if (cost := result.cost) is not None:

@@ -83,15 +83,31 @@ def parse_threshold(text: str, *, higher_is_better: bool) -> Threshold:
     name, separator, number = (part.strip() for part in text.partition("="))
     if not separator:
         raise InputError(f"{text!r} is not a limit. Write metric=value, such as mean_abs_error=1e-3.")
+    return threshold_on(name, number, higher_is_better=higher_is_better, low="--fail-below", high="--fail-above")
+
+
+def threshold_on(name: str, number: str | float, *, higher_is_better: bool, low: str, high: str) -> Threshold:
+    """A limit on the metric of that name.
+
+    Args:
+        name: a field of `ErrorMetrics`, or a name in `DECISION_METRICS`.
+        number: the smallest value that passes if `higher_is_better`, else the largest.
+        higher_is_better: as the metric's own, where it has one.
+        low: how the caller sets a smallest value, for messages.
+        high: how the caller sets a largest value.
+
+    Raises:
+        InputError: no such metric, no number, or a limit on the metric's good side.
+    """
     metric = metric_named(name)
     if metric.is_setting:
         raise InputError(f"{name} is how the comparison was made, not what it found. Limit an error, such as rmse.")
     if metric.higher_is_better is not None and metric.higher_is_better != higher_is_better:
-        better, option = ("higher", "--fail-below") if metric.higher_is_better else ("lower", "--fail-above")
+        better, option = ("higher", low) if metric.higher_is_better else ("lower", high)
         raise InputError(f"{name}: {better} is better, so its limit is set by {option}.")
     try:
         value = float(number)
-    except ValueError:
+    except (TypeError, ValueError):
         value = math.nan
     if math.isnan(value):
         raise InputError(f"{name}={number}: the limit must be a number, such as 1e-3.")

@@ -13,9 +13,10 @@ from precision.errors import InputError, UnsupportedError
 from precision.findings.sweep import USUAL_FORMATS, failed_row, plan_sweep, sweep_row
 from precision.library.bar import bar
 from precision.library.measured import Comparison, Layers, Measured, Ranges, Sensitivity, Sweep
-from precision.library.settings import Cast, Reference, Where, format_name, spec_of
+from precision.library.settings import Cast, Reference, Where, format_name, several, spec_of
 from precision.results import CompareResult, SweepResult
-from precision.spec import Analysis, CastMethod, RunSpec
+from precision.spec import Analysis, RunSpec
+from precision.spec.cast_methods import method_named
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from precision.measure.own_model import Labels
 
 M = TypeVar("M", bound=Measured[Any])
+_READ_BY_LOAD = ("input", "seed", "batch", "length", "text")
 
 
 def load(model: str, **settings: Any) -> LoadedModel:
@@ -37,6 +39,8 @@ def load(model: str, **settings: Any) -> LoadedModel:
     Raises:
         InputError: the model or its input is not to be had as asked.
     """
+    if unread := settings.keys() - set(_READ_BY_LOAD):
+        raise InputError(f"load does not read {', '.join(sorted(unread))}. It reads: {', '.join(_READ_BY_LOAD)}.")
     spec = RunSpec.parse({"model": model, **settings})
     loaded: LoadedModel = import_module("precision.measure.models.loading").load(spec)
     return loaded
@@ -71,36 +75,45 @@ def compare(
     return _run(Analysis.COMPARE, Comparison, model, inputs, labels, {"dtype": dtype} | settings, validate=validate)
 
 
-def audit(model: Model, inputs: object = None, *, dtype: Format = "float16", **settings: Unpack[Cast]) -> Measured[Any]:
-    """Cast a model and say what that did to every parameter, buffer and tensor attribute. As `compare` otherwise."""
-    return _run(Analysis.AUDIT, Measured, model, inputs, None, {"dtype": dtype} | settings)
+def audit(
+    model: Model, inputs: object = None, *, dtype: Format = "float16", labels: Labels = None, **settings: Unpack[Cast]
+) -> Measured[Any]:
+    """Cast a model, and list every parameter, buffer and tensor attribute before and after; as in `compare`."""
+    return _run(Analysis.AUDIT, Measured, model, inputs, labels, {"dtype": dtype} | settings)
 
 
-def layers(model: Model, inputs: object = None, *, dtype: Format = "float16", **settings: Unpack[Cast]) -> Layers:
+def layers(
+    model: Model, inputs: object = None, *, dtype: Format = "float16", labels: Labels = None, **settings: Unpack[Cast]
+) -> Layers:
     """Run a model in two precisions in lockstep: what differs after every module and operator.
 
-    As `compare` otherwise.
+    Other arguments: see `compare`.
     """
-    return _run(Analysis.LAYERS, Layers, model, inputs, None, {"dtype": dtype} | settings)
+    return _run(Analysis.LAYERS, Layers, model, inputs, labels, {"dtype": dtype} | settings)
 
 
-def ranges(model: Model, inputs: object = None, **settings: Unpack[Reference]) -> Ranges:
-    """Count every weight and activation by its exponent: which formats hold them. As `compare` otherwise."""
-    return _run(Analysis.RANGES, Ranges, model, inputs, None, settings)
+def ranges(model: Model, inputs: object = None, *, labels: Labels = None, **settings: Unpack[Reference]) -> Ranges:
+    """Count every weight and activation by its exponent: which formats hold them. Other arguments: see `compare`."""
+    return _run(Analysis.RANGES, Ranges, model, inputs, labels, settings)
 
 
 def regimes(
     model: Model, inputs: object = None, *, dtype: Format = "float16", labels: Labels = None, **settings: Unpack[Cast]
 ) -> Measured[Any]:
-    """Compare on the input as given, scaled, with an outlier channel and random. As `compare` otherwise."""
+    """Compare on the input as given, scaled, with an outlier channel and random. Other arguments: see `compare`."""
     return _run(Analysis.REGIMES, Measured, model, inputs, labels, {"dtype": dtype} | settings)
 
 
 def routes(
-    model: Model, inputs: object = None, *, dtype: Format = "float16", **settings: Unpack[Reference]
+    model: Model,
+    inputs: object = None,
+    *,
+    dtype: Format = "float16",
+    labels: Labels = None,
+    **settings: Unpack[Reference],
 ) -> Measured[Any]:
-    """What every way to cast a model to a format does to it. As `compare` otherwise."""
-    return _run(Analysis.ROUTES, Measured, model, inputs, None, {"dtype": dtype} | settings)
+    """What every way to cast a model to a format does to it. Other arguments: see `compare`."""
+    return _run(Analysis.ROUTES, Measured, model, inputs, labels, {"dtype": dtype} | settings)
 
 
 def sensitivity(
@@ -109,25 +122,27 @@ def sensitivity(
     *,
     formats: Sequence[Format] | None = None,
     exact: bool = False,
+    labels: Labels = None,
     **settings: Unpack[Reference],
 ) -> Sensitivity:
-    """What every layer adds to the output's error in each of several formats. As `compare` otherwise.
+    """What every layer adds to the output's error in each of several formats. Other arguments: see `compare`.
 
     Args:
         model: the caller's module, or what `load` gave.
         inputs: as of `compare`.
         formats: to measure in; the usual ones by default.
         exact: whether to also run the model once for every layer and format.
+        labels: as of `compare`.
         **settings: see `precision.library.settings`.
     """
     given = {"formats": formats, "exact": exact or None} | settings
-    return _run(Analysis.SENSITIVITY, Sensitivity, model, inputs, None, given)
+    return _run(Analysis.SENSITIVITY, Sensitivity, model, inputs, labels, given)
 
 
 def training(
     model: Model, inputs: object = None, *, dtype: Format = "float16", labels: Labels = None, **settings: Unpack[Where]
 ) -> Measured[Any]:
-    """One training step in a 16-bit format beside float32: gradients and weights. As `compare` otherwise."""
+    """One training step in a 16-bit format beside float32: gradients and weights. Other arguments: see `compare`."""
     return _run(Analysis.TRAINING, Measured, model, inputs, labels, {"dtype": dtype} | settings)
 
 
@@ -135,7 +150,7 @@ def try_claims(
     model: Model, inputs: object = None, *, only: Iterable[str] = (), labels: Labels = None, **settings: Unpack[Where]
 ) -> Measured[Any]:
     """Try on a model what two articles claim of `half()` and `to(torch.float16)`; `only` those of these ids."""
-    named = tuple(claim.id for claim in claims_named(tuple(only)))
+    named = tuple(claim.id for claim in claims_named(several(only)))
     return _run(Analysis.CLAIMS, Measured, model, inputs, labels, settings, only=named)
 
 
@@ -158,7 +173,7 @@ def sweep(
     labels: Labels = None,
     **settings: Unpack[Cast],
 ) -> Sweep:
-    """Compare a model in many formats, each by its usual method or by several. As `compare` otherwise.
+    """Compare a model in many formats, each by its usual method or by several. Other arguments: see `compare`.
 
     The inputs are read once for each format.
     """
@@ -169,8 +184,8 @@ def sweep(
         base = spec_of(Analysis.COMPARE, _loaded(model, inputs, labels), settings)
         devices = import_module("precision.measure.machine.devices")
         device = devices.describe_device(devices.device_named(base.device))
-        ways = [CastMethod(name) for name in methods]
-        plan = plan_sweep(base, formats=list(map(format_name, formats)), methods=ways, devices=(device,))
+        ways = [method_named(name) for name in several(methods)]
+        plan = plan_sweep(base, formats=list(map(format_name, several(formats))), methods=ways, devices=(device,))
         for spec in plan.specs:
             try:
                 rows.append(sweep_row(_measured(spec, _loaded(model, inputs, labels), shown)))
@@ -205,6 +220,12 @@ def _require_another_reading(inputs: object) -> None:
 def _measured(spec: RunSpec, loaded: LoadedModel | None, shown: bool | None, **also: Any) -> Any:
     with bar(shown) as progress:
         return analyses.run(spec, progress, loaded=loaded, **also)
+
+
+def hold(model: Model, inputs: object, labels: Labels) -> LoadedModel:
+    """A caller's model with its inputs, to be handed to several functions; only the first reads later batches."""
+    with _own_process():
+        return _loaded(model, inputs, labels)
 
 
 def _loaded(model: Model, inputs: object, labels: Labels) -> LoadedModel:

@@ -6,13 +6,15 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
 from precision.charts.error_histogram import HistogramKind
 from precision.charts.histogram_svg import histogram_svg
 from precision.cli.plan import plan_text
 from precision.cli.texts import sweep_text, text_of
 from precision.errors import InputError
+from precision.findings.decisions import decision_rows
 from precision.findings.fit.table import fit_table
 from precision.findings.key_figures import key_figures
 from precision.findings.main_tables import table_of_result
@@ -30,7 +32,9 @@ from precision.results.plan import Plan, Verification
 from precision.results.ranges import by_module
 from precision.spec import RunSpec
 from precision.text.lookup import looked_up
+from precision.text.metrics import metric_named
 from precision.text.names import plain
+from precision.text.units import parse_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,10 +131,12 @@ class Comparison(Measured[CompareResult]):
         """The distribution of the errors of an output, the first by default.
 
         Raises:
-            InputError: nothing was compared, or no such output.
+            InputError: nothing was compared, no such output, or no such kind.
         """
         from precision.charts.error_histogram import plot_error_histogram
 
+        if kind not in get_args(HistogramKind):
+            raise InputError(f"Unknown kind {kind!r}. Choose of: {', '.join(get_args(HistogramKind))}.")
         return plot_error_histogram(self._output(output), self.result.spec.dtype, kind=kind)
 
     def _output(self, path: str | None) -> OutputComparison:
@@ -142,10 +148,8 @@ class Comparison(Measured[CompareResult]):
 
     def figures(self) -> Mapping[str, str]:
         """The key figures in words."""
-        found = {label: "; ".join(filter(None, texts)) for label, *texts in key_figures(self.result)}
-        if (score := self.score) is not None:
-            found["Your score"] = f"{score.reference:g} → {score.candidate:g} ({score.difference:+g})"
-        return found
+        decided = next((rows for each in self.outputs if (rows := _decided(each))), ())
+        return {label: "; ".join(filter(None, texts)) for label, *texts in (*decided, *key_figures(self.result))}
 
     def __str__(self) -> str:
         """The verdict, the key figures and what to keep in mind."""
@@ -174,6 +178,13 @@ class Comparison(Measured[CompareResult]):
             f"{escape(verdict.word)}</h4><p>{escape(plain(verdict.sentence, limit=None))}</p>"
             f"<table>{rows}</table>{drawn}{warnings}</div>"
         )
+
+
+def _decided(output: OutputComparison) -> list[tuple[str, str, str]]:
+    """What an output decides, in its first rows."""
+    shown = ("top1_agreement", "candidate_accuracy", "neighbour_agreement")
+    labels = [metric_named(name).label for name in shown]
+    return [row for row in decision_rows(output.decisions) if row[0] in labels] if output.decisions else []
 
 
 class _Metrics(dict[str, Any]):
@@ -244,11 +255,19 @@ class Sensitivity(Measured[SensitivityResult]):
         """The best plan for one budget: `bytes_share`, `max_bytes`, `time_share` or `min_sqnr`.
 
         Args:
-            **budget: see `precision.plan.choose.choose`.
+            **budget: see `precision.plan.choose.choose`; `max_bytes` may also be a text such as `20KiB`.
 
         Raises:
-            InputError: not exactly one budget, or no plan keeps it.
+            InputError: not exactly one budget, no plan within it, or an argument of another name.
         """
+        known = signature(choose).parameters.keys() - {"result"}
+        if unknown := budget.keys() - known:
+            raise InputError(f"plan does not read {', '.join(unknown)}. It reads: {', '.join(sorted(known))}.")
+        if isinstance(size := budget.get("max_bytes"), str):
+            try:
+                budget["max_bytes"] = parse_bytes(size)
+            except ValueError as error:
+                raise InputError(f"max_bytes = {size!r}: {error}.") from error
         return MixedPlan(choose(self.result, **budget), self)
 
     def run(self, plan: Plan) -> Verification:
@@ -283,7 +302,7 @@ class MixedPlan:
         return self.verification
 
     def code(self) -> str:
-        """PyTorch code that casts a model so, without this package.
+        """PyTorch code that applies this plan, without this package.
 
         Raises:
             InputError: a format of the plan has no PyTorch code.
@@ -330,7 +349,7 @@ class Sweep:
 
 
 def _frame_of(table: Table) -> pd.DataFrame:
-    """A row a row, a column a column, by name; what is missing is None or NaN, and numbers stay numbers."""
+    """The same rows and columns; what is missing is None or NaN, and numbers stay numbers."""
     import pandas as pd
 
     return pd.DataFrame(list(table.rows), columns=list(table.names))

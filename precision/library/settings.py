@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from precision.errors import InputError
@@ -73,18 +73,23 @@ def spec_of(analysis: Analysis, loaded: LoadedModel | None, settings: Mapping[st
     if "device" in given:
         given["device"] = str(given["device"])  # which may be a torch.device
     if "formats" in given:
-        given["formats"] = tuple(map(format_name, given["formats"]))
+        given["formats"] = tuple(map(format_name, several(given["formats"])))
     if "plan" in given:
         if not given["plan"]:
             raise InputError("The plan names no layer.")
         given["plan"] = tuple((fqn, format_name(fmt)) for fqn, fmt in given["plan"].items())
         given.pop("dtype", None)  # that of the plan
-    if "keep" in given and isinstance(given["keep"], str):
-        given["keep"] = (given["keep"],)
+    if "keep" in given:
+        given["keep"] = several(given["keep"])
     if loaded is not None:
         chosen = loaded.asked or {"model": loaded.description.id}
         given = {**chosen, "device": _device_of(loaded), **given}
     return RunSpec.parse({**given, "analysis": analysis})
+
+
+def several(given: Any) -> tuple[Any, ...]:
+    """What may be given as one or as several; a text or a dtype is one."""
+    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
 
 
 def format_name(fmt: Format) -> str:

@@ -21,7 +21,7 @@ _OWN_INPUT = InputChoice(name="own", description="The caller's own.", real=True)
 
 
 def own_model(module: nn.Module, inputs: object, *, labels: Labels = None) -> LoadedModel:
-    """What analyses run of a caller's module: a copy in eval mode that shares the parameters and nothing else.
+    """A copy of a caller's module for analyses to run: in eval mode, sharing only the parameters with the original.
 
     Args:
         module: in whatever mode. Of a compiled module, the one that was compiled.
@@ -71,7 +71,9 @@ def own_model(module: nn.Module, inputs: object, *, labels: Labels = None) -> Lo
 
 def _not_a_module(given: object) -> str:
     if isinstance(given, type):
-        return f"A torch.nn.Module is needed, not the class {given.__name__}. Make one of it first."
+        return f"A torch.nn.Module is needed, not the class {given.__name__}. Create an instance first."
+    if isinstance(given, str):
+        return f"A torch.nn.Module is needed, not a name. A model of the catalogue is precision.load({given[:60]!r})."
     return f"A torch.nn.Module is needed, not {type(given).__name__}. Wrap a function in a module that calls it."
 
 
@@ -98,10 +100,12 @@ def _classes(labels: Any) -> Tensor:
     try:
         found = torch.as_tensor(labels)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"Labels are whole numbers, one a sample; not {type(labels).__name__}: {error}") from error
+        raise InputError(
+            f"Labels are whole numbers, one for each sample; got {type(labels).__name__}: {error}"
+        ) from error
     if found.is_floating_point() or found.is_complex():
         kind = str(found.dtype).removeprefix("torch.")
-        raise InputError(f"Labels are whole numbers, one a sample; not {kind} of shape {list(found.shape)}.")
+        raise InputError(f"Labels are whole numbers, one for each sample; got {kind} of shape {list(found.shape)}.")
     return found.to(torch.int64).reshape(found.shape or (1,))
 
 

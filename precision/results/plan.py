@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable
 from typing import Literal
 
+from pydantic import Field
+
 from precision.results.base import Result
 from precision.results.run import Failure
 from precision.spec import RunSpec
@@ -110,7 +112,7 @@ def root(squared_error: float | None) -> float | None:
 class Verification(Result):
     """The measurements of a plan, beside its predictions; None where not measured."""
 
-    spec: RunSpec
+    spec: RunSpec = Field(repr=False)
     predicted_squared_error: float
     measured_squared_error: float | None
     """None where only the candidate has non-finite outputs, or the run failed."""

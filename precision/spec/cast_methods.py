@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Self
 
+from precision.errors import InputError
 from precision.formats import AnyFormat, NumericFormat, ScaledFormat, any_format_named
 
 _FLOAT32_BITS = 32
@@ -306,3 +307,15 @@ def is_call(method: CastMethod, fmt: AnyFormat) -> bool:
 def usual_method(fmt: AnyFormat) -> CastMethod:
     """The default method for `fmt`."""
     return USUAL_METHODS[isinstance(fmt, ScaledFormat)]
+
+
+def method_named(name: str) -> CastMethod:
+    """The method of that name.
+
+    Raises:
+        InputError: no such method; the message lists all.
+    """
+    try:
+        return CastMethod(name)
+    except ValueError as error:
+        raise InputError(f"Unknown cast method {name[:80]!r}. Choose of: {', '.join(CastMethod)}.") from error

@@ -228,6 +228,7 @@ DECISION_METRICS: tuple[MetricDefinition, ...] = (
 """What outputs decide; a threshold is compared with the worst output."""
 
 _BY_NAME = {metric.name: metric for metric in (*METRICS, *DECISION_METRICS)}
+METRIC_NAMES = frozenset(_BY_NAME)
 
 
 def metric_named(name: str) -> MetricDefinition:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import plotly.graph_objects as go
 import pytest
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import precision as px
 from precision.errors import InputError
 from precision.library.measured import SCREEN_LINES
-from precision.results import CompareResult
+from precision.results import ClassDecisions, CompareResult
 
 X = torch.linspace(-2, 2, 96).reshape(16, 6)
 
@@ -175,3 +175,37 @@ def test_a_metric_that_there_is_not_is_refused_with_the_reason() -> None:
 
 def test_figures_that_were_not_measured_have_no_unit() -> None:
     assert "not measured dB" not in str(px.compare(nn.Embedding(3, 2), torch.zeros(0, dtype=torch.int64)))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: px.sensitivity(small(), X, formats="float16").plan(foo=1), "plan does not read foo"),
+        (lambda: px.sensitivity(small(), X, formats="float16").plan(max_bytes="much"), "expected a size"),
+        (lambda: px.sweep(small(), X, formats="float16", methods="halve"), "Unknown cast method 'halve'"),
+        (lambda: px.compare(small(), X).plot_errors(kind=cast(Any, "foo")), "Unknown kind 'foo'"),
+        (lambda: px.load("tinynet", dtype="int8"), "load does not read dtype. It reads: input, seed"),
+        (lambda: px.try_claims(small(), X, only="nothing"), "Unknown claim 'nothing'"),
+    ],
+)
+def test_what_cannot_be_done_is_said(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(px.InputError, match=message):
+        call()
+
+
+def test_every_analysis_takes_labels_out_of_the_inputs() -> None:
+    batches = [(X, torch.zeros(16, dtype=torch.int64))]
+    for measure in (px.audit, px.compare, px.layers, px.ranges, px.regimes, px.routes, px.training):
+        assert measure(small(), batches, labels=1).failure is None
+    assert px.sensitivity(small(), batches, labels=1, formats="float16").failure is None
+
+
+def test_labels_that_are_no_class_are_left_out_and_said() -> None:
+    labels = torch.tensor([-100, 9, *[0] * 14])
+    run = px.compare(small(), X, labels=labels)
+    decided = run.outputs[0].decisions
+    assert isinstance(decided, ClassDecisions)
+    assert decided.accuracy is not None
+    assert decided.accuracy.samples == 14
+    assert any(warning.startswith("2 of 16 labels are no class") for warning in run.warnings)
+    assert "Accuracy" in str(run)

@@ -168,7 +168,13 @@ def _caveats(comparison: Comparison, run: Prepared) -> tuple[str, ...]:
             f"Two runs of the reference differ{size}: the model is not deterministic here, and an error of that size "
             f"cannot be attributed to {candidate}."
         )
-    labelled = any(isinstance(each, ClassDecisions) and each.accuracy for each in found)
+    scores = [each for each in found if isinstance(each, ClassDecisions)]
+    labelled = [(each.samples, each.accuracy.samples) for each in scores if each.accuracy]
     if run.loaded.labels is not None and not labelled:
         caveats.append("The labels play no part: no output has scores of classes and one label for each sample.")
+    caveats += [
+        f"{samples - known:,} of {samples:,} labels are no class of the output: they are left out of the accuracy."
+        for samples, known in labelled
+        if known < samples
+    ]
     return tuple(caveats)

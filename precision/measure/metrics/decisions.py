@@ -80,7 +80,7 @@ def class_decisions(reference: Tensor, candidate: Tensor, *, labels: Tensor | No
 
     Of equal scores, the first counts as the largest. Probabilities are softmax in float64. With p and q those of
     reference and candidate: KL = sum of p · (ln p - ln q) a sample, in nats, 0 where p is 0; delta-p = q - p at the
-    reference's first class. True classes are looked at where there is one a sample. `why` is the rule by which these
+    reference's first class. True classes count where there is one for each sample. `why` is the rule by which these
     are class scores.
     """
     classes = reference.shape[-1]
@@ -98,7 +98,7 @@ def class_decisions(reference: Tensor, candidate: Tensor, *, labels: Tensor | No
         delta_p=sample_mean(found.delta_p),
         score_margins=margin_bins(found.score_margin, flipped),
         probability_margins=margin_bins(found.probability_margin, flipped),
-        accuracy=_accuracy(found, labels) if labels is not None and labels.numel() == samples else None,
+        accuracy=_accuracy(found, labels, classes) if labels is not None and labels.numel() == samples else None,
     )
 
 
@@ -205,12 +205,13 @@ def margin_bins(margins: Values, flipped: Flags) -> MarginBins:
     )
 
 
-def _accuracy(found: _Samples, labels: Tensor) -> Accuracy | None:
-    """Over the finite samples; None without any."""
+def _accuracy(found: _Samples, labels: Tensor, classes: int) -> Accuracy | None:
+    """Over the finite samples with a class as label, which -100 and the like are not; None without any."""
     truth = labels.reshape(-1).cpu().numpy()[found.finite]
-    if not len(truth):
+    known = (truth >= 0) & (truth < classes)
+    if not known.any():
         return None
-    reference, candidate = (found.first[side] == truth for side in (0, 1))
+    reference, candidate = ((found.first[side] == truth)[known] for side in (0, 1))
     return Accuracy(
         both_right=int((reference & candidate).sum()),
         reference_only=int((reference & ~candidate).sum()),

@@ -16,6 +16,6 @@ class Built:
     labels: Tensor | None = None
     """True classes `(B,)` int64, where the input has them."""
     texts: tuple[str, ...] = ()
-    """The sentences that were tokenized, one a sample; empty where the input is no text."""
+    """The sentences that were tokenized, one for each sample; empty where the input is no text."""
     warnings: tuple[str, ...] = ()
     """What a person must know of this module, such as weights that its checkpoint lacks."""

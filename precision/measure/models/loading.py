@@ -46,6 +46,10 @@ class LoadedModel:
     asked: Mapping[str, object] = field(default_factory=dict)
     """The settings of the spec that chose model and input, by name; empty of a caller's own module."""
 
+    def __repr__(self) -> str:
+        inputs = ", ".join(f"{name} {dtype} {list(shape)}" for name, dtype, shape in self.input.tensors)
+        return f"{self.description.title}, {self.description.parameters or 0:,} parameters, with {inputs or 'no input'}"
+
 
 def load(spec: RunSpec) -> LoadedModel:
     """The model and the input that `spec` names. Equal specs give bit-equal weights and inputs.

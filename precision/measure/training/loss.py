@@ -20,7 +20,7 @@ class Loss:
 
     With true labels: cross-entropy. Otherwise the mean square of output minus target over the elements of all
     floating-point outputs that have a gradient, the targets drawn from N(0, 1). Elements that are not finite in the
-    float32 model, such as masked scores, have no target and left out of every mean.
+    float32 model, such as masked scores, have no target and are left out of every mean.
     """
 
     words: str
@@ -29,6 +29,11 @@ class Loss:
     """One for each floating-point output, NaN where there is none; None for an output without a gradient."""
     dtype: torch.dtype = torch.float32
     """In which it is computed: float64 only for the model in float64."""
+
+    @property
+    def left_out(self) -> int:
+        """Elements without a target, because they are not finite in float32."""
+        return sum(int(target.isnan().sum()) for target in self.targets if target is not None)
 
     def __call__(self, output: object) -> Tensor:
         """The scalar loss of one output, a tensor of `dtype` without dimensions.
@@ -71,7 +76,9 @@ def loss_for(output: object, labels: Tensor | None, *, seed: int) -> Loss:
 
 
 def _fits(scores: Tensor, labels: Tensor) -> bool:
-    return scores.dim() == 2 and len(scores) == len(labels) > 0 and int(labels.max()) < scores.shape[1]
+    if scores.dim() != 2 or not len(scores) == len(labels) > 0:
+        return False
+    return bool((labels >= 0).all() and (labels < scores.shape[1]).all())
 
 
 def _targets(outputs: Sequence[Tensor], generator: torch.Generator) -> list[Tensor | None]:

@@ -67,6 +67,12 @@ def measure_training(task: Task) -> TrainingResult:
         run = _begin(spec, loaded, reference, progress, stage)
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         return result.model_copy(update={"failure": failure_of(error, stage)})
+    if left_out := run.backward.by.left_out:
+        said = (
+            f"{left_out:,} output elements are infinite or NaN in float32. They are left out of the loss here; in "
+            "training, the loss would be infinite or NaN."
+        )
+        result = result.model_copy(update={"warnings": (said, *result.warnings)})
     report = run.report()
     for at, (way, scaled) in enumerate(RECIPES):
         recipe = run.recipe(way, scaled=scaled, start=_REFERENCE + 2 * _HALF * at)
@@ -91,8 +97,8 @@ def _require_trainable(loaded: LoadedModel) -> None:
     for name, child in loaded.module.named_modules():
         if isinstance(child, torch.jit.ScriptModule):
             raise UnsupportedError(
-                f"{plain(name)} is a TorchScript module, whose copies pass their gradients to the original. "
-                "Use the Python model."
+                f"{plain(name) if name else 'The model'} is a TorchScript module, whose copies pass their gradients to "
+                "the original. Use the Python model."
             )
     if not any(parameter.requires_grad for parameter in loaded.module.parameters()):
         held = "its parameters are all frozen" if any(True for _ in loaded.module.parameters()) else "no parameters"

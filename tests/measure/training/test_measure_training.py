@@ -244,6 +244,24 @@ def test_an_output_that_is_not_finite_at_all_has_no_loss(monkeypatch: pytest.Mon
         measured()
 
 
+def test_outputs_left_out_of_the_loss_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Log(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = self.linear(x).log()
+            return y
+
+    torch.manual_seed(0)
+    module, x = Log(), torch.randn(8, 4)
+    infinite = int((~module(x).isfinite()).sum())
+    assert infinite
+    with_model(monkeypatch, module, x)
+    assert measured().warnings[0].startswith(f"{infinite:,} output elements are infinite or NaN in float32.")
+
+
 def test_a_recipe_that_raises_says_so_and_the_others_run(monkeypatch: pytest.MonkeyPatch) -> None:
     with_model(monkeypatch, Float32Only(), torch.ones(2, 4))
     report = report_of(dtype="bfloat16")
