@@ -323,6 +323,7 @@ def test_compiled_and_scripted_modules() -> None:
     assert px.compare(compiled, x).metrics == expected
     scripted = px.compare(torch.jit.script(plain), x)
     assert scripted.metrics["finite_pairs"] == 24
+    assert not scripted.warnings
     traced = torch.jit.trace(plain, x)  # type: ignore[no-untyped-call]
     assert px.compare(traced, x).metrics["finite_pairs"] == 24
 

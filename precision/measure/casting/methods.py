@@ -111,6 +111,8 @@ def copied(module: nn.Module, *, share_parameters: bool = False) -> nn.Module:
 
 
 _OF_TORCH = re.compile(r"\s*\(Triggered internally at .*?\)\s*$")
+_OF_SCRIPTED = "The .grad attribute of a Tensor that is not a leaf"
+"""Begins what torch says when it casts a copy of a TorchScript module, whose gradients nobody reads."""
 
 
 @contextmanager
@@ -128,7 +130,8 @@ def collected_warnings() -> Iterator[list[str]]:
             yield said
     finally:
         torch.set_warn_always(always)
-    said.extend(_OF_TORCH.sub("", str(warning.message)) for warning in caught)
+    texts = (_OF_TORCH.sub("", str(warning.message)) for warning in caught)
+    said.extend(text for text in texts if not text.startswith(_OF_SCRIPTED))
 
 
 _REFERENCE: Mapping[str, Callable[[nn.Module], nn.Module]] = {
