@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Self
 
+from precision.errors import InputError
 from precision.formats import AnyFormat, NumericFormat, ScaledFormat, any_format_named
 
 _FLOAT32_BITS = 32
@@ -291,6 +292,11 @@ ROUTES = tuple(
 """The methods that people write in their own code, the simplest first."""
 USUAL_METHODS = (CastMethod.TO, CastMethod.DYNAMIC)
 """The default methods for formats without scales, and for formats with scales."""
+
+
+def unknown_method(name: object) -> InputError:
+    """The error that there is no method of this name, with those that there are."""
+    return InputError(f"Unknown cast method {str(name)[:80]!r}. Choose of: {', '.join(CastMethod)}.")
 
 
 def formats_of(method: CastMethod, names: tuple[str, ...]) -> tuple[str, ...]:
