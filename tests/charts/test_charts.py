@@ -131,7 +131,7 @@ def test_a_figure_without_data_says_why(name: str, said: str) -> None:
         ),
         (
             "timing no time at all",
-            "No measurable difference in speed between<br>float16 and float32: the times are too short for<br>the clock",
+            "No measurable difference in speed between<br>float16 and float32: too short for the clock",
         ),
         ("bytes of small", "Stored bytes −50 %: 80 B → 40 B"),
         ("bytes of nothing changed", "The model keeps its 64 B"),
