@@ -119,15 +119,18 @@ def _four_numbers(result: CompareResult) -> None:
             )
     if result.cost:
         reference, candidate = result.cost.reference_time, result.cost.candidate_time
+        compared, reference_s = compare_speed(result.cost), seconds_text(reference.median_s)
         speed.metric(
             "Time per run, simulated" if result.execution.label == "simulated" else "Time per run",
             seconds_text(candidate.median_s),
-            delta=f"{compare_speed(result.cost).text} {seconds_text(reference.median_s)}",
+            delta=f"{compared.text} {reference_s}" if compared.ratio else "no clear difference",
             delta_color="off",
             delta_arrow="off",
             help=f"Measured: median of {candidate.runs:,} runs by torch.utils.benchmark, in turns with "
             f"{reference.runs:,} of the reference on {candidate.threads} threads.",
         )
+        if compared.reason:
+            speed.caption(f"Reference {reference_s}; {compared.reason}.")
 
 
 def _timing_warnings(result: CompareResult) -> None:

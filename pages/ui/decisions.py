@@ -65,6 +65,9 @@ def decisions(output: OutputComparison, result: CompareResult) -> None:
     if found is None:
         return
     st.header(_finding(found), anchor=False)
+    if not found.samples:
+        st.caption(escape_markdown(f"{found.rule.rstrip('.')}. {left_out(found)}."))
+        return
     if isinstance(found, ClassDecisions):
         _class_numbers(found)
         scale = linked.radio("Margin in", SCALES, key="margin", help=escape_markdown(term_named("margin").definition))
@@ -75,6 +78,8 @@ def decisions(output: OutputComparison, result: CompareResult) -> None:
 
 
 def _finding(found: ClassDecisions | NeighbourDecisions) -> str:
+    if not found.samples:
+        return "No decision to compare: no sample has finite outputs in both"
     samples = count_text(found.samples, "sample")
     if isinstance(found, NeighbourDecisions):
         return f"{found.samples - found.changed:,} of {samples} keep their nearest neighbour"

@@ -87,7 +87,7 @@ def _config(
     if not is_numeric_dtype(frame[column.title]):
         is_usual = not (is_pinned or width or said)
         return None if is_usual else st.column_config.TextColumn(pinned=is_pinned, width=width, help=said)
-    if column.kind == "error" and width is None:
+    if column.kind in ("bytes", "error", "time") and width is None:
         width = max(_SCIENTIFIC_PX, _BESIDE_TITLE_PX + _LETTER_PX * len(column.title))
     how = "localized" if is_integer_dtype(frame[column.title]) else _FORMATS[column.kind]
     return st.column_config.NumberColumn(format=how, pinned=is_pinned, width=width, help=said)

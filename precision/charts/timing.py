@@ -52,9 +52,7 @@ def _finding(cost: Cost, *, reference: str, candidate: str) -> str:
     speed = compare_speed(cost)
     if speed.ratio is not None:
         return f"{candidate} is {speed.text} {reference} here"
-    if not (cost.reference_time.median_s and cost.candidate_time.median_s):
-        return "Too short to compare"
-    return f"No measurable difference in speed between {candidate} and {reference}: the times overlap"
+    return f"No measurable difference in speed between {candidate} and {reference}: {speed.reason}"
 
 
 def _detail(reference: Timing, candidate: Timing) -> str:

@@ -5,13 +5,13 @@ import math
 import sys
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from precision.cli import dashboard, worker
 from precision.errors import InputError
 from precision.findings.sweep import USUAL_FORMATS
 from precision.formats import ALL_FORMATS, any_format_named
-from precision.spec import SENSITIVITY_FORMATS, Analysis, CastMethod, RunSpec
+from precision.spec import SENSITIVITY_FORMATS, Analysis, CastMethod, RunSpec, formats_of
 from precision.text.units import parse_bytes
 
 _INSTALLED = "precision-explorer"
@@ -21,9 +21,10 @@ PROGRAM = _INSTALLED if Path(sys.argv[0]).stem == _INSTALLED else "python -m pre
 _EXIT_CODES = "exit code: 0 done; {violated}2 the request cannot be carried out; 130 interrupted"
 _VIOLATED = "1 a limit of --fail-above or --fail-below is violated; "
 _METHOD = ". How it is measured, by which formula and when it is wrong: docs/methods/{name}.md, or page Methods"
+_FORMATS = tuple(row.name for row in ALL_FORMATS)
 _SETTINGS = {
     "model": "a model of the catalogue, or hf:<hub id or local folder>",
-    "dtype": "the candidate's format: " + ", ".join(row.name for row in ALL_FORMATS) + "; or typed, such as e5m7",
+    "dtype": "the candidate's format: " + ", ".join(_FORMATS) + "; or typed, such as e5m7",
     "method": "how to cast: " + ", ".join(CastMethod),
     "device": "where to compute",
     "input": "one of the model's inputs, by name",
@@ -34,28 +35,65 @@ _SETTINGS = {
     "reference": "the format to compare against: float32 or float64",
     "keep": "modules to keep in the reference's precision, separated by commas",
     "plan": 'layers by format, such as {"float16": ["encoder.0"]}; the rest keeps the reference\'s precision',
-    "formats": f"formats to measure, separated by commas; by default {','.join(SENSITIVITY_FORMATS)}",
+    "formats": "formats to measure, separated by commas",
     "exact": "also run the model for every layer and format: with only this layer, and without it",
     "text": "a sentence for a model with a tokenizer; can be repeated",
 }
 """Options of the same names as the fields of `RunSpec`, which checks their values."""
-_ANALYSES = {analysis.value: analysis for analysis in Analysis if analysis is not Analysis.DEVICE_SPEED}
-"""The analyses with their own command; a device's speed belongs to `devices --measure`."""
+_ANALYSES = {
+    analysis.value: analysis for analysis in (Analysis.COMPARE, *Analysis) if analysis is not Analysis.DEVICE_SPEED
+}
+"""The analyses with their own command, the first one first; a device's speed belongs to `devices --measure`."""
 _OWN_COMMANDS = {
+    "sweep": "run a model in many formats and show the cost and the error of each",
+    "plan": "choose a format for every layer under a budget",
     "models": "list the models",
     "devices": "list the devices of this machine",
     "formats": "list the number formats, or show how they store a number",
-    "sweep": "run a model in many formats and show the cost and the error of each",
-    "plan": "choose a format for every layer under a budget",
     "run": "serve the dashboard to browsers until Ctrl-C",
     "worker": "join a Dask cluster: run the jobs of dashboards that use its scheduler, until Ctrl-C",
 }
+_DTYPES = dict.fromkeys(
+    ("autocast", "training"), f"the format: {' or '.join(formats_of(CastMethod.AUTOCAST, _FORMATS))}"
+)
+"""What `--dtype` can be, where it is not any format."""
 DOCUMENTED = frozenset({*_ANALYSES, "formats", "sweep", "plan"})
 """The commands that `docs/methods` explains, each in a document of its name."""
 
 
+A = TypeVar("A", bound=argparse.Action)
+
+
 class _OneLineParser(argparse.ArgumentParser):
+    """Its errors are one line; an option of another command is refused with the options that this one reads."""
+
+    def __init__(self, **options: Any) -> None:
+        self.reads: list[str] = []
+        self.refused: list[str] = []
+        super().__init__(**options)
+
+    def _add_action(self, action: A) -> A:
+        if not isinstance(action, _Refused):
+            self.reads += [option for option in action.option_strings if option not in ("-h", "--help")]
+        return super()._add_action(action)
+
+    def refuse(self, options: Collection[str]) -> None:
+        """Refuse `options`, unless it reads them."""
+        for option in options:
+            if option not in self.reads:
+                self.add_argument(option, action=_Refused, nargs="?", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+    def parse_known_args(self, *given: Any, **options: Any) -> Any:
+        """As argparse's, with one error for all refused options."""
+        found = super().parse_known_args(*given, **options)
+        if self.refused:
+            self.error("")
+        return found
+
     def error(self, message: str) -> NoReturn:
+        if self.refused:
+            refused = ", ".join(dict.fromkeys(self.refused))
+            message = f"this command does not read {refused}. It reads: {', '.join(self.reads)}"
         self.exit(2, f"{self.prog}: error: {message}. See {self.prog} --help.\n")
 
 
@@ -71,10 +109,10 @@ def parser() -> argparse.ArgumentParser:
             epilog=_epilog(name),
             allow_abbrev=False,
         )
-        for name, text in (_OWN_COMMANDS | {name: analysis.info.help for name, analysis in _ANALYSES.items()}).items()
+        for name, text in ({name: analysis.info.help for name, analysis in _ANALYSES.items()} | _OWN_COMMANDS).items()
     }
     for name, reads in _reads().items():
-        _add_settings(by_name[name], reads)
+        _add_settings(by_name[name], reads, dtypes=_DTYPES.get(name))
     by_name["ranges"].add_argument(
         "--judge-by",
         type=_format,
@@ -98,10 +136,14 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_budget(by_name["plan"])
     _add_number(by_name["formats"])
-    dashboard.add_options(by_name.pop("run"))
-    worker.add_options(by_name.pop("worker"))
+    dashboard.add_options(by_name["run"])
+    worker.add_options(by_name["worker"])
+    for name, command in by_name.items():
+        if name not in ("run", "worker"):
+            command.add_argument("--json", action="store_true", help="print JSON")
+    options = list(dict.fromkeys(option for command in by_name.values() for option in command.reads))
     for command in by_name.values():
-        command.add_argument("--json", action="store_true", help="print JSON")
+        command.refuse(options)
     return whole
 
 
@@ -130,27 +172,28 @@ def _reads() -> dict[str, Collection[str]]:
 class _Refused(argparse.Action):
     """An option of other commands that this command does not read."""
 
-    def __init__(self, *, reads: Collection[str], **options: Any) -> None:
-        super().__init__(**options, help=argparse.SUPPRESS)
-        self._reads = reads
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        """Say so, and what it does read."""
-        known = ", ".join(f"--{name}" for name in _SETTINGS if name in self._reads)
-        parser.error(f"this command does not read {self.option_strings[0]}. It reads: {known}")
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Remember it; the parser refuses all at once."""
+        if isinstance(parser, _OneLineParser):
+            parser.refused.append(self.option_strings[0])
 
 
-def _add_settings(command: argparse.ArgumentParser, reads: Collection[str]) -> None:
+def _add_settings(command: argparse.ArgumentParser, reads: Collection[str], *, dtypes: str | None) -> None:
     for name, text in _SETTINGS.items():
         if name not in reads:
-            if name not in ("formats", "exact"):  # `sweep` has its own formats
-                command.add_argument(f"--{name}", action=_Refused, reads=reads, nargs="?", default=argparse.SUPPRESS)
             continue
-        default = RunSpec.model_fields[name].default
-        shown = "the model's own" if default is None else default or "none"
-        options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": f"{text} (default: {shown})"}
+        said = dtypes if name == "dtype" and dtypes else text
+        options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": f"{said}{_default_text(name)}"}
         options |= _WRITTEN.get(name, {"metavar": name.upper()})
         command.add_argument(f"--{name}", **options)
+
+
+def _default_text(name: str) -> str:
+    default = ",".join(SENSITIVITY_FORMATS) if name == "formats" else RunSpec.model_fields[name].default
+    if default is False:
+        return ""
+    shown = "the model's own" if default is None else default or "none"
+    return f" (default: {shown})"
 
 
 class _Lines(argparse.Action):
@@ -259,4 +302,6 @@ def _add_number(command: argparse.ArgumentParser) -> None:
         ("--largest", "NUMBER", "for formats with scales: the largest magnitude that shares the number's scale"),
     ):
         command.add_argument(option, metavar=metavar, help=text)
-    command.add_argument("--saturate", action="store_true", help="overflow becomes the largest value")
+    command.add_argument(
+        "--saturate", action="store_true", help="store numbers that are too large as the largest value"
+    )

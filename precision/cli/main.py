@@ -16,12 +16,12 @@ from precision.cli.terminal import Part, on_terminal
 from precision.cli.texts import speed_rows_text, sweep_text, text_of
 from precision.cli.worker import work
 from precision.engine import EngineConfig
-from precision.errors import InputError, PrecisionError, UnsupportedError
+from precision.errors import PrecisionError, UnsupportedError
 from precision.findings.sweep import failed_row, plan_sweep, sweep_row
 from precision.findings.thresholds import parse_threshold, violations
 from precision.models.catalogue import CATALOGUE, describe
 from precision.results import AnalysisResult, DeviceInfo, DeviceSpeedResult, SweepResult
-from precision.spec import Analysis, CastMethod, RunSpec
+from precision.spec import Analysis, CastMethod, RunSpec, unknown_method
 from precision.text.names import plain
 
 _DONE, _VIOLATED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
@@ -112,7 +112,7 @@ def _method(name: str) -> CastMethod:
     try:
         return CastMethod(name)
     except ValueError as error:
-        raise InputError(f"Unknown cast method {name[:80]!r}. Choose of: {', '.join(CastMethod)}.") from error
+        raise unknown_method(name) from error
 
 
 def _compare(arguments: argparse.Namespace) -> int:

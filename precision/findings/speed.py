@@ -17,6 +17,8 @@ class Speed(NamedTuple):
     measurable difference."""
     text: str
     """Goes before the reference's name, such as "2.0 × faster than" or "not measurably faster or slower than"."""
+    reason: str = ""
+    """Why there is no measurable difference, such as "the times overlap"; empty where there is one."""
 
 
 def compare_speed(cost: Cost) -> Speed:
@@ -27,11 +29,21 @@ def compare_speed(cost: Cost) -> Speed:
     cores, or the spread is wide), and where a median is zero, too short for the clock.
     """
     reference, candidate = cost.reference_time, cost.candidate_time
-    spread = (reference.iqr_s + candidate.iqr_s) / 2
-    too_short = not (reference.median_s and candidate.median_s)
-    if too_short or are_disturbed(reference, candidate) or abs(reference.median_s - candidate.median_s) <= spread:
-        return Speed(None, "not measurably faster or slower than")
+    reason = _reason(reference, candidate)
+    if reason:
+        return Speed(None, "not measurably faster or slower than", reason)
     return Speed(reference.median_s / candidate.median_s, _speed_text(reference.median_s, candidate.median_s))
+
+
+def _reason(reference: Timing, candidate: Timing) -> str:
+    if not (reference.median_s and candidate.median_s):
+        return "too short for the clock"
+    if reference.crowded or candidate.crowded:
+        return "other programs kept the cores busy"
+    if are_disturbed(reference, candidate):
+        return "the times of equal runs differ too much"
+    overlap = abs(reference.median_s - candidate.median_s) <= (reference.iqr_s + candidate.iqr_s) / 2
+    return "the times overlap" if overlap else ""
 
 
 def are_disturbed(*times: Timing) -> bool:

@@ -129,11 +129,33 @@ class ModuleRanges(NamedTuple):
 
 
 def by_module(tensors: Sequence[TensorRange]) -> tuple[ModuleRanges, ...]:
-    """`tensors` gathered by module; modules in the order of their first row."""
+    """`tensors` gathered by module, in the order of the calls, parents first.
+
+    A module that never ran comes after the one before it in the model.
+    """
     gathered: dict[str, list[TensorRange]] = {}
     for tensor in tensors:
         gathered.setdefault(tensor.module, []).append(tensor)
-    return tuple(ModuleRanges(module, rows[0].module_type, tuple(rows)) for module, rows in gathered.items())
+    order = list(dict.fromkeys(tensor.module for tensor in tensors if tensor.kind not in WEIGHT_KINDS))
+    place = 0
+    for module in gathered:  # those with weights come first, in the model's order
+        if module not in order:
+            order.insert(place, module)
+        place = order.index(module) + 1
+    parents_first = dict.fromkeys(parent for module in order for parent in _path(module) if parent in gathered)
+    return tuple(
+        ModuleRanges(module, gathered[module][0].module_type, tuple(gathered[module])) for module in parents_first
+    )
+
+
+def _path(module: str) -> list[str]:
+    """The module and those that it is in, the root first.
+
+    >>> _path("encoder.0")
+    ['', 'encoder', 'encoder.0']
+    """
+    parts = module.split(".") if module else []
+    return [".".join(parts[:depth]) for depth in range(len(parts) + 1)]
 
 
 class Ranges(Result):

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from precision.errors import InputError
 from precision.formats import AnyFormat, IntegerGrid, ScaledFormat, any_format_named, default_formats
 from precision.spec.analysis import Analysis
-from precision.spec.cast_methods import CastMethod, formats_of, usual_method
+from precision.spec.cast_methods import CastMethod, formats_of, unknown_method, usual_method
 from precision.spec.regimes import GIVEN, canonical
 
 MAX_BATCH = 4096
@@ -223,6 +223,8 @@ class RunSpec(BaseModel):
             if first["type"] == "extra_forbidden":
                 known = ", ".join(cls.model_fields)
                 raise InputError(f"Unknown setting {field!r}. Known: {known}.") from error
+            if field == "method":
+                raise unknown_method(first["input"]) from error
             given = str(first["input"])[:80]
             raise InputError(f"{field} = {given!r}: {_reason(first)}.") from error
 

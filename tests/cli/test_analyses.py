@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import torch
 
 from precision.cli.main import main
 from precision.results import LayersResult, RangesResult, RoutesResult, SensitivityResult
-from precision.spec import Analysis, RunSpec
+from precision.spec import Analysis, CastMethod, RunSpec
 from precision.text.units import number_text
 from tests.runs import compare_layers, measure_ranges, measure_routes, measure_sensitivity, with_model
 from tests.zoo.awkward_models import Float32Mask
@@ -179,6 +180,19 @@ def test_sensitivity_of_an_overflow_names_what_is_not_finite(capsys: Captured) -
             ["plan", "--bytes-share", "0.5", "--method", "half"],
             "this command does not read --method. It reads: --model",
         ),
+        (["plan", "--exact"], "this command does not read --exact. It reads: --model"),
+        (["ranges", "--exact"], "--reference, --text, --judge-by, --json. See"),
+        (
+            ["ranges", "--method", "to", "--keep", "head", "--method=half"],
+            "this command does not read --method, --keep. It reads: --model",
+        ),
+        (["compare", "--formats", "int8"], "this command does not read --formats. It reads: --model"),
+        (["compare", "--port", "80"], "does not read --port. It reads: --model"),
+        (["sweep", "--exact"], "--text, --formats, --methods, --devices, --json. See"),
+        (["devices", "--batch", "3"], "this command does not read --batch. It reads: --measure, --json."),
+        (["models", "--value", "3"], "this command does not read --value. It reads: --json."),
+        (["formats", "--dtype", "int8"], "It reads: --format, --value, --largest, --saturate, --json."),
+        (["worker", "--json"], "this command does not read --json. It reads: --name."),
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused_in_a_line(command: list[str], said: str, capsys: Captured) -> None:
@@ -186,6 +200,35 @@ def test_an_option_that_makes_no_sense_is_refused_in_a_line(command: list[str], 
         main(command)
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
+
+
+@pytest.mark.parametrize("command", ["compare", "audit", "layers", "regimes", "sweep"])
+def test_an_unknown_method_is_refused_with_those_there_are(command: str, capsys: Captured) -> None:
+    option = "--methods" if command == "sweep" else "--method"
+    assert main([command, option, "halve"]) == 2
+    said = capsys.readouterr().err
+    assert said.strip().endswith(f"Unknown cast method 'halve'. Choose of: {', '.join(CastMethod)}.")
+
+
+def test_help_lists_compare_first_and_what_serves_last(capsys: Captured) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    listed = re.findall(r"^    ([a-z]+) ", capsys.readouterr().out, re.MULTILINE)
+    assert listed[0] == "compare"
+    assert listed[-7:] == ["sweep", "plan", "models", "devices", "formats", "run", "worker"]
+
+
+def test_help_tells_defaults_that_are_so(capsys: Captured) -> None:
+    for command, said, unsaid in (
+        ("sensitivity", "separated by commas (default: bfloat16,", "none)"),
+        ("training", "the format: bfloat16 or float16 (default: float16)", "float8"),
+        ("autocast", "the format: bfloat16 or float16 (default: float16)", "float8"),
+    ):
+        with pytest.raises(SystemExit, match="0"):
+            main([command, "--help"])
+        printed = " ".join(capsys.readouterr().out.split())
+        assert said in printed
+        assert unsaid not in printed
 
 
 def test_a_budget_may_have_a_unit(capsys: Captured) -> None:
@@ -219,7 +262,7 @@ def test_a_setting_that_an_analysis_does_not_read_is_refused_with_those_it_reads
     command: str, capsys: Captured
 ) -> None:
     reads = Analysis(command).info.reads
-    for name in RunSpec.model_fields.keys() - {*reads, "analysis", "formats", "exact"}:
+    for name in RunSpec.model_fields.keys() - {*reads, "analysis"}:
         with pytest.raises(SystemExit) as ended:
             main([command, f"--{name}", "anything"])
         assert ended.value.code == 2

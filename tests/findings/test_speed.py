@@ -31,19 +31,26 @@ def test_times_further_apart_than_their_spread_have_a_ratio(
     assert speed.text == text
 
 
+_OVERLAP = "the times overlap"
+_WIDE = "the times of equal runs differ too much"
+_SHORT = "too short for the clock"
+
+
 @pytest.mark.parametrize(
-    ("reference", "candidate"),
+    ("reference", "candidate", "reason"),
     [
-        ((1.0, 0.125), (1.0625, 0.125)),
-        ((1.0, 0.0), (1.25, 0.5)),
-        ((1.0, 0.0), (1.0, 0.0)),
-        ((1.0, 0.0), (19.0, 4.8)),
-        ((1.0, 0.26), (9.0, 0.0)),
-        ((0.0, 0.0), (1e-9, 0.0)),
-        ((1e-9, 0.0), (0.0, 0.0)),
+        ((1.0, 0.125), (1.0625, 0.125), _OVERLAP),
+        ((1.0, 0.0), (1.25, 0.5), _WIDE),
+        ((1.0, 0.2), (1.15, 0.1), _OVERLAP),
+        ((1.0, 0.0), (1.0, 0.0), _OVERLAP),
+        ((1.0, 0.0), (19.0, 4.8), _WIDE),
+        ((1.0, 0.26), (9.0, 0.0), _WIDE),
+        ((0.0, 0.0), (1e-9, 0.0), _SHORT),
+        ((1e-9, 0.0), (0.0, 0.0), _SHORT),
     ],
     ids=[
         "spreads overlap",
+        "spread of the candidate",
         "as far apart as half the spread",
         "equal",
         "candidate disturbed",
@@ -52,12 +59,16 @@ def test_times_further_apart_than_their_spread_have_a_ratio(
         "no candidate time",
     ],
 )
-def test_other_times_are_not_told_apart(reference: tuple[float, float], candidate: tuple[float, float]) -> None:
-    assert compare_speed(cost(reference, candidate)) == (None, "not measurably faster or slower than")
+def test_other_times_are_not_told_apart_for_a_reason(
+    reference: tuple[float, float], candidate: tuple[float, float], reason: str
+) -> None:
+    speed = compare_speed(cost(reference, candidate))
+    assert speed == (None, "not measurably faster or slower than", reason)
 
 
 def test_times_of_a_crowded_machine_are_not_told_apart() -> None:
     alone = cost((1.0, 0.0), (2.0, 0.0))
     for side in ("reference_time", "candidate_time"):
         crowded = getattr(alone, side).model_copy(update={"crowded": True})
-        assert compare_speed(alone.model_copy(update={side: crowded})).ratio is None
+        speed = compare_speed(alone.model_copy(update={side: crowded}))
+        assert (speed.ratio, speed.reason) == (None, "other programs kept the cores busy")
