@@ -49,7 +49,7 @@ def main() -> None:
     """Draw the page."""
     enter_through_router()
     part = linked.radio(
-        "Of each layer",
+        "What to show",
         PARTS,
         key="part",
         help="What it stores, its inputs and outputs, or what runs inside it.",
