@@ -82,7 +82,10 @@ def _distributions(output: OutputComparison, comparison: Comparison, result: Com
 
 def _worst_elements(output: OutputComparison, result: CompareResult) -> None:
     st.header("Worst elements", anchor=False)
-    st.caption(f"Of {for_markdown(output.path)}, with their place in the tensor; one-sided infinities and NaN first.")
+    st.caption(
+        f"The elements of {for_markdown(output.path)} with the largest errors. Values that are infinite or NaN on one "
+        "side come first."
+    )
     downloads.table(
         pairs_table(output.worst),
         name=f"{downloads.file_stem(result)}-worst",

@@ -18,8 +18,8 @@ MarginScale = Literal["score", "probability"]
 
 _KIND = "Bars of the samples, and of the share that changes class, by the reference's margin"
 _AXIS = {
-    "score": "Reference's margin, first less second score",
-    "probability": "Reference's margin, first less second probability",
+    "score": "Margin in the reference: best score minus second",
+    "probability": "Margin in the reference: best probability minus second",
 }
 _MAX_TICKS = 8
 
@@ -98,10 +98,11 @@ def _detail(found: ClassDecisions, safe_from: float | None) -> str:
     parts = []
     if interval:
         parts.append(
-            f"of all such samples, {fine_share_text(interval.low)} to {fine_share_text(interval.high)} change class"
+            f"of similar samples, {fine_share_text(interval.low)} to {fine_share_text(interval.high)} change class"
         )
     if safe_from:
-        parts.append(f"no measured error can overturn a margin above {number_text(safe_from)}, twice the largest error")
+        above = f"margins above {number_text(safe_from)} (twice the largest error)"
+        parts.append(f"{above} are safe from the errors measured here")
     return "; ".join([*parts, "whisker: 95 % interval"])
 
 

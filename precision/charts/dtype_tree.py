@@ -110,15 +110,17 @@ def _modules(result: LayersResult, own: Mapping[str, Lowering]) -> dict[str, _Ra
 
 def _extent(found: Lowering) -> str:
     if not found.total:
-        return "compute nothing"
-    return f"wholly in {found.dtype}" if found.lowered == found.total else "in part" if found.lowered else "not at all"
+        return "nothing"
+    return "only" if found.lowered == found.total else "in part" if found.lowered else "not at all"
 
 
 def _extents_text(modules: dict[str, _Ran], dtype: str) -> str:
     counts = Counter(_extent(module.found) for module in modules.values())
-    order = (f"wholly in {dtype}", "in part", "not at all", "compute nothing")
-    parts = [f"{counts[extent]:,} {extent}" for extent in order if counts[extent]]
-    return f"of {count_text(len(modules), 'module')} {', '.join(parts)}"
+    only, nothing = counts["only"], counts["nothing"]
+    run = f"{only:,} of {count_text(len(modules), 'module')} run{'s' if only == 1 else ''} only in {dtype}"
+    rest = [f"{counts[extent]:,} {extent}" for extent in ("in part", "not at all") if counts[extent]]
+    computing = f"; {nothing:,} compute{'s' if nothing == 1 else ''} nothing" if nothing else ""
+    return f"{', '.join((run, *rest))}{computing}"
 
 
 def _finding(own: Mapping[str, Lowering], whole: Lowering) -> str:

@@ -91,7 +91,7 @@ def _detail(output: OutputComparison, pairs: Histogram2D, guides: tuple[Guide, .
         parts.append("dashed: equal relative error")
     if any(guide.stepped for guide in guides):
         parts.append(f"dotted: 1 ULP of {plain(dtype)}")
-    parts.append("colour: elements per cell, none where darkest")
+    parts.append("colour: number of elements; darkest: none")
     return "; ".join(parts)
 
 

@@ -79,7 +79,7 @@ def _tree_info(report: LayersReport) -> ErrorTreeInfo:
     if origin is not None and not origin.broken:
         detail += f"; thick outline: most error is added in {plain(origin.fqn or origin.type)}"
     elif origin is not None:
-        detail += "; thick outline: where they come first"
+        detail += "; thick outline: where the first one appears"
     return ErrorTreeInfo(nodes, title=_finding(modules, exact=report.is_exact), detail=detail)
 
 

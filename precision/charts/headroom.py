@@ -72,7 +72,11 @@ def _headroom_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyForma
     else:
         title = f"{_name(least)} has the least headroom in {plain(fmt.name)}: {least.headroom_bits:.1f} powers of two"
     shared, names = without_shared([row.label for row in shown])
-    few = f"the {len(shown)} with the least of {distinct}" if len(shown) < len(rows) else ""
+    few = (
+        f"the {len(shown)} tensors with the least headroom, of {len(rows):,} distinct ones"
+        if len(shown) < len(rows)
+        else ""
+    )
     detail = "; ".join(filter(None, (few, shared_text(shared))))
     return HeadroomInfo(fmt.name, shown, tuple(names), title=title, detail=detail)
 

@@ -61,7 +61,7 @@ def plot_layer_corners(row: LayerRow, dtype: str) -> go.Figure:
 def _corners_info(row: LayerRow, dtype: str) -> CornersInfo:
     corners = row.corners
     if corners is None:
-        reason = row.corners_missing or "The error is split into parts only for modules without modules inside."
+        reason = row.corners_missing or "The error is split into parts only for modules that contain no other modules."
         return CornersInfo(dtype, title="Local and inherited error not measured", empty=reason)
     sizes = [(label, about, getattr(corners, name)) for name, label, about in _PARTS]
     parts = tuple(_Part(label, about, size.normalized_l2) for label, about, size in sizes if size is not None)
@@ -112,7 +112,7 @@ def _draw(figure: go.Figure, info: CornersInfo) -> Space:
     figure.update_layout(
         xaxis={
             **log_axis(low, high * room, margin_decades=0.1),
-            "title": "Normalized L2 (0: left end)",
+            "title": "Normalized L2 (zero is drawn at the left edge)",
             "zeroline": False,
         },
         yaxis={"range": [len(info.parts) - 0.5, -0.5], "zeroline": False, "showgrid": False},

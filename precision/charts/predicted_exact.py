@@ -134,7 +134,8 @@ def _title(formats: Sequence[FormatPairs]) -> str:
     if not ratios:
         return "Predicted and measured errors of single layers"
     low, high = ratio_text(min(ratios)), ratio_text(max(ratios))
-    return f"Whole casts are predicted at {low if low == high else f'{low} to {high}'} × their measured error"
+    times = low if low == high else f"{low} to {high}"
+    return f"For the whole model, the predicted error is {times} times the measured one"
 
 
 def _draw(figure: go.Figure, info: PredictedExactInfo) -> Space:

@@ -31,7 +31,7 @@ for name, buffer in model.named_buffers():
     ),
     Claim(
         id="half-casts-parameters",
-        question="Does either call alone turn all parameters into float16?",
+        question="Does each call, without an assignment, cast all parameters to float16?",
         statements=(
             *loading("half() turns every parameter from float32 into float16."),
             *half_or_to("Both calls convert the weights to float16.", "The call alone does it, without an assignment."),
@@ -144,8 +144,8 @@ print("first class changed:", (full.argmax(-1) != low.argmax(-1)).sum().item(), 
         id="most-models",
         question="Do most models decide the same after half()?",
         statements=loading("In most cases half precision costs no performance."),
-        method="Performance is taken as the decisions. Run small classifiers and language models of several kinds, "
-        "none designed to overflow, in float32 and after half(); count the samples that change class.",
+        method="Here “performance” means the predicted classes. Run small classifiers and language models of several "
+        "kinds, none designed to overflow, in float32 and after half(); count the samples that change class.",
         scope="on this device",
         code="""\
 import copy

@@ -6,7 +6,9 @@ from itertools import groupby
 
 from precision.cli.heading import paragraphs, report_of
 from precision.results import ClaimsResult, MeasuredClaim
+from precision.results.claims import ClaimWord
 from precision.text.names import plain
+from precision.text.units import count_text
 
 _WIDTH = 100
 
@@ -22,8 +24,15 @@ def claims_text(result: ClaimsResult, *, code: bool = False) -> str:
 
 def _summary(result: ClaimsResult) -> str:
     counts = Counter(claim.verdict for claim in result.claims)
-    words = ", ".join(f"{counts[word]} {word}" for word in ("true", "false", "depends", "not testable here"))
-    return f"{len(result.claims)} claims: {words}."
+    depend = "depends" if counts["depends"] == 1 else "depend"
+    words: dict[ClaimWord, str] = {
+        "true": "true",
+        "false": "false",
+        "depends": depend,
+        "not testable here": "not testable here",
+    }
+    found = ", ".join(f"{counts[verdict]} {word}" for verdict, word in words.items() if counts[verdict])
+    return f"{count_text(len(result.claims), 'claim')}{found and f': {found}'}."
 
 
 def _claim(claim: MeasuredClaim, *, code: bool) -> str:

@@ -21,7 +21,8 @@ def heading(result: RunResult) -> str:
     spec = result.spec
     tensors = result.input.tensors if result.input else ()
     shapes = ", ".join(f"{plain(name)} {dtype} {shape_text(shape)}" for name, dtype, shape in tensors)
-    cast = spec.candidate if spec.plan else f"{spec.dtype} by {spec.method.value}"
+    how = f"{'cast by ' if spec.method.row.is_route else ''}{spec.method.label}"
+    cast = spec.candidate if spec.plan else f"{spec.dtype}, {how}"
     candidate = f"{cast}; {result.execution.label}: {result.execution.explanation}"
     rows = [
         ["Model", plain(result.model.title, limit=None)],

@@ -52,19 +52,26 @@ _SWEEP = (
     *("format", "method", "device", "verdict", "SQNR", "max absolute error", "bytes, measured", "bytes, estimated"),
     *("working memory, measured", "time", "against the reference", "throughput (samples/s)", "arithmetic"),
 )
-_AUTOCAST_LEGEND = (
-    "Rule, by the output's dtype: lower, the format for float32 inputs; float32, float32 for inputs in the format; "
-    "widest input, the widest dtype of mixed inputs; as given, the dtype of its inputs; not run: it raised on float32 "
-    "inputs. Columns: the dtype that its kernels computed in, for inputs all in float32, all in the format, and the "
-    "first in the format with the others in float32. Empty: it raises, or has a single input. With gradients: whether "
-    "it runs the same, forward and backward, where float32 inputs require gradients."
-)
-_TRAINING_LEGEND = (
-    "Steps: the first step, at a learning rate of 0.001. Weights in: weights in the format are cast and updated in it; "
-    "float32 weights are the model's own, updated with the gradients of their copy in the format. Largest, smallest: "
-    "float32's gradients other than zero. L2 float32: float32's own error against the same step in float64; the other "
-    "columns are against float32. Empty: a value is infinite or NaN, or nothing ran."
-)
+_AUTOCAST_LEGEND = """\
+Rules, by the dtype of the output:
+  lower         float32 inputs give the format
+  float32       inputs in the format give float32
+  widest input  mixed inputs give their widest dtype
+  as given      the output has the dtype of the inputs
+  not run       the operator raised on float32 inputs
+Columns:
+  computes in, for float32 inputs  the dtype of the kernels that ran; empty where the operator raised
+  for inputs in the format         the same, with every input in the format
+  for mixed inputs                 the first input in the format, the others in float32; empty for a single input
+  with gradients                   whether it runs the same, forward and backward, if inputs require gradients"""
+_TRAINING_LEGEND = """\
+Optimizers make one step, at a learning rate of 0.001. Empty: a value is infinite or NaN, or nothing ran.
+Errors are against float32, except one:
+  L2 float32  float32's own error, against the same step in float64
+Columns:
+  weights in         the format: weights are cast and updated in it;
+                     float32: the model's own weights, updated with the gradients of their copy in the format
+  largest, smallest  of float32's gradients other than zero"""
 
 
 def autocast_text(result: AutocastResult) -> str:
@@ -143,7 +150,7 @@ def training_text(result: TrainingResult) -> str:
     return report_of(
         result,
         f"Loss: {report.loss_words}; {number_text(report.loss)} in float32.",
-        f"{advice.finding(report, dtype)}. {advice.advice(report, dtype)}".rstrip(),
+        f"Found: {advice.finding(report, dtype)}. {advice.advice(report, dtype)}".rstrip(),
         "\n".join(f"{recipe.label}: {recipe_finding(report, recipe)}" for recipe in report.recipes),
         left_out_text(report),
         table_text(recipes_table(report)),

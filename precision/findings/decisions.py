@@ -50,11 +50,11 @@ def mean_cells(mean: SampleMean | None, *, higher_is_better: bool = False) -> tu
         return number_text(mean.mean), "from a single sample"
     value = f"{number_text(mean.mean)} ± {number_text(mean.standard_error)}"
     if higher_is_better:
-        spread = f"99 % from {number_text(mean.p1)} on, min {number_text(mean.minimum)}"
+        spread = f"99 % are at least {number_text(mean.p1)}; lowest {number_text(mean.minimum)}"
     else:
-        spread = f"99 % up to {number_text(mean.p99)}, max {number_text(mean.maximum)}"
+        spread = f"99 % are at most {number_text(mean.p99)}; highest {number_text(mean.maximum)}"
     interval = f"95 %: {number_text(mean.low)} to {number_text(mean.high)}"
-    return value, f"{interval}; median {number_text(mean.p50)}, {spread}"
+    return value, f"{interval}; median {number_text(mean.p50)}; {spread}"
 
 
 def accuracy_text(accuracy: Accuracy) -> str:

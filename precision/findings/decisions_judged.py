@@ -34,8 +34,8 @@ def flipped(comparison: Comparison, limits: Yardsticks) -> Verdict | None:
             continue
         return Verdict(
             word="decisions changed",
-            sentence=f"{_flips_text(output, found)}. Of all samples like these, {fine_share_text(flips.low)} to "
-            f"{fine_share_text(flips.high)} would.",
+            sentence=f"{_flips_text(output, found)}. Expect {fine_share_text(flips.low)} to "
+            f"{fine_share_text(flips.high)} of similar samples to change class.",
             rule=f"Decisions changed: {_above_tolerated(limits)}.",
         )
     return None
@@ -74,9 +74,9 @@ def uncertain(comparison: Comparison, limits: Yardsticks) -> Verdict | None:
             continue
         return Verdict(
             word="uncertain",
-            sentence=f"The error is more than rounding. {_flips_text(output, found)}, but of all samples like these up "
-            f"to {fine_share_text(flips.high)} may: too few samples to rule out more than {fine_share_text(most)}. "
-            f"{_needed_text(found, limits)}",
+            sentence=f"The error is more than rounding. {_flips_text(output, found)}, but up to "
+            f"{fine_share_text(flips.high)} of similar samples could change class. {_few_text(found)} too few to "
+            f"exclude more than {fine_share_text(most)}. {_needed_text(found, limits)}",
             rule="Uncertain: the error is more than rounding, and the 95 % interval (Wilson) of the share of flips "
             f"starts at or below {fine_share_text(limits.tolerated_flips)} and ends above {fine_share_text(most)}.",
         )
@@ -105,7 +105,7 @@ def samples_needed(found: ClassDecisions, limits: Yardsticks | None = None) -> i
 def unaffected_text(comparison: Comparison) -> str:
     """How many samples kept their class; empty without samples."""
     return "".join(
-        f" {_flips_text(output, found)} (at most {fine_share_text(flips.high)} of all such samples would change)."
+        f" {_flips_text(output, found)} (at most {fine_share_text(flips.high)} of similar samples would change)."
         for output, found, flips in _judged_by_flips(comparison)
     )
 
@@ -131,8 +131,12 @@ def _flips_text(output: OutputComparison, found: ClassDecisions) -> str:
     return f"{found.flips:,} of {samples} changed class" if found.flips else f"All {samples} kept their class"
 
 
+def _few_text(found: ClassDecisions) -> str:
+    return f"{count_text(found.samples, 'sample')} {'is' if found.samples == 1 else 'are'}"
+
+
 def _needed_text(found: ClassDecisions, limits: Yardsticks) -> str:
     needed = samples_needed(found, limits)
     if needed is None:
-        return "More samples like these would not tell."
-    return f"About {needed:,} samples like these would tell, {needed - found.samples:,} more."
+        return "More samples would not decide it."
+    return f"About {needed:,} are needed, {needed - found.samples:,} more."

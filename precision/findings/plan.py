@@ -11,7 +11,7 @@ from precision.text.units import number_text
 
 LAYER_TIMES = (
     "every layer was timed once, alone, in each format that this device computes in. On a busy machine, two runs can "
-    "differ by a factor of several. --verify measures the whole pass."
+    "differ by a factor of several. Verifying the plan measures the whole pass."
 )
 """How the times of layers were measured."""
 _LAYERS = (

@@ -10,7 +10,7 @@ from precision.findings.verdict import judge
 from precision.formats import any_format_named, default_formats
 from precision.results import CompareResult, DeviceInfo, ModelMemory, SkippedRun, SweepRow, Verdict
 from precision.spec import CastMethod, RunSpec
-from precision.text.units import share_text
+from precision.text.units import bytes_text, share_text
 
 USUAL_FORMATS: Final = default_formats("sweep")
 """The formats of a sweep by default."""
@@ -146,13 +146,12 @@ def sweep_finding(rows: Sequence[SweepRow], planned: int | None = None) -> str:
     if smallest is None:
         return f"{begun}none{'' if begun else f' of {formats} formats'} is sure to keep its decisions"
     said = begun or f"of {formats} formats, "
+    fewest, keeping = f"{said}{smallest.spec.dtype} needs the fewest bytes", "of those that keep the decisions"
     if most_exact is None or most_exact.spec.dtype == smallest.spec.dtype:
-        also = "" if most_exact is None else " and the most exact"
-        return f"{said}{smallest.spec.dtype} is the smallest{also} that keeps its decisions{_in_numbers(smallest)}"
-    return (
-        f"{said}{smallest.spec.dtype} is the smallest that keeps its decisions{_in_numbers(smallest)}, "
-        f"{most_exact.spec.dtype} the most exact{_in_numbers(most_exact)}"
-    )
+        also = "" if most_exact is None else " and has the smallest error"
+        return f"{fewest}{also} {keeping}{_in_numbers(smallest)}"
+    exact = f"{most_exact.spec.dtype} has the smallest error{_in_numbers(most_exact)}"
+    return f"{fewest} {keeping}{_in_numbers(smallest)}, {exact}"
 
 
 def so_far(rows: Sequence[SweepRow], planned: int | None) -> str:
@@ -180,5 +179,18 @@ def fits_text(stored_bytes: int, working_bytes: int | None, memory_bytes: int | 
     share = (stored_bytes + (working_bytes or 0)) / memory_bytes
     if share > 1:
         return "no"
-    percent = f"{share:.0%}".replace("%", " %") if share >= 0.005 else "< 1 %"
-    return f"yes: {percent} for weights" + ("" if working_bytes is None else " and a pass")
+    return f"yes: {_percent(share)} for weights" + ("" if working_bytes is None else " and a pass")
+
+
+def weights_fit_text(stored_bytes: int, device: DeviceInfo) -> str:
+    """Whether a model's weights fit in a device's whole memory, in a sentence; empty where its size is unknown."""
+    if not device.memory_bytes:
+        return ""
+    share, named = stored_bytes / device.memory_bytes, f"{device.id} ({bytes_text(device.memory_bytes)})"
+    if share > 1:
+        return f"Does not fit {named}."
+    return f"Fits {named}: weights take {_percent(share).replace('<', 'less than')}."
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %") if share >= 0.005 else "< 1 %"

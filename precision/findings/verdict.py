@@ -68,7 +68,7 @@ def _broken(metrics: ErrorMetrics, dtype: str, limits: Yardsticks) -> Verdict | 
             word="broken",
             sentence=f"{metrics.cand_only_nonfinite:,} of {metrics.elements:,} outputs became infinite or NaN "
             f"in {dtype}; the reference's are finite.",
-            rule="Broken: an output is not finite where the reference's is.",
+            rule="Broken: an output is not finite where the reference is finite.",
         )
     if metrics.nonfinite_differ:
         return Verdict(
@@ -139,7 +139,7 @@ def _rounding_only(comparison: Comparison, limits: Yardsticks, spec: RunSpec) ->
         return None
     return Verdict(
         word="rounding only",
-        sentence=f"The error is {rmse / rounding:.2f} × that of only rounding the outputs to {spec.dtype}"
+        sentence=f"The error is {rmse / rounding:.2f} times the error of only rounding the outputs to {spec.dtype}"
         f"{_remark(comparison, spec.dtype)}.",
         rule=f"Rounding only: RMSE ≤ {limits.rounding_multiple:g} × rounding floor.",
     )
@@ -166,7 +166,7 @@ def _beyond_range(comparison: Comparison, target: AnyFormat) -> Verdict | None:
 def _amplified(comparison: Comparison, limits: Yardsticks, dtype: str) -> Verdict:
     rmse, rounding = comparison.overall.rmse or 0.0, comparison.rounding_floor.rmse or 0.0
     if rounding:
-        size = f"The error is {rmse / rounding:.2f} × that of only rounding the outputs to {dtype}"
+        size = f"The error is {rmse / rounding:.2f} times the error of only rounding the outputs to {dtype}"
     else:
         size = f"Rounding the outputs to {dtype} alone gives no error, but they differ (RMSE {rmse:.2e})"
     sqnr = comparison.overall.sqnr_db

@@ -183,7 +183,7 @@ def ulp_format(fmt: AnyFormat) -> NumericFormat | None:
 
 
 def formats_with(name: str) -> tuple[AnyFormat, ...]:
-    """All formats of the table, after the format of that name if it is not in the table.
+    """All formats of the table; a format of that name that is not in the table comes before them.
 
     Raises:
         InputError: no such format.

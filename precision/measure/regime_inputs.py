@@ -31,8 +31,8 @@ class _Scaled:
 def in_regime(loaded: LoadedModel, regime: str, *, seed: int) -> LoadedModel:
     """The model with its input in `regime`; of several batches, the first.
 
-    Floating-point inputs are changed themselves. Of a model that takes ids alone, the vectors that its embeddings
-    give are: there its numbers begin.
+    Floating-point inputs are changed themselves. A model that takes only ids has no numbers there: the
+    vectors that its embeddings give are changed.
 
     Raises:
         InputError: there is no such regime.

@@ -47,7 +47,7 @@ _TINYNET = _small(
     "tinynet",
     "TinyNet",
     "Article",
-    good_for="Following every number by hand: thirty parameters, the first article's example.",
+    good_for="The first article's example, small enough to check by hand.",
     parameters=30,
     inputs=(
         InputChoice(
@@ -64,7 +64,7 @@ _LINEAR = _small(
     "linear-5-10",
     "Linear 5 → 10",
     "Article",
-    good_for="The rounding of a single layer, the second article's custom module.",
+    good_for="The second article's custom module: it shows the rounding of a single layer.",
     parameters=60,
     inputs=(random_input("standard normal features", batch=8),),
 )
@@ -79,7 +79,7 @@ _DIGITS = ModelDescription(
         "E. Alpaydin and C. Kaynak (1998), UCI Machine Learning Repository, CC BY 4.0, "
         "in the selection that scikit-learn (BSD-3-Clause) ships."
     ),
-    good_for="Errors of a trained network: real images, true labels.",
+    good_for="A trained network with real images and true labels: it shows what errors do to real decisions.",
     parameters=30_954,
     inputs=(
         InputChoice(
@@ -98,8 +98,8 @@ _OVERFLOW = _small(
     "overflow",
     "Overflow, planted",
     "Planted",
-    good_for="Finding where the first infinity appears: float16 overflows, bfloat16 does not. One path of large "
-    "weights is planted among random weights, in feed-forward layers like T5's.",
+    good_for="It overflows in float16, not in bfloat16: use it to find where the first infinity appears. One path of "
+    "large weights is planted among random weights, in feed-forward layers like T5's.",
     parameters=804,
     inputs=(
         InputChoice(
@@ -122,7 +122,7 @@ _ROTARY = _small(
     "rotary",
     "Rotary transformer",
     "Planted",
-    good_for="The difference between half() and to(float16): its rotary embedding is a complex buffer.",
+    good_for="It shows the difference between half() and to(float16): its rotary embedding is a complex buffer.",
     parameters=100_096,
     inputs=(random_input("uniformly drawn token ids", batch=4, length=32, max_length=128),),
 )
@@ -199,7 +199,7 @@ def _pretrained(model_id: str) -> ModelDescription:
         family="Pretrained",
         weights="trained",
         licence="The checkpoint's own: see its model card.",
-        good_for="Errors of this checkpoint on real sentences.",
+        good_for="It shows the errors of this checkpoint on real sentences.",
         parameters=None,
         inputs=_TEXT_INPUTS,
     )

@@ -252,15 +252,9 @@ class RunSpec(BaseModel):
             model: the model's title.
             escape: makes names safe for the place where the words go.
         """
-        method = "" if self.plan else f" · {self.method.label}"
-        values = {
-            "model": model,
-            "candidate": self.candidate,
-            "dtype": self.dtype,
-            "reference": self.reference,
-            "method": method,
-        }
-        return template.format(**{name: escape(value) for name, value in values.items()})
+        values = {"model": model, "candidate": self.candidate, "dtype": self.dtype, "reference": self.reference}
+        method = "" if self.plan else f" · {escape(self.method.label)}"  # `escape` may strip: the space stays outside
+        return template.format(**{name: escape(value) for name, value in values.items()}, method=method)
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hex."""

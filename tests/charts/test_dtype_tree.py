@@ -84,7 +84,7 @@ def test_every_module_counts_what_runs_in_it_in_all_calls(monkeypatch: pytest.Mo
     }  # fmt: skip
     assert next(node.what for node in info.nodes if node.label == "first") == "0.first (Linear, 2 calls)"
     assert info.title == "4 of 5 operators ran in bfloat16; what did not is in 0.norm"
-    assert info.detail.startswith("of 6 modules 2 wholly in bfloat16, 2 in part, 1 not at all, 1 compute nothing")
+    assert info.detail.startswith("2 of 6 modules run only in bfloat16, 2 in part, 1 not at all; 1 computes nothing")
 
 
 def test_what_a_module_holds_is_the_sum_of_its_boxes(monkeypatch: pytest.MonkeyPatch) -> None:

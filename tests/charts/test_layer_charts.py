@@ -120,7 +120,7 @@ def test_the_tree_leads_to_the_first_infinity() -> None:
     broken = [row("a", 1e-3, local=1e-3), row("b", None, broken=1), row("c", None, broken=1)]
     info = _tree_info(report(broken))
     assert {node.label: node.origin for node in info.nodes} == {"model": "inside", "a": "", "b": "here", "c": ""}
-    assert info.detail.endswith("; thick outline: where they come first")
+    assert info.detail.endswith("; thick outline: where the first one appears")
 
 
 def test_the_tree_of_an_exact_run_leads_nowhere() -> None:

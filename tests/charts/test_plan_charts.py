@@ -175,7 +175,7 @@ def test_without_exact_runs_whole_casts_alone_are_compared() -> None:
     uniform = info.formats[0].uniform
     assert uniform is not None
     assert [uniform.predicted, uniform.measured] == pytest.approx([2e-2, 1e-2])
-    assert info.title == "Whole casts are predicted at 2 × their measured error"
+    assert info.title == "For the whole model, the predicted error is 2 times the measured one"
     assert [list(trace.text) for trace in plot_predicted_exact(made).data[1:]] == [["float16"]]
 
 

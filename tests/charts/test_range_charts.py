@@ -241,7 +241,7 @@ def test_headroom_draws_the_tensors_with_the_least() -> None:
     assert info.rows[0].headroom_bits == min(
         math.log2(format_named("bfloat16").max) - math.log2(each.largest or 1) for each in ranges.histograms
     )
-    assert "the 20 with the least of 50 distinct tensors" in info.detail
+    assert "the 20 tensors with the least headroom, of 50 distinct ones" in info.detail
 
 
 def test_scaled_formats_have_no_headroom() -> None:

@@ -21,7 +21,7 @@ def test_claims_prints_question_claim_verdict_and_evidence(capsys: Captured) -> 
     assert printed.err == ""
     lines = printed.out.splitlines()
     for line in (
-        "2 claims: 0 true, 1 false, 1 depends, 0 not testable here.",
+        "2 claims: 1 false, 1 depends.",
         "Does to(torch.float16) cast tensors that half() leaves alone?  [to-casts-more]",
         "  - Cast by to(torch.float16) alone: none",
         "  - Floating-point buffers of the model: 6",

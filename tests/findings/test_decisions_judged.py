@@ -155,7 +155,7 @@ def test_tolerated_flips_are_judged_by_the_whole_interval(flips: int, samples: i
 
 def test_flips_at_the_tolerated_share_are_on_the_line_whatever_the_samples() -> None:
     verdict = judge(decided(100, 1000), Yardsticks(tolerated_flips=0.1))
-    assert verdict.sentence.endswith("More samples like these would not tell.")
+    assert verdict.sentence.endswith("More samples would not decide it.")
 
 
 @pytest.mark.parametrize("limits", [Yardsticks(), Yardsticks(tolerated_flips=0.1), Yardsticks(resolved_flips=0.01)])
@@ -169,9 +169,7 @@ def test_so_many_samples_as_it_says_would_tell(limits: Yardsticks, flips: int, s
     assert isinstance(decisions, ClassDecisions)
     needed = samples_needed(decisions, limits)
     assert needed is not None
-    assert (
-        f"About {needed:,} samples like these would tell, {needed - samples:,} more." in judge(found, limits).sentence
-    )
+    assert f"About {needed:,} are needed, {needed - samples:,} more." in judge(found, limits).sentence
     interval = wilson(flips / samples * needed, needed)
     assert interval is not None
     most = max(limits.tolerated_flips, limits.resolved_flips)
@@ -213,7 +211,7 @@ def test_a_flip_counts_even_where_the_error_is_that_of_rounding() -> None:
     found = measured(r, r.half())
     verdict = judge(found)
     assert verdict.word == "decisions changed"
-    assert verdict.sentence.startswith("1 of 2 samples of output changed class. Of all samples like these, 9.5 % to")
+    assert verdict.sentence.startswith("1 of 2 samples of output changed class. Expect 9.5 % to")
 
 
 def test_results_stored_before_there_were_decisions_are_still_judged() -> None:

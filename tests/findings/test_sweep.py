@@ -110,12 +110,12 @@ def test_the_finding_names_what_each_format_buys_and_ranks_no_verdicts() -> None
         row("int4", "broken", 50, 2.0),
     ]
     assert sweep_finding(rows) == (
-        "of 4 formats, int8 is the smallest that keeps its decisions (39.8 dB in 25.0 % of the bytes), "
-        "float16 the most exact (63.1 dB in 50.0 % of the bytes)"
+        "of 4 formats, int8 needs the fewest bytes of those that keep the decisions (39.8 dB in 25.0 % of the bytes), "
+        "float16 has the smallest error (63.1 dB in 50.0 % of the bytes)"
     )
     assert sweep_finding(rows[3:]) == "int4 is broken (2.0 dB in 12.5 % of the bytes)"
     assert sweep_finding([rows[0], rows[3]]) == (
-        "of 2 formats, float16 is the smallest and the most exact that keeps its decisions "
+        "of 2 formats, float16 needs the fewest bytes and has the smallest error of those that keep the decisions "
         "(63.1 dB in 50.0 % of the bytes)"
     )
     assert sweep_finding([row("float16", "exact", 200, math.inf)]) == "float16 is exact (50.0 % of the bytes)"
@@ -142,7 +142,7 @@ def test_a_part_of_a_sweep_speaks_for_itself_alone() -> None:
     assert sweep_finding(rows, 9) == "so far, 2 of 9: none is sure to keep its decisions"
     assert sweep_finding(rows[:1], 9) == "so far, 1 of 9: int4 is broken (2.0 dB in 12.5 % of the bytes)"
     assert sweep_finding([*rows, row("float16", "amplified", 200, 63.1)], 9) == (
-        "so far, 3 of 9: float16 is the smallest and the most exact that keeps its decisions "
+        "so far, 3 of 9: float16 needs the fewest bytes and has the smallest error of those that keep the decisions "
         "(63.1 dB in 50.0 % of the bytes)"
     )
     assert sweep_finding(rows, 2) == sweep_finding(rows)

@@ -23,8 +23,8 @@ Two articles make these claims: one about loading models in other data types, on
 - **Depends**: it is true in part, or for a reason that the claim does not name; the sentence says which.
 - **Not testable here**: this machine or this model does not have what the claim is about. Nothing is guessed.
 - Beside each verdict is its **scope**: it is valid for this model, this device, or the installed packages.
-- The **code** shows the evidence in a new process. It is plain PyTorch and Transformers; the models of this product are
-  loaded from it, so run the code in its folder.
+- The **code** shows the evidence in a new process. It is plain PyTorch and Transformers. Where it imports `precision`
+  to load a model of this product, run it where this package is installed, or in its folder.
 """
 _WORDS: tuple[ClaimWord, ...] = ("true", "false", "depends", "not testable here")
 _BADGES: dict[ClaimWord, tuple[str, str]] = {
@@ -66,8 +66,9 @@ def section() -> None:
 def _finding(result: ClaimsResult) -> str:
     false = sum(claim.verdict == "false" for claim in result.claims)
     measured, of = len(result.claims), result.of
-    whole = f"{measured} claims" if measured == of else f"{measured} claims tested so far, of {of},"
-    return f"{false} of {whole} {'does' if false == 1 else 'do'} not hold here"
+    if measured < of:
+        return f"{measured} of {of} claims tested so far: {false or 'none'} {'are' if false > 1 else 'is'} false"
+    return f"{false} of {measured} claims {'does' if false == 1 else 'do'} not hold here"
 
 
 def _badge(word: ClaimWord, text: str) -> str:

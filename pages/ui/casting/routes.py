@@ -22,13 +22,13 @@ from precision.text.names import escape_markdown
 
 HOW_TO_READ = """\
 Each row is one way to bring the model into the format, on a copy of the model; each column is one fact about it.
-Tensors are counted by their names, tied ones too; the optimizer and `.half()` afterwards count tied ones once.
+A tied tensor counts once for each of its names; the optimizer and `.half()` afterwards count it once.
 
-- **≠** marks what differs from the baseline, which is the first row that ran. Rows of other formats have marks only
-  where the format does not explain the difference.
+- **≠** marks what differs from the baseline, which is the first row that ran. In rows of another format,
+  a cell is marked only if the format alone does not explain the difference.
 - **Tied tensors** share memory. A route that splits them stores them twice, and they no longer change together.
-- **Float32 islands** are modules that a transformers model asks to keep in float32: most of them only for float16, some
-  for bfloat16 too.
+- **Kept in float32** are modules that a transformers model asks to keep so: most of them only for float16, some for
+  bfloat16 too.
 - **The optimizer** is an AdamW that was created before the cast and had made a step.
 - **SQNR** is that of the output against the reference: higher is better; ∞ is exact.
 - torchao's routes have their own formats, with integers or float8 in linear layers. Below each is the route that is
@@ -75,8 +75,9 @@ def _matrices(result: RoutesResult, ran: list[RouteFacts], baseline: RouteFacts)
         help="Leaves out facts that are the same for every route.",
     )
     st.caption(
-        f"{_DIFFERS} differs from {escape_markdown(words.route_text(baseline, result.spec.dtype))}; in rows of "
-        "other formats, only what the format does not explain is marked. Tensors are counted by name, tied ones too."
+        f"{_DIFFERS} differs from {escape_markdown(words.route_text(baseline, result.spec.dtype))}. In rows of another "
+        "format, a cell is marked only if the format alone does not explain the difference. A tied tensor counts once "
+        "for each of its names."
     )
     for title, facts in (("What is stored", STORED), ("What runs", RUN), ("What follows", AFTERWARDS)):
         _matrix(result, ran, baseline, title=title, facts=facts, only_differences=only)

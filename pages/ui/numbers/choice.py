@@ -90,7 +90,7 @@ def _format() -> AnyFormat | None:
 
 def _saturates() -> bool:
     chosen = linked.radio(
-        "Beyond the largest value, become",
+        "A number that is too large becomes",
         _OVERFLOWS,
         key="overflow",
         help=f"{term_named('overflow').definition} Formats without either always stay at their largest value.",

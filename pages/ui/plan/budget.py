@@ -130,7 +130,7 @@ def _slider(kind: BudgetKind, front: Front, whole: Totals, reference: str) -> fl
         return _ALL
     unit = bytes_text(whole.stored_bytes) if kind == "bytes" else seconds_text(whole.time_s or 0.0)
     return linked.slider(
-        f"At most this share of the {unit} of {reference}",
+        f"{'Largest size' if kind == 'bytes' else 'Longest time'}, as a share of {reference}'s {unit}",
         key=_KEYS[kind],
         value=_FIRST_SHARE,
         least=low,

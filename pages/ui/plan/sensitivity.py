@@ -49,7 +49,8 @@ def check(result: SensitivityResult, report: SensitivityReport) -> None:
         runs = 2 * len(report.layers) * len(report.formats)
         st.caption(
             ":material/info: Casts of the whole model were run, and single layers with uncertain predictions. *Check "
-            f"with exact runs*, above, lowers each layer alone, and all others without it: {runs:,} passes in all."
+            "with exact runs*, above, runs each layer alone in each format, then all layers except it: "
+            f"{runs:,} passes in all."
         )
 
 

@@ -109,7 +109,7 @@ def _bytes_and_times(found: Verification) -> list[str]:
     if found.measured_time_s is not None and found.reference_time_s is not None:
         slowed = " (simulated formats slow it down)" if found.estimated_bytes is not None else ""
         plan, reference = seconds_text(found.measured_time_s), seconds_text(found.reference_time_s)
-        said.append(f"{plan} a pass, the reference {reference}{slowed}.")
+        said.append(f"{plan} per pass{slowed}; reference: {reference}.")
     return said
 
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui import downloads, frame
 from pages.ui.sweep.jobs import RUNS
-from precision.findings.sweep import SweepPlan, fits_text
+from precision.findings.sweep import SweepPlan, weights_fit_text
 from precision.findings.sweep_table import sweep_table
 from precision.findings.tables import Column
 from precision.results import DeviceInfo, MemoryResult, SweepResult, SweepRow
@@ -47,15 +47,11 @@ def table(
 
 
 def _memory_caption(parameters: int, reference_bytes: int, devices: tuple[DeviceInfo, ...]) -> None:
-    fits = "; ".join(
-        f"{device.id} with {bytes_text(device.memory_bytes)}: {fits_text(reference_bytes, None, device.memory_bytes)}"
-        for device in devices
-        if device.memory_bytes
-    )
+    fits = " ".join(filter(None, (weights_fit_text(reference_bytes, device) for device in devices)))
     st.caption(
         escape_markdown(
             f"{count_text(parameters, 'parameter')}, {bytes_text(reference_bytes)} in float32 by theory. "
-            f"Does that fit? {fits or 'No device says how much memory it has'}."
+            f"{fits or 'No device says how much memory it has.'}"
         )
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from precision.formats import any_format_named
 from precision.results.routes import RouteFacts, TensorGroup
-from precision.spec.cast_methods import TORCHAO_FORMATS, is_call
+from precision.spec.cast_methods import INT4_GROUP, INT4_ROWS, TORCHAO_FORMATS, CastMethod, is_call
 from precision.text.names import plain
 from precision.text.units import bytes_text, count_text, number_text, share_text
 
@@ -27,9 +27,13 @@ def format_text(facts: RouteFacts) -> str:
 
 
 def no_layer_texts(routes: Iterable[RouteFacts]) -> list[str]:
-    """For each torchao route that found no layer to quantize, which layers it takes."""
+    """For each torchao route that found no layer to quantize, why."""
+    sized = f"with a multiple of {INT4_GROUP} inputs and of {INT4_ROWS} outputs"
+    why = {CastMethod.INT4_WEIGHT_ONLY: f"the model has no linear layer {sized}"}
     return [
-        f"{facts.method.label} finds no layer to quantize: {facts.explanation}" for facts in routes if leaves_all(facts)
+        f"{facts.method.label} finds no layer to quantize: {why.get(facts.method, 'the model has no linear layer')}."
+        for facts in routes
+        if leaves_all(facts)
     ]
 
 
@@ -37,7 +41,9 @@ def object_text(facts: RouteFacts) -> str:
     """Whether the call changes the model itself, or returns a new one."""
     if facts.same_object is None:
         return ""
-    return "the same, in place" if facts.same_object else "a new one"
+    if not facts.same_object:
+        return "a new object"
+    return "the same object" if leaves_all(facts) else "the same object, changed"
 
 
 def dtypes_text(facts: RouteFacts, *groups: TensorGroup) -> str:
@@ -60,7 +66,7 @@ def ties_text(facts: RouteFacts) -> str:
     if ties is None or not ties.kept + ties.split:
         return "" if ties is None else "none"
     parts = [f"{ties.kept:,} kept"] * bool(ties.kept) + [f"{ties.split:,} split"] * bool(ties.split)
-    apart = f" ({ties.separate_parameters:,} as parameters of their own)" if ties.separate_parameters else ""
+    apart = f" ({ties.separate_parameters:,} now separate parameters on one memory)" if ties.separate_parameters else ""
     return f"{', '.join(parts)}{apart}"
 
 
@@ -80,10 +86,10 @@ def training_text(facts: RouteFacts) -> str:
         return ""
     parts = []
     if not training.same_parameters:
-        parts.append("AdamW knows none of the parameters")
+        parts.append("AdamW still holds the old parameters")
     elif training.same_parameters < training.parameters:
         lost = training.parameters - training.same_parameters
-        parts.append(f"AdamW does not know {lost:,} of {training.parameters:,} parameters")
+        parts.append(f"AdamW still holds the old ones of {lost:,} of {training.parameters:,} parameters")
     elif training.step_failure is None:
         parts.append("AdamW keeps working")
     if training.step_failure is not None:
@@ -97,12 +103,12 @@ def training_text(facts: RouteFacts) -> str:
 
 
 def training_dtypes_text(facts: RouteFacts) -> str:
-    """Dtypes of the gradients that are left, and of the optimizer's averages."""
+    """Dtypes of the gradients that are left, and of the optimizer's state."""
     training = facts.training
     if training is None or not training.optimizer_state:
         return ""
-    gradients = f"gradients {', '.join(training.gradients)}" if training.gradients else "no gradients"
-    return f"{gradients}; averages {', '.join(training.optimizer_state)}"
+    gradients = f"gradients: {', '.join(training.gradients)}" if training.gradients else "no gradients"
+    return f"{gradients}; AdamW's state: {', '.join(training.optimizer_state)}"
 
 
 def step_failure_texts(routes: Iterable[RouteFacts], dtype: str) -> list[str]:

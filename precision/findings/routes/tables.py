@@ -56,7 +56,7 @@ STORED = (
         "Dtypes of tensors that are neither parameters nor buffers: no cast changes them.",
     ),
     Fact("ties", words.ties_text, "Whether tensors that shared memory before the cast still do."),
-    Fact("float32 islands", words.islands_text, "Parameters that transformers asks to keep in float32."),
+    Fact("kept in float32", words.islands_text, "Parameters that transformers asks to keep in float32."),
 )
 RUN = (
     _of_format(
@@ -91,7 +91,7 @@ AFTERWARDS = (
     Fact(
         "dtypes in training",
         words.training_dtypes_text,
-        "Dtypes of the gradients that remain after the cast, and of AdamW's averages.",
+        "Dtypes of the gradients that remain after the cast, and of AdamW's state: its averages.",
     ),
     Fact(
         "in training",

@@ -88,15 +88,15 @@ def _sqnr_text(cell: SensitivityCell) -> str:
 
 def method_text(report: SensitivityReport, *, exact: bool) -> str:
     """How the errors were found, and at what cost; `exact` says whether exact runs were requested."""
-    cost = f"This took as long as {report.forward_equivalents:,.0f} passes of the reference."
+    cost = f"in the time of {report.forward_equivalents:,.0f} forward passes of the reference."
     if report.method == "exact sweep":
-        return f"Exact sweep, measured: the model was run with one layer lowered at a time. {report.reason} {cost}"
+        return f"Measured: the model ran with one layer at a time in each format, {cost} {report.reason}".rstrip()
     vectors = count_text(report.probes, "random vector") if report.is_sampled else "a vector for each output"
     passes = f"{report.backward_passes:,} backward pass{'' if report.backward_passes == 1 else 'es'}"
     runs = sum(each.exact_squared_error is not None for layer in report.layers for each in layer.contributions)
     which = "for every layer and format" if exact else "where the estimate is uncertain"
-    ran = f" {count_text(runs, 'exact run')} {which}." if runs else ""
-    return f"Adjoint probes, estimated: {vectors} in {passes}.{ran} {cost}"
+    ran = f" and {count_text(runs, 'exact run')} {which}" if runs else ""
+    return f"Estimated from gradients ({passes}; {vectors}){ran}, {cost}"
 
 
 def kinds_text(report: SensitivityReport) -> str:

@@ -32,7 +32,7 @@ def advice(report: TrainingReport, dtype: str) -> str:
         return ""
     unharmed = [recipe for recipe in report.recipes if is_unharmed(report, recipe)]
     if not unharmed:
-        return "No way to train came through this step unharmed."
+        return "Every way to train failed in this step, or harmed gradients or weights."
     best = min(unharmed, key=lambda each: (each.way != "autocast", each.scaled != (dtype == "float16")))
     scaled = "a scaled loss" if best.scaled else ""
     if best.way == "autocast":

@@ -141,10 +141,10 @@ def _updates(recipe: TrainingRecipe) -> Iterator[str]:
             yield f"{step.optimizer} does not move {still_text(step)}"
     refused = dict.fromkeys(step.weights for step in recipe.steps if step.missing)
     if refused:
-        yield f"the scaler accepts float32 weights, and refuses {' and '.join(refused)} weights"
+        yield f"GradScaler works with float32 weights, not with {' or '.join(refused)} ones"
     if made and not any(step.nonfinite or leaves_many(step) for step in made):
         still = max(step.unmoved for step in made)
-        yield f"every weight that float32 moves also moves here{f', except {still:,}' if still else ''}"
+        yield f"all weights that change in float32 change here too{f', except {still:,}' if still else ''}"
 
 
 def _broken(step: OptimizerStep) -> str:
@@ -165,7 +165,7 @@ def _unmoved(step: OptimizerStep) -> str:
     if not step.moved_reference:
         return "" if step.nonfinite else "no weight moves in float32 either"
     if not step.unmoved:
-        return f"{of}every weight that float32 moves also moves here"
+        return f"{of}all {'' if of else 'weights '}that change in float32 change here too"
     zero = step.unmoved - step.rounded_away
     reasons = (
         f"{step.rounded_away:,} because the update is below half a unit in the last place" if step.rounded_away else "",

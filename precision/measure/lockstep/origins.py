@@ -24,6 +24,8 @@ _MARKS = frozenset({"masked_fill", "masked_fill_", "where", "full", "full_like",
 _SOFTMAXES = ("softmax", "attention")
 """Parts of the names of operators that turn a row of −inf into NaN."""
 _BFLOAT16_MAX = float(torch.finfo(torch.bfloat16).max)
+_MOST_HALVINGS_WRITTEN_OUT = 20
+"""Larger factors are written as powers of two."""
 
 Kind = Literal["overflow", "nan", "nan from infinities"]
 
@@ -175,8 +177,9 @@ def _range_advice(kind: Kind, *, dtype: str, limit: float, reference_max: float 
                 f"bfloat16 reaches {number_text(_BFLOAT16_MAX)}: the value {number_text(reference_max)} fits."
             )
         halvings = math.ceil(math.log2(reference_max / limit))
+        times = f"{2**halvings:,}" if halvings <= _MOST_HALVINGS_WRITTEN_OUT else f"2^{halvings}"
         advice.append(
-            f"Scale the inputs down so that this result is at least 2^{halvings} times smaller, and scale back up "
+            f"Scale the inputs down so that this result is at least {times} times smaller, and scale back up "
             f"later: the largest {dtype} value is {number_text(limit)}."
         )
     else:

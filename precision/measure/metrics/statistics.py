@@ -23,10 +23,10 @@ _SAFE_SQUARES = (2.0**-600, 2.0**1000)
 class ErrorStatistics:
     """Every metric of `ErrorMetrics` over one or several pairs of real tensors, fed chunk by chunk.
 
-    Non-finite elements are counted and enter no mean, sum or quantile. Nothing is divided by a padded denominator:
-    zero cases are those of `precision.text.metrics`. However the tensors are cut, counts and the largest error are
-    exact and the rest agrees to 1e-6 (to 1e-12 for float64 tensors and chunks). What exceeds float64's range is
-    infinite.
+    Non-finite elements are counted and left out of every mean, sum and quantile. Nothing is divided by a padded
+    denominator: zero cases are those of `precision.text.metrics`. However the tensors are cut, counts and the largest
+    error are exact and the rest agrees to 1e-6 (to 1e-12 for float64 tensors and chunks). What exceeds float64's range
+    is infinite.
 
     A format with scales has no ULP and no small-value domain: these are None, and relative errors are taken where
     |r| is at least float32's smallest normal value.

@@ -61,7 +61,9 @@ def test_torchao_that_finds_no_layer_to_quantize_is_no_exact_route() -> None:
     assert words.dtypes_text(nothing, "parameter") == "float32, no layer quantized"
     assert words.dtypes_text(nothing, "floating buffer") == ""
     assert words.format_text(nothing) == "unchanged"
-    assert words.no_layer_texts([nothing]) == ["torchao int8 dynamic finds no layer to quantize: "]
+    assert words.no_layer_texts([nothing]) == [
+        "torchao int8 dynamic finds no layer to quantize: the model has no linear layer."
+    ]
     assert not words.leaves_all(facts(method=CastMethod.INT8_DYNAMIC, dtypes=(change("int8", 1, "int8"),)))
     kept: dict[str, object] = {**ALIKE, "dtypes": nothing.dtypes}
     both = found((CastMethod.INT8_WEIGHT_ONLY, kept), (CastMethod.INT8_DYNAMIC, kept), dtype="int8")

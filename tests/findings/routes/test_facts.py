@@ -71,7 +71,7 @@ def test_dtypes_are_counted_where_there_are_several() -> None:
         ((0, 0, 0), "none"),
         ((2, 0, 0), "2 kept"),
         ((0, 1, 0), "1 split"),
-        ((3, 1, 2), "3 kept, 1 split (2 as parameters of their own)"),
+        ((3, 1, 2), "3 kept, 1 split (2 now separate parameters on one memory)"),
     ],
 )
 def test_ties(ties: tuple[int, int, int], text: str) -> None:
@@ -86,7 +86,7 @@ def test_ties(ties: tuple[int, int, int], text: str) -> None:
         ({"step_failure": "a dtype"}, "AdamW's next step raises"),
         (
             {"same_parameters": 1, "gradients_lost": 3, "requiring_gradients": 1},
-            "AdamW does not know 3 of 4 parameters; 3 gradients lost; 3 frozen",
+            "AdamW still holds the old ones of 3 of 4 parameters; 3 gradients lost; 3 frozen",
         ),
     ],
 )
@@ -103,9 +103,9 @@ def test_islands() -> None:
 
 
 def test_dtypes_in_training_and_what_the_next_step_raises() -> None:
-    assert words.training_dtypes_text(facts(training=TRAINING)) == "gradients float32; averages float32"
+    assert words.training_dtypes_text(facts(training=TRAINING)) == "gradients: float32; AdamW's state: float32"
     lost = TRAINING.model_copy(update={"gradients": ()})
-    assert words.training_dtypes_text(facts(training=lost)) == "no gradients; averages float32"
+    assert words.training_dtypes_text(facts(training=lost)) == "no gradients; AdamW's state: float32"
     raising = TRAINING.model_copy(update={"step_failure": "a dtype"})
     half, to = facts(training=raising), facts(method=CastMethod.TO, training=raising)
     other = facts(method=CastMethod.TYPE, training=TRAINING)

@@ -10,17 +10,17 @@ MADE = report(layer("a", (contribution(1e-4, 100), contribution(1e-3, 50))), for
 
 def test_probes_are_called_estimates_and_their_exact_runs_are_counted() -> None:
     said = method_text(MADE, exact=False)
-    assert said.startswith("Adjoint probes, estimated: ")
-    assert "in 2 backward passes. This took as long as 9 passes of the reference." in said
+    assert said.startswith("Estimated from gradients (2 backward passes; ")
+    assert said.endswith("), in the time of 9 forward passes of the reference.")
     choices = tuple(each.model_copy(update={"exact_squared_error": 1e-4}) for each in MADE.layers[0].contributions)
     ran = MADE.model_copy(update={"layers": (MADE.layers[0].model_copy(update={"contributions": choices}),)})
-    assert "2 exact runs where the estimate is uncertain." in method_text(ran, exact=False)
-    assert "2 exact runs for every layer and format." in method_text(ran, exact=True)
+    assert ") and 2 exact runs where the estimate is uncertain, in the time" in method_text(ran, exact=False)
+    assert ") and 2 exact runs for every layer and format, in the time" in method_text(ran, exact=True)
 
 
 def test_an_exact_sweep_is_called_measured_and_says_why_it_was_needed() -> None:
     swept = MADE.model_copy(update={"method": "exact sweep", "reason": "It has no gradient."})
-    assert method_text(swept, exact=False).startswith("Exact sweep, measured: ")
+    assert method_text(swept, exact=False).startswith("Measured: the model ran with one layer at a time")
     assert "It has no gradient." in method_text(swept, exact=False)
 
 

@@ -84,7 +84,10 @@ def test_parameters_whose_gradient_is_rounding_are_no_finding() -> None:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (report(FAILED, WRONG, INFINITE, VANISHED), "No way to train came through this step unharmed."),
+        (
+            report(FAILED, WRONG, INFINITE, VANISHED),
+            "Every way to train failed in this step, or harmed gradients or weights.",
+        ),
         (report(BREAKING, FINE), "Train under autocast."),
         (
             report(VANISHED, recipe("autocast", errors(), scaled=True)),
@@ -94,7 +97,7 @@ def test_parameters_whose_gradient_is_rounding_are_no_finding() -> None:
         (report(VANISHED, STILL), "Train by pure casting with a copy of the weights in float32."),
         (
             report(recipe("pure", errors(), steps=(step(nonfinite=1),))),
-            "No way to train came through this step unharmed.",
+            "Every way to train failed in this step, or harmed gradients or weights.",
         ),
     ],
 )

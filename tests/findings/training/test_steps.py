@@ -16,7 +16,7 @@ from precision.findings.training.steps import (
 from precision.results.training import TrainingReport
 from tests.findings.training.reports import errors, recipe, report, step
 
-UPDATED = "; every weight that float32 moves also moves here"
+UPDATED = "; all weights that change in float32 change here too"
 
 
 def lines(found: TrainingReport) -> list[str]:
@@ -37,7 +37,7 @@ def test_why_weights_stay() -> None:
         "20.0 % of the weights that float32 moves do not move: 7 because the update is below half a "
         "unit in the last place, 3 because their gradient is zero"
     )
-    assert step_text(step()) == "every weight that float32 moves also moves here"
+    assert step_text(step()) == "all weights that change in float32 change here too"
     assert step_text(step(moved_reference=0)) == "no weight moves in float32 either"
     assert step_text(step(missing="refused")) == "refused"
 
@@ -46,7 +46,7 @@ def test_weights_that_break_come_first_and_the_rest_is_of_the_others() -> None:
     broken = step(optimizer="AdamW", weights="float16", nonfinite=20, divided_by_zero=20)
     because = "because in float16 the average square of their gradient is zero, and so is its epsilon of 1e-8"
     start = f"20 of 100 weights become infinite or NaN: AdamW divides by zero, {because}"
-    assert step_text(broken) == f"{start}; of the others, every weight that float32 moves also moves here"
+    assert step_text(broken) == f"{start}; of the others, all that change in float32 change here too"
     some = broken.model_copy(update={"unmoved": 10, "rounded_away": 10})
     assert step_text(some).endswith(
         "; of the others, 20.0 % do not move: 10 because the update is below half a unit in the last place"
@@ -101,8 +101,8 @@ def test_a_recipe_tells_of_infinite_gradients_and_of_weights() -> None:
     steps = (step(weights="float16", missing="no"), step(unmoved=1, moved_reference=1000))
     refused = recipe("pure", errors(), scaled=True, steps=steps)
     said = (
-        "; the scaler accepts float32 weights, and refuses float16 weights; every weight that float32 moves also moves "
-        "here, except 1"
+        "; GradScaler works with float32 weights, not with float16 ones; all weights that change in float32 change "
+        "here too, except 1"
     )
     assert lines(report(refused))[0].endswith(said)
 

@@ -56,7 +56,7 @@ def test_a_product_that_overflows_is_named() -> None:
     assert origin.format_max == 65_504
     assert origin.elements == 16
     assert "bfloat16 reaches" in origin.advice[0]
-    assert "at least 2^2 times smaller" in origin.advice[1]
+    assert "at least 4 times smaller" in origin.advice[1]
     assert origin.advice[-1].startswith("Keep 1 in float32. This helps if")
 
 

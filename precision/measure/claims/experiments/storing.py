@@ -28,7 +28,8 @@ def named_parameters(on: Subject) -> Finding:
         sentence = f"{count_text(len(hidden), 'tensor')} not listed, but parameters have the same dtypes."
         return Finding("true", sentence, evidence)
     sentence = (
-        f"The dtypes of its parameters, yes. The model also stores tensors of {listed(missed)}, which are missed."
+        "They show the dtypes of the parameters. The model also stores tensors of other dtypes, which they do not "
+        f"show: {listed(missed)}."
     )
     return Finding("depends", sentence, evidence)
 
