@@ -126,4 +126,5 @@ def _mean(place: DeltaGenerator, name: str, mean: SampleMean | None, *, higher_i
 
 def _number(place: DeltaGenerator, name: str, value: str, remark: str) -> None:
     place.metric(metric_named(name).label, value, help=metric_help(name))
-    place.caption(escape_markdown(remark))
+    if remark:
+        place.caption(escape_markdown(remark))

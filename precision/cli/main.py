@@ -21,7 +21,8 @@ from precision.findings.sweep import failed_row, plan_sweep, sweep_row
 from precision.findings.thresholds import parse_threshold, violations
 from precision.models.catalogue import CATALOGUE, describe
 from precision.results import AnalysisResult, DeviceInfo, DeviceSpeedResult, SweepResult
-from precision.spec import Analysis, CastMethod, RunSpec, unknown_method
+from precision.spec import Analysis, RunSpec
+from precision.spec.cast_methods import method_named
 from precision.text.names import plain
 
 _DONE, _VIOLATED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
@@ -84,7 +85,7 @@ def _speeds(devices: Sequence[DeviceInfo], *, as_json: bool) -> int:
 
 def _sweep(arguments: argparse.Namespace) -> int:
     base = _spec(arguments)
-    methods = [_method(name) for name in _listed(arguments.methods)]
+    methods = [method_named(name) for name in _listed(arguments.methods)]
     formats = _listed(arguments.formats)
     plan_sweep(base, formats=formats, methods=methods, devices=())  # refuses a misspelt format before torch is loaded
     from precision import analyses
@@ -106,13 +107,6 @@ def _sweep(arguments: argparse.Namespace) -> int:
 
 def _listed(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]
-
-
-def _method(name: str) -> CastMethod:
-    try:
-        return CastMethod(name)
-    except ValueError as error:
-        raise unknown_method(name) from error
 
 
 def _compare(arguments: argparse.Namespace) -> int:

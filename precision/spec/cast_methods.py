@@ -294,11 +294,6 @@ USUAL_METHODS = (CastMethod.TO, CastMethod.DYNAMIC)
 """The default methods for formats without scales, and for formats with scales."""
 
 
-def unknown_method(name: object) -> InputError:
-    """The error that there is no method of this name, with those that there are."""
-    return InputError(f"Unknown cast method {str(name)[:80]!r}. Choose of: {', '.join(CastMethod)}.")
-
-
 def formats_of(method: CastMethod, names: tuple[str, ...]) -> tuple[str, ...]:
     """The formats of `names` that `method` can produce, in their order."""
     return tuple(name for name in names if method.row.gives.holds(any_format_named(name)))

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from precision.errors import InputError
 from precision.formats import AnyFormat, IntegerGrid, ScaledFormat, any_format_named, default_formats
 from precision.spec.analysis import Analysis
-from precision.spec.cast_methods import CastMethod, formats_of, unknown_method, usual_method
+from precision.spec.cast_methods import CastMethod, formats_of, method_named, usual_method
 from precision.spec.regimes import GIVEN, canonical
 
 MAX_BATCH = 4096
@@ -224,7 +224,7 @@ class RunSpec(BaseModel):
                 known = ", ".join(cls.model_fields)
                 raise InputError(f"Unknown setting {field!r}. Known: {known}.") from error
             if field == "method":
-                raise unknown_method(first["input"]) from error
+                method_named(str(first["input"]))  # raises, in words of its own
             given = str(first["input"])[:80]
             raise InputError(f"{field} = {given!r}: {_reason(first)}.") from error
 
