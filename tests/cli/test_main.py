@@ -194,7 +194,7 @@ def test_every_violated_limit_has_its_line(capsys: Captured) -> None:
         (["--model", "hf:./no-such-folder"], "no-such-folder"),
         (["--dtype", "float17"], "Unknown format 'float17'"),
         (["--method", "half", "--dtype", "bfloat16"], "gives float16, not bfloat16"),
-        (["--method", "magic"], "method = 'magic'"),
+        (["--method", "magic"], "Unknown cast method 'magic'"),
         (["--device", "cuda:99"], "cuda:99"),
         (["--device", "abacus"], "abacus"),
         (["--input", "nonsense"], "nonsense"),
