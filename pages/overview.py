@@ -123,7 +123,7 @@ def _four_numbers(result: CompareResult) -> None:
         speed.metric(
             "Time per run, simulated" if result.execution.label == "simulated" else "Time per run",
             seconds_text(candidate.median_s),
-            delta=f"{compared.text} {reference_s}" if compared.ratio else "no clear difference",
+            delta=f"{compared.text} {reference_s}" if compared.ratio else "inconclusive",
             delta_color="off",
             delta_arrow="off",
             help=f"Measured: median of {candidate.runs:,} runs by torch.utils.benchmark, in turns with "

@@ -52,7 +52,7 @@ def _finding(cost: Cost, *, reference: str, candidate: str) -> str:
     speed = compare_speed(cost)
     if speed.ratio is not None:
         return f"{candidate} is {speed.text} {reference} here"
-    return f"No measurable difference in speed between {candidate} and {reference}: {speed.reason}"
+    return f"Whether {candidate} is faster than {reference} cannot be told: {speed.reason}"
 
 
 def _detail(reference: Timing, candidate: Timing) -> str:

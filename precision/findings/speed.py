@@ -37,7 +37,7 @@ def compare_speed(cost: Cost) -> Speed:
 
 def _reason(reference: Timing, candidate: Timing) -> str:
     if not (reference.median_s and candidate.median_s):
-        return "too short for the clock"
+        return "the times are too short for the clock"
     if reference.crowded or candidate.crowded:
         return "other programs kept the cores busy"
     if are_disturbed(reference, candidate):

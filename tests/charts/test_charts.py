@@ -127,11 +127,11 @@ def test_a_figure_without_data_says_why(name: str, said: str) -> None:
         ("timing slightly slower", "float16 is 1.06 × slower than float32 here"),
         (
             "timing the same",
-            "No measurable difference in speed between<br>float16 and float32: the times overlap",
+            "Whether float16 is faster than float32 cannot be<br>told: the times overlap",
         ),
         (
             "timing no time at all",
-            "No measurable difference in speed between<br>float16 and float32: too short for the clock",
+            "Whether float16 is faster than float32 cannot be<br>told: the times are too short for the clock",
         ),
         ("bytes of small", "Stored bytes −50 %: 80 B → 40 B"),
         ("bytes of nothing changed", "The model keeps its 64 B"),

@@ -33,7 +33,7 @@ def test_times_further_apart_than_their_spread_have_a_ratio(
 
 _OVERLAP = "the times overlap"
 _WIDE = "the times of equal runs differ too much"
-_SHORT = "too short for the clock"
+_SHORT = "the times are too short for the clock"
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_defaults_make_an_empty_link() -> None:
         ({"batch": "many"}, r"batch = 'many': .*not a whole number"),
         ({"seed": "-1"}, r"seed = '-1'"),
         ({"colour": "red"}, r"Unknown setting 'colour'. Known: model, dtype"),
-        ({"method": "magic"}, r"Unknown cast method 'magic'"),
+        ({"method": "magic"}, r"Unknown cast method 'magic'. Choose of: to, half"),
         ({"reference": "float16"}, r"reference = 'float16'"),
         ({"method": "half", "dtype": "bfloat16"}, r"'half' gives float16, not bfloat16"),
         ({"method": "autocast", "dtype": "float64"}, r"'autocast' gives bfloat16 or float16, not float64"),

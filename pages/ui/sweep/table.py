@@ -37,7 +37,7 @@ def table(
         key="sweep",
         alt="Error, bytes, memory and time of every format",
         pinned=True,
-        widths={"SQNR": "small"},
+        widths={"SQNR": "small", "against the reference": 250},
         column_config={"page": st.column_config.LinkColumn(display_text="Overview")},
     )
     text = SweepResult(rows=rows, skipped=plan.skipped).model_dump_json(indent=2)
