@@ -16,6 +16,7 @@ from precision.findings.sweep import (
     sweep_finding,
     sweep_row,
     theory_bytes,
+    weights_fit_text,
 )
 from precision.results import CompareResult, DeviceInfo, SweepRow, Verdict
 from precision.spec import CastMethod, RunSpec
@@ -135,6 +136,19 @@ def test_runs_whose_decisions_change_or_may_are_no_choice(word: str) -> None:
     rows = [row("int4", word, 50, 20.0), row("int8", word, 100, 30.0)]
     assert smallest_keeping(rows) is None
     assert sweep_finding(rows) == "none of 2 formats is sure to keep its decisions"
+
+
+@pytest.mark.parametrize(
+    ("memory_bytes", "text"),
+    [
+        (4 * 2**30, "Fits cpu (4.00 GiB): weights take 25 %."),
+        (1000 * 2**30, "Fits cpu (1000 GiB): weights take less than 1 %."),
+        (2**29, "Does not fit cpu (512 MiB)."),
+        (None, ""),
+    ],
+)
+def test_whether_the_weights_fit_a_device_is_a_sentence(memory_bytes: int | None, text: str) -> None:
+    assert weights_fit_text(2**30, DeviceInfo(id="cpu", name="CPU", memory_bytes=memory_bytes)) == text
 
 
 def test_a_part_of_a_sweep_speaks_for_itself_alone() -> None:

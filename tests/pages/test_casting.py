@@ -94,7 +94,7 @@ def test_claims_appear_as_they_are_tried_and_stay_when_cancelled(running_engine:
     until(lambda: running_engine.job(job).partial is not None)
     app.run()
     assert not app.exception
-    assert "so far, of 24," in app.title[0].value
+    assert "of 24 claims tested so far:" in app.title[0].value
     app.button(key="cancel").click().run()
     running_engine.wait(job, timeout_s=PATIENCE_S)
     app.run()

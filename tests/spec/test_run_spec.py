@@ -146,3 +146,8 @@ def test_bad_plans_are_refused(values: dict[str, object], message: str) -> None:
 def test_ranges_do_not_depend_on_a_plan() -> None:
     one, other = (RunSpec.parse({"plan": [("a", name)], "analysis": "ranges"}) for name in ("float16", "mxfp4"))
     assert one.measured == other.measured
+
+
+def test_words_filled_in_keep_the_space_before_the_method() -> None:
+    said = RunSpec(dtype="float16").in_words("**{candidate}** against {reference}{method}", escape=str.strip)
+    assert said == "**float16** against float32 · .to(dtype)"

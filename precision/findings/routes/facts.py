@@ -11,7 +11,8 @@ from precision.text.units import bytes_text, count_text, number_text, share_text
 
 def leaves_all(facts: RouteFacts) -> bool:
     """Whether torchao found no layer to quantize."""
-    return facts.method in TORCHAO_FORMATS and all(change.rounded_to is None for change in facts.dtypes)
+    ran = facts.method in TORCHAO_FORMATS and bool(facts.dtypes)
+    return ran and all(change.rounded_to is None for change in facts.dtypes)
 
 
 def route_text(facts: RouteFacts, dtype: str) -> str:
@@ -43,7 +44,8 @@ def object_text(facts: RouteFacts) -> str:
         return ""
     if not facts.same_object:
         return "a new object"
-    return "the same object" if leaves_all(facts) else "the same object, changed"
+    changed = any(change.rounded_to is not None or change.after != change.before for change in facts.dtypes)
+    return "the same object, changed" if changed else "the same object"
 
 
 def dtypes_text(facts: RouteFacts, *groups: TensorGroup) -> str:

@@ -56,6 +56,19 @@ def test_what_was_not_measured_has_no_words() -> None:
     assert words.output_text(nothing, ".half()") == words.dtypes_text(nothing) == ""
 
 
+def test_an_object_is_called_changed_where_a_tensor_is() -> None:
+    cast = facts(same_object=True, dtypes=(change("float16", 3),))
+    assert words.object_text(cast) == "the same object, changed"
+    left = facts(same_object=True, dtypes=(change("float32", 3),))
+    assert words.object_text(left) == "the same object"
+    assert words.object_text(facts(same_object=False)) == "a new object"
+
+
+def test_a_route_of_torchao_that_did_not_run_found_no_layer_missing() -> None:
+    failed = RouteFacts(method=CastMethod.FLOAT8_DYNAMIC, format="float8_e4m3fn", label=None, explanation="")
+    assert words.no_layer_texts([failed]) == []
+
+
 def test_dtypes_are_counted_where_there_are_several() -> None:
     assert words.dtypes_text(facts(dtypes=(change("float16", 3),)), "parameter") == "float16"
     both = facts(dtypes=(change("float16", 3), change("float32", 1)))
