@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import linked, state
-from pages.ui.frame import method_address, method_topic
+from pages.ui.frame import method_address
 from pages.ui.job import warn_of_link_error
 from pages.ui.shell.guard import enter_through_router
 
@@ -25,15 +25,11 @@ def main() -> None:
         "Method",
         [_CONTENTS, *(name for name in names if name != _CONTENTS)],
         key="topic",
-        format_func=lambda name: "all methods" if name == _CONTENTS else method_topic(name),
+        format_func=lambda name: "all methods" if name == _CONTENTS else name,
         help="Named like the command that measures it, where there is one.",
     )
     title, document = (_DOCUMENTS / f"{topic}.md").read_text(encoding="utf-8").split("\n", 1)
     st.title(title.removeprefix("# "), anchor=False)
-    others = dict.fromkeys(link[1] for link in _LINK.finditer(document))
-    with st.container(horizontal=True, gap="small"):
-        for name in others if topic != _CONTENTS else ():
-            st.page_link("pages/methods.py", label=method_topic(name), query_params={"topic": method_topic(name)})
     st.markdown(_LINK.sub(lambda link: f"]({method_address(link[1])}{link[2] or ''})", document))
 
 

@@ -91,12 +91,7 @@ def explain(how_to_read: str, *, method: str) -> None:
 
 def method_address(method: str) -> str:
     """Where the page Methods shows the document of that name in `docs/methods`."""
-    return f"./methods?{urllib.parse.urlencode({'topic': method_topic(method)}, quote_via=urllib.parse.quote)}"
-
-
-def method_topic(method: str) -> str:
-    """What the page Methods calls the document of that name."""
-    return method.replace("-", " ")
+    return f"./methods?{urllib.parse.urlencode({'topic': method})}"
 
 
 def overview_address(spec: RunSpec, job: str | None) -> str:

@@ -51,7 +51,6 @@ def compare(
     inputs: object = None,
     *,
     dtype: Format = "float16",
-    labels: Labels = None,
     validate: Callable[[nn.Module], float] | None = None,
     **settings: Unpack[Cast],
 ) -> Comparison:
@@ -64,7 +63,6 @@ def compare(
         inputs: a tensor; a tuple of positional arguments; a dict of named ones; or batches of those, as a list or a
             `DataLoader`. Outputs of all batches are compared.
         dtype: the candidate's format: a `torch.dtype` or the name of any format.
-        labels: true classes `(samples,)`, whole numbers; or the name or the place at which the inputs hold them.
         validate: the caller's own score: called with the reference and with the candidate, both in eval mode.
         **settings: see `precision.library.settings`.
 
@@ -72,48 +70,39 @@ def compare(
         InputError: inputs or settings that cannot be used; says which and what to do.
         UnsupportedError: a model or format that cannot be cast; says why.
     """
-    return _run(Analysis.COMPARE, Comparison, model, inputs, labels, {"dtype": dtype} | settings, validate=validate)
+    return _run(Analysis.COMPARE, Comparison, model, inputs, {"dtype": dtype} | settings, validate=validate)
 
 
-def audit(
-    model: Model, inputs: object = None, *, dtype: Format = "float16", labels: Labels = None, **settings: Unpack[Cast]
-) -> Measured[Any]:
+def audit(model: Model, inputs: object = None, *, dtype: Format = "float16", **settings: Unpack[Cast]) -> Measured[Any]:
     """Cast a model, and list every parameter, buffer and tensor attribute before and after; as in `compare`."""
-    return _run(Analysis.AUDIT, Measured, model, inputs, labels, {"dtype": dtype} | settings)
+    return _run(Analysis.AUDIT, Measured, model, inputs, {"dtype": dtype} | settings)
 
 
-def layers(
-    model: Model, inputs: object = None, *, dtype: Format = "float16", labels: Labels = None, **settings: Unpack[Cast]
-) -> Layers:
+def layers(model: Model, inputs: object = None, *, dtype: Format = "float16", **settings: Unpack[Cast]) -> Layers:
     """Run a model in two precisions in lockstep: what differs after every module and operator.
 
     Other arguments: see `compare`.
     """
-    return _run(Analysis.LAYERS, Layers, model, inputs, labels, {"dtype": dtype} | settings)
+    return _run(Analysis.LAYERS, Layers, model, inputs, {"dtype": dtype} | settings)
 
 
-def ranges(model: Model, inputs: object = None, *, labels: Labels = None, **settings: Unpack[Reference]) -> Ranges:
+def ranges(model: Model, inputs: object = None, **settings: Unpack[Reference]) -> Ranges:
     """Count every weight and activation by its exponent: which formats hold them. Other arguments: see `compare`."""
-    return _run(Analysis.RANGES, Ranges, model, inputs, labels, settings)
+    return _run(Analysis.RANGES, Ranges, model, inputs, settings)
 
 
 def regimes(
-    model: Model, inputs: object = None, *, dtype: Format = "float16", labels: Labels = None, **settings: Unpack[Cast]
+    model: Model, inputs: object = None, *, dtype: Format = "float16", **settings: Unpack[Cast]
 ) -> Measured[Any]:
     """Compare on the input as given, scaled, with an outlier channel and random. Other arguments: see `compare`."""
-    return _run(Analysis.REGIMES, Measured, model, inputs, labels, {"dtype": dtype} | settings)
+    return _run(Analysis.REGIMES, Measured, model, inputs, {"dtype": dtype} | settings)
 
 
 def routes(
-    model: Model,
-    inputs: object = None,
-    *,
-    dtype: Format = "float16",
-    labels: Labels = None,
-    **settings: Unpack[Reference],
+    model: Model, inputs: object = None, *, dtype: Format = "float16", **settings: Unpack[Reference]
 ) -> Measured[Any]:
     """What every way to cast a model to a format does to it. Other arguments: see `compare`."""
-    return _run(Analysis.ROUTES, Measured, model, inputs, labels, {"dtype": dtype} | settings)
+    return _run(Analysis.ROUTES, Measured, model, inputs, {"dtype": dtype} | settings)
 
 
 def sensitivity(
@@ -122,7 +111,6 @@ def sensitivity(
     *,
     formats: Sequence[Format] | None = None,
     exact: bool = False,
-    labels: Labels = None,
     **settings: Unpack[Reference],
 ) -> Sensitivity:
     """What every layer adds to the output's error in each of several formats. Other arguments: see `compare`.
@@ -132,31 +120,30 @@ def sensitivity(
         inputs: as of `compare`.
         formats: to measure in; the usual ones by default.
         exact: whether to also run the model once for every layer and format.
-        labels: as of `compare`.
         **settings: see `precision.library.settings`.
     """
     given = {"formats": formats, "exact": exact or None} | settings
-    return _run(Analysis.SENSITIVITY, Sensitivity, model, inputs, labels, given)
+    return _run(Analysis.SENSITIVITY, Sensitivity, model, inputs, given)
 
 
 def training(
-    model: Model, inputs: object = None, *, dtype: Format = "float16", labels: Labels = None, **settings: Unpack[Where]
+    model: Model, inputs: object = None, *, dtype: Format = "float16", **settings: Unpack[Where]
 ) -> Measured[Any]:
     """One training step in a 16-bit format beside float32: gradients and weights. Other arguments: see `compare`."""
-    return _run(Analysis.TRAINING, Measured, model, inputs, labels, {"dtype": dtype} | settings)
+    return _run(Analysis.TRAINING, Measured, model, inputs, {"dtype": dtype} | settings)
 
 
 def try_claims(
-    model: Model, inputs: object = None, *, only: Iterable[str] = (), labels: Labels = None, **settings: Unpack[Where]
+    model: Model, inputs: object = None, *, only: Iterable[str] = (), **settings: Unpack[Where]
 ) -> Measured[Any]:
     """Try on a model what two articles claim of `half()` and `to(torch.float16)`; `only` those of these ids."""
     named = tuple(claim.id for claim in claims_named(several(only)))
-    return _run(Analysis.CLAIMS, Measured, model, inputs, labels, settings, only=named)
+    return _run(Analysis.CLAIMS, Measured, model, inputs, settings, only=named)
 
 
 def memory(model: Model, **settings: Unpack[Where]) -> Measured[Any]:
     """Bytes of a model in every format; it is not run."""
-    return _run(Analysis.MEMORY, Measured, model, (), None, settings)
+    return _run(Analysis.MEMORY, Measured, model, (), settings)
 
 
 def autocast(*, dtype: Format = "bfloat16", device: str = "cpu", progress: bool | None = None) -> Measured[Any]:
@@ -170,14 +157,13 @@ def sweep(
     *,
     formats: Sequence[Format] = USUAL_FORMATS,
     methods: Sequence[str] = (),
-    labels: Labels = None,
     **settings: Unpack[Cast],
 ) -> Sweep:
     """Compare a model in many formats, each by its usual method or by several. Other arguments: see `compare`.
 
     The inputs are read once for each format.
     """
-    shown = settings.pop("progress", None)
+    shown, labels = settings.pop("progress", None), settings.pop("labels", None)
     _require_another_reading(inputs)
     rows = []
     with _own_process():
@@ -194,10 +180,8 @@ def sweep(
     return Sweep(SweepResult(rows=tuple(rows), skipped=plan.skipped))
 
 
-def _run(
-    analysis: Analysis, kind: type[M], model: Model, inputs: object, labels: Labels, settings: Any, **also: Any
-) -> M:
-    shown = settings.pop("progress", None)
+def _run(analysis: Analysis, kind: type[M], model: Model, inputs: object, settings: Any, **also: Any) -> M:
+    shown, labels = settings.pop("progress", None), settings.pop("labels", None)
     with _own_process():
         loaded = _loaded(model, inputs, labels)
         result = _measured(spec_of(analysis, loaded, settings), loaded, shown, **also)

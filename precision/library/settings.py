@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from precision.measure.models.loading import LoadedModel
+    from precision.measure.own_model import Labels
 
     Model: TypeAlias = nn.Module | LoadedModel
     Format: TypeAlias = str | torch.dtype
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 class Where(TypedDict, total=False):
     """Settings of every analysis that runs a model."""
 
+    labels: Labels
+    """True classes `(samples,)`, whole numbers; or the name or the place at which the inputs hold them."""
     device: str | torch.device
     """By default, where the model's first parameter is."""
     seed: int

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.usefixtures("running_engine")
 def test_opens_cold_with_the_sidebar_and_a_result(page: str) -> None:
     app = opened(page)
     assert not app.exception
-    assert [box.key for box in app.sidebar.selectbox][:4] == ["model", "dtype", "method", "device"]
+    pickers = [str(box.key).removesuffix("-asked") for box in app.sidebar.selectbox]  # until the devices are known
+    assert pickers[:4] == ["model", "dtype", "method", "device"]
     assert app.title
     assert not app.error
 
