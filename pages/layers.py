@@ -88,8 +88,8 @@ def _operators_top(result: LayersResult, report: LayersReport) -> None:
     promoted, lowered = sum(flow.is_promoted for flow in flows), sum(flow.is_lowered for flow in flows)
     one_sided = sum(operator.only is not None for operator in report.operators)
     found = [f"{lowered:,} lowered by autocast"] if lowered else []
-    found.append(f"{promoted or 'none'} {'widen' if promoted > 1 else 'widens'} an input silently")
-    found.append(f"{one_sided or 'none'} {'run' if one_sided > 1 else 'runs'} in one model only")
+    found.append(f"{f'{promoted:,}' if promoted else 'none'} {'widen' if promoted > 1 else 'widens'} an input silently")
+    found.append(f"{f'{one_sided:,}' if one_sided else 'none'} {'run' if one_sided > 1 else 'runs'} in one model only")
     frame.header(f"{len(report.operators):,} operators: {', '.join(found)}", result)
     autocasts = result.spec.method is CastMethod.AUTOCAST
     if autocasts and (counted := lowering(result)) is not None and (stayed := stayed_text(counted)):
