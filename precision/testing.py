@@ -26,17 +26,11 @@ def assert_precision(
     validate: Any = None,
     **limits: Any,
 ) -> None:
-    """Check that a model keeps its limits in a format.
+    """Check that a model keeps its limits in a format. The arguments are those of `precision.compare`, and:
 
     Args:
-        model: as of `precision.compare`, and so are the next four.
-        inputs: a tensor, tuple, dict, or batches.
-        dtype: the candidate's format.
-        labels: true classes, or where the inputs hold them.
-        validate: the caller's own score.
         **limits: `min_` or `max_` and the name of a metric, such as `min_sqnr_db=40`, `max_rmse=1e-3` or
-            `min_top1_agreement=0.99`, at least one (metrics called `max_...` need no second `max_`); and settings of
-            `precision.compare`.
+            `min_top1_agreement=0.99`, at least one (metrics called `max_...` need no second `max_`).
 
     Raises:
         AssertionError: a limit is not kept, or something that no metric covers differs: an infinity or NaN, an integer,

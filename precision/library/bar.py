@@ -10,11 +10,7 @@ from precision.text.names import plain
 
 
 class Bar(Silent):
-    """Progress that moves a bar of tqdm.
-
-    Args:
-        bar: of 100 parts.
-    """
+    """Progress that moves a bar of tqdm, which has 100 parts."""
 
     def __init__(self, bar: Any) -> None:
         self._bar = bar
@@ -27,11 +23,7 @@ class Bar(Silent):
 
 @contextmanager
 def bar(shown: bool | None) -> Iterator[Progress]:
-    """A bar that is gone at the end; none where it is not to be shown.
-
-    Args:
-        shown: None: in a notebook or a terminal alone.
-    """
+    """A bar that is gone at the end, if it is to be `shown`; None: in a notebook or a terminal alone."""
     if shown is None:
         shown = "ipykernel" in sys.modules or sys.stderr.isatty()
     if not shown:
