@@ -77,7 +77,7 @@ frame.footer(shown, how_to_read="Zero is not below zero.")
 CALL = '''\
 def signs(model: Model, inputs: object = None, **settings: Unpack[Reference]) -> Measured[Any]:
     """Count the outputs below zero. As `compare` otherwise."""
-    return _run(Analysis.SIGNS, Measured, model, inputs, None, settings)
+    return _run(Analysis.SIGNS, Measured, model, inputs, settings)
 
 
 '''
