@@ -3,6 +3,7 @@
 import textwrap
 from collections import Counter
 from itertools import groupby
+from typing import get_args
 
 from precision.cli.heading import paragraphs, report_of
 from precision.results import ClaimsResult, MeasuredClaim
@@ -24,14 +25,11 @@ def claims_text(result: ClaimsResult, *, code: bool = False) -> str:
 
 def _summary(result: ClaimsResult) -> str:
     counts = Counter(claim.verdict for claim in result.claims)
-    depend = "depends" if counts["depends"] == 1 else "depend"
-    words: dict[ClaimWord, str] = {
-        "true": "true",
-        "false": "false",
-        "depends": depend,
-        "not testable here": "not testable here",
-    }
-    found = ", ".join(f"{counts[verdict]} {word}" for verdict, word in words.items() if counts[verdict])
+    found = ", ".join(
+        f"{count} {'depend' if word == 'depends' and count > 1 else word}"
+        for word in get_args(ClaimWord)
+        if (count := counts[word])
+    )
     return f"{count_text(len(result.claims), 'claim')}{found and f': {found}'}."
 
 
