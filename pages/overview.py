@@ -14,7 +14,7 @@ from precision.findings.cast import audit_table, changed_text, estimated_text
 from precision.findings.elements import pairs_table
 from precision.findings.real_kernels import real_kernels_text
 from precision.findings.speed import compare_speed
-from precision.findings.verdict import judge
+from precision.findings.verdict import judge, technical_text
 from precision.results import CastAudit, CompareResult, OutputComparison, Verdict
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text, seconds_text
@@ -26,14 +26,17 @@ MOST_WARNINGS = 3
 
 HOW_TO_READ = """\
 The same input goes through the model twice: in the **reference** precision and in the **candidate** format.
-The verdict compares the error of the outputs with two floors: the **rounding floor**, the error of merely rounding
-the reference's outputs to the format, and the **repeat floor**, the difference between two runs of the reference.
-An error near the rounding floor is as good as the format can be; a larger one was added by the layers.
-**Against float64**, the errors of both tell how much of the difference is the reference's own.
+The verdict is that of the worst output. It says first what became of what matters to that output: its classes, its
+direction, or its values. What an output is, is guessed; choose it under *This output is* if the guess is wrong.
+With class scores, a **flip** is a sample whose largest score belongs to another class than in the reference. One flip
+is a changed decision. No flip among few samples proves little: the interval says how many of all such samples may flip,
+and a verdict is *uncertain* where there are too few. Tokens of one text are alike, so the interval counts by texts.
 
-Where the outputs are class scores, a **flip** is a sample whose largest score belongs to another class than in the
-reference. One flip is a changed decision. No flip among few samples proves little: the interval says how many of all
-such samples may flip. A verdict is *uncertain* where the error is more than rounding and there were too few samples.
+The second sentence compares the error with two floors: the **rounding floor**, the error of merely rounding the
+reference's output to the format, and the **repeat floor**, the difference between two runs of the reference. An error
+near the rounding floor is as good as the format can be; a larger one was added by the layers. The floor belongs to the
+format, so this sentence does not compare formats. **Against float64**, the errors of both tell how much of the
+difference is the reference's own.
 
 Bytes are those of the real tensors (parameters, buffers, plain attributes; tied ones once). If no dtype stores the
 format, its values are held in a wider one, and the bytes of the format are estimated below. Times are medians; both
@@ -88,7 +91,10 @@ def main() -> None:
 def _verdict_box(verdict: Verdict) -> None:
     with st.container(border=True):
         st.markdown(f"**{verdict.word.capitalize()}.** {escape_markdown(verdict.sentence)}")
-        st.caption(f"Rule: {verdict.rule}")
+        if technical := technical_text(verdict):
+            st.markdown(escape_markdown(technical))
+        rules = [verdict.rule, *([verdict.against_rounding.rule] if verdict.against_rounding else [])]
+        st.caption(f"Rules: {' '.join(rules)}")
 
 
 def _four_numbers(result: CompareResult) -> None:

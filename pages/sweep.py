@@ -13,7 +13,7 @@ from pages.ui.sweep.table import table
 from precision.charts.sweep_costs import SweepCost, plot_sweep_costs
 from precision.charts.sweep_heatmap import plot_sweep_heatmap
 from precision.errors import PrecisionError
-from precision.findings.sweep import USUAL_FORMATS, VERDICTS_ARE_RELATIVE, SweepPlan, plan_sweep, sweep_finding
+from precision.findings.sweep import USUAL_FORMATS, WHAT_VERDICTS_ARE, SweepPlan, plan_sweep, sweep_finding
 from precision.formats import formats_with
 from precision.models.catalogue import describe
 from precision.results import DeviceInfo, MemoryResult, SweepRow
@@ -39,8 +39,8 @@ Runs on one device wait for each other, so that they do not disturb each other's
 - **Fits** compares the stored bytes, and the working memory once it is measured, with the device's whole memory.
 - **Time** is the median of a pass, measured in turns with the reference. Where arithmetic is *simulated*, the time is
   that of the simulation and says nothing about hardware that computes in the format; *upcast* computes in float32.
-- **Verdict**: each format is judged against its own rounding floor. *Rounding only* in 4 bits is a much larger error
-  than *rounding only* in 16 bits: use the SQNR to compare formats with each other.
+- **Verdict**: what became of what matters to the worst output, such as the classes of samples. *Uncertain* means that
+  there are too few samples to tell.
 """
 
 
@@ -131,7 +131,7 @@ def _header(base: RunSpec, plan: SweepPlan, now: SweepState) -> None:
     finding = f": {escape_markdown(sweep_finding(now.rows, len(plan.specs)))}" if now.rows else " in many formats"
     st.title(f"{title}{finding}", anchor=False)
     st.caption(
-        f"Every format against {base.reference}: error, bytes and time, each a run of its own. {VERDICTS_ARE_RELATIVE}"
+        f"Every format against {base.reference}: error, bytes and time, each a run of its own. {WHAT_VERDICTS_ARE}"
     )
     if model.weights == "random":
         st.warning("Random weights: speed and memory are real, errors are indicative only.", icon=":material/warning:")

@@ -22,7 +22,6 @@ def assert_precision(
     inputs: object = None,
     *,
     dtype: Format = "float16",
-    labels: Any = None,
     validate: Any = None,
     **limits: Any,
 ) -> None:
@@ -40,7 +39,7 @@ def assert_precision(
     thresholds = [_threshold(name, limits.pop(name)) for name in list(limits) if _is_limit(name)]
     if not thresholds:
         raise InputError("Give a limit, such as min_sqnr_db=40 or max_abs_error=1e-2.")
-    held = hold(model, inputs, labels)
+    held = hold(model, inputs, limits)
     run = compare(held, dtype=dtype, validate=validate, **limits)
     failed = [run.failure] if run.failure else []
     if run.result.comparison is not None:
@@ -65,7 +64,7 @@ def _threshold(name: str, value: Any) -> Threshold:
 def _culprit(held: LoadedModel, dtype: Format, settings: Any) -> list[str]:
     """The layer to look at, by its first batch; nothing where the layers cannot be measured."""
     try:
-        found = layers(held, dtype=dtype, **settings)
+        found = layers(held, dtype=dtype, **{name: value for name, value in settings.items() if name != "outputs"})
     except PrecisionError:
         return []
     if (origin := found.first_nonfinite) is not None:

@@ -3,24 +3,35 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import linked
+from pages.ui import linked, state
 from pages.ui.chart import show
 from pages.ui.frame import metric_help
 from precision.charts.decision_margins import MarginScale, plot_decision_margins
-from precision.findings.decisions import accuracy_text, left_out, mean_cells, share_cells, truth_cells
-from precision.findings.decisions_judged import Yardsticks
+from precision.findings.decisions import (
+    accuracy_text,
+    decision_rows,
+    left_out,
+    mean_cells,
+    samples_text,
+    share_cells,
+    truth_cells,
+)
+from precision.findings.decisions_judged import Yardsticks, few_clusters_text
 from precision.results import (
     ClassDecisions,
     CompareResult,
     Comparison,
+    CrossingDecisions,
+    Decisions,
     NeighbourDecisions,
     OutputComparison,
     SampleMean,
 )
+from precision.spec.output_kinds import OutputKind
 from precision.text.metrics import metric_named
 from precision.text.names import escape_markdown
 from precision.text.terms import term_named
-from precision.text.units import count_text, fine_share_text, number_text
+from precision.text.units import fine_share_text, number_text
 
 SCALES: tuple[MarginScale, ...] = ("score", "probability")
 
@@ -29,22 +40,31 @@ def pick_yardsticks() -> Yardsticks:
     """The limits that decide the verdict; changing them needs no new run."""
     default = Yardsticks()
     floor, interval = (escape_markdown(term_named(name).definition) for name in ("rounding floor", "Wilson interval"))
-    few = f"Decisions are changed if the 95 % interval of the share of flips lies above this. {interval}"
-    other = "Of outputs that are not class scores, such as embeddings: decisions are changed if it is below this."
+    few = f"An output is changed if the 95 % interval of the share of flips lies above this. {interval}"
+    other = "Of outputs without classes, such as embeddings: an output is changed if it is below this."
+    own_error = (
+        "If the reference's own error against float64 is at least this share of the candidate's, the difference of the "
+        "two is not attributed to the candidate's format."
+    )
     least_cosine = f"{other} {metric_help('cosine_similarity')}"
     rows = (  # label, least, most, default, step, format, key in the link, help
         ("Rounding only up to (× floor)", 1.0, 100.0, default.rounding_multiple, 0.5, None, "rounding_multiple", floor),
         ("Broken below (dB)", 0.0, 100.0, default.broken_below_db, 1.0, None, "broken_below", metric_help("sqnr_db")),
         ("Tolerated flips (%)", 0.0, 100.0, 100 * default.tolerated_flips, 0.5, None, "tolerated_flips", few),
         ("Least cosine similarity", 0.0, 1.0, default.least_cosine, 0.005, "%.4f", "least_cosine", least_cosine),
+        ("Reference's own error (%)", 1.0, 100.0, 100 * default.own_error, 5.0, None, "own_error", own_error),
     )
     with st.expander("Yardsticks", icon=":material/straighten:"):
-        st.caption("Change what counts as rounding, broken or a changed decision. The verdict follows without a run.")
-        multiple, broken, flips, cosine = (
-            column.number_input(*row) for column, row in zip(st.columns(4), rows, strict=True)
+        st.caption("Change what counts as rounding, broken or changed. The verdict follows without a run.")
+        multiple, broken, flips, cosine, own = (
+            column.number_input(*row) for column, row in zip(st.columns(5), rows, strict=True)
         )
     return Yardsticks(
-        rounding_multiple=multiple, broken_below_db=broken, tolerated_flips=flips / 100, least_cosine=cosine
+        rounding_multiple=multiple,
+        broken_below_db=broken,
+        tolerated_flips=flips / 100,
+        least_cosine=cosine,
+        own_error=own / 100,
     )
 
 
@@ -60,30 +80,62 @@ def truth_line(comparison: Comparison) -> None:
 
 
 def decisions(output: OutputComparison, result: CompareResult) -> None:
-    """What the output decides in both models, if it is known to decide something."""
+    """What the output is, and what it decides in both models, if it is known to decide something."""
     found = output.decisions
+    if found is not None:
+        st.header(_finding(found), anchor=False)
+    if output.distributions is not None:
+        _pick_kind(output)
     if found is None:
         return
-    st.header(_finding(found), anchor=False)
     if not found.samples:
-        st.caption(escape_markdown(f"{found.rule.rstrip('.')}. {left_out(found)}."))
+        st.caption(f"{left_out(found)}.")
         return
     if isinstance(found, ClassDecisions):
         _class_numbers(found)
         scale = linked.radio("Margin in", SCALES, key="margin", help=escape_markdown(term_named("margin").definition))
         show(plot_decision_margins(output, result.spec.dtype, scale=scale), key="margins")
+    elif isinstance(found, CrossingDecisions):
+        for column, (label, value, remark) in zip(st.columns(2), decision_rows(found), strict=True):
+            column.metric(label, value)
+            column.caption(escape_markdown(remark))
     else:
         _neighbour_numbers(found)
-    st.caption(escape_markdown(". ".join(filter(None, (found.rule.rstrip("."), left_out(found)))) + "."))
+    said = [f"{text}." if (text := left_out(found)) else "", few_clusters_text(found)]
+    if any(said):
+        st.caption(escape_markdown(" ".join(filter(None, said))))
 
 
-def _finding(found: ClassDecisions | NeighbourDecisions) -> str:
+def _pick_kind(output: OutputComparison) -> None:
+    """What the output is: the guess with its reason, or another choice, which runs again."""
+    key = f"kind of {output.path}, {output.kind}"
+
+    def choose() -> None:
+        state.say_output_is(output.path, st.session_state[key])
+
+    left, right = st.columns([1, 2], vertical_alignment="bottom")
+    left.selectbox(
+        "This output is",
+        list(OutputKind),
+        index=list(OutputKind).index(output.kind),
+        format_func=lambda kind: kind.label,
+        key=key,
+        on_change=choose,
+        help="It decides what matters to the output, and so the verdict. Another choice runs the comparison again.\n\n"
+        + "\n".join(f"- **{kind.label}**: {kind.about}" for kind in OutputKind),
+    )
+    right.caption(escape_markdown(f"{output.kind_reason} {output.kind.about}"))
+
+
+def _finding(found: Decisions) -> str:
     if not found.samples:
         return "No decision to compare: no sample has finite outputs in both"
-    samples = count_text(found.samples, "sample")
+    kept = f"{found.samples - found.changed_samples:,} of {samples_text(found)}"
     if isinstance(found, NeighbourDecisions):
-        return f"{found.samples - found.changed:,} of {samples} keep their nearest neighbour"
-    return f"{found.samples - found.flips:,} of {samples} keep their class"
+        return f"{kept} keep their nearest neighbour"
+    if isinstance(found, CrossingDecisions):
+        return f"{kept} keep every value on its side of one half"
+    return f"{kept} keep their class"
 
 
 def _class_numbers(found: ClassDecisions) -> None:
@@ -103,7 +155,7 @@ def _class_numbers(found: ClassDecisions) -> None:
             f"{escape_markdown(accuracy_text(accuracy))}."
         )
     else:
-        _number(columns[3], "flips", f"{found.flips:,}", f"of {count_text(found.samples, 'sample')}")
+        _number(columns[3], "flips", f"{found.flips:,}", f"of {samples_text(found)}")
 
 
 def _neighbour_numbers(found: NeighbourDecisions) -> None:

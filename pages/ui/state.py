@@ -16,12 +16,13 @@ from precision.models.catalogue import CATALOGUE, describe
 from precision.models.request import request_input
 from precision.results import ModelDescription
 from precision.spec import Analysis, RunSpec
+from precision.spec.output_kinds import OutputKind
 from precision.text.names import enclosing
 
 PRETRAINED = "hf:"
 """The picker's entry for a Hugging Face id or folder."""
 _DEFAULT = RunSpec()
-_HELD = ("dtype", "method", "device", "reference", "seed", "regime", "keep", "plan")
+_HELD = ("dtype", "method", "device", "reference", "seed", "regime", "keep", "plan", "outputs")
 """Settings of a run that the sidebar holds whatever the model is."""
 _SIZES = ("input", "batch", "length", "text")
 """Settings that some models do not have."""
@@ -87,6 +88,7 @@ def model_changed() -> None:
     for name in _SIZES:
         st.session_state[name] = {"text": "", "input": "default"}.get(name)
     st.session_state["keep"] = []
+    st.session_state["outputs"] = ()
     drop_plan()
 
 
@@ -110,6 +112,13 @@ def choose_model(model_id: str) -> None:
 def choose(name: str, value: str) -> None:
     """Pick a format or a cast method, as the sidebar does."""
     st.session_state[name] = value
+    choice_changed()
+
+
+def say_output_is(path: str, kind: OutputKind) -> None:
+    """Say what an output is, instead of the guess."""
+    said = [entry for entry in st.session_state["outputs"] if entry.rpartition("=")[0] != path]
+    st.session_state["outputs"] = (*said, f"{path}={kind}")
     choice_changed()
 
 

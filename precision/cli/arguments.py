@@ -12,6 +12,7 @@ from precision.errors import InputError
 from precision.findings.sweep import USUAL_FORMATS
 from precision.formats import ALL_FORMATS, any_format_named
 from precision.spec import SENSITIVITY_FORMATS, Analysis, CastMethod, RunSpec, formats_of
+from precision.spec.output_kinds import OutputKind
 from precision.text.units import parse_bytes
 
 _INSTALLED = "precision-explorer"
@@ -34,6 +35,7 @@ _SETTINGS = {
     "length": "tokens or steps of one sample",
     "reference": "the format to compare against: float32 or float64",
     "keep": "modules to keep in the reference's precision, separated by commas",
+    "outputs": "what the outputs are, a kind or path=kind, separated by commas: " + ", ".join(OutputKind),
     "plan": 'layers by format, such as {"float16": ["encoder.0"]}; the rest keeps the reference\'s precision',
     "formats": "formats to measure, separated by commas",
     "exact": "also run the model for every layer and format: with only this layer, and without it",

@@ -6,7 +6,7 @@ from precision.findings.cast import audit_table
 from precision.findings.decisions import decision_rows
 from precision.findings.key_figures import key_figures, stored_text
 from precision.findings.real_kernels import real_kernels_text
-from precision.findings.verdict import judge
+from precision.findings.verdict import judge, technical_text
 from precision.results import CastAudit, CompareResult
 from precision.text.names import plain
 
@@ -14,11 +14,12 @@ from precision.text.names import plain
 def compare_text(result: CompareResult) -> str:
     """Warnings, verdict, errors, bytes, time, real kernels and the dtype of every tensor."""
     verdict = judge(result)
+    said = (verdict.sentence, verdict.rule, technical_text(verdict))
     kernels = real_kernels_text(result)
     return paragraphs(
         heading(result),
         _warnings(result),
-        f"Verdict: {verdict.word}\n  {plain(verdict.sentence, limit=None)}\n  {verdict.rule}",
+        "\n  ".join(filter(None, (f"Verdict: {verdict.word}", *(plain(each, limit=None) for each in said)))),
         columns(list(key_figures(result))),
         _decisions(result),
         plain(kernels, limit=None) if kernels else "",
@@ -44,14 +45,13 @@ def _warnings(result: CompareResult) -> str:
 
 
 def _decisions(result: CompareResult) -> str:
-    """What each output decides, and why it was read that way."""
+    """What each output is and why it was taken for that, and what it decides."""
     outputs = result.comparison.outputs if result.comparison else ()
     return paragraphs(
         *(
-            f"Decisions of {plain(output.path)}. {plain(output.decisions.rule, limit=None)}\n"
-            + columns(list(decision_rows(output.decisions)))
+            f"Output {plain(output.path)}. {plain(output.kind_reason, limit=None)}"
+            + (f"\n{columns(list(decision_rows(output.decisions)))}" if output.decisions else "")
             for output in outputs
-            if output.decisions
         )
     )
 

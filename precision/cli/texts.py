@@ -19,7 +19,7 @@ from precision.findings.routes import differences
 from precision.findings.routes import facts as words
 from precision.findings.routes.tables import AFTERWARDS, RUN, STORED, routes_table
 from precision.findings.sensitivity.tables import kinds_text, method_text, sensitivity_table, sqnr_matrix, whole_casts
-from precision.findings.sweep import VERDICTS_ARE_RELATIVE, fits_text, sweep_finding
+from precision.findings.sweep import WHAT_VERDICTS_ARE, fits_text, sweep_finding
 from precision.findings.sweep_table import sweep_table
 from precision.findings.tables import Table
 from precision.findings.training import advice
@@ -210,7 +210,7 @@ def sweep_text(result: SweepResult) -> str:
     return paragraphs(
         plain(finding[0].upper() + finding[1:] + ".", limit=None),
         table_text(sweep_table([row.spec for row in result.rows], result.rows).pick(*_SWEEP)),
-        VERDICTS_ARE_RELATIVE,
+        WHAT_VERDICTS_ARE,
         warnings_text(*stopped, *skipped),
     )
 

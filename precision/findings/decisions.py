@@ -1,8 +1,18 @@
 """What outputs decide, in words: the same on pages and in the terminal."""
 
+import math
 from collections.abc import Iterator
 
-from precision.results import Accuracy, ClassDecisions, Decisions, Float64Truth, NeighbourDecisions, SampleMean
+from precision.results import (
+    Accuracy,
+    ClassDecisions,
+    CrossingDecisions,
+    Decisions,
+    Float64Truth,
+    NeighbourDecisions,
+    SampleMean,
+)
+from precision.results.decisions import Counted
 from precision.results.intervals import SIGNIFICANT_P, Interval
 from precision.text.metrics import metric_named
 from precision.text.units import count_text, fine_share_text, number_text
@@ -12,13 +22,15 @@ def decision_rows(decisions: Decisions) -> Iterator[tuple[str, str, str]]:
     """Label, value and remark of everything that an output decides."""
     if isinstance(decisions, NeighbourDecisions):
         yield from _neighbour_rows(decisions)
+    elif isinstance(decisions, CrossingDecisions):
+        yield from _crossing_rows(decisions)
     else:
         yield from _class_rows(decisions)
 
 
 def _class_rows(decisions: ClassDecisions) -> Iterator[tuple[str, str, str]]:
     yield _label("top1_agreement"), *share_cells(decisions.top1_agreement, decisions.agreement_interval)
-    yield _label("flips"), f"{decisions.flips:,} of {count_text(decisions.samples, 'sample')}", left_out(decisions)
+    yield _label("flips"), f"{decisions.flips:,} of {samples_text(decisions)}", left_out(decisions)
     yield "KL divergence", *mean_cells(decisions.kl)
     yield "Change of the top-1 probability", *mean_cells(decisions.delta_p, higher_is_better=True)
     if decisions.accuracy:
@@ -27,10 +39,16 @@ def _class_rows(decisions: ClassDecisions) -> Iterator[tuple[str, str, str]]:
         yield _label("candidate_accuracy"), values, accuracy_text(accuracy)
 
 
+def _crossing_rows(decisions: CrossingDecisions) -> Iterator[tuple[str, str, str]]:
+    yield _label("crossed"), f"{decisions.crossed:,} of {count_text(decisions.values, 'value')}", left_out(decisions)
+    changed = 1 - decisions.changed / decisions.samples if decisions.samples else None
+    yield "Samples without a crossing", *share_cells(changed, decisions.agreement_interval)
+
+
 def _neighbour_rows(decisions: NeighbourDecisions) -> Iterator[tuple[str, str, str]]:
     agreement = share_cells(decisions.neighbour_agreement, decisions.agreement_interval)
     yield _label("neighbour_agreement"), *agreement
-    changed = f"{decisions.changed:,} of {count_text(decisions.samples, 'sample')}"
+    changed = f"{decisions.changed:,} of {samples_text(decisions)}"
     yield "Nearest neighbour changed", changed, left_out(decisions)
     yield "Cosine similarity of samples", *mean_cells(decisions.cosine, higher_is_better=True)
 
@@ -43,11 +61,11 @@ def share_cells(share: float | None, interval: Interval | None) -> tuple[str, st
 
 
 def mean_cells(mean: SampleMean | None, *, higher_is_better: bool = False) -> tuple[str, str]:
-    """A mean with its standard error; its bootstrap interval, and the percentiles towards its bad side."""
+    """A mean with its standard error; its interval, and the percentiles towards its bad side."""
     if mean is None:
         return "not measured", ""
     if mean.standard_error is None or mean.low is None or mean.high is None:
-        return number_text(mean.mean), "from a single sample"
+        return number_text(mean.mean), f"from a single {'sample' if mean.samples == 1 else 'cluster'}"
     value = f"{number_text(mean.mean)} ± {number_text(mean.standard_error)}"
     if higher_is_better:
         spread = f"99 % are at least {number_text(mean.p1)}; lowest {number_text(mean.minimum)}"
@@ -76,7 +94,16 @@ def truth_cells(truth: Float64Truth) -> tuple[str, str]:
         return "not measured", truth.reason or ""
     own = f"the reference's own error is {number_text(truth.reference.rmse)}"
     share = truth.own_share
-    return number_text(truth.candidate.rmse), own if share is None else f"{own}, {fine_share_text(share)} of it"
+    told = share is not None and math.isfinite(share)
+    return number_text(truth.candidate.rmse), f"{own}, {fine_share_text(share or 0.0)} of it" if told else own
+
+
+def samples_text(decisions: Counted) -> str:
+    """How many samples there are, and in how many clusters."""
+    samples = count_text(decisions.samples, decisions.unit)
+    if decisions.clusters is None:
+        return samples
+    return f"{samples} of {count_text(decisions.clusters, decisions.cluster_unit)}"
 
 
 def left_out(decisions: Decisions) -> str:

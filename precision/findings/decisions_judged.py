@@ -1,11 +1,19 @@
-"""What the verdict says of decisions: rules over stored counts of flips, cosines and errors."""
+"""What became of what matters to an output: rules over stored counts of changes, cosines and errors."""
 
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from precision.results import ClassDecisions, Comparison, OutputComparison, Verdict
+from precision.findings.decisions import samples_text
+from precision.results import ClassDecisions, CrossingDecisions, NeighbourDecisions, OutputComparison, Verdict
+from precision.results.decisions import Counted
 from precision.results.intervals import Interval, samples_to_exclude
 from precision.text.units import count_text, fine_share_text, number_text
+
+Judged: TypeAlias = ClassDecisions | CrossingDecisions
+"""Decisions that are judged by the share of samples that changed."""
+ENOUGH_CLUSTERS = 20
+"""With fewer, intervals over clusters cover less than they say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,129 +22,152 @@ class Yardsticks:
 
     rounding_multiple: float = 2.0
     """Errors up to this many rounding floors are called rounding only."""
+    own_error: float = 0.5
+    """From this share of the candidate's error against float64 on, the reference's own error is as large: the
+    difference of the two is not attributed to the candidate's format."""
     broken_below_db: float = 10.0
     """Below this signal-to-noise ratio an output is called broken."""
     tolerated_flips: float = 0.0
-    """Share of samples that may change class; *decisions changed* where the 95 % interval lies above it."""
+    """Share of samples that may change class; *changed* where the 95 % interval lies above it."""
     resolved_flips: float = 0.05
     """Decisions are called unaffected where the interval of the share of flips ends below this, or below the
     tolerated share if that is larger; else there are too few samples to tell."""
     least_cosine: float = 0.99
-    """For outputs without class scores: below this cosine similarity, decisions changed."""
+    """For outputs without classes: below this cosine similarity, an output changed."""
     largest_error: float | None = None
-    """For outputs without class scores: the absolute error that a user tolerates; replaces the cosine."""
+    """For outputs without decisions: the absolute error that a user tolerates; replaces the cosine."""
 
 
-def flipped(comparison: Comparison, limits: Yardsticks) -> Verdict | None:
-    """*Decisions changed* where an output of class scores has more flips than are tolerated; else None."""
-    for output, found, flips in _judged_by_flips(comparison):
-        if flips.low <= limits.tolerated_flips:
-            continue
+def what_matters(output: OutputComparison, limits: Yardsticks) -> Verdict:
+    """Whether what the output decides is kept: its classes, its direction, or its values."""
+    found = output.decisions
+    if isinstance(found, ClassDecisions | CrossingDecisions) and (changes := found.flips_interval) is not None:
+        return _by_changes(found, changes, limits)
+    if isinstance(found, NeighbourDecisions):
+        return _by_direction(found, limits)
+    return _by_values(output, limits)
+
+
+def _by_changes(found: Judged, changes: Interval, limits: Yardsticks) -> Verdict:
+    """By the share of samples that changed: 95 % interval against what is tolerated, and what counts as none."""
+    tolerated, most = limits.tolerated_flips, max(limits.tolerated_flips, limits.resolved_flips)
+    unit, counted = found.unit, changes_text(found)
+    if changes.low > tolerated:
+        above = "at least one change" if tolerated == 0 else f"a 95 % interval above {fine_share_text(tolerated)}"
         return Verdict(
-            word="decisions changed",
-            sentence=f"{_flips_text(output, found)}. Expect {fine_share_text(flips.low)} to "
-            f"{fine_share_text(flips.high)} of similar samples to change class.",
-            rule=f"Decisions changed: {_above_tolerated(limits)}.",
+            word="changed",
+            sentence=f"{counted} Expect {fine_share_text(changes.low)} to {fine_share_text(changes.high)} of similar "
+            f"{unit}s to change.{_few_clusters(found)}",
+            rule=f"Changed: {above}.",
         )
-    return None
-
-
-def turned(comparison: Comparison, limits: Yardsticks) -> Verdict | None:
-    """*Decisions changed* where an output without class scores (a regression, an embedding) turned or moved too far.
-
-    None where it did not, and where another output has class scores: those decide alone.
-    """
-    if any(_judged_by_flips(comparison)):
-        return None
-    for output in comparison.outputs:
-        largest, cosine = output.metrics.max_abs_error, output.metrics.cosine_similarity
-        if limits.largest_error is not None:
-            if largest is None or largest <= limits.largest_error:
-                continue
-            found, rule = f"max absolute error of {largest:.2e}", f"above the tolerated {limits.largest_error:g}"
-        elif cosine is not None and cosine < limits.least_cosine:
-            found, rule = f"cosine similarity of {number_text(cosine)}", f"below {limits.least_cosine:g}"
-        else:
-            continue
+    sure = f"at most {fine_share_text(changes.high)} of similar {unit}s would change, 95 % sure"
+    if changes.high <= most:
         return Verdict(
-            word="decisions changed",
-            sentence=f"Output {output.path} has a {found}: decisions that rest on it may change.",
-            rule=f"Decisions changed: an output without class scores has a {found.split(' of ')[0]} {rule}.",
+            word="kept",
+            sentence=f"{counted} ({sure[0].upper()}{sure[1:]}.){_few_clusters(found)}",
+            rule=f"Kept: the 95 % interval of the share that changes ends at or below {fine_share_text(most)}.",
         )
-    return None
+    return Verdict(
+        word="uncertain",
+        sentence=f"{counted} But up to {fine_share_text(changes.high)} of similar {unit}s could change: there are too "
+        f"few to exclude more than {fine_share_text(most)}. {_needed_text(found, limits)}",
+        rule=f"Uncertain: the 95 % interval of the share that changes starts at or below {fine_share_text(tolerated)} "
+        f"and ends above {fine_share_text(most)}.",
+    )
 
 
-def uncertain(comparison: Comparison, limits: Yardsticks) -> Verdict | None:
-    """*Uncertain* where an error is more than rounding, and there are too few samples to judge decisions; else None."""
-    most = max(limits.tolerated_flips, limits.resolved_flips)
-    for output, found, flips in _judged_by_flips(comparison):
-        if flips.high <= most:
-            continue
+def _by_direction(found: NeighbourDecisions, limits: Yardsticks) -> Verdict:
+    """By the mean cosine of the samples' vectors, and its 95 % interval."""
+    low, high = found.cosine.low, found.cosine.high
+    mean, least = number_text(found.mean_cosine), f"{limits.least_cosine:g}"
+    stayed = f"{found.samples - found.changed:,} of {count_text(found.samples, 'sample')} keep their nearest neighbour"
+    size = f"The samples' vectors have a mean cosine similarity of {mean} with the reference's; {stayed}."
+    if low is not None and low >= limits.least_cosine:
+        return Verdict(word="kept", sentence=size, rule=f"Kept: the mean cosine is at least {least}, 95 % sure.")
+    if high is not None and high < limits.least_cosine:
+        return Verdict(word="changed", sentence=size, rule=f"Changed: the mean cosine is below {least}, 95 % sure.")
+    return Verdict(
+        word="uncertain",
+        sentence=f"{size} There are too few samples to tell whether the mean is at least {least}.",
+        rule=f"Uncertain: the 95 % interval of the mean cosine contains {least}.",
+    )
+
+
+def _by_values(output: OutputComparison, limits: Yardsticks) -> Verdict:
+    """By the largest error that the user tolerates; without one, by the direction of the whole output."""
+    metrics = output.metrics
+    if (most := limits.largest_error) is not None:
+        kept = metrics.max_abs_error is not None and metrics.max_abs_error <= most
         return Verdict(
-            word="uncertain",
-            sentence=f"The error is more than rounding. {_flips_text(output, found)}, but up to "
-            f"{fine_share_text(flips.high)} of similar samples could change class. {_few_text(found)} too few to "
-            f"exclude more than {fine_share_text(most)}. {_needed_text(found, limits)}",
-            rule="Uncertain: the error is more than rounding, and the 95 % interval (Wilson) of the share of flips "
-            f"starts at or below {fine_share_text(limits.tolerated_flips)} and ends above {fine_share_text(most)}.",
+            word="kept" if kept else "changed",
+            sentence=f"The largest error is {number_text(metrics.max_abs_error)}; {most:g} is tolerated.",
+            rule=f"{'Kept' if kept else 'Changed'}: the largest absolute error against the tolerated one.",
         )
-    return None
+    cosine, least = metrics.cosine_similarity, limits.least_cosine
+    share = fine_share_text(metrics.normalized_l2 or 0.0)
+    size = f"Its values differ by {share} of their size (SQNR {number_text(metrics.sqnr_db)} dB"
+    if cosine is not None and cosine < least:
+        return Verdict(
+            word="changed",
+            sentence=f"{size}, cosine similarity {number_text(cosine)}).",
+            rule=f"Changed: the cosine similarity is below {least:g}.",
+        )
+    return Verdict(
+        word="close",
+        sentence=f"{size}). Nothing says how exact this output must be.",
+        rule=f"Close: the cosine similarity is at least {least:g}, and no decision is known that rests on this output.",
+    )
 
 
-def samples_needed(found: ClassDecisions, limits: Yardsticks | None = None) -> int | None:
-    """About how many samples would tell whether decisions are affected, if the same share of them flipped.
+def samples_needed(found: Judged, limits: Yardsticks | None = None) -> int | None:
+    """About how many samples would tell whether decisions are affected, if the same share of them changed.
 
-    The smaller of two numbers: the samples that put Wilson's interval above the tolerated share of flips, and those
-    that put it below the largest share that is called unaffected. None where the share equals both limits.
+    The smaller of two numbers: the samples that put Wilson's interval above the tolerated share, and those that put it
+    below the largest share that is called unaffected; times what one independent sample takes of these, where they come
+    in clusters. None where the share equals both limits.
     """
     limits = limits or Yardsticks()
     if not found.samples:
         return None
-    share = found.flips / found.samples
+    share = found.changed_samples / found.samples
     ends = []
     if share > limits.tolerated_flips:
         ends.append(samples_to_exclude(limits.tolerated_flips, share=share))
     most = max(limits.tolerated_flips, limits.resolved_flips)
     if share < most:
         ends.append(samples_to_exclude(most, share=share))
-    return min((end for end in ends if end is not None), default=None)
+    needed = min((end for end in ends if end is not None), default=None)
+    worth = (found.effective or found.samples) / found.samples
+    return None if needed is None else math.ceil(needed / worth)
 
 
-def unaffected_text(comparison: Comparison) -> str:
-    """How many samples kept their class; empty without samples."""
-    return "".join(
-        f" {_flips_text(output, found)} (at most {fine_share_text(flips.high)} of similar samples would change)."
-        for output, found, flips in _judged_by_flips(comparison)
-    )
+def changes_text(found: Judged) -> str:
+    """How many samples changed, in a sentence."""
+    samples = samples_text(found)
+    if isinstance(found, CrossingDecisions):
+        inside = f"{found.crossed:,} of {count_text(found.values, 'value')} crossed one half"
+        return f"{inside}, in {found.changed:,} of {samples}."
+    if found.flips:
+        return f"{found.flips:,} of {samples} changed class."
+    return f"{'All ' if found.samples > 1 else 'The '}{samples} kept {'their' if found.samples > 1 else 'its'} class."
 
 
-def _judged_by_flips(comparison: Comparison) -> Iterator[tuple[OutputComparison, ClassDecisions, Interval]]:
-    """Outputs of class scores with samples to judge by, and the interval of their share of flips."""
-    for output in comparison.outputs:
-        found = output.decisions
-        if isinstance(found, ClassDecisions) and (flips := found.flips_interval) is not None:
-            yield output, found, flips
+def few_clusters_text(found: Counted) -> str:
+    """That an interval over so few clusters is still too narrow; empty where it is not."""
+    if found.clusters is None or found.clusters >= ENOUGH_CLUSTERS:
+        return ""
+    return f"With only {count_text(found.clusters, found.cluster_unit)}, the interval is still too narrow."
 
 
-def _above_tolerated(limits: Yardsticks) -> str:
-    """When flips are more than tolerated."""
-    if limits.tolerated_flips == 0:
-        return "at least one flip"
-    tolerated = fine_share_text(limits.tolerated_flips)
-    return f"a 95 % interval (Wilson) of the share of flips above {tolerated}"
+def _few_clusters(found: Counted) -> str:
+    return f" {text}" if (text := few_clusters_text(found)) else ""
 
 
-def _flips_text(output: OutputComparison, found: ClassDecisions) -> str:
-    samples = f"{count_text(found.samples, 'sample')} of {output.path}"
-    return f"{found.flips:,} of {samples} changed class" if found.flips else f"All {samples} kept their class"
-
-
-def _few_text(found: ClassDecisions) -> str:
-    return f"{count_text(found.samples, 'sample')} {'is' if found.samples == 1 else 'are'}"
-
-
-def _needed_text(found: ClassDecisions, limits: Yardsticks) -> str:
+def _needed_text(found: Judged, limits: Yardsticks) -> str:
     needed = samples_needed(found, limits)
     if needed is None:
         return "More samples would not decide it."
+    if found.clusters is not None:
+        texts = math.ceil(needed * found.clusters / found.samples)
+        return f"About {count_text(texts, found.cluster_unit)} are needed, {texts - found.clusters:,} more."
     return f"About {needed:,} are needed, {needed - found.samples:,} more."

@@ -14,10 +14,10 @@ from precision.text.units import bytes_text, share_text
 
 USUAL_FORMATS: Final = default_formats("sweep")
 """The formats of a sweep by default."""
-KEEPING_WORDS: Final = ("exact", "below noise", "rounding only", "finer than the reference", "amplified")
-"""Verdicts of a candidate that kept its decisions, with enough samples to say so."""
-VERDICTS_ARE_RELATIVE: Final = (
-    "A verdict compares a format's error with that of only rounding to the same format. To compare formats, use SQNR."
+KEEPING_WORDS: Final = ("exact", "below noise", "kept", "close")
+"""Verdicts of a candidate that kept what matters, with enough samples to say so."""
+WHAT_VERDICTS_ARE: Final = (
+    "A verdict says what became of what matters to the worst output, so verdicts of different formats can be compared."
 )
 
 
@@ -116,13 +116,13 @@ def _samples(result: CompareResult) -> int | None:
 
 
 def smallest_keeping(rows: Sequence[SweepRow]) -> SweepRow | None:
-    """Of the runs that keep their decisions, the one with the fewest stored bytes, then the best SQNR; None without."""
+    """Of the runs that keep what matters, the one with the fewest stored bytes, then the best SQNR; None without."""
     keeping = [row for row in rows if row.verdict.word in KEEPING_WORDS and row.stored_bytes is not None]
     return min(keeping, key=lambda row: (row.stored_bytes or 0, -(row.sqnr_db or 0.0)), default=None)
 
 
 def most_exact_keeping(rows: Sequence[SweepRow]) -> SweepRow | None:
-    """Of the runs that keep their decisions, the one with the best SQNR, then the fewest bytes; None without."""
+    """Of the runs that keep what matters, the one with the best SQNR, then the fewest bytes; None without."""
     keeping = [row for row in rows if row.verdict.word in KEEPING_WORDS and row.sqnr_db is not None]
     return max(keeping, key=lambda row: (row.sqnr_db or 0.0, -(row.stored_bytes or 0)), default=None)
 
@@ -130,9 +130,8 @@ def most_exact_keeping(rows: Sequence[SweepRow]) -> SweepRow | None:
 def sweep_finding(rows: Sequence[SweepRow], planned: int | None = None) -> str:
     """What a sweep found, in a sentence without a full stop.
 
-    Verdicts are relative to each format's own rounding, so it does not rank them. It names the smallest and the most
-    exact of the runs that keep their decisions, with the decibels and bytes of both. `planned` is the number of runs in
-    the sweep, more than `rows` while it is running or where it was cancelled.
+    It names the smallest and the most exact of the runs that keep what matters, with the decibels and bytes of both.
+    `planned` is the number of runs in the sweep, more than `rows` while it is running or where it was cancelled.
     """
     measured = [row for row in rows if row.verdict.word != "not measured"]
     formats = len({row.spec.dtype for row in measured})
@@ -144,9 +143,9 @@ def sweep_finding(rows: Sequence[SweepRow], planned: int | None = None) -> str:
         only = smallest or measured[0]
         return f"{begun}{only.spec.dtype} is {only.verdict.word}{_in_numbers(only)}"
     if smallest is None:
-        return f"{begun}none{'' if begun else f' of {formats} formats'} is sure to keep its decisions"
+        return f"{begun}none{'' if begun else f' of {formats} formats'} is sure to keep what matters"
     said = begun or f"of {formats} formats, "
-    fewest, keeping = f"{said}{smallest.spec.dtype} needs the fewest bytes", "of those that keep the decisions"
+    fewest, keeping = f"{said}{smallest.spec.dtype} needs the fewest bytes", "of those that keep what matters"
     if most_exact is None or most_exact.spec.dtype == smallest.spec.dtype:
         also = "" if most_exact is None else " and has the smallest error"
         return f"{fewest}{also} {keeping}{_in_numbers(smallest)}"

@@ -1,129 +1,132 @@
-"""The verdict on one comparison, in words: rules over stored metrics, applied without running anything."""
+"""The verdict on one comparison, in words: rules over stored metrics, applied without running anything.
+
+Every output is judged by its own numbers, and the worst one decides. First comes what became of what matters to it,
+which can be compared between formats; then how its error compares with that of rounding, which cannot.
+"""
 
 import math
+from typing import get_args
 
-from precision.findings.decisions_judged import Yardsticks, flipped, turned, unaffected_text, uncertain
-from precision.formats import AnyFormat, format_named, ulp_format
-from precision.results import CompareResult, Comparison, ErrorMetrics, Verdict
-from precision.spec import RunSpec
+from precision.findings.against_rounding import against_rounding
+from precision.findings.decisions_judged import Yardsticks, what_matters
+from precision.results import CompareResult, Comparison, ErrorMetrics, OutputComparison, Verdict
+from precision.results.comparison import Word
+from precision.text.units import fine_share_text, share_text
+
+_BEST_FIRST = get_args(Word)
 
 
 def judge(result: CompareResult, limits: Yardsticks | None = None) -> Verdict:
-    """The verdict on a comparison; the first rule that applies wins.
-
-    Errors are judged by their root mean square, against the same measure of the two floors. Flips are judged only
-    where the error is above the repeat floor: below it, two runs of the reference may flip as well. The interval of
-    the share of flips excludes 0 as soon as there is one flip. Only *amplified* says that decisions are unaffected, so
-    only it needs enough samples; with too few it becomes *uncertain*. All other words say what was found in these
-    samples.
-    """
+    """The verdict on a comparison: that of its worst output; of equally bad ones, the first."""
     limits = limits or Yardsticks()
     comparison = result.comparison
     if comparison is None:
         why = result.failure.message if result.failure else "The comparison did not finish."
         return Verdict(word="not measured", sentence=why, rule="There is no comparison to judge.")
-    return (
-        _not_comparable(comparison)
-        or _broken(comparison.overall, result.spec.dtype, limits)
-        or _decisions_changed(comparison)
-        or _exact(comparison.overall)
-        or _finer(result, comparison.overall)
-        or _below_noise(comparison)
-        or flipped(comparison, limits)
-        or turned(comparison, limits)
-        or _rounding_only(comparison, limits, result.spec)
-        or uncertain(comparison, limits)
-        or _beyond_range(comparison, result.spec.format)
-        or _amplified(comparison, limits, result.spec.dtype)
-    )
+    if (impossible := _not_comparable(comparison)) is not None:
+        return impossible
+    judged = [_judged(output, result, limits) for output in comparison.outputs if output.metrics.elements]
+    worst = max(judged, key=lambda verdict: _BEST_FIRST.index(verdict.word))
+    if len(judged) == 1:
+        return worst.model_copy(update={"output": ""})
+    return worst.model_copy(update={"sentence": f"Output {worst.output}: {worst.sentence}"})
+
+
+def technical_text(verdict: Verdict) -> str:
+    """How the deciding output's error compares with rounding, in a sentence; empty where it has no size."""
+    found = verdict.against_rounding
+    return f"{found.word.capitalize()}: {found.sentence}" if found else ""
 
 
 def _not_comparable(comparison: Comparison) -> Verdict | None:
-    metrics = comparison.overall
     if comparison.uncompared:
         return Verdict(
             word="not measured",
             sentence=f"Not every output can be compared: {comparison.uncompared[0]}",
             rule="Every output needs a counterpart of the same shape and kind.",
         )
-    if not metrics.elements:
+    if not any(output.metrics.elements for output in comparison.outputs):
         return Verdict(
             word="not measured",
             sentence=comparison.notes[0] if comparison.notes else "The output has no elements.",
             rule="The outputs have no pair of elements to compare.",
         )
-    if metrics.ref_only_nonfinite:
-        return Verdict(
-            word="not measured",
-            sentence=f"{metrics.ref_only_nonfinite:,} of {metrics.elements:,} outputs are infinite or NaN in the "
-            "reference and finite in the candidate: this reference cannot be trusted. Choose a wider one.",
-            rule="The reference must be finite where the candidate is.",
-        )
     return None
 
 
-def _broken(metrics: ErrorMetrics, dtype: str, limits: Yardsticks) -> Verdict | None:
+def _judged(output: OutputComparison, result: CompareResult, limits: Yardsticks) -> Verdict:
+    """The verdict on one output; the first rule that applies wins."""
+    metrics, dtype = output.metrics, result.spec.dtype
+    verdict = (
+        _not_finite(metrics, dtype)
+        or _other_integers(output)
+        or _exact(metrics)
+        or _below_noise(output)
+        or _by_what_matters(output, result, limits)
+    )
+    technical = against_rounding(output, result.spec, limits)
+    if technical is not None and technical.word == "amplified" and _not_the_formats(output, result, limits):
+        technical = None  # whose error it is is not known
+    return verdict.model_copy(update={"output": output.path, "against_rounding": technical})
+
+
+def _not_finite(metrics: ErrorMetrics, dtype: str) -> Verdict | None:
+    if metrics.ref_only_nonfinite:
+        return Verdict(
+            word="not measured",
+            sentence=f"{metrics.ref_only_nonfinite:,} of {metrics.elements:,} elements are infinite or NaN in the "
+            "reference and finite in the candidate: this reference cannot be trusted. Choose a wider one.",
+            rule="The reference must be finite where the candidate is.",
+        )
     if metrics.cand_only_nonfinite:
         return Verdict(
             word="broken",
-            sentence=f"{metrics.cand_only_nonfinite:,} of {metrics.elements:,} outputs became infinite or NaN "
+            sentence=f"{metrics.cand_only_nonfinite:,} of {metrics.elements:,} elements became infinite or NaN "
             f"in {dtype}; the reference's are finite.",
-            rule="Broken: an output is not finite where the reference is finite.",
+            rule="Broken: an element is not finite where the reference is finite.",
         )
     if metrics.nonfinite_differ:
         return Verdict(
             word="broken",
-            sentence=f"{metrics.nonfinite_differ:,} of {metrics.elements:,} outputs are infinite or NaN in both, "
+            sentence=f"{metrics.nonfinite_differ:,} of {metrics.elements:,} elements are infinite or NaN in both, "
             "but not the same.",
-            rule="Broken: an infinite or NaN output differs from the reference's.",
+            rule="Broken: an infinite or NaN element differs from the reference's.",
         )
-    if metrics.sqnr_db is not None and metrics.sqnr_db < limits.broken_below_db:
-        size = "The reference is zero" if metrics.sqnr_db == -math.inf else f"SQNR {metrics.sqnr_db:.2f} dB"
+    if metrics.ref_nonfinite == metrics.elements:
         return Verdict(
-            word="broken",
-            sentence=f"The error is almost as large as the signal, or larger. {size}.",
-            rule=f"Broken: SQNR below {limits.broken_below_db:g} dB.",
+            word="not measured",
+            sentence=f"All {metrics.elements:,} elements are infinite or NaN in the reference itself: there is nothing "
+            "to compare.",
+            rule="At least one pair of elements must be finite.",
         )
     return None
 
 
-def _decisions_changed(comparison: Comparison) -> Verdict | None:
-    for output in comparison.outputs:
-        if output.differs_as_integer:
-            return Verdict(
-                word="decisions changed",
-                sentence=f"{output.differs_as_integer:,} of {output.metrics.elements:,} elements of the "
-                f"{output.reference_dtype} output {output.path} differ.",
-                rule="Decisions changed: integer outputs are not rounded, so any difference is a different answer.",
-            )
-    return None
+def _other_integers(output: OutputComparison) -> Verdict | None:
+    if not output.differs_as_integer:
+        return None
+    return Verdict(
+        word="changed",
+        sentence=f"{output.differs_as_integer:,} of {output.metrics.elements:,} elements of the "
+        f"{output.reference_dtype} output differ.",
+        rule="Changed: integer outputs are not rounded, so any difference is a different answer.",
+    )
 
 
 def _exact(metrics: ErrorMetrics) -> Verdict | None:
     if metrics.exact_share != 1:
         return None
+    finite = "finite " if metrics.ref_nonfinite else ""
     return Verdict(
         word="exact",
-        sentence=f"All {metrics.elements:,} outputs equal the reference's.",
-        rule="Exact: every output equals the reference's.",
+        sentence=f"All {metrics.elements - metrics.ref_nonfinite:,} {finite}elements equal the reference's.",
+        rule="Exact: every element equals the reference's.",
     )
 
 
-def _finer(result: CompareResult, metrics: ErrorMetrics) -> Verdict | None:
-    fmt = ulp_format(result.spec.format)
-    if fmt is None or fmt.mantissa_bits <= format_named(result.spec.reference).mantissa_bits:
-        return None
-    return Verdict(
-        word="finer than the reference",
-        sentence=f"{result.spec.dtype} is finer than the {result.spec.reference} reference: "
-        f"the difference (RMSE {metrics.rmse:.2e}) is mostly the reference's own error.",
-        rule="Finer: the candidate's format has more mantissa bits than the reference's.",
-    )
-
-
-def _below_noise(comparison: Comparison) -> Verdict | None:
-    rmse, repeat = comparison.overall.rmse or 0.0, comparison.repeat_floor.rmse or 0.0
-    if rmse > repeat:
+def _below_noise(output: OutputComparison) -> Verdict | None:
+    rmse, repeat = output.metrics.rmse, output.repeat_floor.rmse if output.repeat_floor else None
+    if rmse is None or rmse > (repeat or 0.0):
         return None
     return Verdict(
         word="below noise",
@@ -133,54 +136,47 @@ def _below_noise(comparison: Comparison) -> Verdict | None:
     )
 
 
-def _rounding_only(comparison: Comparison, limits: Yardsticks, spec: RunSpec) -> Verdict | None:
-    rmse, rounding = comparison.overall.rmse or 0.0, comparison.rounding_floor.rmse or 0.0
-    if _count_beyond_range(comparison, spec.format) or rmse > limits.rounding_multiple * rounding:
+def _by_what_matters(output: OutputComparison, result: CompareResult, limits: Yardsticks) -> Verdict:
+    """Broken, or what became of what the output decides; unless the reference is as far off itself."""
+    verdict = _lost(output.metrics, limits) or what_matters(output, limits)
+    own = _not_the_formats(output, result, limits)
+    if not own:
+        return verdict
+    if verdict.word in ("kept", "close"):
+        return verdict.model_copy(update={"sentence": f"{own} {verdict.sentence}"})
+    return Verdict(
+        word="not attributable",
+        sentence=f"{own} {verdict.sentence}",
+        rule="Not attributable: the reference's error against float64 is at least "
+        f"{share_text(limits.own_error)} of the candidate's, or the two draw other random numbers.",
+    )
+
+
+def _not_the_formats(output: OutputComparison, result: CompareResult, limits: Yardsticks) -> str:
+    """Why the difference is not the format's: other random numbers, or the reference is as far from float64 as the
+    candidate. Empty where neither is known.
+    """
+    if result.comparison is not None and result.comparison.noise == "not shared":
+        return (
+            "The model draws random numbers in its forward that depend on its values, so the two models do not get the "
+            f"same ones: this difference cannot be put down to {result.spec.candidate}."
+        )
+    truth = output.truth
+    share = truth.own_share if truth else None
+    if truth is None or truth.reference is None or truth.candidate is None or share is None or share < limits.own_error:
+        return ""
+    reference, candidate = result.spec.reference, result.spec.candidate
+    own, other = f"(RMSE {truth.reference.rmse:.2e})", f"({truth.candidate.rmse:.2e})"
+    far = f"{fine_share_text(share)} as far from float64 {own} as" if share < 1 else f"farther from float64 {own} than"
+    return f"The {reference} reference is itself {far} {candidate} is {other}: this is not the error of {candidate}."
+
+
+def _lost(metrics: ErrorMetrics, limits: Yardsticks) -> Verdict | None:
+    if metrics.sqnr_db is None or metrics.sqnr_db >= limits.broken_below_db:
         return None
+    size = "The reference is zero" if metrics.sqnr_db == -math.inf else f"SQNR {metrics.sqnr_db:.2f} dB"
     return Verdict(
-        word="rounding only",
-        sentence=f"The error is {rmse / rounding:.2f} times the error of only rounding the outputs to {spec.dtype}"
-        f"{_remark(comparison, spec.dtype)}.",
-        rule=f"Rounding only: RMSE ≤ {limits.rounding_multiple:g} × rounding floor.",
+        word="broken",
+        sentence=f"The error is almost as large as the signal, or larger. {size}.",
+        rule=f"Broken: SQNR below {limits.broken_below_db:g} dB.",
     )
-
-
-def _count_beyond_range(comparison: Comparison, target: AnyFormat) -> int:
-    """Reference outputs that the format cannot hold; 0 for formats with scales."""
-    beyond = comparison.overall.finite_pairs - comparison.rounding_floor.finite_pairs
-    return max(0, beyond) if ulp_format(target) else 0
-
-
-def _beyond_range(comparison: Comparison, target: AnyFormat) -> Verdict | None:
-    beyond, fmt = _count_beyond_range(comparison, target), ulp_format(target)
-    if not beyond or fmt is None:
-        return None
-    return Verdict(
-        word="amplified",
-        sentence=f"{beyond:,} of {comparison.overall.elements:,} reference outputs are beyond the range of {fmt.name} "
-        f"(largest value {fmt.max:g}), so there is no rounding floor to compare with.",
-        rule="Amplified: a reference output does not fit the format.",
-    )
-
-
-def _amplified(comparison: Comparison, limits: Yardsticks, dtype: str) -> Verdict:
-    rmse, rounding = comparison.overall.rmse or 0.0, comparison.rounding_floor.rmse or 0.0
-    if rounding:
-        size = f"The error is {rmse / rounding:.2f} times the error of only rounding the outputs to {dtype}"
-    else:
-        size = f"Rounding the outputs to {dtype} alone gives no error, but they differ (RMSE {rmse:.2e})"
-    sqnr = comparison.overall.sqnr_db
-    quality = f" (SQNR {sqnr:.1f} dB)" if sqnr is not None else ""
-    return Verdict(
-        word="amplified",
-        sentence=f"{size}{quality}: the model's layers add to it.{unaffected_text(comparison)}",
-        rule=f"Amplified: RMSE > {limits.rounding_multiple:g} × rounding floor, outputs finite, "
-        f"SQNR ≥ {limits.broken_below_db:g} dB, decisions not seen to change.",
-    )
-
-
-def _remark(comparison: Comparison, dtype: str) -> str:
-    wider = {output.candidate_dtype for output in comparison.outputs if output.candidate_dtype != dtype}
-    if wider:
-        return f"; the outputs themselves are {' and '.join(sorted(wider))}"
-    return f": on average, computing in {dtype} cannot be much better"

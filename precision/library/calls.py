@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from precision.library.settings import Format, Model
     from precision.measure.models.loading import LoadedModel
-    from precision.measure.own_model import Labels
 
 M = TypeVar("M", bound=Measured[Any])
 _READ_BY_LOAD = ("input", "seed", "batch", "length", "text")
@@ -163,33 +162,33 @@ def sweep(
 
     The inputs are read once for each format.
     """
-    shown, labels = settings.pop("progress", None), settings.pop("labels", None)
+    shown, about = settings.pop("progress", None), _about_inputs(settings)
     _require_another_reading(inputs)
     rows = []
     with _own_process():
-        base = spec_of(Analysis.COMPARE, _loaded(model, inputs, labels), settings)
+        base = spec_of(Analysis.COMPARE, _loaded(model, inputs, **about), settings)
         devices = import_module("precision.measure.machine.devices")
         device = devices.describe_device(devices.device_named(base.device))
         ways = [method_named(name) for name in several(methods)]
         plan = plan_sweep(base, formats=list(map(format_name, several(formats))), methods=ways, devices=(device,))
         for spec in plan.specs:
             try:
-                rows.append(sweep_row(_measured(spec, _loaded(model, inputs, labels), shown)))
+                rows.append(sweep_row(_measured(spec, _loaded(model, inputs, **about), shown)))
             except UnsupportedError as error:
                 rows.append(failed_row(spec, str(error)))
     return Sweep(SweepResult(rows=tuple(rows), skipped=plan.skipped))
 
 
 def _run(analysis: Analysis, kind: type[M], model: Model, inputs: object, settings: Any, **also: Any) -> M:
-    shown, labels = settings.pop("progress", None), settings.pop("labels", None)
+    shown, about = settings.pop("progress", None), _about_inputs(settings)
     with _own_process():
-        loaded = _loaded(model, inputs, labels)
+        loaded = _loaded(model, inputs, **about)
         result = _measured(spec_of(analysis, loaded, settings), loaded, shown, **also)
 
     def compared(spec: RunSpec) -> CompareResult:
         _require_another_reading(inputs)
         with _own_process(), bar(shown) as progress:
-            return analyses.compare(spec, progress, loaded=_loaded(model, inputs, labels))
+            return analyses.compare(spec, progress, loaded=_loaded(model, inputs, **about))
 
     return kind(result, compared)
 
@@ -206,13 +205,21 @@ def _measured(spec: RunSpec, loaded: LoadedModel | None, shown: bool | None, **a
         return analyses.run(spec, progress, loaded=loaded, **also)
 
 
-def hold(model: Model, inputs: object, labels: Labels) -> LoadedModel:
-    """A caller's model with its inputs, to be handed to several functions; only the first reads later batches."""
+def hold(model: Model, inputs: object, settings: Any) -> LoadedModel:
+    """A caller's model with its inputs, to be handed to several functions; only the first reads later batches.
+
+    What `settings` say about the inputs is taken out of them.
+    """
     with _own_process():
-        return _loaded(model, inputs, labels)
+        return _loaded(model, inputs, **_about_inputs(settings))
 
 
-def _loaded(model: Model, inputs: object, labels: Labels) -> LoadedModel:
+def _about_inputs(settings: Any) -> dict[str, Any]:
+    """The settings that belong to the inputs, taken out."""
+    return {name: settings.pop(name) for name in ("labels", "mask") if settings.get(name) is not None}
+
+
+def _loaded(model: Model, inputs: object, **about: Any) -> LoadedModel:
     """The model and its inputs as analyses take them."""
     own = import_module("precision.measure.own_model")
     if not isinstance(model, own.LoadedModel):
@@ -220,8 +227,8 @@ def _loaded(model: Model, inputs: object, labels: Labels) -> LoadedModel:
             raise InputError(
                 "Pass the inputs that the model is called with: a tensor, tuple, dict, or batches of these."
             )
-        model = own.own_model(model, inputs, labels=labels)
-    elif inputs is not None or labels is not None:
+        model = own.own_model(model, inputs, **about)
+    elif inputs is not None or about:
         raise InputError("This model has its own input and labels: pass none, or pass the module itself.")
     return cast("LoadedModel", model)
 

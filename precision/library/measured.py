@@ -21,7 +21,7 @@ from precision.findings.main_tables import table_of_result
 from precision.findings.plan import plan_table
 from precision.findings.sweep_table import sweep_table
 from precision.findings.tables import Table
-from precision.findings.verdict import judge
+from precision.findings.verdict import judge, technical_text
 from precision.plan.choose import choose
 from precision.plan.export import plan_code, plan_json
 from precision.plan.verify import planned_spec, verification_of
@@ -158,6 +158,7 @@ class Comparison(Measured[CompareResult]):
             f"{plain(self.result.model.title)} in {self.result.spec.candidate} against {self.result.spec.reference}, "
             f"{self.result.execution.label}",
             f"{verdict.word}: {plain(verdict.sentence, limit=None)}",
+            *([plain(technical, limit=None)] if (technical := technical_text(verdict)) else []),
             *(f"  {name:{width}}  {text}" for name, text in self.figures().items()),
             *(f"Warning: {plain(warning, limit=None)}" for warning in self.warnings),
             "All of it: .to_text(), .to_frame(), .to_json(), .plot_errors()",
@@ -176,6 +177,7 @@ class Comparison(Measured[CompareResult]):
         return (
             f"<div><h4>{escape(plain(self.result.model.title))} in {escape(self.result.spec.candidate)}: "
             f"{escape(verdict.word)}</h4><p>{escape(plain(verdict.sentence, limit=None))}</p>"
+            f"<p>{escape(plain(technical_text(verdict), limit=None))}</p>"
             f"<table>{rows}</table>{drawn}{warnings}</div>"
         )
 

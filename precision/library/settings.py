@@ -24,6 +24,9 @@ class Where(TypedDict, total=False):
 
     labels: Labels
     """True classes `(samples,)`, whole numbers; or the name or the place at which the inputs hold them."""
+    mask: torch.Tensor | str
+    """`(texts, positions)`, not zero where there is data; or the name of the argument that says so. By default one that
+    is called `attention_mask` or `..._padding_mask`."""
     device: str | torch.device
     """By default, where the model's first parameter is."""
     seed: int
@@ -46,6 +49,8 @@ class Cast(Reference, total=False):
     method: str
     keep: Sequence[str]
     """fqns of modules that the candidate keeps in the reference's precision."""
+    outputs: str | Sequence[str]
+    """What the outputs are, such as `class-scores`, or `logits=class-scores` for the one called logits."""
     plan: Mapping[str, Format] | None
     """The format of each layer that has one of its own, by fqn; all else is in the reference's precision."""
 

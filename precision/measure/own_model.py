@@ -20,7 +20,9 @@ Labels: TypeAlias = Tensor | Sequence[int] | str | int | None
 _OWN_INPUT = InputChoice(name="own", description="The caller's own.", real=True)
 
 
-def own_model(module: nn.Module, inputs: object, *, labels: Labels = None) -> LoadedModel:
+def own_model(
+    module: nn.Module, inputs: object, *, labels: Labels = None, mask: Tensor | str | None = None
+) -> LoadedModel:
     """A copy of a caller's module for analyses to run: in eval mode, sharing only the parameters with the original.
 
     Args:
@@ -29,6 +31,8 @@ def own_model(module: nn.Module, inputs: object, *, labels: Labels = None) -> Lo
             `DataLoader` or anything else to iterate over, which is read once.
         labels: true classes `(samples,)`, whole numbers; or, where the inputs hold them, their name or place there.
             They are taken out, since the model is not called with them.
+        mask: `(texts, positions)`, not zero where there is data and zero at padding, which enters no metric; or the
+            name of the argument that says so. By default an argument called `attention_mask` or `..._padding_mask`.
 
     Raises:
         InputError: the inputs are none of these, are not what the module's forward takes, or hold no such labels.
@@ -66,6 +70,7 @@ def own_model(module: nn.Module, inputs: object, *, labels: Labels = None) -> Lo
         ),
         labels=labels if isinstance(labels, Tensor) else first.labels,
         more=() if is_one else batches,
+        mask=mask,
     )
 
 

@@ -1,7 +1,7 @@
 """What analyses begin with: the device, the model, its casts, and the head of the result."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import torch
@@ -13,6 +13,7 @@ from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.input_warnings import input_warnings
 from precision.measure.casting.kept import keep_in
 from precision.measure.casting.mixed import cast_mixed
+from precision.measure.casting.noise import Noise
 from precision.measure.machine.devices import describe_device, device_named, environment
 from precision.measure.models.loading import LoadedModel, load
 from precision.measure.regime_inputs import in_regime
@@ -96,6 +97,8 @@ class Prepared:
     head: RunResult
     """What every analysis says of its run, so far."""
     progress: Progress
+    noise: Noise = field(default_factory=Noise)
+    """What the reference draws at random in its forward."""
 
 
 def prepare(task: Task) -> Prepared:

@@ -19,10 +19,19 @@ from precision.results.comparison import (
     Histogram2D,
     OutputComparison,
     RealKernelCheck,
+    RoundingVerdict,
     Verdict,
 )
 from precision.results.cost import Cost, RunMemory, Timing
-from precision.results.decisions import Accuracy, ClassDecisions, Decisions, MarginBins, NeighbourDecisions, SampleMean
+from precision.results.decisions import (
+    Accuracy,
+    ClassDecisions,
+    CrossingDecisions,
+    Decisions,
+    MarginBins,
+    NeighbourDecisions,
+    SampleMean,
+)
 from precision.results.device_speed import DeviceSpeedResult, OperatorName, OperatorSpeed
 from precision.results.layers import (
     Corners,

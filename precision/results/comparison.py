@@ -1,21 +1,22 @@
 """Reference against candidate: errors of outputs."""
 
+import math
 from typing import Literal
 
 from precision.results.base import Result
 from precision.results.decisions import Decisions
+from precision.spec.output_kinds import OutputKind
 
 Word = Literal[
-    "exact",
-    "below noise",
-    "rounding only",
-    "amplified",
-    "decisions changed",
-    "broken",
-    "uncertain",
-    "finer than the reference",
-    "not measured",
+    "exact", "below noise", "kept", "close", "uncertain", "not attributable", "not measured", "changed", "broken"
 ]
+"""What became of what matters to an output, the best word first; comparable between formats."""
+AgainstRounding = Literal["exact", "below noise", "finer than the reference", "rounding only", "amplified"]
+"""How an error compares with that of only rounding the outputs to the format; not comparable between formats."""
+
+
+NoiseDrawn = Literal["none", "shared", "not shared"]
+"""Random numbers that the forward draws: none; the same in both models; or numbers that differ."""
 
 
 class ErrorMetrics(Result):
@@ -121,6 +122,26 @@ class ElementPair(Result):
     ulp_error: float | None
 
 
+class Float64Truth(Result):
+    """The errors of both models against one more run in float64; all None where it did not run."""
+
+    reference: ErrorMetrics | None
+    """The reference's own error."""
+    candidate: ErrorMetrics | None
+    reason: str | None
+    """Why there is no float64 run; None where there is one."""
+
+    @property
+    def own_share(self) -> float | None:
+        """RMSE of the reference / RMSE of the candidate, both against float64: infinite where only the candidate's is
+        zero. None where one is not measured or both are zero.
+        """
+        reference, candidate = (None if side is None else side.rmse for side in (self.reference, self.candidate))
+        if reference is None or candidate is None or reference == candidate == 0:
+            return None
+        return reference / candidate if candidate else math.inf
+
+
 class OutputComparison(Result):
     """One tensor of the output structure."""
 
@@ -139,6 +160,15 @@ class OutputComparison(Result):
     """The first elements, in order."""
     decisions: Decisions | None = None
     """None where it is not known what the output decides."""
+    kind: OutputKind = OutputKind.OTHER
+    kind_reason: str = ""
+    """Why it was taken for that, in a sentence."""
+    rounding_floor: ErrorMetrics | None = None
+    """Of only rounding the reference's output to the candidate's format; None for integer outputs."""
+    repeat_floor: ErrorMetrics | None = None
+    """Between two runs of the reference; None where there was one run, and for integer outputs."""
+    truth: Float64Truth | None = None
+    """Both against float64; None where it did not run, and for integer outputs."""
 
     @property
     def differs_as_integer(self) -> int:
@@ -146,25 +176,6 @@ class OutputComparison(Result):
         if not self.reference_dtype.startswith(("int", "uint", "bool")) or self.metrics.exact_share is None:
             return 0
         return self.metrics.elements - round(self.metrics.exact_share * self.metrics.elements)
-
-
-class Float64Truth(Result):
-    """The errors of both models against one more run in float64; all None where it did not run."""
-
-    reference: ErrorMetrics | None
-    """The reference's own error."""
-    candidate: ErrorMetrics | None
-    reason: str | None
-    """Why there is no float64 run; None where there is one."""
-
-    @property
-    def own_share(self) -> float | None:
-        """RMSE of the reference / RMSE of the candidate, both against float64; None where one is not measured or the
-        candidate's is zero.
-        """
-        if self.reference is None or self.candidate is None or self.reference.rmse is None or not self.candidate.rmse:
-            return None
-        return self.reference.rmse / self.candidate.rmse
 
 
 class Comparison(Result):
@@ -183,6 +194,7 @@ class Comparison(Result):
     """Notes on the structure of the outputs, including `uncompared`."""
     truth: Float64Truth | None = None
     """None in results of analyses that do not need it."""
+    noise: NoiseDrawn = "none"
 
 
 class RealKernelCheck(Result):
@@ -206,9 +218,21 @@ class RealKernelCheck(Result):
     """Why nothing was compared; None where it was."""
 
 
+class RoundingVerdict(Result):
+    """How an error compares with rounding: one word, a sentence about this run, and the rule behind it."""
+
+    word: AgainstRounding
+    sentence: str
+    rule: str
+
+
 class Verdict(Result):
-    """One word, a sentence about this run, and the rule behind it."""
+    """What became of what matters to the worst output: one word, a sentence about this run, and the rule behind it."""
 
     word: Word
     sentence: str
     rule: str
+    output: str = ""
+    """The path of the output that decides; empty where there is only one, or none."""
+    against_rounding: RoundingVerdict | None = None
+    """Of that output; None where its error has no size."""

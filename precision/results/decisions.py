@@ -12,9 +12,10 @@ class SampleMean(Result):
     samples: int
     mean: float
     standard_error: float | None
-    """Standard deviation (n - 1) / sqrt(n); None of a single sample."""
+    """Standard deviation (n - 1) / sqrt(n), or that of the means of clusters; None of a single sample or cluster."""
     low: float | None
-    """Of the 95 % bootstrap interval of the mean; None of a single sample, as is `high`."""
+    """Of the 95 % interval of the mean: by bootstrap, or by Student's t over clusters. None where there is no standard
+    error, as is `high`."""
     high: float | None
     minimum: float
     p1: float
@@ -78,17 +79,52 @@ class Accuracy(Result):
         return samples_to_tell_apart(self.reference_only, self.candidate_only, self.samples)
 
 
-class ClassDecisions(Result):
+class Counted(Result):
+    """Samples of which some changed; where they come in clusters, such as the tokens of texts, no two samples of one
+    cluster are independent.
+    """
+
+    samples: int
+    """Samples whose values are all finite on both sides; all numbers here are over these."""
+    nonfinite_samples: int
+    """Left out."""
+    clusters: int | None = None
+    """How many clusters the samples come from; None where each sample is independent of the others."""
+    effective: float | None = None
+    """The number of independent samples that would tell as much; None without clusters."""
+    unit: str = "sample"
+    """What a sample is: a token, a position, or a sample of the input."""
+    cluster_unit: str = "sample"
+    """What a cluster is."""
+
+    @property
+    def changed_samples(self) -> int:
+        """Those that the candidate decides differently."""
+        raise NotImplementedError
+
+    @property
+    def agreement_interval(self) -> Interval | None:
+        """Of the share of samples that did not change: Wilson's, 95 %, over the effective samples."""
+        return self._interval(self.samples - self.changed_samples)
+
+    @property
+    def flips_interval(self) -> Interval | None:
+        """Of the share of samples that changed: Wilson's, 95 %, over the effective samples."""
+        return self._interval(self.changed_samples)
+
+    def _interval(self, samples: int) -> Interval | None:
+        if self.effective is None or not self.samples:
+            return wilson(samples, self.samples)
+        return wilson(self.effective * samples / self.samples, self.effective)
+
+
+class ClassDecisions(Counted):
     """Decisions of an output of class scores: the class with the largest score, and its margin."""
 
     kind: Literal["classes"] = "classes"
     rule: str
     """Why the output was taken for class scores."""
     classes: int
-    samples: int
-    """Samples whose scores are all finite on both sides; all numbers here are over these."""
-    nonfinite_samples: int
-    """Left out."""
     flips: int
     """Samples whose class differs in the candidate; of equal scores, the first counts as the largest."""
     kl: SampleMean | None
@@ -106,14 +142,9 @@ class ClassDecisions(Result):
         return 1 - self.flips / self.samples if self.samples else None
 
     @property
-    def agreement_interval(self) -> Interval | None:
-        """Wilson's, 95 %."""
-        return wilson(self.samples - self.flips, self.samples)
-
-    @property
-    def flips_interval(self) -> Interval | None:
-        """Of the share of flips: Wilson's, 95 %."""
-        return wilson(self.flips, self.samples)
+    def changed_samples(self) -> int:
+        """The flips."""
+        return self.flips
 
     @property
     def mean_kl(self) -> float | None:
@@ -136,16 +167,33 @@ class ClassDecisions(Result):
         return self.accuracy.candidate if self.accuracy else None
 
 
-class NeighbourDecisions(Result):
+class CrossingDecisions(Counted):
+    """Decisions of an output of probabilities, each for itself: whether it is above one half.
+
+    A sample is a row, and changes where any of its values crosses one half.
+    """
+
+    kind: Literal["crossings"] = "crossings"
+    rule: str
+    """Why the output was taken for probabilities."""
+    values: int
+    crossed: int
+    """Values that are on the other side of one half in the candidate."""
+    changed: int
+    """Samples with such a value."""
+
+    @property
+    def changed_samples(self) -> int:
+        """Those with a value that crosses one half."""
+        return self.changed
+
+
+class NeighbourDecisions(Counted):
     """Decisions of an output with one vector per sample: which other sample is nearest, by cosine similarity."""
 
     kind: Literal["neighbours"] = "neighbours"
     rule: str
     """Why the output was taken for vectors of samples."""
-    samples: int
-    """Samples whose vectors are finite on both sides; all numbers here are over these."""
-    nonfinite_samples: int
-    """Left out."""
     left_out: int
     """Samples beyond the largest number that is compared."""
     changed: int
@@ -164,9 +212,9 @@ class NeighbourDecisions(Result):
         return self.cosine.mean
 
     @property
-    def agreement_interval(self) -> Interval | None:
-        """Wilson's, 95 %."""
-        return wilson(self.samples - self.changed, self.samples)
+    def changed_samples(self) -> int:
+        """Those with another nearest neighbour."""
+        return self.changed
 
 
-Decisions = ClassDecisions | NeighbourDecisions
+Decisions = ClassDecisions | CrossingDecisions | NeighbourDecisions

@@ -76,7 +76,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
         Analysis.COMPARE: AnalysisInfo(
             "precision.measure.compare.compare:compare",
             "precision.results.run:CompareResult",
-            (*_IN_REGIME, *_CANDIDATE),
+            (*_IN_REGIME, *_CANDIDATE, "outputs"),
             "run a model in two formats and show what differs",
             _COMPARING,
             streams=True,
@@ -100,7 +100,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
         Analysis.REGIMES: AnalysisInfo(
             "precision.measure.regimes.measure_regimes:measure_regimes",
             "precision.results.regimes:RegimesResult",
-            (*_INPUT, *_CANDIDATE),
+            (*_INPUT, *_CANDIDATE, "outputs"),
             "run a model in two formats on its input scaled, with an outlier channel and random",
             "Comparing {model} in {candidate} with {reference} in every input regime",
         ),

@@ -13,6 +13,7 @@ from precision.errors import InputError
 from precision.formats import AnyFormat, IntegerGrid, ScaledFormat, any_format_named, default_formats
 from precision.spec.analysis import Analysis
 from precision.spec.cast_methods import CastMethod, formats_of, method_named, usual_method
+from precision.spec.output_kinds import kinds_of
 from precision.spec.regimes import GIVEN, canonical
 
 MAX_BATCH = 4096
@@ -132,6 +133,8 @@ class RunSpec(BaseModel):
     plan: Annotated[tuple[tuple[str, str], ...], Field(max_length=MAX_PLAN_LAYERS)] = ()
     """fqn and format of each layer with its own format; everything else is in the reference's precision. With a plan,
     `dtype` is its coarsest format, and `method` the default of that format."""
+    outputs: tuple[str, ...] = ()
+    """What outputs are, each a kind of `precision.spec.output_kinds` or `path=kind`; empty to guess it."""
     analysis: Analysis = Analysis.COMPARE
     formats: tuple[str, ...] = ()
     """Formats of a sensitivity, by name or alias, each once; empty for `SENSITIVITY_FORMATS`."""
@@ -148,7 +151,7 @@ class RunSpec(BaseModel):
             return {"method": usual_method(fmt), **data, "dtype": fmt.name}
         return data
 
-    @field_validator("keep", "formats", mode="before")
+    @field_validator("keep", "formats", "outputs", mode="before")
     @classmethod
     def _as_listed(cls, value: object) -> object:
         return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
@@ -157,6 +160,11 @@ class RunSpec(BaseModel):
     @classmethod
     def _canonical_regime(cls, value: str) -> str:
         return canonical(value)
+
+    @field_validator("outputs")
+    @classmethod
+    def _canonical_outputs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(f"{path}={kind}" if path else kind for path, kind in sorted(kinds_of(value).items()))
 
     @field_validator("formats")
     @classmethod

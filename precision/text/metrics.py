@@ -214,6 +214,11 @@ DECISION_METRICS: tuple[MetricDefinition, ...] = (
         higher_is_better=True,
     ),
     MetricDefinition(
+        "crossed", "Values that cross one half", unit="values",
+        definition="For outputs of probabilities, each for itself: values that are above one half in one of the two "
+        "models and not in the other.",
+    ),
+    MetricDefinition(
         "neighbour_agreement", "Nearest-neighbour agreement",
         definition="For outputs with one vector per sample: share of the samples whose nearest other sample, by cosine "
         "similarity, is the same in both, with its 95 % interval (Wilson). Not measured for fewer than three samples.",

@@ -77,7 +77,7 @@ def with_counts(base: OutputComparison, factor: int) -> OutputComparison:
 
 def scores(reference: Sequence[Sequence[float]], candidate: Sequence[Sequence[float]]) -> OutputComparison:
     """Class scores of several samples, compared in float16."""
-    sides = {side: torch.tensor(values) for side, values in (("r", reference), ("y", candidate))}
+    sides = {side: {"logits": torch.tensor(values)} for side, values in (("r", reference), ("y", candidate))}
     found = compare_outputs(reference=sides["r"], candidate=sides["y"], repeat=None, fmt=format_named("float16"))
     return found.outputs[0]
 

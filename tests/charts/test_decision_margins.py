@@ -17,7 +17,9 @@ from precision.results.intervals import wilson
 
 
 def compared(reference: Tensor, candidate: Tensor) -> OutputComparison:
-    found = compare_outputs(reference=reference, candidate=candidate, repeat=None, fmt=format_named("float16"))
+    found = compare_outputs(
+        reference={"logits": reference}, candidate={"logits": candidate}, repeat=None, fmt=format_named("float16")
+    )
     return found.outputs[0]
 
 
@@ -61,7 +63,7 @@ def test_probabilities_have_no_such_limit() -> None:
         ([[1.0, 0.0]], [[1.0, 0.0]], "None of 1 sample changed class"),
         ([[1.0, 0.0]] * 3, [[1.0, 0.0]] * 3, "None of 3 samples changed class"),
         ([[1.0, 1.0]], [[1.0, 2.0]], "1 of 1 sample changed class, all of them ties"),
-        ([[1.0, 0.0]] * 2, [[0.0, 1.0]] * 2, "2 of 2 samples changed class, all with a margin below 2"),
+        ([[2.0, 1.0]] * 2, [[1.0, 2.0]] * 2, "2 of 2 samples changed class, all with a margin below 2"),
     ],
 )
 def test_titles_state_the_finding(reference: list[list[float]], candidate: list[list[float]], title: str) -> None:

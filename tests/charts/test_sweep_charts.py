@@ -21,7 +21,7 @@ OWN_TAGS = re.compile(r"</?(br|b|sup|extra)/?>")
 
 def row(
     dtype: str = "bfloat16", *, sqnr_db: float | None = 45.0, size: int = 100, time_s: float | None = 1e-3,
-    word: str = "rounding only", execution: str = "native", **settings: object,
+    word: str = "kept", execution: str = "native", **settings: object,
 ) -> SweepRow:  # fmt: skip
     spec = RunSpec.parse({"dtype": dtype, **settings})
     return failed_row(spec, "").model_copy(
@@ -68,8 +68,8 @@ def test_a_cell_for_every_run_and_every_impossible_one() -> None:
     assert info.formats == ("bfloat16", "int8")
     assert info.columns[:2] == ("cpu", "cpu · autocast")
     assert [cell.words for cell in info.cells] == [
-        "rounding only · 45.0 dB",
-        "rounding only · 45.0 dB",
+        "kept · 45.0 dB",
+        "kept · 45.0 dB",
         "not possible",
     ]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from precision.engine.book import FINISHED_KEPT
-from precision.findings.decisions_judged import Yardsticks
+from precision.findings.decisions_judged import ENOUGH_CLUSTERS, Yardsticks
 from precision.findings.fit.fitness import FitLimits
 from precision.formats import FORMATS, SCALED_FORMATS
 from precision.measure.casting.kernel_layers import BUDGET_S
@@ -44,7 +44,8 @@ VERDICT, FIT = Yardsticks(), FitLimits()
         ("methods/compare", f"more than {MAX_STORED_BYTES / 2**30:g} GiB"),
         ("methods/compare", f"SQNR < {VERDICT.broken_below_db:g} dB"),
         ("methods/compare", f"RMSE ≤ {VERDICT.rounding_multiple:g} × rounding floor"),
-        ("methods/compare", f"reaches above {100 * VERDICT.resolved_flips:g} %"),
+        ("methods/compare", f"interval ends at or below {100 * VERDICT.resolved_flips:g} %"),
+        ("methods/compare", f"fewer than {ENOUGH_CLUSTERS} texts"),
         ("methods/compare", f"({VERDICT.tolerated_flips:g} by default"),
         ("methods/compare", f"cosine similarity is below {VERDICT.least_cosine:g}"),
         ("methods/compare", f"{RESAMPLES:,} bootstrap means"),

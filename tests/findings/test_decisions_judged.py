@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor, nn
 
-from precision.findings.decisions_judged import Yardsticks, samples_needed
+from precision.findings.decisions_judged import ENOUGH_CLUSTERS, Yardsticks, few_clusters_text, samples_needed
 from precision.findings.verdict import judge
-from precision.formats import format_named
-from precision.measure.metrics.comparison import compare_outputs
 from precision.measure.metrics.decisions import margin_bins
-from precision.results import ClassDecisions, CompareResult
+from precision.results import ClassDecisions, CompareResult, CrossingDecisions, NeighbourDecisions, SampleMean
 from precision.results.intervals import wilson
 from precision.spec import RunSpec
-from tests.findings.test_verdict import measured, metrics, result
+from tests.findings.test_verdict import measured, metrics, output, result
 from tests.runs import compare, with_model
 
 
@@ -63,13 +59,13 @@ def halves(rows: int) -> Tensor:
     ("module", "x", "dtype", "word"),
     [
         (nn.Identity(), halves(8), "float16", "exact"),
-        (nn.Identity(), inputs(8), "float16", "rounding only"),
+        (nn.Identity(), inputs(8), "float16", "close"),
         (nn.Identity(), inputs(8), "float64", "exact"),
-        (Scores(4.0, lost=64.0), inputs(200), "float16", "amplified"),
+        (Scores(4.0, lost=64.0), inputs(200), "float16", "kept"),
         (Scores(4.0, lost=64.0), inputs(8), "float16", "uncertain"),
-        (Scores(0.001, lost=64.0), inputs(200), "float16", "decisions changed"),
-        (Named(lost=1024.0), inputs(8), "float16", "decisions changed"),
-        (Named(lost=64.0), inputs(8), "float16", "amplified"),
+        (Scores(0.001, lost=64.0), inputs(200), "float16", "changed"),
+        (Named(lost=1024.0), inputs(8), "float16", "changed"),
+        (Named(lost=64.0), inputs(8), "float16", "close"),
         (nn.Identity(), 1e6 * inputs(8), "float16", "broken"),
         (Scores(0.0, lost=4096.0), inputs(200) - 1, "float16", "broken"),
     ],
@@ -99,7 +95,7 @@ def test_flips_no_larger_than_those_of_the_reference_itself_are_noise(monkeypatc
 
 
 def decided(flips: int, samples: int) -> CompareResult:
-    """An amplified comparison with so many flips, as it would be stored."""
+    """A comparison with so many flips, as it would be stored."""
     none = torch.zeros(0).numpy()
     bins = margin_bins(none, none.astype(bool))
     decisions = ClassDecisions(
@@ -114,22 +110,16 @@ def decided(flips: int, samples: int) -> CompareResult:
         probability_margins=bins,
         accuracy=None,
     )
-    base = measured(torch.ones(2, 2), torch.ones(2, 2))
-    assert base.comparison is not None
-    output = base.comparison.outputs[0].model_copy(update={"decisions": decisions})
-    stored = result(metrics(5.0))
-    assert stored.comparison is not None
-    comparison = stored.comparison.model_copy(update={"outputs": (output,)})
-    return stored.model_copy(update={"comparison": comparison})
+    return result(output(metrics(5.0), decisions=decisions))
 
 
 @pytest.mark.parametrize(
     ("flips", "samples", "word"),
     [
         (0, 72, "uncertain"),
-        (0, 73, "amplified"),
-        (1, 10**6, "decisions changed"),
-        (1, 1, "decisions changed"),
+        (0, 73, "kept"),
+        (1, 10**6, "changed"),
+        (1, 1, "changed"),
         (0, 1, "uncertain"),
     ],
 )
@@ -142,11 +132,11 @@ def test_no_flip_says_something_from_seventy_three_samples_on_and_one_flip_alway
 @pytest.mark.parametrize(
     ("flips", "samples", "word"),
     [
-        (10, 1000, "amplified"),
+        (10, 1000, "kept"),
         (90, 1000, "uncertain"),
-        (120, 1000, "decisions changed"),
+        (120, 1000, "changed"),
         (100, 1000, "uncertain"),
-        (100, 10**6, "amplified"),
+        (100, 10**6, "kept"),
     ],
 )
 def test_tolerated_flips_are_judged_by_the_whole_interval(flips: int, samples: int, word: str) -> None:
@@ -179,49 +169,70 @@ def test_so_many_samples_as_it_says_would_tell(limits: Yardsticks, flips: int, s
 def test_changing_the_yardsticks_judges_a_stored_result_anew() -> None:
     stored = decided(0, 40)
     assert judge(stored).word == "uncertain"
-    assert judge(stored, Yardsticks(resolved_flips=0.2)).word == "amplified"
-    assert judge(stored, Yardsticks(rounding_multiple=5.0)).word == "rounding only"
+    assert judge(stored, Yardsticks(resolved_flips=0.2)).word == "kept"
     assert judge(stored, Yardsticks(broken_below_db=61.0)).word == "broken"
 
 
 def turned(cosine: float, largest: float) -> CompareResult:
-    base = measured(torch.ones(2), torch.ones(2))
-    assert base.comparison is not None
-    output = base.comparison.outputs[0]
-    changed = output.metrics.model_copy(update={"cosine_similarity": cosine, "max_abs_error": largest})
-    stored = result(metrics(5.0))
-    assert stored.comparison is not None
-    outputs = (output.model_copy(update={"metrics": changed}),)
-    return stored.model_copy(update={"comparison": stored.comparison.model_copy(update={"outputs": outputs})})
+    return result(output(metrics(5.0, cosine_similarity=cosine, max_abs_error=largest)))
 
 
-def test_without_class_scores_the_cosine_decides() -> None:
-    assert judge(turned(0.99, 1.0)).word == "amplified"
-    assert judge(turned(0.98999, 1.0)).word == "decisions changed"
-    assert judge(turned(0.98999, 1.0), Yardsticks(least_cosine=0.9)).word == "amplified"
+def test_without_decisions_the_cosine_decides() -> None:
+    assert judge(turned(0.99, 1.0)).word == "close"
+    assert judge(turned(0.98999, 1.0)).word == "changed"
+    assert judge(turned(0.98999, 1.0), Yardsticks(least_cosine=0.9)).word == "close"
 
 
 def test_or_the_error_that_the_user_tolerates() -> None:
-    assert judge(turned(0.9, 1.0), Yardsticks(largest_error=1.0)).word == "amplified"
-    assert judge(turned(1.0, 1.001), Yardsticks(largest_error=1.0)).word == "decisions changed"
+    assert judge(turned(0.9, 1.0), Yardsticks(largest_error=1.0)).word == "kept"
+    assert judge(turned(1.0, 1.001), Yardsticks(largest_error=1.0)).word == "changed"
+
+
+def pointing(cosine: float, spread: float) -> CompareResult:
+    """An output of vectors whose mean cosine has an interval of so much on each side."""
+    mean = SampleMean(
+        samples=50, mean=cosine, standard_error=spread / 2, low=cosine - spread, high=cosine + spread,
+        minimum=0.0, p1=0.0, p10=0.0, p50=0.0, p90=0.0, p99=0.0, maximum=1.0,
+    )  # fmt: skip
+    found = NeighbourDecisions(rule="test", samples=50, nonfinite_samples=0, left_out=0, changed=9, cosine=mean)
+    return result(output(metrics(5.0), decisions=found))
+
+
+@pytest.mark.parametrize(
+    ("cosine", "word"), [(0.992, "kept"), (0.991, "kept"), (0.9905, "uncertain"), (0.98, "changed")]
+)
+def test_vectors_are_judged_by_the_interval_of_their_mean_cosine(cosine: float, word: str) -> None:
+    assert judge(pointing(cosine, 0.001)).word == word
+
+
+def test_one_sample_whose_probabilities_cross_one_half_is_one_changed_sample() -> None:
+    crossing = CrossingDecisions(rule="test", samples=1, nonfinite_samples=0, values=200, crossed=70, changed=1)
+    verdict = judge(result(output(metrics(5.0), decisions=crossing)))
+    assert verdict.word == "changed"
+    assert "70 of 200 values crossed one half, in 1 of 1 sample" in verdict.sentence
+    still = crossing.model_copy(update={"crossed": 0, "changed": 0})
+    assert judge(result(output(metrics(5.0), decisions=still))).word == "uncertain"
+
+
+def test_few_clusters_widen_the_interval_and_are_said() -> None:
+    base = decided(5, 1000).comparison
+    assert base is not None
+    found = base.outputs[0].decisions
+    assert isinstance(found, ClassDecisions)
+    clusters = {"clusters": 8, "effective": 40.0, "unit": "token", "cluster_unit": "text"}
+    tokens = found.model_copy(update=clusters)
+    assert tokens.flips_interval == wilson(0.2, 40)
+    verdict = judge(result(output(metrics(5.0), decisions=tokens)), Yardsticks(tolerated_flips=0.01))
+    assert verdict.word == "uncertain"
+    assert "5 of 1,000 tokens of 8 texts changed class" in verdict.sentence
+    assert few_clusters_text(tokens)
+    assert not few_clusters_text(tokens.model_copy(update={"clusters": ENOUGH_CLUSTERS}))
 
 
 def test_a_flip_counts_even_where_the_error_is_that_of_rounding() -> None:
     r = torch.tensor([[1.0, 1.0001], [1.0, 0.0]])
-    found = measured(r, r.half())
-    verdict = judge(found)
-    assert verdict.word == "decisions changed"
-    assert verdict.sentence.startswith("1 of 2 samples of output changed class. Expect 9.5 % to")
-
-
-def test_results_stored_before_there_were_decisions_are_still_judged() -> None:
-    comparison = compare_outputs(
-        reference=torch.rand(4, 3), candidate=torch.rand(4, 3), repeat=None, fmt=format_named("float16")
-    )
-    stored: dict[str, Any] = comparison.model_dump()
-    del stored["truth"]
-    for output in stored["outputs"]:
-        del output["decisions"]
-    old = type(comparison).model_validate(stored)
-    assert old.outputs[0].decisions is None
-    assert judge(decided(0, 1).model_copy(update={"comparison": old})).word
+    verdict = judge(measured({"logits": r}, {"logits": r.half()}))
+    assert verdict.word == "changed"
+    assert verdict.against_rounding is not None
+    assert verdict.against_rounding.word == "rounding only"
+    assert verdict.sentence.startswith("1 of 2 samples changed class. Expect 9.5 % to")

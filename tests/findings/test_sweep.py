@@ -105,18 +105,18 @@ def test_a_run_that_stopped_says_why(compared: CompareResult) -> None:
 
 def test_the_finding_names_what_each_format_buys_and_ranks_no_verdicts() -> None:
     rows = [
-        row("float16", "amplified", 200, 63.1),
-        row("int8", "rounding only", 100, 39.8),
-        row("mxfp8_e4m3", "decisions changed", 100, 41.25),
+        row("float16", "kept", 200, 63.1),
+        row("int8", "close", 100, 39.8),
+        row("mxfp8_e4m3", "changed", 100, 41.25),
         row("int4", "broken", 50, 2.0),
     ]
     assert sweep_finding(rows) == (
-        "of 4 formats, int8 needs the fewest bytes of those that keep the decisions (39.8 dB in 25.0 % of the bytes), "
+        "of 4 formats, int8 needs the fewest bytes of those that keep what matters (39.8 dB in 25.0 % of the bytes), "
         "float16 has the smallest error (63.1 dB in 50.0 % of the bytes)"
     )
     assert sweep_finding(rows[3:]) == "int4 is broken (2.0 dB in 12.5 % of the bytes)"
     assert sweep_finding([rows[0], rows[3]]) == (
-        "of 2 formats, float16 needs the fewest bytes and has the smallest error of those that keep the decisions "
+        "of 2 formats, float16 needs the fewest bytes and has the smallest error of those that keep what matters "
         "(63.1 dB in 50.0 % of the bytes)"
     )
     assert sweep_finding([row("float16", "exact", 200, math.inf)]) == "float16 is exact (50.0 % of the bytes)"
@@ -124,18 +124,18 @@ def test_the_finding_names_what_each_format_buys_and_ranks_no_verdicts() -> None
 
 
 def test_of_runs_that_keep_their_decisions_the_smallest_is_the_better_of_equals() -> None:
-    rows = [row("int8", "rounding only", 100, 40.0), row("mxfp8_e4m3", "rounding only", 100, 41.25)]
+    rows = [row("int8", "close", 100, 40.0), row("mxfp8_e4m3", "close", 100, 41.25)]
     best = smallest_keeping(rows)
     assert best is not None
     assert best.spec.dtype == "mxfp8_e4m3"
     assert smallest_keeping([]) is None
 
 
-@pytest.mark.parametrize("word", ["broken", "decisions changed", "uncertain"])
+@pytest.mark.parametrize("word", ["broken", "changed", "uncertain"])
 def test_runs_whose_decisions_change_or_may_are_no_choice(word: str) -> None:
     rows = [row("int4", word, 50, 20.0), row("int8", word, 100, 30.0)]
     assert smallest_keeping(rows) is None
-    assert sweep_finding(rows) == "none of 2 formats is sure to keep its decisions"
+    assert sweep_finding(rows) == "none of 2 formats is sure to keep what matters"
 
 
 @pytest.mark.parametrize(
@@ -152,11 +152,11 @@ def test_whether_the_weights_fit_a_device_is_a_sentence(memory_bytes: int | None
 
 
 def test_a_part_of_a_sweep_speaks_for_itself_alone() -> None:
-    rows = [row("int4", "broken", 50, 2.0), row("int8", "decisions changed", 100, 30.0)]
-    assert sweep_finding(rows, 9) == "so far, 2 of 9: none is sure to keep its decisions"
+    rows = [row("int4", "broken", 50, 2.0), row("int8", "changed", 100, 30.0)]
+    assert sweep_finding(rows, 9) == "so far, 2 of 9: none is sure to keep what matters"
     assert sweep_finding(rows[:1], 9) == "so far, 1 of 9: int4 is broken (2.0 dB in 12.5 % of the bytes)"
-    assert sweep_finding([*rows, row("float16", "amplified", 200, 63.1)], 9) == (
-        "so far, 3 of 9: float16 needs the fewest bytes and has the smallest error of those that keep the decisions "
+    assert sweep_finding([*rows, row("float16", "kept", 200, 63.1)], 9) == (
+        "so far, 3 of 9: float16 needs the fewest bytes and has the smallest error of those that keep what matters "
         "(63.1 dB in 50.0 % of the bytes)"
     )
     assert sweep_finding(rows, 2) == sweep_finding(rows)

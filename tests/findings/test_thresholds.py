@@ -92,7 +92,10 @@ def test_decisions_have_limits_too_and_the_worst_output_counts(
     text: str, higher_is_better: bool, says: str | None
 ) -> None:
     comparison = compare_outputs(
-        reference=(LOGITS, LOGITS), candidate=(LOGITS, FLIPPED), repeat=None, fmt=format_named("float16")
+        reference={"logits": LOGITS, "scores": LOGITS},
+        candidate={"logits": LOGITS, "scores": FLIPPED},
+        repeat=None,
+        fmt=format_named("float16"),
     )
     found = violations(comparison, [parse_threshold(text, higher_is_better=higher_is_better)])
     assert found == (() if says is None else (says,))

@@ -12,7 +12,7 @@ from precision.findings.decisions_judged import Yardsticks
 from precision.findings.verdict import judge
 from precision.formats import format_named
 from precision.measure.metrics.comparison import compare_outputs
-from precision.results import CompareResult, Comparison, ErrorMetrics, Failure
+from precision.results import CompareResult, Comparison, ErrorMetrics, Failure, Float64Truth, OutputComparison
 from precision.spec import RunSpec
 
 NOTHING = ErrorMetrics(
@@ -32,19 +32,21 @@ def metrics(rmse: float | None, **changed: object) -> ErrorMetrics:
     return NOTHING.model_copy(update=usual | changed)
 
 
-def result(
-    overall: ErrorMetrics,
-    *,
-    rounding: float = 1.0,
-    repeat: float = 0.0,
-    notes: tuple[str, ...] = (),
-    dtype: str = "float16",
-) -> CompareResult:
+def output(found: ErrorMetrics, *, rounding: float = 1.0, repeat: float = 0.0, **changed: object) -> OutputComparison:
+    """An output with so large floors, and no decisions that are known."""
+    base = compare_outputs(
+        reference=torch.ones(2), candidate=torch.ones(2), repeat=None, fmt=format_named("float16")
+    ).outputs[0]
+    update = {"metrics": found, "rounding_floor": metrics(rounding), "repeat_floor": metrics(repeat)}
+    return base.model_copy(update=update | changed)
+
+
+def result(*outputs: OutputComparison, notes: tuple[str, ...] = (), dtype: str = "float16") -> CompareResult:
     comparison = Comparison(
-        outputs=(),
-        overall=overall,
-        rounding_floor=metrics(rounding),
-        repeat_floor=metrics(repeat),
+        outputs=outputs,
+        overall=NOTHING,
+        rounding_floor=NOTHING,
+        repeat_floor=NOTHING,
         uncompared=(),
         notes=notes,
     )
@@ -52,50 +54,92 @@ def result(
     return CompareResult.model_construct(**rest)
 
 
-def test_exact_where_every_output_is_equal() -> None:
-    verdict = judge(result(metrics(0.0, exact_share=1.0)))
-    assert (verdict.word, verdict.rule) == ("exact", "Exact: every output equals the reference's.")
+def technical(found: CompareResult, limits: Yardsticks | None = None) -> str | None:
+    against = judge(found, limits).against_rounding
+    return against.word if against else None
+
+
+def truth(reference: float, candidate: float) -> Float64Truth:
+    return Float64Truth(reference=metrics(reference), candidate=metrics(candidate), reason=None)
+
+
+def test_exact_where_every_element_is_equal() -> None:
+    verdict = judge(result(output(metrics(0.0, exact_share=1.0))))
+    assert (verdict.word, verdict.against_rounding and verdict.against_rounding.word) == ("exact", "exact")
 
 
 def test_below_noise_up_to_the_repeat_floor() -> None:
-    assert judge(result(metrics(0.5), repeat=0.5)).word == "below noise"
-    assert judge(result(metrics(0.5001), repeat=0.5)).word == "rounding only"
+    assert judge(result(output(metrics(0.5), repeat=0.5))).word == "below noise"
+    assert judge(result(output(metrics(0.5001), repeat=0.5))).word == "close"
 
 
 def test_rounding_only_up_to_twice_the_rounding_floor() -> None:
-    assert judge(result(metrics(2.0))).word == "rounding only"
-    assert judge(result(metrics(2.001))).word == "amplified"
+    assert technical(result(output(metrics(2.0)))) == "rounding only"
+    assert technical(result(output(metrics(2.001)))) == "amplified"
+
+
+def test_the_format_s_floor_does_not_move_the_first_word() -> None:
+    words = {judge(result(output(metrics(2.0), rounding=floor))).word for floor in (0.0, 0.5, 1.0, 2.0)}
+    assert words == {"close"}
 
 
 def test_limits_can_be_changed_on_a_stored_result() -> None:
-    stored = result(metrics(2.5))
-    assert judge(stored).word == "amplified"
-    assert judge(stored, Yardsticks(rounding_multiple=3)).word == "rounding only"
+    stored = result(output(metrics(2.5)))
+    assert technical(stored) == "amplified"
+    assert technical(stored, Yardsticks(rounding_multiple=3)) == "rounding only"
+    assert judge(stored, Yardsticks(broken_below_db=61.0)).word == "broken"
 
 
 def test_amplified_where_rounding_would_cost_nothing() -> None:
-    assert "to float16 alone gives no error" in judge(result(metrics(0.1), rounding=0.0)).sentence
+    against = judge(result(output(metrics(0.1), rounding=0.0))).against_rounding
+    assert against is not None
+    assert "to float16 alone gives no error" in against.sentence
 
 
-@pytest.mark.parametrize(("sqnr_db", "word"), [(9.99, "broken"), (10.0, "rounding only")])
+@pytest.mark.parametrize(("sqnr_db", "word"), [(9.99, "broken"), (10.0, "close")])
 def test_broken_below_ten_decibels(sqnr_db: float, word: str) -> None:
-    assert judge(result(metrics(1.0, sqnr_db=sqnr_db))).word == word
+    assert judge(result(output(metrics(1.0, sqnr_db=sqnr_db)))).word == word
 
 
-def test_a_finer_candidate_shows_the_references_own_error() -> None:
-    verdict = judge(result(metrics(1e-8, sqnr_db=140.0), rounding=0.0, dtype="float64"))
-    assert verdict.word == "finer than the reference"
+def test_float64_decides_whose_error_it_is() -> None:
+    finer = result(output(metrics(1e-8, sqnr_db=140.0), rounding=0.0, truth=truth(1e-8, 1e-12)), dtype="float64")
+    assert technical(finer) == "finer than the reference"
+    its_own = result(output(metrics(1e-2), rounding=0.0, truth=truth(1e-8, 1e-2)), dtype="float64")
+    assert technical(its_own) == "amplified"
+    unknown = result(output(metrics(1e-2), rounding=0.0), dtype="float64")
+    assert technical(unknown) == "finer than the reference"
+
+
+@pytest.mark.parametrize(("own", "word"), [(0.4999, "broken"), (0.5, "not attributable"), (2.0, "not attributable")])
+def test_an_error_as_large_as_the_references_own_is_not_the_formats(own: float, word: str) -> None:
+    stored = result(output(metrics(1.0, sqnr_db=5.0), truth=truth(own, 1.0)))
+    assert judge(stored).word == word
+    assert judge(stored, Yardsticks(own_error=3.0)).word == "broken"
+
+
+def test_what_is_kept_stays_kept_but_the_references_own_error_is_said_first() -> None:
+    verdict = judge(result(output(metrics(1.0), truth=truth(0.9, 1.0))))
+    assert verdict.word == "close"
+    assert verdict.sentence.startswith("The float32 reference is itself 90 % as far from float64")
+
+
+def test_the_worst_output_decides_and_is_named() -> None:
+    small = output(metrics(0.1, sqnr_db=0.0), path="boxes")
+    verdict = judge(result(output(metrics(0.1), path="logits"), small, output(metrics(0.1), path="masks")))
+    assert (verdict.word, verdict.output) == ("broken", "boxes")
+    assert verdict.sentence.startswith("Output boxes: ")
+    assert judge(result(small)).sentence.startswith("The error is almost as large")
 
 
 def test_not_measured_without_a_comparison() -> None:
-    failed = result(NOTHING).model_copy(
+    failed = result().model_copy(
         update={"comparison": None, "failure": Failure(stage="x", where=None, message="It broke.")}
     )
     assert (judge(failed).word, judge(failed).sentence) == ("not measured", "It broke.")
 
 
 def test_not_measured_without_elements() -> None:
-    verdict = judge(result(NOTHING, notes=("The output has no elements.",)))
+    verdict = judge(result(output(NOTHING), notes=("The output has no elements.",)))
     assert (verdict.word, verdict.sentence) == ("not measured", "The output has no elements.")
 
 
@@ -113,11 +157,17 @@ FLOATS = torch.tensor([1.0, 2.0])
 @pytest.mark.parametrize(
     ("reference", "candidate", "word", "sentence"),
     [
-        ([1, 2, 3], [1, INF, 3], "broken", "1 of 3 outputs became infinite or NaN in float16"),
-        ([1, 2, INF], [1, 2, NAN], "broken", "1 of 3 outputs are infinite or NaN in both, but not the same"),
-        ([1, 2, INF], [1, 2, -INF], "broken", "1 of 3 outputs are infinite or NaN in both, but not the same"),
-        ([1, 2, NAN], [1, 2, 3], "not measured", "1 of 3 outputs are infinite or NaN in the reference"),
-        ([NAN, NAN, INF], [NAN, NAN, INF], "exact", "All 3 outputs equal"),
+        ([1, 2, 3], [1, INF, 3], "broken", "1 of 3 elements became infinite or NaN in float16"),
+        ([1, 2, INF], [1, 2, NAN], "broken", "1 of 3 elements are infinite or NaN in both, but not the same"),
+        ([1, 2, INF], [1, 2, -INF], "broken", "1 of 3 elements are infinite or NaN in both, but not the same"),
+        ([1, 2, NAN], [1, 2, 3], "not measured", "1 of 3 elements are infinite or NaN in the reference"),
+        (
+            [NAN, NAN, INF],
+            [NAN, NAN, INF],
+            "not measured",
+            "All 3 elements are infinite or NaN in the reference",
+        ),
+        ([NAN, 1, 2], [NAN, 1, 2], "exact", "All 2 finite elements equal"),
         ([0, 0, 0], [0, 1, 0], "broken", "The reference is zero."),
     ],
 )
@@ -134,8 +184,8 @@ def test_outputs_that_are_not_finite_are_never_overlooked(
 def test_an_integer_output_that_differs_beside_equal_floats_is_a_changed_decision() -> None:
     reference = {"logits": FLOATS, "ids": torch.tensor([1, 2])}
     verdict = judge(measured(reference, {"logits": FLOATS, "ids": torch.tensor([7, 2])}))
-    assert verdict.word == "decisions changed"
-    assert verdict.sentence == "1 of 2 elements of the int64 output ids differ."
+    assert (verdict.word, verdict.output) == ("changed", "ids")
+    assert verdict.sentence == "Output ids: 1 of 2 elements of the int64 output differ."
 
 
 def test_one_differing_integer_among_many_is_counted() -> None:
@@ -152,12 +202,20 @@ def test_an_output_that_cannot_be_compared_is_no_exact_result() -> None:
 
 
 def test_outputs_beyond_the_formats_range_have_no_rounding_floor() -> None:
-    verdict = judge(measured(torch.tensor([500.0, 480.0, 470.0]), torch.full((3,), 448.0), dtype="float8_e4m3fn"))
-    assert verdict.word == "amplified"
-    assert verdict.sentence.startswith("3 of 3 reference outputs are beyond the range of float8_e4m3fn")
+    against = judge(
+        measured(torch.tensor([500.0, 480.0, 470.0]), torch.full((3,), 448.0), dtype="float8_e4m3fn")
+    ).against_rounding
+    assert against is not None
+    assert against.word == "amplified"
+    assert against.sentence.startswith("3 of 3 reference outputs are beyond the range of float8_e4m3fn")
 
 
 def test_outputs_that_stay_wider_are_not_called_the_formats_best() -> None:
-    sentence = judge(measured(torch.tensor([1.0001, 2.0003]), torch.tensor([1.0001, 2.0002]))).sentence
-    assert sentence.endswith("; the outputs themselves are float32.")
-    assert "no computation" not in sentence
+    against = judge(measured(torch.tensor([1.0001, 2.0003]), torch.tensor([1.0001, 2.0002]))).against_rounding
+    assert against is not None
+    assert against.sentence.endswith("; the output itself is float32.")
+    assert "no computation" not in against.sentence
+
+
+def test_an_error_beside_new_infinities_is_not_compared_with_rounding() -> None:
+    assert judge(measured(torch.tensor([1.0, 2.0]), torch.tensor([1.0001, math.inf]))).against_rounding is None

@@ -183,7 +183,28 @@ def test_all_batches_are_one_comparison() -> None:
 
 def test_batches_of_sentences_of_other_lengths_are_rows() -> None:
     run = px.compare(Tied(), [{"ids": torch.ones(2, n, dtype=torch.int64), "scale": torch.tensor(1.0)} for n in (3, 5)])
-    assert run.outputs[0].shape == (16, 11)
+    assert (run.outputs[0].shape, run.outputs[0].metrics.elements) == ((4, 5, 11), 16 * 11)
+    assert run.result.comparison is not None
+    assert not any("padding" in note for note in run.result.comparison.notes)
+
+
+def test_padding_is_left_out_of_every_batch_and_texts_are_counted_over_all() -> None:
+    class Tokens(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(4, 6)
+
+        def forward(self, x: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
+            return {"logits": self.head(x)}
+
+    def batch(positions: int, real: int) -> dict[str, Tensor]:
+        mask = torch.ones(2, positions)
+        mask[1, real:] = 0
+        return {"x": torch.randn(2, positions, 4), "attention_mask": mask}
+
+    output = px.compare(Tokens(), [batch(3, 3), batch(5, 2)], dtype="bfloat16").outputs[0]
+    assert isinstance(output.decisions, ClassDecisions)
+    assert (output.decisions.samples, output.decisions.clusters) == (6 + 7, 4)
 
 
 def test_ranges_count_all_batches() -> None:

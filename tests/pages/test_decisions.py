@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from precision.spec.output_kinds import OutputKind
 from tests.pages.conftest import opened
 
 pytestmark = pytest.mark.usefixtures("running_engine")
+
+
+def said(app: AppTest) -> str:
+    return " ".join(text.value for text in app.markdown).replace("\\", "")
+
+
+def test_another_kind_of_output_is_chosen_runs_again_and_is_in_the_link() -> None:
+    app = opened(link=DIGITS)
+    job = app.session_state["jobs"]["compare"]
+    picker = app.selectbox(key="kind of output, class-scores")
+    picker.set_value(OutputKind.REGRESSION).run()
+    assert app.session_state["outputs"] == ("output=regression",)
+    assert app.query_params["outputs"] == "output=regression"
+    assert app.session_state["jobs"]["compare"] != job
+    assert not app.exception
+
 
 DIGITS = {"model": "digits", "dtype": "float16"}
 
@@ -22,15 +40,16 @@ def test_the_digits_decisions_are_shown_with_their_accuracy() -> None:
     said = " ".join(caption.value for caption in app.caption).replace("\\", "")
     assert "95 %: 99.2 % to 100 %" in said
     assert "Against float64" in said
-    assert "Treated as class scores" in said
+    assert "Taken for class scores" in said
 
 
 def test_changing_a_yardstick_judges_anew_without_another_run() -> None:
     app = opened(link=DIGITS)
-    assert app.title[0].value.endswith(": amplified")
+    assert app.title[0].value.endswith(": kept")
     job = app.session_state["jobs"]["compare"]
+    assert "Amplified: The error" in said(app)
     app.number_input(key="rounding_multiple").set_value(4.0).run()
-    assert app.title[0].value.endswith(": rounding only")
+    assert "Rounding only: The error" in said(app)
     app.number_input(key="broken_below").set_value(80.0).run()
     assert app.title[0].value.endswith(": broken")
     assert app.session_state["jobs"]["compare"] == job

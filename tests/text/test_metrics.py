@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from precision.errors import InputError
-from precision.results import ClassDecisions, ErrorMetrics, NeighbourDecisions
+from precision.results import ClassDecisions, CrossingDecisions, ErrorMetrics, NeighbourDecisions
 from precision.text.metrics import DECISION_METRICS, METRICS, metric_named
 
 NOT_A_NUMBER = {"max_abs_error_index"}
@@ -17,7 +17,9 @@ def test_every_number_of_the_metrics_is_defined_once() -> None:
 def test_every_number_of_decisions_is_one_of_a_result() -> None:
     for metric in DECISION_METRICS:
         owners = [
-            kind for kind in (ClassDecisions, NeighbourDecisions) if metric.name in {*dir(kind), *kind.model_fields}
+            kind
+            for kind in (ClassDecisions, CrossingDecisions, NeighbourDecisions)
+            if metric.name in {*dir(kind), *kind.model_fields}
         ]
         assert len(owners) == 1
 

@@ -1,23 +1,31 @@
 """One comparison from start to end: load, cast, audit, run both, compare, time."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from precision.errors import ForwardError
 from precision.findings.verdict import judge
 from precision.measure.casting.audit import audit
 from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.noise import Noise
 from precision.measure.compare.batches import gathering
-from precision.measure.compare.float64_truth import float64_truth
+from precision.measure.compare.float64_truth import with_float64_truth
 from precision.measure.compare.kernel_check import check_on_real_kernel
 from precision.measure.compare.score import Validate, scored
 from precision.measure.machine.cost import time_side_by_side
 from precision.measure.machine.working_memory import how_measured, working_memory
 from precision.measure.metrics.comparison import compare_outputs
+from precision.measure.metrics.output_kinds import Known
+from precision.measure.metrics.outputs import Flattened
+from precision.measure.models.loading import Batch
+from precision.measure.models.padding import data_output
 from precision.measure.preparation import Prepared, Task, failure_of, module_progress, prepare
 from precision.results import ClassDecisions, CompareResult, Comparison, Cost, RunMemory
+from precision.results.comparison import NoiseDrawn
 
 OF_FIRST_BATCH = (
     "Outputs are compared over all batches; time, memory, float64 and real kernels are measured on the first."
@@ -67,11 +75,11 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
         stage = f"Running the {reference}"
         first, _ = _forward(run, run.reference, stage, 0.25, 0.4)
         stage = f"Running the {reference} again"
-        with working_memory(device) as reference_memory:
-            second, reference_s = _forward(run, run.reference, stage, 0.4, 0.5)
+        with working_memory(device) as reference_memory, run.noise.recorded():
+            second, reference_took = _forward(run, run.reference, stage, 0.4, 0.5)
         stage = f"Running the {candidate}"
-        with working_memory(device) as candidate_memory:
-            output, _ = _forward(run, run.candidate, stage, 0.5, 0.65)
+        with working_memory(device) as candidate_memory, run.noise.replayed():
+            output, candidate_took = _forward(run, run.candidate, stage, 0.5, 0.65)
         stage = "Comparing the outputs"
         run.progress.step(stage, 0.65)
         comparison = _compared(run, first, output, second)
@@ -90,39 +98,61 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
             }
         )
         run.progress.partial(result)
-        truth = float64_truth(run, reference=first, candidate=output, reference_s=reference_s, start=0.66, end=0.68)
+        comparison = with_float64_truth(
+            comparison, run, (first, output), reference_s=reference_took.work_s, start=0.66, end=0.68
+        )
         del first
-        result = result.model_copy(update={"comparison": comparison.model_copy(update={"truth": truth})})
+        result = result.model_copy(update={"comparison": comparison})
         if _has_a_kernel_to_check(result):
             checked = check_on_real_kernel(run, output, start=0.68, end=0.75)
             result = result.model_copy(update={"real_kernels": checked})
         del output
         stage = "Timing both"
-        return result.model_copy(update={"cost": _cost(run, stage)})
+        return result.model_copy(update={"cost": _cost(run, stage, (reference_took.wall_s, candidate_took.wall_s))})
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         return result.model_copy(update={"failure": failure_of(error, stage)})
 
 
 def _compared(run: Prepared, first: object, output: object, second: object) -> Comparison:
     """The outputs of the first batch, with those of all that follow."""
-    fmt, labels = run.spec.format, run.loaded.labels
+    labels = run.loaded.labels
+    given = [data_output(each, run.loaded) for each in (first, output, second)]
     if not run.loaded.more:
-        return compare_outputs(reference=first, candidate=output, repeat=second, fmt=fmt, labels=labels)
-    models = (run.reference, run.candidate, run.reference)
-    with gathering(len(models)) as sides:
-        for side, given in zip(sides, (first, output, second), strict=True):
-            side.add(given)
+        return _compared_sides(run, given, labels)
+    with gathering(len(given)) as sides:
+        for side, flat in zip(sides, given, strict=True):
+            side.add(flat)
         for place, batch in enumerate(run.loaded.more, 2):
             run.progress.step(f"Batch {place:,}", 0.65)
-            for side, model in zip(sides, models, strict=True):
-                try:
-                    side.add(model(batch.args, batch.kwargs))
-                except ForwardError as error:
-                    raise ForwardError(f"Batch {place:,}: {error}", error.where) from error
+            try:
+                for side, output in zip(sides, _outputs_of(run, batch), strict=True):
+                    side.add(data_output(output, run.loaded, batch))
+            except ForwardError as error:
+                raise ForwardError(f"Batch {place:,}: {error}", error.where) from error
             if batch.labels is not None and labels is not None:
                 labels = torch.cat([labels.reshape(-1), batch.labels.reshape(-1)])
-        reference, candidate, repeat = (side.whole() for side in sides)
-        return compare_outputs(reference=reference, candidate=candidate, repeat=repeat, fmt=fmt, labels=labels)
+        return _compared_sides(run, [side.whole() for side in sides], labels)
+
+
+def _outputs_of(run: Prepared, batch: Batch) -> Iterator[object]:
+    """Of the reference, the candidate and the reference again."""
+    noise = Noise()
+    with noise.recorded():
+        yield run.reference(batch.args, batch.kwargs)
+    with noise.replayed():
+        yield run.candidate(batch.args, batch.kwargs)
+    yield run.reference(batch.args, batch.kwargs)
+    if not noise.is_shared:
+        run.noise.depart()
+
+
+def _compared_sides(run: Prepared, sides: Sequence[Flattened], labels: Tensor | None) -> Comparison:
+    """Of the reference, the candidate, and the reference again."""
+    reference, candidate, repeat = sides
+    known = Known.of(run.loaded.module, run.spec.outputs, labels)
+    found = compare_outputs(reference=reference, candidate=candidate, repeat=repeat, fmt=run.spec.format, known=known)
+    noise: NoiseDrawn = "none" if not run.noise.drawn else "shared" if run.noise.is_shared else "not shared"
+    return found.model_copy(update={"noise": noise})
 
 
 def _has_a_kernel_to_check(result: CompareResult) -> bool:
@@ -131,16 +161,25 @@ def _has_a_kernel_to_check(result: CompareResult) -> bool:
     return result.execution.label == "simulated" and not spec.plan and not spec.method.row.keeps_dtype
 
 
-def _forward(run: Prepared, model: CastModel, stage: str, start: float, end: float) -> tuple[object, float]:
+class _Took(NamedTuple):
+    """Seconds of one pass."""
+
+    wall_s: float
+    work_s: float
+    """On the CPU the processor's, over torch's threads: it does not depend on what else the machine does."""
+
+
+def _forward(run: Prepared, model: CastModel, stage: str, start: float, end: float) -> tuple[object, _Took]:
     """Output and seconds of one pass, reporting progress at every module call."""
     run.progress.step(stage, start)
     on_module = module_progress(run.progress, model, stage=stage, start=start, end=end)
-    began = time.monotonic()
+    wall_s, work_s = time.monotonic(), time.process_time()
     output = model(run.loaded.args, run.loaded.kwargs, on_module=on_module)
-    return output, time.monotonic() - began
+    wall_s, work_s = time.monotonic() - wall_s, (time.process_time() - work_s) / torch.get_num_threads()
+    return output, _Took(wall_s, work_s if model.device.type == "cpu" else wall_s)
 
 
-def _cost(run: Prepared, stage: str) -> Cost:
+def _cost(run: Prepared, stage: str, seen_s: Sequence[float]) -> Cost:
     runs: list[Callable[[], object]] = [
         model.prepared(run.loaded.args, run.loaded.kwargs) for model in (run.reference, run.candidate)
     ]
@@ -148,7 +187,7 @@ def _cost(run: Prepared, stage: str) -> Cost:
     def on_round(done: float) -> None:
         run.progress.step(stage, 0.75 + 0.25 * done)
 
-    reference, candidate = time_side_by_side(runs, on_round=on_round)
+    reference, candidate = time_side_by_side(runs, on_round=on_round, seen_s=seen_s)
     return Cost(reference_time=reference, candidate_time=candidate)
 
 
@@ -167,6 +206,11 @@ def _caveats(comparison: Comparison, run: Prepared) -> tuple[str, ...]:
         caveats.append(
             f"Two runs of the reference differ{size}: the model is not deterministic here, and an error of that size "
             f"cannot be attributed to {candidate}."
+        )
+    if comparison.noise == "shared":
+        caveats.append(
+            "The model draws random numbers in its forward: both models get those of the reference, cast to their own "
+            "dtype."
         )
     scores = [each for each in found if isinstance(each, ClassDecisions)]
     labelled = [(each.samples, each.accuracy.samples) for each in scores if each.accuracy]

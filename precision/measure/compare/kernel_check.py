@@ -6,7 +6,8 @@ from precision.errors import ForwardError, UnsupportedError
 from precision.measure.casting.kernel_layers import KernelRun, linear_layers, run_on_kernel
 from precision.measure.casting.real_kernels import find_kernel
 from precision.measure.metrics.comparison import overall_errors
-from precision.measure.metrics.outputs import flatten, paired
+from precision.measure.metrics.outputs import paired
+from precision.measure.models.padding import data_output
 from precision.measure.preparation import Prepared, module_progress
 from precision.results import RealKernelCheck
 
@@ -29,7 +30,8 @@ def check_on_real_kernel(run: Prepared, simulated: object, *, start: float, end:
         return _not_run(str(error), layers)
     on_module = module_progress(run.progress, run.candidate, stage=stage, start=start, end=end)
     try:
-        done = run_on_kernel(run.candidate, kernel, run.loaded.args, run.loaded.kwargs, on_module=on_module)
+        with run.noise.replayed():
+            done = run_on_kernel(run.candidate, kernel, run.loaded.args, run.loaded.kwargs, on_module=on_module)
         return _compared(run, simulated, done, kernel=kernel.name)
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         return _not_run(
@@ -38,7 +40,7 @@ def check_on_real_kernel(run: Prepared, simulated: object, *, start: float, end:
 
 
 def _compared(run: Prepared, simulated: object, done: KernelRun, *, kernel: str) -> RealKernelCheck:
-    matched = paired(flatten(simulated), flatten(done.output))
+    matched = paired(data_output(simulated, run.loaded), data_output(done.output, run.loaded))
     return RealKernelCheck(
         kernel=kernel,
         on_kernel=done.on_kernel,

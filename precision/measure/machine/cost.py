@@ -3,10 +3,11 @@
 import math
 import statistics
 from collections.abc import Callable, Sequence
+from timeit import timeit
 
 import psutil
 import torch
-from torch.utils.benchmark import Measurement, Timer, timer
+from torch.utils.benchmark import Measurement, TaskSpec, timer
 
 from precision.results import Timing
 
@@ -17,36 +18,43 @@ _BLOCKS_OF = ((0.05, 9), (1.0, 5), (math.inf, 3))
 """(seconds of one run, blocks): the blocks of models that take up to that long; slow ones are repeated less."""
 _CORES_WANTING = 0.5
 """Cores by which the free ones may fall short of the threads before threads wait for one another."""
+_BUDGET_S, _RUNS_OF_EACH = 5.0, 3
 _TRIES, _TRIES_S = 6, 0.3
 """Single runs of each before the blocks, the first of which warms up; two at least, and no more after so long."""
 
 
-def time_side_by_side(runs: Sequence[Callable[[], object]], *, on_round: Callable[[float], None]) -> tuple[Timing, ...]:
-    """Median time of each of `runs`, by `torch.utils.benchmark`, in blocks that take turns.
+def time_side_by_side(
+    runs: Sequence[Callable[[], object]], *, on_round: Callable[[float], None], seen_s: Sequence[float] = ()
+) -> tuple[Timing, ...]:
+    """Median time of each of `runs`, in blocks that take turns, by the clock of `torch.utils.benchmark`.
 
     Taking turns, a change of the machine's load meets all of them. All blocks have equally many runs, of all sides, so
     that each counts the same; how many follows from the median of a few warm runs. The benchmark's own warnings (a wide
-    spread) are kept, and one is added where other processes took the cores away. It synchronises accelerators, warms
-    up before each block and runs on torch's current number of threads. Slow runs are repeated less.
+    spread) are kept, and one is added where other processes took the cores away. It synchronises accelerators and runs
+    on torch's current number of threads. Slow runs are repeated less, and all of it takes no more than the larger of
+    `_BUDGET_S` and three runs of each; two blocks of each are always measured.
 
-    `on_round` is called with the done share (0 to 1) before each block, and may raise to stop.
+    `on_round` is called with the done share (0 to 1) before each block, and may raise to stop. `seen_s` is what a run
+    of each took before: it warmed up, and counts as one of the three.
     """
-    threads = torch.get_num_threads()
-    timers = [
-        Timer("run()", timer=timer, globals={"run": run}, num_threads=threads, label="forward pass") for run in runs
-    ]
     on_round(0.0)
-    warm_s = [_warm_s(run) for run in runs]
+    began = timer() - sum(seen_s)
+    warm_s = [_warm_s(run, seen) for run, seen in zip(runs, seen_s or [0.0] * len(runs), strict=True)]
+    budget_s = max(_BUDGET_S, _RUNS_OF_EACH * sum(seen_s or warm_s))
     blocks = next(blocks for limit, blocks in _BLOCKS_OF if max(warm_s) <= limit)
     size = max(1, round(min(_BLOCK_S / min(warm_s), _LONGEST_BLOCK_S / max(warm_s))))
-    measured: list[list[Measurement]] = [[] for _ in runs]
+    measured: list[list[float]] = [[] for _ in runs]
     others = _Others()
     for turn in range(blocks):
-        for index, timed in enumerate(timers):
-            on_round((turn + index / len(timers)) / blocks)
-            measured[index].append(timed.timeit(size))
-    crowd = others.crowd(threads)
-    return tuple(_timing(measurements, crowd) for measurements in measured)
+        turn_began = timer()
+        for index, run in enumerate(runs):
+            on_round((turn + index / len(runs)) / blocks)
+            measured[index].append(timeit(run, timer=timer, number=size) / size)
+        now = timer()
+        if turn >= 1 and now - began + (now - turn_began) > budget_s:
+            break
+    crowd = others.crowd(torch.get_num_threads())
+    return tuple(_timing(times, size, crowd) for times in measured)
 
 
 class _Others:
@@ -73,8 +81,10 @@ class _Others:
         return float(sum(everyone) - guests - idle - own.user - own.system)
 
 
-def _warm_s(run: Callable[[], object]) -> float:
+def _warm_s(run: Callable[[], object], seen_s: float) -> float:
     """Median seconds of a run, without the first, which may compile, allocate or read from disk."""
+    if seen_s > _TRIES_S:
+        return seen_s
     seconds: list[float] = []
     while len(seconds) < 2 or (len(seconds) < _TRIES and sum(seconds[1:]) < _TRIES_S):
         began = timer()
@@ -83,15 +93,16 @@ def _warm_s(run: Callable[[], object]) -> float:
     return max(statistics.median(seconds[1:]), 1e-9)  # a clock may not tell two runs apart
 
 
-def _timing(measurements: list[Measurement], crowd: str | None) -> Timing:
-    blocks = [measurement.median for measurement in measurements]
-    together = Measurement(number_per_run=1, raw_times=blocks, task_spec=measurements[0].task_spec)
+def _timing(times: list[float], size: int, crowd: str | None) -> Timing:
+    threads = torch.get_num_threads()
+    task = TaskSpec(stmt="run()", setup="", label="forward pass", num_threads=threads)
+    together = Measurement(number_per_run=1, raw_times=times, task_spec=task)
     return Timing(
         median_s=together.median,
         iqr_s=together.iqr,
-        blocks=len(blocks),
-        runs=sum(measurement.number_per_run for measurement in measurements),
-        threads=together.num_threads,
+        blocks=len(times),
+        runs=size * len(times),
+        threads=threads,
         crowded=crowd is not None,
         warnings=(*_warnings(together), *([crowd] if crowd else [])),
     )

@@ -11,6 +11,7 @@ from precision.measure.metrics.chunks import pair_chunks
 from precision.measure.metrics.decisions import decisions
 from precision.measure.metrics.distributions import distributions
 from precision.measure.metrics.elements import WorstElements, preview, worst_integers
+from precision.measure.metrics.output_kinds import Known
 from precision.measure.metrics.outputs import Flattened, Leaf, Paired, flatten, paired
 from precision.measure.metrics.statistics import ErrorStatistics, mismatch_metrics
 from precision.measure.rounding import round_to
@@ -21,7 +22,7 @@ NOTHING_FLOATING = "No output is floating-point: what counts is the share of equ
 
 
 def compare_outputs(
-    *, reference: object, candidate: object, repeat: object | None, fmt: AnyFormat, labels: Tensor | None = None
+    *, reference: object, candidate: object, repeat: object | None, fmt: AnyFormat, known: Known | None = None
 ) -> Comparison:
     """Every metric of every pair of output tensors, and of all floating-point ones together.
 
@@ -39,31 +40,39 @@ def compare_outputs(
         candidate: Output of the model under test.
         repeat: Output of a second run of the reference; None where there was none, which leaves that floor empty.
         fmt: The candidate's format.
-        labels: True classes `(samples,)` of the input, if it has them.
+        known: What is known of the outputs: true classes, and what they are.
+
+    Raises:
+        InputError: there is no output that `known` names.
     """
-    flat_reference, flat_candidate = flatten(reference), flatten(candidate)
+    known, flat_reference, flat_candidate = known or Known(), flatten(reference), flatten(candidate)
+    known.require(flat_reference.leaves)
     matched = paired(flat_reference, flat_candidate)
+    repeated = None if repeat is None else paired(flat_reference, flatten(repeat), other="second run of the reference")
     uncompared = _uncompared(matched)
-    notes = [*_merged_notes(flat_reference, flat_candidate), *uncompared]
-    overall, outputs = _compare_all(matched, fmt, labels)
+    overall, outputs = _compare_all(matched, repeated, fmt, known)
     floating = matched.floating
+    notes = [*_merged_notes(flat_reference, flat_candidate), *uncompared]
     if not outputs:
         notes.append(NOTHING_COMPARED)
     elif not floating:
         notes.append(NOTHING_FLOATING)
     notes += [f"{row.path} has no elements: nothing to compare." for row in outputs if not row.metrics.elements]
-    repeated = None
-    if repeat is not None:
-        repeated = paired(flat_reference, flatten(repeat), other="second run of the reference")
-        notes += _uncompared(repeated)
+    notes += [_left_out_text(leaf) for leaf, _ in matched.pairs if leaf.left_out]
+    notes += _uncompared(repeated) if repeated else ()
     return Comparison(
         outputs=outputs,
         overall=overall,
         rounding_floor=_rounding_floor([reference.tensor for reference, _ in floating], fmt),
-        repeat_floor=_repeat_floor(repeated, matched.pairs, fmt),
+        repeat_floor=_repeat_floor(repeated, [reference.path for reference, _ in matched.pairs], fmt),
         uncompared=uncompared,
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _left_out_text(leaf: Leaf) -> str:
+    positions = leaf.left_out + len(leaf.tensor)
+    return f"{leaf.left_out:,} of the {positions:,} positions of {leaf.path} are padding: no figure includes them."
 
 
 def _uncompared(matched: Paired) -> tuple[str, ...]:
@@ -81,7 +90,7 @@ def _merged_notes(reference: Flattened, candidate: Flattened) -> list[str]:
 
 
 def _compare_all(
-    matched: Paired, fmt: AnyFormat, labels: Tensor | None
+    matched: Paired, repeated: Paired | None, fmt: AnyFormat, known: Known
 ) -> tuple[ErrorMetrics, tuple[OutputComparison, ...]]:
     pairs, floating = matched.pairs, matched.floating
     together = ErrorStatistics(fmt, sum(reference.tensor.numel() for reference, _ in floating))
@@ -90,9 +99,10 @@ def _compare_all(
         if reference.has_magnitudes:
             # A single one is its own total; measuring it twice would only cost time.
             total = together if len(floating) > 1 else None
-            outputs.append(_compare_floating(reference, candidate, fmt=fmt, labels=labels, total=total))
+            output = _compare_floating(reference, candidate, fmt=fmt, known=known, total=total)
+            outputs.append(output.model_copy(update={"repeat_floor": _repeat_floor(repeated, [reference.path], fmt)}))
         else:
-            outputs.append(_compare_integers(reference, candidate, fmt=fmt))
+            outputs.append(_compare_integers(reference, candidate, fmt=fmt, known=known))
     if pairs and not floating:
         return mismatch_metrics((reference.tensor, candidate.tensor) for reference, candidate in pairs), tuple(outputs)
     if len(floating) == 1:
@@ -102,7 +112,7 @@ def _compare_all(
 
 
 def _compare_floating(
-    reference: Leaf, candidate: Leaf, *, fmt: AnyFormat, labels: Tensor | None, total: ErrorStatistics | None
+    reference: Leaf, candidate: Leaf, *, fmt: AnyFormat, known: Known, total: ErrorStatistics | None
 ) -> OutputComparison:
     shape = tuple(reference.tensor.shape)
     statistics = ErrorStatistics(fmt, math.prod(shape), shape=shape)
@@ -112,35 +122,43 @@ def _compare_floating(
         worst.update(chunk)
         if total is not None:
             total.update(chunk)
+    metrics, taken = statistics.result(), known.taken(reference)
+    if metrics.max_abs_error_index is not None:
+        metrics = metrics.model_copy(update={"max_abs_error_index": reference.index(metrics.max_abs_error_index)})
     return OutputComparison(
         path=reference.path,
-        shape=shape,
+        shape=reference.shape,
         reference_dtype=reference.dtype,
         candidate_dtype=candidate.dtype,
-        metrics=statistics.result(),
+        metrics=metrics,
         distributions=distributions(reference.tensor, candidate.tensor, fmt, sample=statistics.sample),
         worst=worst.result(),
         preview=preview(reference, candidate, fmt),
-        decisions=decisions(reference, candidate, labels),
+        decisions=decisions(reference, candidate, taken, known.labels),
+        kind=taken.kind,
+        kind_reason=taken.why,
+        rounding_floor=_rounding_floor([reference.tensor], fmt),
     )
 
 
-def _compare_integers(reference: Leaf, candidate: Leaf, *, fmt: AnyFormat) -> OutputComparison:
+def _compare_integers(reference: Leaf, candidate: Leaf, *, fmt: AnyFormat, known: Known) -> OutputComparison:
+    taken = known.taken(reference)
     return OutputComparison(
         path=reference.path,
-        shape=tuple(reference.tensor.shape),
+        shape=reference.shape,
         reference_dtype=reference.dtype,
         candidate_dtype=candidate.dtype,
         metrics=mismatch_metrics([(reference.tensor, candidate.tensor)]),
         distributions=None,
         worst=worst_integers(reference, candidate, fmt),
         preview=preview(reference, candidate, fmt),
+        kind=taken.kind,
+        kind_reason=taken.why,
     )
 
 
-def _repeat_floor(repeated: Paired | None, compared: Sequence[tuple[Leaf, Leaf]], fmt: AnyFormat) -> ErrorMetrics:
+def _repeat_floor(repeated: Paired | None, paths: Sequence[str], fmt: AnyFormat) -> ErrorMetrics:
     """Over the outputs that are also compared with the candidate, so that both are about the same elements."""
-    paths = {reference.path for reference, _ in compared}
     return overall_errors([pair for pair in (repeated.pairs if repeated else ()) if pair[0].path in paths], fmt)
 
 

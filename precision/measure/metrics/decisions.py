@@ -1,19 +1,23 @@
-"""What outputs of class scores decide: first classes, flips, margins, and how far the probabilities move."""
+"""What outputs decide: first classes, flips, margins, how far probabilities move, and which cross one half."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from precision.measure.metrics.clusters import Flags, Ids, Values, effective_samples
 from precision.measure.metrics.neighbours import neighbour_decisions
+from precision.measure.metrics.output_kinds import Taken
 from precision.measure.metrics.outputs import Leaf
-from precision.measure.metrics.sample_means import Values, sample_mean
-from precision.results import Accuracy, ClassDecisions, Decisions, MarginBins
+from precision.measure.metrics.sample_means import sample_mean
+from precision.results import Accuracy, ClassDecisions, CrossingDecisions, Decisions, MarginBins
+from precision.spec.output_kinds import OutputKind
 
 CHUNK_ELEMENTS = 2**18
 """2 MiB of float64, a handful of which are in use at once."""
@@ -21,85 +25,94 @@ ACCELERATOR_CHUNK_ELEMENTS = 2**22
 MAX_BINS = 24
 """Powers of two; smaller margins are counted below the first edge."""
 
-Flags = npt.NDArray[np.bool_]
+_LEAST = sys.float_info.min
+"""Smaller probabilities, and those that rounding made negative, count as this."""
 
 
-class DecisionRule(NamedTuple):
-    """What an output is taken for, and why."""
+def decisions(reference: Leaf, candidate: Leaf, taken: Taken, labels: Tensor | None = None) -> Decisions | None:
+    """What the output decides on both sides, by what it was taken for; None where that has no decisions.
 
-    kind: str | None
-    """`classes`, `neighbours`, or None for an output that decides nothing we know of."""
-    why: str
-
-
-def rule_of(leaf: Leaf, labels: Tensor | None = None) -> DecisionRule:
-    """What a tensor of an output is taken for.
-
-    The one place where that is decided; the first that applies:
-
-    - Anything but a real floating-point tensor of two dimensions or more, the last of two elements or more: nothing.
-    - Two dimensions, one row a label: class scores.
-    - Called logits or scores: class scores; each position before the last dimension is a sample, so that in
-      `(batch, tokens, vocabulary)` each token is one.
-    - Two dimensions and no name: class scores, `(samples, classes)`.
-    - Two dimensions and another name: vectors of samples, `(samples, features)`.
-    - Anything else: nothing.
+    Both tensors are `(..., classes)` or `(samples, ...)`, the true classes `(samples,)`. Samples with a value that is
+    infinite or NaN on either side are counted and left out of everything.
     """
-    shape = tuple(leaf.tensor.shape)
-    name = leaf.path.rsplit(".", 1)[-1]
-    if leaf.kind != "floating" or len(shape) < 2 or shape[-1] < 2:
-        return DecisionRule(None, "Not a floating-point tensor with samples and a last dimension of two or more.")
-    if labels is not None and len(shape) == 2 and labels.shape == shape[:1]:
-        return DecisionRule("classes", "Treated as class scores: the input has a true class for each row.")
-    if "logit" in name or "score" in name:
-        what = "each position before the last dimension is a sample" if len(shape) > 2 else "each row is a sample"
-        return DecisionRule("classes", f"Treated as class scores: the model calls it {name}; {what}.")
-    if len(shape) == 2 and (name == "output" or name.endswith("]")):
-        return DecisionRule("classes", "Treated as class scores: two dimensions, (samples, classes), and no name.")
-    if len(shape) == 2:
-        return DecisionRule("neighbours", f"Treated as one vector per sample: two dimensions, called {name}.")
-    return DecisionRule(None, "More than two dimensions, and no name that marks class scores.")
-
-
-def decisions(reference: Leaf, candidate: Leaf, labels: Tensor | None = None) -> Decisions | None:
-    """What the output decides on both sides; None where it decides nothing that we know of (see `rule_of`).
-
-    Both tensors are `(..., classes)` or `(samples, features)`, the true classes `(samples,)`. Samples with a value that
-    is infinite or NaN on either side are counted and left out of everything.
-    """
-    rule = rule_of(reference, labels)
-    if not reference.tensor.numel() or rule.kind is None:
+    if not reference.tensor.numel():
         return None
-    if rule.kind == "neighbours":
-        return neighbour_decisions(reference.tensor, candidate.tensor, why=rule.why)
-    return class_decisions(reference.tensor, candidate.tensor, labels=labels, why=rule.why)
+    match taken.kind.decides:
+        case "classes":
+            return class_decisions(reference, candidate, taken=taken, labels=labels)
+        case "crossings":
+            return _crossings(reference, candidate, why=taken.why)
+        case "neighbours":
+            sides = (leaf.padded().flatten(1) for leaf in (reference, candidate))
+            return neighbour_decisions(*sides, why=taken.why)
+        case "values":
+            return None
 
 
-def class_decisions(reference: Tensor, candidate: Tensor, *, labels: Tensor | None, why: str) -> ClassDecisions:
-    """Flips, margins, divergence and accuracy of scores `(..., classes)`.
+def class_decisions(reference: Leaf, candidate: Leaf, *, taken: Taken, labels: Tensor | None = None) -> ClassDecisions:
+    """Flips, margins, divergence and accuracy of scores or probabilities `(..., classes)`.
 
-    Of equal scores, the first counts as the largest. Probabilities are softmax in float64. With p and q those of
-    reference and candidate: KL = sum of p · (ln p - ln q) a sample, in nats, 0 where p is 0; delta-p = q - p at the
-    reference's first class. True classes count where there is one for each sample. `why` is the rule by which these
-    are class scores.
+    Of equal scores, the first counts as the largest. Probabilities are softmax in float64, and the scores of what are
+    probabilities already are their logarithms. With p and q the probabilities of reference and candidate: KL = sum of
+    p · (ln p - ln q) a sample, in nats, 0 where p is 0; delta-p = q - p at the reference's first class. True classes
+    count where there is one for each sample.
     """
-    classes = reference.shape[-1]
-    samples = reference.numel() // classes
-    parts = _chunks(reference.reshape(samples, classes), candidate.reshape(samples, classes))
+    classes = reference.tensor.shape[-1]
+    samples = reference.tensor.numel() // classes
+    sides = (leaf.tensor.reshape(samples, classes) for leaf in (reference, candidate))
+    parts = _chunks(*sides, are_probabilities=taken.kind is OutputKind.CLASS_PROBABILITIES)
     found = _Samples.gathered(parts, samples)
     flipped = found.first[0] != found.first[1]
+    clusters = _kept(reference.clusters(), found.finite)
     return ClassDecisions(
-        rule=why,
+        rule=taken.why,
         classes=classes,
         samples=int(found.finite.sum()),
         nonfinite_samples=int(samples - found.finite.sum()),
+        **_clustered(flipped, clusters, taken.kind),
         flips=int(flipped.sum()),
-        kl=sample_mean(found.kl),
-        delta_p=sample_mean(found.delta_p),
+        kl=sample_mean(found.kl, clusters),
+        delta_p=sample_mean(found.delta_p, clusters),
         score_margins=margin_bins(found.score_margin, flipped),
         probability_margins=margin_bins(found.probability_margin, flipped),
         accuracy=_accuracy(found, labels, classes) if labels is not None and labels.numel() == samples else None,
     )
+
+
+def _crossings(reference: Leaf, candidate: Leaf, *, why: str) -> CrossingDecisions:
+    """Probabilities on another side of one half; exactly one half is below."""
+    rows = reference.tensor.shape[0]
+    r, y = (leaf.tensor.detach().cpu().reshape(rows, -1).double() for leaf in (reference, candidate))
+    finite = (r.isfinite() & y.isfinite()).all(1).numpy()
+    crossed = ((r > 0.5) != (y > 0.5)).numpy()[finite]
+    changed = crossed.any(1)
+    texts = None if reference.rows is None else np.asarray(reference.rows[:, 0].cpu().numpy())
+    return CrossingDecisions(
+        rule=why,
+        samples=int(finite.sum()),
+        nonfinite_samples=int(rows - finite.sum()),
+        **_clustered(changed, _kept(texts, finite), OutputKind.PROBABILITIES),
+        values=crossed.size,
+        crossed=int(crossed.sum()),
+        changed=int(changed.sum()),
+    )
+
+
+def _kept(clusters: Ids | None, finite: Flags) -> Ids | None:
+    return None if clusters is None else clusters[finite]
+
+
+def _clustered(changed: Flags, clusters: Ids | None, kind: OutputKind) -> dict[str, Any]:
+    """How many clusters the samples come from, and what they are worth; nothing where they are independent."""
+    if clusters is None or not len(clusters):
+        return {}
+    unit, cluster_unit = ("token", "text") if kind is OutputKind.TOKEN_LOGITS else ("position", "sample")
+    return {
+        "clusters": len(np.unique(clusters)),
+        "effective": effective_samples(changed, clusters),
+        "unit": unit,
+        "cluster_unit": cluster_unit,
+    }
 
 
 class _Samples(NamedTuple):
@@ -131,15 +144,15 @@ class _Samples(NamedTuple):
         return cls(finite, first[:, :kept], *numbers[:, :kept])
 
 
-def _chunks(reference: Tensor, candidate: Tensor) -> Iterator[_Samples]:
+def _chunks(reference: Tensor, candidate: Tensor, *, are_probabilities: bool) -> Iterator[_Samples]:
     """A few rows at a time, in float64; of the largest vocabularies, one."""
     on_cuda = reference.device.type == "cuda" and candidate.device == reference.device
     device = reference.device if on_cuda else torch.device("cpu")  # not every accelerator has float64
     elements = ACCELERATOR_CHUNK_ELEMENTS if on_cuda else CHUNK_ELEMENTS
     rows = max(1, elements // reference.shape[1])
     for start in range(0, len(reference), rows):
-        sides = (_widened(side[start : start + rows], device) for side in (reference, candidate))
-        yield _measured(*sides)
+        sides = [_widened(side[start : start + rows], device) for side in (reference, candidate)]
+        yield _measured(*(side.clamp_(min=_LEAST).log_() for side in sides) if are_probabilities else sides)
 
 
 def _widened(rows: Tensor, device: torch.device) -> Tensor:

@@ -123,7 +123,7 @@ def _element(leaf: Leaf, fmt: AnyFormat, *, place: int, r: int | float, y: int |
     numeric = ulp_format(fmt)
     return ElementPair(
         output=leaf.path,
-        index=unravel(place, tuple(leaf.tensor.shape)),
+        index=leaf.index(unravel(place, tuple(leaf.tensor.shape))),
         reference=r,
         candidate=y,
         abs_error=abs_error,

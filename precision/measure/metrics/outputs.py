@@ -1,14 +1,17 @@
 """Whatever a model returns, as a flat list of tensors with their places."""
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from precision.formats import FORMATS
+from precision.measure.metrics.clusters import Ids
 from precision.measure.rounding import dtype_name
 
 MAX_DEPTH = 8
@@ -41,6 +44,43 @@ class Leaf:
     """Of the tensor as the model returned it."""
     kind: Kind
     """Of the tensor as the model returned it."""
+    rows: Tensor | None = None
+    """`(rows, 2)`, whole numbers: the text and the position that each row of the tensor is, in a tensor `(texts,
+    positions, ...)` of which some positions were left out. None for a tensor as the model returned it.
+    """
+    given: tuple[int, ...] | None = None
+    """The shape before positions were left out, or of the longest text; None for a tensor as the model returned it."""
+    left_out: int = 0
+    """Positions that were left out."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As the model returned it."""
+        return self.given or tuple(self.tensor.shape)
+
+    @property
+    def clustered(self) -> bool:
+        """Whether its samples, the positions before the last dimension, come in clusters: those of one text."""
+        return len(self.shape) >= 3
+
+    def clusters(self) -> Ids | None:
+        """The text of each sample; None where each sample is a text."""
+        if not self.clustered:
+            return None
+        texts = torch.arange(len(self.tensor)) if self.rows is None else self.rows[:, 0].cpu()
+        return np.asarray(texts.repeat_interleave(math.prod(self.tensor.shape[1:-1])).numpy())
+
+    def index(self, place: tuple[int, ...]) -> tuple[int, ...]:
+        """Where the model returned what is now at `place`."""
+        return place if self.rows is None else (*self.rows[place[0]].tolist(), *place[1:])
+
+    def padded(self) -> Tensor:
+        """The tensor in the shape that the model returned, with zeros where positions were left out."""
+        if self.rows is None or self.given is None:
+            return self.tensor
+        whole = self.tensor.new_zeros(self.given)
+        whole[self.rows[:, 0], self.rows[:, 1]] = self.tensor
+        return whole
 
     @property
     def has_magnitudes(self) -> bool:
@@ -82,8 +122,8 @@ def paired(reference: Flattened, candidate: Flattened, *, other: str = "candidat
             differences.append(f"{leaf.path} is in the reference's output but not in that of the {other}")
         elif twin.kind != leaf.kind:
             differences.append(f"{leaf.path} is {leaf.dtype} in the reference and {twin.dtype} in the {other}")
-        elif twin.tensor.shape != leaf.tensor.shape:
-            shapes = f"{tuple(leaf.tensor.shape)} in the reference and {tuple(twin.tensor.shape)} in the {other}"
+        elif twin.shape != leaf.shape or twin.tensor.shape != leaf.tensor.shape:
+            shapes = f"{leaf.shape} in the reference and {twin.shape} in the {other}"
             differences.append(f"{leaf.path} has shape {shapes}")
         else:
             pairs.append((leaf, twin))

@@ -1,12 +1,12 @@
-"""The mean of one number a sample, with its standard error, a bootstrap interval, and percentiles."""
+"""The mean of one number a sample, with its standard error, its interval, and percentiles."""
 
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from precision.measure.metrics.clusters import Ids, Values, standard_error
 from precision.results import SampleMean
-from precision.results.intervals import Interval
+from precision.results.intervals import Interval, t_95
 
 RESAMPLES = 1000
 MAX_UNITS = 4096
@@ -16,11 +16,9 @@ _DRAWN_AT_ONCE = 2**19
 _SEED = 0
 _PERCENTILES = (1, 10, 50, 90, 99)
 
-Values = npt.NDArray[np.float64]
 
-
-def sample_mean(values: Values) -> SampleMean | None:
-    """Of finite values `(n,)`; None where n is 0.
+def sample_mean(values: Values, clusters: Ids | None = None) -> SampleMean | None:
+    """Of finite values `(n,)`; None where n is 0. Where they come in clusters, the interval is that of the clusters.
 
     Percentiles are linearly interpolated between order statistics (Hyndman & Fan 1996, definition 7).
     """
@@ -28,11 +26,18 @@ def sample_mean(values: Values) -> SampleMean | None:
     if not n:
         return None
     p1, p10, p50, p90, p99 = (float(value) for value in np.percentile(values, _PERCENTILES))
-    interval = bootstrap_interval(values)
+    mean = float(values.mean())
+    if clusters is None:
+        error, interval = float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else None, bootstrap_interval(values)
+    else:
+        error, interval = standard_error(values, clusters), None
+        if error is not None:
+            reach = t_95(len(np.unique(clusters)) - 1) * error
+            interval = Interval(mean - reach, mean + reach)
     return SampleMean(
         samples=n,
-        mean=float(values.mean()),
-        standard_error=float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else None,
+        mean=mean,
+        standard_error=error,
         low=interval.low if interval else None,
         high=interval.high if interval else None,
         minimum=float(values.min()),

@@ -1,12 +1,12 @@
 """The errors of each sample of a batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from precision.measure.metrics.decisions import rule_of
+from precision.measure.metrics.output_kinds import Known
 from precision.measure.metrics.outputs import Leaf
 from precision.results.regimes import SampleClasses, SampleErrors
 
@@ -16,20 +16,21 @@ _TEXT_CHARACTERS = 200
 
 def samples_of(pairs: Sequence[tuple[Leaf, Leaf]]) -> int | None:
     """How many samples the outputs have: their common first dimension; None where there is none."""
-    sizes = {reference.tensor.shape[0] if reference.tensor.dim() else None for reference, _ in pairs}
+    sizes = {reference.shape[0] if reference.shape else None for reference, _ in pairs}
     return sizes.pop() if len(sizes) == 1 else None
 
 
 def worst_sample(
-    pairs: Sequence[tuple[Leaf, Leaf]], *, labels: Tensor | None = None, texts: Sequence[str] = ()
+    pairs: Sequence[tuple[Leaf, Leaf]], *, known: Known | None = None, texts: Sequence[str] = ()
 ) -> SampleErrors | None:
     """The sample with most new infinities or NaNs; among equals, with the largest normalized L2; None without any.
 
-    Pairs are floating-point, `(samples, ...)`, labels the true classes `(samples,)`, texts the sentence of each sample.
+    Pairs are floating-point, `(samples, ...)`, texts the sentence of each sample. Padding counts as equal.
     """
     count = samples_of(pairs)
     if not count:
         return None
+    pairs = [(_padded(reference), _padded(candidate)) for reference, candidate in pairs]
     totals = _Totals(*torch.zeros(4, count, dtype=torch.float64))
     for reference, candidate in pairs:
         rows = max(1, _CHUNK_ELEMENTS // max(1, reference.tensor[0].numel()))
@@ -40,7 +41,7 @@ def worst_sample(
     return worst.model_copy(
         update={
             "largest_error": _largest_error(pairs, worst.index),
-            "classes": _classes(pairs, worst.index, labels=labels),
+            "classes": _classes(pairs, worst.index, known or Known()),
             "text": texts[worst.index][:_TEXT_CHARACTERS] if len(texts) == count else None,
         }
     )
@@ -55,9 +56,14 @@ def _largest_error(pairs: Sequence[tuple[Leaf, Leaf]], index: int) -> float | No
     return max(largest, default=None)
 
 
-def _classes(pairs: Sequence[tuple[Leaf, Leaf]], index: int, *, labels: Tensor | None) -> SampleClasses | None:
+def _padded(leaf: Leaf) -> Leaf:
+    return replace(leaf, tensor=leaf.padded(), rows=None, given=None)
+
+
+def _classes(pairs: Sequence[tuple[Leaf, Leaf]], index: int, known: Known) -> SampleClasses | None:
+    labels = known.labels
     for reference, candidate in pairs:
-        if reference.tensor.dim() == 2 and rule_of(reference, labels).kind == "classes":
+        if reference.tensor.dim() == 2 and known.taken(reference).kind.decides == "classes":
             is_labelled = labels is not None and labels.shape == reference.tensor.shape[:1]
             return SampleClasses(
                 truth=int(labels[index]) if labels is not None and is_labelled else None,

@@ -43,8 +43,14 @@ class LoadedModel:
     warnings: tuple[str, ...] = ()
     more: Iterable[Batch] = ()
     """Batches after the first; read once."""
+    mask: Tensor | str | None = None
+    """`(texts, positions)`, not zero where there is data; or the argument that says so. None: see `padding`."""
     asked: Mapping[str, object] = field(default_factory=dict)
     """The settings of the spec that chose model and input, by name; empty of a caller's own module."""
+
+    def named(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Mapping[str, object]:
+        """The arguments of a call by name."""
+        return {**dict(zip(argument_names(self.module), args, strict=False)), **kwargs}
 
     def __repr__(self) -> str:
         inputs = ", ".join(f"{name} {dtype} {list(shape)}" for name, dtype, shape in self.input.tensors)

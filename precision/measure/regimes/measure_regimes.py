@@ -12,8 +12,10 @@ from precision.errors import ForwardError
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded
 from precision.measure.metrics.comparison import overall_errors
-from precision.measure.metrics.outputs import flatten, paired
+from precision.measure.metrics.output_kinds import Known
+from precision.measure.metrics.outputs import paired
 from precision.measure.metrics.samples import samples_of, worst_sample
+from precision.measure.models.padding import data_output
 from precision.measure.preparation import Prepared, Task, failure_of, prepare
 from precision.measure.regime_inputs import scaled_run
 from precision.measure.sensitivity.layers import floating_tensors
@@ -62,13 +64,14 @@ def _row(run: Prepared, regime: str) -> RegimeRow:
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         failure = failure_of(error, f"Running the {label_of(regime)}")
         return RegimeRow(regime=regime, errors=None, samples=None, worst=None, first_nonfinite=None, failure=failure)
-    pairs = paired(flatten(reference), flatten(candidate)).pairs
+    pairs = paired(data_output(reference, run.loaded), data_output(candidate, run.loaded)).pairs
     floating = [pair for pair in pairs if pair[0].has_magnitudes]
+    known = Known.of(run.loaded.module, run.spec.outputs, run.loaded.labels)
     return RegimeRow(
         regime=regime,
         errors=overall_errors(pairs, run.spec.format),
         samples=samples_of(floating),
-        worst=worst_sample(floating, labels=run.loaded.labels, texts=run.loaded.texts),
+        worst=worst_sample(floating, known=known, texts=run.loaded.texts),
         first_nonfinite=_first_new(places, beforehand),
     )
 

@@ -60,7 +60,7 @@ def test_every_block_is_announced_with_its_share(clock: Clock) -> None:
     assert (seen[0], len(seen)) == (0.0, 19)  # and once while runs warm up
 
 
-@pytest.mark.parametrize(("run_s", "blocks"), [(0.001, 9), (0.06, 5), (1.01, 3)])
+@pytest.mark.parametrize(("run_s", "blocks"), [(0.001, 9), (0.06, 5), (0.9, 3), (1.01, 2), (7.0, 2)])
 def test_slow_models_are_repeated_less(run_s: float, blocks: int, clock: Clock) -> None:
     (timing,) = timed(clock.run(then_s=(run_s,)))
     assert timing.blocks == blocks
@@ -71,6 +71,18 @@ def test_a_slow_first_call_decides_nothing_and_both_sides_run_equally_often(cloc
     both = timed(clock.run(0.4, then_s=(1e-4,)), clock.run(then_s=(1e-4,)))
     assert [timing.blocks for timing in both] == [9, 9]
     assert both[0].runs == both[1].runs == 900
+
+
+@pytest.mark.parametrize(("run_s", "most_s"), [(0.001, 5.0), (0.4, 5.0), (1.0, 6.0), (6.7, 40.2), (70.0, 420.0)])
+def test_timing_takes_no_more_than_five_seconds_or_three_runs_of_each(
+    run_s: float, most_s: float, clock: Clock
+) -> None:
+    both = [clock.run(then_s=(run_s,)) for _ in range(2)]
+    for run in both:
+        run()  # the measured one counts
+    timings = time_side_by_side(both, on_round=lambda done: None, seen_s=(run_s, run_s))
+    assert clock.now_s <= most_s + 1e-6
+    assert all(timing.blocks >= 2 for timing in timings)
 
 
 @pytest.mark.parametrize(

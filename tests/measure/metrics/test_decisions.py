@@ -15,17 +15,24 @@ from torch import Tensor
 from precision.formats import format_named
 from precision.measure.metrics import decisions as decisions_module
 from precision.measure.metrics.comparison import compare_outputs
-from precision.measure.metrics.decisions import class_decisions, decisions, margin_bins, rule_of
+from precision.measure.metrics.decisions import class_decisions, decisions, margin_bins
+from precision.measure.metrics.output_kinds import Known, Taken
 from precision.measure.metrics.outputs import Leaf, flatten
-from precision.results import ClassDecisions, NeighbourDecisions, SampleMean
+from precision.results import ClassDecisions, Decisions, NeighbourDecisions, SampleMean
+from precision.spec.output_kinds import OutputKind
 
 
 def measured(reference: Tensor, candidate: Tensor, labels: Tensor | None = None) -> ClassDecisions:
-    return class_decisions(reference, candidate, labels=labels, why="test")
+    taken = Taken(OutputKind.CLASS_SCORES, "test")
+    return class_decisions(leaf(reference), leaf(candidate), labels=labels, taken=taken)
 
 
 def leaf(output: object) -> Leaf:
     return flatten(output).leaves[0]
+
+
+def vectors(reference: Leaf, candidate: Leaf) -> Decisions | None:
+    return decisions(reference, candidate, Known().taken(reference))
 
 
 def scores(rows: int, classes: int, *, error: float, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -111,7 +118,9 @@ def test_without_a_finite_row_nothing_is_measured() -> None:
 
 def test_every_position_of_a_language_model_is_a_sample() -> None:
     r, y = scores(24, 5, error=3.0)
-    assert measured(r.reshape(2, 12, 5), y.reshape(2, 12, 5)) == measured(r, y)
+    tokens, rows = measured(r.reshape(2, 12, 5), y.reshape(2, 12, 5)), measured(r, y)
+    assert (tokens.samples, tokens.flips, tokens.mean_kl) == (rows.samples, rows.flips, rows.mean_kl)
+    assert (tokens.clusters, rows.clusters) == (2, None)
 
 
 @pytest.mark.parametrize("elements", [1, 7, 10, 64])
@@ -173,32 +182,9 @@ def test_accuracy_tells_which_flips_cost_and_which_gained() -> None:
     assert (accuracy.reference, accuracy.candidate) == (0.6, 0.4)
 
 
-@pytest.mark.parametrize(
-    ("output", "labels", "kind"),
-    [
-        (torch.zeros(4, 10), torch.zeros(4), "classes"),
-        (torch.zeros(4, 10), None, "classes"),
-        ((torch.zeros(4, 10),), None, "classes"),
-        ({"logits": torch.zeros(2, 3, 7)}, None, "classes"),
-        ({"start_logits": torch.zeros(2, 3)}, None, "classes"),
-        ({"pooler_output": torch.zeros(4, 8)}, None, "neighbours"),
-        ({"last_hidden_state": torch.zeros(2, 3, 8)}, None, None),
-        (torch.zeros(2, 2, 2), None, None),
-        (torch.zeros(4, 1), None, None),
-        (torch.zeros(4), None, None),
-        (torch.zeros(4, 2, dtype=torch.int64), None, None),
-        (torch.zeros(4, 2, dtype=torch.complex64), None, None),
-    ],
-)
-def test_what_an_output_is_taken_for(output: object, labels: Tensor | None, kind: str | None) -> None:
-    rule = rule_of(leaf(output), labels)
-    assert rule.kind == kind
-    assert rule.why.endswith(".")
-
-
 def test_nothing_is_decided_by_an_output_without_elements() -> None:
     empty = leaf(torch.zeros(0, 4))
-    assert decisions(empty, empty) is None
+    assert decisions(empty, empty, Taken(OutputKind.CLASS_SCORES, "test")) is None
 
 
 @pytest.mark.slow
@@ -206,7 +192,7 @@ def test_neighbours_are_those_of_brute_force() -> None:
     generator = torch.Generator().manual_seed(5)
     r = torch.randn(300, 6, generator=generator)
     y = r + 0.3 * torch.randn(300, 6, generator=generator)
-    found = decisions(leaf({"embeddings": r}), leaf({"embeddings": y}))
+    found = vectors(leaf({"embeddings": r}), leaf({"embeddings": y}))
     assert isinstance(found, NeighbourDecisions)
     assert found.samples == 300
     assert found.changed == sum(_nearest(r, i) != _nearest(y, i) for i in range(300)) > 0
@@ -226,12 +212,12 @@ def _nearest(x: Tensor, i: int) -> int:
 
 def test_equal_neighbours_are_no_change_and_bad_rows_are_left_out() -> None:
     r = torch.randn(5, 4).repeat(3, 1)
-    same = decisions(leaf({"embeddings": r}), leaf({"embeddings": 2 * r}))
+    same = vectors(leaf({"embeddings": r}), leaf({"embeddings": 2 * r}))
     assert isinstance(same, NeighbourDecisions)
     assert same.changed == 0
     y = r.clone()
     y[2, 0] = math.nan
-    found = decisions(leaf({"embeddings": r}), leaf({"embeddings": y}))
+    found = vectors(leaf({"embeddings": r}), leaf({"embeddings": y}))
     assert isinstance(found, NeighbourDecisions)
     assert (found.samples, found.nonfinite_samples) == (14, 1)
 
@@ -239,14 +225,14 @@ def test_equal_neighbours_are_no_change_and_bad_rows_are_left_out() -> None:
 def test_vectors_of_zeros_have_the_defined_cosines() -> None:
     r = torch.tensor([[0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [1e-300, 0.0]], dtype=torch.float64)
     y = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 0.0], [1e300, 0.0]], dtype=torch.float64)
-    found = decisions(leaf({"embeddings": r}), leaf({"embeddings": y}))
+    found = vectors(leaf({"embeddings": r}), leaf({"embeddings": y}))
     assert isinstance(found, NeighbourDecisions)
     assert found.cosine.mean == 0.5
 
 
 def test_two_vectors_have_no_neighbours_to_compare() -> None:
     two = leaf({"embeddings": torch.ones(2, 4)})
-    assert decisions(two, two) is None
+    assert vectors(two, two) is None
 
 
 def test_a_comparison_carries_the_decisions_of_each_output() -> None:
@@ -257,7 +243,7 @@ def test_a_comparison_carries_the_decisions_of_each_output() -> None:
         candidate=output | {"logits": y},
         repeat=None,
         fmt=format_named("float16"),
-        labels=torch.zeros(8),
+        known=Known(labels=torch.zeros(8)),
     )
     first, second = (row.decisions for row in found.outputs)
     assert isinstance(first, ClassDecisions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from precision.measure.metrics.output_kinds import Known
 from precision.measure.metrics.outputs import flatten, paired
 from precision.measure.metrics.samples import samples_of, worst_sample
 from precision.results.regimes import SampleClasses
@@ -25,10 +26,10 @@ def test_the_sample_with_the_largest_relative_error_is_found() -> None:
 
 
 def test_the_worst_sample_is_shown_with_its_classes_its_largest_error_and_its_text() -> None:
-    reference = torch.tensor([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])
-    candidate = torch.tensor([[1.0, 2.0, 3.0], [2.0, 2.5, 1.0]])
+    reference = {"logits": torch.tensor([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])}
+    candidate = {"logits": torch.tensor([[1.0, 2.0, 3.0], [2.0, 2.5, 1.0]])}
     pairs = paired(flatten(reference), flatten(candidate)).pairs
-    worst = worst_sample(pairs, labels=torch.tensor([2, 0]), texts=("one", "two" * 100))
+    worst = worst_sample(pairs, known=Known(labels=torch.tensor([2, 0])), texts=("one", "two" * 100))
     assert worst is not None
     assert (worst.index, worst.largest_error) == (1, 1.0)
     assert worst.classes == SampleClasses(truth=0, reference=0, candidate=1)
@@ -42,7 +43,7 @@ def test_the_worst_sample_is_shown_with_its_classes_its_largest_error_and_its_te
 def test_scores_that_are_not_finite_have_no_first_class_and_vectors_no_classes() -> None:
     reference = torch.tensor([[1.0, 2.0]])
     candidate = torch.tensor([[float("nan"), 2.5]])
-    worst = worst_sample(paired(flatten(reference), flatten(candidate)).pairs)
+    worst = worst_sample(paired(flatten({"logits": reference}), flatten({"logits": candidate})).pairs)
     assert worst is not None
     assert worst.classes == SampleClasses(truth=None, reference=1, candidate=None)
     assert worst.largest_error == 0.5

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from precision.findings.verdict import technical_text
 from precision.measure.casting import methods as casting
 from precision.measure.claims.facts.running import FLOAT16, FLOAT32
 from precision.measure.claims.finding import Finding, count, error, fact
@@ -24,7 +25,7 @@ _AGREE = 1e-3
 """Relative difference up to which two errors are the same: other kernels round other sums."""
 
 _SMALL = ("exact", "below noise", "rounding only", "finer than the reference")
-_LARGE = ("broken", "decisions changed")
+_LARGE = ("broken", "changed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +107,12 @@ def small_error(on: Subject) -> Finding:
     )
     if verdict.word == "not measured":
         return Finding("not testable here", verdict.sentence, evidence)
-    word: ClaimWord = "true" if verdict.word in _SMALL else "false" if verdict.word in _LARGE else "depends"
-    return Finding(word, f"{verdict.word.capitalize()}. {verdict.sentence}", evidence)
+    technical = verdict.against_rounding
+    is_small = verdict.word == "exact" or (technical is not None and technical.word in _SMALL)
+    word: ClaimWord = "false" if verdict.word in _LARGE else "true" if is_small else "depends"
+    return Finding(
+        word, f"{verdict.word.capitalize()}. {verdict.sentence} {technical_text(verdict)}".rstrip(), evidence
+    )
 
 
 def no_impact(on: Subject) -> Finding:
@@ -134,7 +139,7 @@ def no_impact(on: Subject) -> Finding:
         return Finding("false", f"Outputs change: {changed}.", evidence)
     unchanged = f"{share_text(exact)} of the output elements are unchanged"
     if not samples:
-        sentence = f"{unchanged}; they are not class scores, so what they decide is not known."
+        sentence = f"{unchanged}; what they decide is not known."
         return Finding("depends", sentence, evidence)
     return Finding("depends", f"{unchanged}, but all {samples:,} samples keep their class.", evidence)
 

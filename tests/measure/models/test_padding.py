@@ -1,0 +1,89 @@
+"""Which positions are data: by the names that transformers and torch use, or by what the caller says."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from precision.errors import InputError
+from precision.measure.metrics.outputs import Leaf
+from precision.measure.models.padding import data_output, data_positions
+from precision.measure.own_model import own_model
+
+MASK = torch.tensor([[1, 1, 1], [1, 0, 0]])
+
+
+class Takes(nn.Module):
+    """Hands on its first argument; the names of the others say what they are."""
+
+    def forward(
+        self,
+        x: Tensor,
+        attention_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        pad: Tensor | None = None,
+    ) -> Tensor:
+        return x
+
+
+def data(mask: Tensor | str | None = None, **arguments: Tensor) -> Tensor | None:
+    return data_positions(own_model(Takes(), {"x": torch.ones(2, 3, 4), **arguments}, mask=mask))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mask"),
+    [
+        ({"attention_mask": MASK}, None),
+        ({"attention_mask": MASK.float()}, None),
+        ({"attention_mask": MASK.bool()}, None),
+        ({"src_key_padding_mask": ~MASK.bool()}, None),
+        ({"pad": ~MASK.bool()}, "pad"),
+        ({"pad": MASK}, "pad"),
+        ({}, MASK),
+        ({"attention_mask": torch.ones(2, 3)}, MASK.bool()),
+    ],
+)
+def test_what_says_where_the_data_are(arguments: dict[str, Tensor], mask: Tensor | str | None) -> None:
+    found = data(mask, **arguments)
+    assert found is not None
+    assert torch.equal(found, MASK.bool())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"pad": MASK},
+        {"attention_mask": torch.ones(2, 3)},
+        {"attention_mask": torch.zeros(2, 3)},
+        {"attention_mask": torch.ones(2, 1, 3, 3)},
+    ],
+)
+def test_without_a_sign_of_padding_everything_is_data(arguments: dict[str, Tensor]) -> None:
+    assert data(None, **arguments) is None
+
+
+@pytest.mark.parametrize("mask", ["nothing", "x"])
+def test_a_mask_that_cannot_be_one_is_refused(mask: str) -> None:
+    with pytest.raises(InputError, match="mask = "):
+        data(mask)
+
+
+def leaf(output: Tensor) -> Leaf:
+    loaded = own_model(Takes(), {"x": output, "attention_mask": MASK})
+    return data_output(output, loaded).leaves[0]
+
+
+def test_padding_is_left_out_of_tensors_with_positions_and_of_no_others() -> None:
+    tokens = torch.arange(24.0).reshape(2, 3, 4)
+    found = leaf(tokens)
+    assert torch.equal(found.tensor, tokens[MASK.bool()])
+    assert (found.shape, found.left_out) == ((2, 3, 4), 2)
+    assert found.index((3, 1)) == (1, 0, 1)
+    assert torch.equal(found.padded(), tokens * MASK[..., None])
+    clusters = found.clusters()
+    assert clusters is not None
+    assert clusters.tolist() == [0, 0, 0, 1]
+    for other in (torch.ones(2, 3), torch.ones(2, 4, 3), torch.ones(2)):
+        assert leaf(other).rows is None
