@@ -9,6 +9,7 @@ import torch
 from torch.utils.benchmark import Measurement, Timer, timer
 
 from precision.results import Timing
+from precision.text.units import fine_share_text
 
 _BLOCK_S, _LONGEST_BLOCK_S = 0.01, 0.1
 """A block of the quickest takes about this long, so that starting and stopping the clock does not count; of the
@@ -25,9 +26,9 @@ def time_side_by_side(runs: Sequence[Callable[[], object]], *, on_round: Callabl
     """Median time of each of `runs`, by `torch.utils.benchmark`, in blocks that take turns.
 
     Taking turns, a change of the machine's load meets all of them. All blocks have equally many runs, of all sides, so
-    that each counts the same; how many follows from the median of a few warm runs. The benchmark's own warnings (a wide
-    spread) are kept, and one is added where other processes took the cores away. It synchronises accelerators, warms
-    up before each block and runs on torch's current number of threads. Slow runs are repeated less.
+    that each counts the same; how many follows from the median of a few warm runs. A wide spread, and other processes
+    on the cores, are warned of. The benchmark synchronises accelerators, warms up before each block and runs on torch's
+    current number of threads. Slow runs are repeated less.
 
     `on_round` is called with the done share (0 to 1) before each block, and may raise to stop.
     """
@@ -86,6 +87,7 @@ def _warm_s(run: Callable[[], object]) -> float:
 def _timing(measurements: list[Measurement], crowd: str | None) -> Timing:
     blocks = [measurement.median for measurement in measurements]
     together = Measurement(number_per_run=1, raw_times=blocks, task_spec=measurements[0].task_spec)
+    spread = f"The middle half of the times spans {fine_share_text(together.iqr / together.median)} of their median."
     return Timing(
         median_s=together.median,
         iqr_s=together.iqr,
@@ -93,13 +95,5 @@ def _timing(measurements: list[Measurement], crowd: str | None) -> Timing:
         runs=sum(measurement.number_per_run for measurement in measurements),
         threads=together.num_threads,
         crowded=crowd is not None,
-        warnings=(*_warnings(together), *([crowd] if crowd else [])),
+        warnings=tuple(filter(None, (None if together.meets_confidence() else spread, crowd))),
     )
-
-
-def _warnings(measurement: Measurement) -> tuple[str, ...]:
-    """The benchmark's own words, which it gives only in its printed form."""
-    if not measurement.has_warnings:
-        return ()
-    words = repr(measurement).split("WARNING:")[1:]
-    return tuple(" ".join(warning.split()) for warning in words)
