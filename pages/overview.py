@@ -15,7 +15,7 @@ from precision.findings.elements import pairs_table
 from precision.findings.real_kernels import real_kernels_text
 from precision.findings.speed import compare_speed
 from precision.findings.verdict import judge
-from precision.results import CastAudit, CompareResult, OutputComparison, Verdict
+from precision.results import CastAudit, CompareResult, OutputComparison
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text, seconds_text
 
@@ -56,7 +56,9 @@ def main() -> None:
     with top:
         frame.header(f"{frame.model_name(result)} in {escape_markdown(result.spec.candidate)}: {verdict.word}", result)
         if result.comparison:
-            _verdict_box(verdict)
+            with st.container(border=True):
+                st.markdown(f"**{verdict.word.capitalize()}.** {escape_markdown(verdict.sentence)}")
+                st.caption(f"Rule: {verdict.rule}")
             decisions.truth_line(result.comparison)
         device_speed.banner(result)
     _four_numbers(result)
@@ -85,25 +87,11 @@ def main() -> None:
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
-def _verdict_box(verdict: Verdict) -> None:
-    with st.container(border=True):
-        st.markdown(f"**{verdict.word.capitalize()}.** {escape_markdown(verdict.sentence)}")
-        st.caption(f"Rule: {verdict.rule}")
-
-
 def _four_numbers(result: CompareResult) -> None:
     mean, largest, size, speed = st.columns(4)
     metrics = result.comparison.overall if result.comparison else None
-    mean.metric(
-        "Mean absolute error",
-        number_text(metrics.mean_abs_error if metrics else None),
-        help=frame.metric_help("mean_abs_error"),
-    )
-    largest.metric(
-        "Max absolute error",
-        number_text(metrics.max_abs_error if metrics else None),
-        help=frame.metric_help("max_abs_error"),
-    )
+    decisions.number(mean, "mean_abs_error", number_text(metrics.mean_abs_error if metrics else None))
+    decisions.number(largest, "max_abs_error", number_text(metrics.max_abs_error if metrics else None))
     if result.audit:
         frame.bytes_metric(
             size,
@@ -144,10 +132,11 @@ def _timing_warnings(result: CompareResult) -> None:
 
 def _side_by_side(output: OutputComparison, result: CompareResult) -> None:
     st.header("Outputs side by side", anchor=False)
+    holding = f" holding {result.spec.dtype} values" if result.execution.label == "simulated" else ""
     shown = "all" if output.metrics.elements == len(output.preview) else f"the first {len(output.preview)}"
     st.caption(
         f"{for_markdown(output.path)}, shape {list(output.shape)}, {output.reference_dtype} against "
-        f"{output.candidate_dtype}{_holding(result)}: {shown} of {output.metrics.elements:,} elements."
+        f"{output.candidate_dtype}{holding}: {shown} of {output.metrics.elements:,} elements."
     )
     downloads.table(
         pairs_table(output.preview).without("ULP error"),
@@ -155,10 +144,6 @@ def _side_by_side(output: OutputComparison, result: CompareResult) -> None:
         key="outputs",
         alt="Reference and candidate outputs, element by element",
     )
-
-
-def _holding(result: CompareResult) -> str:
-    return f" holding {result.spec.dtype} values" if result.execution.label == "simulated" else ""
 
 
 def _cast_warnings(audit: CastAudit) -> None:

@@ -53,7 +53,8 @@ def turned(comparison: Comparison, limits: Yardsticks) -> Verdict | None:
         if limits.largest_error is not None:
             if largest is None or largest <= limits.largest_error:
                 continue
-            found, rule = f"max absolute error of {largest:.2e}", f"above the tolerated {limits.largest_error:g}"
+            found = f"max absolute error of {number_text(largest)}"
+            rule = f"above the tolerated {number_text(limits.largest_error)}"
         elif cosine is not None and cosine < limits.least_cosine:
             found, rule = f"cosine similarity of {number_text(cosine)}", f"below {limits.least_cosine:g}"
         else:

@@ -6,6 +6,7 @@ from precision.findings.decisions_judged import Yardsticks, flipped, turned, una
 from precision.formats import AnyFormat, format_named, ulp_format
 from precision.results import CompareResult, Comparison, ErrorMetrics, Verdict
 from precision.spec import RunSpec
+from precision.text.units import number_text
 
 
 def judge(result: CompareResult, limits: Yardsticks | None = None) -> Verdict:
@@ -116,7 +117,7 @@ def _finer(result: CompareResult, metrics: ErrorMetrics) -> Verdict | None:
     return Verdict(
         word="finer than the reference",
         sentence=f"{result.spec.dtype} is finer than the {result.spec.reference} reference: "
-        f"the difference (RMSE {metrics.rmse:.2e}) is mostly the reference's own error.",
+        f"the difference (RMSE {number_text(metrics.rmse)}) is mostly the reference's own error.",
         rule="Finer: the candidate's format has more mantissa bits than the reference's.",
     )
 
@@ -127,8 +128,8 @@ def _below_noise(comparison: Comparison) -> Verdict | None:
         return None
     return Verdict(
         word="below noise",
-        sentence=f"The error (RMSE {rmse:.2e}) is no larger than the difference between two runs of the "
-        f"reference ({repeat:.2e}).",
+        sentence=f"The error (RMSE {number_text(rmse)}) is no larger than the difference between two runs of the "
+        f"reference ({number_text(repeat)}).",
         rule="Below noise: RMSE ≤ repeat floor.",
     )
 
@@ -158,7 +159,7 @@ def _beyond_range(comparison: Comparison, target: AnyFormat) -> Verdict | None:
     return Verdict(
         word="amplified",
         sentence=f"{beyond:,} of {comparison.overall.elements:,} reference outputs are beyond the range of {fmt.name} "
-        f"(largest value {fmt.max:g}), so there is no rounding floor to compare with.",
+        f"(largest value {number_text(fmt.max)}), so there is no rounding floor to compare with.",
         rule="Amplified: a reference output does not fit the format.",
     )
 
@@ -168,7 +169,7 @@ def _amplified(comparison: Comparison, limits: Yardsticks, dtype: str) -> Verdic
     if rounding:
         size = f"The error is {rmse / rounding:.2f} times the error of only rounding the outputs to {dtype}"
     else:
-        size = f"Rounding the outputs to {dtype} alone gives no error, but they differ (RMSE {rmse:.2e})"
+        size = f"Rounding the outputs to {dtype} alone gives no error, but they differ (RMSE {number_text(rmse)})"
     sqnr = comparison.overall.sqnr_db
     quality = f" (SQNR {sqnr:.1f} dB)" if sqnr is not None else ""
     return Verdict(
