@@ -5,14 +5,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import linked, state
-from pages.ui.frame import method_address
+from pages.ui import linked, state, view_state
 from pages.ui.job import warn_of_link_error
 from pages.ui.shell.guard import enter_through_router
 
 _DOCUMENTS = Path(__file__).parents[1] / "docs" / "methods"
 _CONTENTS = "README"
-_LINK = re.compile(r"\]\(([\w-]+)\.md(#[\w-]+)?\)")
+_LINK = re.compile(r"\[([^]]+)\]\(([\w-]+)\.md(?:#[\w-]+)?\)")
 
 
 def main() -> None:
@@ -30,7 +29,10 @@ def main() -> None:
     )
     title, document = (_DOCUMENTS / f"{topic}.md").read_text(encoding="utf-8").split("\n", 1)
     st.title(title.removeprefix("# "), anchor=False)
-    st.markdown(_LINK.sub(lambda link: f"]({method_address(link[1])}{link[2] or ''})", document))
+    with st.container(horizontal=True, gap="small"):  # buttons, because links in a text would open a new tab
+        for name in dict.fromkeys(link[2] for link in _LINK.finditer(document)):
+            st.button(f"→ {name}", key=f"open-{name}", type="tertiary", on_click=view_state.put, args=("topic", name))
+    st.markdown(_LINK.sub(r"**\1**", document))
 
 
 main()

@@ -100,16 +100,8 @@ def _verdict_box(verdict: Verdict) -> None:
 def _four_numbers(result: CompareResult) -> None:
     mean, largest, size, speed = st.columns(4)
     metrics = result.comparison.overall if result.comparison else None
-    mean.metric(
-        "Mean absolute error",
-        number_text(metrics.mean_abs_error if metrics else None),
-        help=frame.metric_help("mean_abs_error"),
-    )
-    largest.metric(
-        "Max absolute error",
-        number_text(metrics.max_abs_error if metrics else None),
-        help=frame.metric_help("max_abs_error"),
-    )
+    decisions.number(mean, "mean_abs_error", number_text(metrics.mean_abs_error if metrics else None))
+    decisions.number(largest, "max_abs_error", number_text(metrics.max_abs_error if metrics else None))
     if result.audit:
         frame.bytes_metric(
             size,
@@ -150,10 +142,11 @@ def _timing_warnings(result: CompareResult) -> None:
 
 def _side_by_side(output: OutputComparison, result: CompareResult) -> None:
     st.header("Outputs side by side", anchor=False)
+    holding = f" holding {result.spec.dtype} values" if result.execution.label == "simulated" else ""
     shown = "all" if output.metrics.elements == len(output.preview) else f"the first {len(output.preview)}"
     st.caption(
         f"{for_markdown(output.path)}, shape {list(output.shape)}, {output.reference_dtype} against "
-        f"{output.candidate_dtype}{_holding(result)}: {shown} of {output.metrics.elements:,} elements."
+        f"{output.candidate_dtype}{holding}: {shown} of {output.metrics.elements:,} elements."
     )
     downloads.table(
         pairs_table(output.preview).without("ULP error"),
@@ -161,10 +154,6 @@ def _side_by_side(output: OutputComparison, result: CompareResult) -> None:
         key="outputs",
         alt="Reference and candidate outputs, element by element",
     )
-
-
-def _holding(result: CompareResult) -> str:
-    return f" holding {result.spec.dtype} values" if result.execution.label == "simulated" else ""
 
 
 def _cast_warnings(audit: CastAudit) -> None:

@@ -1,7 +1,5 @@
 """Propagation: which layers add error, where does it grow, where does the first NaN come from?"""
 
-from typing import Literal
-
 import streamlit as st
 
 from pages.ui import downloads, frame, linked, state, view_state
@@ -14,7 +12,7 @@ from precision.charts.layer_corners import plot_layer_corners
 from precision.charts.layer_errors import plot_layer_errors
 from precision.findings.elements import worst_table
 from precision.findings.layers import calls_table, divergence_text, labels_of, operators_table
-from precision.results import LayerRow, LayersReport, LayersResult, NonfiniteOrigin
+from precision.results import LayersReport, LayersResult, NonfiniteOrigin
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text
 
@@ -58,7 +56,7 @@ def main() -> None:
     )
     labels = labels_of(report)
     depth = plot_error_along_depth(report, result.spec.dtype, limit=limit or None)
-    show_and_pick(depth, key="error-along-depth", on_pick=lambda row: view_state.open_layer(labels[row]))
+    show_and_pick(depth, key="error-along-depth", on_pick=lambda row: view_state.put("layer", labels[row]))
     show(plot_error_tree(report), key="error-tree")
     _one_layer(result, report)
     st.header("All layer calls", anchor=False)
@@ -97,17 +95,15 @@ def _remedy(report: LayersReport) -> None:
     if report.stopped.mixed:
         names = ", ".join(map(for_markdown, report.stopped.mixed))
         st.caption(f"In another dtype than the other tensors: {names}")
-    if report.stopped.keep is not None:
-        _keep_button(report.stopped.keep, key="keep-stopped", kind="primary")
+    _keep_button(report.stopped.keep or "", key="keep-stopped")
 
 
-def _keep_button(fqn: str, *, key: str, kind: Literal["primary", "secondary"] = "secondary") -> None:
+def _keep_button(fqn: str, *, key: str) -> None:
     if not fqn or state.kept_around(fqn):
         return
     st.button(
         f"Keep {escape_markdown(fqn)} in the reference's precision, and run again",
         key=key,
-        type=kind,
         icon=":material/shield:",
         on_click=state.keep_module,
         args=(fqn,),
@@ -155,9 +151,19 @@ def _one_layer(result: LayersResult, report: LayersReport) -> None:
     for reason in row.uncompared:
         st.caption(escape_markdown(reason))
     if kept := state.kept_around(row.fqn):
-        _kept_caption(row.fqn, kept, result.spec.reference)
+        st.caption(
+            f"{for_markdown(kept)} is kept in {result.spec.reference}: its only own error is the rounding of its "
+            "inputs on the way in and of its outputs on the way back."
+        )
     _keep_button(row.fqn, key="keep-layer")
-    _worst_elements(numbers, name=f"{downloads.file_stem(result)}-worst")
+    if numbers.worst:
+        st.subheader("Worst elements", anchor=False)
+        downloads.table(
+            worst_table(numbers.worst),
+            name=f"{downloads.file_stem(result)}-worst",
+            key="worst",
+            alt="The elements of this layer with the largest absolute error",
+        )
     operators = operators_table(report, row=at)
     if operators.rows:
         st.subheader("Operators in this call", anchor=False)
@@ -170,37 +176,11 @@ def _one_layer(result: LayersResult, report: LayersReport) -> None:
 
 
 def _worst_call(report: LayersReport) -> int:
-    """The layer call to show first: the one of the first infinity or NaN, or else of the largest local error."""
-    if report.origins:
+    """The layer call to show first, of those with something to show: the origin, or that of the largest local error."""
+    if report.origins and operators_table(report, row=report.origins[0].row).rows:
         return report.origins[0].row
     points = layer_points(report)
     return max(points, key=lambda point: (point.local or 0.0, point.propagated or 0.0)).row if points else 0
-
-
-def _kept_caption(fqn: str, kept: str, reference: str) -> None:
-    if fqn == kept:
-        st.caption(
-            f"Kept in {reference}. Its own error is only the rounding of its input on the way in and of its output on "
-            "the way back; the rest comes with its input."
-        )
-    else:
-        name = for_markdown(kept)
-        st.caption(
-            f"Inside {name}, which is kept in {reference}: it computes as the reference does. The only error left is "
-            f"from rounding the inputs and outputs of {name}."
-        )
-
-
-def _worst_elements(row: LayerRow, *, name: str) -> None:
-    if not row.worst:
-        return
-    st.subheader("Worst elements", anchor=False)
-    downloads.table(
-        worst_table(row.worst),
-        name=name,
-        key="worst",
-        alt="The elements of this layer with the largest absolute error",
-    )
 
 
 def _differences(report: LayersReport) -> None:

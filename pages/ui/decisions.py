@@ -141,11 +141,11 @@ def _finding(found: Decisions) -> str:
 def _class_numbers(found: ClassDecisions) -> None:
     accuracy = found.accuracy
     columns = st.columns(4)
-    _number(columns[0], "top1_agreement", *share_cells(found.top1_agreement, found.agreement_interval))
+    number(columns[0], "top1_agreement", *share_cells(found.top1_agreement, found.agreement_interval))
     _mean(columns[1], "mean_kl", found.kl)
     _mean(columns[2], "mean_delta_p", found.delta_p, higher_is_better=True)
     if accuracy:
-        _number(
+        number(
             columns[3],
             "candidate_accuracy",
             *share_cells(accuracy.candidate, accuracy.candidate_interval),
@@ -155,16 +155,15 @@ def _class_numbers(found: ClassDecisions) -> None:
             f"{escape_markdown(accuracy_text(accuracy))}."
         )
     else:
-        _number(columns[3], "flips", f"{found.flips:,}", f"of {samples_text(found)}")
+        number(columns[3], "flips", f"{found.flips:,}", f"of {samples_text(found)}")
 
 
 def _neighbour_numbers(found: NeighbourDecisions) -> None:
     columns = st.columns(2)
     agreement = share_cells(found.neighbour_agreement, found.agreement_interval)
-    _number(columns[0], "neighbour_agreement", *agreement)
-    _number(
-        columns[1], "mean_cosine", number_text(found.mean_cosine), mean_cells(found.cosine, higher_is_better=True)[1]
-    )
+    number(columns[0], "neighbour_agreement", *agreement)
+    _, spread = mean_cells(found.cosine, higher_is_better=True)
+    number(columns[1], "mean_cosine", number_text(found.mean_cosine), spread)
 
 
 def _mean(place: DeltaGenerator, name: str, mean: SampleMean | None, *, higher_is_better: bool = False) -> None:
@@ -173,10 +172,12 @@ def _mean(place: DeltaGenerator, name: str, mean: SampleMean | None, *, higher_i
         return
     _, spread = mean_cells(mean, higher_is_better=higher_is_better)
     sure = f"± {number_text(mean.standard_error)}; " if mean.standard_error is not None else ""
-    _number(place, name, number_text(mean.mean), sure + spread)
+    number(place, name, number_text(mean.mean), sure + spread)
 
 
-def _number(place: DeltaGenerator, name: str, value: str, remark: str) -> None:
-    place.metric(metric_named(name).label, value, help=metric_help(name))
-    if remark:
-        place.caption(escape_markdown(remark))
+def number(place: DeltaGenerator, name: str, value: str, remark: str = "") -> None:
+    """A number by the name of its metric, and a remark below; without a number a dash, as words would be cut off."""
+    missing = value if value == number_text(None) else ""
+    place.metric(metric_named(name).label, "–" if missing else value, help=metric_help(name))
+    if remark or missing:
+        place.caption(escape_markdown(remark or missing))

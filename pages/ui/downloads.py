@@ -60,7 +60,7 @@ def table(
         marked: cells that begin with this sign have another background.
         whole: whether it is as high as its rows, instead of scrolling.
     """
-    frame = _frame_of(shown)
+    frame = pd.DataFrame({each.title: _series(shown.column(each.name), each.kind) for each in shown.columns})
     config = {
         column.title: _config(column, frame, is_pinned=pinned and not at, width=(widths or {}).get(column.name))
         for at, column in enumerate(shown.columns)
@@ -73,7 +73,7 @@ def table(
         height="content" if whole else "auto",
         placeholder="",
         alt=alt,
-        column_config={title: how for title, how in config.items() if how is not None},
+        column_config=config,
     )
     if name is not None:
         text_file("Table as CSV", _safe_csv(frame), name=f"{name}.csv", mime="text/csv", key=f"csv-{key}")
@@ -81,21 +81,16 @@ def table(
 
 def _config(
     column: Column, frame: pd.DataFrame, *, is_pinned: bool, width: int | Literal["small", "large"] | None
-) -> object | None:
-    """How a column is written; sorting and CSV use the full numbers. None: Streamlit's default."""
+) -> object:
+    """How a column is written; sorting and CSV use the full numbers."""
     said = escape_markdown(column.help) if column.help else None
     if not is_numeric_dtype(frame[column.title]):
-        is_usual = not (is_pinned or width or said)
-        return None if is_usual else st.column_config.TextColumn(pinned=is_pinned, width=width, help=said)
+        alignment: Literal["left", "right"] = "left" if column.kind == "text" else "right"  # such as NaN among numbers
+        return st.column_config.TextColumn(pinned=is_pinned, width=width, help=said, alignment=alignment)
     if column.kind in ("bytes", "error", "time") and width is None:
         width = max(_SCIENTIFIC_PX, _BESIDE_TITLE_PX + _LETTER_PX * len(column.title))
     how = "localized" if is_integer_dtype(frame[column.title]) else _FORMATS[column.kind]
     return st.column_config.NumberColumn(format=how, pinned=is_pinned, width=width, help=said)
-
-
-def _frame_of(table: Table) -> pd.DataFrame:
-    """The table's rows by the titles of its columns; names as harmless text."""
-    return pd.DataFrame({column.title: _series(table.column(column.name), column.kind) for column in table.columns})
 
 
 def _series(values: Sequence[Any], kind: Kind) -> pd.Series:

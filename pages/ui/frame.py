@@ -28,6 +28,11 @@ def header(finding: str, result: RunResult) -> None:
         f"{spec.analysis.info.arithmetic_of}arithmetic **{result.execution.label}**",
         help=f"{escape_markdown(result.execution.explanation)}\n\n{term_named(result.execution.label).definition}",
     )
+    say_troubles(result)
+
+
+def say_troubles(result: AnalysisResult) -> None:
+    """Why the run ended early, and its warnings."""
     if result.failure:
         say_failure(result.failure, kept="\n\nThe result is partial: what was measured before is shown.")
         offer_run_again(result.spec)

@@ -15,7 +15,7 @@ from precision.errors import InputError
 from precision.models.catalogue import CATALOGUE, describe
 from precision.models.request import request_input
 from precision.results import ModelDescription
-from precision.spec import Analysis, RunSpec
+from precision.spec import AUTOCAST_DTYPE, Analysis, RunSpec
 from precision.spec.output_kinds import OutputKind
 from precision.text.names import enclosing
 
@@ -40,7 +40,8 @@ def open_link() -> None:
         return
     query = {name: value for name, value in st.query_params.to_dict().items() if name not in ("job", *VIEW)}
     try:
-        spec = RunSpec.parse(query)
+        usual = {"dtype": AUTOCAST_DTYPE} if st.query_params.get("section") == "Autocast" else {}
+        spec = RunSpec.parse(usual | query)
         request_input(describe(spec.model), spec)
     except InputError as error:
         spec = _DEFAULT

@@ -16,12 +16,6 @@ VIEW = (
 """Settings of a page's own view that its link carries."""
 
 
-def open_layer(label: str) -> None:
-    """Make the page Propagation show this layer call."""
-    st.session_state["layer"] = label
-    forget_refused("layer")
-
-
 def refused_by(name: str, takes: Callable[[str], bool]) -> str | None:
     """What the link asks for and the picker `name`, which is drawn next, does not offer; None if there is nothing.
 
@@ -69,6 +63,7 @@ def clicked_point(name: str) -> int | None:
 def put(name: str, value: str | bool | float) -> None:
     """Set a widget of a page: before it is drawn, or in a callback."""
     st.session_state[name] = value
+    forget_refused(name)
 
 
 def is_ticked(name: str) -> bool:

@@ -98,16 +98,17 @@ def rows_axis(names: Sequence[str], *, letters: int | None = None) -> dict[str, 
     }
 
 
-def colour_axis(low: float, high: float, *, ticks: Sequence[float], texts: Sequence[str]) -> dict[str, Any]:
+def colour_axis(low: float, high: float, *, title: str, ticks: Sequence[float], texts: Sequence[str]) -> dict[str, Any]:
     """A plotly colour axis from `low`, the darkest colour of the sequential palette, to `high`, the lightest.
 
-    Its bar lies along the bottom of the figure and names the values `ticks` by `texts`.
+    Its bar lies along the bottom of the figure, has a title with the unit, and names the values `ticks` by `texts`.
     """
     return {
         "cmin": low,
         "cmax": high,
         "colorscale": [[at / (len(SEQUENTIAL) - 1), colour] for at, colour in enumerate(SEQUENTIAL)],
         "colorbar": {
+            "title": {"text": title, "font": {"size": 12}},
             "orientation": "h",
             "y": 0,
             "yref": "container",

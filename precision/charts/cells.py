@@ -87,8 +87,8 @@ def write_signs(figure: go.Figure, signs: Sequence[Sign], *, letters: int) -> No
 
 def sqnr_axis() -> dict[str, Any]:
     """A plotly colour axis for decibels that are `clipped`."""
-    texts = ["≤ 0 dB", *(f"{tick}" for tick in _TICKS[1:-1]), "≥ 100 dB"]
-    return colour_axis(_LOWEST_DB, _HIGHEST_DB, ticks=_TICKS, texts=texts)
+    texts = ["≤ 0", *(f"{tick}" for tick in _TICKS[1:-1]), "≥ 100"]
+    return colour_axis(_LOWEST_DB, _HIGHEST_DB, title="SQNR (dB)", ticks=_TICKS, texts=texts)
 
 
 def clipped(sqnr_db: float) -> float:

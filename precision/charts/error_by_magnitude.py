@@ -14,7 +14,7 @@ from precision.charts.palette import GROUND, ON_GROUND
 from precision.formats import NumericFormat, any_format_named, ulp_format
 from precision.results import Histogram2D, OutputComparison
 from precision.text.names import plain
-from precision.text.units import count_text
+from precision.text.units import count_text, number_text
 
 _KIND = "Heatmap of the absolute error against the reference's magnitude, logarithmic axes"
 _RELATIVE_ERRORS = tuple(10.0**power for power in range(-16, 3))
@@ -155,11 +155,7 @@ def _relative_guide(relative: float, x: tuple[float, float], y: tuple[float, flo
     start, end = max(x[0], y[0] / relative), min(x[1], y[1] / relative)
     if start >= end or math.log(end / start) < _LEAST_VISIBLE * math.log(x[1] / x[0]):
         return Guide("", False, (), ())
-    return Guide(_power_text(relative), False, (start, end), (start * relative, end * relative))
-
-
-def _power_text(relative: float) -> str:
-    return f"{relative:g}" if 1e-2 <= relative <= 100 else f"{relative:.0e}".replace("e-0", "e-")
+    return Guide(number_text(relative), False, (start, end), (start * relative, end * relative))
 
 
 def _ulp_guide(fmt: NumericFormat, x: tuple[float, float], y: tuple[float, float]) -> Guide:
@@ -262,6 +258,5 @@ def _colour_axis(info: MagnitudeInfo) -> dict[str, Any]:
     largest = max(max(row, default=0) for row in (*info.counts, info.zero_error))
     decades = max(math.log10(largest), 1)
     ticks = range(0, math.floor(decades) + 1, math.ceil(decades / 6))
-    return colour_axis(
-        0, decades, ticks=ticks, texts=[f"{10**tick:,}" if tick < 4 else power_text(10, tick) for tick in ticks]
-    )
+    texts = [f"{10**tick:,}" if tick < 4 else power_text(10, tick) for tick in ticks]
+    return colour_axis(0, decades, title="Elements", ticks=ticks, texts=texts)

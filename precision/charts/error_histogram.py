@@ -187,7 +187,7 @@ def _error_axis(info: HistogramInfo) -> dict[str, Any]:
     margin = (high - low) if alone else 0
     return {
         "range": [low - margin, high + margin],
-        "exponentformat": "e",
+        "exponentformat": "power",
         "nticks": 6,
         "zeroline": True,
         "zerolinecolor": OUTLINE,

@@ -213,4 +213,4 @@ def _colour_axis() -> dict[str, Any]:
     decades = math.log10(_LEAST_SHARE)
     ticks = range(round(decades), 1, 2)
     texts = [share_text(10.0**tick) if tick > -3 else f"{10.0 ** (tick + 2):g} %" for tick in ticks]
-    return colour_axis(decades, 0, ticks=ticks, texts=texts)
+    return colour_axis(decades, 0, title="Share", ticks=ticks, texts=texts)

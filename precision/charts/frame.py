@@ -61,23 +61,27 @@ def figure_of(kind: str, info: N, draw: Callable[[go.Figure, N], Space]) -> go.F
     """
     figure = go.Figure()
     if info.empty is None:
-        _frame(figure, info.title, info.detail, draw(figure, info))
+        words_px = _frame(figure, info.title, info.detail, draw(figure, info))
     else:
         text = "<br>".join(map(escape_plotly, textwrap.wrap(info.empty, TITLE_CHARACTERS)))
         font = {"size": 13}
         figure.add_annotation(text=text, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5, font=font)
         figure.update_xaxes(visible=False)
         figure.update_yaxes(visible=False)
-        _frame(figure, info.title, "", Space(100, footer=16))
+        words_px = _frame(figure, info.title, "", Space(100, footer=16))
     # Streamlit hands `meta` on untouched; nothing is drawn from it.
-    figure.update_layout(meta={"alt": _sentence(kind, info.title, info.empty or info.detail)})
+    below = info.empty or info.detail
+    words = (info.title, below, words_px)
+    figure.update_layout(meta={"alt": _sentence(kind, info.title, below), "words": words, "empty": bool(info.empty)})
     return figure
 
 
-def _frame(figure: go.Figure, title: str, detail: str, space: Space) -> None:
+def _frame(figure: go.Figure, title: str, detail: str, space: Space) -> int:
+    """Add all that is around a drawing; the height of the title and the detail."""
     title_lines = textwrap.wrap(title, TITLE_CHARACTERS)
     detail_lines = textwrap.wrap(detail, DETAIL_CHARACTERS, max_lines=_MAX_DETAIL_LINES, placeholder=" …")
-    header = 18 + _TITLE_LINE_PX * len(title_lines) + _DETAIL_LINE_PX * len(detail_lines) + 14 + space.above
+    words_px = _TITLE_LINE_PX * len(title_lines) + _DETAIL_LINE_PX * len(detail_lines)
+    header = 32 + words_px + space.above
     figure.update_layout(
         template=go.layout.Template(),
         title={
@@ -110,15 +114,27 @@ def _frame(figure: go.Figure, title: str, detail: str, space: Space) -> None:
     )
     figure.update_xaxes(automargin=True, ticklabelstandoff=4)
     figure.update_yaxes(automargin=True, ticklabelstandoff=6)
+    return words_px
 
 
-def beside_each_other(*figures: go.Figure) -> tuple[go.Figure, ...]:
-    """`figures`, changed so that all drawings begin at the same height, however long their titles are."""
+def beside_each_other(*figures: go.Figure) -> None:
+    """Change `figures` so that all drawings begin at the same height, however long their titles are."""
     top = max(figure.layout.margin.t for figure in figures)
     for figure in figures:
         figure.layout.height += top - figure.layout.margin.t
         figure.layout.margin.t = top
-    return figures
+
+
+def without_words(figure: go.Figure) -> tuple[str, str]:
+    """The title and the detail of `figure`, which is changed to leave them to the page around it."""
+    title, detail, words_px = figure.layout.meta["words"]
+    figure.update_layout(title=None, height=figure.layout.height - words_px, margin_t=figure.layout.margin.t - words_px)
+    return title, detail
+
+
+def is_empty(figure: go.Figure) -> bool:
+    """Whether nothing is drawn, only said why."""
+    return bool(figure.layout.meta["empty"])
 
 
 def _sentence(kind: str, title: str, detail: str) -> str:

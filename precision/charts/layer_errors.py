@@ -1,6 +1,5 @@
 """How the absolute errors of one layer's output are distributed, by octave."""
 
-import math
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -9,7 +8,7 @@ from precision.charts.axes import log_axis
 from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
 from precision.results import LayerRow
-from precision.text.units import count_text, share_text
+from precision.text.units import count_text, number_text, share_text
 
 _KIND = "Histogram of one layer's absolute error, an octave a bar, logarithmic axis"
 
@@ -52,7 +51,7 @@ def _octaves_info(row: LayerRow, dtype: str) -> OctavesInfo:
         dtype=dtype,
         edges=octaves.edges,
         counts=octaves.counts,
-        title=f"Errors are most often between {low:.2g} and {2 * low:.2g}",
+        title=f"Errors are most often between {number_text(low)} and {number_text(2 * low)}",
         detail="; ".join(parts),
     )
 
@@ -66,7 +65,7 @@ def _draw(figure: go.Figure, info: OctavesInfo) -> Space:
         offset=0,
         y=list(info.counts),
         marker={"color": colour_of(info.dtype), "line": {"color": OUTLINE, "width": 1}},
-        customdata=[(f"{left:.3g}", f"{2 * left:.3g}" if left < math.inf else "∞") for left in info.edges[:-1]],
+        customdata=[(number_text(left), number_text(2 * left)) for left in info.edges[:-1]],
         hovertemplate="%{customdata[0]} to %{customdata[1]}: %{y:,} elements<extra></extra>",
     )
     figure.update_layout(

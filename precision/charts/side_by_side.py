@@ -106,11 +106,11 @@ def _draw(figure: go.Figure, info: SideBySideInfo) -> Space:
             "anchor": "y2",
             "zeroline": False,
         },
-        yaxis={"title": "Value", "domain": [0.42, 1], "exponentformat": "e", "nticks": 6},
+        yaxis={"title": "Value", "domain": [0.42, 1], "exponentformat": "power", "nticks": 6},
         yaxis2={
             "title": "Difference",
             "domain": [0, 0.34],
-            "exponentformat": "e",
+            "exponentformat": "power",
             "nticks": 4,
             "zeroline": True,
             "zerolinecolor": OUTLINE,

@@ -1,6 +1,5 @@
 """The verdict of every format, by device and method; the colour of a cell is the SQNR."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -80,16 +79,12 @@ def _cell(row: SweepRow) -> SweepCell:
     column = _column(row.spec.device, row.spec.method)
     if row.verdict.word == "not measured":
         return SweepCell(row.spec.dtype, column, "not measured", None, plain(row.verdict.sentence, limit=_WHY))
-    measured = "" if row.sqnr_db is None else f" · {_db_text(row.sqnr_db)}"
+    measured = "" if row.sqnr_db is None else f" · {number_text(row.sqnr_db)} dB"
     return SweepCell(row.spec.dtype, column, f"{row.verdict.word}{measured}", row.sqnr_db, row.verdict.sentence)
 
 
 def _column(device: str, method: CastMethod) -> str:
     return plain(device) if method in USUAL_METHODS else f"{plain(device)} · {method.label}"
-
-
-def _db_text(sqnr_db: float) -> str:
-    return f"{sqnr_db:.1f} dB" if math.isfinite(sqnr_db) else f"{number_text(sqnr_db)} dB"
 
 
 def _draw(figure: go.Figure, info: SweepHeatmapInfo) -> Space:

@@ -114,7 +114,8 @@ def parser() -> argparse.ArgumentParser:
         for name, text in ({name: analysis.info.help for name, analysis in _ANALYSES.items()} | _OWN_COMMANDS).items()
     }
     for name, reads in _reads().items():
-        _add_settings(by_name[name], reads, dtypes=_DTYPES.get(name))
+        defaults = RunSpec(analysis=_ANALYSES.get(name, Analysis.COMPARE))
+        _add_settings(by_name[name], reads, defaults=defaults, dtypes=_DTYPES.get(name))
     by_name["ranges"].add_argument(
         "--judge-by",
         type=_format,
@@ -180,18 +181,20 @@ class _Refused(argparse.Action):
             parser.refused.append(self.option_strings[0])
 
 
-def _add_settings(command: argparse.ArgumentParser, reads: Collection[str], *, dtypes: str | None) -> None:
+def _add_settings(
+    command: argparse.ArgumentParser, reads: Collection[str], *, defaults: RunSpec, dtypes: str | None
+) -> None:
     for name, text in _SETTINGS.items():
         if name not in reads:
             continue
         said = dtypes if name == "dtype" and dtypes else text
-        options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": f"{said}{_default_text(name)}"}
+        options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": f"{said}{_default_text(name, defaults)}"}
         options |= _WRITTEN.get(name, {"metavar": name.upper()})
         command.add_argument(f"--{name}", **options)
 
 
-def _default_text(name: str) -> str:
-    default = ",".join(SENSITIVITY_FORMATS) if name == "formats" else RunSpec.model_fields[name].default
+def _default_text(name: str, defaults: RunSpec) -> str:
+    default = ",".join(SENSITIVITY_FORMATS) if name == "formats" else getattr(defaults, name)
     if default is False:
         return ""
     shown = "the model's own" if default is None else default or "none"

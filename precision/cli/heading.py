@@ -24,13 +24,15 @@ def heading(result: RunResult) -> str:
     how = f"{'cast by ' if spec.method.row.is_route else ''}{spec.method.label}"
     cast = spec.candidate if spec.plan else f"{spec.dtype}, {how}"
     candidate = f"{cast}; {result.execution.label}: {result.execution.explanation}"
+    is_seeded = result.model.weights == "random" or not (result.input and result.input.real)
+    seed = f", seed {spec.seed}" if is_seeded else ""
     rows = [
         ["Model", plain(result.model.title, limit=None)],
         *([["Candidate", candidate]] if spec.analysis.info.has_candidate else []),
         *([["Kept", f"{', '.join(map(plain, spec.keep))} in {spec.reference}"]] if spec.keep else []),
         ["Reference", spec.reference],
         ["Device", f"{spec.device} ({plain(result.device.name)}), {result.environment.packages}"],
-        ["Input", f"{result.input.name if result.input else spec.input}: {shapes}, seed {spec.seed}"],
+        ["Input", f"{result.input.name if result.input else spec.input}: {shapes}{seed}"],
     ]
     return columns(rows)
 

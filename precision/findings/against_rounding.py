@@ -7,6 +7,7 @@ from precision.findings.decisions_judged import Yardsticks
 from precision.formats import AnyFormat, format_named, ulp_format
 from precision.results import OutputComparison, RoundingVerdict
 from precision.spec import RunSpec
+from precision.text.units import number_text
 
 
 def against_rounding(output: OutputComparison, spec: RunSpec, limits: Yardsticks) -> RoundingVerdict | None:
@@ -93,7 +94,7 @@ def _amplified(output: OutputComparison, dtype: str, limits: Yardsticks) -> Roun
     if rounding:
         size = f"The error is {rmse / rounding:.2f} times the error of only rounding the output to {dtype}"
     else:
-        size = f"Rounding the output to {dtype} alone gives no error, but it differs (RMSE {rmse:.2e})"
+        size = f"Rounding the output to {dtype} alone gives no error, but it differs (RMSE {number_text(rmse)})"
     return RoundingVerdict(
         word="amplified",
         sentence=f"{size}: the model's layers add to it.",

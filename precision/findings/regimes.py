@@ -91,8 +91,8 @@ def overflow_text(start: OverflowStart, dtype: str) -> str:
     """Where overflow starts."""
     if start.factor is None:
         return f"No factor was found from which it overflows. {start.reason}"
-    below = "" if start.finite_at is None else f"; at × {start.finite_at:.4g} it does not"
-    return f"With this input × {start.factor:.4g}, {dtype} overflows in {place_text(start.where)}{below}."
+    below = "" if start.finite_at is None else f"; at × {number_text(start.finite_at)} it does not"
+    return f"With this input × {number_text(start.factor)}, {dtype} overflows in {place_text(start.where)}{below}."
 
 
 def place_text(where: str | None) -> str:

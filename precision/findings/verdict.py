@@ -11,7 +11,7 @@ from precision.findings.against_rounding import against_rounding
 from precision.findings.decisions_judged import Yardsticks, what_matters
 from precision.results import CompareResult, Comparison, ErrorMetrics, OutputComparison, Verdict
 from precision.results.comparison import Word
-from precision.text.units import fine_share_text, share_text
+from precision.text.units import fine_share_text, number_text, share_text
 
 _BEST_FIRST = get_args(Word)
 
@@ -130,8 +130,8 @@ def _below_noise(output: OutputComparison) -> Verdict | None:
         return None
     return Verdict(
         word="below noise",
-        sentence=f"The error (RMSE {rmse:.2e}) is no larger than the difference between two runs of the "
-        f"reference ({repeat:.2e}).",
+        sentence=f"The error (RMSE {number_text(rmse)}) is no larger than the difference between two runs of the "
+        f"reference ({number_text(repeat)}).",
         rule="Below noise: RMSE ≤ repeat floor.",
     )
 
@@ -166,7 +166,7 @@ def _not_the_formats(output: OutputComparison, result: CompareResult, limits: Ya
     if truth is None or truth.reference is None or truth.candidate is None or share is None or share < limits.own_error:
         return ""
     reference, candidate = result.spec.reference, result.spec.candidate
-    own, other = f"(RMSE {truth.reference.rmse:.2e})", f"({truth.candidate.rmse:.2e})"
+    own, other = f"(RMSE {number_text(truth.reference.rmse)})", f"({number_text(truth.candidate.rmse)})"
     far = f"{fine_share_text(share)} as far from float64 {own} as" if share < 1 else f"farther from float64 {own} than"
     return f"The {reference} reference is itself {far} {candidate} is {other}: this is not the error of {candidate}."
 
@@ -174,7 +174,7 @@ def _not_the_formats(output: OutputComparison, result: CompareResult, limits: Ya
 def _lost(metrics: ErrorMetrics, limits: Yardsticks) -> Verdict | None:
     if metrics.sqnr_db is None or metrics.sqnr_db >= limits.broken_below_db:
         return None
-    size = "The reference is zero" if metrics.sqnr_db == -math.inf else f"SQNR {metrics.sqnr_db:.2f} dB"
+    size = "The reference is zero" if metrics.sqnr_db == -math.inf else f"SQNR {number_text(metrics.sqnr_db)} dB"
     return Verdict(
         word="broken",
         sentence=f"The error is almost as large as the signal, or larger. {size}.",

@@ -15,7 +15,7 @@ from precision.library.bar import bar
 from precision.library.measured import Comparison, Layers, Measured, Ranges, Sensitivity, Sweep
 from precision.library.settings import Cast, Reference, Where, format_name, several, spec_of
 from precision.results import CompareResult, SweepResult
-from precision.spec import Analysis, RunSpec
+from precision.spec import AUTOCAST_DTYPE, Analysis, RunSpec
 from precision.spec.cast_methods import method_named
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def memory(model: Model, **settings: Unpack[Where]) -> Measured[Any]:
     return _run(Analysis.MEMORY, Measured, model, (), settings)
 
 
-def autocast(*, dtype: Format = "bfloat16", device: str = "cpu", progress: bool | None = None) -> Measured[Any]:
+def autocast(*, dtype: Format = AUTOCAST_DTYPE, device: str = "cpu", progress: bool | None = None) -> Measured[Any]:
     """The dtype in which operators compute under autocast on a device, whatever the model."""
     return Measured(_measured(spec_of(Analysis.AUTOCAST, None, {"dtype": dtype, "device": device}), None, progress))
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from precision.errors import InputError
 from precision.measure.casting.forward import map_tensors
 from precision.measure.casting.methods import copied
 from precision.measure.casting.mixins import mix_in
@@ -14,6 +15,9 @@ from precision.spec.regimes import GIVEN, OUTLIER, OUTLIER_FACTOR, RANDOM, canon
 
 _MARKS_PLACES = re.compile("mask|position|type")
 """In the name of an argument: what it says is where tokens are, not which."""
+
+
+NOTHING_TO_SCALE = "the input has no floating-point numbers and the model no embedding: there is nothing to scale."
 
 
 class _Scaled:
@@ -35,11 +39,13 @@ def in_regime(loaded: LoadedModel, regime: str, *, seed: int) -> LoadedModel:
     vectors that its embeddings give are changed.
 
     Raises:
-        InputError: there is no such regime.
+        InputError: there is no such regime, or it scales and there is nothing to scale.
     """
     regime = canonical(regime)
     if regime == GIVEN:
         return loaded
+    if regime != RANDOM and not can_scale(loaded):
+        raise InputError(f"{label_of(regime).capitalize()}: {NOTHING_TO_SCALE} Choose {GIVEN} or {RANDOM}.")
     loaded = replace(loaded, more=())
     described = loaded.input.model_copy(
         update={
@@ -81,6 +87,11 @@ def scale_embeddings(module: nn.Module, factor: float, *, outlier: bool = False)
         if not isinstance(child, _Scaled):
             mix_in(child, _Scaled)
         vars(child).update(_input_factor=factor, _outlier=channel)
+
+
+def can_scale(loaded: LoadedModel) -> bool:
+    """Whether there are numbers to multiply: floating-point inputs, or the vectors of embeddings."""
+    return _takes_numbers(loaded) or any(isinstance(child, nn.Embedding) for child in loaded.module.modules())
 
 
 def _takes_numbers(loaded: LoadedModel) -> bool:

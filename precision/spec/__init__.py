@@ -3,6 +3,7 @@
 from precision.spec.analysis import Analysis
 from precision.spec.cast_methods import CastMethod, formats_of
 from precision.spec.run_spec import (
+    AUTOCAST_DTYPE,
     MAX_BATCH,
     MAX_LENGTH,
     MAX_PLAN_LAYERS,

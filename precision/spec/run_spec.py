@@ -16,6 +16,8 @@ from precision.spec.cast_methods import CastMethod, formats_of, method_named, us
 from precision.spec.output_kinds import kinds_of
 from precision.spec.regimes import GIVEN, canonical
 
+AUTOCAST_DTYPE = "bfloat16"
+"""Of the analysis of autocast, where none is given: what torch lowers to on the CPU by default."""
 MAX_BATCH = 4096
 MAX_LENGTH = 8192
 MAX_TEXT_CHARACTERS = 20_000
@@ -113,7 +115,7 @@ class RunSpec(BaseModel):
     model: str = "tinynet"
     """A model id of the catalogue, or `hf:<hub id or local folder>`."""
     dtype: str = "float16"
-    """The candidate's format, by name or alias."""
+    """The candidate's format, by name or alias; `AUTOCAST_DTYPE` by default for the analysis of autocast."""
     method: CastMethod = CastMethod.TO
     """`DYNAMIC` by default for formats with scales, which `TO` does not support; see `measure.casting.methods.cast`."""
     device: str = "cpu"
@@ -144,6 +146,8 @@ class RunSpec(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _canonical_format(cls, data: object) -> object:
+        if isinstance(data, Mapping) and data.get("analysis") == Analysis.AUTOCAST:
+            data = {"dtype": AUTOCAST_DTYPE, **data}
         if isinstance(data, Mapping) and data.get("plan"):
             data = _with_plan(data)
         if isinstance(data, Mapping) and isinstance(data.get("dtype"), str):

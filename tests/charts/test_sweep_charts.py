@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from precision.charts.cells import colour_of_sqnr
+from precision.charts.cells import colour_of_sqnr, sqnr_axis
 from precision.charts.frame import alt_text
 from precision.charts.sweep_costs import SweepCost, _front, _sweep_costs_info, plot_sweep_costs
 from precision.charts.sweep_heatmap import _sweep_heatmap_info, plot_sweep_heatmap
@@ -68,8 +68,8 @@ def test_a_cell_for_every_run_and_every_impossible_one() -> None:
     assert info.formats == ("bfloat16", "int8")
     assert info.columns[:2] == ("cpu", "cpu · autocast")
     assert [cell.words for cell in info.cells] == [
-        "kept · 45.0 dB",
-        "kept · 45.0 dB",
+        "kept · 45 dB",
+        "kept · 45 dB",
         "not possible",
     ]
 
@@ -127,3 +127,7 @@ def test_a_simulations_time_is_no_finding() -> None:
     info = _sweep_costs_info([row(time_s=2e-3), row("int8", time_s=1e-6, execution="simulated")], "time")
     assert info.title == "Decisions are kept in 2.00 ms (bfloat16)"
     assert "whose time is not the format's" in info.detail
+
+
+def test_the_bar_of_colours_says_quantity_and_unit() -> None:
+    assert sqnr_axis()["colorbar"]["title"]["text"] == "SQNR (dB)"

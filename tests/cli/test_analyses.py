@@ -222,7 +222,7 @@ def test_help_tells_defaults_that_are_so(capsys: Captured) -> None:
     for command, said, unsaid in (
         ("sensitivity", "separated by commas (default: bfloat16,", "none)"),
         ("training", "the format: bfloat16 or float16 (default: float16)", "float8"),
-        ("autocast", "the format: bfloat16 or float16 (default: float16)", "float8"),
+        ("autocast", "the format: bfloat16 or float16 (default: bfloat16)", "float8"),
     ):
         with pytest.raises(SystemExit, match="0"):
             main([command, "--help"])

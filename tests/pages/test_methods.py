@@ -21,18 +21,24 @@ def topics(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("topic", sorted(set(DOCUMENTS) - {"README"}))
-def test_a_document_is_shown_and_its_links_stay_on_the_page(topic: str) -> None:
+def test_a_document_is_shown_and_what_it_mentions_opens_on_the_page(topic: str) -> None:
     app = opened(PAGE, {"topic": topic})
     assert not app.warning
     shown = app.main.markdown[0].value
+    mentioned = [button.label.removeprefix("→ ") for button in app.main.button]
     assert f"# {app.title[0].value}" == DOCUMENTS[topic].splitlines()[0]
     assert "## Source" in shown
     assert ".md)" not in shown
-    assert topics(shown) <= set(DOCUMENTS)
+    assert "](./" not in shown
+    assert set(mentioned) <= set(DOCUMENTS)
+    if mentioned:
+        app.button(key=f"open-{mentioned[0]}").click().run()
+        assert f"# {app.title[0].value}" == DOCUMENTS[mentioned[0]].splitlines()[0]
+        assert app.query_params["topic"] == mentioned[0]
 
 
 def test_without_a_topic_all_are_listed() -> None:
-    assert topics(opened(PAGE).main.markdown[0].value) == set(DOCUMENTS) - {"README"}
+    assert {button.label.removeprefix("→ ") for button in opened(PAGE).main.button} == set(DOCUMENTS) - {"README"}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page != PAGE])

@@ -58,7 +58,7 @@ def test_a_click_keeps_a_module_in_float32_and_runs_on() -> None:
     assert app.multiselect(key="keep").value == ["linear_1"]
     assert app.query_params["keep"] == "linear_1"
     assert local_error(app, "linear_1") < born  # now only its input and output are rounded
-    assert "the rounding of its input on the way in" in captions(app)
+    assert "the rounding of its inputs on the way in" in captions(app)
     settled(app.multiselect(key="keep").set_value([]).run())
     assert "keep" not in app.query_params
 
@@ -99,18 +99,18 @@ def test_a_nan_among_the_worst_elements_is_no_empty_cell() -> None:
     table = app.dataframe[0]
     assert set(table.value["candidate"]) & {"NaN", "Infinity", "-Infinity"}
     assert "NaN" in set(table.value["candidate"])
-    assert "candidate" not in json.loads(table.proto.columns)
+    assert json.loads(table.proto.columns)["candidate"]["alignment"] == "right"
     assert table.value["absolute error"].isna().all()
 
 
 def test_what_is_inside_a_kept_module_says_so_and_cannot_be_kept_again() -> None:
     app = opened(PAGE, {"model": "digits", "keep": "features", "layer": "features.3"})
     assert not app.error
-    assert "Inside `features`, which is kept in float32" in captions(app)
+    assert "`features` is kept in float32" in captions(app)
     assert not [button for button in app.button if button.label.startswith("Keep")]
     app.selectbox(key="layer").set_value("classifier.1").run()
     assert "kept in float32:" in captions(app)  # in the header alone
-    assert "Inside" not in captions(app)
+    assert "is kept in float32" not in captions(app)
     assert [button for button in app.button if button.label.startswith("Keep classifier\\.1")]
 
 

@@ -1,9 +1,12 @@
 """What a request accepts, refuses and is identified by."""
 
+import inspect
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import precision as px
 from precision.errors import InputError
 from precision.formats import ALL_FORMATS, FORMATS
 from precision.spec import CastMethod, RunSpec, formats_of
@@ -151,3 +154,9 @@ def test_ranges_do_not_depend_on_a_plan() -> None:
 def test_words_filled_in_keep_the_space_before_the_method() -> None:
     said = RunSpec(dtype="float16").in_words("**{candidate}** against {reference}{method}", escape=str.strip)
     assert said == "**float16** against float32 · .to(dtype)"
+
+
+def test_autocast_lowers_to_bfloat16_unless_asked_otherwise() -> None:
+    assert RunSpec.parse({"analysis": "autocast"}).dtype == inspect.signature(px.autocast).parameters["dtype"].default
+    assert RunSpec.parse({"analysis": "autocast", "dtype": "half"}).dtype == "float16"
+    assert RunSpec().dtype == "float16"

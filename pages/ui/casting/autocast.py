@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui import downloads, frame
 from pages.ui.casting import autocast_model
 from pages.ui.casting.format import require_16_bits
-from pages.ui.job import current_result, offer_run_again, say_failure
+from pages.ui.job import current_result
 from precision.findings.autocast import autocast_table
 from precision.results import AutocastResult
 from precision.results.autocast import AutocastRule
@@ -41,11 +41,7 @@ def section() -> None:
     lowered, tried = len(result.of_rule("lower")), len(result.operators)
     st.title(f"Autocast lowers {lowered} of {count_text(tried, 'operator')} to {dtype}", anchor=False)
     st.caption(f"{device}, {escape_markdown(result.device.name)} · for every model · **measured**")
-    if result.failure:
-        say_failure(result.failure, kept="\n\nWhat was measured before is shown.")
-        offer_run_again(result.spec)
-    if result.warnings:
-        st.warning("  \n".join(map(escape_markdown, result.warnings)), icon=":material/warning:")
+    frame.say_troubles(result)
     for rule in _RULES:
         if operators := result.of_rule(rule):
             names = ", ".join(f"`{operator.name}`" for operator in operators)

@@ -41,7 +41,7 @@ A tied tensor counts once for each of its names; the optimizer and `.half()` aft
 The sidebar's *cast method* is not used here: all methods are tried.
 """
 _DIFFERS = "≠"
-_WIDTHS_PX = {"route": 240, "parameters": 260, "dtypes in training": 250, "in training": 300, "half() afterwards": 330}
+_WIDTHS_PX = {"route": 240, "parameters": 260, "dtypes in training": 350, "in training": 440, "half() afterwards": 330}
 """Fixed, because a table that grows keeps the widths of its first rows, and because some texts are long."""
 
 

@@ -188,9 +188,9 @@ def _verdict(histogram: ExponentHistogram, fmt: NumericFormat, losses: _Losses, 
 
 def _precision_verdict(sqnr_db: float | None, limits: FitLimits) -> tuple[Fit, str]:
     if sqnr_db is None or sqnr_db >= limits.sqnr_db:
-        size = "" if sqnr_db is None else f", predicted SQNR {_db_text(sqnr_db)}"
+        size = "" if sqnr_db is None else f", predicted SQNR {number_text(sqnr_db)} dB"
         return Fit.FITS, f"The values are within range{size}."
-    return Fit.TOO_COARSE, f"Predicted SQNR {_db_text(sqnr_db)}, below {limits.sqnr_db:g} dB."
+    return Fit.TOO_COARSE, f"Predicted SQNR {number_text(sqnr_db)} dB, below {limits.sqnr_db:g} dB."
 
 
 def _judged_scaled(histogram: ExponentHistogram, fmt: ScaledFormat, limits: FitLimits) -> Fitness:
@@ -247,10 +247,6 @@ def share_between(share: Share) -> str:
     """
     low, high = share_text(share.low), share_text(share.high)
     return high if low == high else f"{low.removesuffix(' %')} to {high}"
-
-
-def _db_text(sqnr_db: float) -> str:
-    return "infinite" if math.isinf(sqnr_db) else f"{sqnr_db:.1f} dB"
 
 
 def _or_infinite(value: float | None) -> float:

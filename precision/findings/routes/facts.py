@@ -120,7 +120,8 @@ def step_failure_texts(routes: Iterable[RouteFacts], dtype: str) -> list[str]:
         if facts.training is not None and facts.training.step_failure is not None:
             after.setdefault(facts.training.step_failure, []).append(route_text(facts, dtype))
     return [
-        f"AdamW's next step after {', '.join(names)} raises: {plain(raised, limit=None)}"
+        f"AdamW's next step after {', '.join(names)} raises, as its state was made before the cast. "
+        f'Torch says: "{plain(raised, limit=None)}"'
         for raised, names in after.items()
     ]
 

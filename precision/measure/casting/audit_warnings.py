@@ -6,6 +6,7 @@ from precision.formats import AnyFormat, NumericFormat, any_format_named, ulp_fo
 from precision.results import StoredValues, TensorAudit
 from precision.spec.cast_methods import CastMethod
 from precision.text.names import plain
+from precision.text.units import number_text
 
 MOST_NAMED = 8
 """Tensors that one kind of warning names before it sums up the rest."""
@@ -62,7 +63,7 @@ def _became_nonfinite(row: TensorAudit, stored: StoredValues) -> str:
         )
     return (
         f"{_count(row, stored.became_nonfinite)} became {became} in {fmt.name} "
-        f"(largest {_number(stored.max_absolute_value)}, format's maximum {fmt.max:.6g})."
+        f"(largest {number_text(stored.max_absolute_value)}, format's maximum {number_text(fmt.max)})."
     )
 
 
@@ -71,8 +72,8 @@ def _saturated(row: TensorAudit, stored: StoredValues) -> str | None:
     if fmt is None:
         return None
     return (
-        f"{_count(row, stored.saturated or 0)} were beyond the range of {fmt.name} and are stored as ±{fmt.max:.6g} "
-        f"(largest {_number(stored.max_absolute_value)})."
+        f"{_count(row, stored.saturated or 0)} were beyond the range of {fmt.name} and are stored as "
+        f"±{number_text(fmt.max)} (largest {number_text(stored.max_absolute_value)})."
     )
 
 
@@ -99,7 +100,7 @@ def _became_zero(rows: Sequence[TensorAudit]) -> list[str]:
     row, most = max(hit, key=lambda pair: pair[1].became_zero)
     fmt = _format_of(row)
     smallest = (
-        f"its smallest nonzero value is {fmt.smallest_subnormal:.3g}"
+        f"its smallest nonzero value is {number_text(fmt.smallest_subnormal)}"
         if isinstance(fmt, NumericFormat) and most.saturated is not None
         else "smaller than half a step of the scale that they share with larger values"
     )
@@ -145,7 +146,3 @@ def _vacuous(rows: Sequence[TensorAudit], method: CastMethod) -> list[str]:
 def _count(row: TensorAudit, count: int) -> str:
     elements = row.stored.elements if row.stored is not None else 0
     return f"{plain(row.fqn, limit=None)}: {count:,} of {elements:,} values"
-
-
-def _number(value: float | None) -> str:
-    return "none finite" if value is None else f"{value:.3g}"

@@ -20,6 +20,8 @@ SEED = 0
 """Of every forward pass, for models that draw random numbers in eval mode too."""
 MESSAGE_CHARACTERS = 300
 """How much of a foreign error message is repeated."""
+QUOTED_CHARACTERS = 120
+"""The same, where the message only confirms what we say."""
 
 T = TypeVar("T")
 
@@ -115,9 +117,12 @@ def explained(
 
 
 def error_text(error: Exception) -> str:
-    """What a forward raised, shortened, and what to do about it where that is known."""
+    """What a forward raised: where it is known, our words come first, and the first line of torch's is quoted."""
     message = shortened(str(error)) or type(error).__name__
-    return f"{message}{_hint(message)}"
+    for pattern, words in _KNOWN.items():
+        if re.search(pattern, message):
+            return f'{words} Torch says: "{shortened(str(error).strip().splitlines()[0], limit=QUOTED_CHARACTERS)}"'
+    return message if message.endswith((".", "!", "…")) else f"{message}."
 
 
 def raised_in(error: Exception, module: nn.Module) -> str:
@@ -142,13 +147,13 @@ def _last_to_finish(module: nn.Module, run: Callable[[], object]) -> str | None:
     return last
 
 
-def shortened(message: str) -> str:
+def shortened(message: str, limit: int = MESSAGE_CHARACTERS) -> str:
     """A foreign message on one line, cut where it is long."""
     text = " ".join(message.split())
-    return text if len(text) <= MESSAGE_CHARACTERS else f"{text[: MESSAGE_CHARACTERS - 1]}…"
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-_HINTS: Mapping[str, str] = {
+_KNOWN: Mapping[str, str] = {
     r"not implemented for|Low precision dtypes|Unsupported dtype|must be either float or double": (
         "This operator has no kernel for that dtype here: keep its module in float32, or use autocast."
     ),
@@ -163,11 +168,3 @@ _HINTS: Mapping[str, str] = {
         "A tensor that is a plain attribute does not move with the model: register it as a buffer."
     ),
 }
-
-
-def _hint(message: str) -> str:
-    end = "" if message.endswith((".", "!", "…")) else "."
-    for pattern, hint in _HINTS.items():
-        if re.search(pattern, message):
-            return f"{end} {hint}"
-    return end

@@ -11,6 +11,7 @@ from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.stored_values import stored_values
 from precision.measure.rounding import dtype_name, round_to
 from precision.text.names import plain
+from precision.text.units import number_text
 
 
 def input_warnings(model: CastModel, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[str, ...]:
@@ -42,8 +43,8 @@ def _beyond(name: str, tensor: Tensor, model: CastModel, target: NumericFormat) 
     beyond = did.became_nonfinite + (did.saturated or 0)
     if not beyond:
         return None
-    became = f"±{target.max:g}" if did.saturated else "infinite"
-    seen = "" if did.max_absolute_value is None else f" (largest {did.max_absolute_value:.3g})"
+    became = f"±{number_text(target.max)}" if did.saturated else "infinite"
+    seen = "" if did.max_absolute_value is None else f" (largest {number_text(did.max_absolute_value)})"
     return (
         f"Input {plain(name, limit=None)}: {beyond:,} of {did.elements:,} values are beyond the range of "
         f"{target.name} and become {became}{seen}."

@@ -18,6 +18,7 @@ from precision.measure.casting.stored_tensors import stored_tensors
 from precision.measure.rounding import dtype_name, holding_dtype, storage_dtype
 from precision.results import Execution
 from precision.spec.cast_methods import CastMethod
+from precision.text.units import number_text
 
 
 def cast(module: nn.Module, fmt: AnyFormat, *, method: CastMethod, device: torch.device) -> CastModel:
@@ -170,7 +171,7 @@ def _execution(fmt: AnyFormat, method: CastMethod, device: torch.device) -> Exec
             label="simulated",
             explanation=f"Modules do not compute in {fmt.name}. Weights are really stored in it; arithmetic is "
             f"float32, and the floating-point inputs and the outputs of every module are rounded to {fmt.name}: those "
-            f"beyond ±{fmt.max:g} become ±{fmt.max:g}.{_overflow(fmt, device)}",
+            f"beyond ±{number_text(fmt.max)} become ±{number_text(fmt.max)}.{_overflow(fmt, device)}",
         )
     return Execution(
         label="native",
@@ -193,7 +194,7 @@ def _simulation(fmt: AnyFormat, method: CastMethod, computing: str) -> str:
             "Biases, norms and buffers are not rounded."
         )
     weights = f"{fmt.name} is simulated: torch has no dtype for it. Weights are rounded to it and held in {computing}, "
-    beyond = f"Values beyond ±{fmt.max:g} become ±{fmt.max:g}."
+    beyond = f"Values beyond ±{number_text(fmt.max)} become ±{number_text(fmt.max)}."
     if method.row.running == "widened":
         return f"{weights}in which all arithmetic runs. {beyond}"
     return (
@@ -208,6 +209,6 @@ def _overflow(fmt: NumericFormat, device: torch.device) -> str:
         return ""
     kept = torch.tensor(4 * fmt.max, device=device).to(storage_dtype(fmt)).float().item()
     if kept == fmt.max:
-        return f" Stored values beyond ±{fmt.max:g} are stored as ±{fmt.max:g}."
+        return f" Stored values beyond ±{number_text(fmt.max)} are stored as ±{number_text(fmt.max)}."
     became = "infinite" if kept == float("inf") else "NaN"
-    return f" Stored values beyond ±{fmt.max:g} become {became}: torch's cast does not saturate here."
+    return f" Stored values beyond ±{number_text(fmt.max)} become {became}: torch's cast does not saturate here."

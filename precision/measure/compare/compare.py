@@ -26,6 +26,7 @@ from precision.measure.models.padding import data_output
 from precision.measure.preparation import Prepared, Task, failure_of, module_progress, prepare
 from precision.results import ClassDecisions, CompareResult, Comparison, Cost, RunMemory
 from precision.results.comparison import NoiseDrawn
+from precision.text.units import number_text
 
 OF_FIRST_BATCH = (
     "Outputs are compared over all batches; time, memory, float64 and real kernels are measured on the first."
@@ -202,7 +203,7 @@ def _caveats(comparison: Comparison, run: Prepared) -> tuple[str, ...]:
             "they are counted separately and left out of every mean."
         )
     if repeat.exact_share is not None and repeat.exact_share < 1:
-        size = f" (RMSE {repeat.rmse:.2e})" if repeat.rmse else ""
+        size = f" (RMSE {number_text(repeat.rmse)})" if repeat.rmse else ""
         caveats.append(
             f"Two runs of the reference differ{size}: the model is not deterministic here, and an error of that size "
             f"cannot be attributed to {candidate}."

@@ -150,7 +150,12 @@ def _limit(dtype: torch.dtype, fmt: NumericFormat | None) -> float:
 
 def _keeping(fqn: str, dtype: str, *, is_cast: bool, reference_max: float | None, limit: float) -> str:
     """Which module to keep wide, and where that helps."""
-    name = plain(fqn, limit=None) if fqn else "the module around this operator"
+    if not (fqn.rpartition(".")[0] if is_cast else fqn):
+        return (
+            "This happens in the model's own forward, which cannot be kept in float32 as modules can: "
+            "compute this step there in float32, such as on x.float()."
+        )
+    name = plain(fqn, limit=None)
     if is_cast:
         return (
             f"The output of {name} itself does not fit in {dtype}: also keep the modules around it in float32, up to "

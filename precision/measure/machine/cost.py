@@ -10,6 +10,7 @@ import torch
 from torch.utils.benchmark import Measurement, TaskSpec, timer
 
 from precision.results import Timing
+from precision.text.units import fine_share_text
 
 _BLOCK_S, _LONGEST_BLOCK_S = 0.01, 0.1
 """A block of the quickest takes about this long, so that starting and stopping the clock does not count; of the
@@ -29,10 +30,10 @@ def time_side_by_side(
     """Median time of each of `runs`, in blocks that take turns, by the clock of `torch.utils.benchmark`.
 
     Taking turns, a change of the machine's load meets all of them. All blocks have equally many runs, of all sides, so
-    that each counts the same; how many follows from the median of a few warm runs. The benchmark's own warnings (a wide
-    spread) are kept, and one is added where other processes took the cores away. It synchronises accelerators and runs
-    on torch's current number of threads. Slow runs are repeated less, and all of it takes no more than the larger of
-    `_BUDGET_S` and three runs of each; two blocks of each are always measured.
+    that each counts the same; how many follows from the median of a few warm runs. A wide spread, and other processes
+    on the cores, are warned of. It synchronises accelerators and runs on torch's current number of threads. Slow runs
+    are repeated less, and all of it takes no more than the larger of `_BUDGET_S` and three runs of each; two blocks of
+    each are always measured.
 
     `on_round` is called with the done share (0 to 1) before each block, and may raise to stop. `seen_s` is what a run
     of each took before: it warmed up, and counts as one of the three.
@@ -97,6 +98,7 @@ def _timing(times: list[float], size: int, crowd: str | None) -> Timing:
     threads = torch.get_num_threads()
     task = TaskSpec(stmt="run()", setup="", label="forward pass", num_threads=threads)
     together = Measurement(number_per_run=1, raw_times=times, task_spec=task)
+    spread = f"The middle half of the times spans {fine_share_text(together.iqr / together.median)} of their median."
     return Timing(
         median_s=together.median,
         iqr_s=together.iqr,
@@ -104,13 +106,5 @@ def _timing(times: list[float], size: int, crowd: str | None) -> Timing:
         runs=size * len(times),
         threads=threads,
         crowded=crowd is not None,
-        warnings=(*_warnings(together), *([crowd] if crowd else [])),
+        warnings=tuple(filter(None, (None if together.meets_confidence() else spread, crowd))),
     )
-
-
-def _warnings(measurement: Measurement) -> tuple[str, ...]:
-    """The benchmark's own words, which it gives only in its printed form."""
-    if not measurement.has_warnings:
-        return ()
-    words = repr(measurement).split("WARNING:")[1:]
-    return tuple(" ".join(warning.split()) for warning in words)

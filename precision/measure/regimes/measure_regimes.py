@@ -17,11 +17,11 @@ from precision.measure.metrics.outputs import paired
 from precision.measure.metrics.samples import samples_of, worst_sample
 from precision.measure.models.padding import data_output
 from precision.measure.preparation import Prepared, Task, failure_of, prepare
-from precision.measure.regime_inputs import scaled_run
+from precision.measure.regime_inputs import NOTHING_TO_SCALE, can_scale, scaled_run
 from precision.measure.sensitivity.layers import floating_tensors
 from precision.progress import Progress, Silent
 from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, RegimesResult
-from precision.spec.regimes import GIVEN, THE_INPUT, USUAL, label_of
+from precision.spec.regimes import GIVEN, RANDOM, THE_INPUT, USUAL, label_of
 
 LARGEST_FACTOR = 2.0**40
 """Overflow is looked for up to this factor, and down to its reciprocal."""
@@ -34,13 +34,16 @@ _PREPARED, _ROWS = 0.2, 0.7
 def measure_regimes(task: Task) -> RegimesResult:
     """Run reference and candidate on the input in every usual regime, then look for the factor at which it overflows.
 
+    Where there is nothing to scale, the regimes that scale are left out.
+
     A forward that raises in one regime is a failure in its row. What is measured so far is handed on.
     """
     progress = task.progress
     given = prepare(task)
     result = RegimesResult(**dict(given.head), report=RegimesReport(rows=(), overflow=None))
-    for place, regime in enumerate(USUAL):
-        progress.step(f"Running the {label_of(regime)}", _PREPARED + (_ROWS - _PREPARED) * place / len(USUAL))
+    regimes = USUAL if can_scale(given.loaded) else (GIVEN, RANDOM)
+    for place, regime in enumerate(regimes):
+        progress.step(f"Running the {label_of(regime)}", _PREPARED + (_ROWS - _PREPARED) * place / len(regimes))
         run = given if regime == GIVEN else prepare(_in_regime(task, regime))
         result = _with(result, rows=(*result.report.rows, _row(run, regime)))
         progress.partial(result)
@@ -101,6 +104,8 @@ def _all_finite(structure: object) -> bool:
 
 def _overflow(run: Prepared, progress: Progress) -> OverflowStart:
     """The factor at which the candidate makes its first infinity or NaN that the reference has not."""
+    if not can_scale(run.loaded):
+        return _none(f"{NOTHING_TO_SCALE.capitalize()} The regimes that scale are left out.")
     if run.head.execution.label == "simulated":
         return _none("This simulation saturates: values beyond the range become the largest value.")
     tried = 0
@@ -128,7 +133,7 @@ def _searched(breaks: Callable[[float], str | None]) -> OverflowStart:
         found = breaks(low * 2)
         high, low, where = (low * 2, low, found) if found is not None else (None, low * 2, where)
     if high is None:
-        return _none(f"Nothing overflowed up to × {LARGEST_FACTOR:.3g} that did not overflow in the reference too.")
+        return _none(f"Up to × 2^{math.log2(LARGEST_FACTOR):.0f}, nothing overflowed that did not in the reference.")
     for _ in range(_BISECTIONS):
         if low is None:
             break

@@ -11,7 +11,7 @@ from precision.formats import AnyFormat
 from precision.measure.casting import methods as casting
 from precision.measure.casting.audit import audit
 from precision.measure.casting.cast_model import CastModel
-from precision.measure.casting.forward import shortened
+from precision.measure.casting.forward import error_text
 from precision.measure.casting.wrapped_tensors import same_bits, stored_dtype
 from precision.measure.metrics.comparison import overall_errors
 from precision.measure.metrics.outputs import Flattened, flatten, paired
@@ -111,7 +111,7 @@ def _half_afterwards(run: Run, model: CastModel, *, runs: bool) -> tuple[HalfAft
     try:
         halved = casting.copied(model.stored).half()
     except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
-        return HalfAfterwards(raised=shortened(str(error)), unchanged=0, forward_failure=None), None
+        return HalfAfterwards(raised=error_text(error), unchanged=0, forward_failure=None), None
     unchanged = sum(
         parameter.is_floating_point() and stored_dtype(parameter) != torch.float16 for parameter in halved.parameters()
     )

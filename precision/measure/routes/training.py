@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from precision.formats import AnyFormat
 from precision.measure.casting.bringing import bring
-from precision.measure.casting.forward import shortened
+from precision.measure.casting.forward import QUOTED_CHARACTERS, shortened
 from precision.measure.casting.methods import copied
 from precision.measure.rounding import dtype_name
 from precision.results.routes import TrainingFacts
@@ -80,5 +80,5 @@ def _step_failure(optimizer: torch.optim.AdamW) -> str | None:
     try:
         optimizer.step()
     except (RuntimeError, TypeError, NotImplementedError) as error:
-        return shortened(str(error))
+        return shortened(str(error), QUOTED_CHARACTERS)
     return None

@@ -190,9 +190,9 @@ class Buffers(nn.Module):
 def test_overflow_comes_first() -> None:
     result = audited(Buffers(tiny=[1e-9, 1.0], large=[1e6, -1.2e5, 1.0, 70000.0]), "float16")
     assert result.warnings == (
-        "large: 3 of 4 values became infinite in float16 (largest 1e+06, format's maximum 65504).",
+        "large: 3 of 4 values became infinite in float16 (largest 1,000,000, format's maximum 65,504).",
         "1 of 6 stored values became zero in float16, in one tensor; most in tiny: 1 of 2 values "
-        "(its smallest nonzero value is 5.96e-08).",
+        "(its smallest nonzero value is 5.960e-8).",
     )
 
 
@@ -201,7 +201,7 @@ def test_saturation_is_a_warning() -> None:
     after.to(torch.float8_e4m3fn)
     result = audit(before, after, fmt=format_named("float8_e4m3fn"), method=CastMethod.TO)
     assert result.warnings == (
-        "large: 1 of 2 values were beyond the range of float8_e4m3fn and are stored as ±448 (largest 1e+06).",
+        "large: 1 of 2 values were beyond the range of float8_e4m3fn and are stored as ±448 (largest 1,000,000).",
     )
 
 

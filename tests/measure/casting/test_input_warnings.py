@@ -27,15 +27,16 @@ def test_values_that_fit_say_nothing() -> None:
 def test_values_that_become_infinite() -> None:
     large = torch.tensor([1e6, -7e4, 1.0])
     assert input_warnings(brought("float16"), (torch.ones(1), {"wave": [large]}), {"pixels": large}) == (
-        "Input [1]['wave'][0]: 2 of 3 values are beyond the range of float16 and become infinite (largest 1e+06).",
-        "Input pixels: 2 of 3 values are beyond the range of float16 and become infinite (largest 1e+06).",
+        "Input [1]['wave'][0]: 2 of 3 values are beyond the range of float16 and become infinite (largest 1,000,000).",
+        "Input pixels: 2 of 3 values are beyond the range of float16 and become infinite (largest 1,000,000).",
     )
 
 
-@pytest.mark.parametrize(("name", "most"), [("float8_e4m3fn", "448"), ("float8_e5m2", "57344")])
+@pytest.mark.parametrize(("name", "most"), [("float8_e4m3fn", "448"), ("float8_e5m2", "57,344")])
 def test_values_that_saturate(name: str, most: str) -> None:
     (sentence,) = input_warnings(brought(name), (torch.tensor([1e6, -1e6, 1.0]),), {})
-    assert sentence == f"Input [0]: 2 of 3 values are beyond the range of {name} and become ±{most} (largest 1e+06)."
+    beyond = f"Input [0]: 2 of 3 values are beyond the range of {name}"
+    assert sentence == f"{beyond} and become ±{most} (largest 1,000,000)."
 
 
 @pytest.mark.parametrize("method", [CastMethod.AUTOCAST, CastMethod.WEIGHTS_ONLY])

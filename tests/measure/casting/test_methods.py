@@ -93,7 +93,7 @@ def test_float8_says_what_happens_beyond_its_range() -> None:
     assert "beyond ±448 become ±448" in explanation
     assert ("Stored values beyond ±448 are stored as ±448" in explanation) == (stored == 448)
     assert (
-        "Stored values beyond ±57344 become infinite" in brought(nn.Linear(2, 2), "float8_e5m2").execution.explanation
+        "Stored values beyond ±57,344 become infinite" in brought(nn.Linear(2, 2), "float8_e5m2").execution.explanation
     )
 
 

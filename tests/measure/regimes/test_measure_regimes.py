@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from precision.errors import InputError, JobCancelledError
 from precision.findings.regimes import classes_text, worst_place_text
 from precision.measure.models.loading import load
+from precision.measure.own_model import own_model
 from precision.measure.regime_inputs import in_regime
 from precision.results.regimes import RegimesResult, SampleClasses, SampleErrors
 from precision.spec import Analysis, RunSpec
@@ -65,6 +66,16 @@ def test_the_vectors_of_embeddings_are_scaled_where_only_ids_enter() -> None:
     assert all(
         torch.equal(tensor, given.module.state_dict()[key]) for key, tensor in scaled.module.state_dict().items()
     )
+
+
+def test_an_input_without_anything_to_scale_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_model(monkeypatch, Twice(), torch.tensor([[1, 2], [3, 4]]))
+    with pytest.raises(InputError, match="nothing to scale"):
+        in_regime(own_model(Twice(), torch.tensor([[1, 2]])), "x10", seed=1)
+    report = measured().report
+    assert [row.regime for row in report.rows] == ["given", "random"]
+    assert report.overflow is not None
+    assert "there is nothing to scale" in report.overflow.reason
 
 
 def test_random_inputs_keep_masks_and_are_called_random() -> None:
@@ -122,7 +133,7 @@ def test_formats_that_never_overflow_say_so() -> None:
     assert "saturates" in simulated.reason
     assert wide is not None
     assert wide.factor is None
-    assert "up to × 1.1e+12" in wide.reason
+    assert "Up to × 2^40" in wide.reason
 
 
 def test_the_planted_overflow_is_found_below_the_given_input() -> None:

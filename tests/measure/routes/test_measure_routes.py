@@ -272,7 +272,7 @@ def test_a_refused_half_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "not half()" in half.failure.message
     assert half.label == "unsupported"
     assert to.half_afterwards is not None
-    assert to.half_afterwards.raised == "not half()"
+    assert to.half_afterwards.raised == "not half()."
     assert to.errors is not None
 
 
