@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from precision.charts.axes import power_text
 from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import MIXED, OUTLINE
+from precision.findings.decisions import samples_text
 from precision.results import ClassDecisions, OutputComparison
 from precision.results.intervals import wilson
 from precision.text.names import plain
@@ -87,9 +88,9 @@ def _bar(low: float, high: float, samples: int, flips: int) -> MarginBar:
 
 def _finding(found: ClassDecisions, bars: tuple[MarginBar, ...]) -> str:
     if not found.flips:
-        return f"None of {count_text(found.samples, 'sample')} changed class"
+        return f"None of {samples_text(found)} changed class"
     largest = max(bar.high for bar in bars if bar.flips)
-    some = f"{found.flips:,} of {count_text(found.samples, 'sample')} changed class"
+    some = f"{found.flips:,} of {samples_text(found)} changed class"
     return f"{some}, all with a margin below {number_text(largest)}" if largest else f"{some}, all of them ties"
 
 
@@ -98,12 +99,13 @@ def _detail(found: ClassDecisions, safe_from: float | None) -> str:
     parts = []
     if interval:
         parts.append(
-            f"of similar samples, {fine_share_text(interval.low)} to {fine_share_text(interval.high)} change class"
+            f"of similar {found.unit}s, {fine_share_text(interval.low)} to {fine_share_text(interval.high)} change class"
         )
     if safe_from:
         above = f"margins above {number_text(safe_from)} (twice the largest error)"
         parts.append(f"{above} are safe from the errors measured here")
-    return "; ".join([*parts, "whisker: 95 % interval"])
+    alike = f", as if {found.unit}s were independent" if found.clusters else ""
+    return "; ".join([*parts, f"whisker: 95 % interval{alike}"])
 
 
 def _draw(figure: go.Figure, info: MarginsInfo) -> Space:
