@@ -99,7 +99,7 @@ def _detail(found: ClassDecisions, safe_from: float | None) -> str:
     parts = []
     if interval:
         parts.append(
-            f"of similar {found.unit}s, {fine_share_text(interval.low)} to {fine_share_text(interval.high)} change class"
+            f"of similar {found.unit}s, {fine_share_text(interval.low)} to {fine_share_text(interval.high)} change"
         )
     if safe_from:
         above = f"margins above {number_text(safe_from)} (twice the largest error)"
