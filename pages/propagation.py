@@ -14,7 +14,8 @@ from precision.charts.layer_corners import plot_layer_corners
 from precision.charts.layer_errors import plot_layer_errors
 from precision.findings.elements import worst_table
 from precision.findings.layers import calls_table, divergence_text, labels_of, operators_table
-from precision.results import LayerRow, LayersReport, LayersResult, NonfiniteOrigin
+from precision.findings.origins import origin_text, place_text, reference_text
+from precision.results import LayerRow, LayersReport, LayersResult
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text
 
@@ -47,8 +48,7 @@ def main() -> None:
         frame.nothing_to_show("No layer to show", result, how_to_read=HOW_TO_READ)
     frame.header(_finding(report), result)
     _remedy(report)
-    for origin in report.origins[:1]:
-        _first_nonfinite(origin)
+    _causes(report)
     limit = linked.number_input(
         "Limit on the relative error",
         key="limit",
@@ -73,11 +73,7 @@ def main() -> None:
 
 def _finding(report: LayersReport) -> str:
     if report.origins:
-        origin = report.origins[0]
-        what = "infinity" if origin.kind == "overflow" else "NaN"
-        module = escape_markdown(origin.fqn or "the model")
-        place = f"operator {for_markdown(origin.operator)} of {module}" if origin.operator else module
-        return f"The first {what} appears in {place}"
+        return f"The first infinity or NaN appears in {escape_markdown(place_text(report.origins[0]))}"
     leaves = [row for row in report.rows if row.corners]
     if not leaves:
         return f"{report.calls} module calls compared"
@@ -115,21 +111,15 @@ def _keep_button(fqn: str, *, key: str, kind: Literal["primary", "secondary"] = 
     )
 
 
-def _first_nonfinite(origin: NonfiniteOrigin) -> None:
-    with st.container(border=True):
-        operator = f"operator {for_markdown(origin.operator)} in " if origin.operator else ""
-        numbers = [f"{origin.elements:,} elements became infinite or NaN in the candidate only"]
-        if origin.largest_input is not None:
-            numbers.append(f"largest input {number_text(origin.largest_input)}")
-        if origin.reference_max is not None:
-            numbers.append(f"largest output of the reference {number_text(origin.reference_max)}")
-        numbers.append(f"largest value of {origin.dtype}: {number_text(origin.format_max)}")
-        st.markdown(f"**First in {operator}{for_markdown(origin.fqn or 'the model')}, call {origin.call}.**")
-        st.markdown(escape_markdown("; ".join(numbers) + "."))
-        for advice in origin.advice:
-            st.markdown(f"- {escape_markdown(advice)}")
-        around = origin.fqn.rpartition(".")[0] if state.kept_around(origin.fqn) else origin.fqn
-        _keep_button(around, key="keep-origin")
+def _causes(report: LayersReport) -> None:
+    if said := reference_text(report):
+        st.warning(escape_markdown(said), icon=":material/report:")
+    for origin in report.origins[:1]:
+        with st.container(border=True):
+            st.markdown(f"**First in {escape_markdown(place_text(origin))}.**")
+            st.markdown(escape_markdown(origin_text(origin)))
+            around = origin.fqn.rpartition(".")[0] if state.kept_around(origin.fqn) else origin.fqn
+            _keep_button(around, key="keep-origin")
 
 
 def _one_layer(result: LayersResult, report: LayersReport) -> None:

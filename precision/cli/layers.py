@@ -4,10 +4,10 @@ from precision.cli.heading import report_of
 from precision.cli.tables import table_text
 from precision.findings.autocast import lowering, lowering_text
 from precision.findings.layers import calls_table, operators_table
-from precision.results import LayersReport, LayersResult, NonfiniteOrigin
+from precision.findings.origins import causes
+from precision.results import LayersReport, LayersResult
 from precision.spec import CastMethod
 from precision.text.names import plain
-from precision.text.units import number_text
 
 _OPERATORS = (
     *("layer", "operator", "inputs", "computed in", "output"),
@@ -23,7 +23,7 @@ def layers_text(result: LayersResult, *, operators: bool = False) -> str:
     found = lowering(result) if result.spec.method is CastMethod.AUTOCAST else None
     return report_of(
         result,
-        *(_origin(origin) for origin in report.origins),
+        *causes(report),
         _stopped(report),
         table_text(
             calls_table(report).without("mean ULP error", "exact share", "elements", "remark"),
@@ -33,17 +33,6 @@ def layers_text(result: LayersResult, *, operators: bool = False) -> str:
         table_text(operators_table(report).pick(*_OPERATORS)) if operators else "",
         "\n".join(plain(note, limit=None) for note in report.notes),
     )
-
-
-def _origin(origin: NonfiniteOrigin) -> str:
-    place = f"{plain(origin.fqn) if origin.fqn else 'the model'}, call {origin.call}"
-    operator = f"operator {plain(origin.operator)} in " if origin.operator else ""
-    lines = [
-        f"First non-finite value: {operator}{place}: {origin.elements:,} elements; largest input "
-        f"{number_text(origin.largest_input)}; {origin.dtype} ends at {number_text(origin.format_max)}",
-        *(f"  {advice}" for advice in origin.advice),
-    ]
-    return "\n".join(lines)
 
 
 def _stopped(report: LayersReport) -> str:

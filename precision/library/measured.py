@@ -27,7 +27,8 @@ from precision.plan.export import plan_code, plan_json
 from precision.plan.verify import planned_spec, verification_of
 from precision.results import AnalysisResult, CompareResult, LayersResult, RangesResult, SensitivityResult, SweepResult
 from precision.results.comparison import ElementPair, OutputComparison
-from precision.results.layers import LayerRow, NonfiniteOrigin
+from precision.results.layers import LayerRow
+from precision.results.origins import NonfiniteOrigin
 from precision.results.plan import Plan, Verification
 from precision.results.ranges import by_module
 from precision.spec import RunSpec

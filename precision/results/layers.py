@@ -5,14 +5,12 @@ that thousands of rows share are stored once.
 """
 
 import math
-from typing import Literal
 
 from precision.formats import FORMATS
 from precision.results.base import Result
+from precision.results.origins import NonfiniteOrigin, Side
 from precision.results.packed import PackedResult
 from precision.results.run import RunResult
-
-Side = Literal["reference", "candidate"]
 
 
 class TensorPair(PackedResult):
@@ -246,31 +244,6 @@ class Divergence(Result):
     """Whether both returned from that call, so that later calls were compared."""
 
 
-class NonfiniteOrigin(Result):
-    """Where the candidate's first infinities or NaNs appeared while the reference stayed finite."""
-
-    row: int
-    """Row of the innermost module call."""
-    fqn: str
-    call: int
-    operator: str | None
-    """None where operators were not recorded."""
-    kind: Literal["overflow", "nan", "nan from infinities"]
-    """`overflow`: infinite from finite inputs. `nan`: NaN from finite inputs. `nan from infinities`: NaN where the
-    inputs held infinities, on purpose or not, but no NaN."""
-    elements: int
-    """Non-finite in the candidate only."""
-    largest_input: float | None
-    """Largest finite magnitude among the candidate's inputs of that operator or module."""
-    reference_max: float | None
-    """Largest finite magnitude of the reference's output: the value that would have to be stored."""
-    dtype: str
-    """Of the candidate's output."""
-    format_max: float
-    """Largest finite value of that dtype (of the simulated format, where arithmetic is simulated)."""
-    advice: tuple[str, ...]
-
-
 class Stopped(Result):
     """Why one side could not continue; everything before it is in the report."""
 
@@ -307,7 +280,7 @@ class LayersReport(Result):
     """Empty unless operators were recorded."""
     operator_dtypes: tuple[OperatorDtypes, ...]
     origins: tuple[NonfiniteOrigin, ...]
-    """The first of them, in the order of the run; empty where the candidate is finite wherever the reference is."""
+    """The first of those that reach an output or spoil a value, masks last; empty where there are none."""
     divergences: tuple[Divergence, ...]
     not_called: tuple[str, ...]
     """Modules whose forward neither side called: unused, or part of a fused kernel."""
@@ -322,6 +295,8 @@ class LayersReport(Result):
     """Over all calls whose tensors were read; the sum of the rows' elements where all rows are kept."""
     operator_calls: int
     notes: tuple[str, ...]
+    reference_origin: NonfiniteOrigin | None = None
+    """Where the reference's own NaN or infinity comes from; None where its outputs are finite."""
 
     def dtypes_of(self, operator: OperatorRow) -> OperatorDtypes | None:
         """The dtypes of an operator: the candidate's, or the reference's where only the reference ran it."""

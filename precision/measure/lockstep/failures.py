@@ -11,7 +11,8 @@ from precision.measure.casting.forward import error_text, raised_in, seeded
 from precision.measure.lockstep.observer import Observer
 from precision.measure.lockstep.operators import OperatorRecorder, Raised
 from precision.measure.rounding import dtype_name
-from precision.results.layers import Side, Stopped
+from precision.results.layers import Stopped
+from precision.results.origins import Side
 from precision.text.names import plain
 from precision.text.units import seconds_text
 

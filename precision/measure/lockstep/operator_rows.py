@@ -1,12 +1,15 @@
 """Two operator calls become a row; their outputs are let go."""
 
+from collections.abc import Mapping
+
 from precision.formats import AnyFormat
-from precision.measure.lockstep.operators import OperatorCall
+from precision.measure.lockstep.operator_calls import OperatorCall
 from precision.measure.lockstep.origins import Origins
 from precision.measure.lockstep.pairs import Matched, PairNumbers, matched, numbers_of
 from precision.measure.lockstep.rows import LayerDraft, Ledger, OperatorDraft
 from precision.measure.rounding import dtype_name
 from precision.results.layers import OperatorDtypes, OperatorErrors
+from precision.results.origins import Side
 
 
 class OperatorComparer:
@@ -15,7 +18,7 @@ class OperatorComparer:
     At most `max_operators` become rows; the others are compared too.
     """
 
-    def __init__(self, fmt: AnyFormat, ledger: Ledger, origins: Origins, *, max_operators: int) -> None:
+    def __init__(self, fmt: AnyFormat, ledger: Ledger, origins: Mapping[Side, Origins], *, max_operators: int) -> None:
         self._fmt = fmt
         self._ledger = ledger
         self._origins = origins
@@ -41,8 +44,12 @@ class OperatorComparer:
         if some is None:
             return
         numbers, found = self._numbers(reference, candidate)
+        pairs = [(r.tensor, c.tensor) for r, c in found.floating] if found else []
+        if reference is not None:
+            turned = [(c, r) for r, c in pairs]
+            self._origins["reference"].look_at_operator(draft, reference, candidate, turned)
         if candidate is not None:
-            self._origins.look_at_operator(draft, candidate, found, numbers)
+            self._origins["candidate"].look_at_operator(draft, candidate, reference, pairs)
         if len(self._ledger.operators) >= self._max_operators:
             return
         errors = numbers.errors if numbers else None
