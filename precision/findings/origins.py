@@ -26,11 +26,12 @@ def reference_text(report: LayersReport) -> str:
     return f"{said} It begins in {place_text(origin)}. {origin_text(origin)}" if origin else said
 
 
-def reference_nonfinite_text(count: int, elements: int) -> str:
-    """That so many elements of the reference's outputs are not finite, whatever the format."""
+def reference_nonfinite_text(count: int, elements: int, *, begins_in: str | None = None) -> str:
+    """That so many elements of the reference's outputs are not finite, and in which module that begins, if known."""
+    place = "" if begins_in is None else f" It begins in {plain(begins_in) if begins_in else 'the model itself'}."
     return (
         f"The reference itself is infinite or NaN in {count:,} of {elements:,} output elements. No format is to blame "
-        "for these: they are left out of every error."
+        f"for these: they are left out of every error.{place}"
     )
 
 

@@ -101,11 +101,13 @@ class Normed(nn.Module):
 class Stored(nn.Module):
     """A stored factor that is beyond the end of float16, and a stored eps that is 0 in it."""
 
+    factor: Tensor
+    eps: Tensor
+
     def __init__(self, factor: float, eps: float) -> None:
         super().__init__()
         self.register_buffer("factor", torch.tensor(factor))
         self.register_buffer("eps", torch.tensor(eps))
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = x * self.factor * 1e-6 + 0 * x / self.eps
-        return y
+        return x * self.factor * 1e-6 + 0 * x / self.eps
