@@ -11,7 +11,7 @@ from precision.text.names import plain
 
 _OPERATORS = (
     *("layer", "operator", "inputs", "computed in", "output"),
-    *("relative error", "max absolute error", "new NaN or ±inf", "converted", "remark"),
+    *("relative error", "max absolute error", "new NaN or ±inf", "integers that differ", "converted", "remark"),
 )
 
 

@@ -13,13 +13,13 @@ _ERRORS = (
     *of_kind("error", "max absolute error", "mean ULP error"),
     *of_kind("share", "exact share"),
     *of_kind("count", "new NaN or ±inf", "elements"),
-    *of_kind("text", "output", "remark"),
+    *of_kind("text", "integers that differ", "output", "remark"),
 )
 _OPERATORS = (
     *of_kind("text", "layer", "operator", "inputs", "computed in", "output", "converted"),
     *of_kind("error", "relative error", "max absolute error"),
     *of_kind("count", "new NaN or ±inf"),
-    *of_kind("text", "shape", "remark"),
+    *of_kind("text", "integers that differ", "shape", "remark"),
 )
 _SIDES = ("inputs, reference", "inputs, candidate", "outputs, reference", "outputs, candidate")
 
@@ -37,7 +37,7 @@ def calls_table(report: LayersReport) -> Table:
     """A row for each module call: its errors."""
     names = labels_of(report)
     rows = (
-        (name, row.type, *_errors(report, at), _dtypes(row.outputs, "candidate"), _remark(row, names))
+        (name, row.type, *_errors(report, at), _integers(row), _dtypes(row.outputs, "candidate"), _remark(row, names))
         for at, (row, name) in enumerate(zip(report.rows, names, strict=True))
     )
     return table_of(_ERRORS, rows)
@@ -92,13 +92,18 @@ def operators_table(report: LayersReport, *, row: int | None = None) -> Table:
                     if (errors := operator.errors) is None
                     else (errors.normalized_l2, errors.max_abs_error, errors.cand_only_nonfinite)
                 ),
+                _integers(operator),
                 shape_text(operator.shape),
-                f"only the {operator.only} does this" if operator.only else "",
+                f"only the {operator.only} does this" if operator.only else operator.remark,
             )
             for operator in report.operators
             if row is None or operator.row == row
         ),
     )
+
+
+def _integers(row: LayerRow | OperatorRow) -> str:
+    return f"{row.integers_differ:,} of {row.integers:,}" if row.integers else ""
 
 
 def _remark(row: LayerRow, names: list[str]) -> str:

@@ -12,7 +12,21 @@ def causes(report: LayersReport) -> tuple[str, ...]:
         f"{title}: {place_text(origin)}. {origin_text(origin)}"
         for title, origin in zip(titles, report.origins, strict=False)
     ]
-    return tuple(filter(None, (reference_text(report), *found)))
+    return tuple(filter(None, (reference_text(report), *found, choices_text(report))))
+
+
+def choices_text(report: LayersReport) -> str:
+    """Where integer or boolean results first differ, such as routes and positions; empty where none do."""
+    operator = report.first_other_choice
+    if operator is None:
+        return ""
+    where = report.rows[operator.row].fqn
+    module = plain(where, limit=None) if where else "the model"
+    made = f" Its input was {plain(operator.input_made_by)}." if operator.input_made_by else ""
+    return (
+        f"The two choose otherwise: {operator.integers_differ:,} of {operator.integers:,} results of operator "
+        f"{plain(operator.name)} in {module} differ. What follows differs altogether there, not by rounding.{made}"
+    )
 
 
 def reference_text(report: LayersReport) -> str:

@@ -161,6 +161,8 @@ class LayerRow(PackedResult):
     """Elements of integer and boolean outputs that differ."""
     uncompared: tuple[str, ...] = ()
     """Outputs that could not be compared, with the reason."""
+    integers: int = 0
+    """Elements of integer and boolean outputs that were compared."""
 
 
 SCALAR = " scalar"
@@ -219,6 +221,13 @@ class OperatorRow(PackedResult):
     """None where only the reference ran it."""
     errors: OperatorErrors | None = None
     """None for integers, for operators of only one side, and where values were freed before they could be compared."""
+    integers: int = 0
+    """Elements of integer and boolean outputs that were compared."""
+    integers_differ: int = 0
+    input_made_by: str = ""
+    """What made the first input of integers that differ."""
+    remark: str = ""
+    """Why it was not compared."""
 
     @property
     def only(self) -> Side | None:
@@ -297,6 +306,11 @@ class LayersReport(Result):
     notes: tuple[str, ...]
     reference_origin: NonfiniteOrigin | None = None
     """Where the reference's own NaN or infinity comes from; None where its outputs are finite."""
+
+    @property
+    def first_other_choice(self) -> OperatorRow | None:
+        """The first operator whose integer or boolean results differ; None without any."""
+        return next((operator for operator in self.operators if operator.integers_differ), None)
 
     def dtypes_of(self, operator: OperatorRow) -> OperatorDtypes | None:
         """The dtypes of an operator: the candidate's, or the reference's where only the reference ran it."""

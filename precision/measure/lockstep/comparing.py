@@ -15,6 +15,7 @@ from precision.measure.lockstep.operator_rows import OperatorComparer
 from precision.measure.lockstep.origins import Origins
 from precision.measure.lockstep.pairs import Matched, matched, numbers_of
 from precision.measure.lockstep.replay import NotSeparableError
+from precision.measure.lockstep.routing import OTHER_ROWS, Routing
 from precision.measure.lockstep.rows import LayerDraft, Ledger
 from precision.measure.lockstep.values import tensors_in
 from precision.results.layers import Divergence, LayersReport, ObserverCheck, Stopped
@@ -54,7 +55,8 @@ class Comparer:
             "candidate": Origins("candidate", simulated),
         }
         self._elements = 0
-        self._operators = OperatorComparer(fmt, self._ledger, self._origins, max_operators=max_operators)
+        self._routing = Routing()
+        self._operators = OperatorComparer(fmt, self._ledger, self._origins, self._routing, max_operators=max_operators)
 
     @property
     def calls(self) -> int:
@@ -75,6 +77,9 @@ class Comparer:
             self._look_for_origins(draft, found, reference, candidate)
             if self._decomposition is not None and not reference.frame.called:
                 draft.corners_missing = "it returned its input tensors."
+            return
+        if draft.parent is not None and self._routing.goes_elsewhere(tensors_in(candidate.output)):
+            draft.uncompared = (*draft.uncompared, OTHER_ROWS)
             return
         draft.numbers = numbers_of(found, self._fmt, detailed=True)
         self._elements += draft.numbers.errors.elements if draft.numbers.errors else 0

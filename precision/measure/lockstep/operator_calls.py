@@ -26,15 +26,15 @@ class KeptOutput:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Given:
-    """A floating-point argument of an operator, as it was after the call."""
+    """An argument of an operator, as it was after the call."""
 
     tensor: Tensor
     version: int | None
     storage: int
     name: str = ""
-    """Where a value is not finite: which stored tensor it is, or what made it; empty where that is not known."""
+    """What made it; where a result is not finite, also which stored tensor it is. Empty where that is not known."""
     is_stored: bool = False
-    """Whether the model stores it: a parameter, a buffer or a tensor attribute."""
+    """Whether the model stores it: a parameter, a buffer or a tensor attribute; not known of finite results."""
 
     @property
     def is_intact(self) -> bool:
@@ -88,5 +88,7 @@ class OperatorCall:
     nonfinite: Nonfinite | None
     given: tuple[Given, ...] = ()
     """Its floating-point arguments, without those that it has overwritten."""
+    indexes: tuple[Given, ...] = ()
+    """Its integer and boolean arguments."""
     inside: Inside | None = None
     """The kernel inside that made its first value that is not finite, where it is made of several."""

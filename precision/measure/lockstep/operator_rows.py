@@ -6,6 +6,7 @@ from precision.formats import AnyFormat
 from precision.measure.lockstep.operator_calls import OperatorCall
 from precision.measure.lockstep.origins import Origins
 from precision.measure.lockstep.pairs import Matched, PairNumbers, matched, numbers_of
+from precision.measure.lockstep.routing import OTHER_ROWS, Routing
 from precision.measure.lockstep.rows import LayerDraft, Ledger, OperatorDraft
 from precision.measure.rounding import dtype_name
 from precision.results.layers import OperatorDtypes, OperatorErrors
@@ -18,10 +19,13 @@ class OperatorComparer:
     At most `max_operators` become rows; the others are compared too.
     """
 
-    def __init__(self, fmt: AnyFormat, ledger: Ledger, origins: Mapping[Side, Origins], *, max_operators: int) -> None:
+    def __init__(
+        self, fmt: AnyFormat, ledger: Ledger, origins: Mapping[Side, Origins], routing: Routing, *, max_operators: int
+    ) -> None:
         self._fmt = fmt
         self._ledger = ledger
         self._origins = origins
+        self._routing = routing
         self._max_operators = max_operators
         self._gone = 0
         self.calls = 0
@@ -43,7 +47,8 @@ class OperatorComparer:
         some = reference or candidate
         if some is None:
             return
-        numbers, found = self._numbers(reference, candidate)
+        elsewhere = candidate is not None and self._routing.look_at(reference, candidate)
+        numbers, found = (None, None) if elsewhere else self._numbers(reference, candidate)
         pairs = [(r.tensor, c.tensor) for r, c in found.floating] if found else []
         if reference is not None:
             turned = [(c, r) for r, c in pairs]
@@ -61,6 +66,10 @@ class OperatorComparer:
                 reference=_dtypes(reference),
                 candidate=_dtypes(candidate),
                 errors=None if errors is None else OperatorErrors.of(errors),
+                integers=numbers.integers if numbers else 0,
+                integers_differ=numbers.integers_differ if numbers else 0,
+                input_made_by=_input_maker(candidate) if numbers and numbers.integers_differ else "",
+                remark=OTHER_ROWS if elsewhere else "",
             )
         )
 
@@ -74,7 +83,11 @@ class OperatorComparer:
             return None, None
         outputs = [tuple(kept.tensor for kept in call.outputs) for call in (reference, candidate)]
         found = matched(*outputs)
-        return (numbers_of(found, self._fmt, detailed=False), found) if found.floating else (None, found)
+        return (numbers_of(found, self._fmt, detailed=False), found) if found.pairs else (None, found)
+
+
+def _input_maker(call: OperatorCall | None) -> str:
+    return next((given.name for given in call.given), "") if call is not None else ""
 
 
 def _dtypes(call: OperatorCall | None) -> OperatorDtypes | None:

@@ -167,12 +167,14 @@ class OperatorRecorder:
                 computed=tuple(current.computed),
                 outputs=tuple(self._keep(tensor) for tensor in outputs),
                 nonfinite=nonfinite,
-                given=kept,
+                given=tuple(each for each in kept if each.tensor.is_floating_point()),
+                indexes=tuple(each for each in kept if not each.tensor.dtype.is_floating_point),
                 inside=first_inside(func, given) if looks_inside else None,
             )
         )
 
     def _given(self, inputs: tuple[Tensor, ...], current: _Current, *, named: bool) -> tuple[Given, ...]:
+        """What it was given and did not overwrite; stored tensors are called by their names where `named`."""
         if not self._finds_nonfinite or self.into is None:
             return ()
         changed = {storage_of(tensor) for tensor in current.overwritten}
@@ -183,10 +185,10 @@ class OperatorRecorder:
                 version=version_of(tensor),
                 storage=storage_of(tensor),
                 name=stored.get(storage_of(tensor), "") or self._maker(tensor),
-                is_stored=storage_of(tensor) in stored,
+                is_stored=storage_of(tensor) in stored or isinstance(tensor, nn.Parameter),
             )
             for tensor in inputs
-            if tensor.is_floating_point() and storage_of(tensor) not in changed
+            if storage_of(tensor) not in changed
         )
 
     def _keep(self, tensor: Tensor) -> KeptOutput:
@@ -265,7 +267,7 @@ class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _can_look_inside(current: _Current, inputs: tuple[Tensor, ...], given: tuple[Given, ...]) -> bool:
     """Whether it is made of several kernels, wrote to nothing that it was given, and was given only finite values."""
-    if current.kernels < 2 or len(given) < sum(tensor.is_floating_point() for tensor in inputs):
+    if current.kernels < 2 or len(given) < len(inputs):
         return False
     return not any(may_be_nonfinite(each.tensor) for each in given)
 

@@ -52,6 +52,7 @@ class LayerDraft:
             corners=self.corners,
             corners_missing=self.corners_missing,
             integers_differ=numbers.integers_differ if numbers else 0,
+            integers=numbers.integers if numbers else 0,
             uncompared=self.uncompared,
         )
 
@@ -66,6 +67,10 @@ class OperatorDraft:
     reference: OperatorDtypes | None
     candidate: OperatorDtypes | None
     errors: OperatorErrors | None
+    integers: int = 0
+    integers_differ: int = 0
+    input_made_by: str = ""
+    remark: str = ""
 
 
 class Ledger:
@@ -103,6 +108,10 @@ class Ledger:
                 reference_dtypes=_place(each.reference, table),
                 candidate_dtypes=_place(each.candidate, table),
                 errors=each.errors,
+                integers=each.integers,
+                integers_differ=each.integers_differ,
+                input_made_by=each.input_made_by,
+                remark=each.remark,
             )
             for each in self.operators
         ]
