@@ -15,6 +15,7 @@ from precision.charts.layer_errors import plot_layer_errors
 from precision.findings.elements import worst_table
 from precision.findings.layers import calls_table, divergence_text, labels_of, operators_table
 from precision.findings.origins import choices_text, origin_text, place_text, reference_text
+from precision.findings.remedies import helpful, remedies_texts
 from precision.results import LayerRow, LayersReport, LayersResult
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text
@@ -47,8 +48,9 @@ def main() -> None:
     if report is None or not report.rows:
         frame.nothing_to_show("No layer to show", result, how_to_read=HOW_TO_READ)
     frame.header(_finding(report), result)
-    _remedy(report)
+    _stopped(report)
     _causes(report)
+    _remedies(result)
     limit = linked.number_input(
         "Limit on the relative error",
         key="limit",
@@ -86,15 +88,23 @@ def _finding(report: LayersReport) -> str:
     )
 
 
-def _remedy(report: LayersReport) -> None:
-    """Why the run stopped, and a button that lets it continue."""
-    if report.stopped is None:
-        return
-    if report.stopped.mixed:
+def _stopped(report: LayersReport) -> None:
+    """Which tensors did not fit, where the run stopped."""
+    if report.stopped is not None and report.stopped.mixed:
         names = ", ".join(map(for_markdown, report.stopped.mixed))
         st.caption(f"In another dtype than the other tensors: {names}")
-    if report.stopped.keep is not None:
-        _keep_button(report.stopped.keep, key="keep-stopped", kind="primary")
+
+
+def _remedies(result: LayersResult) -> None:
+    """What was tried and what it gave; a button for each module that helps when it is kept."""
+    for text in remedies_texts(result):
+        st.markdown(f"- {escape_markdown(text)}")
+    modules = dict.fromkeys(remedy.fqn for remedy in helpful(result) if remedy.kind == "module")
+    for fqn in modules:
+        _keep_button(fqn, key=f"keep-remedy-{fqn}", kind="primary")
+    stopped = result.report.stopped if result.report else None
+    if result.remedies is None and stopped is not None and stopped.keep is not None:
+        _keep_button(stopped.keep, key="keep-stopped", kind="primary")
 
 
 def _keep_button(fqn: str, *, key: str, kind: Literal["primary", "secondary"] = "secondary") -> None:
@@ -120,8 +130,6 @@ def _causes(report: LayersReport) -> None:
         with st.container(border=True):
             st.markdown(f"**First in {escape_markdown(place_text(origin))}.**")
             st.markdown(escape_markdown(origin_text(origin)))
-            around = origin.fqn.rpartition(".")[0] if state.kept_around(origin.fqn) else origin.fqn
-            _keep_button(around, key="keep-origin")
 
 
 def _one_layer(result: LayersResult, report: LayersReport) -> None:

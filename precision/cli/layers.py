@@ -5,6 +5,7 @@ from precision.cli.tables import table_text
 from precision.findings.autocast import lowering, lowering_text
 from precision.findings.layers import calls_table, operators_table
 from precision.findings.origins import causes
+from precision.findings.remedies import remedies_texts
 from precision.results import LayersReport, LayersResult
 from precision.spec import CastMethod
 from precision.text.names import plain
@@ -25,6 +26,7 @@ def layers_text(result: LayersResult, *, operators: bool = False) -> str:
         result,
         *causes(report),
         _stopped(report),
+        "\n".join(remedies_texts(result)),
         table_text(
             calls_table(report).without("mean ULP error", "exact share", "elements", "remark"),
             indents=[row.depth for row in report.rows],
@@ -39,5 +41,4 @@ def _stopped(report: LayersReport) -> str:
     if report.stopped is None:
         return ""
     mixed = f" In a different dtype than the others: {', '.join(report.stopped.mixed)}." if report.stopped.mixed else ""
-    keep = f" Try --keep {report.stopped.keep}" if report.stopped.keep else ""
-    return f"Stopped: {plain(report.stopped.message, limit=None)}{mixed}{keep}"
+    return f"Stopped: {plain(report.stopped.message, limit=None)}{mixed}"

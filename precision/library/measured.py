@@ -19,6 +19,7 @@ from precision.findings.fit.table import fit_table
 from precision.findings.key_figures import key_figures
 from precision.findings.main_tables import table_of_result
 from precision.findings.plan import plan_table
+from precision.findings.remedies import remedies_texts
 from precision.findings.sweep_table import sweep_table
 from precision.findings.tables import Table
 from precision.findings.verdict import judge, technical_text
@@ -216,6 +217,11 @@ class Layers(Measured[LayersResult]):
         """Where the first infinity or NaN appears that the reference does not have; None where there is none."""
         report = self.result.report
         return report.origins[0] if report and report.origins else None
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What was tried where an output is broken, and what it gave, in sentences."""
+        return remedies_texts(self.result)
 
     def worst(self, n: int = 5) -> list[LayerRow]:
         """The leaf modules whose own error is the largest, relative to their output."""

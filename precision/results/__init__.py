@@ -53,6 +53,7 @@ from precision.results.origins import NonfiniteKind, NonfiniteOrigin
 from precision.results.place import DeviceInfo, Environment
 from precision.results.ranges import RangesResult
 from precision.results.regimes import RegimesResult
+from precision.results.remedies import Remedies, Remedy
 from precision.results.routes import (
     DtypeChange,
     HalfAfterwards,

@@ -10,6 +10,7 @@ from precision.formats import FORMATS
 from precision.results.base import Result
 from precision.results.origins import NonfiniteOrigin, Side
 from precision.results.packed import PackedResult
+from precision.results.remedies import Remedies
 from precision.results.run import RunResult
 
 
@@ -266,7 +267,9 @@ class Stopped(Result):
     mixed: tuple[str, ...] = ()
     """The operator's tensors whose dtype differs from the others, each with its place and dtype."""
     keep: str | None = None
-    """Module that, kept in the reference's precision, would avoid it."""
+    """Module that, kept in the reference's precision, may avoid it."""
+    made_in: str | None = None
+    """Module whose code first gave the tensor of the other dtype that dtype."""
 
 
 class ObserverCheck(Result):
@@ -336,6 +339,9 @@ class LayersReport(Result):
 
 class LayersResult(RunResult):
     """One comparison layer by layer."""
+
+    remedies: Remedies | None = None
+    """What was tried where an output is broken; None where none is."""
 
     report: LayersReport | None
     """None where the run stopped before both models ran."""

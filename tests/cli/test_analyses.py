@@ -73,7 +73,7 @@ def test_layers_that_stop_print_what_was_compared_and_the_remedy(
     printed = capsys.readouterr()
     assert "first" in [cells[0] for cells in table(printed.out, "LAYER ")]
     assert "Stopped: " in printed.out
-    assert "Try --keep inner.1" in printed.out
+    assert "Remedy, tried: keep inner.1 in float32" in printed.out
     (line,) = printed.err.splitlines()
     assert line.startswith("python -m precision: error: ")
     assert main(["layers", "--keep", "inner.1"]) == 0

@@ -72,6 +72,11 @@ class Event:
         return cls(name=call.name, given=given, exact_given=exact_given, output=output, exact=exact)
 
 
+def domain_of(operator: str) -> tuple[float, float] | None:
+    """Between which inputs an operator is real; None where that is everywhere, or not known."""
+    return _DOMAINS.get(_bare(operator))
+
+
 def cause_of(event: Event) -> Cause:
     """What made the elements that are not finite on this side only; the inputs are finite."""
     places = _bad(event)

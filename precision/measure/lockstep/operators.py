@@ -37,6 +37,8 @@ class Raised:
     inputs: tuple[str, ...]
     """Each floating-point argument in words: what it is, and its dtype."""
     dtypes: tuple[str, ...]
+    made_in: tuple[str, ...]
+    """For each of them the fqn of the module whose code gave it its dtype; empty where that is not known."""
     message: str
     """Of the error."""
 
@@ -61,6 +63,8 @@ class _Made(NamedTuple):
     """What made it."""
     dtype_since: str
     """What first gave these values their dtype."""
+    dtype_in: str
+    """fqn of the module whose code did."""
 
 
 class OperatorRecorder:
@@ -214,19 +218,23 @@ class OperatorRecorder:
         for tensor in outputs:
             if tensor.is_floating_point():
                 alike = (self._made(each) for each in inputs if each.dtype == tensor.dtype)
-                dtype_since = next((made.dtype_since for made in alike if made is not None), f"by {name}{place}")
-                self._makers[id(tensor)] = _Made(weakref.ref(tensor), f"made by {name}{place}", dtype_since)
+                since = next(((made.dtype_since, made.dtype_in) for made in alike if made is not None), None)
+                dtype_since, dtype_in = since or (f"by {name}{place}", self.where)
+                self._makers[id(tensor)] = _Made(weakref.ref(tensor), f"made by {name}{place}", dtype_since, dtype_in)
 
     def _described(self, func: Callable[..., object], given: object, message: str) -> Raised:
         names = self._stored_names()
-        words, dtypes = [], []
+        words, dtypes, made_in = [], [], []
         for place, tensor in enumerate(tensors_in(given), 1):
             if tensor.is_floating_point():
                 dtypes.append(dtype_name(tensor.dtype))
                 what = names.get(storage_of(tensor)) or f"argument {place}"
                 made = self._made(tensor)
+                made_in.append(made.dtype_in if made else "")
                 words.append(f"{what} ({dtypes[-1]}{f', made so {made.dtype_since}' if made else ''})")
-        return Raised(name=operator_name(func), inputs=tuple(words), dtypes=tuple(dtypes), message=message)
+        return Raised(
+            name=operator_name(func), inputs=tuple(words), dtypes=tuple(dtypes), made_in=tuple(made_in), message=message
+        )
 
     def _made(self, tensor: Tensor) -> _Made | None:
         made = self._makers.get(id(tensor))
