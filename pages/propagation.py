@@ -14,7 +14,7 @@ from precision.charts.layer_corners import plot_layer_corners
 from precision.charts.layer_errors import plot_layer_errors
 from precision.findings.elements import worst_table
 from precision.findings.layers import calls_table, divergence_text, labels_of, operators_table
-from precision.findings.origins import choices_text, origin_text, place_text, reference_text
+from precision.findings.origins import origin_text, place_text, reference_text, silent_causes
 from precision.findings.remedies import helpful, remedies_texts
 from precision.results import LayerRow, LayersReport, LayersResult
 from precision.text.names import escape_markdown, for_markdown
@@ -124,7 +124,7 @@ def _keep_button(fqn: str, *, key: str, kind: Literal["primary", "secondary"] = 
 def _causes(report: LayersReport) -> None:
     if said := reference_text(report):
         st.warning(escape_markdown(said), icon=":material/report:")
-    if said := choices_text(report):
+    for said in silent_causes(report):
         st.info(escape_markdown(said), icon=":material/alt_route:")
     for origin in report.origins[:1]:
         with st.container(border=True):

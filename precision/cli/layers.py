@@ -12,7 +12,8 @@ from precision.text.names import plain
 
 _OPERATORS = (
     *("layer", "operator", "inputs", "computed in", "output"),
-    *("relative error", "max absolute error", "new NaN or ±inf", "integers that differ", "converted", "remark"),
+    *("relative error", "max absolute error", "new NaN or ±inf", "systematic", "became equal"),
+    *("integers that differ", "converted", "remark"),
 )
 
 

@@ -12,7 +12,45 @@ def causes(report: LayersReport) -> tuple[str, ...]:
         f"{title}: {place_text(origin)}. {origin_text(origin)}"
         for title, origin in zip(titles, report.origins, strict=False)
     ]
-    return tuple(filter(None, (reference_text(report), *found, choices_text(report))))
+    return tuple(filter(None, (reference_text(report), *found, *silent_causes(report))))
+
+
+def silent_causes(report: LayersReport) -> tuple[str, ...]:
+    """What changes results with no infinity or NaN: other choices, values that became equal, clipped values."""
+    return tuple(filter(None, (choices_text(report), merged_text(report), clipped_text(report))))
+
+
+def merged_text(report: LayersReport) -> str:
+    """Where values that differ in the reference first became equal; empty where none did."""
+    operator = report.first_merger
+    if operator is None:
+        return ""
+    place = f"operator {plain(operator.name)} in {_module(report, operator.row)}"
+    return (
+        f"Values became equal: of {operator.neighbours:,} neighbours on a grid that differ in the reference, "
+        f"{operator.became_equal:,} are the same after {place}."
+    )
+
+
+def clipped_text(report: LayersReport) -> str:
+    """Where values beyond the end of a format that saturates were first clipped; empty where none were."""
+    row = report.first_clipped
+    if row is None:
+        return ""
+    errors = row.errors
+    of = f" of {errors.elements:,}" if errors else ""
+    others = sum(each.clipped > 0 for each in report.rows) - 1
+    more = f" {others:,} more module calls are clipped too." if others else ""
+    module = plain(row.fqn, limit=None) if row.fqn else "the model"
+    return (
+        f"Clipped: {row.clipped:,}{of} outputs of {module} lie beyond the end of the format and became its largest "
+        f"value. A scale would keep them (not tried).{more}"
+    )
+
+
+def _module(report: LayersReport, row: int) -> str:
+    fqn = report.rows[row].fqn
+    return plain(fqn, limit=None) if fqn else "the model"
 
 
 def choices_text(report: LayersReport) -> str:
@@ -20,8 +58,7 @@ def choices_text(report: LayersReport) -> str:
     operator = report.first_other_choice
     if operator is None:
         return ""
-    where = report.rows[operator.row].fqn
-    module = plain(where, limit=None) if where else "the model"
+    module = _module(report, operator.row)
     made = f" Its input was {plain(operator.input_made_by)}." if operator.input_made_by else ""
     return (
         f"The two choose otherwise: {operator.integers_differ:,} of {operator.integers:,} results of operator "

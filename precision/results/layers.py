@@ -13,6 +13,9 @@ from precision.results.packed import PackedResult
 from precision.results.remedies import Remedies
 from precision.results.run import RunResult
 
+NOTABLE = 0.1
+"""A smaller share of neighbours that became equal is chance."""
+
 
 class TensorPair(PackedResult):
     """One input or output tensor of a module, on both sides."""
@@ -50,6 +53,10 @@ class LayerErrors(PackedResult):
     max_ulp_error: float | None = None
     error_balance: float | None = None
     within_tolerance_share: float | None = None
+    mean_signed_error: float | None = None
+    mean_signed_error_se: float | None = None
+    factor_error: float | None = None
+    factor_error_se: float | None = None
 
     @property
     def finite_pairs(self) -> int:
@@ -164,6 +171,9 @@ class LayerRow(PackedResult):
     """Outputs that could not be compared, with the reason."""
     integers: int = 0
     """Elements of integer and boolean outputs that were compared."""
+    clipped: int = 0
+    """Elements of the candidate's outputs beyond the end of a format that saturates, counted before they were rounded
+    to it."""
 
 
 SCALAR = " scalar"
@@ -205,6 +215,8 @@ class OperatorErrors(PackedResult):
     normalized_l2: float | None
     max_abs_error: float | None
     exact_share: float | None
+    factor_error: float | None = None
+    factor_error_se: float | None = None
 
 
 class OperatorRow(PackedResult):
@@ -229,6 +241,10 @@ class OperatorRow(PackedResult):
     """What made the first input of integers that differ."""
     remark: str = ""
     """Why it was not compared."""
+    became_equal: int = 0
+    """Neighbouring values (or rows) along one dimension that differ in the reference and are equal in the candidate."""
+    neighbours: int = 0
+    """Those that differ in the reference, along that dimension."""
 
     @property
     def only(self) -> Side | None:
@@ -314,6 +330,19 @@ class LayersReport(Result):
     def first_other_choice(self) -> OperatorRow | None:
         """The first operator whose integer or boolean results differ; None without any."""
         return next((operator for operator in self.operators if operator.integers_differ), None)
+
+    @property
+    def first_merger(self) -> OperatorRow | None:
+        """The first operator that makes a notable share of neighbours equal; None without any."""
+        return next(
+            (each for each in self.operators if each.became_equal and each.became_equal >= NOTABLE * each.neighbours),
+            None,
+        )
+
+    @property
+    def first_clipped(self) -> LayerRow | None:
+        """The first module call whose outputs were clipped; None without any."""
+        return next((row for row in self.rows if row.clipped), None)
 
     def dtypes_of(self, operator: OperatorRow) -> OperatorDtypes | None:
         """The dtypes of an operator: the candidate's, or the reference's where only the reference ran it."""

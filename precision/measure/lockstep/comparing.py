@@ -47,6 +47,7 @@ class Comparer:
         decomposition: Decomposition | None,
     ) -> None:
         self._fmt = fmt
+        self._simulated = simulated
         self._decomposition = decomposition
         self._ledger = Ledger()
         self._last: _Last | None = None
@@ -65,8 +66,10 @@ class Comparer:
 
     def compare(self, reference: Returned, candidate: Returned) -> None:
         """The row of one module call, and of the operators that ran since the last."""
+        clipped = _clipped(candidate, self._simulated)
         self._compare_pending(reference.frame.stack, candidate.frame.stack)
         draft = self._draft(reference.frame)
+        draft.clipped = clipped
         found = matched(reference.output, candidate.output)
         draft.inputs = matched((reference.args, reference.kwargs), (candidate.args, candidate.kwargs)).listed
         draft.outputs, draft.uncompared = found.listed, found.uncompared
@@ -198,6 +201,14 @@ class Comparer:
 def common_calls(one: Sequence[Frame], other: Sequence[Frame]) -> int:
     """How many calls, from the root, two stacks have in common."""
     return in_common([frame.fqn for frame in one], [frame.fqn for frame in other])
+
+
+def _clipped(returned: Returned, fmt: NumericFormat | None) -> int:
+    """Elements beyond the end of the format in what the module's last operator made, before that is rounded to it."""
+    if fmt is None or not returned.frame.pending:
+        return 0
+    kept = [each for each in returned.frame.pending[-1].outputs if each.is_intact and each.tensor.is_floating_point()]
+    return sum(int((each.tensor.isfinite() & (each.tensor.abs() > fmt.max)).sum()) for each in kept)
 
 
 def _given(returned: Returned) -> tuple[Tensor, ...]:

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
+from torch import Tensor
+
 from precision.formats import AnyFormat
+from precision.measure.lockstep.merged import NONE_MERGED, Merged, merged
 from precision.measure.lockstep.operator_calls import OperatorCall
 from precision.measure.lockstep.origins import Origins
 from precision.measure.lockstep.pairs import Matched, PairNumbers, matched, numbers_of
@@ -70,6 +73,7 @@ class OperatorComparer:
                 integers_differ=numbers.integers_differ if numbers else 0,
                 input_made_by=_input_maker(candidate) if numbers and numbers.integers_differ else "",
                 remark=OTHER_ROWS if elsewhere else "",
+                merged=_most_merged(pairs) if errors is not None and errors.exact_share != 1 else NONE_MERGED,
             )
         )
 
@@ -84,6 +88,10 @@ class OperatorComparer:
         outputs = [tuple(kept.tensor for kept in call.outputs) for call in (reference, candidate)]
         found = matched(*outputs)
         return (numbers_of(found, self._fmt, detailed=False), found) if found.pairs else (None, found)
+
+
+def _most_merged(pairs: list[tuple[Tensor, Tensor]]) -> Merged:
+    return max((merged(r, c) for r, c in pairs), key=lambda each: each.share, default=NONE_MERGED)
 
 
 def _input_maker(call: OperatorCall | None) -> str:
