@@ -12,7 +12,9 @@ from precision.charts.layer_corners import plot_layer_corners
 from precision.charts.layer_errors import plot_layer_errors
 from precision.findings.elements import worst_table
 from precision.findings.layers import calls_table, divergence_text, labels_of, operators_table
-from precision.results import LayersReport, LayersResult, NonfiniteOrigin
+from precision.findings.origins import origin_text, place_text, reference_text, silent_causes
+from precision.findings.remedies import helpful, remedies_texts
+from precision.results import LayersReport, LayersResult
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text
 
@@ -44,9 +46,9 @@ def main() -> None:
     if report is None or not report.rows:
         frame.nothing_to_show("No layer to show", result, how_to_read=HOW_TO_READ)
     frame.header(_finding(report), result)
-    _remedy(report)
-    for origin in report.origins[:1]:
-        _first_nonfinite(origin)
+    _stopped(report)
+    _causes(report)
+    _remedies(result)
     limit = linked.number_input(
         "Limit on the relative error",
         key="limit",
@@ -71,11 +73,7 @@ def main() -> None:
 
 def _finding(report: LayersReport) -> str:
     if report.origins:
-        origin = report.origins[0]
-        what = "infinity" if origin.kind == "overflow" else "NaN"
-        module = escape_markdown(origin.fqn or "the model")
-        place = f"operator {for_markdown(origin.operator)} of {module}" if origin.operator else module
-        return f"The first {what} appears in {place}"
+        return f"The first infinity or NaN appears in {escape_markdown(place_text(report.origins[0]))}"
     leaves = [row for row in report.rows if row.corners]
     if not leaves:
         return f"{report.calls} module calls compared"
@@ -88,14 +86,23 @@ def _finding(report: LayersReport) -> str:
     )
 
 
-def _remedy(report: LayersReport) -> None:
-    """Why the run stopped, and a button that lets it continue."""
-    if report.stopped is None:
-        return
-    if report.stopped.mixed:
+def _stopped(report: LayersReport) -> None:
+    """Which tensors did not fit, where the run stopped."""
+    if report.stopped is not None and report.stopped.mixed:
         names = ", ".join(map(for_markdown, report.stopped.mixed))
         st.caption(f"In another dtype than the other tensors: {names}")
-    _keep_button(report.stopped.keep or "", key="keep-stopped")
+
+
+def _remedies(result: LayersResult) -> None:
+    """What was tried and what it gave; a button for each module that helps when it is kept."""
+    for text in remedies_texts(result):
+        st.markdown(f"- {escape_markdown(text)}")
+    modules = dict.fromkeys(remedy.fqn for remedy in helpful(result) if remedy.kind == "module")
+    for fqn in modules:
+        _keep_button(fqn, key=f"keep-remedy-{fqn}")
+    stopped = result.report.stopped if result.report else None
+    if result.remedies is None and stopped is not None and stopped.keep is not None:
+        _keep_button(stopped.keep, key="keep-stopped")
 
 
 def _keep_button(fqn: str, *, key: str) -> None:
@@ -111,21 +118,15 @@ def _keep_button(fqn: str, *, key: str) -> None:
     )
 
 
-def _first_nonfinite(origin: NonfiniteOrigin) -> None:
-    with st.container(border=True):
-        operator = f"operator {for_markdown(origin.operator)} in " if origin.operator else ""
-        numbers = [f"{origin.elements:,} elements became infinite or NaN in the candidate only"]
-        if origin.largest_input is not None:
-            numbers.append(f"largest input {number_text(origin.largest_input)}")
-        if origin.reference_max is not None:
-            numbers.append(f"largest output of the reference {number_text(origin.reference_max)}")
-        numbers.append(f"largest value of {origin.dtype}: {number_text(origin.format_max)}")
-        st.markdown(f"**First in {operator}{for_markdown(origin.fqn or 'the model')}, call {origin.call}.**")
-        st.markdown(escape_markdown("; ".join(numbers) + "."))
-        for advice in origin.advice:
-            st.markdown(f"- {escape_markdown(advice)}")
-        around = origin.fqn.rpartition(".")[0] if state.kept_around(origin.fqn) else origin.fqn
-        _keep_button(around, key="keep-origin")
+def _causes(report: LayersReport) -> None:
+    if said := reference_text(report):
+        st.warning(escape_markdown(said), icon=":material/report:")
+    for said in silent_causes(report):
+        st.info(escape_markdown(said), icon=":material/alt_route:")
+    for origin in report.origins[:1]:
+        with st.container(border=True):
+            st.markdown(f"**First in {escape_markdown(place_text(origin))}.**")
+            st.markdown(escape_markdown(origin_text(origin)))
 
 
 def _one_layer(result: LayersResult, report: LayersReport) -> None:

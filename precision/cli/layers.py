@@ -4,14 +4,16 @@ from precision.cli.heading import report_of
 from precision.cli.tables import table_text
 from precision.findings.autocast import lowering, lowering_text
 from precision.findings.layers import calls_table, operators_table
-from precision.results import LayersReport, LayersResult, NonfiniteOrigin
+from precision.findings.origins import causes
+from precision.findings.remedies import remedies_texts
+from precision.results import LayersReport, LayersResult
 from precision.spec import CastMethod
 from precision.text.names import plain
-from precision.text.units import number_text
 
 _OPERATORS = (
     *("layer", "operator", "inputs", "computed in", "output"),
-    *("relative error", "max absolute error", "new NaN or ±inf", "converted", "remark"),
+    *("relative error", "max absolute error", "new NaN or ±inf", "systematic", "became equal"),
+    *("integers that differ", "converted", "remark"),
 )
 
 
@@ -23,8 +25,9 @@ def layers_text(result: LayersResult, *, operators: bool = False) -> str:
     found = lowering(result) if result.spec.method is CastMethod.AUTOCAST else None
     return report_of(
         result,
-        *(_origin(origin) for origin in report.origins),
+        *causes(report),
         _stopped(report),
+        "\n".join(remedies_texts(result)),
         table_text(
             calls_table(report).without("mean ULP error", "exact share", "elements", "remark"),
             indents=[row.depth for row in report.rows],
@@ -35,20 +38,8 @@ def layers_text(result: LayersResult, *, operators: bool = False) -> str:
     )
 
 
-def _origin(origin: NonfiniteOrigin) -> str:
-    place = f"{plain(origin.fqn) if origin.fqn else 'the model'}, call {origin.call}"
-    operator = f"operator {plain(origin.operator)} in " if origin.operator else ""
-    lines = [
-        f"First non-finite value: {operator}{place}: {origin.elements:,} elements; largest input "
-        f"{number_text(origin.largest_input)}; {origin.dtype} ends at {number_text(origin.format_max)}",
-        *(f"  {advice}" for advice in origin.advice),
-    ]
-    return "\n".join(lines)
-
-
 def _stopped(report: LayersReport) -> str:
     if report.stopped is None:
         return ""
     mixed = f" In a different dtype than the others: {', '.join(report.stopped.mixed)}." if report.stopped.mixed else ""
-    keep = f" Try --keep {report.stopped.keep}" if report.stopped.keep else ""
-    return f"Stopped: {plain(report.stopped.message, limit=None)}{mixed}{keep}"
+    return f"Stopped: {plain(report.stopped.message, limit=None)}{mixed}"

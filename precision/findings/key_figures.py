@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from precision.findings.decisions import truth_cells
 from precision.findings.speed import compare_speed
+from precision.findings.systematic import systematic_cells
 from precision.results import CompareResult
 from precision.text.units import bytes_text, number_text, seconds_text, share_text
 
@@ -14,6 +15,8 @@ def key_figures(result: CompareResult) -> Iterator[tuple[str, str, str]]:
         metrics, floor = result.comparison.overall, result.comparison.rounding_floor
         yield "Mean absolute error", number_text(metrics.mean_abs_error), _floor(floor.mean_abs_error)
         yield "Max absolute error", number_text(metrics.max_abs_error), _floor(floor.max_abs_error)
+        if (cells := systematic_cells(metrics))[0]:
+            yield "Mean signed error", *cells
         yield "SQNR", number_text(metrics.sqnr_db) + ("" if metrics.sqnr_db is None else " dB"), ""
         yield "Cosine similarity", number_text(metrics.cosine_similarity), ""
         if (truth := result.comparison.truth) is not None:

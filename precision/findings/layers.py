@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from precision.findings.systematic import factor_text
 from precision.findings.tables import Table, Value, of_kind, table_of
 from precision.results import Divergence, LayerRow, LayersReport, OperatorDtypes, OperatorRow, TensorPair
 from precision.text.units import shape_text
@@ -12,14 +13,14 @@ _ERRORS = (
     *of_kind("decibels", "SQNR"),
     *of_kind("error", "max absolute error", "mean ULP error"),
     *of_kind("share", "exact share"),
-    *of_kind("count", "new NaN or ±inf", "elements"),
-    *of_kind("text", "output", "remark"),
+    *of_kind("count", "new NaN or ±inf", "clipped", "elements"),
+    *of_kind("text", "systematic", "integers that differ", "output", "remark"),
 )
 _OPERATORS = (
     *of_kind("text", "layer", "operator", "inputs", "computed in", "output", "converted"),
     *of_kind("error", "relative error", "max absolute error"),
     *of_kind("count", "new NaN or ±inf"),
-    *of_kind("text", "shape", "remark"),
+    *of_kind("text", "systematic", "became equal", "integers that differ", "shape", "remark"),
 )
 _SIDES = ("inputs, reference", "inputs, candidate", "outputs, reference", "outputs, candidate")
 
@@ -37,7 +38,7 @@ def calls_table(report: LayersReport) -> Table:
     """A row for each module call: its errors."""
     names = labels_of(report)
     rows = (
-        (name, row.type, *_errors(report, at), _dtypes(row.outputs, "candidate"), _remark(row, names))
+        (name, row.type, *_errors(report, at), _integers(row), _dtypes(row.outputs, "candidate"), _remark(row, names))
         for at, (row, name) in enumerate(zip(report.rows, names, strict=True))
     )
     return table_of(_ERRORS, rows)
@@ -47,7 +48,7 @@ def _errors(report: LayersReport, at: int) -> tuple[Value, ...]:
     errors, corners = report.errors_of(at), report.rows[at].corners
     parts = (corners.local.normalized_l2, corners.inherited.normalized_l2, corners.gain) if corners else (None,) * 3
     if errors is None:
-        return (None, *parts, *(None,) * 6)
+        return (None, *parts, *(None,) * 7, "")
     return (
         errors.normalized_l2,
         *parts,
@@ -56,7 +57,9 @@ def _errors(report: LayersReport, at: int) -> tuple[Value, ...]:
         errors.mean_ulp_error,
         errors.exact_share,
         errors.cand_only_nonfinite,
+        report.rows[at].clipped or None,
         errors.elements,
+        factor_text(errors.factor_error, errors.factor_error_se),
     )
 
 
@@ -92,13 +95,25 @@ def operators_table(report: LayersReport, *, row: int | None = None) -> Table:
                     if (errors := operator.errors) is None
                     else (errors.normalized_l2, errors.max_abs_error, errors.cand_only_nonfinite)
                 ),
+                _factor(operator),
+                f"{operator.became_equal:,} of {operator.neighbours:,}" if operator.became_equal else "",
+                _integers(operator),
                 shape_text(operator.shape),
-                f"only the {operator.only} does this" if operator.only else "",
+                f"only the {operator.only} does this" if operator.only else operator.remark,
             )
             for operator in report.operators
             if row is None or operator.row == row
         ),
     )
+
+
+def _factor(operator: OperatorRow) -> str:
+    errors = operator.errors
+    return "" if errors is None else factor_text(errors.factor_error, errors.factor_error_se)
+
+
+def _integers(row: LayerRow | OperatorRow) -> str:
+    return f"{row.integers_differ:,} of {row.integers:,}" if row.integers else ""
 
 
 def _remark(row: LayerRow, names: list[str]) -> str:

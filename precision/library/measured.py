@@ -19,6 +19,7 @@ from precision.findings.fit.table import fit_table
 from precision.findings.key_figures import key_figures
 from precision.findings.main_tables import table_of_result
 from precision.findings.plan import plan_table
+from precision.findings.remedies import remedies_texts
 from precision.findings.sweep_table import sweep_table
 from precision.findings.tables import Table
 from precision.findings.verdict import judge, technical_text
@@ -27,7 +28,8 @@ from precision.plan.export import plan_code, plan_json
 from precision.plan.verify import planned_spec, verification_of
 from precision.results import AnalysisResult, CompareResult, LayersResult, RangesResult, SensitivityResult, SweepResult
 from precision.results.comparison import ElementPair, OutputComparison
-from precision.results.layers import LayerRow, NonfiniteOrigin
+from precision.results.layers import LayerRow
+from precision.results.origins import NonfiniteOrigin
 from precision.results.plan import Plan, Verification
 from precision.results.ranges import by_module
 from precision.spec import RunSpec
@@ -215,6 +217,11 @@ class Layers(Measured[LayersResult]):
         """Where the first infinity or NaN appears that the reference does not have; None where there is none."""
         report = self.result.report
         return report.origins[0] if report and report.origins else None
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What was tried where an output is broken, and what it gave, in sentences."""
+        return remedies_texts(self.result)
 
     def worst(self, n: int = 5) -> list[LayerRow]:
         """The leaf modules whose own error is the largest, relative to their output."""

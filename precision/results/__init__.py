@@ -42,7 +42,6 @@ from precision.results.layers import (
     LayerRow,
     LayersReport,
     LayersResult,
-    NonfiniteOrigin,
     OperatorDtypes,
     OperatorRow,
     TensorPair,
@@ -50,9 +49,11 @@ from precision.results.layers import (
 )
 from precision.results.memory import FormatMemory, MemoryResult, ModelMemory
 from precision.results.model import InputChoice, InputDescription, ModelDescription
+from precision.results.origins import NonfiniteKind, NonfiniteOrigin
 from precision.results.place import DeviceInfo, Environment
 from precision.results.ranges import RangesResult
 from precision.results.regimes import RegimesResult
+from precision.results.remedies import Remedies, Remedy
 from precision.results.routes import (
     DtypeChange,
     HalfAfterwards,

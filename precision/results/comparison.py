@@ -57,6 +57,10 @@ class ErrorMetrics(Result):
     """Of all elements; equal non-finite values count as within."""
     relative_tolerance: float | None
     absolute_tolerance: float | None
+    mean_signed_error: float | None = None
+    mean_signed_error_se: float | None = None
+    factor_error: float | None = None
+    factor_error_se: float | None = None
 
     @property
     def nonfinite_differ(self) -> int:

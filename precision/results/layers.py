@@ -5,14 +5,16 @@ that thousands of rows share are stored once.
 """
 
 import math
-from typing import Literal
 
 from precision.formats import FORMATS
 from precision.results.base import Result
+from precision.results.origins import NonfiniteOrigin, Side
 from precision.results.packed import PackedResult
+from precision.results.remedies import Remedies
 from precision.results.run import RunResult
 
-Side = Literal["reference", "candidate"]
+NOTABLE = 0.1
+"""A smaller share of neighbours that became equal is chance."""
 
 
 class TensorPair(PackedResult):
@@ -51,6 +53,10 @@ class LayerErrors(PackedResult):
     max_ulp_error: float | None = None
     error_balance: float | None = None
     within_tolerance_share: float | None = None
+    mean_signed_error: float | None = None
+    mean_signed_error_se: float | None = None
+    factor_error: float | None = None
+    factor_error_se: float | None = None
 
     @property
     def finite_pairs(self) -> int:
@@ -163,6 +169,11 @@ class LayerRow(PackedResult):
     """Elements of integer and boolean outputs that differ."""
     uncompared: tuple[str, ...] = ()
     """Outputs that could not be compared, with the reason."""
+    integers: int = 0
+    """Elements of integer and boolean outputs that were compared."""
+    clipped: int = 0
+    """Elements of the candidate's outputs beyond the end of a format that saturates, counted before they were rounded
+    to it."""
 
 
 SCALAR = " scalar"
@@ -204,6 +215,8 @@ class OperatorErrors(PackedResult):
     normalized_l2: float | None
     max_abs_error: float | None
     exact_share: float | None
+    factor_error: float | None = None
+    factor_error_se: float | None = None
 
 
 class OperatorRow(PackedResult):
@@ -221,6 +234,17 @@ class OperatorRow(PackedResult):
     """None where only the reference ran it."""
     errors: OperatorErrors | None = None
     """None for integers, for operators of only one side, and where values were freed before they could be compared."""
+    integers: int = 0
+    """Elements of integer and boolean outputs that were compared."""
+    integers_differ: int = 0
+    input_made_by: str = ""
+    """What made the first input of integers that differ."""
+    remark: str = ""
+    """Why it was not compared."""
+    became_equal: int = 0
+    """Neighbouring values (or rows) along one dimension that differ in the reference and are equal in the candidate."""
+    neighbours: int = 0
+    """Those that differ in the reference, along that dimension."""
 
     @property
     def only(self) -> Side | None:
@@ -246,31 +270,6 @@ class Divergence(Result):
     """Whether both returned from that call, so that later calls were compared."""
 
 
-class NonfiniteOrigin(Result):
-    """Where the candidate's first infinities or NaNs appeared while the reference stayed finite."""
-
-    row: int
-    """Row of the innermost module call."""
-    fqn: str
-    call: int
-    operator: str | None
-    """None where operators were not recorded."""
-    kind: Literal["overflow", "nan", "nan from infinities"]
-    """`overflow`: infinite from finite inputs. `nan`: NaN from finite inputs. `nan from infinities`: NaN where the
-    inputs held infinities, on purpose or not, but no NaN."""
-    elements: int
-    """Non-finite in the candidate only."""
-    largest_input: float | None
-    """Largest finite magnitude among the candidate's inputs of that operator or module."""
-    reference_max: float | None
-    """Largest finite magnitude of the reference's output: the value that would have to be stored."""
-    dtype: str
-    """Of the candidate's output."""
-    format_max: float
-    """Largest finite value of that dtype (of the simulated format, where arithmetic is simulated)."""
-    advice: tuple[str, ...]
-
-
 class Stopped(Result):
     """Why one side could not continue; everything before it is in the report."""
 
@@ -284,7 +283,9 @@ class Stopped(Result):
     mixed: tuple[str, ...] = ()
     """The operator's tensors whose dtype differs from the others, each with its place and dtype."""
     keep: str | None = None
-    """Module that, kept in the reference's precision, would avoid it."""
+    """Module that, kept in the reference's precision, may avoid it."""
+    made_in: str | None = None
+    """Module whose code first gave the tensor of the other dtype that dtype."""
 
 
 class ObserverCheck(Result):
@@ -307,7 +308,7 @@ class LayersReport(Result):
     """Empty unless operators were recorded."""
     operator_dtypes: tuple[OperatorDtypes, ...]
     origins: tuple[NonfiniteOrigin, ...]
-    """The first of them, in the order of the run; empty where the candidate is finite wherever the reference is."""
+    """The first of those that reach an output or spoil a value, masks last; empty where there are none."""
     divergences: tuple[Divergence, ...]
     not_called: tuple[str, ...]
     """Modules whose forward neither side called: unused, or part of a fused kernel."""
@@ -322,6 +323,26 @@ class LayersReport(Result):
     """Over all calls whose tensors were read; the sum of the rows' elements where all rows are kept."""
     operator_calls: int
     notes: tuple[str, ...]
+    reference_origin: NonfiniteOrigin | None = None
+    """Where the reference's own NaN or infinity comes from; None where its outputs are finite."""
+
+    @property
+    def first_other_choice(self) -> OperatorRow | None:
+        """The first operator whose integer or boolean results differ; None without any."""
+        return next((operator for operator in self.operators if operator.integers_differ), None)
+
+    @property
+    def first_merger(self) -> OperatorRow | None:
+        """The first operator that makes a notable share of neighbours equal; None without any."""
+        return next(
+            (each for each in self.operators if each.became_equal and each.became_equal >= NOTABLE * each.neighbours),
+            None,
+        )
+
+    @property
+    def first_clipped(self) -> LayerRow | None:
+        """The first module call whose outputs were clipped; None without any."""
+        return next((row for row in self.rows if row.clipped), None)
 
     def dtypes_of(self, operator: OperatorRow) -> OperatorDtypes | None:
         """The dtypes of an operator: the candidate's, or the reference's where only the reference ran it."""
@@ -347,6 +368,9 @@ class LayersReport(Result):
 
 class LayersResult(RunResult):
     """One comparison layer by layer."""
+
+    remedies: Remedies | None = None
+    """What was tried where an output is broken; None where none is."""
 
     report: LayersReport | None
     """None where the run stopped before both models ran."""

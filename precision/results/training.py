@@ -147,6 +147,13 @@ class TrainingReport(Result):
     without_gradient: tuple[str, ...]
     """fqns of parameters that the loss does not depend on, or that do not require gradients."""
     recipes: tuple[TrainingRecipe, ...]
+    left_out: int = 0
+    """Output elements that are infinite or NaN in float32: left out of the loss here, which they would make NaN."""
+
+    @property
+    def reference_nonfinite(self) -> int:
+        """Gradients that are infinite or NaN in float32 itself."""
+        return self.gradients.nan + self.gradients.infinite
 
     def recipe(self, way: Way, *, scaled: bool) -> TrainingRecipe | None:
         """One of the recipes; None where it has not run."""

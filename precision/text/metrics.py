@@ -110,6 +110,27 @@ METRICS: tuple[MetricDefinition, ...] = (
         higher_is_better=None,
     ),
     MetricDefinition(
+        "mean_signed_error", "Mean signed error", unit=_OUTPUT,
+        definition="Mean of e over the finite pairs, positive where the candidate is larger. Far from 0, against its "
+        "standard error, the error is systematic. Not measured with fewer than 8 pairs.",
+        higher_is_better=None,
+    ),
+    MetricDefinition(
+        "mean_signed_error_se", "Standard error of the mean signed error", unit=_OUTPUT,
+        definition="sqrt((mean of e² - (mean of e)²) / (n - 1)), as if elements were independent. They often are not: "
+        "then the true uncertainty is larger.",
+    ),
+    MetricDefinition(
+        "factor_error", "Systematic factor",
+        definition="sum of r·e / sum of r²: by which share all values are too large, or too small where it is "
+        "negative. A factor that is rounded once, such as a scale, shows here and not in the mean signed error.",
+        higher_is_better=None,
+    ),
+    MetricDefinition(
+        "factor_error_se", "Standard error of the systematic factor",
+        definition="sqrt((sum of e² / sum of r² - factor²) / (n - 1)), as if elements were independent.",
+    ),
+    MetricDefinition(
         "exact_share", "Share of equal elements",
         definition="Share of all elements in which candidate and reference are equal. -0 equals 0, NaN equals NaN, "
         "an infinity equals the same infinity. For integer outputs, 1 minus this is the mismatch rate.",

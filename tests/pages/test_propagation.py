@@ -69,18 +69,17 @@ def test_a_click_keeps_a_module_in_float32_and_runs_on() -> None:
 def test_the_operator_of_a_planted_overflow_is_named(choice: str, operator: str, module: str) -> None:
     app = opened(PAGE, {"model": "overflow", "input": choice})
     title = app.title[0].value.replace("\\", "")
-    assert title == f"The first infinity appears in operator `{operator}` of {module}"
+    assert title.endswith(f"operator {operator} in {module}")
     assert selectbox(app, "Layer call") == module
-    assert any(f"operator `{operator}` in `{module}`" in text.value for text in app.markdown)
+    assert any(f"operator {operator} in {module}" in text.value.replace("\\", "") for text in app.markdown)
 
 
 def test_what_is_kept_already_is_not_advised_again() -> None:
     app = opened(PAGE, {"model": "overflow", "input": "product", "keep": "blocks.0.feed_forward"})
-    assert "operator `to` of blocks.0.feed_forward" in app.title[0].value.replace("\\", "")
+    assert "operator to in blocks.0.feed_forward" in app.title[0].value.replace("\\", "")
     said = " ".join(text.value.replace("\\", "") for text in app.markdown)
-    assert "bfloat16 reaches" in said
-    assert "also keep the modules around it in float32" in said
-    assert any("Keep blocks.0 in the reference" in button.label.replace("\\", "") for button in app.button)
+    assert "keep blocks.0 in float32 (16 output elements still infinite or NaN)" in said
+    assert not any("Keep blocks.0 in the reference" in button.label.replace("\\", "") for button in app.button)
 
 
 @pytest.mark.parametrize("page", [PAGE, "pages/layers.py", "pages/errors.py", "pages/number_formats.py"])

@@ -9,11 +9,14 @@ from precision.text.units import number_text, share_text
 def finding(report: TrainingReport, dtype: str) -> str:
     """The most serious finding, in one sentence.
 
-    In this order: no gradients; infinite or NaN gradients; weights that become infinite or NaN in the first step;
-    gradients that are more error than value; gradients that become zero; weights that do not move.
+    In this order: infinite or NaN gradients of float32 itself; no gradients; infinite or NaN gradients; weights that
+    become infinite or NaN in the first step; gradients that are more error than value; gradients that become zero;
+    weights that do not move.
     """
     if not report.recipes:
         return f"one training step in {dtype}"
+    if said := reference_text(report):
+        return said
     for gravest in (_without_gradients, _infinite_or_nan, _without_a_scale, _breaking, _wrong, _vanishing, _still):
         if said := gravest(report, dtype):
             return said
@@ -30,6 +33,8 @@ def advice(report: TrainingReport, dtype: str) -> str:
     """
     if not report.recipes:
         return ""
+    if reference_text(report):
+        return "Mend the model first: no way to train helps, and none is judged here."
     unharmed = [recipe for recipe in report.recipes if is_unharmed(report, recipe)]
     if not unharmed:
         return "Every way to train failed in this step, or harmed gradients or weights."
@@ -38,6 +43,25 @@ def advice(report: TrainingReport, dtype: str) -> str:
     if best.way == "autocast":
         return f"Train under autocast{scaled and f' with {scaled}'}."
     return f"Train by pure casting with {scaled and f'{scaled} and '}a copy of the weights in float32."
+
+
+def reference_text(report: TrainingReport) -> str:
+    """That gradients are infinite or NaN in float32 itself, whatever the format; empty where they are finite."""
+    if not report.reference_nonfinite:
+        return ""
+    loss = ", and so is the plain loss" if report.left_out else ""
+    gradients = f"{report.reference_nonfinite:,} of {report.gradients.elements:,} gradients"
+    return f"{gradients} are infinite or NaN in float32 itself{loss}"
+
+
+def left_out_warning(report: TrainingReport) -> str:
+    """That elements of the output are left out of the loss; empty where none is."""
+    if not report.left_out:
+        return ""
+    return (
+        f"{report.left_out:,} output elements are infinite or NaN in float32. They are left out of the loss here; in "
+        "training, the loss would be infinite or NaN."
+    )
 
 
 def _named(recipe: TrainingRecipe, dtype: str) -> str:

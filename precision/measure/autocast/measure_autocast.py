@@ -11,7 +11,8 @@ from precision.errors import UnsupportedError
 from precision.measure.autocast.operators import OPERATORS, Operator
 from precision.measure.casting.castable import require_autocast
 from precision.measure.casting.forward import shortened
-from precision.measure.lockstep.operators import OperatorCall, OperatorRecorder
+from precision.measure.lockstep.operator_calls import OperatorCall
+from precision.measure.lockstep.operators import OperatorRecorder
 from precision.measure.lockstep.values import tensors_in
 from precision.measure.preparation import Task
 from precision.measure.rounding import dtype_name

@@ -23,6 +23,7 @@ from precision.measure.metrics.output_kinds import Known
 from precision.measure.metrics.outputs import Flattened
 from precision.measure.models.loading import Batch
 from precision.measure.models.padding import data_output
+from precision.measure.nonfinite_modules import reference_warnings
 from precision.measure.preparation import Prepared, Task, failure_of, module_progress, prepare
 from precision.results import ClassDecisions, CompareResult, Comparison, Cost, RunMemory
 from precision.results.comparison import NoiseDrawn
@@ -98,6 +99,9 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
                 "warnings": (*_caveats(comparison, run), *result.warnings),
             }
         )
+        data = [leaf.tensor for leaf in data_output(first, run.loaded).leaves]
+        own = reference_warnings(run.reference, run.loaded.args, dict(run.loaded.kwargs), data)
+        result = result.model_copy(update={"warnings": (*own, *result.warnings)})
         run.progress.partial(result)
         comparison = with_float64_truth(
             comparison, run, (first, output), reference_s=reference_took.work_s, start=0.66, end=0.68
@@ -196,12 +200,7 @@ def _caveats(comparison: Comparison, run: Prepared) -> tuple[str, ...]:
     """Reasons in the outputs not to read too much into their errors."""
     candidate, found = run.spec.candidate, [each.decisions for each in comparison.outputs]
     caveats = []
-    overall, repeat = comparison.overall, comparison.repeat_floor
-    if overall.ref_nonfinite:
-        caveats.append(
-            f"{overall.ref_nonfinite:,} of {overall.elements:,} outputs of the reference are infinite or NaN: "
-            "they are counted separately and left out of every mean."
-        )
+    repeat = comparison.repeat_floor
     if repeat.exact_share is not None and repeat.exact_share < 1:
         size = f" (RMSE {number_text(repeat.rmse)})" if repeat.rmse else ""
         caveats.append(

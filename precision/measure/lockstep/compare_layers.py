@@ -3,6 +3,7 @@
 import torch
 
 from precision.measure.lockstep.director import Options
+from precision.measure.lockstep.remedies import needs_remedy, tried_remedies
 from precision.measure.lockstep.run import run_lockstep
 from precision.measure.preparation import Task, failure_of, prepare
 from precision.results import Failure
@@ -47,7 +48,11 @@ def compare_layers(task: Task) -> LayersResult:
             failure = Failure(stage=stage, where=report.stopped.fqn, message=report.stopped.message)
     except (MemoryError, torch.OutOfMemoryError) as error:
         failure = failure_of(error, stage)
-    result = LayersResult(**dict(run.head), report=report)
+    remedies = None
+    if report is not None and needs_remedy(report):
+        progress.partial(LayersResult(**dict(run.head), report=report))
+        remedies = tried_remedies(task, run, report)
+    result = LayersResult(**dict(run.head), report=report, remedies=remedies)
     return result.model_copy(update={"failure": failure, "warnings": (*_caveats(report), *result.warnings)})
 
 

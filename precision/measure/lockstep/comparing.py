@@ -15,9 +15,11 @@ from precision.measure.lockstep.operator_rows import OperatorComparer
 from precision.measure.lockstep.origins import Origins
 from precision.measure.lockstep.pairs import Matched, matched, numbers_of
 from precision.measure.lockstep.replay import NotSeparableError
+from precision.measure.lockstep.routing import OTHER_ROWS, Routing
 from precision.measure.lockstep.rows import LayerDraft, Ledger
 from precision.measure.lockstep.values import tensors_in
-from precision.results.layers import Divergence, LayersReport, ObserverCheck, Side, Stopped
+from precision.results.layers import Divergence, LayersReport, ObserverCheck, Stopped
+from precision.results.origins import Side
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,12 +47,17 @@ class Comparer:
         decomposition: Decomposition | None,
     ) -> None:
         self._fmt = fmt
+        self._simulated = simulated
         self._decomposition = decomposition
         self._ledger = Ledger()
         self._last: _Last | None = None
-        self._origins = Origins(simulated)
+        self._origins: dict[Side, Origins] = {
+            "reference": Origins("reference"),
+            "candidate": Origins("candidate", simulated),
+        }
         self._elements = 0
-        self._operators = OperatorComparer(fmt, self._ledger, self._origins, max_operators=max_operators)
+        self._routing = Routing()
+        self._operators = OperatorComparer(fmt, self._ledger, self._origins, self._routing, max_operators=max_operators)
 
     @property
     def calls(self) -> int:
@@ -59,8 +66,10 @@ class Comparer:
 
     def compare(self, reference: Returned, candidate: Returned) -> None:
         """The row of one module call, and of the operators that ran since the last."""
+        clipped = _clipped(candidate, self._simulated)
         self._compare_pending(reference.frame.stack, candidate.frame.stack)
         draft = self._draft(reference.frame)
+        draft.clipped = clipped
         found = matched(reference.output, candidate.output)
         draft.inputs = matched((reference.args, reference.kwargs), (candidate.args, candidate.kwargs)).listed
         draft.outputs, draft.uncompared = found.listed, found.uncompared
@@ -68,16 +77,30 @@ class Comparer:
         tensors = _live_tensors(reference.output, candidate.output)
         if self._are_the_last(tensors, found):
             draft.same_as = self._last.draft if self._last else None
+            self._look_for_origins(draft, found, reference, candidate)
             if self._decomposition is not None and not reference.frame.called:
                 draft.corners_missing = "it returned its input tensors."
+            return
+        if draft.parent is not None and self._routing.goes_elsewhere(tensors_in(candidate.output)):
+            draft.uncompared = (*draft.uncompared, OTHER_ROWS)
             return
         draft.numbers = numbers_of(found, self._fmt, detailed=True)
         self._elements += draft.numbers.errors.elements if draft.numbers.errors else 0
         versions = None if tensors is None else tuple((weakref.ref(tensor), tensor._version) for tensor in tensors)
         self._last = None if versions is None else _Last(draft=draft, tensors=versions)
-        self._origins.look_at_module(draft, found, tuple(tensors_in((candidate.args, candidate.kwargs))))
+        self._look_for_origins(draft, found, reference, candidate)
         if self._decomposition is not None and not reference.frame.called and not candidate.frame.called:
             self._take_apart(draft, found, reference, candidate)
+
+    def _look_for_origins(self, draft: LayerDraft, found: Matched, reference: Returned, candidate: Returned) -> None:
+        numbers = draft.same_as.numbers if draft.same_as is not None else draft.numbers
+        if numbers is None or (errors := numbers.errors) is None:
+            return
+        pairs = [(r.tensor, c.tensor) for r, c in found.floating]
+        turned = [(c, r) for r, c in pairs]
+        own = errors.ref_only_nonfinite + errors.both_nonfinite
+        self._origins["reference"].look_at_module(draft, _given(reference), turned, own)
+        self._origins["candidate"].look_at_module(draft, _given(candidate), pairs, errors.cand_only_nonfinite)
 
     def forget_last(self) -> None:
         """The two took different paths: what either returns next is compared in any case."""
@@ -114,7 +137,8 @@ class Comparer:
             rows=tuple(draft.row(places) for draft in self._ledger.drafts),
             operators=operators,
             operator_dtypes=dtypes,
-            origins=self._origins.first(places),
+            origins=self._origins["candidate"].first(places),
+            reference_origin=next(iter(self._origins["reference"].first(places)), None),
             divergences=divergences,
             not_called=not_called,
             stopped=stopped,
@@ -131,7 +155,7 @@ class Comparer:
         notes = []
         if not self._ledger.drafts:
             notes.append("No module call could be seen: the model is compiled, or its forward is not Python.")
-        return [*notes, *self._operators.notes, *self._origins.notes]
+        return [*notes, *self._operators.notes, *self._origins["candidate"].notes]
 
     def _draft(self, frame: Frame) -> LayerDraft:
         if frame.draft is None:
@@ -177,6 +201,18 @@ class Comparer:
 def common_calls(one: Sequence[Frame], other: Sequence[Frame]) -> int:
     """How many calls, from the root, two stacks have in common."""
     return in_common([frame.fqn for frame in one], [frame.fqn for frame in other])
+
+
+def _clipped(returned: Returned, fmt: NumericFormat | None) -> int:
+    """Elements beyond the end of the format in what the module's last operator made, before that is rounded to it."""
+    if fmt is None or not returned.frame.pending:
+        return 0
+    kept = [each for each in returned.frame.pending[-1].outputs if each.is_intact and each.tensor.is_floating_point()]
+    return sum(int((each.tensor.isfinite() & (each.tensor.abs() > fmt.max)).sum()) for each in kept)
+
+
+def _given(returned: Returned) -> tuple[Tensor, ...]:
+    return tuple(tensors_in((returned.args, returned.kwargs)))
 
 
 def _drafted(frame: Frame, parent: LayerDraft | None, order: int) -> LayerDraft:

@@ -24,7 +24,7 @@ from precision.measure.lockstep.replay import (
 )
 from precision.measure.lockstep.turns import QuestionFailedError, RandomState, Side
 from precision.results.layers import Corners, ErrorSize
-from precision.results.layers import Side as SideName
+from precision.results.origins import Side as SideName
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

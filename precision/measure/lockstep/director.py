@@ -19,7 +19,7 @@ from precision.measure.lockstep.pairs import same_outputs
 from precision.measure.lockstep.replay import Inputs
 from precision.measure.lockstep.turns import Ended, RandomState, RendezvousTimeoutError, Side
 from precision.results.layers import Divergence, LayersReport, ObserverCheck, Stopped
-from precision.results.layers import Side as SideName
+from precision.results.origins import Side as SideName
 
 _CONTAINERS = (nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
 """They have no forward."""
@@ -96,7 +96,7 @@ class Director:
         prepared = model.prepared(*self._inputs)
         recorder = None
         if self._options.operators:
-            recorder = OperatorRecorder(finds_nonfinite=name == "candidate", module=prepared.module)
+            recorder = OperatorRecorder(finds_nonfinite=True, module=prepared.module)
 
         def run() -> object:
             with observer.hooks(), recorder.watching() if recorder is not None else nullcontext():

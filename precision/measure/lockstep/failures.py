@@ -11,7 +11,8 @@ from precision.measure.casting.forward import error_text, raised_in, seeded
 from precision.measure.lockstep.observer import Observer
 from precision.measure.lockstep.operators import OperatorRecorder, Raised
 from precision.measure.rounding import dtype_name
-from precision.results.layers import Side, Stopped
+from precision.results.layers import Stopped
+from precision.results.origins import Side
 from precision.text.names import plain
 from precision.text.units import seconds_text
 
@@ -52,12 +53,14 @@ def stopped(
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
         return Stopped(side=failed.side, fqn=fqn, operator=None, message=f"{_OUT_OF_MEMORY} ({error})")
     raised = _raised_again(model, inputs, error) if recorder is None else recorder.raised_by(error)
+    mixed = _mixed(raised, model) if raised else ()
     return Stopped(
         side=failed.side,
         fqn=fqn,
         operator=raised.name if raised else None,
         message=_message(failed, fqn, raised, module),
-        mixed=_mixed(raised, model) if raised else (),
+        mixed=tuple(words for words, _ in mixed),
+        made_in=next((module for _, module in mixed if module), None),
         keep=fqn if failed.side == "candidate" and fqn else None,
     )
 
@@ -69,14 +72,18 @@ def _message(failed: Failed, fqn: str, raised: Raised | None, module: nn.Module)
     return f"The {failed.side} failed in {operator}{place}: {error_text(failed.error)}"
 
 
-def _mixed(raised: Raised, model: CastModel) -> tuple[str, ...]:
-    """The floating-point tensors that are not in the model's dtype; none where all of them agree."""
+def _mixed(raised: Raised, model: CastModel) -> tuple[tuple[str, str], ...]:
+    """The floating-point tensors that are not in the model's dtype, in words, and the module that gave them theirs.
+
+    None where all of them agree.
+    """
     if len(set(raised.dtypes)) < 2:
         return ()
     usual = dtype_name(model.input_dtype)
     if usual not in raised.dtypes:
         usual = Counter(raised.dtypes).most_common(1)[0][0]
-    return tuple(words for words, dtype in zip(raised.inputs, raised.dtypes, strict=True) if dtype != usual)
+    described = zip(raised.inputs, raised.dtypes, raised.made_in, strict=True)
+    return tuple((words, module) for words, dtype, module in described if dtype != usual)
 
 
 def _raised_again(

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from precision.measure.casting.forward import map_tensors
-from precision.measure.lockstep.operators import OperatorCall, OperatorRecorder
+from precision.measure.lockstep.operator_calls import OperatorCall
+from precision.measure.lockstep.operators import OperatorRecorder
 from precision.measure.lockstep.rows import LayerDraft
 from precision.measure.lockstep.turns import RandomState, Side
 from precision.text.names import plain

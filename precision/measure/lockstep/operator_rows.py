@@ -1,12 +1,19 @@
 """Two operator calls become a row; their outputs are let go."""
 
+from collections.abc import Mapping
+
+from torch import Tensor
+
 from precision.formats import AnyFormat
-from precision.measure.lockstep.operators import OperatorCall
+from precision.measure.lockstep.merged import NONE_MERGED, Merged, merged
+from precision.measure.lockstep.operator_calls import OperatorCall
 from precision.measure.lockstep.origins import Origins
 from precision.measure.lockstep.pairs import Matched, PairNumbers, matched, numbers_of
+from precision.measure.lockstep.routing import OTHER_ROWS, Routing
 from precision.measure.lockstep.rows import LayerDraft, Ledger, OperatorDraft
 from precision.measure.rounding import dtype_name
 from precision.results.layers import OperatorDtypes, OperatorErrors
+from precision.results.origins import Side
 
 
 class OperatorComparer:
@@ -15,10 +22,13 @@ class OperatorComparer:
     At most `max_operators` become rows; the others are compared too.
     """
 
-    def __init__(self, fmt: AnyFormat, ledger: Ledger, origins: Origins, *, max_operators: int) -> None:
+    def __init__(
+        self, fmt: AnyFormat, ledger: Ledger, origins: Mapping[Side, Origins], routing: Routing, *, max_operators: int
+    ) -> None:
         self._fmt = fmt
         self._ledger = ledger
         self._origins = origins
+        self._routing = routing
         self._max_operators = max_operators
         self._gone = 0
         self.calls = 0
@@ -40,9 +50,14 @@ class OperatorComparer:
         some = reference or candidate
         if some is None:
             return
-        numbers, found = self._numbers(reference, candidate)
+        elsewhere = candidate is not None and self._routing.look_at(reference, candidate)
+        numbers, found = (None, None) if elsewhere else self._numbers(reference, candidate)
+        pairs = [(r.tensor, c.tensor) for r, c in found.floating] if found else []
+        if reference is not None:
+            turned = [(c, r) for r, c in pairs]
+            self._origins["reference"].look_at_operator(draft, reference, candidate, turned)
         if candidate is not None:
-            self._origins.look_at_operator(draft, candidate, found, numbers)
+            self._origins["candidate"].look_at_operator(draft, candidate, reference, pairs)
         if len(self._ledger.operators) >= self._max_operators:
             return
         errors = numbers.errors if numbers else None
@@ -54,6 +69,11 @@ class OperatorComparer:
                 reference=_dtypes(reference),
                 candidate=_dtypes(candidate),
                 errors=None if errors is None else OperatorErrors.of(errors),
+                integers=numbers.integers if numbers else 0,
+                integers_differ=numbers.integers_differ if numbers else 0,
+                input_made_by=_input_maker(candidate) if numbers and numbers.integers_differ else "",
+                remark=OTHER_ROWS if elsewhere else "",
+                merged=_most_merged(pairs) if errors is not None and errors.exact_share != 1 else NONE_MERGED,
             )
         )
 
@@ -67,7 +87,15 @@ class OperatorComparer:
             return None, None
         outputs = [tuple(kept.tensor for kept in call.outputs) for call in (reference, candidate)]
         found = matched(*outputs)
-        return (numbers_of(found, self._fmt, detailed=False), found) if found.floating else (None, found)
+        return (numbers_of(found, self._fmt, detailed=False), found) if found.pairs else (None, found)
+
+
+def _most_merged(pairs: list[tuple[Tensor, Tensor]]) -> Merged:
+    return max((merged(r, c) for r, c in pairs), key=lambda each: each.share, default=NONE_MERGED)
+
+
+def _input_maker(call: OperatorCall | None) -> str:
+    return next((given.name for given in call.given), "") if call is not None else ""
 
 
 def _dtypes(call: OperatorCall | None) -> OperatorDtypes | None:

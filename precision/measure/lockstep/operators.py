@@ -1,16 +1,19 @@
 """The operators of one side: what each returned, and the dtype that its kernels really computed in."""
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from precision.measure.casting.stored_tensors import stored_tensors
+from precision.measure.lockstep.inside import Arguments, first_inside
 from precision.measure.lockstep.kernels import computed, operator_name, written
+from precision.measure.lockstep.operator_calls import Given, KeptOutput, Nonfinite, OperatorCall
 from precision.measure.lockstep.values import (
     Magnitudes,
     magnitudes,
@@ -26,54 +29,6 @@ _MANY = 4096
 """From this many entries on, a table drops those of tensors that are gone."""
 
 
-@dataclass(kw_only=True, eq=False)
-class KeptOutput:
-    """An operator's output, until it is compared; a clone from the moment when it is about to be overwritten."""
-
-    tensor: Tensor
-    version: int | None
-    storage: int
-    is_clone: bool = False
-
-    @property
-    def is_intact(self) -> bool:
-        """Whether it still holds what the operator returned."""
-        return self.is_clone or self.version is None or version_of(self.tensor) == self.version
-
-
-@dataclass(frozen=True, kw_only=True)
-class Nonfinite:
-    """A non-finite output, and what the inputs were like."""
-
-    inputs_have_nan: bool
-    inputs_have_infinity: bool
-    largest_input: float | None
-    """Largest finite magnitude; None without floating-point inputs."""
-    output_has_nan: bool
-
-    @classmethod
-    def of(cls, inputs: Sequence[Magnitudes], *, output_has_nan: bool) -> Self:
-        """Of what each input was like."""
-        return cls(
-            inputs_have_nan=any(each.has_nan for each in inputs),
-            inputs_have_infinity=any(each.has_infinity for each in inputs),
-            largest_input=max((each.largest for each in inputs if each.largest is not None), default=None),
-            output_has_nan=output_has_nan,
-        )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class OperatorCall:
-    """One operator call."""
-
-    name: str
-    inputs: tuple[str, ...]
-    """dtypes of its tensor arguments; those without dimensions, which promote no others, say so."""
-    computed: tuple[str, ...]
-    outputs: tuple[KeptOutput, ...]
-    nonfinite: Nonfinite | None
-
-
 @dataclass(frozen=True, kw_only=True)
 class Raised:
     """The operator that raised."""
@@ -82,6 +37,8 @@ class Raised:
     inputs: tuple[str, ...]
     """Each floating-point argument in words: what it is, and its dtype."""
     dtypes: tuple[str, ...]
+    made_in: tuple[str, ...]
+    """For each of them the fqn of the module whose code gave it its dtype; empty where that is not known."""
     message: str
     """Of the error."""
 
@@ -98,6 +55,18 @@ class _Current:
     """What those were like whose values it read."""
 
 
+class _Made(NamedTuple):
+    """What is known of where a tensor comes from."""
+
+    tensor: weakref.ref[Tensor]
+    words: str
+    """What made it."""
+    dtype_since: str
+    """What first gave these values their dtype."""
+    dtype_in: str
+    """fqn of the module whose code did."""
+
+
 class OperatorRecorder:
     """Records the operators of the thread in which `watching` is entered.
 
@@ -105,8 +74,8 @@ class OperatorRecorder:
     compute in and what they overwrite (`TorchDispatchMode`). Operators that only look at a tensor in another way
     (views, sizes) are left out.
 
-    With `finds_nonfinite`, the inputs of operators whose output is not finite are looked at. `raised` calls the
-    parameters and buffers of `module` by their names.
+    With `finds_nonfinite`, the arguments of operators are kept too, and looked at where the output is not finite. What
+    `module` stores is called by its name.
     """
 
     def __init__(self, *, finds_nonfinite: bool, module: nn.Module | None = None) -> None:
@@ -121,7 +90,7 @@ class OperatorRecorder:
         self._named = module
         self._current: _Current | None = None
         self._kept: dict[int, list[weakref.ref[KeptOutput]]] = {}
-        self._makers: dict[int, tuple[weakref.ref[Tensor], str]] = {}
+        self._makers: dict[int, _Made] = {}
 
     def raised_by(self, error: BaseException | None) -> Raised | None:
         """The operator that `error` came from; None where another or none did."""
@@ -151,7 +120,7 @@ class OperatorRecorder:
             self._current = None
         if current.kernels:
             self.paused = True
-            self._record(func, (args, kwargs), result, current)
+            self._record(func, (args, dict(kwargs)), result, current)
             self.paused = False
         return result
 
@@ -183,23 +152,47 @@ class OperatorRecorder:
             current.before.append(magnitudes(tensor))
         current.overwritten.append(tensor)
 
-    def _record(self, func: Callable[..., object], given: object, result: object, current: _Current) -> None:
+    def _record(self, func: Callable[..., object], given: Arguments, result: object, current: _Current) -> None:
         outputs = tuple(tensors_in(result))
         if not outputs:
             return
         name = operator_name(func)
-        self._remember_makers(outputs, name)
+        inputs = tuple(tensors_in(given))
+        nonfinite = _nonfinite(inputs, outputs, current) if self._finds_nonfinite and self.into is not None else None
+        kept = self._given(inputs, current, named=nonfinite is not None)
+        looks_inside = nonfinite is not None and _can_look_inside(current, inputs, kept)
+        self._remember_makers(inputs, outputs, name)
         if self.into is None:
             return
-        inputs = tuple(tensors_in(given))
         self.into.append(
             OperatorCall(
                 name=name,
                 inputs=tuple(dtype_name(tensor.dtype) + ("" if tensor.dim() else SCALAR) for tensor in inputs),
                 computed=tuple(current.computed),
                 outputs=tuple(self._keep(tensor) for tensor in outputs),
-                nonfinite=_nonfinite(inputs, outputs, current) if self._finds_nonfinite else None,
+                nonfinite=nonfinite,
+                given=tuple(each for each in kept if each.tensor.is_floating_point()),
+                indexes=tuple(each for each in kept if not each.tensor.dtype.is_floating_point),
+                inside=first_inside(func, given) if looks_inside else None,
             )
+        )
+
+    def _given(self, inputs: tuple[Tensor, ...], current: _Current, *, named: bool) -> tuple[Given, ...]:
+        """What it was given and did not overwrite; stored tensors are called by their names where `named`."""
+        if not self._finds_nonfinite or self.into is None:
+            return ()
+        changed = {storage_of(tensor) for tensor in current.overwritten}
+        stored = self._stored_names() if named else {}
+        return tuple(
+            Given(
+                tensor=tensor.detach(),
+                version=version_of(tensor),
+                storage=storage_of(tensor),
+                name=stored.get(storage_of(tensor), "") or self._maker(tensor),
+                is_stored=storage_of(tensor) in stored or isinstance(tensor, nn.Parameter),
+            )
+            for tensor in inputs
+            if storage_of(tensor) not in changed
         )
 
     def _keep(self, tensor: Tensor) -> KeptOutput:
@@ -217,34 +210,45 @@ class OperatorRecorder:
             for storage, references in self._kept.items()
             if (alive := [reference for reference in references if reference() is not None])
         }
-        self._makers = {key: entry for key, entry in self._makers.items() if entry[0]() is not None}
+        self._makers = {key: entry for key, entry in self._makers.items() if entry.tensor() is not None}
 
-    def _remember_makers(self, outputs: Iterable[Tensor], name: str) -> None:
+    def _remember_makers(self, inputs: Iterable[Tensor], outputs: Iterable[Tensor], name: str) -> None:
         self._forget_the_gone()
         place = f" in {self.where}" if self.where else ""
         for tensor in outputs:
             if tensor.is_floating_point():
-                self._makers[id(tensor)] = (weakref.ref(tensor), f"made by {name}{place}")
+                alike = (self._made(each) for each in inputs if each.dtype == tensor.dtype)
+                since = next(((made.dtype_since, made.dtype_in) for made in alike if made is not None), None)
+                dtype_since, dtype_in = since or (f"by {name}{place}", self.where)
+                self._makers[id(tensor)] = _Made(weakref.ref(tensor), f"made by {name}{place}", dtype_since, dtype_in)
 
     def _described(self, func: Callable[..., object], given: object, message: str) -> Raised:
-        names = self._parameter_names()
-        words, dtypes = [], []
+        names = self._stored_names()
+        words, dtypes, made_in = [], [], []
         for place, tensor in enumerate(tensors_in(given), 1):
             if tensor.is_floating_point():
                 dtypes.append(dtype_name(tensor.dtype))
-                what = names.get(id(tensor)) or f"argument {place}"
-                words.append(f"{what} ({', '.join(filter(None, (dtypes[-1], self._maker(tensor))))})")
-        return Raised(name=operator_name(func), inputs=tuple(words), dtypes=tuple(dtypes), message=message)
+                what = names.get(storage_of(tensor)) or f"argument {place}"
+                made = self._made(tensor)
+                made_in.append(made.dtype_in if made else "")
+                words.append(f"{what} ({dtypes[-1]}{f', made so {made.dtype_since}' if made else ''})")
+        return Raised(
+            name=operator_name(func), inputs=tuple(words), dtypes=tuple(dtypes), made_in=tuple(made_in), message=message
+        )
+
+    def _made(self, tensor: Tensor) -> _Made | None:
+        made = self._makers.get(id(tensor))
+        return made if made is not None and made.tensor() is tensor else None
 
     def _maker(self, tensor: Tensor) -> str:
-        reference, words = self._makers.get(id(tensor), (None, ""))
-        return words if reference is not None and reference() is tensor else ""
+        made = self._made(tensor)
+        return made.words if made is not None else ""
 
-    def _parameter_names(self) -> dict[int, str]:
-        """By the `id` of the tensors that are in use now."""
+    def _stored_names(self) -> dict[int, str]:
+        """What the model stores, by the addresses that are in use now."""
         if self._named is None:
             return {}
-        return {id(tensor): name for name, tensor in (*self._named.named_buffers(), *self._named.named_parameters())}
+        return {storage_of(each.tensor): each.fqn for each in stored_tensors(self._named) if each.tensor.numel()}
 
 
 class _Functions(TorchFunctionMode):
@@ -267,6 +271,13 @@ class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[object, ...] = (), kwargs: Mapping[str, object] | None = None
     ) -> object:
         return self._recorder.kernel(func, args, kwargs or {})
+
+
+def _can_look_inside(current: _Current, inputs: tuple[Tensor, ...], given: tuple[Given, ...]) -> bool:
+    """Whether it is made of several kernels, wrote to nothing that it was given, and was given only finite values."""
+    if current.kernels < 2 or len(given) < len(inputs):
+        return False
+    return not any(may_be_nonfinite(each.tensor) for each in given)
 
 
 def _nonfinite(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], current: _Current) -> Nonfinite | None:

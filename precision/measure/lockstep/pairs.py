@@ -67,6 +67,8 @@ class PairNumbers:
     octaves: ErrorOctaves | None
     worst: tuple[WorstElement, ...]
     integers_differ: int
+    integers: int
+    """Elements of integer and boolean tensors."""
 
 
 def numbers_of(pairs: Matched, fmt: AnyFormat, *, detailed: bool) -> PairNumbers:
@@ -102,6 +104,7 @@ def numbers_of(pairs: Matched, fmt: AnyFormat, *, detailed: bool) -> PairNumbers
         octaves=octaves.result() if detailed and metrics.finite_pairs else None,
         worst=tuple(sorted(worst, key=_badness, reverse=True)[:MAX_WORST]),
         integers_differ=sum(places.size for r, y in integers for _, places in integer_mismatches(r, y)),
+        integers=sum(r.numel() for r, _ in integers),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from precision.measure.lockstep.merged import NONE_MERGED, Merged
 from precision.measure.lockstep.pairs import PairNumbers
 from precision.results.layers import Corners, LayerRow, OperatorDtypes, OperatorErrors, OperatorRow, TensorPair
 
@@ -26,6 +27,7 @@ class LayerDraft:
     same_as: LayerDraft | None = None
     corners: Corners | None = None
     corners_missing: str = ""
+    clipped: int = 0
 
     @property
     def above(self) -> list[LayerDraft]:
@@ -52,6 +54,8 @@ class LayerDraft:
             corners=self.corners,
             corners_missing=self.corners_missing,
             integers_differ=numbers.integers_differ if numbers else 0,
+            integers=numbers.integers if numbers else 0,
+            clipped=self.clipped,
             uncompared=self.uncompared,
         )
 
@@ -66,6 +70,11 @@ class OperatorDraft:
     reference: OperatorDtypes | None
     candidate: OperatorDtypes | None
     errors: OperatorErrors | None
+    integers: int = 0
+    integers_differ: int = 0
+    input_made_by: str = ""
+    remark: str = ""
+    merged: Merged = NONE_MERGED
 
 
 class Ledger:
@@ -103,6 +112,12 @@ class Ledger:
                 reference_dtypes=_place(each.reference, table),
                 candidate_dtypes=_place(each.candidate, table),
                 errors=each.errors,
+                integers=each.integers,
+                integers_differ=each.integers_differ,
+                input_made_by=each.input_made_by,
+                remark=each.remark,
+                became_equal=each.merged.became_equal,
+                neighbours=each.merged.pairs if each.merged.became_equal else 0,
             )
             for each in self.operators
         ]

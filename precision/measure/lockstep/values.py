@@ -27,8 +27,14 @@ class Magnitudes(NamedTuple):
 
     has_nan: bool
     has_infinity: bool
-    largest: float | None
+    smallest: float | None
     """Of the finite ones; None without any."""
+    largest: float | None
+
+    @property
+    def size(self) -> float | None:
+        """Largest magnitude of the finite ones."""
+        return None if self.smallest is None or self.largest is None else max(-self.smallest, self.largest)
 
 
 def magnitudes(tensor: Tensor) -> Magnitudes:
@@ -36,14 +42,15 @@ def magnitudes(tensor: Tensor) -> Magnitudes:
     with torch.no_grad():
         values = torch.view_as_real(tensor.detach().resolve_conj()) if tensor.is_complex() else tensor.detach()
         if not values.numel():
-            return Magnitudes(False, False, None)
+            return Magnitudes(False, False, None, None)
         if values.element_size() == 1:
             values = values.float()
         finite = torch.isfinite(values)
         if bool(finite.all()):
-            return Magnitudes(False, False, float(values.abs().amax()))
-        largest = float(values.abs().masked_fill(~finite, 0).amax()) if bool(finite.any()) else None
-        return Magnitudes(bool(values.isnan().any()), bool(values.isinf().any()), largest)
+            return Magnitudes(False, False, float(values.amin()), float(values.amax()))
+        sound = values[finite]
+        ends = (float(sound.amin()), float(sound.amax())) if sound.numel() else (None, None)
+        return Magnitudes(bool(values.isnan().any()), bool(values.isinf().any()), *ends)
 
 
 def may_be_nonfinite(tensor: Tensor) -> bool:
@@ -61,6 +68,11 @@ def may_be_nonfinite(tensor: Tensor) -> bool:
             return not bool(tensor.float().isfinite().all())
         total = tensor.detach().sum(dtype=torch.float64 if tensor.dtype == torch.float64 else torch.float32)
         return not bool(total.isfinite())
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether no value is an infinity or NaN."""
+    return not may_be_nonfinite(tensor) or bool(tensor.isfinite().all())
 
 
 def version_of(tensor: Tensor) -> int | None:

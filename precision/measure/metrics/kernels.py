@@ -24,15 +24,15 @@ LANES, FIELDS = 4, 256
 """Of counts by the exponent field of float32: each lane is added to in turn, because counting twice in one place takes
 longer."""
 
-RR, RE, EE, RY, YY, ABS, RELATIVE, SCALED, SMALL_ABS = range(9)
-"""Places of the sums: of r·r, r·e, e·e, r·y, y·y, |e|, |e|/|r|, |e|/2^floor(log2|r|), and |e| where |r| is small."""
-MAX_RELATIVE, MAX_SCALED, MAX_SMALL = 9, 10, 11
+RR, RE, EE, RY, YY, SIGNED, ABS, RELATIVE, SCALED, SMALL_ABS = range(10)
+"""Places of the sums: of r·r, r·e, e·e, r·y, y·y, e, |e|, |e|/|r|, |e|/2^floor(log2|r|), and |e| where |r| is small."""
+MAX_RELATIVE, MAX_SCALED, MAX_SMALL = 10, 11, 12
 """Places of the maxima, of the same."""
-BELOW, EQUAL, SMALL, OUTSIDE = 12, 13, 14, 15
+BELOW, EQUAL, SMALL, OUTSIDE = 13, 14, 15, 16
 """Places of the counts: y < r, y = r, |r| small, outside the tolerance."""
-FOUND = 16
+FOUND = 17
 """How many numbers there are of a chunk."""
-_CERTAIN, _LARGEST = 16, 17
+_CERTAIN, _LARGEST = 17, 18
 """Further ones of a block: certainly outside the tolerance, and the largest error."""
 
 _ZERO = np.float32(0)
@@ -112,7 +112,7 @@ def pairs_above(
 @compiled
 def _measure_block(r: Floats, y: Floats, limits: Floats, found: Doubles, fields: Fields) -> None:
     rtol, atol, normal = limits[0], limits[1], limits[2]
-    rr = re = ee = ry = yy = total = relative = scaled = small_total = _ZERO
+    rr = re = ee = ry = yy = signed = total = relative = scaled = small_total = _ZERO
     below = equal = certain = possible = small = _ZERO
     largest = most_relative = most_scaled = most_small = np.int32(0)
     for i in range(BLOCK):
@@ -124,6 +124,7 @@ def _measure_block(r: Floats, y: Floats, limits: Floats, found: Doubles, fields:
         ee += e * e
         ry += x * z
         yy += z * z
+        signed += e
         total += a
         bits = bits_of(a)
         largest = bits if bits > largest else largest
@@ -150,7 +151,13 @@ def _measure_block(r: Floats, y: Floats, limits: Floats, found: Doubles, fields:
         bits = bits_of(quotient)
         most_scaled = bits if bits > most_scaled else most_scaled
     found[RR], found[RE], found[EE], found[RY], found[YY] = rr, re, ee, ry, yy
-    found[ABS], found[RELATIVE], found[SCALED], found[SMALL_ABS] = total, relative, scaled, small_total
+    found[SIGNED], found[ABS], found[RELATIVE], found[SCALED], found[SMALL_ABS] = (
+        signed,
+        total,
+        relative,
+        scaled,
+        small_total,
+    )
     found[MAX_RELATIVE], found[MAX_SCALED] = float_of(most_relative), float_of(most_scaled)
     found[MAX_SMALL], found[_LARGEST] = float_of(most_small), float_of(largest)
     found[BELOW], found[EQUAL], found[SMALL] = below, equal, small

@@ -51,6 +51,10 @@ class ScaledSum:
         """Square root of this sum over another one, which is not zero; inf beyond float64's range."""
         return _ldexp(*self._ratio_root(to))
 
+    def ratio(self, to: ScaledSum) -> float:
+        """This sum over another one, which is not zero; inf beyond float64's range."""
+        return _ldexp(self._mantissa / to._mantissa, self._exponent - to._exponent)
+
     def log10_of_ratio_root(self, to: ScaledSum) -> float:
         """log10 of the square root of this sum over another; neither is zero."""
         mantissa, exponent = self._ratio_root(to)

@@ -13,13 +13,13 @@ _COSINE_SAFE_SHARE = 1 / 16
 taken from r·r, r·e and e·e; and a cosine close to 1 keeps its distance from it."""
 
 Maximum = Literal["relative", "scaled", "small"]
-Sum = Literal["rr", "ry", "yy", "ee", "error"] | Maximum
-"""Of r·r, r·y, y·y, e·e and |e|; `relative`: of |e|/|r| where |r| is at least the smallest normal; `scaled`: of
+Sum = Literal["rr", "re", "ry", "yy", "ee", "signed", "error"] | Maximum
+"""Of r·r, r·e, r·y, y·y, e·e, e and |e|; `relative`: of |e|/|r| where |r| is at least the smallest normal; `scaled`: of
 |e| / max(2^floor(log2|r|), smallest normal), the ULP error but for a power of two; `small`: of the other |e|."""
 Count = Literal["below", "equal", "small", "outside"]
 """Pairs with y < r, with y = r, with |r| below the smallest normal, and outside the tolerance (0 without one)."""
 MAXIMA: tuple[Maximum, ...] = get_args(Maximum)
-SUMS: tuple[Sum, ...] = ("rr", "ry", "yy", "ee", "error", *MAXIMA)
+SUMS: tuple[Sum, ...] = ("rr", "re", "ry", "yy", "ee", "signed", "error", *MAXIMA)
 COUNTS: tuple[Count, ...] = get_args(Count)
 
 
@@ -39,7 +39,7 @@ class SinglePrecision:
 
     def add(self, chunk: PairChunk, measures: Measures) -> bool:
         """Add `chunk`, unless float32 overflowed on the way, or underflowed so far that it shows: then False."""
-        rr, re, ee, ry, yy, error, relative, scaled, small, *others = measures.found
+        rr, re, ee, ry, yy, signed, error, relative, scaled, small, *others = measures.found
         tiny = chunk.elements * _NEGLIGIBLE_SQUARE
         if not rr + ee + relative + scaled < math.inf or (ee < tiny and chunk.max_abs_error > 0):
             return False
@@ -49,7 +49,8 @@ class SinglePrecision:
             ry, yy = rr + re, rr + 2 * re + ee
         elif not yy < math.inf or (yy < tiny and chunk.raw[1].any()):
             return False
-        for name, part in zip(SUMS, (rr, ry, yy, ee, error, relative, scaled, small), strict=True):
+        parts = (rr, re, ry, yy, ee, signed, error, relative, scaled, small)
+        for name, part in zip(SUMS, parts, strict=True):
             self.sums[name] += part
         for maximum, largest in zip(MAXIMA, others, strict=False):
             self.maxima[maximum] = max(self.maxima[maximum], largest)

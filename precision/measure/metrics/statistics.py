@@ -16,6 +16,8 @@ from precision.measure.metrics.single import COUNTS, MAXIMA, SUMS, Maximum, Sing
 from precision.measure.rounding import powers_of_two_below
 from precision.results import ErrorMetrics
 
+_FEW = 8
+"""With fewer pairs, an error that looks systematic may be chance."""
 _SAFE_SQUARES = (2.0**-600, 2.0**1000)
 """Sums of squares between these lost nothing to underflow or overflow that float64 would notice."""
 
@@ -134,6 +136,8 @@ class ErrorStatistics:
         self._sums["yy"].add(squares[1], exponent=2 * j)
         self._sums["ee"].add(squares[2], exponent=2 * k)
         self._sums["ry"].add(_dot(r, y), exponent=i + j)
+        self._sums["re"].add(_dot(r, e), exponent=i + k)
+        self._sums["signed"].add(float(e.sum()), exponent=k)
         self._sums["error"].add(float(a.sum()), exponent=k)
 
     def _add_relative(self, chunk: PairChunk, magnitude: Tensor) -> None:
@@ -182,7 +186,21 @@ class ErrorStatistics:
             within_tolerance_share=None if rtol is None else _share(n - counts["outside"] + agree, self._elements),
             relative_tolerance=rtol,
             absolute_tolerance=atol,
+            **self._systematic(n),
         )
+
+    def _systematic(self, n: int) -> dict[str, float | None]:
+        """The mean signed error and the common factor, each with its standard error."""
+        sums = self._sums
+        rmse, mean = sums["ee"].root_mean(n), sums["signed"].mean(n)
+        if n < _FEW or rmse is None or mean is None or not math.isfinite(rmse) or not math.isfinite(mean):
+            return {}
+        root = math.sqrt(n - 1)
+        found: dict[str, float | None] = {"mean_signed_error": mean, "mean_signed_error_se": _rest(rmse, mean) / root}
+        if not sums["rr"] or not math.isfinite(size := self._normalized_l2()):
+            return found
+        factor = sums["re"].ratio(sums["rr"])
+        return found | {"factor_error": factor, "factor_error_se": _rest(size, factor) / root}
 
     def _normalized_l2(self) -> float:
         rr, ee = self._sums["rr"], self._sums["ee"]
@@ -201,6 +219,11 @@ class ErrorStatistics:
         if not rr or not yy:
             return 0.0 if rr or yy else 1.0
         return self._sums["ry"].cosine(rr, yy)
+
+
+def _rest(whole: float, part: float) -> float:
+    """sqrt(whole² - part²), 0 where rounding made the part larger."""
+    return whole * math.sqrt(max(1 - (part / whole) ** 2, 0.0)) if whole else 0.0
 
 
 class _NonfiniteCounts:

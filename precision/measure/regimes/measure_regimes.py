@@ -5,23 +5,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-from torch import nn
-from torch.nn.modules.module import register_module_forward_hook
 
 from precision.errors import ForwardError
-from precision.measure.casting.cast_model import CastModel
-from precision.measure.casting.forward import seeded
 from precision.measure.metrics.comparison import overall_errors
 from precision.measure.metrics.output_kinds import Known
 from precision.measure.metrics.outputs import paired
 from precision.measure.metrics.samples import samples_of, worst_sample
 from precision.measure.models.padding import data_output
+from precision.measure.nonfinite_modules import reference_warnings, watched
 from precision.measure.preparation import Prepared, Task, failure_of, prepare
 from precision.measure.regime_inputs import NOTHING_TO_SCALE, can_scale, scaled_run
-from precision.measure.sensitivity.layers import floating_tensors
 from precision.progress import Progress, Silent
 from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, RegimesResult
-from precision.spec.regimes import GIVEN, RANDOM, THE_INPUT, USUAL, label_of
+from precision.spec.regimes import GIVEN, RANDOM, USUAL, label_of
 
 LARGEST_FACTOR = 2.0**40
 """Overflow is looked for up to this factor, and down to its reciprocal."""
@@ -45,7 +41,10 @@ def measure_regimes(task: Task) -> RegimesResult:
     for place, regime in enumerate(regimes):
         progress.step(f"Running the {label_of(regime)}", _PREPARED + (_ROWS - _PREPARED) * place / len(regimes))
         run = given if regime == GIVEN else prepare(_in_regime(task, regime))
-        result = _with(result, rows=(*result.report.rows, _row(run, regime)))
+        row, said = _row(run, regime)
+        if regime == GIVEN:
+            result = result.model_copy(update={"warnings": (*said, *result.warnings)})
+        result = _with(result, rows=(*result.report.rows, row))
         progress.partial(result)
     return _with(result, overflow=_overflow(given, progress))
 
@@ -59,47 +58,33 @@ def _with(result: RegimesResult, **parts: object) -> RegimesResult:
     return result.model_copy(update={"report": result.report.model_copy(update=parts)})
 
 
-def _row(run: Prepared, regime: str) -> RegimeRow:
+def _row(run: Prepared, regime: str) -> tuple[RegimeRow, tuple[str, ...]]:
+    """The row, and what is to be said of the reference's own infinities and NaNs."""
     args, kwargs = run.loaded.args, run.loaded.kwargs
     try:
-        reference, beforehand = _watched(run.reference, args, dict(kwargs))
-        candidate, places = _watched(run.candidate, args, dict(kwargs))
+        reference, beforehand = watched(run.reference, args, dict(kwargs))
+        candidate, places = watched(run.candidate, args, dict(kwargs))
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         failure = failure_of(error, f"Running the {label_of(regime)}")
-        return RegimeRow(regime=regime, errors=None, samples=None, worst=None, first_nonfinite=None, failure=failure)
-    pairs = paired(data_output(reference, run.loaded), data_output(candidate, run.loaded)).pairs
+        failed = RegimeRow(regime=regime, errors=None, samples=None, worst=None, first_nonfinite=None, failure=failure)
+        return failed, ()
+    data = data_output(reference, run.loaded)
+    pairs = paired(data, data_output(candidate, run.loaded)).pairs
     floating = [pair for pair in pairs if pair[0].has_magnitudes]
     known = Known.of(run.loaded.module, run.spec.outputs, run.loaded.labels)
-    return RegimeRow(
+    row = RegimeRow(
         regime=regime,
         errors=overall_errors(pairs, run.spec.format),
         samples=samples_of(floating),
         worst=worst_sample(floating, known=known, texts=run.loaded.texts),
         first_nonfinite=_first_new(places, beforehand),
     )
-
-
-def _watched(model: CastModel, args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[object, tuple[str, ...]]:
-    """A run's output, and where infinities and NaNs appear though all that went in is finite: fqns, in order."""
-    run = model.prepared(args, kwargs)
-    places = [THE_INPUT] if _all_finite((args, kwargs)) and not _all_finite((run.args, run.kwargs)) else []
-    names = {id(child): name for name, child in run.module.named_modules()}
-
-    def look(child: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object) -> None:
-        if id(child) in names and not _all_finite(output) and _all_finite((args, kwargs)):
-            places.append(names[id(child)])
-
-    with register_module_forward_hook(look, with_kwargs=True), seeded(model.device):
-        return run.explained(), tuple(places)
+    return row, reference_warnings(run.reference, args, dict(kwargs), [leaf.tensor for leaf in data.leaves])
 
 
 def _first_new(candidate: tuple[str, ...], reference: tuple[str, ...]) -> str | None:
     """Where the candidate first makes an infinity or NaN that the reference does not: some models mask with them."""
     return next((place for place in candidate if place not in reference), None)
-
-
-def _all_finite(structure: object) -> bool:
-    return all(bool(tensor.float().isfinite().all()) for tensor in floating_tensors(structure))
 
 
 def _overflow(run: Prepared, progress: Progress) -> OverflowStart:
@@ -150,7 +135,7 @@ def _none(reason: str) -> OverflowStart:
 def _breaks(run: Prepared, factor: float) -> str | None:
     """The module in which the candidate overflows where the reference does not; None where it does not."""
     args, kwargs = scaled_run(run.loaded, (run.candidate.stored, run.reference.stored), factor)
-    _, places = _watched(run.candidate, args, kwargs)
+    _, places = watched(run.candidate, args, kwargs)
     if not places:
         return None
-    return _first_new(places, _watched(run.reference, args, kwargs)[1])
+    return _first_new(places, watched(run.reference, args, kwargs)[1])

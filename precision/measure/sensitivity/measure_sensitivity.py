@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from precision.errors import ForwardError
 from precision.formats import AnyFormat, any_format_named, format_named
@@ -13,6 +14,7 @@ from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded
 from precision.measure.casting.mixed import cast_mixed
 from precision.measure.models.loading import LoadedModel
+from precision.measure.nonfinite_modules import reference_warnings
 from precision.measure.preparation import Task, failure_of, module_progress, require_kernels
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
@@ -26,6 +28,7 @@ from precision.results.sensitivity import SensitivityResult
 from precision.spec import SENSITIVITY_FORMATS, RunSpec
 from precision.text.names import plain
 
+NAN_REFERENCE = "The reference itself is NaN in some outputs, and gradients through these are NaN too."
 _UNCERTAIN, _MEASURED = 0.05, 4
 """Layers whose standard error is more than this share of the whole cast's squared error are run alone, but no more."""
 _CAST, _RUN, _PROBED = 0.1, 0.15, 0.35
@@ -45,6 +48,10 @@ def measure_sensitivity(task: Task) -> SensitivityResult:
     reference = task.reference(loaded)
     result = SensitivityResult(**dict(task.head(loaded, reference)), report=None)
     return _Run(task.progress, loaded, reference, formats, result).measured()
+
+
+def _has_nan(outputs: tuple[Tensor, ...]) -> bool:
+    return any(bool(output.isnan().any()) for output in outputs)
 
 
 def _formats(spec: RunSpec, device: DeviceInfo) -> tuple[AnyFormat, ...]:
@@ -71,8 +78,10 @@ class _Run:
         done: list[InFormat] = []
         try:
             observed = self._observed(stage)
+            own = reference_warnings(self._reference, *self._inputs, observed.outputs)
+            self._result = self._result.model_copy(update={"warnings": (*own, *self._result.warnings)})
             stage = "Differentiating the reference"
-            adjoint, reason = self._adjoint(stage)
+            adjoint, reason = self._adjoint(stage) if not _has_nan(observed.outputs) else (None, NAN_REFERENCE)
             for at, fmt in enumerate(self._formats):
                 stage = f"Every layer in {fmt.name}"
                 share = (1 - _PROBED) / len(self._formats)

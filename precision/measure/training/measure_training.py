@@ -11,6 +11,7 @@ from functools import partial
 import torch
 
 from precision.errors import ForwardError, PrecisionError, UnsupportedError
+from precision.findings.training import advice
 from precision.measure.casting import methods as casting
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.models.loading import LoadedModel
@@ -67,13 +68,9 @@ def measure_training(task: Task) -> TrainingResult:
         run = _begin(spec, loaded, reference, progress, stage)
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         return result.model_copy(update={"failure": failure_of(error, stage)})
-    if left_out := run.backward.by.left_out:
-        said = (
-            f"{left_out:,} output elements are infinite or NaN in float32. They are left out of the loss here; in "
-            "training, the loss would be infinite or NaN."
-        )
-        result = result.model_copy(update={"warnings": (said, *result.warnings)})
     report = run.report()
+    said = tuple(filter(None, (advice.reference_text(report), advice.left_out_warning(report))))
+    result = result.model_copy(update={"warnings": (*said, *result.warnings)})
     for at, (way, scaled) in enumerate(RECIPES):
         recipe = run.recipe(way, scaled=scaled, start=_REFERENCE + 2 * _HALF * at)
         report = report.model_copy(update={"recipes": (*report.recipes, recipe)})
@@ -152,6 +149,7 @@ class _Run:
             gradients=merged(counts.values()),
             without_gradient=tuple(name for name in self.reference.parameters if name not in counts),
             recipes=(),
+            left_out=self.backward.by.left_out,
         )
 
     def recipe(self, way: Way, *, scaled: bool, start: float) -> TrainingRecipe:

@@ -78,7 +78,7 @@ def _step(
             expected = _stepped(optimizer, before, slope).weight
             found, has_zero_divisor = _stepped(optimizer, weight, part)
             broken = expected.isfinite() & ~found.isfinite()
-            moves = (expected != before) & ~broken
+            moves = expected.isfinite() & (expected != before) & ~broken
             still = moves & (found == weight)
             wanted = _stepped(optimizer, weight[still].double(), part[still]).weight
             elements += weight.numel()

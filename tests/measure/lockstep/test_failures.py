@@ -62,7 +62,7 @@ def test_a_dtype_mismatch_names_the_operator_and_the_tensor_that_stayed(operator
     assert report.stopped is not None
     assert (report.stopped.fqn, report.stopped.operator) == ("inner.1", "linear")
     (mixed,) = report.stopped.mixed
-    assert mixed.startswith("argument 1 (float32, made by relu")
+    assert mixed.startswith("argument 1 (float32, made so by")
     assert "Two dtypes meet here" in report.stopped.message
     assert report.stopped.keep == "inner.1"
     assert row_named(report, "inner.0").errors is not None

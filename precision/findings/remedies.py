@@ -1,0 +1,81 @@
+"""What helps against infinities, NaNs and broken outputs, in words: what was tried, and what it gave."""
+
+from precision.findings.decisions_judged import Yardsticks
+from precision.results import LayersResult
+from precision.results.remedies import Remedies, Remedy
+from precision.text.names import plain
+from precision.text.units import number_text
+
+
+def helps(remedies: Remedies, remedy: Remedy) -> bool:
+    """Whether it was tried, and outputs are finite and no longer broken."""
+    if not remedy.tried or remedy.failure or remedy.nonfinite or remedy.sqnr_db is None:
+        return False
+    return remedy.sqnr_db >= max(Yardsticks().broken_below_db, remedies.before_db or 0.0)
+
+
+def helpful(result: LayersResult) -> list[Remedy]:
+    """Those that help, in order of what they cost."""
+    found = result.remedies
+    return [remedy for remedy in found.tried if helps(found, remedy)] if found else []
+
+
+def remedies_texts(result: LayersResult) -> tuple[str, ...]:
+    """A line for each remedy that helps, one for what was tried in vain, one for what is untried."""
+    found = result.remedies
+    if found is None:
+        return ()
+    good = [f"Remedy, tried: {remedy_text(result, each)}: {_decibels(each)}." for each in helpful(result)]
+    vain = [
+        f"{remedy_text(result, each)} ({_outcome(each)})"
+        for each in found.tried
+        if each.tried and not helps(found, each)
+    ]
+    untried = [remedy_text(result, each) for each in found.tried if not each.tried]
+    none = () if good else ("None of the remedies tried helps.",) if vain else ()
+    return (
+        *good,
+        *none,
+        *((f"Tried in vain: {'; '.join(vain)}.",) if vain else ()),
+        *((f"Not tried: {'; '.join(untried)}.",) if untried else ()),
+    )
+
+
+def remedy_text(result: LayersResult, remedy: Remedy) -> str:
+    """What to change."""
+    wide, low = result.spec.reference, result.spec.dtype
+    module = plain(remedy.fqn, limit=None) if remedy.fqn else "the model"
+    operator = f"{plain(remedy.operator)} of {module}"
+    match remedy.kind:
+        case "operator wide":
+            return f"run {operator} in {wide} and leave its result in {wide}"
+        case "operator back":
+            return f"run {operator} in {wide} and cast its result back"
+        case "own code":
+            return f"run all operators of {module} itself, outside the modules in it, in {wide}"
+        case "module":
+            return f"keep {module} in {wide}"
+        case "format":
+            return f"use {remedy.format} instead of {low}"
+        case "autocast":
+            return "use autocast instead of a cast of the whole model"
+        case "scale":
+            return f"scale the inputs of {operator} down, and its result back up"
+        case "clamp":
+            return f"clamp at {operator} to what it can take, or to what {low} can hold"
+        case "larger eps":
+            return f"use an eps that is no 0 in {low} at {operator}"
+        case "smallest finite":
+            return f"use the smallest finite {low} number for the mask, not −inf, at {operator}"
+
+
+def _decibels(remedy: Remedy) -> str:
+    return "not measured" if remedy.sqnr_db is None else f"{number_text(round(remedy.sqnr_db, 1))} dB"
+
+
+def _outcome(remedy: Remedy) -> str:
+    if remedy.failure:
+        return "the model does not run"
+    if remedy.nonfinite:
+        return f"{remedy.nonfinite:,} output elements still infinite or NaN"
+    return _decibels(remedy)

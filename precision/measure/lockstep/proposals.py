@@ -1,0 +1,107 @@
+"""What could be changed about a candidate whose outputs are broken, in order of cost."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import get_args
+
+from precision.results.layers import LayersReport
+from precision.results.origins import NonfiniteOrigin
+from precision.results.remedies import Remedy, RemedyKind
+from precision.spec import CastMethod, RunSpec
+
+_NEAR = 2
+"""So many operators before the one at fault could be what it needs."""
+_CASTS = frozenset({"to", "type", "type_as", "half", "bfloat16", "float"})
+SIXTEEN_BITS = ("bfloat16", "float16")
+_BY_KIND: dict[str, tuple[RemedyKind, ...]] = {
+    "overflow": ("scale", "clamp"),
+    "domain": ("clamp",),
+    "underflow": ("larger eps",),
+    "cancellation": ("larger eps",),
+    "mask": ("smallest finite",),
+}
+
+
+def proposals(report: LayersReport, spec: RunSpec, native: Sequence[str]) -> list[Remedy]:
+    """Changes to try, each once; none that the spec's method excludes or that it already has."""
+    found = list(dict.fromkeys(_proposed(report, spec, native)))
+    order = get_args(RemedyKind)
+    return sorted(found, key=lambda remedy: order.index(remedy.kind))
+
+
+def _proposed(report: LayersReport, spec: RunSpec, native: Sequence[str]) -> Iterator[Remedy]:
+    operators, modules = _places(report)
+    if spec.format.computes:
+        for fqn, operator in operators:
+            yield _untried("operator wide", fqn, operator)
+        for fqn, operator in operators[:1]:
+            yield _untried("operator back", fqn, operator)
+        for row in (origin.row for origin in report.origins[:1]):
+            yield _untried("own code", report.rows[row].fqn)
+    if not spec.plan:
+        around = [_not_kept(fqn, spec.keep) for fqn in modules]
+        yield from (_untried("module", fqn) for fqn in around if fqn)
+        if spec.dtype in SIXTEEN_BITS:
+            other = next(name for name in SIXTEEN_BITS if name != spec.dtype)
+            if other in native:
+                yield Remedy(kind="format", format=other, tried=False)
+            if spec.method is CastMethod.TO:
+                yield Remedy(kind="autocast", tried=False)
+    for origin in report.origins[:1] + tuple(each for each in report.origins[1:] if each.kind == "mask"):
+        for kind in _BY_KIND.get(origin.kind, ()):
+            yield _untried(kind, origin.fqn, origin.operator or "")
+
+
+def _places(report: LayersReport) -> tuple[list[tuple[str, str]], list[str]]:
+    """Operators, as fqn and name, and modules that could be at fault, the first first."""
+    if report.origins:
+        return _of_origin(report, report.origins[0])
+    if report.stopped is not None:
+        return [], [fqn for fqn in (report.stopped.made_in, report.stopped.fqn) if fqn]
+    if (choice := report.first_other_choice) is not None:
+        return _before(report, report.operators.index(choice))
+    return _of_worst(report)
+
+
+def _of_origin(report: LayersReport, origin: NonfiniteOrigin) -> tuple[list[tuple[str, str]], list[str]]:
+    own = [(origin.fqn, origin.operator)] if origin.operator and origin.operator not in _CASTS else []
+    owner = [origin.argument.rpartition(".")[0]] if origin.kind == "stored value" else []
+    for at, each in enumerate(report.operators):
+        if each.row == origin.row and each.name == origin.operator:
+            operators, modules = _before(report, at)
+            return [*own, *operators], [*owner, *modules]
+    return own, [*owner, origin.fqn]
+
+
+def _before(report: LayersReport, at: int) -> tuple[list[tuple[str, str]], list[str]]:
+    """The operators that ran just before one, the last first; its module, and those that ran before it."""
+    row = report.operators[at].row
+    near = [each for each in report.operators[max(at - _NEAR, 0) : at][::-1] if each.errors is not None]
+    maker = next((each.row for each in report.operators[:at][::-1] if each.row != row), row)
+    operators = [(report.rows[each.row].fqn, each.name) for each in near if each.name not in _CASTS]
+    return operators, [report.rows[place].fqn for place in (row, maker)]
+
+
+def _of_worst(report: LayersReport) -> tuple[list[tuple[str, str]], list[str]]:
+    """The module with the largest error of its own; in it the operator behind which the error grows most."""
+    own = [(row.corners.local.normalized_l2, at) for at, row in enumerate(report.rows) if row.corners and row.fqn]
+    if not own:
+        return [], []
+    _, worst = max(own)
+    fqn = report.rows[worst].fqn
+    inside = [each for each in report.operators if each.row == worst and each.errors is not None]
+    sizes = [each.errors.normalized_l2 or 0.0 if each.errors else 0.0 for each in inside]
+    jumps = [later - earlier for earlier, later in pairwise(sizes)]
+    operators = [(fqn, inside[jumps.index(max(jumps))].name)] if jumps else [(fqn, each.name) for each in inside]
+    return [each for each in operators if each[1] not in _CASTS], [fqn]
+
+
+def _not_kept(fqn: str, kept: Sequence[str]) -> str:
+    """The module, or the one around it that is not kept yet; empty where that is the model itself."""
+    while fqn and any(fqn == name or fqn.startswith(f"{name}.") for name in kept):
+        fqn = fqn.rpartition(".")[0]
+    return fqn
+
+
+def _untried(kind: RemedyKind, fqn: str, operator: str = "") -> Remedy:
+    return Remedy(kind=kind, fqn=fqn, operator=operator, tried=False)

@@ -1,0 +1,63 @@
+"""In which modules infinities and NaNs appear, and what is said of the reference's own."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
+
+from precision.errors import ForwardError
+from precision.findings.origins import reference_nonfinite_text
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.forward import map_tensors, seeded
+from precision.spec.regimes import THE_INPUT
+
+
+def watched(model: CastModel, args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[object, tuple[str, ...]]:
+    """A run's output, and where infinities and NaNs appear though all that went in is finite: fqns, in order."""
+    run = model.prepared(args, kwargs)
+    places = [THE_INPUT] if _all_finite((args, kwargs)) and not _all_finite((run.args, run.kwargs)) else []
+    names = {id(child): name for name, child in run.module.named_modules()}
+
+    def look(child: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object) -> None:
+        if id(child) in names and not _all_finite(output) and _all_finite((args, kwargs)):
+            places.append(names[id(child)])
+
+    with register_module_forward_hook(look, with_kwargs=True), seeded(model.device):
+        return run.explained(), tuple(places)
+
+
+def reference_warnings(
+    reference: CastModel, args: tuple[object, ...], kwargs: dict[str, object], outputs: Sequence[Tensor]
+) -> tuple[str, ...]:
+    """That the reference's own outputs are infinite or NaN, and where that begins; nothing where they are finite.
+
+    Runs the reference once more where they are not.
+    """
+    elements, count = _counted(tuple(outputs))
+    if not count:
+        return ()
+    try:
+        _, places = watched(reference, args, kwargs)
+    except (ForwardError, MemoryError, torch.OutOfMemoryError):
+        places = ()
+    return (reference_nonfinite_text(count, elements, begins_in=places[0] if places else None),)
+
+
+def _all_finite(structure: object) -> bool:
+    return not _counted(structure)[1]
+
+
+def _counted(structure: object) -> tuple[int, int]:
+    """Elements of all floating-point tensors, and how many of them are not finite."""
+    elements = nonfinite = 0
+
+    def count(tensor: Tensor) -> Tensor:
+        nonlocal elements, nonfinite
+        if tensor.is_floating_point():
+            elements += tensor.numel()
+            nonfinite += int((~tensor.float().isfinite()).sum())
+        return tensor
+
+    map_tensors(structure, count)
+    return elements, nonfinite

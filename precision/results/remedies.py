@@ -1,0 +1,58 @@
+"""What was tried against infinities, NaNs and broken outputs, and what it gave."""
+
+from typing import Literal
+
+from precision.results.base import Result
+
+RemedyKind = Literal[
+    "operator wide",
+    "operator back",
+    "own code",
+    "module",
+    "format",
+    "autocast",
+    "scale",
+    "clamp",
+    "larger eps",
+    "smallest finite",
+]
+"""In order of what they cost:
+
+- `operator wide`: the operator runs in the reference's precision, and its result stays in it.
+- `operator back`: the same, but its result is cast back.
+- `own code`: all operators that a module calls outside the modules in it run in the reference's precision.
+- `module`: a module is kept in the reference's precision.
+- `format`: the other format of 16 bits.
+- `autocast`: autocast instead of a cast of the whole model.
+- `scale`: values are scaled down before the operator, and back up after it.
+- `clamp`: values are clamped to the operator's domain, or its result to the range of the format.
+- `larger eps`: an input that became 0 is raised to the smallest normal number of the format.
+- `smallest finite`: a mask of −inf becomes the smallest finite number of the format.
+"""
+
+
+class Remedy(Result):
+    """One change to the candidate, and the outputs with it."""
+
+    kind: RemedyKind
+    fqn: str = ""
+    """Of the module that is kept, or that the operator runs in; empty for the model itself."""
+    operator: str = ""
+    format: str = ""
+    """The format that is cast to instead, where it is another."""
+    tried: bool
+    sqnr_db: float | None = None
+    """Of all outputs against the reference with this change; None where nothing finite could be compared."""
+    nonfinite: int = 0
+    """Output elements that are infinite or NaN with it, and finite in the reference."""
+    failure: str = ""
+    """Why the model does not run with it."""
+
+
+class Remedies(Result):
+    """All that was tried, in order of cost."""
+
+    before_db: float | None
+    """SQNR of the outputs without any; None where one is infinite or NaN, or none could be compared."""
+    tried: tuple[Remedy, ...]
+    """Also those that were left untried."""

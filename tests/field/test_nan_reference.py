@@ -1,0 +1,38 @@
+"""A reference that is NaN by itself: every analysis says so, and builds nothing on it."""
+
+from __future__ import annotations
+
+import pytest
+
+import precision
+from precision.findings.training.advice import advice, finding
+from precision.results import SensitivityResult, TrainingResult
+from tests.field.cases.masks import nan_reference
+
+
+@pytest.mark.parametrize("analysis", ["compare", "regimes", "sensitivity"])
+def test_it_is_the_first_thing_said(analysis: str) -> None:
+    result = getattr(precision, analysis)(*nan_reference(), progress=False).result
+    assert result.warnings[0].startswith("The reference itself is infinite or NaN in 8 of 48")
+    assert "attn" in result.warnings[0]
+    if isinstance(result, SensitivityResult):
+        report = result.report
+        assert report is not None
+        assert report.method == "exact sweep"  # gradients are NaN
+        errors = [each.squared_error for layer in report.layers for each in layer.contributions[:2]]
+        assert all(error is not None and 0 < error < 1 for error in errors)
+
+
+def test_ranges_name_where_it_begins() -> None:
+    assert "attn output holds NaNs" in precision.ranges(*nan_reference(), progress=False).result.warnings[0]
+
+
+def test_training_judges_no_way_to_train() -> None:
+    result = precision.training(*nan_reference(), dtype="bfloat16", progress=False).result
+    assert isinstance(result, TrainingResult)
+    report = result.report
+    assert report is not None
+    assert (report.reference_nonfinite, report.gradients.elements, report.left_out) == (336, 884, 8)
+    assert finding(report, "bfloat16").startswith("336 of 884 gradients")
+    assert "autocast" not in advice(report, "bfloat16")
+    assert all(step.moved_reference <= 884 - 336 for recipe in report.recipes for step in recipe.steps)

@@ -1,0 +1,83 @@
+"""Remedies are offered after they were tried, with what they gave."""
+
+from __future__ import annotations
+
+import pytest
+from torch import Tensor, nn
+
+import precision
+from precision.findings.remedies import helpful, remedies_texts
+from precision.results import LayersResult
+from precision.results.remedies import Remedy
+from tests.field.cases import choices, dtypes, guards, masks
+
+
+def tried(case: tuple[nn.Module, tuple[Tensor, ...]], dtype: str = "float16", **settings: object) -> LayersResult:
+    model, inputs = case
+    result = precision.layers(model, inputs, dtype=dtype, progress=False, **settings).result  # type: ignore[arg-type]
+    assert isinstance(result, LayersResult)
+    return result
+
+
+def found(result: LayersResult) -> dict[tuple[str, str], Remedy]:
+    assert result.remedies is not None
+    return {(remedy.kind, remedy.operator or remedy.fqn): remedy for remedy in result.remedies.tried}
+
+
+def test_an_operator_helps_only_where_its_result_stays_wide() -> None:
+    remedies = found(result := tried(guards.softmax_by_hand()))
+    assert remedies["operator wide", "exp"].sqnr_db == pytest.approx(143.3, abs=0.1)
+    assert remedies["operator back", "exp"].nonfinite == 5
+    assert helpful(result)[0].operator == "exp"
+    assert not remedies["scale", "exp"].tried
+    assert "Not tried: scale" in remedies_texts(result)[-1]
+
+
+def test_a_router_needs_its_logits_wide() -> None:
+    remedies = found(tried(choices.moe_router(), "bfloat16"))
+    assert remedies["operator wide", "linear"].sqnr_db == pytest.approx(26.1, abs=0.1)
+    assert remedies["module", "gate"].sqnr_db == pytest.approx(9.4, abs=0.1)
+
+
+def test_positions_need_their_sum_wide() -> None:
+    assert found(tried(choices.cumsum_positions(), "bfloat16"))["operator wide", "cumsum"].sqnr_db == pytest.approx(
+        49.2, abs=0.1
+    )
+
+
+def test_the_module_that_changed_the_dtype_is_tried() -> None:
+    result = tried(dtypes.float_in_forward(), "bfloat16")
+    assert result.report is not None
+    assert result.report.stopped is not None
+    assert result.report.stopped.made_in == "norm"
+    assert helpful(result)[0].fqn == "norm"
+
+
+def test_autocast_is_no_remedy_under_autocast() -> None:
+    result = tried(dtypes.rope_autocast(), "bfloat16", method="autocast")
+    remedies = found(result)
+    assert ("autocast", "") not in remedies
+    assert remedies["module", "rope"].sqnr_db == pytest.approx(47.8, abs=0.2)
+    assert remedies["operator wide", "matmul"].sqnr_db == pytest.approx(47.8, abs=0.2)
+
+
+def test_what_is_kept_already_is_not_tried_again() -> None:
+    assert ("module", "fc") in found(tried(guards.softmax_by_hand()))
+    assert ("module", "fc") not in found(tried(guards.softmax_by_hand(), keep=["fc"]))
+
+
+def test_what_was_tried_in_vain_is_no_remedy() -> None:
+    result = tried(guards.lost_guard("acos_guard"))
+    assert helpful(result) == []
+    assert "None of the remedies" in remedies_texts(result)[0]
+
+
+def test_nothing_is_tried_where_nothing_is_broken() -> None:
+    assert tried(masks.cast_mask(padded_left=False)).remedies is None
+    assert tried(masks.nan_reference(), "bfloat16").remedies is None
+
+
+def test_a_mask_gets_the_smallest_finite_number() -> None:
+    assert found(tried(masks.cast_mask(padded_left=True)))["smallest finite", "to"].sqnr_db == pytest.approx(
+        65.6, abs=0.2
+    )
