@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import exp, log
 from statistics import correlation, median
 
@@ -28,9 +29,9 @@ from precision.formats import any_format_named, format_named
 from precision.measure.casting import methods as casting
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded
-from precision.measure.casting.mixed import cast_mixed
+from precision.measure.casting.precisions import Precisions
 from precision.measure.sensitivity.adjoint import adjoint_of
-from precision.measure.sensitivity.exact import finite_elements, measured_squared_error, run_squared_error
+from precision.measure.sensitivity.exact import finite_elements, run_squared_error
 from precision.measure.sensitivity.layers import floating_tensors, leaves_of
 from precision.measure.sensitivity.local import LocalError, LocalErrors
 
@@ -62,12 +63,12 @@ class Subject:
 
     def cast(self, name: str) -> CastModel:
         """Every layer in a format."""
-        return cast_mixed(
-            self.model,
-            dict.fromkeys(leaves_of(self.reference.stored), any_format_named(name)),
-            reference=format_named("float32"),
-            device=self.reference.device,
-        )
+        return self.precisions.planned(dict.fromkeys(leaves_of(self.reference.stored), any_format_named(name)))
+
+    @cached_property
+    def precisions(self) -> Precisions:
+        """The encoder in several formats."""
+        return Precisions(self.model, self.reference, format_named("float32"), (self.ids,))
 
 
 def subject(layers: int, batch: int, tokens: int) -> Subject:
@@ -123,7 +124,8 @@ def print_quality(it: Subject, probed: Probed, every: int) -> float:
         pairs = []
         for fqn in list(errors)[::every]:
             began = time.process_time()
-            exact = measured_squared_error(it.reference, probed.casts[name], [fqn], (it.ids,), {}, expected=expected)
+            alone = it.precisions.planned({fqn: any_format_named(name)})
+            exact = run_squared_error(alone.prepared((it.ids,)), expected=expected)
             runs.append(time.process_time() - began)
             estimate = errors[fqn].estimate()
             if exact and estimate and estimate.value:

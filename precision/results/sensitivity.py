@@ -1,8 +1,12 @@
 """How much every layer adds to the model's error in every format."""
 
+from collections.abc import Mapping
 from typing import Literal
 
+from pydantic import Field
+
 from precision.results.base import Result
+from precision.results.flow import Flow
 from precision.results.run import RunResult
 
 
@@ -114,6 +118,8 @@ class SensitivityReport(Result):
     """Weights and buffers outside the layers, in the reference."""
     projections: Projections | None = None
     """None with too few random probes to separate joint effects from noise, or with too many numbers."""
+    flows: Mapping[str, Flow] = Field(default_factory=dict, repr=False)
+    """What recorded runs showed, in the reference and in each format that torch computes in."""
 
 
 class SensitivityResult(RunResult):

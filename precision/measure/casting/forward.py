@@ -77,6 +77,17 @@ def full_float32(device: torch.device) -> AbstractContextManager[None]:
 
 
 @contextmanager
+def fused_attention(allowed: bool) -> Iterator[None]:
+    """Without leave, the attention modules of torch run their own code inside, rather than one fused kernel."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(before and allowed)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+@contextmanager
 def watched(module: nn.Module, on_module: Callable[[str], None] | None) -> Iterator[None]:
     """Call `on_module` with the fqn of every leaf module of `module` just before it runs.
 

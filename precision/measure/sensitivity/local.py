@@ -12,9 +12,10 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from precision.errors import PrecisionError
 from precision.formats import AnyFormat, NumericFormat
-from precision.measure.casting.cast_model import CastModel, holds_matrix, rounded_tensor
+from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import map_tensors, seeded, shortened
-from precision.measure.casting.mixed import lowering_of
+from precision.measure.casting.frames import frame_of
+from precision.measure.casting.simulation import holds_matrix, rounded_tensor
 from precision.measure.rounding import storage_dtype
 from precision.measure.sensitivity.adjoint import Adjoint, Tap
 from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked
@@ -172,8 +173,8 @@ class LocalErrors:
 
     def _is_changed(self, fqn: str) -> bool:
         """Whether the layer computes differently in the format; with scales, only those that hold a matrix do."""
-        layer, lowering = self.lowered[fqn], lowering_of(self.lowered[fqn])
-        if isinstance(self.fmt, NumericFormat) or lowering is None or lowering.inside != lowering.outside:
+        layer, frame = self.lowered[fqn], frame_of(self.lowered[fqn])
+        if isinstance(self.fmt, NumericFormat) or frame is None or frame.side.dtype != frame.base.dtype:
             return True
         return holds_matrix(layer)
 

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -11,12 +12,12 @@ from precision.errors import ForwardError
 from precision.formats import AnyFormat, any_format_named, format_named
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded
-from precision.measure.casting.mixed import cast_mixed
+from precision.measure.casting.precisions import Precisions
 from precision.measure.models.loading import LoadedModel
 from precision.measure.preparation import Task, failure_of, module_progress, require_kernels
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
-from precision.measure.sensitivity.exact import measured_squared_error, run_squared_error
+from precision.measure.sensitivity.exact import run_squared_error
 from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, leaves_of
 from precision.measure.sensitivity.local import LocalError, LocalErrors
 from precision.measure.sensitivity.report import InFormat, Observed, report_of
@@ -77,13 +78,19 @@ class _Run:
                 stage = f"Every layer in {fmt.name}"
                 share = (1 - _PROBED) / len(self._formats)
                 done.append(self._in_format(fmt, observed, adjoint, stage, _PROBED + at * share, share))
-                report = report_of(self._reference, observed, adjoint, reason, done)
+                report = report_of(self._reference, observed, adjoint, reason, done, self._precisions.flows)
                 self._result = self._result.model_copy(update={"report": report})
                 self._progress.partial(self._result)
         except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
             return self._result.model_copy(update={"failure": failure_of(error, stage)})
         said = _caveats(done)
         return self._result.model_copy(update={"warnings": (*said, *self._result.warnings)})
+
+    @cached_property
+    def _precisions(self) -> Precisions:
+        args, kwargs = self._inputs
+        fmt = format_named(self._result.spec.reference)
+        return Precisions(self._loaded.module, self._reference, fmt, args, kwargs)
 
     @property
     def _inputs(self) -> Structure:
@@ -126,12 +133,7 @@ class _Run:
     ) -> InFormat:
         self._progress.step(stage, start)
         names = [layer.fqn for layer in observed.layers]
-        candidate = cast_mixed(
-            self._loaded.module,
-            dict.fromkeys(names, fmt),
-            reference=format_named(self._result.spec.reference),
-            device=self._reference.device,
-        )
+        candidate = self._precisions.planned(dict.fromkeys(names, fmt))
         is_exact = self._result.spec.exact
         sweeps = (is_exact or adjoint is None) + is_exact
         total = sum(layer.calls for layer in observed.layers) + sweeps * len(names) + 1
@@ -153,7 +155,8 @@ class _Run:
 
         def measured(lowered: Collection[str], of: str) -> float | None:
             on_layer(of)
-            return measured_squared_error(self._reference, candidate, lowered, *self._inputs, expected=observed.outputs)
+            model = self._precisions.planned(dict.fromkeys(lowered, fmt))
+            return run_squared_error(model.prepared(*self._inputs), expected=observed.outputs)
 
         alone = names if is_exact or adjoint is None else _uncertain(errors)
         exact = {name: measured([name], name) for name in alone}

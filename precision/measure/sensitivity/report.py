@@ -14,6 +14,7 @@ from precision.measure.sensitivity.adjoint import Adjoint
 from precision.measure.sensitivity.exact import finite_elements, mean_square
 from precision.measure.sensitivity.layers import Layer
 from precision.measure.sensitivity.local import Estimate, LocalError, summed
+from precision.results.flow import Flow
 from precision.results.sensitivity import Contribution, LayerSensitivity, Projections, SensitivityReport, UniformCheck
 
 
@@ -47,6 +48,7 @@ def report_of(
     adjoint: Adjoint | None,
     reason: str,
     done: list[InFormat],
+    flows: Mapping[str, Flow],
 ) -> SensitivityReport:
     """Of the formats measured so far."""
     elements = finite_elements(observed.outputs)
@@ -64,6 +66,7 @@ def report_of(
         uniform=(),
         fixed_bytes=layering.fixed_bytes(reference.stored, observed.layers),
         projections=_projections(observed.layers, elements, adjoint, done) if adjoint and elements else None,
+        flows=flows,
     )
     return report.model_copy(update={"uniform": tuple(_uniform(each, report) for each in done)})
 
