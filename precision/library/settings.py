@@ -45,7 +45,10 @@ class Cast(Reference, total=False):
 
     method: str
     keep: Sequence[str]
-    """fqns of modules that the candidate keeps in the reference's precision."""
+    """What the candidate keeps in the reference's precision: fqns of modules. `gate:wide` also leaves the output of
+    `gate` in it, and `block:code` keeps the operators of `block` without the modules inside."""
+    wide_inputs: Sequence[str | int]
+    """Inputs that are not cast, by the name of the argument or its place."""
     plan: Mapping[str, Format] | None
     """The format of each layer that has one of its own, by fqn; all else is in the reference's precision."""
 
@@ -84,6 +87,8 @@ def spec_of(analysis: Analysis, loaded: LoadedModel | None, settings: Mapping[st
         given.pop("dtype", None)  # that of the plan
     if "keep" in given:
         given["keep"] = several(given["keep"])
+    if "wide_inputs" in given:
+        given["wide_inputs"] = tuple(map(str, several(given["wide_inputs"])))
     if loaded is not None:
         chosen = loaded.asked or {"model": loaded.description.id}
         given = {**chosen, "device": _device_of(loaded), **given}

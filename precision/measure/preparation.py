@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Self
 
 import torch
 
-from precision.errors import ForwardError, UnsupportedError
+from precision.errors import ForwardError, InputError, UnsupportedError
 from precision.formats import AnyFormat, any_format_named, format_named
 from precision.measure.casting import methods as casting
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.input_warnings import input_warnings
 from precision.measure.casting.precisions import Precisions
 from precision.measure.machine.devices import describe_device, device_named, environment
-from precision.measure.models.loading import LoadedModel, load
+from precision.measure.models.loading import LoadedModel, argument_names, load
 from precision.measure.regime_inputs import in_regime
 from precision.progress import Progress
 from precision.results import AnalysisResult, DeviceInfo, Failure, RunResult
@@ -131,11 +132,27 @@ def require_kernels(formats: Iterable[AnyFormat], device: DeviceInfo) -> None:
 
 def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel) -> CastModel:
     fmt = format_named(spec.reference)
-    precisions = Precisions(loaded.module, reference, fmt, loaded.args, loaded.kwargs)
+    uncast = _wide_inputs(spec, loaded)
+    precisions = Precisions(loaded.module, reference, fmt, loaded.args, loaded.kwargs, uncast)
     if spec.plan:
         return precisions.planned({fqn: any_format_named(name) for fqn, name in spec.plan})
     candidate = casting.cast(loaded.module, spec.format, method=spec.method, device=reference.device)
     return precisions.kept(candidate, spec.format, spec.method, map(Kept.parse, spec.keep))
+
+
+def _wide_inputs(spec: RunSpec, loaded: LoadedModel) -> frozenset[str | int]:
+    """Place or name of each argument that is not to be cast.
+
+    Raises:
+        InputError: the model is not called with an argument of that name or place.
+    """
+    names = list(islice(argument_names(loaded.module), len(loaded.args)))
+    keys: dict[str, str | int] = {name: name for name in loaded.kwargs}
+    keys |= {key: place for place, name in enumerate(names) for key in (str(place), name)}
+    if unknown := [name for name in spec.wide_inputs if name not in keys]:
+        known = ", ".join((*names, *loaded.kwargs))
+        raise InputError(f"The model is called without an input {unknown[0][:80]!r}. Its inputs: {known}.")
+    return frozenset(keys[name] for name in spec.wide_inputs)
 
 
 def module_progress(

@@ -151,3 +151,10 @@ def test_ranges_do_not_depend_on_a_plan() -> None:
 def test_words_filled_in_keep_the_space_before_the_method() -> None:
     said = RunSpec(dtype="float16").in_words("**{candidate}** against {reference}{method}", escape=str.strip)
     assert said == "**float16** against float32 · .to(dtype)"
+
+
+def test_what_is_kept_is_written_in_one_way_and_survives_a_link() -> None:
+    spec = RunSpec.parse({"keep": "gate:wide,block:wide:code,gate:wide", "wide_inputs": "t,1"})
+    assert spec.keep == ("gate:wide", "block:code:wide")
+    assert spec.wide_inputs == ("t", "1")
+    assert RunSpec.parse(spec.to_query()) == spec

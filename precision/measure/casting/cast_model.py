@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from precision.errors import PrecisionError
 from precision.formats import NumericFormat, ScaledFormat
@@ -39,6 +40,8 @@ class CastModel:
     device: torch.device
     input_dtype: torch.dtype
     """Floating-point inputs are cast to it; others never are."""
+    wide_inputs: frozenset[str | int] = frozenset()
+    """Arguments that are left as they are given: places and names."""
     widened: bool = False
     """Whether parameters and floating buffers are widened to `input_dtype` at the start of every run."""
     rounded_to: NumericFormat | None = None
@@ -109,11 +112,16 @@ class CastModel:
     def _inputs(
         self, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> tuple[tuple[object, ...], dict[str, object]]:
-        def moved(tensor: Tensor) -> Tensor:
-            dtype = self.input_dtype if tensor.is_floating_point() else tensor.dtype
-            return tensor.detach().to(device=self.device, dtype=dtype, copy=True)
+        given = (*enumerate(args), *kwargs.items())
+        wide = pytree.tree_leaves([value for name, value in given if name in self.wide_inputs])
+        uncast = set(map(id, wide))
 
-        return self.rounded(map_tensors((tuple(args), dict(kwargs)), moved))
+        def moved(tensor: Tensor) -> Tensor:
+            if id(tensor) in uncast or not tensor.is_floating_point():
+                return tensor.detach().to(device=self.device, copy=True)
+            return self.rounded(tensor.detach().to(device=self.device, dtype=self.input_dtype, copy=True))
+
+        return map_tensors((tuple(args), dict(kwargs)), moved)
 
     def rounded(self, structure: T) -> T:
         """A copy of a structure whose floating-point tensors are rounded to `rounded_to`; itself without one."""

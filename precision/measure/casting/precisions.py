@@ -32,6 +32,8 @@ class Precisions:
     reference_format: NumericFormat
     args: tuple[object, ...] = ()
     kwargs: Mapping[str, object] = field(default_factory=dict)
+    wide_inputs: frozenset[str | int] = frozenset()
+    """Places and names of the arguments that no cast changes."""
     _casts: dict[str, Cast] = field(default_factory=dict)
 
     def planned(self, formats: Mapping[str, AnyFormat]) -> CastModel:
@@ -63,6 +65,7 @@ class Precisions:
         Raises:
             InputError: there is no module of that name, or it is the whole model, or TorchScript.
         """
+        candidate = replace(candidate, wide_inputs=self.wide_inputs)
         named: list[str] = []
         wide: list[str] = []
         for part in keep:
@@ -83,6 +86,7 @@ class Precisions:
         if fmt.name not in self._casts:
             method = usual_method(fmt)
             model = casting.cast(self.module, fmt, method=method, device=self.reference.device)
+            model = replace(model, wide_inputs=self.wide_inputs)
             self._casts[fmt.name] = self._recorded(model, fmt, method)
         return self._casts[fmt.name]
 
