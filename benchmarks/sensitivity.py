@@ -32,7 +32,7 @@ from precision.measure.casting.forward import seeded
 from precision.measure.casting.precisions import Precisions
 from precision.measure.sensitivity.adjoint import adjoint_of
 from precision.measure.sensitivity.exact import finite_elements, run_squared_error
-from precision.measure.sensitivity.layers import floating_tensors, leaves_of
+from precision.measure.sensitivity.layers import floating_tensors, layer_modules
 from precision.measure.sensitivity.local import LocalError, LocalErrors
 
 FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "int8", "mxfp4")
@@ -63,7 +63,7 @@ class Subject:
 
     def cast(self, name: str) -> CastModel:
         """Every layer in a format."""
-        return self.precisions.planned(dict.fromkeys(leaves_of(self.reference.stored), any_format_named(name)))
+        return self.precisions.planned(dict.fromkeys(layer_modules(self.reference.stored), any_format_named(name)))
 
     @cached_property
     def precisions(self) -> Precisions:
@@ -104,7 +104,7 @@ def probe(it: Subject) -> Probed:
         module = casts[name].prepared().module
         errors[name] = LocalErrors(
             reference=it.reference,
-            lowered={fqn: module.get_submodule(fqn) for fqn in leaves_of(it.reference.stored)},
+            lowered={fqn: module.get_submodule(fqn) for fqn in layer_modules(it.reference.stored)},
             fmt=any_format_named(name),
             adjoint=adjoint,
             on_layer=lambda _fqn: None,
@@ -162,7 +162,7 @@ def main() -> None:
     parser.add_argument("--depths", default="6,12,24")
     chosen = parser.parse_args()
     it = subject(chosen.layers, chosen.batch, chosen.tokens)
-    count = len(leaves_of(it.reference.stored))
+    count = len(layer_modules(it.reference.stored))
     print(
         f"{chosen.layers} blocks, {count} layers, {chosen.batch} × {chosen.tokens} tokens, {len(FORMATS)} formats, "
         f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}"

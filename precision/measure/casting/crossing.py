@@ -120,7 +120,7 @@ class Crossing:
             for view in self._written:
                 part = self._part_of_original(view)
                 if part is not None:
-                    part.copy_(self.source.rounded(self.target.rounded(view).to(part.dtype)))
+                    part.copy_(self.source.rounded(self._made(view).to(part.dtype)))
 
     def out_of(self, structure: T, recorded: Dtypes | None, *, shares: bool) -> T:
         """The outputs as the source takes them. Where it `shares` memory with the module, an output that lies in a
@@ -129,9 +129,12 @@ class Crossing:
 
         def one(tensor: Tensor, dtype: torch.dtype) -> Tensor:
             part = self._part_of_original(tensor) if shares else None
-            return self.source.rounded(self.target.rounded(tensor).to(dtype)) if part is None else part
+            return self.source.rounded(self._made(tensor).to(dtype)) if part is None else part
 
         return brought(structure, recorded, source=self.target, target=self.source, one=one)
+
+    def _made(self, tensor: Tensor) -> Tensor:
+        return self.target.rounded(tensor) if self.target.rounds_outputs else tensor
 
     def _part_of_original(self, tensor: Tensor) -> Tensor | None:
         if not is_plain(tensor):

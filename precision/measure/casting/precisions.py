@@ -90,6 +90,16 @@ class Precisions:
             self._casts[fmt.name] = self._recorded(model, fmt, method)
         return self._casts[fmt.name]
 
+    def crossed(self, fqn: str, fmt: NumericFormat) -> CastModel:
+        """The reference, where one module's own code gets values of a format from its caller and the modules inside."""
+        side = replace(self._reference.side, is_reference=False, rounded_to=fmt, rounds_outputs=False)
+        return framed_model(self._reference, {fqn: Cast(model=self.reference, side=side)})
+
+    @property
+    def reference_flow(self) -> Flow:
+        """What the recorded run of the reference showed."""
+        return self._reference.side.flow
+
     @property
     def flows(self) -> dict[str, Flow]:
         """What the recorded runs showed until now, by format; without formats that were not run."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from torch import nn
 
 from precision.errors import ForwardError
-from precision.formats import AnyFormat, any_format_named, format_named
+from precision.formats import AnyFormat, NumericFormat, any_format_named, format_named
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded
 from precision.measure.casting.precisions import Precisions
@@ -18,7 +19,7 @@ from precision.measure.preparation import Task, failure_of, module_progress, req
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
 from precision.measure.sensitivity.exact import run_squared_error
-from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, leaves_of
+from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, is_leaf, layer_modules
 from precision.measure.sensitivity.local import LocalError, LocalErrors
 from precision.measure.sensitivity.report import InFormat, Observed, report_of
 from precision.progress import Progress
@@ -109,12 +110,12 @@ class _Run:
                 calls[fqn] += 1
 
         warm = time.perf_counter()
-        with seeded(self._reference.device), hooked(leaves_of(run.module), after=count):
+        with seeded(self._reference.device), hooked(layer_modules(run.module), after=count):
             outputs = floating_tensors(run())
         seconds = time.perf_counter() - warm
         if not outputs:
             raise ForwardError("The model returns no floating-point numbers, so there is no error to measure.")
-        layers = layering.layers_of(self._reference.stored, calls)
+        layers = layering.layers_of(self._reference.stored, calls, self._precisions.reference_flow)
         return Observed(layers=layers, outputs=outputs, seconds=seconds, began=began)
 
     def _adjoint(self, stage: str) -> tuple[Adjoint | None, str]:
@@ -144,10 +145,10 @@ class _Run:
             done += 1
             self._progress.step(stage, start + share * min(done / total, 1.0), fqn)
 
-        lowered = candidate.prepared().module
         errors = LocalErrors(
             reference=self._reference,
-            lowered={name: lowered.get_submodule(name) for name in names},
+            lowered=self._lowered(candidate, observed, fmt),
+            crossed=self._crossed(observed, fmt),
             fmt=fmt,
             adjoint=adjoint,
             on_layer=on_layer,
@@ -164,8 +165,35 @@ class _Run:
             {name: measured([other for other in names if other != name], name) for name in names} if is_exact else {}
         )
         on_layer("")
-        uniform = run_squared_error(candidate.prepared(*self._inputs), expected=observed.outputs)
-        return InFormat(fmt=fmt, errors=errors, exact=exact, all_but=all_but, uniform=uniform)
+        cast = self._precisions.cast(fmt).model
+        return InFormat(
+            fmt=fmt,
+            errors=errors,
+            exact=exact,
+            all_but=all_but,
+            uniform=run_squared_error(candidate.prepared(*self._inputs), expected=observed.outputs),
+            cast=run_squared_error(cast.prepared(*self._inputs), expected=observed.outputs),
+            cast_bytes=layering.cast_bytes(self._reference.stored, fmt),
+        )
+
+    def _lowered(self, candidate: CastModel, observed: Observed, fmt: AnyFormat) -> dict[str, nn.Module]:
+        """Every layer in the format; the modules inside one are in the reference's precision."""
+        leaves = candidate.prepared().module
+        alone = {
+            layer.fqn: leaves if is_leaf(layer.module) else self._precisions.planned({layer.fqn: fmt}).prepared().module
+            for layer in observed.layers
+        }
+        return {fqn: module.get_submodule(fqn) for fqn, module in alone.items()}
+
+    def _crossed(self, observed: Observed, fmt: AnyFormat) -> dict[str, nn.Module]:
+        """The layers with modules inside, in the reference's precision, given values of the format from all of them."""
+        if not isinstance(fmt, NumericFormat):
+            return {}
+        return {
+            layer.fqn: self._precisions.crossed(layer.fqn, fmt).prepared().module.get_submodule(layer.fqn)
+            for layer in observed.layers
+            if not is_leaf(layer.module)
+        }
 
 
 def _uncertain(errors: Mapping[str, LocalError]) -> list[str]:
