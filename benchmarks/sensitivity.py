@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import exp, log
 from statistics import correlation, median
 
@@ -28,10 +29,10 @@ from precision.formats import any_format_named, format_named
 from precision.measure.casting import methods as casting
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded
-from precision.measure.casting.mixed import cast_mixed
+from precision.measure.casting.precisions import Precisions
 from precision.measure.sensitivity.adjoint import adjoint_of
-from precision.measure.sensitivity.exact import finite_elements, measured_squared_error, run_squared_error
-from precision.measure.sensitivity.layers import floating_tensors, leaves_of
+from precision.measure.sensitivity.exact import finite_elements, run_squared_error
+from precision.measure.sensitivity.layers import floating_tensors, layer_modules
 from precision.measure.sensitivity.local import LocalError, LocalErrors
 
 FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "int8", "mxfp4")
@@ -62,12 +63,12 @@ class Subject:
 
     def cast(self, name: str) -> CastModel:
         """Every layer in a format."""
-        return cast_mixed(
-            self.model,
-            dict.fromkeys(leaves_of(self.reference.stored), any_format_named(name)),
-            reference=format_named("float32"),
-            device=self.reference.device,
-        )
+        return self.precisions.planned(dict.fromkeys(layer_modules(self.reference.stored), any_format_named(name)))
+
+    @cached_property
+    def precisions(self) -> Precisions:
+        """The encoder in several formats."""
+        return Precisions(self.model, self.reference, format_named("float32"), (self.ids,))
 
 
 def subject(layers: int, batch: int, tokens: int) -> Subject:
@@ -103,7 +104,7 @@ def probe(it: Subject) -> Probed:
         module = casts[name].prepared().module
         errors[name] = LocalErrors(
             reference=it.reference,
-            lowered={fqn: module.get_submodule(fqn) for fqn in leaves_of(it.reference.stored)},
+            lowered={fqn: module.get_submodule(fqn) for fqn in layer_modules(it.reference.stored)},
             fmt=any_format_named(name),
             adjoint=adjoint,
             on_layer=lambda _fqn: None,
@@ -123,7 +124,8 @@ def print_quality(it: Subject, probed: Probed, every: int) -> float:
         pairs = []
         for fqn in list(errors)[::every]:
             began = time.process_time()
-            exact = measured_squared_error(it.reference, probed.casts[name], [fqn], (it.ids,), {}, expected=expected)
+            alone = it.precisions.planned({fqn: any_format_named(name)})
+            exact = run_squared_error(alone.prepared((it.ids,)), expected=expected)
             runs.append(time.process_time() - began)
             estimate = errors[fqn].estimate()
             if exact and estimate and estimate.value:
@@ -160,7 +162,7 @@ def main() -> None:
     parser.add_argument("--depths", default="6,12,24")
     chosen = parser.parse_args()
     it = subject(chosen.layers, chosen.batch, chosen.tokens)
-    count = len(leaves_of(it.reference.stored))
+    count = len(layer_modules(it.reference.stored))
     print(
         f"{chosen.layers} blocks, {count} layers, {chosen.batch} × {chosen.tokens} tokens, {len(FORMATS)} formats, "
         f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}"

@@ -41,7 +41,9 @@ def say_troubles(result: AnalysisResult) -> None:
 
 
 def _kept_text(spec: RunSpec) -> str:
-    return f"kept in {spec.reference}: {', '.join(map(for_markdown, spec.keep))} · " if spec.keep else ""
+    kept = f"kept in {spec.reference}: {', '.join(map(for_markdown, spec.keep))} · " if spec.keep else ""
+    wide = f"inputs not cast: {', '.join(map(for_markdown, spec.wide_inputs))} · " if spec.wide_inputs else ""
+    return kept + wide
 
 
 def model_name(result: RunResult) -> str:
@@ -110,7 +112,9 @@ def command_line(spec: RunSpec) -> str:
     settings = {"model": spec.model, "dtype": spec.dtype} | spec.to_query()
     options = {name: value for name, value in settings.items() if name not in spec.unread}
     words = [
-        word for name, value in options.items() for word in ([f"--{name}", value] if name != "exact" else ["--exact"])
+        word
+        for name, value in options.items()
+        for word in ([f"--{name.replace('_', '-')}", value] if name != "exact" else ["--exact"])
     ]
     return shlex.join(["python", "-m", "precision", spec.analysis.value, *words])
 

@@ -16,13 +16,14 @@ from precision.models.catalogue import CATALOGUE, describe
 from precision.models.request import request_input
 from precision.results import ModelDescription
 from precision.spec import AUTOCAST_DTYPE, Analysis, RunSpec
+from precision.spec.keep import Kept
 from precision.spec.output_kinds import OutputKind
 from precision.text.names import enclosing
 
 PRETRAINED = "hf:"
 """The picker's entry for a Hugging Face id or folder."""
 _DEFAULT = RunSpec()
-_HELD = ("dtype", "method", "device", "reference", "seed", "regime", "keep", "plan", "outputs")
+_HELD = ("dtype", "method", "device", "reference", "seed", "regime", "keep", "wide_inputs", "plan", "outputs")
 """Settings of a run that the sidebar holds whatever the model is."""
 _SIZES = ("input", "batch", "length", "text")
 """Settings that some models do not have."""
@@ -62,6 +63,7 @@ def _set_widgets(spec: RunSpec) -> None:
     state["method"] = spec.method.value
     state["text"] = spec.text or ""
     state["keep"] = list(spec.keep)
+    state["wide_inputs"] = list(spec.wide_inputs)
 
 
 def link_error() -> str | None:
@@ -90,6 +92,7 @@ def model_changed() -> None:
         st.session_state[name] = {"text": "", "input": "default"}.get(name)
     st.session_state["keep"] = []
     st.session_state["outputs"] = ()
+    st.session_state["wide_inputs"] = []
     drop_plan()
 
 
@@ -129,9 +132,15 @@ def kept_modules() -> list[str]:
     return kept
 
 
+def wide_inputs() -> list[str]:
+    """The arguments that the candidate gets uncast."""
+    wide: list[str] = st.session_state["wide_inputs"]
+    return wide
+
+
 def kept_around(fqn: str) -> str | None:
     """The module that keeps `fqn` out of the cast: itself or one around it; None if it is cast."""
-    kept = kept_modules()
+    kept = [part.fqn for part in map(Kept.parse, kept_modules()) if not part.own_code or part.fqn == fqn]
     return fqn if fqn in kept else enclosing(fqn, kept) or None
 
 

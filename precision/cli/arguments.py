@@ -34,7 +34,9 @@ _SETTINGS = {
     "batch": "samples in the input",
     "length": "tokens or steps of one sample",
     "reference": "the format to compare against: float32 or float64",
-    "keep": "modules to keep in the reference's precision, separated by commas",
+    "keep": "modules to keep in the reference's precision, separated by commas; NAME:wide leaves the output in it too, "
+    "NAME:code keeps the module's own operators and not the modules inside",
+    "wide_inputs": "inputs that are not cast, by argument name or place (0 is the first), separated by commas",
     "outputs": "what the outputs are, a kind or path=kind, separated by commas: " + ", ".join(OutputKind),
     "plan": 'layers by format, such as {"float16": ["encoder.0"]}; the rest keeps the reference\'s precision',
     "formats": "formats to measure, separated by commas",
@@ -190,7 +192,7 @@ def _add_settings(
         said = dtypes if name == "dtype" and dtypes else text
         options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": f"{said}{_default_text(name, defaults)}"}
         options |= _WRITTEN.get(name, {"metavar": name.upper()})
-        command.add_argument(f"--{name}", **options)
+        command.add_argument(f"--{name.replace('_', '-')}", **options)
 
 
 def _default_text(name: str, defaults: RunSpec) -> str:

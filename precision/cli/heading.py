@@ -30,6 +30,7 @@ def heading(result: RunResult) -> str:
         ["Model", plain(result.model.title, limit=None)],
         *([["Candidate", candidate]] if spec.analysis.info.has_candidate else []),
         *([["Kept", f"{', '.join(map(plain, spec.keep))} in {spec.reference}"]] if spec.keep else []),
+        *([["Not cast", f"inputs {', '.join(map(plain, spec.wide_inputs))}"]] if spec.wide_inputs else []),
         ["Reference", spec.reference],
         ["Device", f"{spec.device} ({plain(result.device.name)}), {result.environment.packages}"],
         ["Input", f"{result.input.name if result.input else spec.input}: {shapes}{seed}"],

@@ -48,7 +48,10 @@ class Cast(Reference, total=False):
 
     method: str
     keep: Sequence[str]
-    """fqns of modules that the candidate keeps in the reference's precision."""
+    """What the candidate keeps in the reference's precision: fqns of modules. `gate:wide` also leaves the output of
+    `gate` in it, and `block:code` keeps the operators of `block` without the modules inside."""
+    wide_inputs: Sequence[str | int]
+    """Inputs that are not cast, by the name of the argument or its place."""
     outputs: str | Sequence[str]
     """What the outputs are, such as `class-scores`, or `logits=class-scores` for the one called logits."""
     plan: Mapping[str, Format] | None
@@ -89,6 +92,8 @@ def spec_of(analysis: Analysis, loaded: LoadedModel | None, settings: Mapping[st
         given.pop("dtype", None)  # that of the plan
     if "keep" in given:
         given["keep"] = several(given["keep"])
+    if "wide_inputs" in given:
+        given["wide_inputs"] = tuple(map(str, several(given["wide_inputs"])))
     if loaded is not None:
         chosen = loaded.asked or {"model": loaded.description.id}
         given = {**chosen, "device": _device_of(loaded), **given}

@@ -2,24 +2,25 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Self
 
 import torch
 
-from precision.errors import ForwardError, UnsupportedError
+from precision.errors import ForwardError, InputError, UnsupportedError
 from precision.formats import AnyFormat, any_format_named, format_named
 from precision.measure.casting import methods as casting
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.input_warnings import input_warnings
-from precision.measure.casting.kept import keep_in
-from precision.measure.casting.mixed import cast_mixed
 from precision.measure.casting.noise import Noise
+from precision.measure.casting.precisions import Precisions
 from precision.measure.machine.devices import describe_device, device_named, environment
-from precision.measure.models.loading import LoadedModel, load
+from precision.measure.models.loading import LoadedModel, argument_names, load
 from precision.measure.regime_inputs import in_regime
 from precision.progress import Progress
 from precision.results import AnalysisResult, DeviceInfo, Failure, RunResult
 from precision.spec import RunSpec
+from precision.spec.keep import Kept
 from precision.spec.regimes import GIVEN
 
 FIRST_BATCH = "Only the first batch is run here."
@@ -109,6 +110,7 @@ def prepare(task: Task) -> Prepared:
     task.progress.step(f"Casting to {spec.candidate}", 0.15)
     reference = task.reference(loaded)
     candidate = _candidate(spec, loaded, reference)
+    reference = replace(reference, fused=candidate.fused)
     head = task.head(loaded, candidate)
     warnings = (*head.warnings, *input_warnings(candidate, loaded.args, loaded.kwargs))
     head = head.model_copy(update={"warnings": warnings})
@@ -132,13 +134,28 @@ def require_kernels(formats: Iterable[AnyFormat], device: DeviceInfo) -> None:
 
 
 def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel) -> CastModel:
+    fmt = format_named(spec.reference)
+    uncast = _wide_inputs(spec, loaded)
+    precisions = Precisions(loaded.module, reference, fmt, loaded.args, loaded.kwargs, uncast)
     if spec.plan:
-        formats = {fqn: any_format_named(name) for fqn, name in spec.plan}
-        return cast_mixed(loaded.module, formats, reference=format_named(spec.reference), device=reference.device)
+        return precisions.planned({fqn: any_format_named(name) for fqn, name in spec.plan})
     candidate = casting.cast(loaded.module, spec.format, method=spec.method, device=reference.device)
-    dtype, low_dtype = reference.input_dtype, candidate.input_dtype
-    keep_in(candidate.stored, loaded.module, fqns=spec.keep, dtype=dtype, low_dtype=low_dtype)
-    return candidate
+    return precisions.kept(candidate, spec.format, spec.method, map(Kept.parse, spec.keep))
+
+
+def _wide_inputs(spec: RunSpec, loaded: LoadedModel) -> frozenset[str | int]:
+    """Place or name of each argument that is not to be cast.
+
+    Raises:
+        InputError: the model is not called with an argument of that name or place.
+    """
+    names = list(islice(argument_names(loaded.module), len(loaded.args)))
+    keys: dict[str, str | int] = {name: name for name in loaded.kwargs}
+    keys |= {key: place for place, name in enumerate(names) for key in (str(place), name)}
+    if unknown := [name for name in spec.wide_inputs if name not in keys]:
+        known = ", ".join((*names, *loaded.kwargs))
+        raise InputError(f"The model is called without an input {unknown[0][:80]!r}. Its inputs: {known}.")
+    return frozenset(keys[name] for name in spec.wide_inputs)
 
 
 def module_progress(

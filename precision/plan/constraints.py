@@ -9,6 +9,7 @@ from typing import NamedTuple
 from precision.errors import InputError
 from precision.results.plan import Resource, sum_of
 from precision.results.sensitivity import LayerSensitivity, SensitivityReport
+from precision.spec.keep import Kept
 from precision.text.names import plain
 
 
@@ -85,8 +86,13 @@ def kept_layers(report: SensitivityReport, constraints: Constraints) -> frozense
         InputError: they name an unknown module.
     """
     kept = {at for at, layer in enumerate(report.layers) if constraints.keep_norms and layer.is_norm}
-    for name in constraints.keep:
-        inside = {at for at, layer in enumerate(report.layers) if layer.fqn == name or layer.fqn.startswith(f"{name}.")}
+    for part in map(Kept.parse, constraints.keep):
+        name = part.fqn
+        inside = {
+            at
+            for at, layer in enumerate(report.layers)
+            if layer.fqn == name or (not part.own_code and layer.fqn.startswith(f"{name}."))
+        }
         if not inside:
             near = difflib.get_close_matches(name, [layer.fqn for layer in report.layers], n=2)
             hint = f" Did you mean {' or '.join(map(plain, near))}?" if near else ""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from precision.errors import UnsupportedError
 from precision.formats import AnyFormat, ScaledFormat, any_format_named
+from precision.plan.exported_code import exported_code
 from precision.results.plan import Plan
 from precision.spec import CastMethod
 from precision.text.units import count_text
@@ -38,9 +39,7 @@ def plan_code(plan: Plan) -> str:
     """
     if missing := runtime_needs(plan):
         raise UnsupportedError(f"This plan has no PyTorch code. {' '.join(missing)}")
-    lines = "".join(f"    {fqn!a}: torch.{name},\n" for fqn, name in _lowered(plan))
-    layers = f"{{\n{lines}}}" if lines else "{}"
-    return _CODE.replace("<REFERENCE>", plan.reference).replace("<LAYERS>", layers)
+    return exported_code(plan.reference, dict(_lowered(plan)), plan.flows)
 
 
 def plan_json(plan: Plan) -> str:
@@ -106,72 +105,3 @@ def _need(fmt: AnyFormat, layers: int) -> str:
             f"{fmt.block_size or ''}{' values' if fmt.block_size else fmt.granularity}, accumulated in float32."
         )
     return f"{where} arithmetic on {fmt.name} values, accumulated in float32, whose inputs and outputs saturate."
-
-
-_CODE = '''"""Mixed precision: every layer below computes in a dtype of its own, all else in <REFERENCE>.
-
-    model = lower_layers(model)
-    with torch.no_grad():
-        output = model(inputs)
-
-Floating-point inputs are to be <REFERENCE>. On CUDA, set torch.backends.cudnn.allow_tf32 = False.
-"""
-
-import copy
-
-import torch
-
-REFERENCE = torch.<REFERENCE>
-LAYERS = <LAYERS>
-
-
-def lower_layers(model):
-    """A copy of the model, in eval mode, with each of LAYERS in its dtype."""
-    model = copy.deepcopy(model).eval()
-    model.float() if REFERENCE is torch.float32 else model.double()
-    tensors = {}
-    for name, dtype in LAYERS.items():
-        InDtype(dtype).lower(model.get_submodule(name), tensors)
-    return model
-
-
-class InDtype:
-    """Has a layer compute in a dtype: casts what it is given, and casts back what it returns."""
-
-    def __init__(self, dtype):
-        self.dtype = dtype
-
-    def lower(self, layer, tensors):
-        """Cast the weights of the layer; layers of one dtype go on sharing those that they share."""
-        for is_parameter, held in ((True, layer._parameters), (False, layer._buffers)):
-            for name, tensor in list(held.items()):
-                if tensor is None or not tensor.is_floating_point():
-                    continue
-                key = id(tensor), self.dtype
-                if key not in tensors:
-                    low = tensor.detach().to(self.dtype)
-                    low = torch.nn.Parameter(low, tensor.requires_grad) if is_parameter else low
-                    tensors[key] = tensor, low
-                setattr(layer, name, tensors[key][1])
-        layer.register_forward_pre_hook(self.before, with_kwargs=True)
-        layer.register_forward_hook(self.after)
-
-    def before(self, layer, args, kwargs):
-        return cast(args, self.dtype), cast(kwargs, self.dtype)
-
-    def after(self, layer, args, output):
-        return cast(output, REFERENCE)
-
-
-def cast(value, dtype):
-    """Every floating-point tensor in tuples, lists and dicts in the dtype."""
-    if isinstance(value, torch.Tensor):
-        return value.to(dtype) if value.is_floating_point() else value
-    if isinstance(value, dict):
-        return {key: cast(item, dtype) for key, item in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(cast(item, dtype) for item in value))
-    if isinstance(value, (tuple, list)):
-        return type(value)(cast(item, dtype) for item in value)
-    return value
-'''

@@ -32,6 +32,7 @@ def plan_of(report: SensitivityReport, formats: Sequence[str], *, reference: str
             Uniform(dtype=name, totals=totals_of(report, (name,) * len(layers), reference)) for name in names
         ),
         optimal=optimal,
+        flows={name: flow for name, flow in report.flows.items() if name in {reference, *formats}},
     )
 
 

@@ -1,12 +1,13 @@
 """A format for each layer, and its predicted cost."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pydantic import Field
 
 from precision.results.base import Result
+from precision.results.flow import Flow
 from precision.results.run import Failure
 from precision.spec import RunSpec
 
@@ -65,6 +66,9 @@ class Plan(Result):
     """For comparison: the reference first, then every format of the sensitivity."""
     optimal: bool
     """Whether no other allowed choice is better; else it is the best choice that the search found."""
+    flows: Mapping[str, Flow] = Field(default_factory=dict, repr=False)
+    """What recorded runs showed in the reference and in each format that torch computes in: what the plan's code needs
+    to cast what was cast when the plan ran, and nothing else."""
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:

@@ -1,8 +1,12 @@
 """How much every layer adds to the model's error in every format."""
 
+from collections.abc import Mapping
 from typing import Literal
 
+from pydantic import Field
+
 from precision.results.base import Result
+from precision.results.flow import Flow
 from precision.results.run import RunResult
 
 
@@ -39,7 +43,7 @@ class Contribution(Result):
 
 
 class LayerSensitivity(Result):
-    """One called module without submodules, and what every format does to it."""
+    """One called module without submodules, or with weights of its own, and what every format does to it."""
 
     fqn: str
     type: str
@@ -64,13 +68,27 @@ class LayerSensitivity(Result):
 
 
 class UniformCheck(Result):
-    """Every layer in one format: what the contributions predict, and what a run measures."""
+    """Every layer in one format: what the contributions predict, and what runs measure."""
 
     dtype: str
     predicted_squared_error: float | None
     """None where a layer has no prediction."""
     measured_squared_error: float | None
-    """None where the output is not finite, or the model does not run."""
+    """With the operators between the layers in the reference's precision; None where the output is not finite, or the
+    model does not run."""
+    cast_squared_error: float | None = None
+    """Of the whole cast, as `compare` runs it, the operators between the layers in the format too. None as above."""
+    cast_bytes: int | None = None
+    """Of that cast, as if every format could be stored."""
+
+
+class OutsideLayers(Result):
+    """A tensor that no layer holds, so that no plan changes it."""
+
+    fqn: str
+    kind: str
+    """Parameter, buffer, non-persistent buffer or plain attribute."""
+    bytes: int
 
 
 class Projections(Result):
@@ -111,9 +129,13 @@ class SensitivityReport(Result):
     uniform: tuple[UniformCheck, ...]
     """One for each format measured so far."""
     fixed_bytes: int
-    """Weights and buffers outside the layers, in the reference."""
+    """Weights, buffers and plain attributes outside the layers, in the reference."""
+    outside: tuple[OutsideLayers, ...] = ()
+    """What these are."""
     projections: Projections | None = None
     """None with too few random probes to separate joint effects from noise, or with too many numbers."""
+    flows: Mapping[str, Flow] = Field(default_factory=dict, repr=False)
+    """What recorded runs showed, in the reference and in each format that torch computes in."""
 
 
 class SensitivityResult(RunResult):

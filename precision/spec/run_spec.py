@@ -13,6 +13,7 @@ from precision.errors import InputError
 from precision.formats import AnyFormat, IntegerGrid, ScaledFormat, any_format_named, default_formats
 from precision.spec.analysis import Analysis
 from precision.spec.cast_methods import CastMethod, formats_of, method_named, usual_method
+from precision.spec.keep import Kept
 from precision.spec.output_kinds import kinds_of
 from precision.spec.regimes import GIVEN, canonical
 
@@ -131,7 +132,10 @@ class RunSpec(BaseModel):
     """How the input is changed; see `precision.spec.regimes`."""
     reference: Literal["float32", "float64"] = "float32"
     keep: tuple[str, ...] = ()
-    """fqns of modules that the candidate keeps in the reference's precision."""
+    """What the candidate keeps in the reference's precision: fqns of modules, as `precision.spec.keep.Kept` reads them:
+    `gate` with its output cast back, `gate:wide` with its output left wide, `block:code` without the modules inside."""
+    wide_inputs: tuple[str, ...] = ()
+    """Inputs that are not cast, by the name of the argument or its place (0 is the first)."""
     plan: Annotated[tuple[tuple[str, str], ...], Field(max_length=MAX_PLAN_LAYERS)] = ()
     """fqn and format of each layer with its own format; everything else is in the reference's precision. With a plan,
     `dtype` is its coarsest format, and `method` the default of that format."""
@@ -155,10 +159,15 @@ class RunSpec(BaseModel):
             return {"method": usual_method(fmt), **data, "dtype": fmt.name}
         return data
 
-    @field_validator("keep", "formats", "outputs", mode="before")
+    @field_validator("keep", "formats", "wide_inputs", "outputs", mode="before")
     @classmethod
     def _as_listed(cls, value: object) -> object:
         return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+
+    @field_validator("keep")
+    @classmethod
+    def _canonical_keep(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(str(Kept.parse(part)) for part in value))
 
     @field_validator("regime")
     @classmethod

@@ -296,6 +296,7 @@ def test_a_regime_does_not_reach_the_callers_module() -> None:
         (small(), torch.zeros(2, 6), {"dtype": "float17"}, "Unknown format 'float17'"),
         (small(), torch.zeros(2, 6), {"colour": 1}, "compare does not read colour. It reads: .*dtype"),
         (small(), torch.zeros(2, 6), {"keep": "nothing"}, "nothing"),
+        (small(), torch.zeros(2, 6), {"wide_inputs": 1}, "called without an input '1'. Its inputs: input"),
         (small(), torch.zeros(2, 6), {"labels": "y"}, "give their name where the inputs are a dict"),
         (small(), torch.zeros(2, 6), {"labels": [0.5, 1.0]}, r"Labels are whole numbers.*float32 of shape \[2\]"),
         (small(), torch.zeros(2, 6), {"labels": object()}, "Labels are whole numbers"),

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from precision.errors import UnsupportedError
 from precision.formats import any_format_named, format_named
-from precision.measure.casting.mixed import cast_mixed
+from precision.measure.casting.methods import reference as cast_reference
+from precision.measure.casting.precisions import Precisions
 from precision.measure.models import digits
 from precision.measure.models.digits import WEIGHTS, DigitsNet
 from precision.plan.export import keep_in_float32, plan_code, plan_json, runtime_needs, torchao_configs
@@ -39,8 +40,9 @@ def verified(
     model: nn.Module, formats: dict[str, str], *args: object, reference: str = "float32", **kwargs: object
 ) -> Any:
     by_name = {fqn: any_format_named(name) for fqn, name in formats.items()}
-    cast = cast_mixed(model, by_name, reference=format_named(reference), device=torch.device("cpu"))
-    return cast(args, kwargs)
+    wide = format_named(reference)
+    precisions = Precisions(model, cast_reference(model, wide, device=torch.device("cpu")), wide, args, kwargs)
+    return precisions.planned(by_name)(args, kwargs)
 
 
 def exported(tmp_path: Path, chosen: Plan, script: str) -> Tensor:

@@ -160,3 +160,10 @@ def test_autocast_lowers_to_bfloat16_unless_asked_otherwise() -> None:
     assert RunSpec.parse({"analysis": "autocast"}).dtype == inspect.signature(px.autocast).parameters["dtype"].default
     assert RunSpec.parse({"analysis": "autocast", "dtype": "half"}).dtype == "float16"
     assert RunSpec().dtype == "float16"
+
+
+def test_what_is_kept_is_written_in_one_way_and_survives_a_link() -> None:
+    spec = RunSpec.parse({"keep": "gate:wide,block:wide:code,gate:wide", "wide_inputs": "t,1"})
+    assert spec.keep == ("gate:wide", "block:code:wide")
+    assert spec.wide_inputs == ("t", "1")
+    assert RunSpec.parse(spec.to_query()) == spec

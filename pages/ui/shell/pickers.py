@@ -131,6 +131,15 @@ def _kept() -> None:
             key="keep",
             help="Modules that the candidate does not cast. Remove one to cast it again.",
         )
+    wide = state.wide_inputs()
+    if wide:
+        _pick(
+            st.multiselect,
+            "Inputs that are not cast",
+            wide,
+            key="wide_inputs",
+            help="Arguments of the model that the candidate gets as they are. Remove one to cast it again.",
+        )
 
 
 def _format_label(name: str) -> str:

@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from precision.errors import InputError
-from precision.formats import AnyFormat, ScaledFormat, any_format_named
+from precision.formats import AnyFormat, ScaledFormat
 from precision.measure.casting.audit_warnings import audit_warnings
+from precision.measure.casting.frames import frame_of, side_of
 from precision.measure.casting.held_weights import estimated_bytes, is_held
-from precision.measure.casting.kept import Kept, inside_kept
 from precision.measure.casting.memory_spans import MemorySpans
-from precision.measure.casting.mixed import Lowering, lowering_of
+from precision.measure.casting.sides import Side
 from precision.measure.casting.stored_tensors import StoredTensor, stored_tensors
 from precision.measure.casting.stored_values import stored_values
 from precision.measure.casting.wrapped_tensors import parts_text, plain_values, stored_dtype
@@ -35,11 +35,11 @@ def audit(before: nn.Module, after: nn.Module, *, fmt: AnyFormat, method: CastMe
     old, new = _by_name(before), _by_name(after)
     if missing := [name for name in old if name not in new]:
         raise InputError(f"{missing[0]} is missing after the cast: audit a model and a cast copy of that same model.")
-    lowered = {id(module): how for module in after.modules() if (how := lowering_of(module))}
-    kept = inside_kept(after) | {id(module) for module in after.modules() if isinstance(module, Kept)}
+    apart = {id(module): side for module in after.modules() if (side := side_of(module)) is not None}
+    lowered = {key: side for key, side in apart.items() if not side.is_reference}
     pairs = _Pairs(
         owners=dict(after.named_modules(remove_duplicate=False)),
-        kept=frozenset(map(id, after.modules())) - lowered.keys() if lowered else kept,
+        kept=frozenset(map(id, after.modules())) - lowered.keys() if lowered else frozenset(apart),
         lowered=lowered,
         old=old,
         new=new,
@@ -55,13 +55,17 @@ def audit(before: nn.Module, after: nn.Module, *, fmt: AnyFormat, method: CastMe
         bytes_before=pairs.spans_before.total,
         bytes_after=pairs.spans_after.total,
         estimated_bytes_after=pairs.estimated_total(rows),
-        warnings=audit_warnings(rows, fmt=_surrounding(lowered, fmt), method=method),
+        warnings=audit_warnings(rows, fmt=_surrounding(after, fmt), method=method),
     )
 
 
-def _surrounding(lowered: Mapping[int, Lowering], fmt: AnyFormat) -> AnyFormat:
-    """What the model's own code computes in: the reference's format where layers are lowered one by one."""
-    return next((any_format_named(dtype_name(how.outside)) for how in lowered.values()), fmt)
+def _surrounding(after: nn.Module, fmt: AnyFormat) -> AnyFormat:
+    """What the model's own code computes in: the reference's format in a plan that does not name it."""
+    frames = [frame for module in after.modules() if (frame := frame_of(module)) is not None]
+    if not frames or not frames[0].base.is_reference:
+        return fmt
+    root = frame_of(after)
+    return root.side.fmt if root else frames[0].base.fmt
 
 
 def _by_name(module: nn.Module) -> dict[str, StoredTensor]:
@@ -74,7 +78,7 @@ class _Pairs:
     """The modules of the cast copy."""
     kept: frozenset[int]
     """`id` of those that stay in the reference's precision."""
-    lowered: Mapping[int, Lowering]
+    lowered: Mapping[int, Side]
     """By `id`, those that have a format of their own."""
     old: dict[str, StoredTensor]
     new: dict[str, StoredTensor]

@@ -10,13 +10,13 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from precision.errors import PrecisionError
-from precision.formats import AnyFormat, NumericFormat, ScaledFormat
-from precision.measure.casting.forward import explained, full_float32, map_tensors, seeded, watched
-from precision.measure.casting.held_weights import channel_axis
-from precision.measure.casting.kept import Kept, inside_kept
-from precision.measure.rounding import holding_dtype, round_to
+from precision.formats import NumericFormat, ScaledFormat
+from precision.measure.casting.forward import explained, full_float32, fused_attention, map_tensors, seeded, watched
+from precision.measure.casting.frames import frame_of
+from precision.measure.casting.simulation import holds_matrix, quantized_inputs, rounded_tensor
 from precision.results import Execution
 
 T = TypeVar("T")
@@ -40,6 +40,8 @@ class CastModel:
     device: torch.device
     input_dtype: torch.dtype
     """Floating-point inputs are cast to it; others never are."""
+    wide_inputs: frozenset[str | int] = frozenset()
+    """Arguments that are left as they are given: places and names."""
     widened: bool = False
     """Whether parameters and floating buffers are widened to `input_dtype` at the start of every run."""
     rounded_to: NumericFormat | None = None
@@ -47,6 +49,8 @@ class CastModel:
     quantized_to: ScaledFormat | None = None
     """The format to which the inputs of every module that holds a weight matrix are rounded."""
     autocast_dtype: torch.dtype | None = None
+    fused: bool = True
+    """Whether fused kernels may skip the code of modules: not where modules have precisions of their own."""
 
     def __call__(
         self,
@@ -79,7 +83,7 @@ class CastModel:
         )
 
     def _run(self, module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
-        with torch.no_grad(), self._autocast(), full_float32(self.device):
+        with torch.no_grad(), self._autocast(), full_float32(self.device), fused_attention(self.fused):
             if self.widened:
                 return torch.func.functional_call(module, self._wide(module), args, kwargs)
             return module(*args, **kwargs)
@@ -96,24 +100,28 @@ class CastModel:
     def _fresh(self) -> nn.Module:
         """A copy of `stored` that shares its parameters and nothing else."""
         module = copy.deepcopy(self.stored, {id(parameter): parameter for parameter in self.stored.parameters()})
-        kept = inside_kept(module)
         for child in module.modules():
-            if id(child) in kept:
+            if frame_of(child) is not None:  # which rounds by itself
                 continue
             if self.rounded_to is not None:
                 child.register_forward_hook(lambda _module, _inputs, output: self.rounded(output))
-            if self.quantized_to is not None and holds_matrix(child) and not isinstance(child, Kept):
+            if self.quantized_to is not None and holds_matrix(child):
                 child.register_forward_pre_hook(self.quantized, with_kwargs=True)
         return module
 
     def _inputs(
         self, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> tuple[tuple[object, ...], dict[str, object]]:
-        def moved(tensor: Tensor) -> Tensor:
-            dtype = self.input_dtype if tensor.is_floating_point() else tensor.dtype
-            return tensor.detach().to(device=self.device, dtype=dtype, copy=True)
+        given = (*enumerate(args), *kwargs.items())
+        wide = pytree.tree_leaves([value for name, value in given if name in self.wide_inputs])
+        uncast = set(map(id, wide))
 
-        return self.rounded(map_tensors((tuple(args), dict(kwargs)), moved))
+        def moved(tensor: Tensor) -> Tensor:
+            if id(tensor) in uncast or not tensor.is_floating_point():
+                return tensor.detach().to(device=self.device, copy=True)
+            return self.rounded(tensor.detach().to(device=self.device, dtype=self.input_dtype, copy=True))
+
+        return map_tensors((tuple(args), dict(kwargs)), moved)
 
     def rounded(self, structure: T) -> T:
         """A copy of a structure whose floating-point tensors are rounded to `rounded_to`; itself without one."""
@@ -128,33 +136,6 @@ class CastModel:
         """A call's inputs rounded to `quantized_to`."""
         fmt = self.quantized_to
         return (args, kwargs) if fmt is None else quantized_inputs(module, args, kwargs, fmt=fmt)
-
-
-def quantized_inputs(
-    module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], *, fmt: AnyFormat
-) -> tuple[tuple[object, ...], dict[str, object]]:
-    """The inputs of a call of `module` rounded to `fmt`, with scales along the dimension that it sums over.
-
-    Those given by place; where there are none, those given by name. Masks are given by name.
-    """
-
-    def quantized(tensor: Tensor) -> Tensor:
-        return rounded_tensor(tensor, fmt, axis=channel_axis(tensor, module))
-
-    return (map_tensors(args, quantized), kwargs) if args else (args, map_tensors(kwargs, quantized))
-
-
-def holds_matrix(module: nn.Module) -> bool:
-    """Whether `module` itself has a parameter of two dimensions or more."""
-    return any(weight.dim() >= 2 for weight in module.parameters(recurse=False))
-
-
-def rounded_tensor(tensor: Tensor, fmt: AnyFormat, *, axis: int = -1) -> Tensor:
-    """`tensor` rounded to `fmt` in its own dtype if it is floating-point, else as it is."""
-    if not tensor.is_floating_point():
-        return tensor
-    wide = tensor.to(torch.promote_types(tensor.dtype, holding_dtype(fmt)))
-    return round_to(wide, fmt, axis=axis).to(tensor.dtype)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import re
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -76,6 +77,38 @@ def full_float32(device: torch.device) -> AbstractContextManager[None]:
         enabled=cudnn.enabled, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False
     )
     return context
+
+
+class _FusedAttention:
+    """Torch's own switch, which is one for all threads: off while any of them needs it off."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = True
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        with self._lock:
+            if not self._inside:
+                self._before = torch.backends.mha.get_fastpath_enabled()
+                torch.backends.mha.set_fastpath_enabled(False)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    torch.backends.mha.set_fastpath_enabled(self._before)
+
+
+_FUSED_ATTENTION = _FusedAttention()
+
+
+def fused_attention(allowed: bool) -> AbstractContextManager[None]:
+    """Without leave, the attention modules of torch run their own code inside, rather than one fused kernel."""
+    return nullcontext() if allowed else _FUSED_ATTENTION.off()
 
 
 @contextmanager

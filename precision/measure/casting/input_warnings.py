@@ -15,30 +15,32 @@ from precision.text.units import number_text
 
 
 def input_warnings(model: CastModel, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[str, ...]:
-    """One sentence for each floating-point input of `model` with values beyond the range of what it is cast to.
+    """A sentence for each floating-point input of `model` with values beyond the range of what it is cast to.
+
+    And one for each input of whole numbers of which some become others.
 
     Such an input makes outputs infinite or NaN (or merely wrong, where the cast saturates) although no weight is at
     fault. Inputs that are not cast give no warning. Infinities that were there before give one only if the cast makes
     them finite.
     """
-    named = {**{f"[{index}]": value for index, value in enumerate(args)}, **kwargs}
+    named: list[tuple[str | int, object]] = [*enumerate(args), *kwargs.items()]
     target = model.rounded_to or format_named(dtype_name(model.input_dtype))
     leaves = [
-        (name + pytree.keystr(path), leaf)
-        for name, value in named.items()
+        ((f"[{name}]" if isinstance(name, int) else name) + pytree.keystr(path), leaf)
+        for name, value in named
+        if name not in model.wide_inputs
         for path, leaf in pytree.tree_flatten_with_path(value)[0]
         if isinstance(leaf, Tensor) and leaf.is_floating_point()
     ]
-    sentences = (_beyond(name, tensor, model, target) for name, tensor in leaves)
+    told = (_beyond, _changed_whole_numbers)
+    sentences = (tell(name, tensor, model, target) for name, tensor in leaves for tell in told)
     return tuple(sentence for sentence in sentences if sentence is not None)
 
 
 def _beyond(name: str, tensor: Tensor, model: CastModel, target: NumericFormat) -> str | None:
     if dtype_name(tensor.dtype) == target.name or not tensor.numel():
         return None
-    cast = tensor.to(model.input_dtype)
-    if model.rounded_to is not None:
-        cast = round_to(tensor.to(torch.promote_types(tensor.dtype, model.input_dtype)), model.rounded_to)
+    cast = _cast(tensor, model)
     did = stored_values(tensor, cast, fmt=target)
     beyond = did.became_nonfinite + (did.saturated or 0)
     if not beyond:
@@ -49,3 +51,26 @@ def _beyond(name: str, tensor: Tensor, model: CastModel, target: NumericFormat) 
         f"Input {plain(name, limit=None)}: {beyond:,} of {did.elements:,} values are beyond the range of "
         f"{target.name} and become {became}{seen}."
     )
+
+
+def _changed_whole_numbers(name: str, tensor: Tensor, model: CastModel, target: NumericFormat) -> str | None:
+    """Of an input of nothing but whole numbers, such as time steps or positions, those that the cast makes others."""
+    if dtype_name(tensor.dtype) == target.name or not tensor.numel() or not bool((tensor == tensor.round()).all()):
+        return None
+    cast = _cast(tensor, model).to(tensor.dtype)
+    changed = (cast != tensor) & (tensor.abs() <= target.max)
+    if not bool(changed.any()):
+        return None
+    before, after = tensor[changed][0].item(), cast[changed][0].item()
+    return (
+        f"Input {plain(name, limit=None)}: {int(changed.sum()):,} of {tensor.numel():,} whole numbers are others in "
+        f"{target.name}: {before:g} becomes {after:g}. No weight is at fault for what that changes; the setting "
+        "wide_inputs leaves an input uncast."
+    )
+
+
+def _cast(tensor: Tensor, model: CastModel) -> Tensor:
+    """The input as the model gets it."""
+    if model.rounded_to is None:
+        return tensor.to(model.input_dtype)
+    return round_to(tensor.to(torch.promote_types(tensor.dtype, model.input_dtype)), model.rounded_to)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from precision.formats import format_named
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded, shortened
+from precision.measure.casting.frames import is_apart
 from precision.measure.casting.held_weights import input_first
-from precision.measure.casting.kept import Kept, inside_kept
 from precision.measure.casting.mixins import require_forward
 from precision.measure.casting.real_kernels import RealKernel
 from precision.measure.metrics.statistics import ErrorStatistics
@@ -69,9 +69,8 @@ def run_on_kernel(
 
 def linear_layers(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """fqn and module of each linear layer that is not kept in the reference's precision."""
-    kept = inside_kept(module)
     for fqn, child in module.named_modules():
-        if id(child) in kept or isinstance(child, Kept):
+        if is_apart(child):
             continue
         if input_first(child) or (isinstance(child, nn.Linear) and type(child).forward is nn.Linear.forward):
             yield fqn, child

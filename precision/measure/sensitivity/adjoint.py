@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from precision.errors import PrecisionError
 from precision.measure.casting.cast_model import CastModel, PreparedRun
 from precision.measure.casting.forward import full_float32, map_tensors, seeded, shortened
-from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, leaves_of
+from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, layer_modules
 
 PROBES = 32
 """Random vectors wanted for each layer: an estimate from so many is off by a quarter (standard deviation)."""
@@ -139,7 +139,7 @@ def adjoint_of(
             seeded(reference.device),
             full_float32(reference.device),
             torch.enable_grad(),
-            hooked(leaves_of(module), after=taps.after),
+            hooked(layer_modules(module), after=taps.after),
         ):
             output = module(*run.args, **run.kwargs)
             taps.recording = False
@@ -319,5 +319,5 @@ def _shaken(taps: Collection[Tap], run: PreparedRun) -> tuple[Tensor, ...]:
 
         return map_tensors(output, other)
 
-    with seeded(run.model.device), hooked(leaves_of(run.module), after=shake):
+    with seeded(run.model.device), hooked(layer_modules(run.module), after=shake):
         return floating_tensors(run())

@@ -1,15 +1,19 @@
 """Which modules are layers, what they store in every format, and hooks on their calls."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from precision.findings.frames import frames_of
 from precision.formats import AnyFormat, ScaledFormat
 from precision.measure.casting.forward import map_tensors
 from precision.measure.casting.held_weights import estimated_bytes
+from precision.measure.casting.stored_tensors import stored_tensors
+from precision.results.flow import Flow
+from precision.results.sensitivity import OutsideLayers
 
 Structure = tuple[tuple[object, ...], dict[str, object]]
 """Positional inputs and those by name."""
@@ -17,13 +21,15 @@ Structure = tuple[tuple[object, ...], dict[str, object]]
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """One module without submodules whose forward was called and gave floating-point tensors."""
+    """One module whose forward was called and gave floating-point tensors: without others inside, or with weights."""
 
     fqn: str
     module: nn.Module
     calls: int
     block: str
     tied_to: tuple[str, ...]
+    held: tuple[nn.Module, ...]
+    """The modules whose own tensors belong to it: itself, and those that only its code uses, without calling them."""
 
     @property
     def is_norm(self) -> bool:
@@ -44,13 +50,23 @@ def floating_tensors(structure: object) -> tuple[Tensor, ...]:
     return tuple(found)
 
 
-def leaves_of(module: nn.Module) -> dict[str, nn.Module]:
-    """Modules without submodules by fqn, each under its first name; no TorchScript, which cannot be lowered."""
+def layer_modules(module: nn.Module) -> dict[str, nn.Module]:
+    """The modules that may be layers by fqn, each under its first name.
+
+    Those without modules inside, and those that have some but also weights of their own, as attention with one matrix
+    for all projections, experts in one tensor, and parametrized weights. No TorchScript, which cannot be lowered.
+    """
     return {
         name: child
         for name, child in module.named_modules()
-        if not any(True for _ in child.children()) and not isinstance(child, torch.jit.ScriptModule)
+        if (is_leaf(child) or any(each.is_floating_point() for each in _own_tensors(child).values()))
+        and not isinstance(child, torch.jit.ScriptModule)
     }
+
+
+def is_leaf(module: nn.Module) -> bool:
+    """Whether it has no modules inside."""
+    return not any(True for _ in module.children())
 
 
 @contextmanager
@@ -60,9 +76,9 @@ def hooked(
     before: Callable[[str, Structure], None] | None = None,
     after: Callable[[str, Structure, object], object],
 ) -> Iterator[None]:
-    """Call `before` and `after` around every call of a leaf; what `after` returns, unless None, is its output.
+    """Call `before` and `after` around every call of a layer; what `after` returns, unless None, is its output.
 
-    The hooks are the modules' own, not global ones: the fused kernels of `nn.TransformerEncoder`, which call no leaf,
+    The hooks are the modules' own, not global ones: the fused kernels of `nn.TransformerEncoder`, which call no layer,
     are off inside.
     """
     with ExitStack() as hooks:
@@ -82,29 +98,32 @@ def hooked(
         yield
 
 
-def layers_of(module: nn.Module, calls: Mapping[str, int]) -> tuple[Layer, ...]:
-    """The layers of `module`, in the order of `calls`: how often each was called, by fqn."""
-    leaves = leaves_of(module)
+def layers_of(module: nn.Module, calls: Mapping[str, int], flow: Flow) -> tuple[Layer, ...]:
+    """The layers of `module`, in the order of `calls`: how often each was called, by fqn; `flow` is of the same run."""
     names = dict(module.named_modules())
+    held: dict[str, list[nn.Module]] = {fqn: [] for fqn in calls}
+    for fqn, layer in frames_of([flow], {fqn: fqn for fqn in calls}, base="\0").held.items():
+        held[layer].append(names[fqn])
     holders: dict[int, list[str]] = {}
     for fqn in calls:
-        for tensor in _own_tensors(leaves[fqn]).values():
+        for tensor in _tensors_of(held[fqn]).values():
             if tensor.numel():
                 holders.setdefault(tensor.untyped_storage().data_ptr(), []).append(fqn)
     return tuple(
         Layer(
             fqn=fqn,
-            module=leaves[fqn],
+            module=names[fqn],
             calls=count,
             block=_block(fqn, names),
             tied_to=tuple(
                 dict.fromkeys(
                     other
-                    for tensor in _own_tensors(leaves[fqn]).values()
+                    for tensor in _tensors_of(held[fqn]).values()
                     for other in holders.get(tensor.untyped_storage().data_ptr(), ())
                     if other != fqn
                 )
             ),
+            held=tuple(held[fqn]),
         )
         for fqn, count in calls.items()
     )
@@ -122,26 +141,49 @@ def _block(fqn: str, modules: Mapping[str, nn.Module]) -> str:
     return ""
 
 
-def weight_elements(module: nn.Module) -> int:
-    """Elements of a leaf's own parameters and floating-point buffers."""
-    return sum(tensor.numel() for tensor in _own_tensors(module).values() if tensor.is_floating_point())
+def weight_elements(layer: Layer) -> int:
+    """Elements of a layer's own parameters and floating-point buffers."""
+    return sum(tensor.numel() for tensor in _tensors_of(layer.held).values() if tensor.is_floating_point())
 
 
-def reference_bytes(module: nn.Module) -> int:
-    """Bytes of a leaf's own parameters and buffers as they are."""
-    return sum(tensor.nbytes for tensor in _own_tensors(module).values())
+def reference_bytes(layer: Layer) -> int:
+    """Bytes of a layer's own parameters and buffers as they are."""
+    return sum(tensor.nbytes for tensor in _tensors_of(layer.held).values())
 
 
-def stored_bytes(module: nn.Module, fmt: AnyFormat) -> int:
-    """Bytes of a leaf's own parameters and buffers in `fmt`, scales included.
+def stored_bytes(layer: Layer, fmt: AnyFormat) -> int:
+    """Bytes of a layer's own parameters and buffers in `fmt`, scales included.
 
     Formats with scales take parameters of two dimensions and more; integers, booleans and complex numbers stay.
     """
-    parameters = {id(parameter) for parameter in module.parameters(recurse=False)}
-    return sum(
-        estimated_bytes(tensor, fmt, module) if _is_lowered(tensor, fmt, id(tensor) in parameters) else tensor.nbytes
-        for tensor in _own_tensors(module).values()
-    )
+    return _bytes_in(layer.held, fmt)
+
+
+def cast_bytes(module: nn.Module, fmt: AnyFormat) -> int:
+    """Bytes of the whole model cast to `fmt`, in the same way; plain attributes stay as they are."""
+    attributes = sum(each.bytes for each in outside(module, ()) if each.kind == "attribute")
+    return _bytes_in(tuple(module.modules()), fmt) + attributes
+
+
+def outside(module: nn.Module, layers: Collection[Layer]) -> tuple[OutsideLayers, ...]:
+    """The tensors that no layer holds, each once: parameters, buffers and plain attributes."""
+    seen = {id(tensor) for layer in layers for tensor in _tensors_of(layer.held).values()}
+    found = []
+    for stored in stored_tensors(module):
+        if id(stored.tensor) not in seen:
+            seen.add(id(stored.tensor))
+            found.append(OutsideLayers(fqn=stored.fqn, kind=stored.kind, bytes=stored.tensor.nbytes))
+    return tuple(found)
+
+
+def _bytes_in(modules: Sequence[nn.Module], fmt: AnyFormat) -> int:
+    counted: dict[int, int] = {}
+    for module in modules:
+        parameters = {id(parameter) for parameter in module.parameters(recurse=False)}
+        for tensor in _own_tensors(module).values():
+            lowered = _is_lowered(tensor, fmt, id(tensor) in parameters)
+            counted[id(tensor)] = estimated_bytes(tensor, fmt, module) if lowered else tensor.nbytes
+    return sum(counted.values())
 
 
 def _is_lowered(tensor: Tensor, fmt: AnyFormat, is_parameter: bool) -> bool:
@@ -150,11 +192,8 @@ def _is_lowered(tensor: Tensor, fmt: AnyFormat, is_parameter: bool) -> bool:
     return not isinstance(fmt, ScaledFormat) or (is_parameter and tensor.dim() >= 2)
 
 
-def fixed_bytes(module: nn.Module, layers: Collection[Layer]) -> int:
-    """Bytes of the parameters and buffers that no layer holds; each tensor once."""
-    inside = {id(tensor) for layer in layers for tensor in _own_tensors(layer.module).values()}
-    outside = {id(tensor): tensor.nbytes for tensor in (*module.parameters(), *module.buffers())}
-    return sum(size for key, size in outside.items() if key not in inside)
+def _tensors_of(modules: Sequence[nn.Module]) -> dict[int, Tensor]:
+    return {id(tensor): tensor for module in modules for tensor in _own_tensors(module).values()}
 
 
 def _own_tensors(module: nn.Module) -> dict[str, Tensor]:

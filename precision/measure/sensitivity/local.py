@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -12,12 +13,13 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from precision.errors import PrecisionError
 from precision.formats import AnyFormat, NumericFormat
-from precision.measure.casting.cast_model import CastModel, holds_matrix, rounded_tensor
-from precision.measure.casting.forward import map_tensors, seeded, shortened
-from precision.measure.casting.mixed import lowering_of
+from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.forward import fused_attention, map_tensors, seeded, shortened
+from precision.measure.casting.frames import frame_of
+from precision.measure.casting.simulation import holds_matrix, rounded_tensor
 from precision.measure.rounding import storage_dtype
 from precision.measure.sensitivity.adjoint import Adjoint, Tap
-from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked
+from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, is_leaf
 
 _QUICK_S = 0.002
 """A native layer's call that took less is timed once more, since the first may have to prepare itself."""
@@ -89,22 +91,41 @@ class _Handed(NamedTuple):
 
 
 @dataclass(kw_only=True)
+class _Call:
+    """A layer's call under way in the reference."""
+
+    fqn: str
+    entered: float
+    """When it was seen, in seconds."""
+    inputs: Structure = ((), {})
+    rounded: Structure | None = None
+    """With what other layers hand it in the format."""
+    givers: set[str] = field(default_factory=set)
+    random: Tensor | None = None
+    """The state of the random numbers, where modules inside may draw some."""
+    began: float = 0.0
+    apart_s: float = 0.0
+    """Of that time, what measuring the layers inside took, with their own calls."""
+    inside_s: float = 0.0
+    """What their own calls took."""
+
+
+@dataclass(kw_only=True)
 class LocalErrors:
     """Watches a pass of the reference, and runs every layer in the format too, on the inputs that it is handed."""
 
     reference: CastModel
     lowered: Mapping[str, nn.Module]
     """Every layer in the format, which casts its inputs and outputs by itself."""
+    crossed: Mapping[str, nn.Module] = field(default_factory=dict)
+    """The layers with modules inside, in the reference, but given values of the format by what is around and inside."""
     fmt: AnyFormat
     adjoint: Adjoint | None
     """Without one only times and non-finite elements are measured."""
     on_layer: Callable[[str], None]
     found: dict[str, LocalError] = field(default_factory=dict)
     _calls: Counter[str] = field(default_factory=Counter)
-    _inputs: Structure = ((), {})
-    _rounded: Structure | None = None
-    _givers: set[str] = field(default_factory=set)
-    _began: float = 0.0
+    _running: list[_Call] = field(default_factory=list)
     _handed: dict[int, _Handed] = field(default_factory=dict)
     _exact: nn.Module = field(default_factory=nn.Module)
 
@@ -112,54 +133,74 @@ class LocalErrors:
         """The errors of every layer that is called, by fqn."""
         run = self.reference.prepared(args, kwargs)
         self._exact = self.reference.prepared().module
-        leaves = {name: run.module.get_submodule(name) for name in self.lowered}
-        with seeded(self.reference.device), hooked(leaves, before=self._before, after=self._after):
+        layers = {name: run.module.get_submodule(name) for name in self.lowered}
+        with seeded(self.reference.device), hooked(layers, before=self._before, after=self._after):
             run()
         return self.found
 
     def _before(self, fqn: str, inputs: Structure) -> None:
         self.on_layer(fqn)
-        if not self._is_changed(fqn):
-            self._began = self._now()
-            return
-        self._givers = {giver for tensor in floating_tensors(inputs) if (giver := self._giver(tensor)) is not None}
-        self._rounded = None
-        if self._givers and self.adjoint and isinstance(self.fmt, NumericFormat):
-            self._rounded = map_tensors(inputs, self._as_handed)
-        # Cloned, as the layer may overwrite them.
-        self._inputs = map_tensors(inputs, torch.clone)
-        self._began = self._now()
+        call = _Call(fqn=fqn, entered=self._now())
+        self._running.append(call)
+        if self._is_changed(fqn):
+            call.givers = {giver for tensor in floating_tensors(inputs) if (giver := self._giver(tensor)) is not None}
+            if call.givers and self.adjoint and isinstance(self.fmt, NumericFormat):
+                call.rounded = map_tensors(inputs, self._as_handed)
+            # Cloned, as the layer may overwrite them.
+            call.inputs = map_tensors(inputs, torch.clone)
+            call.random = None if is_leaf(self.lowered[fqn]) else torch.get_rng_state()
+        call.began = self._now()
 
     def _after(self, fqn: str, _inputs: Structure, output: object) -> None:
+        call = self._running.pop()
         error = self.found.setdefault(fqn, LocalError())
-        error.reference_s += self._now() - self._began
-        call = self._calls[fqn]
+        took = self._now() - call.began - call.apart_s + call.inside_s
+        error.reference_s += took - call.inside_s
+        at = self._calls[fqn]
         self._calls[fqn] += 1
         outputs = floating_tensors(output)
         self._hand_on(fqn, outputs)
-        if not self._is_changed(fqn):
-            return
-        try:
-            self._measure(error, fqn, call, outputs)
-        except (PrecisionError, MemoryError, torch.OutOfMemoryError):
-            raise
-        except Exception as raised:  # noqa: BLE001 - whatever the layer raises in this format is its result
-            error.failure = shortened(str(raised)) or type(raised).__name__
+        if self._is_changed(fqn):
+            try:
+                with self._random_as_at(call):
+                    self._measure(error, call, at, outputs)
+            except (PrecisionError, MemoryError, torch.OutOfMemoryError):
+                raise
+            except Exception as raised:  # noqa: BLE001 - whatever the layer raises in this format is its result
+                error.failure = shortened(str(raised)) or type(raised).__name__
+        if self._running:
+            around = self._running[-1]
+            around.givers.add(fqn)
+            around.inside_s += took
+            around.apart_s += self._now() - call.entered
 
-    def _measure(self, error: LocalError, fqn: str, call: int, outputs: tuple[Tensor, ...]) -> None:
-        low = self._run_low(error, fqn)
+    @contextmanager
+    def _random_as_at(self, call: _Call) -> Iterator[None]:
+        """Random numbers are those that the call began with, and go on afterwards as they would have."""
+        if call.random is None:
+            yield
+            return
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(call.random)
+            yield
+
+    def _measure(self, error: LocalError, call: _Call, at: int, outputs: tuple[Tensor, ...]) -> None:
+        low = self._run_low(error, call)
         exact = outputs
-        if self._rounded is not None:
-            args, kwargs = self._rounded
-            exact = floating_tensors(self._exact.get_submodule(fqn)(*args, **kwargs))
-            error.takes_from |= self._givers
-            error.passes_on &= all(map(torch.equal, exact, map(self._in_format, outputs)))
+        crossed = self.crossed.get(call.fqn)
+        if call.rounded is not None or (crossed is not None and call.givers and self.adjoint):
+            module = crossed or self._exact.get_submodule(call.fqn)
+            args, kwargs = call.rounded or map_tensors(call.inputs, torch.clone)
+            with self._random_as_at(call):
+                exact = floating_tensors(module(*args, **kwargs))
+            error.takes_from |= call.givers
+            error.passes_on &= crossed is None and all(map(torch.equal, exact, map(self._in_format, outputs)))
         else:
             error.passes_on = False
         for place, (r, y, same) in enumerate(zip(outputs, low, exact, strict=True)):
             difference, nonfinite = _difference(y, r)
             error.nonfinite += nonfinite
-            tap = Tap(fqn, call, place)
+            tap = Tap(call.fqn, at, place)
             if self.adjoint is None or (gradients := self.adjoint.gradients.get(tap)) is None:
                 continue
             error.is_sampled |= self.adjoint.is_sampled(tap)
@@ -172,22 +213,23 @@ class LocalErrors:
 
     def _is_changed(self, fqn: str) -> bool:
         """Whether the layer computes differently in the format; with scales, only those that hold a matrix do."""
-        layer, lowering = self.lowered[fqn], lowering_of(self.lowered[fqn])
-        if isinstance(self.fmt, NumericFormat) or lowering is None or lowering.inside != lowering.outside:
+        layer, frame = self.lowered[fqn], frame_of(self.lowered[fqn])
+        if isinstance(self.fmt, NumericFormat) or frame is None or frame.side.dtype != frame.base.dtype:
             return True
         return holds_matrix(layer)
 
-    def _run_low(self, error: LocalError, fqn: str) -> tuple[Tensor, ...]:
-        output, seconds = self._timed(fqn)
-        if self.fmt.computes and seconds < _QUICK_S:
-            seconds = min(seconds, self._timed(fqn)[1])
-        error.low_s += seconds
+    def _run_low(self, error: LocalError, call: _Call) -> tuple[Tensor, ...]:
+        output, seconds = self._timed(call)
+        if self.fmt.computes and seconds < _QUICK_S and call.random is None:
+            seconds = min(seconds, self._timed(call)[1])
+        error.low_s += max(seconds - call.inside_s, 0.0)
         return floating_tensors(output)
 
-    def _timed(self, fqn: str) -> tuple[object, float]:
-        args, kwargs = map_tensors(self._inputs, torch.clone)
+    def _timed(self, call: _Call) -> tuple[object, float]:
+        args, kwargs = map_tensors(call.inputs, torch.clone)
         began = self._now()
-        output: object = self.lowered[fqn](*args, **kwargs)
+        with fused_attention(False):
+            output: object = self.lowered[call.fqn](*args, **kwargs)
         return output, self._now() - began
 
     def _now(self) -> float:

@@ -4,22 +4,23 @@ import time
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from precision.errors import ForwardError
-from precision.formats import AnyFormat, any_format_named, format_named
+from precision.formats import AnyFormat, NumericFormat, any_format_named, format_named
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded
-from precision.measure.casting.mixed import cast_mixed
+from precision.measure.casting.precisions import Precisions
 from precision.measure.models.loading import LoadedModel
 from precision.measure.nonfinite_modules import reference_warnings
 from precision.measure.preparation import Task, failure_of, module_progress, require_kernels
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
-from precision.measure.sensitivity.exact import measured_squared_error, run_squared_error
-from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, leaves_of
+from precision.measure.sensitivity.exact import run_squared_error
+from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, is_leaf, layer_modules
 from precision.measure.sensitivity.local import LocalError, LocalErrors
 from precision.measure.sensitivity.report import InFormat, Observed, report_of
 from precision.progress import Progress
@@ -86,13 +87,19 @@ class _Run:
                 stage = f"Every layer in {fmt.name}"
                 share = (1 - _PROBED) / len(self._formats)
                 done.append(self._in_format(fmt, observed, adjoint, stage, _PROBED + at * share, share))
-                report = report_of(self._reference, observed, adjoint, reason, done)
+                report = report_of(self._reference, observed, adjoint, reason, done, self._precisions.flows)
                 self._result = self._result.model_copy(update={"report": report})
                 self._progress.partial(self._result)
         except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
             return self._result.model_copy(update={"failure": failure_of(error, stage)})
         said = _caveats(done)
         return self._result.model_copy(update={"warnings": (*said, *self._result.warnings)})
+
+    @cached_property
+    def _precisions(self) -> Precisions:
+        args, kwargs = self._inputs
+        fmt = format_named(self._result.spec.reference)
+        return Precisions(self._loaded.module, self._reference, fmt, args, kwargs)
 
     @property
     def _inputs(self) -> Structure:
@@ -111,12 +118,12 @@ class _Run:
                 calls[fqn] += 1
 
         warm = time.perf_counter()
-        with seeded(self._reference.device), hooked(leaves_of(run.module), after=count):
+        with seeded(self._reference.device), hooked(layer_modules(run.module), after=count):
             outputs = floating_tensors(run())
         seconds = time.perf_counter() - warm
         if not outputs:
             raise ForwardError("The model returns no floating-point numbers, so there is no error to measure.")
-        layers = layering.layers_of(self._reference.stored, calls)
+        layers = layering.layers_of(self._reference.stored, calls, self._precisions.reference_flow)
         return Observed(layers=layers, outputs=outputs, seconds=seconds, began=began)
 
     def _adjoint(self, stage: str) -> tuple[Adjoint | None, str]:
@@ -135,12 +142,7 @@ class _Run:
     ) -> InFormat:
         self._progress.step(stage, start)
         names = [layer.fqn for layer in observed.layers]
-        candidate = cast_mixed(
-            self._loaded.module,
-            dict.fromkeys(names, fmt),
-            reference=format_named(self._result.spec.reference),
-            device=self._reference.device,
-        )
+        candidate = self._precisions.planned(dict.fromkeys(names, fmt))
         is_exact = self._result.spec.exact
         sweeps = (is_exact or adjoint is None) + is_exact
         total = sum(layer.calls for layer in observed.layers) + sweeps * len(names) + 1
@@ -151,10 +153,10 @@ class _Run:
             done += 1
             self._progress.step(stage, start + share * min(done / total, 1.0), fqn)
 
-        lowered = candidate.prepared().module
         errors = LocalErrors(
             reference=self._reference,
-            lowered={name: lowered.get_submodule(name) for name in names},
+            lowered=self._lowered(candidate, observed, fmt),
+            crossed=self._crossed(observed, fmt),
             fmt=fmt,
             adjoint=adjoint,
             on_layer=on_layer,
@@ -162,7 +164,8 @@ class _Run:
 
         def measured(lowered: Collection[str], of: str) -> float | None:
             on_layer(of)
-            return measured_squared_error(self._reference, candidate, lowered, *self._inputs, expected=observed.outputs)
+            model = self._precisions.planned(dict.fromkeys(lowered, fmt))
+            return run_squared_error(model.prepared(*self._inputs), expected=observed.outputs)
 
         alone = names if is_exact or adjoint is None else _uncertain(errors)
         exact = {name: measured([name], name) for name in alone}
@@ -170,8 +173,35 @@ class _Run:
             {name: measured([other for other in names if other != name], name) for name in names} if is_exact else {}
         )
         on_layer("")
-        uniform = run_squared_error(candidate.prepared(*self._inputs), expected=observed.outputs)
-        return InFormat(fmt=fmt, errors=errors, exact=exact, all_but=all_but, uniform=uniform)
+        cast = self._precisions.cast(fmt).model
+        return InFormat(
+            fmt=fmt,
+            errors=errors,
+            exact=exact,
+            all_but=all_but,
+            uniform=run_squared_error(candidate.prepared(*self._inputs), expected=observed.outputs),
+            cast=run_squared_error(cast.prepared(*self._inputs), expected=observed.outputs),
+            cast_bytes=layering.cast_bytes(self._reference.stored, fmt),
+        )
+
+    def _lowered(self, candidate: CastModel, observed: Observed, fmt: AnyFormat) -> dict[str, nn.Module]:
+        """Every layer in the format; the modules inside one are in the reference's precision."""
+        leaves = candidate.prepared().module
+        alone = {
+            layer.fqn: leaves if is_leaf(layer.module) else self._precisions.planned({layer.fqn: fmt}).prepared().module
+            for layer in observed.layers
+        }
+        return {fqn: module.get_submodule(fqn) for fqn, module in alone.items()}
+
+    def _crossed(self, observed: Observed, fmt: AnyFormat) -> dict[str, nn.Module]:
+        """The layers with modules inside, in the reference's precision, given values of the format from all of them."""
+        if not isinstance(fmt, NumericFormat):
+            return {}
+        return {
+            layer.fqn: self._precisions.crossed(layer.fqn, fmt).prepared().module.get_submodule(layer.fqn)
+            for layer in observed.layers
+            if not is_leaf(layer.module)
+        }
 
 
 def _uncertain(errors: Mapping[str, LocalError]) -> list[str]:

@@ -14,6 +14,7 @@ from precision.measure.sensitivity.adjoint import Adjoint
 from precision.measure.sensitivity.exact import finite_elements, mean_square
 from precision.measure.sensitivity.layers import Layer
 from precision.measure.sensitivity.local import Estimate, LocalError, summed
+from precision.results.flow import Flow
 from precision.results.sensitivity import Contribution, LayerSensitivity, Projections, SensitivityReport, UniformCheck
 
 
@@ -39,6 +40,9 @@ class InFormat:
     """Of all but this layer."""
     uniform: float | None
     """Measured with all of them lowered."""
+    cast: float | None
+    """Measured of the whole cast."""
+    cast_bytes: int
 
 
 def report_of(
@@ -47,9 +51,11 @@ def report_of(
     adjoint: Adjoint | None,
     reason: str,
     done: list[InFormat],
+    flows: Mapping[str, Flow],
 ) -> SensitivityReport:
     """Of the formats measured so far."""
     elements = finite_elements(observed.outputs)
+    outside = layering.outside(reference.stored, observed.layers)
     report = SensitivityReport(
         formats=tuple(each.fmt.name for each in done),
         layers=tuple(_layer(layer, elements, adjoint, done) for layer in observed.layers),
@@ -62,8 +68,10 @@ def report_of(
         backward_passes=adjoint.backward_passes if adjoint else 0,
         forward_equivalents=(time.perf_counter() - observed.began) / observed.seconds,
         uniform=(),
-        fixed_bytes=layering.fixed_bytes(reference.stored, observed.layers),
+        fixed_bytes=sum(each.bytes for each in outside),
+        outside=outside,
         projections=_projections(observed.layers, elements, adjoint, done) if adjoint and elements else None,
+        flows=flows,
     )
     return report.model_copy(update={"uniform": tuple(_uniform(each, report) for each in done)})
 
@@ -77,8 +85,8 @@ def _layer(layer: Layer, elements: int, adjoint: Adjoint | None, done: list[InFo
         block=layer.block,
         is_norm=layer.is_norm,
         calls=layer.calls,
-        elements=layering.weight_elements(layer.module),
-        reference_bytes=layering.reference_bytes(layer.module),
+        elements=layering.weight_elements(layer),
+        reference_bytes=layering.reference_bytes(layer),
         reference_time_s=min((error.reference_s for error in errors), default=None),
         tied_to=layer.tied_to,
         takes_from=tuple(sorted(set().union(*(error.takes_from for error in errors)))),
@@ -97,7 +105,7 @@ def _contribution(layer: Layer, each: InFormat, elements: int, adjoint: Adjoint 
         handed_squared_error=_mean(handed, elements) if adjoint else exact,
         standard_error=None if spread is None else spread / elements,
         nonfinite=error.nonfinite,
-        stored_bytes=layering.stored_bytes(layer.module, each.fmt),
+        stored_bytes=layering.stored_bytes(layer, each.fmt),
         time_s=error.low_s if each.fmt.computes and error.failure is None else None,
         exact_squared_error=exact,
         all_but_squared_error=each.all_but.get(layer.fqn),
@@ -125,4 +133,10 @@ def _projections(
 
 def _uniform(each: InFormat, report: SensitivityReport) -> UniformCheck:
     predicted = squared_error_together(report, (each.fmt.name,) * len(report.layers))
-    return UniformCheck(dtype=each.fmt.name, predicted_squared_error=predicted, measured_squared_error=each.uniform)
+    return UniformCheck(
+        dtype=each.fmt.name,
+        predicted_squared_error=predicted,
+        measured_squared_error=each.uniform,
+        cast_squared_error=each.cast,
+        cast_bytes=each.cast_bytes,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -48,3 +49,11 @@ def test_an_input_of_nothing_but_infinities_is_said_without_a_largest_value() ->
     infinities = torch.tensor([math.inf, math.inf, -math.inf])
     (warning,) = input_warnings(brought("float8_e4m3fn"), (infinities,), {})
     assert warning.endswith("become ±448.")
+
+
+def test_whole_numbers_that_become_others() -> None:
+    steps, model = torch.tensor([937.0, 256.0]), brought("bfloat16")
+    (sentence,) = input_warnings(model, (torch.tensor([0.1]), steps), {})
+    assert sentence.startswith("Input [1]: 1 of 2 whole numbers are others in bfloat16: 937 becomes 936.")
+    assert input_warnings(replace(model, wide_inputs=frozenset([1])), (torch.ones(1), steps), {}) == ()
+    assert input_warnings(brought("float16"), (steps,), {}) == ()

@@ -10,14 +10,29 @@ import torch
 from torch import Tensor, nn
 
 from precision.errors import InputError
-from precision.measure.casting.kept import inside_kept, keep_in
+from precision.formats import format_named
+from precision.measure.casting.frames import side_of
+from precision.measure.casting.methods import cast, reference
+from precision.measure.casting.precisions import Precisions
+from precision.spec import CastMethod
+from precision.spec.keep import Kept
 from tests.zoo.awkward_models import TiedLanguageModel
 
+CPU = torch.device("cpu")
 
-def half_with(original: nn.Module, *fqns: str) -> Any:
-    stored = copy.deepcopy(original).eval().half()
-    keep_in(stored, original, fqns=fqns, dtype=torch.float32, low_dtype=torch.float16)
-    return stored
+
+def kept(
+    original: nn.Module, *parts: str, method: CastMethod = CastMethod.TO, fmt: str = "float16", x: Any = ()
+) -> Any:
+    """A cast of the model with these parts kept in float32."""
+    candidate = cast(original, format_named(fmt), method=method, device=CPU)
+    wide = format_named("float32")
+    precisions = Precisions(original, reference(original, wide, device=CPU), wide, x)
+    return precisions.kept(candidate, format_named(fmt), method, map(Kept.parse, parts))
+
+
+def half_with(original: nn.Module, *parts: str, x: Any = ()) -> Any:
+    return kept(original, *parts, x=x).stored
 
 
 def test_a_kept_module_computes_with_the_original_weights() -> None:
@@ -48,7 +63,7 @@ def test_everything_inside_is_kept() -> None:
     assert stored[0][1].running_mean.dtype == torch.float32
     assert stored[0][1].num_batches_tracked.dtype == torch.int64
     assert stored[1].weight.dtype == torch.float16
-    assert inside_kept(stored) == {id(stored[0][0]), id(stored[0][1])}
+    assert [side_of(module) is None for module in (stored[0][0], stored[0][1], stored[1])] == [False, False, True]
     assert stored(torch.ones(2, 2).half()).dtype == torch.float16
 
 
@@ -75,9 +90,8 @@ def test_a_tie_inside_is_kept() -> None:
 
 def test_autocast_is_off_inside() -> None:
     original = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
-    stored = copy.deepcopy(original)
-    keep_in(stored, original, fqns=["1"], dtype=torch.float32, low_dtype=torch.float32)
     x = torch.randn(2, 4)
+    stored = kept(original, "1", method=CastMethod.AUTOCAST, fmt="bfloat16", x=(x,)).stored
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         got = stored(x)
         first = original[0](x)
@@ -127,7 +141,6 @@ def test_what_cannot_be_kept_is_refused(fqn: str, message: str) -> None:
 
 
 def test_torchscript_is_refused() -> None:
-    scripted = torch.jit.script(nn.Linear(2, 2))
-    model = nn.Sequential(nn.Linear(2, 2), scripted)
+    model = nn.Sequential(nn.Linear(2, 2), torch.jit.script(nn.Linear(2, 2)))
     with pytest.raises(InputError, match="TorchScript"):
-        keep_in(model, model, fqns=["1"], dtype=torch.float32, low_dtype=torch.float16)
+        half_with(model, "1")

@@ -10,16 +10,17 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from precision.errors import ForwardError, JobCancelledError, UnsupportedError
-from precision.formats import any_format_named
+from precision.formats import any_format_named, format_named
 from precision.measure.casting.cast_model import CastModel
-from precision.measure.casting.kept import keep_in
 from precision.measure.casting.kernel_layers import BUDGET_S, KernelRun, linear_layers, run_on_kernel
-from precision.measure.casting.methods import cast
+from precision.measure.casting.methods import cast, reference
+from precision.measure.casting.precisions import Precisions
 from precision.measure.casting.real_kernels import RealKernel
 from precision.measure.metrics.comparison import overall_errors
 from precision.measure.metrics.outputs import flatten, paired
 from precision.results import ErrorMetrics
 from precision.spec import CastMethod
+from precision.spec.keep import Kept
 from tests.measure.casting.kernels import kernel_of
 from tests.zoo.awkward_models import TiedLanguageModel
 from tests.zoo.cases import ZOO, ByForward, Recursive, Shared, Unused
@@ -180,7 +181,9 @@ def test_an_encoder_layer_runs_its_layers_rather_than_a_fused_kernel() -> None:
 def test_kept_layers_are_none_of_them() -> None:
     original = mlp()
     model = simulated(original, *INT8)
-    keep_in(model.stored, original, fqns=["2"], dtype=torch.float32, low_dtype=torch.float32)
+    wide = format_named("float32")
+    precisions = Precisions(original, reference(original, wide, device=model.device), wide)
+    model = precisions.kept(model, any_format_named(INT8[0]), INT8[1], [Kept("2")])
     assert [name for name, _ in linear_layers(model.stored)] == ["0"]
     run = run_on_kernel(model, kernel_of(*INT8), (x_of(5, 20),))
     assert (run.on_kernel, run.linear_layers) == (1, 1)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from precision.errors import ForwardError, JobCancelledError
 from precision.findings.real_kernels import real_kernels_text
 from precision.formats import AnyFormat
-from precision.measure.casting import cast_model, kernel_layers
+from precision.measure.casting import kernel_layers, simulation
 from precision.measure.compare import kernel_check
 from precision.measure.metrics.comparison import compare_outputs
 from precision.measure.rounding import round_to
@@ -93,11 +93,11 @@ def test_a_wrong_rounding_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     right = kernel_check.check_on_real_kernel
 
     def check_after(*args: object, **kwargs: object) -> RealKernelCheck:
-        monkeypatch.setattr(cast_model, "round_to", round_to)
+        monkeypatch.setattr(simulation, "round_to", round_to)
         return right(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr("precision.measure.compare.compare.check_on_real_kernel", check_after)
-    monkeypatch.setattr(cast_model, "round_to", towards_zero)
+    monkeypatch.setattr(simulation, "round_to", towards_zero)
     difference = checked(compare(INT8)).difference
     assert difference is not None
     assert difference.normalized_l2 is not None

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from precision.errors import InputError, JobCancelledError
-from precision.formats import any_format_named, format_named
+from precision.formats import any_format_named
 from precision.measure import preparation
-from precision.measure.casting import methods as casting
 from precision.measure.machine.devices import describe_device
 from precision.measure.rounding import round_to
 from precision.results import SensitivityReport, SensitivityResult
@@ -280,24 +279,6 @@ def test_a_format_without_kernels_on_the_device_is_refused(monkeypatch: pytest.M
     report = measure_sensitivity(RunSpec(analysis=Analysis.SENSITIVITY)).report
     assert report is not None
     assert "float16" not in report.formats
-
-
-def test_a_layer_alone_is_as_it_is_in_a_reference() -> None:
-    """The exact sweep's model: bit for bit the reference where no layer is lowered."""
-    from precision.measure.casting.mixed import cast_mixed
-    from precision.measure.sensitivity.exact import measured_squared_error
-
-    model, x = transformer(), torch.randint(0, 50, (2, 12))
-    cpu, float32 = torch.device("cpu"), format_named("float32")
-    reference = casting.reference(model, float32, device=cpu)
-    candidate = cast_mixed(model, {"2": format_named("bfloat16")}, reference=float32, device=cpu)
-    y = reference((x,))
-    assert isinstance(y, Tensor)
-    assert measured_squared_error(reference, candidate, [], (x,), {}, expected=(y,)) == 0
-    low = candidate((x,))
-    assert isinstance(low, Tensor)
-    expected = float((low.double() - y.double()).square().mean())
-    assert measured_squared_error(reference, candidate, ["2"], (x,), {}, expected=(y,)) == pytest.approx(expected)
 
 
 def test_a_regime_of_the_input_is_the_one_that_is_measured() -> None:

@@ -1,0 +1,209 @@
+"""Tensors that cross into a module of another precision, and what the module wrote to them, carried back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from precision.measure.casting.forward import map_tensors
+from precision.measure.casting.sides import Side
+from precision.measure.rounding import dtype_name
+from precision.results.flow import Dtypes
+
+T = TypeVar("T")
+
+
+def brought(structure: T, recorded: Dtypes | None, *, source: Side, target: Side, one: Callable[..., Tensor]) -> T:
+    """A structure whose floating-point tensors are cast from one side to another by `one(tensor, dtype)`.
+
+    Each gets the dtype that the target's own run has there. Where that run has no such call, or other tensors there,
+    those in the dtype of `source` get that of `target`.
+    """
+    if recorded is not None and len(recorded) != len(dtypes_of(structure)):
+        recorded = None
+    wanted = map(_dtype, recorded or ())
+
+    def change(tensor: Tensor) -> Tensor:
+        dtype = next(wanted, None)
+        if not tensor.is_floating_point():
+            return tensor
+        if dtype is None:
+            dtype = target.dtype if tensor.dtype == source.dtype else tensor.dtype
+        return one(tensor, dtype if dtype.is_floating_point else tensor.dtype)
+
+    return map_tensors(structure, change)
+
+
+def dtypes_of(structure: object) -> Dtypes:
+    """The dtypes of the distinct tensors in a structure, in order."""
+    found: list[str] = []
+
+    def note(tensor: Tensor) -> Tensor:
+        found.append(dtype_name(tensor.dtype))
+        return tensor
+
+    map_tensors(structure, note)
+    return tuple(found)
+
+
+@cache
+def _dtype(name: str) -> torch.dtype:
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
+
+
+class _Copy(NamedTuple):
+    """One storage that was copied, as a row of numbers that begins somewhere in it."""
+
+    original: Tensor
+    """Any tensor that lies in it."""
+    start: int
+    """Place in the original's storage of the copy's first number."""
+    copy: Tensor
+
+
+@dataclass
+class Crossing:
+    """One call of a module of `target` by code of `source`."""
+
+    source: Side
+    target: Side
+    _copies: dict[int, _Copy] = field(default_factory=dict)
+    """By the storage of the copy."""
+    _written: list[Tensor] = field(default_factory=list)
+
+    def into(self, structure: T, recorded: Dtypes | None, *, writes: bool) -> T:
+        """The inputs as the target takes them. With `writes`, tensors that share memory go on sharing it."""
+        spans = _spans(structure) if writes else {}
+        shared: dict[tuple[int, torch.dtype], _Copy] = {}
+
+        def one(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+            if tensor.dtype == dtype and self.target.rounded_to is None:
+                return tensor
+            low = self.target.rounded(tensor.to(dtype))
+            key = _storage(tensor), dtype
+            is_alone = key[0] not in spans or spans[key[0]].tensors == 1
+            if low is tensor or not is_plain(tensor) or tensor.requires_grad or not tensor.numel():
+                return low
+            if is_alone and low.stride() == tensor.stride():
+                self._copies[_storage(low)] = _Copy(tensor, int(tensor.storage_offset() - low.storage_offset()), low)
+                return low
+            if not writes:
+                return low
+            if key not in shared:
+                span = spans[key[0]]
+                row = tensor.as_strided((span.end - span.start,), (1,), span.start)
+                copy = self.target.rounded(row.to(dtype))
+                shared[key] = _Copy(tensor, span.start, copy)
+                self._copies[_storage(copy)] = shared[key]
+            return shared[key].copy.as_strided(
+                tensor.size(), tensor.stride(), tensor.storage_offset() - shared[key].start
+            )
+
+        return brought(structure, recorded, source=self.source, target=self.target, one=one)
+
+    def watching(self, *, writes: bool) -> AbstractContextManager[object]:
+        """Notes, inside, what kernels write to the copies."""
+        return _WriteWatch(self._copies, self._written) if writes and self._copies else nullcontext()
+
+    def write_back(self) -> None:
+        """Carry what was written to the copies to the caller's tensors; what was not written stays as it is."""
+        with torch.no_grad():
+            for view in self._written:
+                part = self._part_of_original(view)
+                if part is not None:
+                    part.copy_(self.source.rounded(self._made(view).to(part.dtype)))
+
+    def out_of(self, structure: T, recorded: Dtypes | None, *, shares: bool) -> T:
+        """The outputs as the source takes them. Where it `shares` memory with the module, an output that lies in a
+        copied input is a part of the input itself.
+        """
+
+        def one(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+            part = self._part_of_original(tensor) if shares else None
+            return self.source.rounded(self._made(tensor).to(dtype)) if part is None else part
+
+        return brought(structure, recorded, source=self.target, target=self.source, one=one)
+
+    def _made(self, tensor: Tensor) -> Tensor:
+        return self.target.rounded(tensor) if self.target.rounds_outputs else tensor
+
+    def _part_of_original(self, tensor: Tensor) -> Tensor | None:
+        if not is_plain(tensor):
+            return None
+        found = self._copies.get(_storage(tensor))
+        if found is None:
+            return None
+        return found.original.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset() + found.start)
+
+
+class _Span(NamedTuple):
+    start: int
+    end: int
+    tensors: int
+
+
+def _spans(structure: object) -> dict[int, _Span]:
+    """The part of each storage in which the tensors of a structure lie."""
+    found: dict[int, _Span] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        if is_plain(tensor) and tensor.numel():
+            start = int(tensor.storage_offset())
+            last = sum((size - 1) * stride for size, stride in zip(tensor.size(), tensor.stride(), strict=True))
+            end = int(start + last + 1)
+            known = found.get(_storage(tensor), _Span(start, end, 0))
+            found[_storage(tensor)] = _Span(min(start, known.start), max(end, known.end), known.tensors + 1)
+        return tensor
+
+    map_tensors(structure, note)
+    return found
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Whether a tensor is a view of one row of numbers: not where it is sparse or nested."""
+    return tensor.layout == torch.strided and not tensor.is_nested
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata if is_plain(tensor) else id(tensor)
+
+
+class _WriteWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the tensors that operators write to, where they lie in one of the copies."""
+
+    def __init__(self, copies: dict[int, _Copy], written: list[Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._copies, self._written = copies, written
+
+    def __torch_dispatch__(
+        self, func: Any, _types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in written_tensors(func, args, kwargs or {}):
+            if is_plain(tensor) and _storage(tensor) in self._copies:
+                self._written.append(tensor)
+        return result
+
+
+def written_tensors(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Tensor]:
+    """The arguments of an operator that it writes to, by its schema."""
+    if not func._schema.is_mutable:
+        return
+    for place, argument in enumerate(func._schema.arguments):
+        if argument.alias_info is None or not argument.alias_info.is_write:
+            continue
+        value = args[place] if place < len(args) and not argument.kwarg_only else kwargs.get(argument.name)
+        yield from _tensors((value,))
+
+
+def _tensors(values: Iterable[object]) -> Iterator[Tensor]:
+    return (leaf for leaf in pytree.tree_leaves(tuple(values)) if isinstance(leaf, Tensor))
