@@ -166,7 +166,7 @@ def test_training_runs_only_where_it_is_asked_for() -> None:
     assert Analysis.TRAINING not in app.session_state["jobs"]
     settled(app.button(key="run-training").click().run())
     assert not app.exception
-    assert len(app.get("plotly_chart")) == 3
+    assert len(app.get("plotly_chart")) == 2
     methods = app.dataframe[0].value["method"].to_list()
     assert methods == ["pure", "pure, scaled", "autocast", "autocast, scaled"]
     assert "Train under autocast" in text_of(app)
