@@ -130,3 +130,22 @@ def test_the_callers_mask_counts_where_no_argument_says_it() -> None:
     with torch.no_grad():
         expected = sqnr_by_hand(model(x)[real], model.bfloat16()(x.bfloat16())[real])
     assert abs(run.metrics["sqnr_db"] - expected) < 1e-6
+
+
+def test_padding_enters_no_number_of_a_layer() -> None:
+    torch.manual_seed(0)
+    model = Tokens()
+    ids, mask = torch.randint(0, 50, (3, 12)), torch.zeros(3, 12, dtype=torch.long)
+    for text, length in enumerate((12, 3, 5)):
+        mask[text, :length] = 1
+    rows = {row.fqn: row for row in px.layers(model, (ids, mask), dtype="bfloat16", progress=False).rows}
+    with torch.no_grad():
+        reference = model.embed(ids)[mask != 0]
+        candidate = model.bfloat16().embed(ids)[mask != 0]
+    embedded = rows["embed"]
+    assert embedded.errors is not None
+    assert embedded.errors.elements == 20 * 16
+    assert abs((embedded.errors.sqnr_db or 0) - sqnr_by_hand(reference, candidate)) < 1e-3
+    assert embedded.outputs[0].shape == (3, 12, 16)
+    assert embedded.corners is not None
+    assert embedded.corners.local.rmse == embedded.corners.propagated.rmse

@@ -5,6 +5,7 @@ import torch
 from precision.measure.lockstep.director import Options
 from precision.measure.lockstep.remedies import needs_remedy, tried_remedies
 from precision.measure.lockstep.run import run_lockstep
+from precision.measure.models.padding import data_positions
 from precision.measure.preparation import Task, failure_of, prepare
 from precision.results import Failure
 from precision.results.layers import LayersReport, LayersResult
@@ -40,7 +41,13 @@ def compare_layers(task: Task) -> LayersResult:
             run.candidate,
             run.loaded.args,
             run.loaded.kwargs,
-            options=Options(fmt=spec.format, operators=True, decompose=True, verify=True),
+            options=Options(
+                fmt=spec.format,
+                operators=True,
+                decompose=True,
+                verify=True,
+                data=data_positions(run.loaded),
+            ),
             on_call=on_call,
             on_partial=on_partial,
         )

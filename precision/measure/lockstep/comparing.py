@@ -35,7 +35,8 @@ class Comparer:
     """Compares what both sides bring to their meetings.
 
     `simulated` is the format that the candidate rounds outputs to, where its arithmetic is simulated. `decomposition`
-    takes calls of leaf modules apart; None leaves them whole. At most `max_operators` operators become rows.
+    takes calls of leaf modules apart; None leaves them whole. At most `max_operators` operators become rows. `data`
+    says which positions `(texts, positions)` are no padding: padding enters no number.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class Comparer:
         simulated: NumericFormat | None,
         max_operators: int,
         decomposition: Decomposition | None,
+        data: Tensor | None = None,
     ) -> None:
         self._fmt = fmt
+        self._data = data
         self._simulated = simulated
         self._decomposition = decomposition
         self._ledger = Ledger()
@@ -57,7 +60,9 @@ class Comparer:
         }
         self._elements = 0
         self._routing = Routing()
-        self._operators = OperatorComparer(fmt, self._ledger, self._origins, self._routing, max_operators=max_operators)
+        self._operators = OperatorComparer(
+            fmt, self._ledger, self._origins, self._routing, max_operators=max_operators, data=data
+        )
 
     @property
     def calls(self) -> int:
@@ -84,7 +89,7 @@ class Comparer:
         if draft.parent is not None and self._routing.goes_elsewhere(tensors_in(candidate.output)):
             draft.uncompared = (*draft.uncompared, OTHER_ROWS)
             return
-        draft.numbers = numbers_of(found, self._fmt, detailed=True)
+        draft.numbers = numbers_of(found.without(self._data), self._fmt, detailed=True)
         self._elements += draft.numbers.errors.elements if draft.numbers.errors else 0
         versions = None if tensors is None else tuple((weakref.ref(tensor), tensor._version) for tensor in tensors)
         self._last = None if versions is None else _Last(draft=draft, tensors=versions)

@@ -45,6 +45,8 @@ class Decomposition:
     candidate: Actor
     random: RandomState
     ask: Callable[[Side, Callable[[], object]], object]
+    data: Tensor | None = None
+    """Which positions are no padding."""
 
     def corners(self, reference: Returned, candidate: Returned) -> Corners:
         """The four corners of one call, and its weights-only and activations-only errors.
@@ -63,11 +65,11 @@ class Decomposition:
         exact_on_low = on_reference(crossed_up)
         pairs = [reference.output, candidate.output, low_on_exact, exact_on_low]
         sums = CornerSums()
-        for four in _floating(pairs):
+        for four in _floating(pairs, self.data):
             sums.add(*four)
         del low_on_exact, exact_on_low, pairs
         inputs = CornerSums()
-        for exact, low in _floating([x, x_low]):
+        for exact, low in _floating([x, x_low], self.data):
             inputs.add(exact, low, low, exact)
         return sums.corners(
             inputs=inputs,
@@ -143,14 +145,14 @@ class Decomposition:
         except NotSeparableError:
             return None
         sums = CornerSums()
-        for exact, other in _floating([reference.output, output]):
+        for exact, other in _floating([reference.output, output], self.data):
             sums.add(exact, other, other, exact)
         return sums.local()
 
 
-def _floating(structures: Sequence[object]) -> list[tuple[Tensor, ...]]:
-    """The floating-point tensors that all structures have in the same places."""
-    columns = [matched(structures[0], other).floating for other in structures[1:]]
+def _floating(structures: Sequence[object], data: Tensor | None) -> list[tuple[Tensor, ...]]:
+    """The floating-point tensors that all structures have in the same places, without padding."""
+    columns = [matched(structures[0], other).without(data).floating for other in structures[1:]]
     if len({len(column) for column in columns}) > 1:
         raise NotSeparableError("its outputs differ in structure when it is evaluated on the other side's input.")
     return [(pairs[0][0].tensor, *(pair[1].tensor for pair in pairs)) for pairs in zip(*columns, strict=True)]

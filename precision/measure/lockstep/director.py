@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 from precision.formats import AnyFormat
 from precision.measure.casting.cast_model import CastModel
@@ -50,6 +50,8 @@ class Options:
     """So many module calls are compared; what follows runs unobserved."""
     max_operators: int = 20_000
     """So many operators are kept."""
+    data: Tensor | None = None
+    """Which positions `(texts, positions)` are no padding, which enters no number; None for all."""
 
 
 class Director:
@@ -84,6 +86,7 @@ class Director:
             simulated=candidate.rounded_to,
             max_operators=options.max_operators,
             decomposition=self._decomposition() if options.decompose else None,
+            data=options.data,
         )
 
     def report(self) -> LayersReport:
@@ -118,6 +121,7 @@ class Director:
             candidate=self._candidate,
             random=self._random,
             ask=lambda side, question: side.ask(question, self._options.timeout_s, meanwhile=self._tell),
+            data=self._options.data,
         )
 
     @contextmanager

@@ -23,13 +23,21 @@ class OperatorComparer:
     """
 
     def __init__(
-        self, fmt: AnyFormat, ledger: Ledger, origins: Mapping[Side, Origins], routing: Routing, *, max_operators: int
+        self,
+        fmt: AnyFormat,
+        ledger: Ledger,
+        origins: Mapping[Side, Origins],
+        routing: Routing,
+        *,
+        max_operators: int,
+        data: Tensor | None = None,
     ) -> None:
         self._fmt = fmt
         self._ledger = ledger
         self._origins = origins
         self._routing = routing
         self._max_operators = max_operators
+        self._data = data
         self._gone = 0
         self.calls = 0
         """Operators seen, of both sides together once."""
@@ -87,7 +95,9 @@ class OperatorComparer:
             return None, None
         outputs = [tuple(kept.tensor for kept in call.outputs) for call in (reference, candidate)]
         found = matched(*outputs)
-        return (numbers_of(found, self._fmt, detailed=False), found) if found.pairs else (None, found)
+        if not found.pairs:
+            return None, found
+        return numbers_of(found.without(self._data), self._fmt, detailed=False), found
 
 
 def _most_merged(pairs: list[tuple[Tensor, Tensor]]) -> Merged:

@@ -1,7 +1,9 @@
 """The tensors of two calls, matched and compared: what is kept of them is numbers."""
 
+from __future__ import annotations
+
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -31,6 +33,12 @@ class Matched(Paired):
     unread: tuple[str, ...]
     """What is no tensor, or has no values that could be read."""
 
+    def without(self, data: Tensor | None) -> Matched:
+        """With only the positions that are data, where tensors have positions; see `Leaf.without`."""
+        if data is None:
+            return self
+        return replace(self, pairs=tuple((r.without(data), y.without(data)) for r, y in self.pairs))
+
     @property
     def uncompared(self) -> tuple[str, ...]:
         """What is left out, in sentences."""
@@ -42,7 +50,7 @@ class Matched(Paired):
         return tuple(
             TensorPair(
                 path=reference.path,
-                shape=tuple(reference.tensor.shape),
+                shape=reference.shape,
                 reference_dtype=reference.dtype,
                 candidate_dtype=candidate.dtype,
             )

@@ -1,9 +1,11 @@
 """Whatever a model returns, as a flat list of tensors with their places."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -73,6 +75,18 @@ class Leaf:
     def index(self, place: tuple[int, ...]) -> tuple[int, ...]:
         """Where the model returned what is now at `place`."""
         return place if self.rows is None else (*self.rows[place[0]].tolist(), *place[1:])
+
+    def without(self, data: Tensor | None) -> Leaf:
+        """Itself, or with only the positions `(texts, positions)` that are True where the tensor has such positions.
+
+        That is a tensor `(texts, positions, ...)` of three dimensions or more.
+        """
+        shape = tuple(self.tensor.shape)
+        if data is None or len(shape) < 3 or shape[:2] != tuple(data.shape):
+            return self
+        here = data.to(self.tensor.device)
+        left_out = int((~here).sum())
+        return replace(self, tensor=self.tensor[here], rows=here.nonzero(), given=shape, left_out=left_out)
 
     def padded(self) -> Tensor:
         """The tensor in the shape that the model returned, with zeros where positions were left out."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from precision.errors import InputError
-from precision.measure.metrics.outputs import Flattened, Leaf, flatten
+from precision.measure.metrics.outputs import Flattened, flatten
 
 if TYPE_CHECKING:
     from precision.measure.models.loading import Batch, LoadedModel
@@ -29,9 +29,7 @@ def data_output(output: object, loaded: LoadedModel, batch: Batch | None = None)
     the output; by default the first one.
     """
     flat, data = flatten(output), data_positions(loaded, batch)
-    if data is None:
-        return flat
-    return replace(flat, leaves=tuple(_without(leaf, data) for leaf in flat.leaves))
+    return flat if data is None else replace(flat, leaves=tuple(leaf.without(data) for leaf in flat.leaves))
 
 
 def data_positions(loaded: LoadedModel, batch: Batch | None = None) -> Tensor | None:
@@ -68,12 +66,3 @@ def _data(name: str, mask: object) -> Tensor:
     if mask.dtype == torch.bool:
         return ~mask if re.search(_TRUE_IS_PADDING, name) else mask
     return mask != 0
-
-
-def _without(leaf: Leaf, data: Tensor) -> Leaf:
-    shape = tuple(leaf.tensor.shape)
-    if len(shape) < 3 or shape[:2] != tuple(data.shape):
-        return leaf
-    here = data.to(leaf.tensor.device)
-    left_out = int((~here).sum())
-    return replace(leaf, tensor=leaf.tensor[here], rows=here.nonzero(), given=shape, left_out=left_out)
