@@ -42,7 +42,8 @@ def tried_remedies(task: Task, run: Prepared, report: LayersReport) -> Remedies 
     """What was tried against broken outputs; None where the reference does not run."""
     wanted = proposals(report, run.spec, task.device_info.native_formats)
     try:
-        reference = flatten(run.reference(run.loaded.args, run.loaded.kwargs))
+        with run.noise.recorded():
+            reference = flatten(run.reference(run.loaded.args, run.loaded.kwargs))
     except (ForwardError, MemoryError, torch.OutOfMemoryError):
         return None
     tried: list[Remedy] = []
@@ -72,7 +73,7 @@ def _tried(task: Task, run: Prepared, remedy: Remedy, reference: Flattened) -> R
         candidate = _cast_again(task, run, remedy)
         with seeded(candidate.device):
             prepared = candidate.prepared(run.loaded.args, run.loaded.kwargs)
-            with _around(run, prepared, remedy):
+            with _around(run, prepared, remedy), run.noise.replayed():
                 output = flatten(prepared())
         pairs = paired(reference, output).pairs
     except Exception as error:  # noqa: BLE001 - whatever a model raises: the remedy does not work
