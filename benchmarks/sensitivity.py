@@ -34,6 +34,7 @@ from precision.measure.sensitivity.adjoint import adjoint_of
 from precision.measure.sensitivity.exact import finite_elements, run_squared_error
 from precision.measure.sensitivity.layers import floating_tensors, layer_modules
 from precision.measure.sensitivity.local import LocalError, LocalErrors
+from precision.measure.sensitivity.lowered import crossed_layers, lowered_layers
 
 FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "int8", "mxfp4")
 SECONDS = 5.0
@@ -63,7 +64,12 @@ class Subject:
 
     def cast(self, name: str) -> CastModel:
         """Every layer in a format."""
-        return self.precisions.planned(dict.fromkeys(layer_modules(self.reference.stored), any_format_named(name)))
+        return self.precisions.planned(dict.fromkeys(self.layers, any_format_named(name)))
+
+    @cached_property
+    def layers(self) -> tuple[str, ...]:
+        """The fqns of its layers."""
+        return tuple(layer_modules(self.reference.stored, self.precisions.reference_flow))
 
     @cached_property
     def precisions(self) -> Precisions:
@@ -93,7 +99,7 @@ def probe(it: Subject) -> Probed:
     """Every layer in every format."""
     seconds: dict[str, float] = defaultdict(float)
     began = time.process_time()
-    adjoint = adjoint_of(it.reference, (it.ids,), {}, on_pass=lambda _done: None)
+    adjoint = adjoint_of(it.reference, (it.ids,), {}, layers=it.layers, on_pass=lambda _done: None)
     seconds["probes"] = time.process_time() - began
     errors, casts = {}, {}
     for name in FORMATS:
@@ -101,10 +107,10 @@ def probe(it: Subject) -> Probed:
         casts[name] = it.cast(name)
         seconds["casting"] += time.process_time() - began
         began = time.process_time()
-        module = casts[name].prepared().module
         errors[name] = LocalErrors(
             reference=it.reference,
-            lowered={fqn: module.get_submodule(fqn) for fqn in layer_modules(it.reference.stored)},
+            lowered=lowered_layers(it.precisions, it.layers, any_format_named(name)),
+            crossed=crossed_layers(it.precisions, it.layers, any_format_named(name)),
             fmt=any_format_named(name),
             adjoint=adjoint,
             on_layer=lambda _fqn: None,
@@ -162,7 +168,7 @@ def main() -> None:
     parser.add_argument("--depths", default="6,12,24")
     chosen = parser.parse_args()
     it = subject(chosen.layers, chosen.batch, chosen.tokens)
-    count = len(layer_modules(it.reference.stored))
+    count = len(it.layers)
     print(
         f"{chosen.layers} blocks, {count} layers, {chosen.batch} × {chosen.tokens} tokens, {len(FORMATS)} formats, "
         f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}"

@@ -8,7 +8,14 @@ from pathlib import Path
 from precision.cli.heading import report_of
 from precision.cli.tables import table_text
 from precision.errors import InputError
-from precision.findings.plan import LAYER_TIMES, formats_text, plan_table, totals_table, verification_table
+from precision.findings.plan import (
+    LAYER_TIMES,
+    formats_text,
+    left_wide_text,
+    plan_table,
+    totals_table,
+    verification_table,
+)
 from precision.plan.choose import choose
 from precision.plan.export import plan_code, runtime_needs
 from precision.plan.export import plan_json as exported_json
@@ -59,6 +66,7 @@ def plan_text(result: SensitivityResult, plan: Plan, verification: Verification 
         result,
         table_text(plan_table(plan).pick("layer", "type", "format", "adds RMSE", "bytes")),
         formats_text(plan),
+        plain(left_wide_text(plan), limit=None),
         table_text(totals_table(plan)),
         f"LAYERS TAKE: {LAYER_TIMES}",
         "" if plan.optimal else "The search was cut short: there may be a better plan.",

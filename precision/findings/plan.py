@@ -7,13 +7,15 @@ from precision.findings.tables import Table, of_kind, table_of
 from precision.formats import any_format_named
 from precision.results import SensitivityReport
 from precision.results.plan import Plan, Totals, Verification, root, sqnr_db
-from precision.text.units import number_text
+from precision.text.units import bytes_text, count_text, number_text
 
 LAYER_TIMES = (
     "every layer was timed once, alone, in each format that this device computes in. On a busy machine, two runs can "
     "differ by a factor of several. Verifying the plan measures the whole pass."
 )
 """How the times of layers were measured."""
+_MOST_NAMES = 5
+"""That one sentence lists."""
 _LAYERS = (
     *of_kind("text", "layer", "type", "format", "arithmetic"),
     *of_kind("error", "adds RMSE"),
@@ -94,6 +96,24 @@ def _known_by(totals: Totals) -> str:
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else 1000 * seconds
+
+
+def left_wide_text(plan: Plan) -> str:
+    """What the plan leaves in the reference's precision besides layers: operators between them, and other tensors."""
+    said = []
+    own = sum(layer.has_modules_inside for layer in plan.layers)
+    if code := plan.wide_code:
+        names = ", ".join(fqn or "(model)" for fqn in code[:_MOST_NAMES])
+        more = f", and {len(code) - _MOST_NAMES:,} more" if len(code) > _MOST_NAMES else ""
+        said.append(
+            f"The operators between layers stay in {plan.reference} in {len(code):,} of {count_text(own, 'module')} "
+            f"with some: {names}{more}."
+        )
+    if plan.outside:
+        names = ", ".join(f"{each.fqn} ({each.kind})" for each in plan.outside[:_MOST_NAMES])
+        size = bytes_text(sum(each.bytes for each in plan.outside))
+        said.append(f"No plan changes {size} outside the layers: {names}{', …' * (len(plan.outside) > _MOST_NAMES)}.")
+    return " ".join(said)
 
 
 def formats_text(plan: Plan) -> str:

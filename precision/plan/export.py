@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from precision.errors import UnsupportedError
+from precision.findings.plan import left_wide_text
 from precision.formats import AnyFormat, ScaledFormat, any_format_named
 from precision.plan.exported_code import exported_code
 from precision.results.plan import Plan
@@ -39,7 +40,7 @@ def plan_code(plan: Plan) -> str:
     """
     if missing := runtime_needs(plan):
         raise UnsupportedError(f"This plan has no PyTorch code. {' '.join(missing)}")
-    return exported_code(plan.reference, dict(_lowered(plan)), plan.flows)
+    return exported_code(plan.reference, dict(_lowered(plan)), plan.flows, said=left_wide_text(plan))
 
 
 def plan_json(plan: Plan) -> str:
@@ -49,6 +50,8 @@ def plan_json(plan: Plan) -> str:
         "reference": plan.reference,
         "layers": dict(plan.pairs),
         "predicted": json.loads(plan.totals.model_dump_json()),
+        "operators_between_layers": dict.fromkeys(plan.wide_code, plan.reference),
+        "outside_layers": [each.model_dump() for each in plan.outside],
         "runtime_needs": runtime_needs(plan),
         "transformers": keep._asdict() if keep else None,
         "torchao": {"FqnToConfig": torchao_configs(plan)},
@@ -75,7 +78,9 @@ def keep_in_float32(plan: Plan) -> KeepInFloat32 | None:
     formats = {name for _, name in _lowered(plan)}
     if plan.reference != "float32" or len(formats) != 1 or not formats <= set(CastMethod.AUTOCAST.row.gives.names):
         return None
-    kept = tuple(fqn for fqn, name in plan.pairs if name == "float32" and fqn)
+    kept = tuple(
+        each.fqn for each in plan.layers if each.format == "float32" and each.fqn and not each.has_modules_inside
+    )
     # The attribute without "strict" only works for float16.
     return KeepInFloat32(dtype=formats.pop(), attribute="_keep_in_fp32_modules_strict", modules=kept)
 

@@ -7,12 +7,13 @@ from precision.findings.frames import FramedModule, frames_of
 from precision.results.flow import Dtypes, Flow, ModuleFlow
 
 
-def exported_code(reference: str, formats: Mapping[str, str], flows: Mapping[str, Flow]) -> str:
+def exported_code(reference: str, formats: Mapping[str, str], flows: Mapping[str, Flow], *, said: str = "") -> str:
     """The module whose `lower_layers(model)` computes what the plan computed when it ran.
 
     Args:
         reference: the precision of all else.
         formats: of the plan's layers, all of them dtypes of torch.
+        said: what the module says of the plan.
         flows: what recorded runs showed, by format; without them the layers' tensors are cast by their dtypes alone.
     """
     known = [flows[name] for name in dict.fromkeys((reference, *formats.values())) if name in flows]
@@ -23,8 +24,14 @@ def exported_code(reference: str, formats: Mapping[str, str], flows: Mapping[str
         for framed in frames.modules
     )
     held = "".join(f"    {fqn!a}: torch.{name},\n" for fqn, name in frames.held.items())
-    values = {"REFERENCE": reference, "FRAMES": _braced(lines), "HELD": _braced(held)}
-    return re.sub(r"<(REFERENCE|FRAMES|HELD)>", lambda found: values[found[1]], _CODE)  # in one pass: names are data
+    values = {
+        "REFERENCE": reference,
+        "SAID": f"SAID = {said!a}\n" if said else "",
+        "FRAMES": _braced(lines),
+        "HELD": _braced(held),
+    }
+    # In one pass, as names are data.
+    return re.sub(r"<(REFERENCE|FRAMES|HELD|SAID)>", lambda found: values[found[1]], _CODE)
 
 
 def _unrecorded(formats: Mapping[str, str]) -> Flow:
@@ -94,7 +101,7 @@ class Frame:
     dtype. `writes`: the module writes to its inputs. `borrows`: the tensors of other modules that it uses.
     """
 
-    running = []  # the modules that run now
+    running, doors = [], []  # the modules that run now, and the ways into them
 
     def __init__(self, dtype, inputs=ALL, outputs=None, writes=False, borrows=()):
         self.dtype, self.inputs, self.outputs, self.writes, self.borrows = dtype, inputs, outputs or {}, writes, borrows
@@ -107,17 +114,19 @@ class Frame:
         call = module._calls
         module._calls += 1
         if caller == self.dtype:
-            with entered(module):
+            with entered(module, None):
                 return forward(*args, **kwargs)
         door = Door()
         args, kwargs = door.into((args, kwargs), caller, self.dtype, at_call(self.inputs, call), self.writes)
-        with entered(module), door if self.writes and door.copies else contextlib.nullcontext():
+        around = Frame.doors[-1] if Frame.doors else None
+        with entered(module, door), door if self.writes and door.copies else contextlib.nullcontext():
             output = forward(*args, **kwargs)
         door.write_back()
-        return door.out_of(output, self.dtype, caller, at_call(self.outputs.get(caller, ALL), call), module._name)
+        recorded = at_call(self.outputs.get(caller, ALL), call)
+        return door.out_of(output, self.dtype, caller, recorded, module._name, around)
 
 
-REFERENCE = torch.<REFERENCE>
+<SAID>REFERENCE = torch.<REFERENCE>
 FRAMES = <FRAMES>
 HELD = <HELD>
 
@@ -164,19 +173,21 @@ def nothing(module, args, output):
 
 
 @contextlib.contextmanager
-def entered(module):
+def entered(module, door):
     """The module runs, and sees the tensors that it borrows in its own dtype."""
     caller = Frame.running[-1] if Frame.running else None
     lent = [] if caller is module else [*(caller._lent if caller else ()), *module._lent]
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     Frame.running.append(module)
+    Frame.doors.append(door)
     swap(lent)
     try:
         yield
     finally:
         swap(reversed(lent))
         Frame.running.pop()
+        Frame.doors.pop()
         torch.backends.mha.set_fastpath_enabled(fused)
 
 
@@ -214,7 +225,7 @@ class Door(TorchDispatchMode):
                 return low
             key = storage(tensor)
             if spans.get(key, (0, 0, 1))[2] == 1 and low.stride() == tensor.stride():
-                self.copies[storage(low)] = tensor, tensor.storage_offset() - low.storage_offset(), low
+                self.copies[storage(low)] = tensor, tensor.storage_offset() - low.storage_offset(), low, None
                 return low
             if not writes:
                 return low
@@ -222,7 +233,7 @@ class Door(TorchDispatchMode):
             if (key, dtype) not in shared:
                 row = tensor.as_strided((end - start,), (1,), start).to(dtype)
                 shared[key, dtype] = row
-                self.copies[storage(row)] = tensor, start, row
+                self.copies[storage(row)] = tensor, start, row, None
             return shared[key, dtype].as_strided(tensor.size(), tensor.stride(), tensor.storage_offset() - start)
 
         return cast(structure, source, target, recorded, one)
@@ -233,19 +244,31 @@ class Door(TorchDispatchMode):
                 original = self.original_of(view)
                 original.copy_(view.to(original.dtype))
 
-    def out_of(self, structure, source, target, recorded, name):
+    def out_of(self, structure, source, target, recorded, name, around):
         def one(tensor, dtype):
             original = self.original_of(tensor) if name else None
-            return tensor.to(dtype) if original is None else original
+            if original is not None:
+                return original if original.dtype in (target, dtype) else original.to(dtype)
+            low = tensor.to(dtype)
+            if around is not None and low is not tensor:
+                around.remember(tensor, low)
+            return low
 
         return cast(structure, source, target, recorded, one)
+
+    def remember(self, made, low):
+        """A module inside returned `made`, and this one sees `low`: handed on unchanged, it is not rounded."""
+        if is_plain(made) and is_plain(low) and made.stride() == low.stride() and made.numel():
+            if not low.requires_grad and not low.is_inference():
+                start = made.storage_offset() - low.storage_offset()
+                self.copies[storage(low)] = made, start, low, low._version
 
     def original_of(self, tensor):
         """The part of the caller's tensor of which `tensor` is a copy; None where it is none."""
         if not isinstance(tensor, torch.Tensor) or not is_plain(tensor):
             return None
-        original, start, _ = self.copies.get(storage(tensor), (None, 0, None))
-        if original is None:
+        original, start, copied, version = self.copies.get(storage(tensor), (None, 0, None, None))
+        if original is None or version not in (None, copied._version):
             return None
         return original.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset() + start)
 

@@ -32,6 +32,7 @@ def plan_of(report: SensitivityReport, formats: Sequence[str], *, reference: str
             Uniform(dtype=name, totals=totals_of(report, (name,) * len(layers), reference)) for name in names
         ),
         optimal=optimal,
+        outside=report.outside,
         flows={name: flow for name, flow in report.flows.items() if name in {reference, *formats}},
     )
 
@@ -39,7 +40,13 @@ def plan_of(report: SensitivityReport, formats: Sequence[str], *, reference: str
 def _planned(layer: LayerSensitivity, name: str, report: SensitivityReport, reference: str) -> PlannedLayer:
     error, stored, time_s = _in_format(layer, name, report, reference)
     return PlannedLayer(
-        fqn=layer.fqn, type=layer.type, format=name, squared_error=error or 0.0, stored_bytes=stored, time_s=time_s
+        fqn=layer.fqn,
+        type=layer.type,
+        format=name,
+        squared_error=error or 0.0,
+        stored_bytes=stored,
+        time_s=time_s,
+        has_modules_inside=layer.has_modules_inside,
     )
 
 

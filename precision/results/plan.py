@@ -9,6 +9,7 @@ from pydantic import Field
 from precision.results.base import Result
 from precision.results.flow import Flow
 from precision.results.run import Failure
+from precision.results.sensitivity import OutsideLayers
 from precision.spec import RunSpec
 
 Resource = Literal["bytes", "time"]
@@ -45,6 +46,8 @@ class PlannedLayer(Result):
     stored_bytes: int
     """Of its own weights, shared ones included."""
     time_s: float | None
+    has_modules_inside: bool = False
+    """Whether it stands for its own code, without the modules inside."""
 
 
 class Uniform(Result):
@@ -66,9 +69,16 @@ class Plan(Result):
     """For comparison: the reference first, then every format of the sensitivity."""
     optimal: bool
     """Whether no other allowed choice is better; else it is the best choice that the search found."""
+    outside: tuple[OutsideLayers, ...] = ()
+    """The tensors that no layer holds, which no plan changes."""
     flows: Mapping[str, Flow] = Field(default_factory=dict, repr=False)
     """What recorded runs showed in the reference and in each format that torch computes in: what the plan's code needs
     to cast what was cast when the plan ran, and nothing else."""
+
+    @property
+    def wide_code(self) -> tuple[str, ...]:
+        """The modules with others inside whose own operators the plan leaves in the reference's precision."""
+        return tuple(layer.fqn for layer in self.layers if layer.has_modules_inside and layer.format == self.reference)
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:

@@ -43,13 +43,16 @@ class Contribution(Result):
 
 
 class LayerSensitivity(Result):
-    """One called module without submodules, or with weights of its own, and what every format does to it."""
+    """One called module without submodules, or the own code of one with some, and what every format does to it."""
 
     fqn: str
     type: str
     block: str
     """fqn of the repeated block that contains it; empty without one."""
     is_norm: bool
+    has_modules_inside: bool = False
+    """Whether it stands for its own code and weights, without the modules inside; the model itself, "", also for its
+    inputs and outputs."""
     calls: int
     elements: int
     """Of its own weights: parameters and floating-point buffers."""
@@ -74,12 +77,7 @@ class UniformCheck(Result):
     predicted_squared_error: float | None
     """None where a layer has no prediction."""
     measured_squared_error: float | None
-    """With the operators between the layers in the reference's precision; None where the output is not finite, or the
-    model does not run."""
-    cast_squared_error: float | None = None
-    """Of the whole cast, as `compare` runs it, the operators between the layers in the format too. None as above."""
-    cast_bytes: int | None = None
-    """Of that cast, as if every format could be stored."""
+    """Of the cast itself, as `compare` runs it; None where the output is not finite, or the model does not run."""
 
 
 class OutsideLayers(Result):

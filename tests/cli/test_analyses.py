@@ -262,10 +262,11 @@ def test_a_setting_that_an_analysis_does_not_read_is_refused_with_those_it_reads
     command: str, capsys: Captured
 ) -> None:
     reads = Analysis(command).info.reads
-    for name in RunSpec.model_fields.keys() - {*reads, "analysis"}:
+    for field in RunSpec.model_fields.keys() - {*reads, "analysis"}:
+        name = field.replace("_", "-")
         with pytest.raises(SystemExit) as ended:
             main([command, f"--{name}", "anything"])
         assert ended.value.code == 2
         said = capsys.readouterr().err
         assert f"does not read --{name}." in said
-        assert all(f"--{read}" in said for read in reads)
+        assert all(f"--{read.replace('_', '-')}" in said for read in reads)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.ui import frame
 from pages.ui.side_jobs import SideJobs
-from precision.findings.plan import comparison_text
+from precision.findings.plan import comparison_text, left_wide_text
 from precision.plan.totals import plan_of
 from precision.plan.verify import planned_spec, verification_of
 from precision.results import CompareResult, SensitivityReport, SensitivityResult
@@ -85,7 +85,7 @@ def _measured(found: Verification, report: SensitivityReport, plan: Plan) -> Non
         how = "measured before" if plan.totals.is_measured else "predicted"
         st.markdown(f"**Verified.** {escape_markdown(_sentence(found, report, how))}")
         st.markdown(escape_markdown("  \n".join(_bytes_and_times(found))).replace("\\n", "\n"))
-        if said := comparison_text(found, report, plan):
+        for said in filter(None, (comparison_text(found, report, plan), left_wide_text(plan))):
             st.caption(escape_markdown(said))
 
 

@@ -63,11 +63,15 @@ def _dtype(name: str) -> torch.dtype:
 class _Copy(NamedTuple):
     """One storage that was copied, as a row of numbers that begins somewhere in it."""
 
+    # Of inputs, what is written to a copy is written back; of what modules inside return, it is not.
+
     original: Tensor
     """Any tensor that lies in it."""
     start: int
     """Place in the original's storage of the copy's first number."""
     copy: Tensor
+    version: int | None = None
+    """Of a copy of what a module inside returned, as it was made: written to, it is no copy any more."""
 
 
 @dataclass
@@ -122,16 +126,32 @@ class Crossing:
                 if part is not None:
                     part.copy_(self.source.rounded(self._made(view).to(part.dtype)))
 
-    def out_of(self, structure: T, recorded: Dtypes | None, *, shares: bool) -> T:
+    def out_of(self, structure: T, recorded: Dtypes | None, *, shares: bool, around: Crossing | None) -> T:
         """The outputs as the source takes them. Where it `shares` memory with the module, an output that lies in a
-        copied input is a part of the input itself.
+        copied input is a part of the input itself; so it is with what a module inside returned.
+
+        `around` is the crossing into the source: what it hands on unchanged is not rounded either.
         """
 
         def one(tensor: Tensor, dtype: torch.dtype) -> Tensor:
             part = self._part_of_original(tensor) if shares else None
-            return self.source.rounded(self._made(tensor).to(dtype)) if part is None else part
+            if part is not None:
+                # A module inside may be in a third precision.
+                return part if part.dtype in (self.source.dtype, dtype) else self.source.rounded(part.to(dtype))
+            made = self._made(tensor)
+            low = self.source.rounded(made.to(dtype))
+            if around is not None and low is not made:
+                around.remember(made, low)
+            return low
 
         return brought(structure, recorded, source=self.target, target=self.source, one=one)
+
+    def remember(self, made: Tensor, low: Tensor) -> None:
+        """A module inside returned `made`, and the code of this crossing's module sees `low`."""
+        is_copy = is_plain(made) and is_plain(low) and made.stride() == low.stride() and not low.requires_grad
+        if is_copy and made.numel() and not low.is_inference():
+            start = int(made.storage_offset() - low.storage_offset())
+            self._copies[_storage(low)] = _Copy(made, start, low, low._version)
 
     def _made(self, tensor: Tensor) -> Tensor:
         return self.target.rounded(tensor) if self.target.rounds_outputs else tensor
@@ -140,7 +160,7 @@ class Crossing:
         if not is_plain(tensor):
             return None
         found = self._copies.get(_storage(tensor))
-        if found is None:
+        if found is None or found.version not in (None, found.copy._version):
             return None
         return found.original.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset() + found.start)
 

@@ -24,6 +24,8 @@ Forward = Callable[..., object]
 
 _CALLER: ContextVar[nn.Module | None] = ContextVar("caller", default=None)
 """The innermost framed module that is running; None in code of the base's side."""
+_CROSSING: ContextVar[Crossing | None] = ContextVar("crossing", default=None)
+"""The way into that module; None where its caller is in the same precision."""
 
 
 class Framed:
@@ -67,25 +69,32 @@ class Frame:
         call = vars(module).get("_calls", 0)
         vars(module)["_calls"] = call + 1
         if source is self.side:
-            output = self._run(module, forward, args, kwargs)
+            output = self._run(module, forward, args, kwargs, None)
             return output if source.rounded_to is None else map_tensors(output, source.rounded)
         crossing = Crossing(source, self.side)
         recorded = _module(self.side, self.fqn).inputs_of(call)
         args, kwargs = crossing.into((args, kwargs), recorded, writes=self.writes)
         with crossing.watching(writes=self.writes):
-            output = self._run(module, forward, args, kwargs)
+            output = self._run(module, forward, args, kwargs, crossing)
         crossing.write_back()
         if self.stays_wide:
             return output
         recorded = None if source.flow.raised else _module(source, self.fqn).outputs_of(call)
         # Nobody outside of the model shares its inputs.
-        return crossing.out_of(output, recorded, shares=bool(self.fqn))
+        return crossing.out_of(output, recorded, shares=bool(self.fqn), around=_CROSSING.get())
 
-    def _run(self, module: Any, forward: Forward, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+    def _run(
+        self,
+        module: Any,
+        forward: Forward,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        crossing: Crossing | None,
+    ) -> object:
         side = self.side
         if side.quantized_to is not None and holds_matrix(module):
             args, kwargs = quantized_inputs(module, args, kwargs, fmt=side.quantized_to)
-        with _entered(module), self._autocasting():
+        with _entered(module, crossing), self._autocasting():
             if not side.widened:
                 return forward(*args, **kwargs)
             with _reparametrize_module(module, _widened(module, side.dtype)):
@@ -166,13 +175,13 @@ def _side_of_caller(base: Side) -> Side:
 
 
 @contextmanager
-def _entered(module: nn.Module) -> Iterator[None]:
+def _entered(module: nn.Module, crossing: Crossing | None) -> Iterator[None]:
     """`module` is the one that runs, and sees the tensors that it borrows; the caller's are back in place."""
     caller = _CALLER.get()
     borrowed = [lent for each in (caller, module) if each is not None for lent in vars(each).get("_borrowed", ())]
     if caller is module:
         borrowed = []
-    token = _CALLER.set(module)
+    token, way = _CALLER.set(module), _CROSSING.set(crossing)
     for lent in borrowed:
         lent.swap()
     try:
@@ -180,6 +189,7 @@ def _entered(module: nn.Module) -> Iterator[None]:
     finally:
         for lent in reversed(borrowed):
             lent.swap()
+        _CROSSING.reset(way)
         _CALLER.reset(token)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from precision.errors import PrecisionError
 from precision.measure.casting.cast_model import CastModel, PreparedRun
 from precision.measure.casting.forward import full_float32, map_tensors, seeded, shortened
-from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, layer_modules
+from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked
 
 PROBES = 32
 """Random vectors wanted for each layer: an estimate from so many is off by a quarter (standard deviation)."""
@@ -115,6 +115,7 @@ def adjoint_of(
     args: tuple[object, ...],
     kwargs: Mapping[str, object],
     *,
+    layers: Collection[str],
     on_pass: Callable[[float], None],
 ) -> Adjoint:
     """One forward pass with gradients, and backward passes of random combinations of its outputs.
@@ -123,7 +124,7 @@ def adjoint_of(
     do not matter. The gradients at all layers' outputs are kept, for every pass: as many numbers as all activations
     times `passes`. The first two passes are of the first sample and of all others, which shows whether samples mix.
 
-    `on_pass` is told the share done (0 to 1) before every pass, and may raise to stop.
+    `layers` are their fqns. `on_pass` is told the share done (0 to 1) before every pass, and may raise to stop.
 
     Raises:
         NotDifferentiableError: an operator or a dtype in it has no gradient, or the output depends on a layer by a way
@@ -139,7 +140,7 @@ def adjoint_of(
             seeded(reference.device),
             full_float32(reference.device),
             torch.enable_grad(),
-            hooked(layer_modules(module), after=taps.after),
+            hooked(_modules(module, layers), after=taps.after),
         ):
             output = module(*run.args, **run.kwargs)
             taps.recording = False
@@ -153,10 +154,14 @@ def adjoint_of(
         raise NotDifferentiableError(f"It cannot be differentiated: {shortened(str(error))}") from error
     del output, outputs
     hidden = [tap for tap in taps.seen if tap not in found.gradients]
-    if hidden and _depends_on(frozenset(hidden), reference, args, kwargs):
+    if hidden and _depends_on(frozenset(hidden), reference, args, kwargs, layers):
         names = ", ".join(dict.fromkeys(tap.fqn for tap in hidden))
         raise NotDifferentiableError(f"The output depends on layers that no gradient reaches: {shortened(names)}")
     return found
+
+
+def _modules(module: nn.Module, layers: Collection[str]) -> dict[str, nn.Module]:
+    return {fqn: module.get_submodule(fqn) for fqn in layers}
 
 
 def _without_gradients(module: nn.Module) -> nn.Module:
@@ -287,12 +292,16 @@ def _sample_dim(parts: Sequence[tuple[Tensor, Tensor]], samples: int) -> int | N
 
 
 def _depends_on(
-    taps: Collection[Tap], reference: CastModel, args: tuple[object, ...], kwargs: Mapping[str, object]
+    taps: Collection[Tap],
+    reference: CastModel,
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+    layers: Collection[str],
 ) -> bool:
     """Whether the output changes, or the model fails, where these tensors are random numbers of about their size."""
-    expected = _shaken((), reference.prepared(args, kwargs))
+    expected = _shaken((), reference.prepared(args, kwargs), layers)
     try:
-        found = _shaken(taps, reference.prepared(args, kwargs))
+        found = _shaken(taps, reference.prepared(args, kwargs), layers)
     except Exception:  # noqa: BLE001 - whatever it raises, it depends on them
         return True
     return len(found) != len(expected) or any(
@@ -300,7 +309,7 @@ def _depends_on(
     )
 
 
-def _shaken(taps: Collection[Tap], run: PreparedRun) -> tuple[Tensor, ...]:
+def _shaken(taps: Collection[Tap], run: PreparedRun, layers: Collection[str]) -> tuple[Tensor, ...]:
     """The outputs of a run in which random numbers take the place of these tensors."""
     calls = Counter[str]()
     generator = torch.Generator().manual_seed(_SEED)
@@ -319,5 +328,5 @@ def _shaken(taps: Collection[Tap], run: PreparedRun) -> tuple[Tensor, ...]:
 
         return map_tensors(output, other)
 
-    with seeded(run.model.device), hooked(layer_modules(run.module), after=shake):
+    with seeded(run.model.device), hooked(_modules(run.module, layers), after=shake):
         return floating_tensors(run())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from precision.findings.frames import frames_of
+from precision.findings.frames import frames_of, places_of
 from precision.formats import AnyFormat, ScaledFormat
 from precision.measure.casting.forward import map_tensors
 from precision.measure.casting.held_weights import estimated_bytes
@@ -21,7 +21,7 @@ Structure = tuple[tuple[object, ...], dict[str, object]]
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """One module whose forward was called and gave floating-point tensors: without others inside, or with weights."""
+    """One module whose forward was called and gave floating-point tensors: without others inside, or with own code."""
 
     fqn: str
     module: nn.Module
@@ -50,18 +50,16 @@ def floating_tensors(structure: object) -> tuple[Tensor, ...]:
     return tuple(found)
 
 
-def layer_modules(module: nn.Module) -> dict[str, nn.Module]:
-    """The modules that may be layers by fqn, each under its first name.
+def layer_modules(module: nn.Module, flow: Flow) -> dict[str, nn.Module]:
+    """The modules of `module` that may be layers by fqn, each under its first name; `flow` is of a run of it.
 
-    Those without modules inside, and those that have some but also weights of their own, as attention with one matrix
-    for all projections, experts in one tensor, and parametrized weights. No TorchScript, which cannot be lowered.
+    Those without modules inside, and those whose own code, between the modules inside, makes values. No TorchScript,
+    which cannot be lowered.
     """
-    return {
-        name: child
-        for name, child in module.named_modules()
-        if (is_leaf(child) or any(each.is_floating_point() for each in _own_tensors(child).values()))
-        and not isinstance(child, torch.jit.ScriptModule)
-    }
+    modules = dict(module.named_modules())
+    idle = {""} if not flow.by_name[""].computes and not is_leaf(module) else set()
+    named = ((fqn, modules[fqn]) for fqn in places_of([flow]) if fqn not in idle)
+    return {fqn: each for fqn, each in named if not isinstance(each, torch.jit.ScriptModule)}
 
 
 def is_leaf(module: nn.Module) -> bool:
@@ -157,12 +155,6 @@ def stored_bytes(layer: Layer, fmt: AnyFormat) -> int:
     Formats with scales take parameters of two dimensions and more; integers, booleans and complex numbers stay.
     """
     return _bytes_in(layer.held, fmt)
-
-
-def cast_bytes(module: nn.Module, fmt: AnyFormat) -> int:
-    """Bytes of the whole model cast to `fmt`, in the same way; plain attributes stay as they are."""
-    attributes = sum(each.bytes for each in outside(module, ()) if each.kind == "attribute")
-    return _bytes_in(tuple(module.modules()), fmt) + attributes
 
 
 def outside(module: nn.Module, layers: Collection[Layer]) -> tuple[OutsideLayers, ...]:

@@ -144,6 +144,7 @@ class LocalErrors:
         self._running.append(call)
         if self._is_changed(fqn):
             call.givers = {giver for tensor in floating_tensors(inputs) if (giver := self._giver(tensor)) is not None}
+            call.givers.discard(fqn)
             if call.givers and self.adjoint and isinstance(self.fmt, NumericFormat):
                 call.rounded = map_tensors(inputs, self._as_handed)
             # Cloned, as the layer may overwrite them.
@@ -207,9 +208,9 @@ class LocalErrors:
             dim = self.adjoint.sample_dims.get(tap)
             alone = _products(gradients, difference, dim)
             error.products.append(alone)
-            error.handed_products.append(
-                alone if same is r else _products(gradients, _difference(y, same)[0], dim),
-            )
+            # What is handed on unchanged has no error of its own.
+            is_alone = same is r or not bool(difference.any())
+            error.handed_products.append(alone if is_alone else _products(gradients, _difference(y, same)[0], dim))
 
     def _is_changed(self, fqn: str) -> bool:
         """Whether the layer computes differently in the format; with scales, only those that hold a matrix do."""
@@ -243,10 +244,13 @@ class LocalErrors:
             self._handed[storage.cdata] = _Handed(storage, tensor._version, fqn)
 
     def _giver(self, tensor: Tensor) -> str | None:
-        """The layer that returned what the tensor holds, perhaps in another shape; None where it was changed since."""
+        """The layer that returned what the tensor holds, perhaps in another shape; else the layer whose code calls.
+
+        None without either: of the inputs of the model.
+        """
         handed = self._handed.get(tensor.untyped_storage()._cdata)
         if handed is None or handed.storage.expired() or tensor._version != handed.version:  # type: ignore[no-untyped-call]
-            return None
+            return self._running[-2].fqn if len(self._running) > 1 else None
         return handed.fqn
 
     def _as_handed(self, tensor: Tensor) -> Tensor:

@@ -3,14 +3,14 @@
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from precision.errors import ForwardError
-from precision.formats import AnyFormat, NumericFormat, any_format_named, format_named
+from precision.formats import AnyFormat, any_format_named, format_named
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded
 from precision.measure.casting.precisions import Precisions
@@ -20,8 +20,9 @@ from precision.measure.preparation import Task, failure_of, module_progress, req
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
 from precision.measure.sensitivity.exact import run_squared_error
-from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, is_leaf, layer_modules
+from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, layer_modules
 from precision.measure.sensitivity.local import LocalError, LocalErrors
+from precision.measure.sensitivity.lowered import crossed_layers, lowered_layers
 from precision.measure.sensitivity.report import InFormat, Observed, report_of
 from precision.progress import Progress
 from precision.results import DeviceInfo
@@ -46,7 +47,7 @@ def measure_sensitivity(task: Task) -> SensitivityResult:
     formats = _formats(task.spec, task.device_info)
     loaded = task.load()
     task.progress.step(f"Casting to {task.spec.reference}", _CAST)
-    reference = task.reference(loaded)
+    reference = replace(task.reference(loaded), fused=False)  # as layers with their own formats run
     result = SensitivityResult(**dict(task.head(loaded, reference)), report=None)
     return _Run(task.progress, loaded, reference, formats, result).measured()
 
@@ -82,7 +83,9 @@ class _Run:
             own = reference_warnings(self._reference, *self._inputs, observed.outputs)
             self._result = self._result.model_copy(update={"warnings": (*own, *self._result.warnings)})
             stage = "Differentiating the reference"
-            adjoint, reason = self._adjoint(stage) if not _has_nan(observed.outputs) else (None, NAN_REFERENCE)
+            adjoint, reason = (
+                self._adjoint(stage, observed) if not _has_nan(observed.outputs) else (None, NAN_REFERENCE)
+            )
             for at, fmt in enumerate(self._formats):
                 stage = f"Every layer in {fmt.name}"
                 share = (1 - _PROBED) / len(self._formats)
@@ -118,7 +121,10 @@ class _Run:
                 calls[fqn] += 1
 
         warm = time.perf_counter()
-        with seeded(self._reference.device), hooked(layer_modules(run.module), after=count):
+        with (
+            seeded(self._reference.device),
+            hooked(layer_modules(run.module, self._precisions.reference_flow), after=count),
+        ):
             outputs = floating_tensors(run())
         seconds = time.perf_counter() - warm
         if not outputs:
@@ -126,14 +132,15 @@ class _Run:
         layers = layering.layers_of(self._reference.stored, calls, self._precisions.reference_flow)
         return Observed(layers=layers, outputs=outputs, seconds=seconds, began=began)
 
-    def _adjoint(self, stage: str) -> tuple[Adjoint | None, str]:
+    def _adjoint(self, stage: str, observed: Observed) -> tuple[Adjoint | None, str]:
         """The probes; None and the reason where there are none."""
 
         def on_pass(done: float) -> None:
             self._progress.step(stage, _RUN + (_PROBED - _RUN) * done)
 
         try:
-            return adjoint_of(self._reference, *self._inputs, on_pass=on_pass), ""
+            names = [layer.fqn for layer in observed.layers]
+            return adjoint_of(self._reference, *self._inputs, layers=names, on_pass=on_pass), ""
         except NotDifferentiableError as error:
             return None, str(error)
 
@@ -142,7 +149,6 @@ class _Run:
     ) -> InFormat:
         self._progress.step(stage, start)
         names = [layer.fqn for layer in observed.layers]
-        candidate = self._precisions.planned(dict.fromkeys(names, fmt))
         is_exact = self._result.spec.exact
         sweeps = (is_exact or adjoint is None) + is_exact
         total = sum(layer.calls for layer in observed.layers) + sweeps * len(names) + 1
@@ -155,8 +161,8 @@ class _Run:
 
         errors = LocalErrors(
             reference=self._reference,
-            lowered=self._lowered(candidate, observed, fmt),
-            crossed=self._crossed(observed, fmt),
+            lowered=lowered_layers(self._precisions, names, fmt),
+            crossed=crossed_layers(self._precisions, names, fmt),
             fmt=fmt,
             adjoint=adjoint,
             on_layer=on_layer,
@@ -173,35 +179,9 @@ class _Run:
             {name: measured([other for other in names if other != name], name) for name in names} if is_exact else {}
         )
         on_layer("")
-        cast = self._precisions.cast(fmt).model
-        return InFormat(
-            fmt=fmt,
-            errors=errors,
-            exact=exact,
-            all_but=all_but,
-            uniform=run_squared_error(candidate.prepared(*self._inputs), expected=observed.outputs),
-            cast=run_squared_error(cast.prepared(*self._inputs), expected=observed.outputs),
-            cast_bytes=layering.cast_bytes(self._reference.stored, fmt),
-        )
-
-    def _lowered(self, candidate: CastModel, observed: Observed, fmt: AnyFormat) -> dict[str, nn.Module]:
-        """Every layer in the format; the modules inside one are in the reference's precision."""
-        leaves = candidate.prepared().module
-        alone = {
-            layer.fqn: leaves if is_leaf(layer.module) else self._precisions.planned({layer.fqn: fmt}).prepared().module
-            for layer in observed.layers
-        }
-        return {fqn: module.get_submodule(fqn) for fqn, module in alone.items()}
-
-    def _crossed(self, observed: Observed, fmt: AnyFormat) -> dict[str, nn.Module]:
-        """The layers with modules inside, in the reference's precision, given values of the format from all of them."""
-        if not isinstance(fmt, NumericFormat):
-            return {}
-        return {
-            layer.fqn: self._precisions.crossed(layer.fqn, fmt).prepared().module.get_submodule(layer.fqn)
-            for layer in observed.layers
-            if not is_leaf(layer.module)
-        }
+        cast = replace(self._precisions.cast(fmt).model, fused=False)
+        uniform = run_squared_error(cast.prepared(*self._inputs), expected=observed.outputs)
+        return InFormat(fmt=fmt, errors=errors, exact=exact, all_but=all_but, uniform=uniform)
 
 
 def _uncertain(errors: Mapping[str, LocalError]) -> list[str]:

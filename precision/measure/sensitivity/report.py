@@ -12,7 +12,7 @@ from precision.measure.casting.cast_model import CastModel
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint
 from precision.measure.sensitivity.exact import finite_elements, mean_square
-from precision.measure.sensitivity.layers import Layer
+from precision.measure.sensitivity.layers import Layer, is_leaf
 from precision.measure.sensitivity.local import Estimate, LocalError, summed
 from precision.results.flow import Flow
 from precision.results.sensitivity import Contribution, LayerSensitivity, Projections, SensitivityReport, UniformCheck
@@ -39,10 +39,7 @@ class InFormat:
     all_but: Mapping[str, float | None]
     """Of all but this layer."""
     uniform: float | None
-    """Measured with all of them lowered."""
-    cast: float | None
     """Measured of the whole cast."""
-    cast_bytes: int
 
 
 def report_of(
@@ -81,7 +78,8 @@ def _layer(layer: Layer, elements: int, adjoint: Adjoint | None, done: list[InFo
     numeric = [each.errors.get(layer.fqn) for each in done if isinstance(each.fmt, NumericFormat)]
     return LayerSensitivity(
         fqn=layer.fqn,
-        type=type(layer.module).__name__,
+        type=type(layer.module).__name__ + ("" if is_leaf(layer.module) else ", own code"),
+        has_modules_inside=not is_leaf(layer.module),
         block=layer.block,
         is_norm=layer.is_norm,
         calls=layer.calls,
@@ -137,6 +135,4 @@ def _uniform(each: InFormat, report: SensitivityReport) -> UniformCheck:
         dtype=each.fmt.name,
         predicted_squared_error=predicted,
         measured_squared_error=each.uniform,
-        cast_squared_error=each.cast,
-        cast_bytes=each.cast_bytes,
     )

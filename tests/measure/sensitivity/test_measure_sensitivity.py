@@ -134,10 +134,31 @@ def test_layers_that_share_a_weight_name_each_other(monkeypatch: pytest.MonkeyPa
     assert report.fixed_bytes == 0
 
 
-def test_weights_that_no_layer_holds_are_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+class Turned(nn.Module):
+    """A matrix that is a plain attribute, and operators of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.turn = nn.Linear(4, 4), torch.eye(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.linear(x) @ self.turn
+        return y
+
+
+def test_tensors_that_no_layer_holds_are_fixed_and_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = measured(monkeypatch, Turned(), torch.randn(3, 4), exact=False)
+    assert report.fixed_bytes == 64
+    assert [(each.fqn, each.kind, each.bytes) for each in report.outside] == [("turn", "attribute", 64)]
+    assert [(layer.fqn, layer.has_modules_inside) for layer in report.layers] == [("linear", False), ("", True)]
+
+
+def test_attention_is_a_layer_with_the_weights_that_only_it_uses(monkeypatch: pytest.MonkeyPatch) -> None:
     report = measured(monkeypatch, nn.MultiheadAttention(4, 2), *(torch.randn(3, 2, 4),) * 3, exact=False)
-    assert report.layers == ()
-    assert report.fixed_bytes == 4 * (12 * 4 + 12 + 4 * 4 + 4)
+    (layer,) = report.layers
+    assert (layer.type, layer.has_modules_inside) == ("MultiheadAttention, own code", True)
+    assert layer.reference_bytes == 4 * (12 * 4 + 12 + 4 * 4 + 4)
+    assert (report.fixed_bytes, report.outside) == (0, ())
 
 
 def test_recurrent_layers(monkeypatch: pytest.MonkeyPatch) -> None:
