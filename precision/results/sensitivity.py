@@ -30,6 +30,8 @@ class Contribution(Result):
     differ by a factor of several; None where not native or not measured."""
     exact_squared_error: float | None
     """Measured by lowering this layer alone; None where not measured."""
+    is_doubted: bool = False
+    """Whether first-order theory is not to be trusted here, so that a prediction that was not measured is doubtful."""
     all_but_squared_error: float | None = None
     """Measured by lowering every layer except this one; None where not measured."""
 
@@ -39,6 +41,8 @@ class Contribution(Result):
         handed = predicted if self.handed_squared_error is None else self.handed_squared_error
         if self.exact_squared_error is None or not predicted or handed is None:
             return handed if is_handed else predicted
+        if self.is_doubted:
+            return self.exact_squared_error
         return self.exact_squared_error * (handed / predicted if is_handed else 1.0)
 
 

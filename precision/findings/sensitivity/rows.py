@@ -10,6 +10,9 @@ from precision.results.plan import sqnr_db, sum_of
 RowKind = Literal["layer", "block"]
 RowOrder = Literal["worst first", "model order"]
 
+KnownBy = Literal["measured", "estimated", "partly measured", "doubtful"]
+"""How an error is known; *doubtful* where first-order theory predicted it that is not to be trusted there."""
+
 
 class SensitivityCell(NamedTuple):
     """One layer, or the layers of one block, in one format."""
@@ -24,7 +27,7 @@ class SensitivityCell(NamedTuple):
     """Elements of the layers' outputs that are infinite or NaN in the format and finite in the reference."""
     sqnr_db: float | None
     """Of the model's output, by `squared_error`."""
-    known_by: Literal["measured", "estimated", "partly measured"]
+    known_by: KnownBy
     """How `squared_error` is known; "partly measured" where only some of several layers were run."""
     exact_squared_error: float | None
     """Measured; None where it was not, or for several layers."""
@@ -124,7 +127,7 @@ def _cell(report: SensitivityReport, layers: Sequence[LayerSensitivity], at: int
         standard_error=None if variance is None else math.sqrt(variance),
         nonfinite=sum(one.nonfinite for one in each),
         sqnr_db=sqnr_db(report.output_mean_square, error),
-        known_by=_known_by([_is_measured(one) for one in each]),
+        known_by=_known_by(each),
         exact_squared_error=alone.exact_squared_error if alone else None,
         all_but_squared_error=alone.all_but_squared_error if alone else None,
         stored_bytes=alone.stored_bytes if alone else None,
@@ -137,7 +140,10 @@ def _is_measured(contribution: Contribution) -> bool:
     return measured is not None and measured == contribution.best_squared_error()
 
 
-def _known_by(measured: Sequence[bool]) -> Literal["measured", "estimated", "partly measured"]:
+def _known_by(contributions: Sequence[Contribution]) -> KnownBy:
+    measured = [_is_measured(one) for one in contributions]
+    if any(one.is_doubted and not known for one, known in zip(contributions, measured, strict=True)):
+        return "doubtful"
     return "measured" if all(measured) else "partly measured" if any(measured) else "estimated"
 
 

@@ -73,7 +73,8 @@ class Frame:
             return output if source.rounded_to is None else map_tensors(output, source.rounded)
         crossing = Crossing(source, self.side)
         recorded = _module(self.side, self.fqn).inputs_of(call)
-        args, kwargs = crossing.into((args, kwargs), recorded, writes=self.writes)
+        if self.side.rounds_inputs:
+            args, kwargs = crossing.into((args, kwargs), recorded, writes=self.writes)
         with crossing.watching(writes=self.writes):
             output = self._run(module, forward, args, kwargs, crossing)
         crossing.write_back()

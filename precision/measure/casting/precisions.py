@@ -91,8 +91,13 @@ class Precisions:
         return self._casts[fmt.name]
 
     def crossed(self, fqn: str, fmt: NumericFormat) -> CastModel:
-        """The reference, where one module's own code gets values of a format from its caller and the modules inside."""
-        side = replace(self._reference.side, is_reference=False, rounded_to=fmt, rounds_outputs=False)
+        """The reference, where one module's own code gets values of a format from its caller and the modules inside.
+
+        The model itself gets its inputs as they are: nobody else rounds them.
+        """
+        side = replace(
+            self._reference.side, is_reference=False, rounded_to=fmt, rounds_inputs=bool(fqn), rounds_outputs=False
+        )
         return framed_model(self._reference, {fqn: Cast(model=self.reference, side=side)})
 
     @property

@@ -26,8 +26,10 @@ class Side:
     widened: bool = False
     """Whether weights are stored in a dtype that does not compute, and widened at every call."""
     rounded_to: NumericFormat | None = None
+    rounds_inputs: bool = True
+    """Whether that holds for what modules are given."""
     rounds_outputs: bool = True
-    """Whether that holds for what modules return too, and not only for what they are given."""
+    """Whether it holds for what they return."""
     quantized_to: ScaledFormat | None = None
     autocast_dtype: torch.dtype | None = None
     flow: Flow = field(default_factory=Flow, repr=False)

@@ -1,34 +1,42 @@
 """One sensitivity from start to end: load, run the reference, probe it, and check every format on the whole model."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from precision.errors import ForwardError
+from precision.errors import ForwardError, UnsupportedError
+from precision.findings.decisions_judged import Yardsticks
 from precision.formats import AnyFormat, any_format_named, format_named
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import seeded
+from precision.measure.casting.methods import reference as cast_reference
+from precision.measure.casting.noise import Noise
 from precision.measure.casting.precisions import Precisions
+from precision.measure.compare.float64_truth import MAX_REFERENCE_S, too_costly
 from precision.measure.models.loading import LoadedModel
 from precision.measure.nonfinite_modules import reference_warnings
 from precision.measure.preparation import Task, failure_of, module_progress, require_kernels
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
-from precision.measure.sensitivity.exact import run_squared_error
+from precision.measure.sensitivity.exact import finite_elements, mean_square, mean_squared_error, run_squared_error
 from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, layer_modules
 from precision.measure.sensitivity.local import LocalError, LocalErrors
 from precision.measure.sensitivity.lowered import crossed_layers, lowered_layers
 from precision.measure.sensitivity.report import InFormat, Observed, report_of
+from precision.measure.sensitivity.trust import RUNS, doubtful
 from precision.progress import Progress
 from precision.results import DeviceInfo
 from precision.results.sensitivity import SensitivityResult
 from precision.spec import SENSITIVITY_FORMATS, RunSpec
 from precision.text.names import plain
+from precision.text.units import number_text
 
 NAN_REFERENCE = "The reference itself is NaN in some outputs, and gradients through these are NaN too."
 _UNCERTAIN, _MEASURED = 0.05, 4
@@ -73,6 +81,8 @@ class _Run:
     _reference: CastModel
     _formats: tuple[AnyFormat, ...]
     _result: SensitivityResult
+    _noise: Noise = field(default_factory=Noise)
+    """What the reference draws at random in its forward."""
 
     def measured(self) -> SensitivityResult:
         """The result with the report, and the failure that ended it, if one did."""
@@ -95,7 +105,7 @@ class _Run:
                 self._progress.partial(self._result)
         except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
             return self._result.model_copy(update={"failure": failure_of(error, stage)})
-        said = _caveats(done)
+        said = (*_own_caveats(observed, done, self._result.spec), *_caveats(done))
         return self._result.model_copy(update={"warnings": (*said, *self._result.warnings)})
 
     @cached_property
@@ -120,17 +130,19 @@ class _Run:
             if floating_tensors(output):
                 calls[fqn] += 1
 
-        warm = time.perf_counter()
+        warm, work = time.perf_counter(), time.process_time()
         with (
             seeded(self._reference.device),
+            self._noise.recorded(),
             hooked(layer_modules(run.module, self._precisions.reference_flow), after=count),
         ):
             outputs = floating_tensors(run())
-        seconds = time.perf_counter() - warm
+        seconds, work_s = time.perf_counter() - warm, (time.process_time() - work) / torch.get_num_threads()
         if not outputs:
             raise ForwardError("The model returns no floating-point numbers, so there is no error to measure.")
         layers = layering.layers_of(self._reference.stored, calls, self._precisions.reference_flow)
-        return Observed(layers=layers, outputs=outputs, seconds=seconds, began=began)
+        observed = Observed(layers=layers, outputs=outputs, seconds=seconds, work_s=work_s, began=began)
+        return replace(observed, own_squared_error=self._own_squared_error(observed))
 
     def _adjoint(self, stage: str, observed: Observed) -> tuple[Adjoint | None, str]:
         """The probes; None and the reason where there are none."""
@@ -170,18 +182,45 @@ class _Run:
 
         def measured(lowered: Collection[str], of: str) -> float | None:
             on_layer(of)
-            model = self._precisions.planned(dict.fromkeys(lowered, fmt))
-            return run_squared_error(model.prepared(*self._inputs), expected=observed.outputs)
+            return self._squared_error(self._precisions.planned(dict.fromkeys(lowered, fmt)), observed)
 
-        alone = names if is_exact or adjoint is None else _uncertain(errors)
+        on_layer("")
+        whole = self._squared_error(replace(self._precisions.cast(fmt).model, fused=False), observed)
+        doubted = [] if adjoint is None else _doubted(observed, errors, whole)
+        few = list(dict.fromkeys([*_uncertain(errors), *doubted]))[:RUNS]
+        alone = names if is_exact or adjoint is None else few
         exact = {name: measured([name], name) for name in alone}
         all_but = (
             {name: measured([other for other in names if other != name], name) for name in names} if is_exact else {}
         )
-        on_layer("")
-        cast = replace(self._precisions.cast(fmt).model, fused=False)
-        uniform = run_squared_error(cast.prepared(*self._inputs), expected=observed.outputs)
-        return InFormat(fmt=fmt, errors=errors, exact=exact, all_but=all_but, uniform=uniform)
+        return InFormat(fmt=fmt, errors=errors, exact=exact, all_but=all_but, uniform=whole, doubted=frozenset(doubted))
+
+    def _squared_error(self, model: CastModel, observed: Observed) -> float | None:
+        """Measured of the output of a model that draws what the reference drew."""
+        with self._noise.replayed():
+            return run_squared_error(model.prepared(*self._inputs), expected=observed.outputs)
+
+    def _own_squared_error(self, observed: Observed) -> float | None:
+        """Of the reference against float64; None where that is not run, as in a comparison."""
+        if self._result.spec.reference == "float64" or too_costly(
+            self._loaded.module, observed.work_s, limit_s=MAX_REFERENCE_S, what="", took=""
+        ):
+            return None
+        try:
+            exact = cast_reference(self._loaded.module, format_named("float64"), device=self._reference.device)
+        except UnsupportedError:
+            return None
+        with self._noise.replayed(), suppress(ForwardError, MemoryError, torch.OutOfMemoryError):
+            return mean_squared_error(floating_tensors(exact(*self._inputs)), observed.outputs)
+        return None
+
+
+def _doubted(observed: Observed, errors: Mapping[str, LocalError], whole: float | None) -> list[str]:
+    """The layers whose predictions are not to be trusted, the largest first."""
+    elements = max(finite_elements(observed.outputs), 1)
+    predicted = {fqn: found.value / elements for fqn, error in errors.items() if (found := error.estimate())}
+    calls = {layer.fqn: layer.calls for layer in observed.layers}
+    return doubtful(predicted, calls, mean_square=mean_square(observed.outputs), whole=whole)
 
 
 def _uncertain(errors: Mapping[str, LocalError]) -> list[str]:
@@ -191,6 +230,19 @@ def _uncertain(errors: Mapping[str, LocalError]) -> list[str]:
     spread = {fqn: estimate.standard_error or 0.0 for fqn, estimate in estimates.items()}
     worst = sorted(spread, key=lambda fqn: spread[fqn], reverse=True)[:_MEASURED]
     return [fqn for fqn in worst if spread[fqn] > _UNCERTAIN * whole]
+
+
+def _own_caveats(observed: Observed, done: list[InFormat], spec: RunSpec) -> tuple[str, ...]:
+    """That the reference is as far from float64 as the whole cast: then no error here is the format's."""
+    own, limit = observed.own_squared_error, Yardsticks().own_error
+    as_far = [each.fmt.name for each in done if own and each.uniform and own >= limit**2 * each.uniform]
+    if not as_far or own is None:
+        return ()
+    return (
+        f"The {spec.reference} reference is itself about as far from float64 (RMSE {number_text(math.sqrt(own))}) as "
+        f"the whole model in {', '.join(as_far)} is from the reference: the errors here are not those of a format, and "
+        "a plan cannot mend them.",
+    )
 
 
 def _caveats(done: list[InFormat]) -> tuple[str, ...]:

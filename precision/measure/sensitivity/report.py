@@ -25,7 +25,11 @@ class Observed:
     layers: tuple[Layer, ...]
     outputs: tuple[Tensor, ...]
     seconds: float
+    work_s: float
+    """Of the processor, over torch's threads."""
     began: float
+    own_squared_error: float | None = None
+    """Of the reference against float64; None where that was not run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,8 @@ class InFormat:
     """Of all but this layer."""
     uniform: float | None
     """Measured of the whole cast."""
+    doubted: frozenset[str] = frozenset()
+    """Layers whose prediction is not to be trusted; as many of them as the budget allows are in `exact`."""
 
 
 def report_of(
@@ -106,6 +112,7 @@ def _contribution(layer: Layer, each: InFormat, elements: int, adjoint: Adjoint 
         stored_bytes=layering.stored_bytes(layer, each.fmt),
         time_s=error.low_s if each.fmt.computes and error.failure is None else None,
         exact_squared_error=exact,
+        is_doubted=layer.fqn in each.doubted,
         all_but_squared_error=each.all_but.get(layer.fqn),
     )
 
@@ -121,7 +128,7 @@ def _projections(
     for column, each in enumerate(done):
         for at, layer in enumerate(layers):
             error = each.errors.get(layer.fqn)
-            if error is None or not error.is_finite or not error.products:
+            if error is None or not error.is_finite or not error.products or layer.fqn in each.doubted:
                 continue
             for kind, of_kind in enumerate((error.products, error.handed_products)):
                 products[kind, at, column] = summed(of_kind).numpy() / (adjoint.passes * elements) ** 0.5
