@@ -17,10 +17,12 @@ from precision.cli.texts import speed_rows_text, sweep_text, text_of
 from precision.cli.worker import work
 from precision.engine import EngineConfig
 from precision.errors import PrecisionError, UnsupportedError
+from precision.findings.plan import judged_text
 from precision.findings.sweep import failed_row, plan_sweep, sweep_row
 from precision.findings.thresholds import parse_threshold, violations
 from precision.models.catalogue import CATALOGUE, describe
 from precision.results import AnalysisResult, DeviceInfo, DeviceSpeedResult, SweepResult
+from precision.results.plan import Plan, sqnr_db
 from precision.spec import Analysis, RunSpec
 from precision.spec.cast_methods import method_named
 from precision.text.names import plain
@@ -133,17 +135,25 @@ def _plan(arguments: argparse.Namespace) -> int:
     result = _measured(arguments, Analysis.SENSITIVITY)
     if result.report is None or result.failure:
         return _refuse(result.failure.message if result.failure else "no layer was measured")
-    chosen = planning.chosen(arguments, result, _spec(arguments).keep)
-    verification = None
-    if arguments.export:
-        planning.export(chosen, Path(arguments.export))
+    report, keep = result.report, _spec(arguments).keep
+    chosen = planning.chosen(arguments, result, keep)
+    verification, missed = None, list[str]()
     if arguments.verify:
-        from precision.plan.verify import verify
+        from precision.plan.verify import verified_within, verify
+
+        def again(squared_error: float) -> Plan:
+            least = sqnr_db(report.output_mean_square, squared_error)
+            return planning.chosen(arguments, result, keep, min_sqnr=least)
 
         with on_terminal(sys.stderr) as progress:
-            verification = verify(chosen, result.spec, progress)
-    show = planning.plan_json if arguments.json else planning.plan_text
-    print(show(result, chosen, verification))
+            tried = verified_within(chosen, again, lambda plan: verify(plan, result.spec, progress))
+        missed = [judged_text(found, report, plan) for plan, found in tried[:-1]]
+        chosen, verification = tried[-1]
+        chosen = chosen.model_copy(update={"most_squared_error": tried[0][0].most_squared_error})
+    if arguments.export:
+        planning.export(chosen, Path(arguments.export))
+    text = planning.plan_text(result, chosen, verification, missed)
+    print(planning.plan_json(result, chosen, verification) if arguments.json else text)
     failed = verification.failure if verification else None
     return _refuse(failed.message) if failed else _DONE
 

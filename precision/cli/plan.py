@@ -10,7 +10,9 @@ from precision.cli.tables import table_text
 from precision.errors import InputError
 from precision.findings.plan import (
     LAYER_TIMES,
+    doubts_text,
     formats_text,
+    judged_text,
     left_wide_text,
     plan_table,
     totals_table,
@@ -24,14 +26,20 @@ from precision.results.plan import Plan, Verification
 from precision.text.names import plain
 
 
-def chosen(arguments: argparse.Namespace, result: SensitivityResult, keep: Collection[str] = ()) -> Plan:
-    """The plan for the options of the command line; see `precision.plan.choose.choose`."""
+def chosen(
+    arguments: argparse.Namespace,
+    result: SensitivityResult,
+    keep: Collection[str] = (),
+    *,
+    min_sqnr: float | None = None,
+) -> Plan:
+    """The plan for the options of the command line, or for another `min_sqnr`; see `precision.plan.choose.choose`."""
     return choose(
         result,
         max_bytes=arguments.max_bytes,
         bytes_share=arguments.bytes_share,
         time_share=arguments.time_share,
-        min_sqnr=arguments.min_sqnr,
+        min_sqnr=arguments.min_sqnr if min_sqnr is None else min_sqnr,
         keep=keep,
         keep_norms=arguments.keep_norms,
         native=arguments.native,
@@ -60,10 +68,20 @@ def plan_json(result: SensitivityResult, plan: Plan, verification: Verification 
     return json.dumps(parts, indent=2, allow_nan=False)
 
 
-def plan_text(result: SensitivityResult, plan: Plan, verification: Verification | None) -> str:
-    """A line for every layer; the whole beside one format for all; and predicted beside measured."""
+def plan_text(
+    result: SensitivityResult, plan: Plan, verification: Verification | None, missed: Collection[str] = ()
+) -> str:
+    """A line for every layer; the whole beside one format for all; and predicted beside measured.
+
+    First of all whether the plan misses what was asked, or may; `missed` says so of plans that were run before it.
+    """
+    judged = ""
+    if result.report is not None:
+        found = verification
+        judged = judged_text(found, result.report, plan) if found else doubts_text(plan, result.report)
     return report_of(
         result,
+        "\n".join(plain(said, limit=None) for said in (*missed, judged) if said),
         table_text(plan_table(plan).pick("layer", "type", "format", "adds RMSE", "bytes")),
         formats_text(plan),
         plain(left_wide_text(plan), limit=None),

@@ -3,11 +3,12 @@
 import math
 from collections import Counter
 
+from precision.findings.decisions_judged import Yardsticks
 from precision.findings.tables import Table, of_kind, table_of
 from precision.formats import any_format_named
 from precision.results import SensitivityReport
 from precision.results.plan import Plan, Totals, Verification, root, sqnr_db
-from precision.text.units import bytes_text, count_text, number_text
+from precision.text.units import bytes_text, count_text, number_text, ratio_text
 
 LAYER_TIMES = (
     "every layer was timed once, alone, in each format that this device computes in. On a busy machine, two runs can "
@@ -16,6 +17,8 @@ LAYER_TIMES = (
 """How the times of layers were measured."""
 _MOST_NAMES = 5
 """That one sentence lists."""
+_FAR_OFF = 1.25
+"""Predicted over measured RMSE, or its reciprocal, from which a prediction is said to be off."""
 _LAYERS = (
     *of_kind("text", "layer", "type", "format", "arithmetic"),
     *of_kind("error", "adds RMSE"),
@@ -96,6 +99,60 @@ def _known_by(totals: Totals) -> str:
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else 1000 * seconds
+
+
+def doubts_text(plan: Plan, report: SensitivityReport) -> str:
+    """Why the plan's predicted error may be far off, before it is run; empty where nothing says so."""
+    if plan.totals.is_measured:
+        return ""
+    said = []
+    columns = {name: column for column, name in enumerate(report.formats)}
+    formats = (layer.format for layer in plan.layers)
+    pairs = [(layer, columns[name]) for layer, name in zip(report.layers, formats, strict=True) if name in columns]
+    doubted = [
+        layer.fqn
+        for layer, column in pairs
+        if (found := layer.contributions[column]).is_doubted and found.exact_squared_error is None
+    ]
+    if doubted:
+        said.append(f"The errors of {count_text(len(doubted), 'layer')} are doubtful and were not measured.")
+    used = {layer.format for layer in plan.layers}
+    for check in report.uniform:
+        ratio = check.ratio
+        if check.dtype in used and ratio is not None and not 1 / _FAR_OFF <= ratio <= _FAR_OFF:
+            said.append(f"For all layers in {check.dtype}, the prediction is {ratio_text(ratio)} × the measured RMSE.")
+    return " ".join([*said, "Verify this plan before you use it."]) if said else ""
+
+
+def judged_text(found: Verification, report: SensitivityReport, plan: Plan) -> str:
+    """That a plan is of no use, or misses the error that was asked for; empty where neither is so."""
+    measured, asked = found.measured_squared_error, plan.most_squared_error
+    if measured is None:
+        return "This plan cannot be used: its output is not finite, or its run failed."
+    size = report.output_mean_square
+    reached = sqnr_db(size, measured)
+    if reached is not None and reached < Yardsticks().broken_below_db:
+        size_text = "Its error is almost as large as the output, or larger."
+        return f"This plan is of no use: measured SQNR {number_text(reached)} dB. {size_text}"
+    if asked is None or measured <= asked:
+        return ""
+    missed = f"measured {number_text(reached)} dB, and {number_text(sqnr_db(size, asked))} dB was asked for."
+    return f"This plan misses what was asked: {missed} {_holding_text(report, plan, asked)}"
+
+
+def _holding_text(report: SensitivityReport, plan: Plan, asked: float) -> str:
+    """The measured cast to one format that keeps what was asked in the fewest bytes."""
+    sizes = {each.dtype: each.totals.stored_bytes for each in plan.uniform}
+    holding = [
+        check
+        for check in report.uniform
+        if check.measured_squared_error is not None and check.measured_squared_error <= asked and check.dtype in sizes
+    ]
+    if not holding:
+        return f"No cast to one format keeps it; {plan.reference} does."
+    best = min(holding, key=lambda check: sizes[check.dtype])
+    reached = number_text(sqnr_db(report.output_mean_square, best.measured_squared_error))
+    return f"All layers in {best.dtype} keep it: {reached} dB, measured, in {bytes_text(sizes[best.dtype])}."
 
 
 def left_wide_text(plan: Plan) -> str:

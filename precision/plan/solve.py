@@ -100,7 +100,7 @@ def least_cost(
         cost, least = uniform.totals.cost(resource), plan.totals.cost(resource)
         if cost is not None and least is not None and cost < least and _error(uniform.totals) <= max_squared_error:
             plan = plan_of(report, uniform.formats, reference=reference, optimal=plan.optimal)
-    return plan
+    return plan.model_copy(update={"most_squared_error": max_squared_error})
 
 
 def squared_error_of(report: SensitivityReport, min_sqnr_db: float) -> float:

@@ -1,12 +1,16 @@
 """Run a plan, to measure what was predicted."""
 
+from collections.abc import Callable
+
 from precision import analyses
+from precision.errors import InputError
 from precision.progress import Progress, Silent
 from precision.results import CompareResult
 from precision.results.plan import Plan, Verification
 from precision.spec import Analysis, RunSpec
 
 _SILENT = Silent()
+_MOST_TRIES = 3
 
 
 def verify(plan: Plan, spec: RunSpec, progress: Progress = _SILENT) -> Verification:
@@ -22,6 +26,32 @@ def verify(plan: Plan, spec: RunSpec, progress: Progress = _SILENT) -> Verificat
         JobCancelledError: from `progress`.
     """
     return verification_of(plan, analyses.compare(planned_spec(plan, spec), progress))
+
+
+def verified_within(
+    plan: Plan, again: Callable[[float], Plan], run: Callable[[Plan], Verification]
+) -> list[tuple[Plan, Verification]]:
+    """The plan, run; and where it has more error than was asked for, plans that are asked for less, each of them run.
+
+    The last one keeps what was asked, or none of a few does.
+
+    Args:
+        plan: what to run first.
+        again: a plan for another mean squared error; raises `InputError` where there is none.
+        run: measures a plan.
+    """
+    tried = [(plan, run(plan))]
+    asked = plan.most_squared_error
+    while asked is not None and len(tried) < _MOST_TRIES:
+        last = tried[-1][1]
+        if not last.measured_squared_error or last.measured_squared_error <= asked:
+            break
+        try:
+            plan = again(asked * last.predicted_squared_error / last.measured_squared_error)
+        except InputError:
+            break
+        tried.append((plan, run(plan)))
+    return tried
 
 
 def planned_spec(plan: Plan, spec: RunSpec) -> RunSpec:

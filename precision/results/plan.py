@@ -69,6 +69,8 @@ class Plan(Result):
     """For comparison: the reference first, then every format of the sensitivity."""
     optimal: bool
     """Whether no other allowed choice is better; else it is the best choice that the search found."""
+    most_squared_error: float | None = None
+    """The error that was asked for; None of a plan for the least error."""
     outside: tuple[OutsideLayers, ...] = ()
     """The tensors that no layer holds, which no plan changes."""
     flows: Mapping[str, Flow] = Field(default_factory=dict, repr=False)

@@ -1,5 +1,6 @@
 """How much every layer adds to the model's error in every format."""
 
+import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -82,6 +83,12 @@ class UniformCheck(Result):
     """None where a layer has no prediction."""
     measured_squared_error: float | None
     """Of the cast itself, as `compare` runs it; None where the output is not finite, or the model does not run."""
+
+    @property
+    def ratio(self) -> float | None:
+        """Predicted RMSE by the measured one; None where one is not known, or the measured one is zero."""
+        predicted, measured = self.predicted_squared_error, self.measured_squared_error
+        return math.sqrt(predicted / measured) if predicted is not None and measured else None
 
 
 class OutsideLayers(Result):

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.ui import frame
 from pages.ui.side_jobs import SideJobs
-from precision.findings.plan import comparison_text, left_wide_text
+from precision.findings.plan import comparison_text, judged_text, left_wide_text
 from precision.plan.totals import plan_of
 from precision.plan.verify import planned_spec, verification_of
 from precision.results import CompareResult, SensitivityReport, SensitivityResult
@@ -83,6 +83,8 @@ def _measured(found: Verification, report: SensitivityReport, plan: Plan) -> Non
         st.error(escape_markdown(found.failure.message), icon=":material/error:")
     with st.container(border=True):
         how = "measured before" if plan.totals.is_measured else "predicted"
+        if judged := judged_text(found, report, plan):
+            st.warning(escape_markdown(judged), icon=":material/warning:")
         st.markdown(f"**Verified.** {escape_markdown(_sentence(found, report, how))}")
         st.markdown(escape_markdown("  \n".join(_bytes_and_times(found))).replace("\\n", "\n"))
         for said in filter(None, (comparison_text(found, report, plan), left_wide_text(plan))):

@@ -16,7 +16,7 @@ from pages.ui.plan.verify import Verified
 from precision.charts.plan_front import MeasuredPlan, plot_plan_front
 from precision.charts.plan_strip import plot_plan_strip
 from precision.errors import PrecisionError
-from precision.findings.plan import formats_text, left_wide_text, plan_table
+from precision.findings.plan import doubts_text, formats_text, left_wide_text, plan_table
 from precision.results import SensitivityReport, SensitivityResult
 from precision.results.plan import Plan, Totals
 from precision.text.names import escape_markdown
@@ -51,7 +51,7 @@ def section(result: SensitivityResult, run: str, _report: SensitivityReport) -> 
     with right:
         show(plot_plan_strip(plan), key="strip")
         plan_verify.section(result, _report, plan)
-    if said := left_wide_text(plan):
+    for said in filter(None, (doubts_text(plan, _report), left_wide_text(plan))):
         st.caption(escape_markdown(said))
     with st.expander("Every layer of the plan", icon=":material/table:"):
         downloads.table(
