@@ -9,6 +9,9 @@ from precision.results import OutputComparison, RoundingVerdict
 from precision.spec import RunSpec
 from precision.text.units import number_text
 
+_CLOSER = 2.0
+"""The reference's error against float64 over the candidate's, from which most of the difference is the reference's."""
+
 
 def against_rounding(output: OutputComparison, spec: RunSpec, limits: Yardsticks) -> RoundingVerdict | None:
     """The first rule that applies; None where the error has no size: of integers, or beside new infinities and NaNs."""
@@ -39,7 +42,7 @@ def _without_error(output: OutputComparison) -> RoundingVerdict | None:
 def _finer(output: OutputComparison, spec: RunSpec) -> RoundingVerdict | None:
     """Where float64 was run, it decides whose error it is."""
     share = output.truth.own_share if output.truth else None
-    if share is None or share <= 1:
+    if share is None or share < _CLOSER:
         fmt = ulp_format(spec.format)
         if share is not None or fmt is None or fmt.mantissa_bits <= format_named(spec.reference).mantissa_bits:
             return None
@@ -53,7 +56,7 @@ def _finer(output: OutputComparison, spec: RunSpec) -> RoundingVerdict | None:
         word="finer than the reference",
         sentence=f"The candidate is closer to float64 than the {spec.reference} reference is: most of the difference "
         "is the reference's own error.",
-        rule="Finer: RMSE against float64 below the reference's.",
+        rule=f"Finer: the reference's RMSE against float64 is at least {_CLOSER:g} × the candidate's.",
     )
 
 
@@ -97,7 +100,7 @@ def _amplified(output: OutputComparison, dtype: str, limits: Yardsticks) -> Roun
         size = f"Rounding the output to {dtype} alone gives no error, but it differs (RMSE {number_text(rmse)})"
     return RoundingVerdict(
         word="amplified",
-        sentence=f"{size}: the model's layers add to it.",
+        sentence=f"{size}: the rest comes from inside the model.",
         rule=f"Amplified: RMSE > {limits.rounding_multiple:g} × rounding floor.",
     )
 

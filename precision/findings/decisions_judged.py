@@ -1,13 +1,12 @@
 """What became of what matters to an output: rules over stored counts of changes, cosines and errors."""
 
-import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from precision.findings.decisions import samples_text
 from precision.results import ClassDecisions, CrossingDecisions, NeighbourDecisions, OutputComparison, Verdict
 from precision.results.decisions import Counted
-from precision.results.intervals import Interval, samples_to_exclude
+from precision.results.intervals import Z_95, Interval, samples_to_exclude, t_95
 from precision.text.units import count_text, fine_share_text, number_text
 
 Judged: TypeAlias = ClassDecisions | CrossingDecisions
@@ -77,11 +76,18 @@ def _by_changes(found: Judged, changes: Interval, limits: Yardsticks) -> Verdict
 
 
 def _by_direction(found: NeighbourDecisions, limits: Yardsticks) -> Verdict:
-    """By the mean cosine of the samples' vectors, and its 95 % interval."""
-    low, high = found.cosine.low, found.cosine.high
+    """By the mean cosine of the samples' vectors, with Student's t, and by how many nearest neighbours changed."""
+    low = high = None
+    if (error := found.cosine.standard_error) is not None and found.samples > 1:
+        reach = t_95(found.samples - 1) * error
+        low, high = found.mean_cosine - reach, found.mean_cosine + reach
+    changes, most = found.flips_interval, max(limits.tolerated_flips, limits.resolved_flips)
     mean, least = number_text(found.mean_cosine), f"{limits.least_cosine:g}"
     stayed = f"{found.samples - found.changed:,} of {count_text(found.samples, 'sample')} keep their nearest neighbour"
     size = f"The samples' vectors have a mean cosine similarity of {mean} with the reference's; {stayed}."
+    if changes is not None and changes.low > most:
+        rule = f"Changed: the 95 % interval of the share of changed neighbours starts above {fine_share_text(most)}."
+        return Verdict(word="changed", sentence=size, rule=rule)
     if low is not None and low >= limits.least_cosine:
         return Verdict(word="kept", sentence=size, rule=f"Kept: the mean cosine is at least {least}, 95 % sure.")
     if high is not None and high < limits.least_cosine:
@@ -123,8 +129,8 @@ def samples_needed(found: Judged, limits: Yardsticks | None = None) -> int | Non
     """About how many samples would tell whether decisions are affected, if the same share of them changed.
 
     The smaller of two numbers: the samples that put Wilson's interval above the tolerated share, and those that put it
-    below the largest share that is called unaffected; times what one independent sample takes of these, where they come
-    in clusters. None where the share equals both limits.
+    below the largest share that is called unaffected. Where they come in clusters, the number of clusters, each worth
+    as many independent samples as it is here. None where the share equals both limits.
     """
     limits = limits or Yardsticks()
     if not found.samples:
@@ -137,16 +143,28 @@ def samples_needed(found: Judged, limits: Yardsticks | None = None) -> int | Non
     if share < most:
         ends.append(samples_to_exclude(most, share=share))
     needed = min((end for end in ends if end is not None), default=None)
-    worth = (found.effective or found.samples) / found.samples
-    return None if needed is None else math.ceil(needed / worth)
+    if needed is None or found.clusters is None or found.effective is None:
+        return needed
+    worth = found.effective / found.clusters / _narrowed(found.clusters)
+    clusters = max(found.clusters, 2)
+    while clusters * worth * _narrowed(clusters) < needed:
+        clusters += 1
+    return clusters
+
+
+def _narrowed(clusters: int) -> float:
+    """What Student's t over so many clusters makes of the number of samples."""
+    return (Z_95 / t_95(max(clusters, 2) - 1)) ** 2
 
 
 def changes_text(found: Judged) -> str:
     """How many samples changed, in a sentence."""
     samples = samples_text(found)
     if isinstance(found, CrossingDecisions):
-        inside = f"{found.crossed:,} of {count_text(found.values, 'value')} crossed one half"
-        return f"{inside}, in {found.changed:,} of {samples}."
+        values = count_text(found.values, "value")
+        if not found.crossed:
+            return f"No value changed its side of one half ({values} in {samples})."
+        return f"{found.crossed:,} of {values} crossed one half, in {found.changed:,} of {samples}."
     if found.flips:
         return f"{found.flips:,} of {samples} changed class."
     return f"{'All ' if found.samples > 1 else 'The '}{samples} kept {'their' if found.samples > 1 else 'its'} class."
@@ -168,6 +186,5 @@ def _needed_text(found: Judged, limits: Yardsticks) -> str:
     if needed is None:
         return "More samples would not decide it."
     if found.clusters is not None:
-        texts = math.ceil(needed * found.clusters / found.samples)
-        return f"About {count_text(texts, found.cluster_unit)} are needed, {texts - found.clusters:,} more."
+        return f"About {count_text(needed, found.cluster_unit)} would be enough to tell."
     return f"About {needed:,} are needed, {needed - found.samples:,} more."

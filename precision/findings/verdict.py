@@ -14,6 +14,11 @@ from precision.results.comparison import Word
 from precision.text.units import fine_share_text, number_text, share_text
 
 _BEST_FIRST = get_args(Word)
+_AS_FAR = 0.95
+"""Share of the candidate's error against float64 from which the reference's is as large."""
+_RESTLESS = 0.1
+"""Difference of two runs of the reference over the candidate's error, from which each run differs."""
+_OTHER_DRAWS = "Not attributable: the two models may draw other random numbers."
 
 
 def judge(result: CompareResult, limits: Yardsticks | None = None) -> Verdict:
@@ -59,13 +64,14 @@ def _judged(output: OutputComparison, result: CompareResult, limits: Yardsticks)
     metrics, dtype = output.metrics, result.spec.dtype
     verdict = (
         _not_finite(metrics, dtype)
-        or _other_integers(output)
         or _exact(metrics)
+        or _other_integers(output, result)
         or _below_noise(output)
         or _by_what_matters(output, result, limits)
     )
     technical = against_rounding(output, result.spec, limits)
-    if technical is not None and technical.word == "amplified" and _not_the_formats(output, result, limits):
+    hidden = technical is not None and technical.word == "amplified" and _not_the_formats(output, result, limits)
+    if hidden or _other_draws(result):
         technical = None  # whose error it is is not known
     return verdict.model_copy(update={"output": output.path, "against_rounding": technical})
 
@@ -102,9 +108,11 @@ def _not_finite(metrics: ErrorMetrics, dtype: str) -> Verdict | None:
     return None
 
 
-def _other_integers(output: OutputComparison) -> Verdict | None:
+def _other_integers(output: OutputComparison, result: CompareResult) -> Verdict | None:
     if not output.differs_as_integer:
         return None
+    if other := _other_draws(result):
+        return Verdict(word="not attributable", sentence=other, rule=_OTHER_DRAWS)
     return Verdict(
         word="changed",
         sentence=f"{output.differs_as_integer:,} of {output.metrics.elements:,} elements of the "
@@ -144,39 +152,50 @@ def _by_what_matters(output: OutputComparison, result: CompareResult, limits: Ya
         return verdict
     if verdict.word in ("kept", "close"):
         return verdict.model_copy(update={"sentence": f"{own} {verdict.sentence}"})
-    return Verdict(
-        word="not attributable",
-        sentence=f"{own} {verdict.sentence}",
-        rule="Not attributable: the reference's error against float64 is at least "
-        f"{share_text(limits.own_error)} of the candidate's, or the two draw other random numbers.",
-    )
+    far = f"Not attributable: the reference's error against float64 is at least {share_text(limits.own_error)} of the "
+    rule = _OTHER_DRAWS if _other_draws(result) else f"{far}candidate's."
+    return Verdict(word="not attributable", sentence=f"{own} {verdict.sentence}", rule=rule)
 
 
 def _not_the_formats(output: OutputComparison, result: CompareResult, limits: Yardsticks) -> str:
     """Why the difference is not the format's: other random numbers, or the reference is as far from float64 as the
     candidate. Empty where neither is known.
     """
-    if result.comparison is not None and result.comparison.noise == "not shared":
-        return (
-            "The model draws random numbers in its forward that depend on its values, so the two models do not get the "
-            f"same ones: this difference cannot be put down to {result.spec.candidate}."
-        )
-    truth = output.truth
+    if other := _other_draws(result):
+        return other
+    truth, repeat = output.truth, (output.repeat_floor and output.repeat_floor.rmse) or 0.0
+    if repeat > _RESTLESS * (output.metrics.rmse or 0.0):
+        return ""  # each run differs: a run in float64 tells nothing
     share = truth.own_share if truth else None
     if truth is None or truth.reference is None or truth.candidate is None or share is None or share < limits.own_error:
         return ""
     reference, candidate = result.spec.reference, result.spec.candidate
     own, other = f"(RMSE {number_text(truth.reference.rmse)})", f"({number_text(truth.candidate.rmse)})"
-    far = f"{fine_share_text(share)} as far from float64 {own} as" if share < 1 else f"farther from float64 {own} than"
-    return f"The {reference} reference is itself {far} {candidate} is {other}: this is not the error of {candidate}."
+    if share >= _AS_FAR:
+        said = f"as far from float64 {own} as {candidate} {other}, or farther: {candidate} does no worse here."
+    else:
+        said = f"{fine_share_text(share)} as far from float64 {own} as {candidate} {other}: much of this difference is "
+        said += f"not that of {candidate}."
+    return f"The {reference} reference is itself {said}"
+
+
+def _other_draws(result: CompareResult) -> str:
+    """That the models do not draw the same random numbers; empty where they do."""
+    if result.comparison is None or result.comparison.noise != "not shared":
+        return ""
+    return (
+        "The model draws random numbers in its forward, and the two models may not get the same ones, because a draw "
+        f"depends on values or on the order: this difference cannot be put down to {result.spec.candidate}."
+    )
 
 
 def _lost(metrics: ErrorMetrics, limits: Yardsticks) -> Verdict | None:
     if metrics.sqnr_db is None or metrics.sqnr_db >= limits.broken_below_db:
         return None
-    size = "The reference is zero" if metrics.sqnr_db == -math.inf else f"SQNR {number_text(metrics.sqnr_db)} dB"
+    share = fine_share_text(metrics.normalized_l2 or 0.0)
+    size = f"The error is {share} of the signal's size (SQNR {number_text(metrics.sqnr_db)} dB)."
     return Verdict(
         word="broken",
-        sentence=f"The error is almost as large as the signal, or larger. {size}.",
+        sentence="The reference is zero, and the candidate is not." if metrics.sqnr_db == -math.inf else size,
         rule=f"Broken: SQNR below {limits.broken_below_db:g} dB.",
     )

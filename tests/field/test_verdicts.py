@@ -64,7 +64,7 @@ def test_draws_that_depend_on_the_values_are_not_blamed_on_the_format() -> None:
     run = compare(Picker(), 4 * torch.randn(400, 16), dtype="bfloat16")
     assert run.result.comparison is not None
     assert run.result.comparison.noise == "not shared"
-    assert run.verdict.sentence.startswith("The model draws random numbers in its forward that depend on its values")
+    assert run.verdict.sentence.startswith("The model draws random numbers in its forward, and")
     assert run.verdict.against_rounding is None
 
 

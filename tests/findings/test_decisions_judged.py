@@ -10,7 +10,7 @@ from precision.findings.decisions_judged import ENOUGH_CLUSTERS, Yardsticks, few
 from precision.findings.verdict import judge
 from precision.measure.metrics.decisions import margin_bins
 from precision.results import ClassDecisions, CompareResult, CrossingDecisions, NeighbourDecisions, SampleMean
-from precision.results.intervals import wilson
+from precision.results.intervals import Z_95, t_95, wilson
 from precision.spec import RunSpec
 from tests.findings.test_verdict import measured, metrics, output, result
 from tests.runs import compare, with_model
@@ -188,13 +188,13 @@ def test_or_the_error_that_the_user_tolerates() -> None:
     assert judge(turned(1.0, 1.001), Yardsticks(largest_error=1.0)).word == "changed"
 
 
-def pointing(cosine: float, spread: float) -> CompareResult:
+def pointing(cosine: float, spread: float, changed: int = 2) -> CompareResult:
     """An output of vectors whose mean cosine has an interval of so much on each side."""
     mean = SampleMean(
-        samples=50, mean=cosine, standard_error=spread / 2, low=cosine - spread, high=cosine + spread,
+        samples=50, mean=cosine, standard_error=spread / t_95(49), low=cosine - spread, high=cosine + spread,
         minimum=0.0, p1=0.0, p10=0.0, p50=0.0, p90=0.0, p99=0.0, maximum=1.0,
     )  # fmt: skip
-    found = NeighbourDecisions(rule="test", samples=50, nonfinite_samples=0, left_out=0, changed=9, cosine=mean)
+    found = NeighbourDecisions(rule="test", samples=50, nonfinite_samples=0, left_out=0, changed=changed, cosine=mean)
     return result(output(metrics(5.0), decisions=found))
 
 
@@ -203,6 +203,24 @@ def pointing(cosine: float, spread: float) -> CompareResult:
 )
 def test_vectors_are_judged_by_the_interval_of_their_mean_cosine(cosine: float, word: str) -> None:
     assert judge(pointing(cosine, 0.001)).word == word
+
+
+def test_many_other_neighbours_are_a_change_whatever_the_cosine() -> None:
+    assert judge(pointing(0.999, 0.0001, changed=4)).word == "kept"
+    assert judge(pointing(0.999, 0.0001, changed=9)).word == "changed"
+
+
+def test_so_many_texts_as_it_says_would_tell() -> None:
+    base = decided(0, 1000).comparison
+    assert base is not None
+    found = base.outputs[0].decisions
+    assert isinstance(found, ClassDecisions)
+    for clusters in (2, 3, 8, 40):
+        narrowed = (Z_95 / t_95(clusters - 1)) ** 2
+        tokens = found.model_copy(update={"clusters": clusters, "effective": max(1.0, clusters * narrowed)})
+        needed = samples_needed(tokens)
+        assert needed is not None
+        assert 73 <= needed <= 80 or clusters < 4  # of two or three, the spread says hardly anything
 
 
 def test_one_sample_whose_probabilities_cross_one_half_is_one_changed_sample() -> None:

@@ -128,7 +128,7 @@ def test_the_worst_output_decides_and_is_named() -> None:
     verdict = judge(result(output(metrics(0.1), path="logits"), small, output(metrics(0.1), path="masks")))
     assert (verdict.word, verdict.output) == ("broken", "boxes")
     assert verdict.sentence.startswith("Output boxes: ")
-    assert judge(result(small)).sentence.startswith("The error is almost as large")
+    assert judge(result(small)).sentence.startswith("The error is ")
 
 
 def test_not_measured_without_a_comparison() -> None:
@@ -168,7 +168,7 @@ FLOATS = torch.tensor([1.0, 2.0])
             "All 3 elements are infinite or NaN in the reference",
         ),
         ([NAN, 1, 2], [NAN, 1, 2], "exact", "All 2 finite elements equal"),
-        ([0, 0, 0], [0, 1, 0], "broken", "The reference is zero."),
+        ([0, 0, 0], [0, 1, 0], "broken", "The reference is zero, and"),
     ],
 )
 def test_outputs_that_are_not_finite_are_never_overlooked(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -22,6 +23,7 @@ _SHARED = frozenset(
     }
 )
 """Operators whose draws depend on no value of the model, by name or by name and overload."""
+_BELOW_1 = ("rand", "rand_like")
 _BY_VALUES = frozenset(
     {
         *("bernoulli", "bernoulli_.Tensor", "multinomial", "poisson", "binomial", "_standard_gamma"),
@@ -127,7 +129,9 @@ class _Player(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if draw is None or draw.name != name or draw.values.shape != drawn.shape:
             self._noise.depart()
             return drawn
-        return drawn.copy_(draw.values)
+        drawn.copy_(draw.values)
+        # Uniform numbers are below 1, which rounding would make of the largest.
+        return drawn.clamp_(max=1 - torch.finfo(drawn.dtype).eps / 2) if name in _BELOW_1 else drawn
 
 
 def _shared_name(func: Any) -> str | None:

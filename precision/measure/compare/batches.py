@@ -12,6 +12,8 @@ from torch import Tensor
 
 from precision.measure.metrics.outputs import Flattened, Leaf, flatten
 
+NOT_ONE_SHAPE = "does not have one shape in every batch: not compared."
+
 
 class GatheredOutputs:
     """The outputs of one model over several batches.
@@ -46,7 +48,7 @@ class GatheredOutputs:
             if leaf is not None:
                 leaves.append(leaf)
             else:
-                notes.append(f"{joined.first.path} does not have one shape in every batch: not compared.")
+                notes.append(f"{joined.first.path} {NOT_ONE_SHAPE}")
         return Flattened(leaves=tuple(leaves), notes=tuple(notes))
 
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from precision.errors import ForwardError
+from precision.errors import ForwardError, InputError
 from precision.findings.verdict import judge
 from precision.measure.casting.audit import audit
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.noise import Noise
-from precision.measure.compare.batches import gathering
+from precision.measure.compare.batches import NOT_ONE_SHAPE, gathering
 from precision.measure.compare.float64_truth import with_float64_truth
 from precision.measure.compare.kernel_check import check_on_real_kernel
 from precision.measure.compare.score import Validate, scored
@@ -22,7 +22,7 @@ from precision.measure.metrics.comparison import compare_outputs
 from precision.measure.metrics.output_kinds import Known
 from precision.measure.metrics.outputs import Flattened
 from precision.measure.models.loading import Batch
-from precision.measure.models.padding import data_output
+from precision.measure.models.padding import data_output, data_positions
 from precision.measure.nonfinite_modules import reference_warnings
 from precision.measure.preparation import Prepared, Task, failure_of, module_progress, prepare
 from precision.results import ClassDecisions, CompareResult, Comparison, Cost, RunMemory
@@ -75,9 +75,10 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
     stage = ""
     try:
         stage = f"Running the {reference}"
-        first, _ = _forward(run, run.reference, stage, 0.25, 0.4)
+        with run.noise.recorded():
+            first, _ = _forward(run, run.reference, stage, 0.25, 0.4)
         stage = f"Running the {reference} again"
-        with working_memory(device) as reference_memory, run.noise.recorded():
+        with working_memory(device) as reference_memory, run.noise.replayed():
             second, reference_took = _forward(run, run.reference, stage, 0.4, 0.5)
         stage = f"Running the {candidate}"
         with working_memory(device) as candidate_memory, run.noise.replayed():
@@ -146,7 +147,8 @@ def _outputs_of(run: Prepared, batch: Batch) -> Iterator[object]:
         yield run.reference(batch.args, batch.kwargs)
     with noise.replayed():
         yield run.candidate(batch.args, batch.kwargs)
-    yield run.reference(batch.args, batch.kwargs)
+    with noise.replayed():
+        yield run.reference(batch.args, batch.kwargs)
     if not noise.is_shared:
         run.noise.depart()
 
@@ -157,7 +159,26 @@ def _compared_sides(run: Prepared, sides: Sequence[Flattened], labels: Tensor | 
     known = Known.of(run.loaded.module, run.spec.outputs, labels)
     found = compare_outputs(reference=reference, candidate=candidate, repeat=repeat, fmt=run.spec.format, known=known)
     noise: NoiseDrawn = "none" if not run.noise.drawn else "shared" if run.noise.is_shared else "not shared"
-    return found.model_copy(update={"noise": noise})
+    lost = [note for side in sides for note in side.notes if note.endswith(NOT_ONE_SHAPE)]
+    uncompared = tuple(dict.fromkeys((*found.uncompared, *lost)))
+    return found.model_copy(
+        update={"noise": noise, "uncompared": uncompared, "notes": (*found.notes, *_unused_mask(run, sides))}
+    )
+
+
+def _unused_mask(run: Prepared, sides: Sequence[Flattened]) -> tuple[str, ...]:
+    """That a mask excludes positions which no output has.
+
+    Raises:
+        InputError: it is the caller's.
+    """
+    data = data_positions(run.loaded)
+    if data is None or any(leaf.rows is not None for leaf in sides[0].leaves):
+        return ()
+    said = f"No output has the {data.shape[0]:,} × {data.shape[1]:,} positions of the mask"
+    if run.loaded.mask is not None:
+        raise InputError(f"mask: {said[0].lower()}{said[1:]}.")
+    return (f"{said}: padding counts in every figure.",)
 
 
 def _has_a_kernel_to_check(result: CompareResult) -> bool:

@@ -59,6 +59,9 @@ def _in_float64(run: Prepared, *, reference_s: float, start: float, end: float) 
     """
     if run.spec.reference == "float64":
         raise UnsupportedError("The reference is already float64.")
+    other_draws = "The model draws random numbers that a run in float64 does not draw alike."
+    if not run.noise.is_shared:
+        raise UnsupportedError(other_draws)
     what, took = "float64 run", "the reference took"
     if reason := too_costly(run.loaded.module, reference_s, limit_s=MAX_REFERENCE_S, what=what, took=took):
         raise UnsupportedError(reason)
@@ -69,8 +72,10 @@ def _in_float64(run: Prepared, *, reference_s: float, start: float, end: float) 
         on_module = module_progress(run.progress, model, stage=stage, start=start, end=end)
         with run.noise.replayed():
             output = model(run.loaded.args, run.loaded.kwargs, on_module=on_module)
+        if not run.noise.is_shared:
+            raise UnsupportedError(other_draws)
         return data_output(output, run.loaded)
-    except (ForwardError, UnsupportedError) as error:
+    except ForwardError as error:
         raise UnsupportedError(f"The model does not run in float64: {error}") from error
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise UnsupportedError("Not enough memory for a float64 run.") from error

@@ -59,6 +59,8 @@ def class_decisions(reference: Leaf, candidate: Leaf, *, taken: Taken, labels: T
     """
     classes = reference.tensor.shape[-1]
     samples = reference.tensor.numel() // classes
+    if labels is not None and reference.rows is not None and tuple(labels.shape) == reference.shape[:2]:
+        labels = labels[tuple(reference.rows.T.cpu())]  # of the positions that are data
     sides = (leaf.tensor.reshape(samples, classes) for leaf in (reference, candidate))
     parts = _chunks(*sides, are_probabilities=taken.kind is OutputKind.CLASS_PROBABILITIES)
     found = _Samples.gathered(parts, samples)

@@ -15,6 +15,8 @@ from precision.measure.metrics.outputs import Leaf
 from precision.spec.output_kinds import OutputKind, kinds_of
 
 _ADD_UP_WITHIN = 1e-3
+_MOST_ZEROS = 0.01
+"""Of probabilities, that may be exactly 0."""
 _SIDE = 8
 """Pixels: smaller planes are no images."""
 _LOOKED_AT = 2**20
@@ -71,15 +73,21 @@ class Known:
     def taken(self, leaf: Leaf) -> Taken:
         """What an output is taken for: what the caller says, else a guess, whose reason says what it rests on."""
         chosen = self.chosen.get(leaf.path) or self.chosen.get("")
-        if chosen is not None and _fits(leaf, chosen):
+        if chosen is None:
+            return self._guessed(leaf)
+        if _fits(leaf, chosen):
             return Taken(chosen, f"Taken for {chosen.label}, as chosen.")
-        return self._guessed(leaf)
+        guessed = self._guessed(leaf)
+        return Taken(guessed.kind, f"It does not have the shape of {chosen.label}, which was chosen. {guessed.why}")
 
     def _guessed(self, leaf: Leaf) -> Taken:
-        shape = tuple(leaf.tensor.shape)
-        name = re.split(r"[.\[]", leaf.path)[-1]
+        shape, name = leaf.shape, re.split(r"[.\[]", leaf.path)[-1]
+        if leaf.kind == "complex":
+            return Taken(OutputKind.OTHER, "Complex numbers: their real and imaginary parts are compared.")
         if leaf.kind != "floating":
-            return Taken(OutputKind.OTHER, "Not a real floating-point output: its elements are compared one by one.")
+            return Taken(OutputKind.OTHER, "Whole numbers or truth values: they are compared one by one.")
+        if not shape or "attention" in leaf.path:
+            return Taken(OutputKind.OTHER, "A single number." if not shape else "Weights of attention decide nothing.")
         if leaf.tensor.numel() and (scores := self._scores(leaf, name)) is not None:
             return scores
         for kind, pattern in _NAMES.items():
@@ -96,8 +104,8 @@ class Known:
 
     def _scores(self, leaf: Leaf, name: str) -> Taken | None:
         """Scores or probabilities of classes; None for what shows no sign of them."""
-        shape = tuple(leaf.tensor.shape)
-        if len(shape) < 2 or shape[-1] < 2:
+        shape = leaf.shape
+        if len(shape) < 2 or shape[-1] < 2 or leaf.tensor.dim() < 2:
             return None
         labelled = self.labels is not None and len(shape) == 2 and self.labels.shape == shape[:1]
         named = re.search(r"logit|score", name, re.IGNORECASE) is not None
@@ -128,7 +136,7 @@ def _fits(leaf: Leaf, kind: OutputKind) -> bool:
     """Whether an output has the shape that its kind is judged by."""
     if kind.decides == "values":
         return True
-    shape = leaf.tensor.shape
+    shape = leaf.shape
     if leaf.kind != "floating" or not shape:
         return False
     return kind.decides == "crossings" or (len(shape) >= 2 and shape[-1] >= 2)
@@ -139,13 +147,18 @@ def _is_plane(shape: tuple[int, ...]) -> bool:
 
 
 def _between_0_and_1(tensor: Tensor) -> bool:
-    """Whether every value is above 0 and at most 1; exact zeros are a sign of cut-off values, not of probabilities."""
+    """Whether finite values lie in 0 to 1; many exact zeros are a sign of cut-off values, not of probabilities."""
     flat = tensor.reshape(-1)[:_LOOKED_AT].float()
-    return bool(flat.numel() and (flat > 0).all() and (flat <= 1).all() and (flat < 1).any())
+    flat = flat[flat.isfinite()]
+    in_range = bool(flat.numel() and (flat >= 0).all() and (flat <= 1).all() and (flat < 1).any())
+    return in_range and int((flat == 0).sum()) <= _MOST_ZEROS * flat.numel()
 
 
 def _add_up_to_1(tensor: Tensor) -> bool:
     rows = tensor.reshape(-1, tensor.shape[-1])
     rows = rows[: max(1, _LOOKED_AT // rows.shape[1])].float()
+    rows = rows[rows.isfinite().all(1)]
+    if not len(rows):
+        return False
     sums = rows.sum(1)
     return bool(((rows >= 0) & (rows <= 1)).all() and torch.isclose(sums, torch.ones(()), atol=_ADD_UP_WITHIN).all())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -79,10 +80,13 @@ class Leaf:
     def without(self, data: Tensor | None) -> Leaf:
         """Itself, or with only the positions `(texts, positions)` that are True where the tensor has such positions.
 
-        That is a tensor `(texts, positions, ...)` of three dimensions or more.
+        That is a tensor `(texts, positions)` or `(texts, positions, features)`, but not one of scores of positions, as
+        of answers to questions, nor of attention.
         """
         shape = tuple(self.tensor.shape)
-        if data is None or len(shape) < 3 or shape[:2] != tuple(data.shape):
+        if data is None or len(shape) not in (2, 3) or shape[:2] != tuple(data.shape):
+            return self
+        if re.search("attention", self.path) or (len(shape) == 2 and re.search("logit|score", self.path)):
             return self
         here = data.to(self.tensor.device)
         left_out = int((~here).sum())

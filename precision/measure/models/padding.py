@@ -16,10 +16,10 @@ from precision.measure.metrics.outputs import Flattened, flatten
 if TYPE_CHECKING:
     from precision.measure.models.loading import Batch, LoadedModel
 
-_TRUE_IS_PADDING = r"pad"
-"""In the name of a mask of truth values; in all other masks, what is not zero is data."""
 _IS_MASK = r"^attention_mask$|padding_mask$"
 """Names of arguments that say which positions are data, in transformers and in torch."""
+_OF_DECODER = "decoder_"
+"""How arguments of a decoder begin: its outputs are not at the encoder's positions."""
 
 
 def data_output(output: object, loaded: LoadedModel, batch: Batch | None = None) -> Flattened:
@@ -40,29 +40,48 @@ def data_positions(loaded: LoadedModel, batch: Batch | None = None) -> Tensor | 
     """
     args, kwargs = (batch.args, batch.kwargs) if batch else (loaded.args, loaded.kwargs)
     named = loaded.named(args, kwargs)
+    if loaded.mask is None:
+        return _guessed(named)
     if isinstance(loaded.mask, Tensor):
-        found: Tensor | None = _data("mask", loaded.mask)
-    elif loaded.mask is not None:
-        if loaded.mask not in named:
-            raise InputError(f"mask = {loaded.mask!r}: no such argument. There are: {', '.join(named)}.")
-        found = _data(loaded.mask, named[loaded.mask])
+        found = _data("mask", loaded.mask, by_caller=True)
+    elif loaded.mask in named:
+        found = _data(loaded.mask, named[loaded.mask], by_caller=True)
     else:
-        found = _guessed(named)
-    return None if found is None or found.all() else found
+        raise InputError(f"mask = {loaded.mask!r}: no such argument. There are: {', '.join(named)}.")
+    if found is None:
+        raise InputError(
+            f"mask = {loaded.mask if isinstance(loaded.mask, str) else 'a tensor'}: a tensor (texts, positions) is "
+            "needed that is not zero where there is data, or negative where there is none."
+        )
+    if not found.any():
+        raise InputError("mask = nothing: it excludes every position.")
+    return None if found.all() else found
 
 
 def _guessed(named: Mapping[str, object]) -> Tensor | None:
+    """By an argument of a usual name; None where that is not certain."""
+    own = "decoder_attention_mask" if any(name.startswith(_OF_DECODER) for name in named) else ""
     for name, value in named.items():
-        if re.search(_IS_MASK, name) and isinstance(value, Tensor) and value.dim() == 2:
-            found = _data(name, value)
-            if found.any():
-                return found
+        if name != own and (own or not re.search(_IS_MASK, name)):
+            continue
+        found = _data(name, value)
+        # With as many texts as positions, it is not certain which of the two comes first.
+        if found is not None and found.any() and not found.all() and found.shape[0] != found.shape[1]:
+            return found
     return None
 
 
-def _data(name: str, mask: object) -> Tensor:
-    if not isinstance(mask, Tensor) or mask.dim() != 2:
-        raise InputError(f"mask = {name}: a tensor (texts, positions) is needed.")
+def _data(name: str, mask: object, *, by_caller: bool = False) -> Tensor | None:
+    """True where there is data; None for what cannot be read as a mask of positions.
+
+    Truth values of an argument called padding are true at padding. Of numbers with such a name it is not certain,
+    unless the caller says that it is a mask.
+    """
+    if not isinstance(mask, Tensor) or mask.dim() != 2 or mask.is_complex() or bool(torch.isnan(mask).any()):
+        return None
+    says_padding = re.search("pad", name) is not None
     if mask.dtype == torch.bool:
-        return ~mask if re.search(_TRUE_IS_PADDING, name) else mask
-    return mask != 0
+        return ~mask if says_padding else mask
+    if bool((mask < 0).any()):  # additive: 0 where there is data
+        return mask == 0
+    return None if says_padding and not by_caller else mask != 0

@@ -14,7 +14,9 @@ def test_probes_are_called_estimates_and_their_exact_runs_are_counted() -> None:
     assert said.endswith("), in the time of 9 forward passes of the reference.")
     choices = tuple(each.model_copy(update={"exact_squared_error": 1e-4}) for each in MADE.layers[0].contributions)
     ran = MADE.model_copy(update={"layers": (MADE.layers[0].model_copy(update={"contributions": choices}),)})
-    assert ") and 2 exact runs where the estimate is uncertain, in the time" in method_text(ran, exact=False)
+    assert ") and 2 exact runs where the estimate is uncertain or doubtful, in the time" in method_text(
+        ran, exact=False
+    )
     assert ") and 2 exact runs for every layer and format, in the time" in method_text(ran, exact=True)
 
 

@@ -40,6 +40,8 @@ def data(mask: Tensor | str | None = None, **arguments: Tensor) -> Tensor | None
         ({"src_key_padding_mask": ~MASK.bool()}, None),
         ({"pad": ~MASK.bool()}, "pad"),
         ({"pad": MASK}, "pad"),
+        ({"src_key_padding_mask": torch.zeros(2, 3).masked_fill(MASK == 0, -torch.inf)}, None),
+        ({"attention_mask": (1.0 - MASK) * -1e9}, None),
         ({}, MASK),
         ({"attention_mask": torch.ones(2, 3)}, MASK.bool()),
     ],
@@ -55,6 +57,7 @@ def test_what_says_where_the_data_are(arguments: dict[str, Tensor], mask: Tensor
     [
         {},
         {"pad": MASK},
+        {"src_key_padding_mask": MASK},
         {"attention_mask": torch.ones(2, 3)},
         {"attention_mask": torch.zeros(2, 3)},
         {"attention_mask": torch.ones(2, 1, 3, 3)},
@@ -85,5 +88,18 @@ def test_padding_is_left_out_of_tensors_with_positions_and_of_no_others() -> Non
     clusters = found.clusters()
     assert clusters is not None
     assert clusters.tolist() == [0, 0, 0, 1]
-    for other in (torch.ones(2, 3), torch.ones(2, 4, 3), torch.ones(2)):
+    assert leaf(torch.ones(2, 3)).left_out == 2
+    for other in (torch.ones(2, 4, 3), torch.ones(2, 3, 3, 3), torch.ones(2)):
         assert leaf(other).rows is None
+
+
+def test_the_mask_of_an_encoder_says_nothing_of_a_decoder() -> None:
+    class Decodes(nn.Module):
+        def forward(self, attention_mask: Tensor, decoder_ids: Tensor, decoder_attention_mask: Tensor) -> Tensor:
+            return decoder_ids
+
+    arguments = {"attention_mask": MASK, "decoder_ids": torch.ones(2, 3), "decoder_attention_mask": torch.ones(2, 3)}
+    assert data_positions(own_model(Decodes(), arguments)) is None
+    found = data_positions(own_model(Decodes(), arguments | {"decoder_attention_mask": MASK}))
+    assert found is not None
+    assert torch.equal(found, MASK.bool())
