@@ -25,7 +25,7 @@ def test_small_values_are_no_alarm_where_the_whole_tensor_rounds_well() -> None:
 
 def test_dialects_are_named_only_where_they_are_asked_for() -> None:
     torch.manual_seed(0)
-    run = px.ranges(torch.nn.Linear(8, 8), torch.rand(64, 8) + 0.5, progress=False)
+    run = px.ranges(torch.nn.Linear(8, 8), 0.02 * torch.rand(64, 8) + 0.009, progress=False)
     assert run.result.ranges is not None
     table = fit_table(run.result.ranges)
     given = next(tensor for tensor in run.result.ranges.tensors if tensor.label == "input[0]")
