@@ -58,7 +58,7 @@ def main() -> None:
     if report is not None and report.layers and report.formats:
         sensitivity_view.section(result, report)
         sensitivity_view.keep_one_more(report)
-        run = f"{result.spec.digest()} {result.elapsed_s} {len(report.formats)}"
+        run = f"{result.spec.digest()} {result.measured_at} {result.elapsed_s} {len(report.formats)}"
         plan_view.section(result, run, report)
         sensitivity_view.check(result, report)
     frame.footer(result, how_to_read=HOW_TO_READ)

@@ -1,4 +1,4 @@
-"""Ranges: do the values fit the format, and which format is the lowest that is safe?"""
+"""Ranges: do the values fit the format, and which is the smallest format that holds them?"""
 
 import streamlit as st
 
@@ -23,15 +23,17 @@ answer for every format: choosing another one here needs no new run.
   values. The frame is the format's normal range; hatched to its left lie the subnormal values, and then those that
   become zero; to its right, those that overflow. Look for values outside the frame.
 - **Headroom**: how many times the largest value may double before it overflows.
-- **Verdicts**: *fits* has no overflow, little underflow, few subnormal values, and enough precision. *Needs scaling*
-  fits once the tensor is multiplied by one power of two. *Too coarse* does not fit at any scale.
+- **Verdicts**: *fits* has no overflow, little underflow, few subnormal values, and enough precision. Many small values
+  are no fault where another format of as many bits rounds the tensor worse. *Needs scaling* fits once the tensor is
+  multiplied by one power of two. *Too coarse* does not fit at any scale.
 - **Predicted SQNR** is that of rounding these values once, if the mantissas are spread evenly. The page Propagation
   shows what later layers do with the error. Without scales, the measured SQNR is never more than 4.8 dB lower.
 - **Formats with scales** (MX, NVFP4, integers) are judged by how far values lie below the largest of those that share
   their scale, which the same pass counts: along what a layer sums over, for its weights and inputs; along the last
   dimension elsewhere. They cannot overflow. Here the predicted SQNR is mostly within 1 dB of the measured one; where a
   few large values hold most of a tensor's energy, within 3 dB.
-- **Lowest safe format**: the format with the fewest bits in which everything fits as it is. *With scaling*, each tensor
+- **Smallest format**: the format with the fewest bits in which these values fit as they are. It says nothing of
+  the error at the model's end. *With scaling*, each tensor
   may have one scale, and formats with scales are possible too.
 
 Zeros fit every format; NaNs fit none.
@@ -49,7 +51,8 @@ def main() -> None:
         frame.nothing_to_show("No values to judge", result, how_to_read=HOW_TO_READ)
     top = st.container()
     fmt, limits = _pick_format(), _pick_limits()
-    table = _judged(f"{result.spec.digest()} {result.elapsed_s}", fmt.name, limits, _ranges=result.ranges)
+    run = f"{result.spec.digest()} {result.measured_at} {result.elapsed_s}"
+    table = _judged(run, fmt.name, limits, _ranges=result.ranges)
     with top:
         frame.header(_finding(result.ranges, table, fmt), result)
     tensors = _pick_tensors(result.ranges, table, fmt)
@@ -125,8 +128,8 @@ def _is(which: str, tensor: TensorRange, fit: Fitness) -> bool:
 def _finding(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> str:
     fits = [fit for tensor in ranges.tensors if (fit := table.fit(tensor, fmt.name)).verdict is not Fit.NOTHING]
     fitting = sum(fit.verdict is Fit.FITS for fit in fits)
-    lowest = table.lowest_safe(ranges.tensors, scaled=isinstance(fmt, ScaledFormat))
-    whole = f"; the lowest format that is safe for all is {lowest}" if lowest and lowest != fmt.name else ""
+    lowest = table.lowest_safe(ranges.tensors, scaled=isinstance(fmt, ScaledFormat), asked=fmt.name)
+    whole = f"; the smallest format that holds all these values is {lowest}" if lowest and lowest != fmt.name else ""
     if fits and fitting == len(fits):
         return f"All {len(fits):,} tensors fit {fmt.name}{whole}"
     return f"{fitting:,} of {len(fits):,} tensors fit {fmt.name}{whole}"

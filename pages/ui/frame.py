@@ -14,7 +14,7 @@ from precision.spec import RunSpec
 from precision.text.metrics import metric_named
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.terms import term_named
-from precision.text.units import bytes_text, change_text
+from precision.text.units import bytes_text, change_text, moment_text
 
 
 def header(finding: str, result: RunResult) -> None:
@@ -61,6 +61,7 @@ def _input_text(result: RunResult) -> str:
 def footer(result: AnalysisResult, *, how_to_read: str) -> None:
     """How to read the page, how to reproduce it, and which software measured it."""
     explain(how_to_read, method=result.spec.analysis.value)
+    st.caption(f"Measured on {moment_text(result.measured_at)}.")
     with st.expander("Reproduce and take home", icon=":material/terminal:"):
         st.caption("The same numbers on the command line; this page's address reproduces this view.")
         st.code(command_line(result.spec), language="bash", wrap_lines=True)

@@ -36,8 +36,12 @@ class SideJobs:
             self._follow(job)
 
     def job(self, spec: RunSpec) -> Job | None:
-        """The job of this spec as it is now; None where none was started, or the engine has forgotten it."""
-        return known_job(self._ids.get(spec.digest()))
+        """The job of this spec as it is now; None where none was started, it is forgotten, or its model has changed."""
+        job = known_job(self._ids.get(spec.digest()))
+        if job is not None and not engine().is_current(job):
+            self.forget(spec)
+            return None
+        return job
 
     def forget(self, spec: RunSpec) -> None:
         """Stop following the job of this spec; it continues."""
@@ -49,8 +53,9 @@ class SideJobs:
             engine().cancel(job.id, session=state.session_id())
 
     def __iter__(self) -> Iterator[Job]:
-        """The jobs that were started, as they are now, without those that the engine has forgotten."""
-        return (job for job_id in tuple(self._ids.values()) if (job := known_job(job_id)) is not None)
+        """The jobs that were started, as they are now, without those that are forgotten or whose model has changed."""
+        jobs = (known_job(job_id) for job_id in tuple(self._ids.values()))
+        return (job for job in jobs if job is not None and engine().is_current(job))
 
     def show(self, spec: RunSpec, *, kept: str = "") -> Job | None:
         """Draw the progress of the job of this spec, with Cancel, or why it ended without a result. Returns the job.

@@ -3,7 +3,7 @@
 from precision.cli.tables import columns
 from precision.results import RunResult
 from precision.text.names import plain
-from precision.text.units import shape_text
+from precision.text.units import moment_text, shape_text
 
 
 def paragraphs(*parts: str) -> str:
@@ -34,6 +34,7 @@ def heading(result: RunResult) -> str:
         ["Reference", spec.reference],
         ["Device", f"{spec.device} ({plain(result.device.name)}), {result.environment.packages}"],
         ["Input", f"{result.input.name if result.input else spec.input}: {shapes}{seed}"],
+        ["Measured", moment_text(result.measured_at)],
     ]
     return columns(rows)
 

@@ -45,7 +45,7 @@ from precision.text.names import plain
 from precision.text.units import bytes_text, count_text, number_text
 
 _RANGES = (
-    *("tensor", "kind", "elements", "zeros", "smallest", "largest", "lowest safe"),
+    *("tensor", "kind", "elements", "zeros", "smallest", "largest", "smallest format"),
     *("verdict", "headroom", "predicted SQNR"),
 )
 _SWEEP = (
@@ -88,7 +88,7 @@ def autocast_text(result: AutocastResult) -> str:
 
 
 def ranges_text(result: RangesResult, *, judge_by: str = "float16") -> str:
-    """A line for every weight, input and output: its range, the lowest safe format, and its fit in one format."""
+    """A line for every weight, input and output: its range, the smallest format for it, and its fit in one format."""
     ranges = result.ranges
     if ranges is None:
         return report_of(result, "No values were counted.")

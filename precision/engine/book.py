@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from precision.engine.job import Job, JobStatus, Record
 from precision.errors import InputError, JobError, PrecisionError
+from precision.models.catalogue import HUB_PREFIX
 from precision.results import AnalysisResult, DeviceInfo
 from precision.spec import RunSpec
 
@@ -22,12 +23,21 @@ class JobBook:
         queue_limit: jobs that may wait.
         session_limit: unfinished jobs of one session.
         on_queued: called after a job was queued, in the submitter's thread.
+        content_of: what the files of the spec's model hold now, asked where it is computed; None if there is no answer.
     """
 
-    def __init__(self, queue_limit: int, session_limit: int, *, on_queued: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        queue_limit: int,
+        session_limit: int,
+        *,
+        on_queued: Callable[[], object],
+        content_of: Callable[[RunSpec], str | None] = lambda _spec: None,
+    ) -> None:
         self._queue_limit = queue_limit
         self._session_limit = session_limit
         self._on_queued = on_queued
+        self._content_of = content_of
         self._changed = threading.Condition()
         self._unfinished: OrderedDict[str, Record] = OrderedDict()
         self._finished: OrderedDict[str, Record] = OrderedDict()
@@ -41,6 +51,8 @@ class JobBook:
     def submit(self, spec: RunSpec, session: str, *, fresh: bool = False) -> Job:
         """Queue a run, or join the unfinished job of the same spec, or return its stored result.
 
+        The stored result of a checkpoint that may have changed since is measured again.
+
         Args:
             spec: what to run.
             session: who asks; a job runs as long as one session wants it.
@@ -51,6 +63,7 @@ class JobBook:
             JobError: the queue is full, or this session has too many unfinished jobs.
         """
         digest = spec.digest()
+        fresh = fresh or not self._kept_is_current(digest)
         with self._changed:
             for record in self._unfinished.values():
                 if record.spec == spec and not record.stopping:
@@ -68,6 +81,12 @@ class JobBook:
             job = self._snapshot(record)
         self._on_queued()
         return job
+
+    def is_current(self, job: Job) -> bool:
+        """Whether a job's result is that of what its model's files hold now; False too where that cannot be told."""
+        if job.result is None or not job.spec.model.startswith(HUB_PREFIX):
+            return True
+        return job.result.content is not None and job.result.content == self._content_of(job.spec)
 
     def job(self, job_id: str) -> Job:
         """The job as it is now.
@@ -201,6 +220,12 @@ class JobBook:
         with self._changed:
             for record in list(self._unfinished.values()):
                 self._end(record, "failed", error=JobError(message))
+
+    def _kept_is_current(self, digest: str) -> bool:
+        with self._changed:
+            known = self._done_by_digest.get(digest)
+            kept = self._snapshot(self._finished[known]) if known else None
+        return kept is None or self.is_current(kept)
 
     # --- rules, called with the lock held -------------------------------------------------------
 

@@ -116,9 +116,10 @@ class Cluster:
         finally:
             future.release()
 
-    async def call(self, function: Callable[..., Any], *arguments: object, worker: str) -> None:
-        """Run a function in the worker's event loop, beside its task."""
-        await self._client.run(function, *arguments, workers=[worker], on_error="ignore")
+    async def call(self, function: Callable[..., Any], *arguments: object, worker: str) -> Any:
+        """Run a function in the worker's event loop, beside its task; its value, or None where it raised."""
+        answers = await self._client.run(function, *arguments, workers=[worker], on_error="ignore")
+        return answers.get(worker)
 
     async def restart(self, worker: str) -> None:
         """Have the worker's nanny end it and start it again."""

@@ -14,12 +14,15 @@ from precision.engine.config import EngineConfig
 from precision.engine.job import EngineState
 from precision.engine.processes import worker_processes
 from precision.errors import JobError
+from precision.spec import RunSpec
 
 if TYPE_CHECKING:
     from precision.engine.service import Service
 
 _TASK = "precision.analyses:run"
 _CLOSE_WITHIN_S = 3.0
+_ANSWERED_WITHIN_S = 2.0
+"""A worker whose interpreter is held by a kernel for longer gives no answer."""
 
 _log = logging.getLogger("precision.engine")
 
@@ -35,7 +38,9 @@ class Engine(JobBook):
     def __init__(self, config: EngineConfig | None = None, *, task: str = _TASK) -> None:
         self._config = config or EngineConfig()
         self._task = task
-        super().__init__(self._config.queue_limit, self._config.session_limit, on_queued=self._wake)
+        super().__init__(
+            self._config.queue_limit, self._config.session_limit, on_queued=self._wake, content_of=self._ask_content
+        )
         self._thread = threading.Thread(target=self._run, name="precision engine", daemon=True)
         self._lock = threading.Lock()
         self._state: tuple[EngineState, str | None] = ("starting", None)
@@ -86,6 +91,18 @@ class Engine(JobBook):
         if service is not None and loop is not None:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(service.wake)
+
+    def _ask_content(self, spec: RunSpec) -> str | None:
+        service, loop = self._service, self._loop
+        if service is None or loop is None or not loop.is_running():
+            return None
+        asked = asyncio.run_coroutine_threadsafe(service.content_of(spec), loop)
+        try:
+            return asked.result(_ANSWERED_WITHIN_S)
+        except Exception as error:  # noqa: BLE001  # without an answer it is measured again
+            asked.cancel()
+            _log.info("what %s holds is not known: %r", spec.model, error)
+            return None
 
     def _set_state(self, state: EngineState, reason: str | None) -> None:
         with self._lock:

@@ -19,7 +19,7 @@ from precision.engine.config import EngineConfig
 from precision.engine.faults import Ending, crash_message, overtime_message
 from precision.engine.hosts import Host
 from precision.engine.job import Job
-from precision.engine.worker import Outcome, announce, import_ahead, request_stop, run_job
+from precision.engine.worker import Outcome, announce, content_now, import_ahead, request_stop, run_job
 from precision.errors import JobError
 
 _T = TypeVar("_T")
@@ -80,6 +80,11 @@ class Lane:
     def wake(self) -> None:
         """Look at the queue again; from the event loop's thread."""
         self._wake.set()
+
+    async def content_of(self, model: str) -> str | None:
+        """What the files of a checkpoint hold now on this worker's machine."""
+        content: str | None = await self.cluster.call(content_now, model, worker=self._address)
+        return content
 
     async def run(self) -> None:
         """Serve until cancelled.

@@ -21,6 +21,7 @@ from precision.engine.lane import Lane
 from precision.engine.processes import ProcessContext
 from precision.errors import JobError
 from precision.results import DeviceInfo
+from precision.spec import RunSpec
 
 _log = logging.getLogger("precision.engine")
 
@@ -67,6 +68,13 @@ class Service:
         """Look at the queues again; from the event loop's thread."""
         for lane in self._lanes.values():
             lane.wake()
+
+    async def content_of(self, spec: RunSpec) -> str | None:
+        """What the files of the spec's model hold now, where it is computed; None while nothing serves its device."""
+        for name, devices in self._devices_of.items():
+            if any(device.id == spec.device for device in devices):
+                return await self._lanes[name].content_of(spec.model)
+        return None
 
     async def _serve(self) -> None:
         cluster = await Cluster.connect(self.config)

@@ -141,6 +141,13 @@ def request_stop(job_id: str, dask_worker: Any = None) -> None:
     _stopped_jobs(dask_worker).add(job_id)
 
 
+def content_now(model: str) -> str | None:
+    """What the files of a checkpoint hold now; asked beside the job, in the worker's event loop."""
+    from precision.measure.models.content import content_key
+
+    return content_key(model)
+
+
 def end_process() -> None:
     """End this worker process at once."""
     os._exit(1)

@@ -9,7 +9,7 @@ from precision.findings.tables import Table, Value, of_kind, table_of
 from precision.results.ranges import Ranges, TensorRange
 
 _COLUMNS = (
-    *of_kind("text", "tensor", "kind", "module", "verdict", "why", "lowest safe", "with scaling"),
+    *of_kind("text", "tensor", "kind", "module", "verdict", "why", "smallest format", "with scaling"),
     *of_kind("bits", "headroom"),
     *of_kind("text", "overflow", "underflow", "subnormal"),
     *of_kind("decibels", "predicted SQNR"),
@@ -22,7 +22,7 @@ _COLUMNS = (
 
 
 def ranges_table(ranges: Ranges, tensors: Iterable[TensorRange], fits: FitTable, name: str) -> Table:
-    """A row for each tensor: its range, how it fits the format of that name, and the lowest format that is safe."""
+    """A row for each tensor: its range, how it fits the format of that name, and the smallest format that holds it."""
     return table_of(_COLUMNS, (_row(ranges, tensor, fits, name) for tensor in tensors))
 
 
@@ -34,8 +34,8 @@ def _row(ranges: Ranges, tensor: TensorRange, fits: FitTable, name: str) -> tupl
         tensor.module_type,
         fit.verdict.value,
         fit.reason,
-        fits.lowest_safe([tensor]) or "none",
-        fits.lowest_safe([tensor], scaled=True) or "none",
+        fits.lowest_safe([tensor], asked=name) or "none",
+        fits.lowest_safe([tensor], scaled=True, asked=name) or "none",
         fit.headroom_bits,
         _share(fit.overflow),
         _share(fit.underflow),

@@ -56,6 +56,11 @@ class NumericFormat:
     oracle: Oracle = "fractions"
 
     @property
+    def is_dialect(self) -> bool:
+        """Whether it is a variant that only some hardware reads, with one zero and one NaN: offered only if asked."""
+        return self.specials == "fnuz"
+
+    @property
     def bits(self) -> int:
         """Width of its fields: sign, exponent and mantissa."""
         return 1 + self.exponent_bits + self.mantissa_bits

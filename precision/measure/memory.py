@@ -1,7 +1,5 @@
 """What a model takes in memory in every format, from shapes alone: nothing of it is allocated."""
 
-import copy
-
 import torch
 from torch import nn
 
@@ -9,6 +7,7 @@ from precision.formats import ALL_FORMATS, AnyFormat
 from precision.measure.casting.castable import require_initialised
 from precision.measure.casting.held_weights import estimated_bytes, is_held
 from precision.measure.casting.memory_spans import MemorySpans
+from precision.measure.casting.methods import copied
 from precision.measure.casting.stored_tensors import stored_tensors
 from precision.measure.models.loading import skeleton
 from precision.measure.preparation import Task
@@ -38,7 +37,7 @@ def model_memory(module: nn.Module) -> ModelMemory:
     """Bytes of every tensor that `module` stores, in float32 and in every format; `meta` tensors will do."""
     return ModelMemory(
         parameters=sum(parameter.numel() for parameter in module.parameters()),
-        reference_bytes=_spans(copy.deepcopy(module).float()).total,
+        reference_bytes=_spans(copied(module).float()).total,
         formats=tuple(FormatMemory(format=fmt.name, stored_bytes=stored_bytes(module, fmt)) for fmt in ALL_FORMATS),
     )
 
@@ -49,7 +48,7 @@ def stored_bytes(module: nn.Module, fmt: AnyFormat) -> int:
     Cast by `.to(dtype)`, or, for formats with scales, weight matrices alone, as `casting.cast` does. Formats that torch
     cannot store count as if their values lay packed.
     """
-    cast = copy.deepcopy(module)
+    cast = copied(module)
     if fmt.has_dtype:
         return _spans(cast.to(storage_dtype(fmt))).total
     cast.to(holding_dtype(fmt)) if holding_dtype(fmt) == torch.float64 else cast.float()

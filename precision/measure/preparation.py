@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Self
 
@@ -84,6 +85,7 @@ class Task:
             failure=None,
             warnings=warnings,
             elapsed_s=0.0,
+            measured_at=datetime.now(UTC).replace(microsecond=0),
         )
 
 

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import AwareDatetime
+
 from precision.results.base import Result
 from precision.results.cast import CastAudit
 from precision.results.comparison import Comparison, RealKernelCheck, Verdict
@@ -38,6 +40,10 @@ class AnalysisResult(Result):
     failure: Failure | None
     warnings: tuple[str, ...]
     elapsed_s: float
+    measured_at: AwareDatetime
+    """When the run began, in UTC."""
+    content: str | None = None
+    """Tells what the files of an `hf:` checkpoint held; see `measure.models.content`. None for other models."""
 
 
 class RunResult(AnalysisResult):

@@ -56,8 +56,8 @@ _DEFINITIONS = {
     "each power of two, the squared error is a twelfth of the squared spacing of the format there. The measured SQNR "
     "is never more than 4.8 dB lower. For formats with scales for parts of a tensor, it is computed from how far the "
     "values lie below the largest value with the same scale, and is mostly within 1 dB.",
-    "lowest safe format": "The format with the fewest bits in which all values of a tensor or module fit: without "
-    "overflow, with little underflow, few subnormal values and a predicted SQNR above the limit.",
+    "smallest format": "The format with the fewest bits that holds all values of a tensor or module: without "
+    "overflow, and with a predicted SQNR above the limit. It says nothing of the error at the model's end.",
     "real input": "Data that somebody could give to the model. With random input or random weights, memory and time "
     "are real, and errors are indicative only.",
 }

@@ -2,6 +2,7 @@
 
 import math
 import re
+from datetime import UTC, datetime
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
 _BYTES = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
@@ -51,6 +52,15 @@ def seconds_text(seconds: float) -> str:
         if seconds >= 0.9995 * scale:
             return f"{_three_digits(seconds / scale)} {unit}"
     return f"{seconds:.0e} s" if seconds else "0 s"
+
+
+def moment_text(moment: datetime) -> str:
+    """A moment to the minute, in UTC.
+
+    >>> moment_text(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    '2026-01-02 03:04 UTC'
+    """
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def number_text(value: float | None) -> str:

@@ -42,7 +42,9 @@ def layers(result: Any) -> Iterator[Table]:
 def ranges(result: Any) -> Iterator[Table]:
     fits = fit_table(result.ranges, formats_with(result.spec.dtype))
     table = ranges_table(result.ranges, result.ranges.tensors, fits, result.spec.dtype)
-    yield table.pick("tensor", "elements", "zeros", "largest", "smallest", "headroom", "predicted SQNR", "lowest safe")
+    yield table.pick(
+        "tensor", "elements", "zeros", "largest", "smallest", "headroom", "predicted SQNR", "smallest format"
+    )
 
 
 def regimes(result: Any) -> Iterator[Table]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from datetime import UTC, datetime
 
 from precision.errors import InputError
 from precision.progress import Progress
@@ -76,7 +77,7 @@ def _fill_memory(progress: Progress) -> None:
         time.sleep(0.005)
 
 
-def example_result(spec: RunSpec, *, elapsed_s: float = 1.0) -> CompareResult:
+def example_result(spec: RunSpec, *, elapsed_s: float = 1.0, content: str | None = None) -> CompareResult:
     """A result with next to nothing in it."""
     return CompareResult(
         spec=spec,
@@ -96,4 +97,6 @@ def example_result(spec: RunSpec, *, elapsed_s: float = 1.0) -> CompareResult:
         failure=None,
         warnings=(),
         elapsed_s=elapsed_s,
+        measured_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        content=content,
     )  # fmt: skip

@@ -276,3 +276,19 @@ def test_a_closed_book_ends_all_jobs_and_takes_no_more() -> None:
         assert (ended.status, ended.error, ended.error_kind) == ("failed", "Interrupted: closing.", "JobError")
     with pytest.raises(JobError, match=r"Interrupted: closing\."):
         book.submit(RunSpec(), "ada", fresh=False)
+
+
+def test_the_result_of_a_checkpoint_is_kept_only_while_its_files_hold_the_same() -> None:
+    now: dict[str, str | None] = {"content": "first"}
+    book = JobBook(5, 2, on_queued=lambda: None, content_of=lambda spec: now["content"])
+    book.set_devices((CPU,), queue_of={"cpu": "first"})
+    spec = RunSpec(model="hf:folder")
+    job = book.submit(spec, "ada")
+    _start(book)
+    book.done(job.id, example_result(spec, content="first"))
+    assert book.submit(spec, "ada").id == job.id
+    for changed in ("second", None):
+        now["content"] = changed
+        assert not book.is_current(book.job(job.id))
+        again = book.submit(spec, "ada")
+        assert (again.id != job.id, again.status) == (True, "queued")

@@ -167,7 +167,7 @@ def test_a_format_slower_than_float32_here_is_told_once_it_is_measured(
     }  # fmt: skip
     speed = DeviceSpeedResult(
         spec=RunSpec(analysis=Analysis.DEVICE_SPEED), device=result.device, environment=result.environment,
-        failure=None, warnings=(), elapsed_s=1.0, operators=(row,),
+        failure=None, warnings=(), elapsed_s=1.0, measured_at=result.measured_at, operators=(row,),
     )  # fmt: skip
     device_speed_store.keep(speed, tmp_path)
     app.run()

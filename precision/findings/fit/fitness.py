@@ -24,7 +24,7 @@ from precision.findings.fit.rounding import (
     window_of,
 )
 from precision.findings.fit.scaling import scaled_sqnr_db, scaled_underflow_share
-from precision.formats import AnyFormat, IntegerGrid, NumericFormat, ScaledFormat
+from precision.formats import FORMATS, AnyFormat, IntegerGrid, NumericFormat, ScaledFormat
 from precision.results.ranges import ExponentHistogram
 from precision.text.units import number_text, share_text
 
@@ -49,7 +49,10 @@ _BEST_FIRST = tuple(Fit)
 
 @dataclass(frozen=True, kw_only=True)
 class FitLimits:
-    """How much may be lost before values no longer fit; a single overflow is always too much."""
+    """How much may be lost before values no longer fit; a single overflow is always too much.
+
+    The limits of the two shares do not apply where another format of as many bits keeps them and rounds worse.
+    """
 
     underflow_fraction: float = 0.01
     subnormal_fraction: float = 0.05
@@ -135,6 +138,8 @@ def _judged(histogram: ExponentHistogram, fmt: NumericFormat, limits: FitLimits)
     window = window_of(fmt)
     losses = _losses(histogram, window)
     verdict, reason = _verdict(histogram, fmt, losses, limits)
+    if verdict in (Fit.UNDERFLOWS, Fit.SUBNORMAL) and _outdoes_a_fitting(histogram, fmt, losses, limits):
+        verdict, reason = _precision_verdict(losses.sqnr_db, limits)
     if verdict is not Fit.FITS and not _lacks_infinities(histogram, fmt):
         exponent = best_scale_exponent(histogram, window)
         after = _losses(histogram, window.of_values_times(exponent))
@@ -170,6 +175,18 @@ def _losses(histogram: ExponentHistogram, window: Window) -> _Losses:
         subnormal_share(histogram, window),
         predicted_sqnr_db(histogram, window),
     )
+
+
+def _outdoes_a_fitting(histogram: ExponentHistogram, fmt: NumericFormat, losses: _Losses, limits: FitLimits) -> bool:
+    """Whether the predicted SQNR is better than in another format of as many bits in which the values fit."""
+    for other in FORMATS:
+        if other.bits == fmt.bits and other.name != fmt.name and not other.is_dialect and losses.sqnr_db is not None:
+            others = _losses(histogram, window_of(other))
+            if _verdict(histogram, other, others, limits)[0] is Fit.FITS and losses.sqnr_db > _or_infinite(
+                others.sqnr_db
+            ):
+                return True
+    return False
 
 
 def _verdict(histogram: ExponentHistogram, fmt: NumericFormat, losses: _Losses, limits: FitLimits) -> tuple[Fit, str]:

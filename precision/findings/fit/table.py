@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from precision.findings.fit.fitness import FitLimits, Fitness, fitness, lowest_fit, worst
-from precision.formats import ALL_FORMATS, AnyFormat
+from precision.formats import ALL_FORMATS, AnyFormat, NumericFormat
 from precision.results.ranges import Ranges, TensorRange
 
 
@@ -30,11 +30,19 @@ class FitTable:
         """The worst fit of several tensors in the format of that name."""
         return worst([self.fit(tensor, name) for tensor in tensors])
 
-    def lowest_safe(self, tensors: Sequence[TensorRange], *, scaled: bool = False) -> str | None:
-        """The format with the fewest bits in which all of `tensors` fit; see `lowest_fit`."""
+    def lowest_safe(self, tensors: Sequence[TensorRange], *, scaled: bool = False, asked: str = "") -> str | None:
+        """The smallest format that holds the values of all of `tensors`; see `lowest_fit`.
+
+        A dialect such as float8_e4m3fnuz is named only if it is the format `asked` for.
+        """
         rows = [self.fits[tensor.histogram] for tensor in tensors]
-        together = [[row[column] for row in rows] for column in range(len(self.formats))]
-        return lowest_fit(self.formats, together, scaled=scaled)
+        columns = [
+            at
+            for at, fmt in enumerate(self.formats)
+            if fmt.name == asked or not (isinstance(fmt, NumericFormat) and fmt.is_dialect)
+        ]
+        together = [[row[column] for row in rows] for column in columns]
+        return lowest_fit([self.formats[column] for column in columns], together, scaled=scaled)
 
 
 def fit_table(

@@ -13,6 +13,7 @@ from precision.formats import AnyFormat
 from precision.measure.casting.stored_tensors import stored_tensors
 from precision.measure.rounding import dtype_name
 from precision.spec import CastMethod, formats_of
+from precision.text.names import plain
 
 _NAME_CHARACTERS = 200
 """Longest part of a name that a message repeats."""
@@ -125,12 +126,19 @@ def require_unscripted(module: nn.Module) -> None:
     Raises:
         UnsupportedError: a part is.
     """
+    if (name := scripted_part(module)) is not None:
+        raise UnsupportedError(
+            f"{name} is a TorchScript module, whose weights cannot be widened and whose outputs "
+            "cannot be rounded. Use the Python model, or method 'to' with a format that has kernels."
+        )
+
+
+def scripted_part(module: nn.Module) -> str | None:
+    """How a sentence that begins with the first part of `module` that is TorchScript calls it; None without one."""
     for name, child in module.named_modules():
         if isinstance(child, torch.jit.ScriptModule):
-            raise UnsupportedError(
-                f"{name or 'The model'} is a TorchScript module, whose weights cannot be widened and whose outputs "
-                "cannot be rounded. Use the Python model, or method 'to' with a format that has kernels."
-            )
+            return plain(name) if name else "The model"
+    return None
 
 
 def no_such_module(fqn: str, known: Iterable[str], *, purpose: str) -> InputError:

@@ -21,6 +21,8 @@ SEED = 0
 """Of every forward pass, for models that draw random numbers in eval mode too."""
 MESSAGE_CHARACTERS = 300
 """How much of a foreign error message is repeated."""
+_BEGINNING_CHARACTERS = 10
+"""Less than this of its beginning says nothing."""
 QUOTED_CHARACTERS = 120
 """The same, where the message only confirms what we say."""
 
@@ -150,11 +152,12 @@ def explained(
 
 
 def error_text(error: Exception) -> str:
-    """What a forward raised: where it is known, our words come first, and the first line of torch's is quoted."""
-    message = shortened(str(error)) or type(error).__name__
+    """What a forward raised: where it is known, our words come first, and that line of torch's is quoted."""
     for pattern, words in _KNOWN.items():
-        if re.search(pattern, message):
-            return f'{words} Torch says: "{shortened(str(error).strip().splitlines()[0], limit=QUOTED_CHARACTERS)}"'
+        for line in str(error).splitlines():
+            if re.search(pattern, line):
+                return f'{words} Torch says: "{shortened(line, limit=QUOTED_CHARACTERS)}"'
+    message = shortened(str(error)) or type(error).__name__
     return message if message.endswith((".", "!", "…")) else f"{message}."
 
 
@@ -181,9 +184,18 @@ def _last_to_finish(module: nn.Module, run: Callable[[], object]) -> str | None:
 
 
 def shortened(message: str, limit: int = MESSAGE_CHARACTERS) -> str:
-    """A foreign message on one line, cut where it is long."""
+    """A foreign message on one line. A long one loses its middle: the last line often says the cause.
+
+    >>> shortened("It failed.\\n  at layer 1\\nno such dtype", limit=30)
+    'It failed. at … no such dtype'
+    """
     text = " ".join(message.split())
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    if len(text) <= limit:
+        return text
+    *_, last = ("", *(" ".join(line.split()) for line in message.strip().splitlines()[1:]))
+    if not last or len(last) > limit - _BEGINNING_CHARACTERS:
+        return f"{text[: limit - 1]}…"
+    return f"{text[: limit - len(last) - 3].rstrip()} … {last}"
 
 
 _KNOWN: Mapping[str, str] = {

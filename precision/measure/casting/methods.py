@@ -108,12 +108,14 @@ def copied(module: nn.Module, *, share_parameters: bool = False) -> nn.Module:
     }
     if share_parameters:
         memo |= {id(parameter): parameter for parameter in module.parameters()}
-    return copy.deepcopy(module, memo)
+    with torch.no_grad():  # otherwise the parameters of a TorchScript module's copy have a history
+        twin = copy.deepcopy(module, memo)
+    for copied_parameter, parameter in zip(twin.parameters(), module.parameters(), strict=True):
+        copied_parameter.requires_grad_(parameter.requires_grad)
+    return twin
 
 
 _OF_TORCH = re.compile(r"\s*\(Triggered internally at .*?\)\s*$")
-_OF_SCRIPTED = "The .grad attribute of a Tensor that is not a leaf"
-"""Begins what torch says when it casts a copy of a TorchScript module, whose gradients nobody reads."""
 
 
 @contextmanager
@@ -131,8 +133,7 @@ def collected_warnings() -> Iterator[list[str]]:
             yield said
     finally:
         torch.set_warn_always(always)
-    texts = (_OF_TORCH.sub("", str(warning.message)) for warning in caught)
-    said.extend(text for text in texts if not text.startswith(_OF_SCRIPTED))
+    said.extend(_OF_TORCH.sub("", str(warning.message)) for warning in caught)
 
 
 _REFERENCE: Mapping[str, Callable[[nn.Module], nn.Module]] = {

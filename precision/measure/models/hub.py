@@ -48,6 +48,12 @@ def locate(source: str, *, config_only: bool = False) -> Path:
     return _cached(source) or (_downloaded_config if config_only else _downloaded)(source)
 
 
+def located_here(source: str) -> Path | None:
+    """As `locate`, without the network; None where neither a folder nor the cache has it."""
+    folder = _folder(source)
+    return folder if folder is not None or not _HUB_ID.fullmatch(source) else _cached(source)
+
+
 def _check_hub_id(source: str) -> None:
     shown = source[:_SHOWN_CHARACTERS]
     if source.startswith(_FOLDER_PREFIXES):

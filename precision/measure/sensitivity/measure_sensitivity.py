@@ -15,6 +15,7 @@ from precision.errors import ForwardError, UnsupportedError
 from precision.findings.decisions_judged import Yardsticks
 from precision.formats import AnyFormat, any_format_named, format_named
 from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.castable import scripted_part
 from precision.measure.casting.forward import seeded
 from precision.measure.casting.methods import reference as cast_reference
 from precision.measure.casting.noise import Noise
@@ -105,7 +106,8 @@ class _Run:
                 self._progress.partial(self._result)
         except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
             return self._result.model_copy(update={"failure": failure_of(error, stage)})
-        said = (*_own_caveats(observed, done, self._result.spec), *_caveats(done))
+        scripted = _scripted_caveat(scripted_part(self._loaded.module))
+        said = (*scripted, *_own_caveats(observed, done, self._result.spec), *_caveats(done))
         return self._result.model_copy(update={"warnings": (*said, *self._result.warnings)})
 
     @cached_property
@@ -141,6 +143,8 @@ class _Run:
         if not outputs:
             raise ForwardError("The model returns no floating-point numbers, so there is no error to measure.")
         layers = layering.layers_of(self._reference.stored, calls, self._precisions.reference_flow)
+        if not layers:
+            raise ForwardError(_without_layers(scripted_part(self._loaded.module)))
         observed = Observed(layers=layers, outputs=outputs, seconds=seconds, work_s=work_s, began=began)
         return replace(observed, own_squared_error=self._own_squared_error(observed))
 
@@ -221,6 +225,19 @@ def _doubted(observed: Observed, errors: Mapping[str, LocalError], whole: float 
     predicted = {fqn: found.value / elements for fqn, error in errors.items() if (found := error.estimate())}
     calls = {layer.fqn: layer.calls for layer in observed.layers}
     return doubtful(predicted, calls, mean_square=mean_square(observed.outputs), whole=whole)
+
+
+def _without_layers(scripted: str | None) -> str:
+    if scripted is None:
+        why = "none of its modules ran and gave floating-point numbers"
+    else:
+        why = f"{scripted} is a TorchScript module, which is cast as a whole or not at all. Use the Python model"
+    return f"This model has no layer that can be put in a format by itself: {why}."
+
+
+def _scripted_caveat(scripted: str | None) -> tuple[str, ...]:
+    said = "is a TorchScript module, which is no layer here: it stays in the reference's format."
+    return () if scripted is None else (f"{scripted} {said}",)
 
 
 def _uncertain(errors: Mapping[str, LocalError]) -> list[str]:

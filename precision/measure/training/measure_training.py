@@ -14,6 +14,7 @@ from precision.errors import ForwardError, PrecisionError, UnsupportedError
 from precision.findings.training import advice
 from precision.measure.casting import methods as casting
 from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.castable import scripted_part
 from precision.measure.models.loading import LoadedModel
 from precision.measure.preparation import Task, failure_of, module_progress
 from precision.measure.training.backward import Backward, Gradients, Trainee
@@ -33,7 +34,6 @@ from precision.results.training import (
     Way,
 )
 from precision.spec import CastMethod, RunSpec
-from precision.text.names import plain
 
 FORMATS = ("float16", "bfloat16")
 EVAL_MODE = "In eval mode: dropout is off and batch norms use their stored statistics, so that every pass is the same."
@@ -91,12 +91,10 @@ def _require(spec: RunSpec, native: tuple[str, ...]) -> None:
 
 
 def _require_trainable(loaded: LoadedModel) -> None:
-    for name, child in loaded.module.named_modules():
-        if isinstance(child, torch.jit.ScriptModule):
-            raise UnsupportedError(
-                f"{plain(name) if name else 'The model'} is a TorchScript module, whose copies pass their gradients to "
-                "the original. Use the Python model."
-            )
+    if (name := scripted_part(loaded.module)) is not None:
+        raise UnsupportedError(
+            f"{name} is a TorchScript module, whose gradients cannot be observed. Use the Python model."
+        )
     if not any(parameter.requires_grad for parameter in loaded.module.parameters()):
         held = "its parameters are all frozen" if any(True for _ in loaded.module.parameters()) else "no parameters"
         raise UnsupportedError(f"This model cannot be trained: {held}. Choose one with weights that need a gradient.")

@@ -219,8 +219,10 @@ NORMAL = DISTRIBUTIONS["normal"]
         (NORMAL, "float8_e5m2", Fit.TOO_COARSE),
         (NORMAL * 1e6, "float8_e5m2", Fit.TOO_COARSE),
         (torch.cat([NORMAL * 1e-7, NORMAL[:20_000].abs() * 1e9 + 1e9]), "float16", Fit.OVERFLOWS),
-        (torch.cat([NORMAL * 1e-9, NORMAL.abs() + 1e4]), "float16", Fit.UNDERFLOWS),
-        (torch.cat([NORMAL * 3e-6, NORMAL.abs() + 3e4]), "float16", Fit.SUBNORMAL),
+        (torch.cat([NORMAL * 1e-9, NORMAL.abs() + 1e4]), "float16", Fit.FITS),
+        (torch.cat([NORMAL * 1e-9, NORMAL.abs() + 100]), "float8_e4m3fn", Fit.UNDERFLOWS),
+        (torch.cat([NORMAL * 3e-6, NORMAL.abs() + 3e4]), "float16", Fit.FITS),
+        (torch.cat([NORMAL.clamp(0.9, 1.1) * 5e-3, NORMAL.abs() + 200]), "float8_e4m3fn", Fit.SUBNORMAL),
         ([1.0, math.inf], "float16", Fit.FITS),
         ([1.0, -math.inf], "float8_e4m3fn", Fit.OVERFLOWS),
         ([0.0, -math.inf], "float8_e4m3fn", Fit.OVERFLOWS),
@@ -265,7 +267,8 @@ def test_limits_decide() -> None:
     assert judged(NORMAL, "float16", FitLimits(sqnr_db=80)).verdict is Fit.TOO_COARSE
     assert judged(NORMAL * 1e-6, "float16", FitLimits(subnormal_fraction=1, underflow_fraction=1)).sqnr_db is not None
     strict = FitLimits(underflow_fraction=0.0, subnormal_fraction=0.0)
-    assert judged([1.0, 1e-6], "float16", strict).verdict is Fit.NEEDS_SCALING
+    assert judged([1.5] * 1000 + [1e-6], "float8_e4m3fn").verdict is Fit.FITS
+    assert judged([1.5] * 1000 + [1e-6], "float8_e4m3fn", strict).verdict is Fit.UNDERFLOWS
 
 
 @pytest.mark.slow

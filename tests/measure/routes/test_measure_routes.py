@@ -318,9 +318,14 @@ def test_the_method_is_not_read_and_the_measured_spec_is_a_valid_one() -> None:
         measure_routes(RunSpec(device="cuda:99", analysis=Analysis.ROUTES))
 
 
-def test_a_torchscript_model_has_routes_and_no_optimizer(monkeypatch: pytest.MonkeyPatch) -> None:
-    scripted = torch.jit.script(nn.Sequential(nn.Linear(3, 2)))
-    with_model(monkeypatch, scripted, torch.randn(2, 3))
+def test_a_torchscript_model_trains_as_its_python_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    python = nn.Sequential(nn.Linear(3, 2))
+    x = torch.randn(2, 3)
+    with_model(monkeypatch, python, x)
+    expected = facts(measure_routes(RunSpec(dtype="float16", analysis=Analysis.ROUTES)), HALF)
+    with_model(monkeypatch, torch.jit.script(python), x)
     result = measure_routes(RunSpec(dtype="float16", analysis=Analysis.ROUTES))
     assert facts(result, HALF).errors is not None
-    assert facts(result, HALF).training is None
+    assert facts(result, HALF).training == expected.training
