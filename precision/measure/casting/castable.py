@@ -129,7 +129,7 @@ def require_unscripted(module: nn.Module) -> None:
     if (name := scripted_part(module)) is not None:
         raise UnsupportedError(
             f"{name} is a TorchScript module, whose weights cannot be widened and whose outputs "
-            "cannot be rounded. Use the Python model, or method 'to' with a format that has kernels."
+            "cannot be rounded. Use the Python model; only whole casts by 'to' to a format with kernels take this one."
         )
 
 
