@@ -19,6 +19,8 @@ _MOST_NAMES = 5
 """That one sentence lists."""
 _FAR_OFF = 1.25
 """Predicted over measured RMSE, or its reciprocal, from which a prediction is said to be off."""
+_FAR_BELOW = 3.0
+"""Measured RMSE of all layers in a format over a plan's predicted one, from which nothing measured supports it."""
 _LAYERS = (
     *of_kind("text", "layer", "type", "format", "arithmetic"),
     *of_kind("error", "adds RMSE"),
@@ -117,7 +119,13 @@ def doubts_text(plan: Plan, report: SensitivityReport) -> str:
     if doubted:
         said.append(f"The errors of {count_text(len(doubted), 'layer')} are doubtful and were not measured.")
     used = {layer.format for layer in plan.layers}
+    checked = [each.measured_squared_error for each in report.uniform if each.dtype in used]
+    least = min((each for each in checked if each), default=None)
+    if least and plan.totals.squared_error is not None and plan.totals.squared_error < least / _FAR_BELOW**2:
+        said.append("Its predicted error is far below every error that was measured.")
     for check in report.uniform:
+        if check.dtype in used and check.measured_squared_error is None:
+            said.append(f"With all layers in {check.dtype} the output is not finite: no run supports the prediction.")
         ratio = check.ratio
         if check.dtype in used and ratio is not None and not 1 / _FAR_OFF <= ratio <= _FAR_OFF:
             said.append(f"For all layers in {check.dtype}, the prediction is {ratio_text(ratio)} × the measured RMSE.")

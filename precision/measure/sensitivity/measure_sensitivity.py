@@ -124,7 +124,9 @@ class _Run:
         self._progress.step(stage, _CAST)
         began = time.perf_counter()
         on_module = module_progress(self._progress, self._reference, stage=stage, start=_CAST, end=_RUN)
+        work = time.process_time()
         self._reference(*self._inputs, on_module=on_module)
+        work_s = (time.process_time() - work) / torch.get_num_threads()
         run = self._reference.prepared(*self._inputs)
         calls = Counter[str]()
 
@@ -132,14 +134,14 @@ class _Run:
             if floating_tensors(output):
                 calls[fqn] += 1
 
-        warm, work = time.perf_counter(), time.process_time()
+        warm = time.perf_counter()
         with (
             seeded(self._reference.device),
             self._noise.recorded(),
             hooked(layer_modules(run.module, self._precisions.reference_flow), after=count),
         ):
             outputs = floating_tensors(run())
-        seconds, work_s = time.perf_counter() - warm, (time.process_time() - work) / torch.get_num_threads()
+        seconds = time.perf_counter() - warm
         if not outputs:
             raise ForwardError("The model returns no floating-point numbers, so there is no error to measure.")
         layers = layering.layers_of(self._reference.stored, calls, self._precisions.reference_flow)
