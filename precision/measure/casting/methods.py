@@ -111,7 +111,8 @@ def copied(module: nn.Module, *, share_parameters: bool = False) -> nn.Module:
     with torch.no_grad():  # otherwise the parameters of a TorchScript module's copy have a history
         twin = copy.deepcopy(module, memo)
     for copied_parameter, parameter in zip(twin.parameters(), module.parameters(), strict=True):
-        copied_parameter.requires_grad_(parameter.requires_grad)
+        if copied_parameter.requires_grad != parameter.requires_grad:
+            copied_parameter.requires_grad_(parameter.requires_grad)
     return twin
 
 
