@@ -9,7 +9,7 @@ import pytest
 from torch import Tensor, nn
 
 import precision
-from tests.field.cases import crossings
+from tests.field.cases import choices, crossings
 
 LAYERS = dict.fromkeys(("a", "relu", "b", "head"), "bfloat16")
 
@@ -30,8 +30,8 @@ def sqnr_db(case: Callable[[], tuple[nn.Module, tuple[Tensor, ...]]], **settings
         (crossings.inplace_relu, {"dtype": "bfloat16", "keep": "relu"}, 46.4),
         (crossings.inplace_relu, {"plan": LAYERS}, 46.4),
         (crossings.inplace_relu, {"plan": {**LAYERS, "": "bfloat16"}}, 46.4),
-        (crossings.router, {"dtype": "bfloat16", "keep": "gate"}, 9.4),
-        (crossings.router, {"dtype": "bfloat16", "keep": "gate:wide"}, 26.1),
+        (choices.moe_router, {"dtype": "bfloat16", "keep": "gate"}, 9.4),
+        (choices.moe_router, {"dtype": "bfloat16", "keep": "gate:wide"}, 26.1),
         (crossings.denoiser, {"dtype": "bfloat16"}, 22.4),
         (crossings.denoiser, {"dtype": "bfloat16", "wide_inputs": "t"}, 48.8),
         (crossings.denoiser, {"dtype": "bfloat16", "wide_inputs": [1]}, 48.8),

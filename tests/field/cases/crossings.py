@@ -22,23 +22,6 @@ class InPlaceFeature(nn.Module):
         return y
 
 
-class Router(nn.Module):
-    """Each token goes to one expert, by scores that are nearly equal."""
-
-    def __init__(self, width: int = 32, experts: int = 8) -> None:
-        super().__init__()
-        self.gate = nn.Linear(width, experts, bias=False)
-        self.experts = nn.ModuleList(nn.Linear(width, width) for _ in range(experts))
-
-    def forward(self, x: Tensor) -> Tensor:
-        _, chosen = self.gate(x).softmax(-1).topk(1)
-        out = torch.zeros_like(x)
-        for place, expert in enumerate(self.experts):
-            hit = (chosen == place).any(-1)
-            out[hit] = expert(x[hit])
-        return x + out
-
-
 class Denoiser(nn.Module):
     """A time step of up to a thousand is an input, and turns into angles."""
 
@@ -83,15 +66,6 @@ def inplace_relu() -> tuple[nn.Module, tuple[Tensor, ...]]:
     """46.4 dB in bfloat16, however it is lowered."""
     torch.manual_seed(0)
     return InPlaceFeature(), (torch.randn(200, 16),)
-
-
-def router() -> tuple[nn.Module, tuple[Tensor, ...]]:
-    """In bfloat16 9.4 dB, unless the gate's scores stay in float32: 26.1 dB."""
-    torch.manual_seed(13)
-    model = Router()
-    with torch.no_grad():
-        model.gate.weight.copy_(model.gate.weight[:1] + 0.02 * model.gate.weight)
-    return model, (torch.randn(400, 32),)
 
 
 def denoiser() -> tuple[nn.Module, tuple[Tensor, ...]]:
