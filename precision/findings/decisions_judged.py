@@ -130,7 +130,7 @@ def samples_needed(found: Judged, limits: Yardsticks | None = None) -> int | Non
 
     The smaller of two numbers: the samples that put Wilson's interval above the tolerated share, and those that put it
     below the largest share that is called unaffected. Where they come in clusters, the number of clusters, each worth
-    as many independent samples as it is here. None where the share equals both limits.
+    as many independent samples as it is here, or one where that is not known. None where the share equals both limits.
     """
     limits = limits or Yardsticks()
     if not found.samples:
@@ -145,7 +145,9 @@ def samples_needed(found: Judged, limits: Yardsticks | None = None) -> int | Non
     needed = min((end for end in ends if end is not None), default=None)
     if needed is None or found.clusters is None or found.effective is None:
         return needed
-    worth = found.effective / found.clusters / _narrowed(found.clusters)
+    # Where nothing or everything changed, and of a few clusters, nothing shows how alike their samples are.
+    is_shown = 0 < share < 1 and found.effective > 1
+    worth = found.effective / found.clusters / _narrowed(found.clusters) if is_shown else 1.0
     clusters = max(found.clusters, 2)
     while clusters * worth * _narrowed(clusters) < needed:
         clusters += 1

@@ -220,7 +220,7 @@ def test_so_many_texts_as_it_says_would_tell() -> None:
         tokens = found.model_copy(update={"clusters": clusters, "effective": max(1.0, clusters * narrowed)})
         needed = samples_needed(tokens)
         assert needed is not None
-        assert 73 <= needed <= 80 or clusters < 4  # of two or three, the spread says hardly anything
+        assert 73 <= needed <= 80
 
 
 def test_one_sample_whose_probabilities_cross_one_half_is_one_changed_sample() -> None:
