@@ -152,8 +152,10 @@ def _plan(arguments: argparse.Namespace) -> int:
         chosen = chosen.model_copy(update={"most_squared_error": tried[0][0].most_squared_error})
     if arguments.export:
         planning.export(chosen, Path(arguments.export))
-    text = planning.plan_text(result, chosen, verification, missed)
-    print(planning.plan_json(result, chosen, verification) if arguments.json else text)
+    if arguments.json:
+        print(planning.plan_json(result, chosen, verification))
+    else:
+        print(planning.plan_text(result, chosen, verification, missed))
     failed = verification.failure if verification else None
     return _refuse(failed.message) if failed else _DONE
 

@@ -62,15 +62,16 @@ def _not_comparable(comparison: Comparison) -> Verdict | None:
 def _judged(output: OutputComparison, result: CompareResult, limits: Yardsticks) -> Verdict:
     """The verdict on one output; the first rule that applies wins."""
     metrics, dtype = output.metrics, result.spec.dtype
+    not_the_formats = _not_the_formats(output, result, limits)
     verdict = (
         _not_finite(metrics, dtype)
         or _exact(metrics)
         or _other_integers(output, result)
         or _below_noise(output)
-        or _by_what_matters(output, result, limits)
+        or _by_what_matters(output, result, limits, not_the_formats)
     )
     technical = against_rounding(output, result.spec, limits)
-    hidden = technical is not None and technical.word == "amplified" and _not_the_formats(output, result, limits)
+    hidden = technical is not None and technical.word == "amplified" and not_the_formats
     if hidden or _other_draws(result):
         technical = None  # whose error it is is not known
     return verdict.model_copy(update={"output": output.path, "against_rounding": technical})
@@ -144,10 +145,9 @@ def _below_noise(output: OutputComparison) -> Verdict | None:
     )
 
 
-def _by_what_matters(output: OutputComparison, result: CompareResult, limits: Yardsticks) -> Verdict:
-    """Broken, or what became of what the output decides; unless the reference is as far off itself."""
+def _by_what_matters(output: OutputComparison, result: CompareResult, limits: Yardsticks, own: str) -> Verdict:
+    """Broken, or what became of what the output decides; unless `own` says why the difference is not the format's."""
     verdict = _lost(output.metrics, limits) or what_matters(output, limits)
-    own = _not_the_formats(output, result, limits)
     if not own:
         return verdict
     if verdict.word in ("kept", "close"):

@@ -47,7 +47,8 @@ def with_float64_truth(
         output.model_copy(update={"truth": errors([output.path])}) if output.distributions else output
         for output in comparison.outputs
     ]
-    truth = errors([output.path for output in outputs])
+    alone = outputs[0].truth if len(outputs) == 1 else None
+    truth = alone or errors([output.path for output in outputs])
     return comparison.model_copy(update={"truth": truth, "outputs": tuple(outputs)})
 
 

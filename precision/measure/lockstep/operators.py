@@ -274,7 +274,7 @@ class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _can_look_inside(current: _Current, inputs: tuple[Tensor, ...], given: tuple[Given, ...]) -> bool:
-    """Whether it is made of several kernels, wrote to nothing that it was given, and was given only finite values."""
+    """Whether it runs several kernels, changes none of its inputs, and all of them are finite."""
     if current.kernels < 2 or len(given) < len(inputs):
         return False
     return not any(may_be_nonfinite(each.tensor) for each in given)

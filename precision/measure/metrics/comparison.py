@@ -60,10 +60,12 @@ def compare_outputs(
     notes += [f"{row.path} has no elements: nothing to compare." for row in outputs if not row.metrics.elements]
     notes += [_left_out_text(leaf) for leaf, _ in matched.pairs if leaf.left_out]
     notes += _uncompared(repeated) if repeated else ()
+    # The floor of a single one is that of all.
+    alone = next((row.rounding_floor for row in outputs if row.rounding_floor), None) if len(floating) == 1 else None
     return Comparison(
         outputs=outputs,
         overall=overall,
-        rounding_floor=_rounding_floor([reference.tensor for reference, _ in floating], fmt),
+        rounding_floor=alone or _rounding_floor([reference.tensor for reference, _ in floating], fmt),
         repeat_floor=_repeat_floor(repeated, [reference.path for reference, _ in matched.pairs], fmt),
         uncompared=uncompared,
         notes=tuple(dict.fromkeys(notes)),
