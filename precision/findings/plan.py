@@ -139,9 +139,8 @@ def judged_text(found: Verification, report: SensitivityReport, plan: Plan) -> s
         return "This plan cannot be used: its output is not finite, or its run failed."
     size = report.output_mean_square
     reached = sqnr_db(size, measured)
-    if reached is not None and reached < Yardsticks().broken_below_db:
-        size_text = "Its error is almost as large as the output, or larger."
-        return f"This plan is of no use: measured SQNR {number_text(reached)} dB. {size_text}"
+    if reached is not None and reached < (least := Yardsticks().broken_below_db):
+        return f"This plan is of no use: measured SQNR {number_text(reached)} dB, below {least:g} dB."
     if asked is None or measured <= asked:
         return ""
     missed = f"measured {number_text(reached)} dB, and {number_text(sqnr_db(size, asked))} dB was asked for."
