@@ -170,6 +170,7 @@ class Visit:
     def result(self, text: str | re.Pattern[str] = "") -> str:
         """The page's finding, once there is one that contains `text`."""
         heading = self.page.get_by_role("heading", level=1).filter(has_text=text or None, has_not_text=_UNDER_WAY)
+        expect(heading).to_have_count(1, timeout=PATIENCE_MS)  # the former page's stands beside it for a moment
         expect(heading).to_be_visible(timeout=PATIENCE_MS)
         self.settled()
         return heading.inner_text()
