@@ -66,9 +66,10 @@ def test_autocast_prints_a_line_for_every_operator(capsys: Captured) -> None:
     printed = capsys.readouterr()
     assert printed.err == ""
     rows = table(printed.out, "OPERATOR ")[1:]
-    assert [(cells[0], cells[2], cells[-1]) for cells in rows] == [
-        (each.name, each.rule, each.gradients_text) for each in result.operators
-    ]
+    assert [cells[0] for cells in rows] == [each.name for each in result.operators]
+    for cells, each in zip(rows, result.operators, strict=True):
+        assert each.rule in cells, each.name  # not every row has all columns: an operator that raises ends with why
+        assert each.gradients_text in cells, each.name
     assert main(["autocast", "--dtype", "bfloat16", "--json"]) == 0
     assert AutocastResult.model_validate_json(capsys.readouterr().out).operators == result.operators
 

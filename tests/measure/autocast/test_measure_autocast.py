@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 
@@ -40,10 +41,15 @@ def test_many_operators_are_tried_each_once() -> None:
 def test_the_output_is_torchs_own_for_every_operator(bfloat16: dict[str, AutocastOperator]) -> None:
     for operator in OPERATORS:
         inputs = [torch.rand(shape) * 0.8 + 0.1 for shape in operator.shapes]
+        found = bfloat16[operator.name]
+        if found.rule == "not run":  # oneDNN has no bfloat16 LSTM for a processor without AVX-512
+            with torch.autocast("cpu", torch.bfloat16), pytest.raises(RuntimeError, match=re.escape(found.reason)):
+                operator.call(*inputs)
+            continue
         with torch.autocast("cpu", torch.bfloat16):
             output = operator.call(*inputs)
         first = output if isinstance(output, torch.Tensor) else output[0]  # type: ignore[index]
-        assert dtype_name(first.dtype) == bfloat16[operator.name].output, operator.name
+        assert dtype_name(first.dtype) == found.output, operator.name
 
 
 @pytest.mark.parametrize("dtype", LOWER)

@@ -22,6 +22,16 @@ FAILS = {"sparse": (), "float32 mask": ("autocast",), "no kernel": ("autocast",)
 """Models that fail, and the ways by which they train nevertheless."""
 
 
+def lstm_runs_under_autocast() -> bool:
+    """Whether oneDNN has a bfloat16 LSTM for this processor: without AVX-512 it has none."""
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            torch.nn.LSTM(2, 2)(torch.zeros(1, 1, 2))
+    except RuntimeError:
+        return False
+    return True
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ZOO)
@@ -43,7 +53,10 @@ def test_it_trains_or_explains_itself(name: str, monkeypatch: pytest.MonkeyPatch
     recipes = result.report.recipes if result.report else ()
     assert (result.failure is None) == bool(recipes)
     trained = {recipe.way for recipe in recipes if recipe.overall is not None}
-    assert trained == set(FAILS.get(name, ("pure", "autocast")))
+    expected = set(FAILS.get(name, ("pure", "autocast")))
+    if name == "recurrent" and not lstm_runs_under_autocast():
+        expected.remove("autocast")
+    assert trained == expected
     for recipe in recipes:
         assert (recipe.overall is None) == bool(recipe.failure)
         assert recipe.overall is None or recipe.overall.nonfinite == 0
