@@ -131,14 +131,14 @@ def print_quality(it: Subject, probed: Probed, every: int) -> float:
         for fqn in list(errors)[::every]:
             began = time.process_time()
             alone = it.precisions.planned({fqn: any_format_named(name)})
-            exact = run_squared_error(alone.prepared((it.ids,)), expected=expected)
+            exact = run_squared_error(alone.prepared((it.ids,)), expected=expected, read=floating_tensors)
             runs.append(time.process_time() - began)
             estimate = errors[fqn].estimate()
             if exact and estimate and estimate.value:
                 pairs.append((log(estimate.value / elements), log(exact)))
         handed = [error.estimate(handed=True) for error in errors.values()]
         together = sum(estimate.value for estimate in handed if estimate) if all(handed) else None
-        measured = run_squared_error(probed.casts[name].prepared((it.ids,)), expected=expected)
+        measured = run_squared_error(probed.casts[name].prepared((it.ids,)), expected=expected, read=floating_tensors)
         ratio = (together / elements / measured) ** 0.5 if together and measured else float("nan")
         print(
             f"{name:14} {len(pairs):4} layers  log-correlation {_log_correlation(pairs):.4f}  "

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
@@ -75,6 +78,57 @@ class _Copy(NamedTuple):
 
 
 @dataclass
+class Roundings:
+    """What casting did to what modules inside return: noted in one run, and added again in another.
+
+    Rounded anew, numbers that differ a little would be off by something else.
+    """
+
+    _errors: dict[tuple[str, int, int], Tensor] = field(default_factory=dict)
+    """By fqn, call, and place among what the call returned."""
+    _calls: Counter[str] = field(default_factory=Counter)
+    _notes: bool = True
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Inside, they are noted."""
+        yield from self._used(notes=True)
+
+    @contextmanager
+    def repeated(self) -> Iterator[None]:
+        """Inside, they are those that were noted."""
+        yield from self._used(notes=False)
+
+    def next_call(self, fqn: str) -> Callable[[Tensor, Tensor], Tensor]:
+        """Of the tensors that a call of a module returned, and their casts: what takes their places."""
+        call = self._calls[fqn]
+        self._calls[fqn] += 1
+        places = itertools.count()
+
+        def one(made: Tensor, low: Tensor) -> Tensor:
+            key = fqn, call, next(places)
+            if self._notes:
+                self._errors[key] = (low.to(made.dtype) - made).nan_to_num(0.0, 0.0, 0.0)
+                return low
+            error = self._errors.get(key)
+            return made if error is None or error.shape != made.shape else made + error.to(made.dtype)
+
+        return one
+
+    def _used(self, *, notes: bool) -> Iterator[None]:
+        self._notes = notes
+        self._calls.clear()
+        token = _ROUNDINGS.set(self)
+        try:
+            yield
+        finally:
+            _ROUNDINGS.reset(token)
+
+
+_ROUNDINGS: ContextVar[Roundings | None] = ContextVar("roundings", default=None)
+
+
+@dataclass
 class Crossing:
     """One call of a module of `target` by code of `source`."""
 
@@ -126,20 +180,26 @@ class Crossing:
                 if part is not None:
                     part.copy_(self.source.rounded(self._made(view).to(part.dtype)))
 
-    def out_of(self, structure: T, recorded: Dtypes | None, *, shares: bool, around: Crossing | None) -> T:
-        """The outputs as the source takes them. Where it `shares` memory with the module, an output that lies in a
-        copied input is a part of the input itself; so it is with what a module inside returned.
+    def out_of(self, structure: T, recorded: Dtypes | None, *, fqn: str, around: Crossing | None) -> T:
+        """The outputs of the module as the source takes them.
+
+        An output that lies in a copied input is a part of the input itself; so it is with what a module inside
+        returned. But nobody outside of the model, "", shares its inputs.
 
         `around` is the crossing into the source: what it hands on unchanged is not rounded either.
         """
+        roundings = _ROUNDINGS.get()
+        taken = roundings.next_call(fqn) if roundings and around else None
 
         def one(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-            part = self._part_of_original(tensor) if shares else None
+            part = self._part_of_original(tensor) if fqn else None
             if part is not None:
                 # A module inside may be in a third precision.
                 return part if part.dtype in (self.source.dtype, dtype) else self.source.rounded(part.to(dtype))
             made = self._made(tensor)
             low = self.source.rounded(made.to(dtype))
+            if taken is not None:
+                low = taken(made, low)
             if around is not None and low is not made:
                 around.remember(made, low)
             return low

@@ -81,8 +81,7 @@ class Frame:
         if self.stays_wide:
             return output
         recorded = None if source.flow.raised else _module(source, self.fqn).outputs_of(call)
-        # Nobody outside of the model shares its inputs.
-        return crossing.out_of(output, recorded, shares=bool(self.fqn), around=_CROSSING.get())
+        return crossing.out_of(output, recorded, fqn=self.fqn, around=_CROSSING.get())
 
     def _run(
         self,

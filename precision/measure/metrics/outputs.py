@@ -42,7 +42,7 @@ class Leaf:
     path: str
     """Its place, such as `logits`, `[0]` or `hidden_states[3]`; `output` for a bare tensor. Unique."""
     tensor: Tensor
-    """Dense, real, detached; a complex one appears as its real and imaginary parts in a last dimension of 2."""
+    """Dense and real; a complex one appears as its real and imaginary parts in a last dimension of 2."""
     dtype: str
     """Of the tensor as the model returned it."""
     kind: Kind
@@ -113,6 +113,10 @@ class Flattened:
     leaves: tuple[Leaf, ...]
     notes: tuple[str, ...]
 
+    def magnitudes(self, *, padded: bool = False) -> tuple[Tensor, ...]:
+        """The tensors that have magnitudes; with `padded`, in the shapes that the model returned."""
+        return tuple(leaf.padded() if padded else leaf.tensor for leaf in self.leaves if leaf.has_magnitudes)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Paired:
@@ -149,16 +153,17 @@ def paired(reference: Flattened, candidate: Flattened, *, other: str = "candidat
     return Paired(pairs=tuple(pairs), differences=tuple(differences))
 
 
-def flatten(output: object) -> Flattened:
+def flatten(output: object, *, detached: bool = True) -> Flattened:
     """The tensors in `output`: itself, or those in its tuples, lists, mappings and dataclasses, in order.
 
     None is an absent part and says nothing. Sparse and quantized tensors are expanded; whatever holds no values or
     is no tensor becomes a note, never an error. A tensor that occurs twice is listed twice. Depth and number are
     bounded (`MAX_DEPTH`, `MAX_LEAVES`), with a note where a bound cuts something off. What is flat already stays so.
+    Unless `detached`, gradients reach the output through these tensors.
     """
     if isinstance(output, Flattened):
         return output
-    walk = _Walk()
+    walk = _Walk(detached=detached)
     walk.visit(output, path="", depth=0)
     notes = walk.notes[:MAX_NOTES]
     if len(walk.notes) > MAX_NOTES:
@@ -170,7 +175,8 @@ def flatten(output: object) -> Flattened:
 
 
 class _Walk:
-    def __init__(self) -> None:
+    def __init__(self, *, detached: bool) -> None:
+        self._detached = detached
         self.leaves: list[Leaf] = []
         self.notes: list[str] = []
         self.is_cut = False
@@ -202,7 +208,7 @@ class _Walk:
     def _add(self, tensor: Tensor, name: str) -> None:
         dtype = dtype_name(tensor.dtype)
         try:
-            dense, remark = _dense(tensor.detach())
+            dense, remark = _dense(tensor.detach() if self._detached else tensor)
         except (RuntimeError, NotImplementedError) as error:
             self.notes.append(f"{name} ({dtype}) could not be read: {str(error).splitlines()[0]}")
             return

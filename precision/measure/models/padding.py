@@ -22,13 +22,13 @@ _OF_DECODER = "decoder_"
 """How arguments of a decoder begin: its outputs are not at the encoder's positions."""
 
 
-def data_output(output: object, loaded: LoadedModel, batch: Batch | None = None) -> Flattened:
+def data_output(output: object, loaded: LoadedModel, batch: Batch | None = None, *, detached: bool = True) -> Flattened:
     """The tensors of an output without the positions that are padding.
 
     Those are left out of tensors `(texts, positions, ...)` of three dimensions or more. `batch` is the call that gave
-    the output; by default the first one.
+    the output; by default the first one. `detached` as in `flatten`.
     """
-    flat, data = flatten(output), data_positions(loaded, batch)
+    flat, data = flatten(output, detached=detached), data_positions(loaded, batch)
     return flat if data is None else replace(flat, leaves=tuple(leaf.without(data) for leaf in flat.leaves))
 
 

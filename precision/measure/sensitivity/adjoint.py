@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from precision.errors import PrecisionError
 from precision.measure.casting.cast_model import CastModel, PreparedRun
 from precision.measure.casting.forward import full_float32, map_tensors, seeded, shortened
+from precision.measure.metrics.outputs import flatten
 from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked
 
 PROBES = 32
@@ -23,6 +24,10 @@ PASSES = (4, 16)
 MOST_OUTPUTS = 16
 """So many outputs, in all or of each sample, have a backward pass each, and nothing is drawn at random."""
 _SEED = 0
+
+
+Reads = Callable[[object], tuple[Tensor, ...]]
+"""Finds the tensors whose errors count in what a model returned; gradients reach the model through them."""
 
 
 class NotDifferentiableError(PrecisionError):
@@ -110,6 +115,10 @@ class _Taps:
         return map_tensors(output, tapped)
 
 
+def _all_tensors(output: object) -> tuple[Tensor, ...]:
+    return flatten(output, detached=False).magnitudes()
+
+
 def adjoint_of(
     reference: CastModel,
     args: tuple[object, ...],
@@ -117,6 +126,7 @@ def adjoint_of(
     *,
     layers: Collection[str],
     on_pass: Callable[[float], None],
+    read: Reads = _all_tensors,
 ) -> Adjoint:
     """One forward pass with gradients, and backward passes of random combinations of its outputs.
 
@@ -144,7 +154,7 @@ def adjoint_of(
         ):
             output = module(*run.args, **run.kwargs)
             taps.recording = False
-            outputs = tuple(tensor for tensor in floating_tensors(output) if tensor.requires_grad)
+            outputs = tuple(tensor for tensor in read(output) if tensor.requires_grad)
             if not outputs:
                 raise NotDifferentiableError("No floating-point output has a gradient.")
             found = _backward_passes(outputs, taps, on_pass=on_pass)
@@ -154,7 +164,7 @@ def adjoint_of(
         raise NotDifferentiableError(f"It cannot be differentiated: {shortened(str(error))}") from error
     del output, outputs
     hidden = [tap for tap in taps.seen if tap not in found.gradients]
-    if hidden and _depends_on(frozenset(hidden), reference, args, kwargs, layers):
+    if hidden and _depends_on(frozenset(hidden), reference, args, kwargs, layers=layers, read=read):
         names = ", ".join(dict.fromkeys(tap.fqn for tap in hidden))
         raise NotDifferentiableError(f"The output depends on layers that no gradient reaches: {shortened(names)}")
     return found
@@ -296,12 +306,14 @@ def _depends_on(
     reference: CastModel,
     args: tuple[object, ...],
     kwargs: Mapping[str, object],
+    *,
     layers: Collection[str],
+    read: Reads,
 ) -> bool:
     """Whether the output changes, or the model fails, where these tensors are random numbers of about their size."""
-    expected = _shaken((), reference.prepared(args, kwargs), layers)
+    expected = _shaken((), reference.prepared(args, kwargs), layers=layers, read=read)
     try:
-        found = _shaken(taps, reference.prepared(args, kwargs), layers)
+        found = _shaken(taps, reference.prepared(args, kwargs), layers=layers, read=read)
     except Exception:  # noqa: BLE001 - whatever it raises, it depends on them
         return True
     return len(found) != len(expected) or any(
@@ -309,7 +321,7 @@ def _depends_on(
     )
 
 
-def _shaken(taps: Collection[Tap], run: PreparedRun, layers: Collection[str]) -> tuple[Tensor, ...]:
+def _shaken(taps: Collection[Tap], run: PreparedRun, *, layers: Collection[str], read: Reads) -> tuple[Tensor, ...]:
     """The outputs of a run in which random numbers take the place of these tensors."""
     calls = Counter[str]()
     generator = torch.Generator().manual_seed(_SEED)
@@ -329,4 +341,4 @@ def _shaken(taps: Collection[Tap], run: PreparedRun, layers: Collection[str]) ->
         return map_tensors(output, other)
 
     with seeded(run.model.device), hooked(_modules(run.module, layers), after=shake):
-        return floating_tensors(run())
+        return read(run())

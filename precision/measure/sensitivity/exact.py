@@ -1,6 +1,6 @@
 """The mean squared error of a run's outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -8,17 +8,18 @@ from torch import Tensor
 from precision.errors import PrecisionError
 from precision.measure.casting.cast_model import PreparedRun
 from precision.measure.casting.forward import seeded
-from precision.measure.sensitivity.layers import floating_tensors
 
 
-def run_squared_error(run: PreparedRun, *, expected: tuple[Tensor, ...]) -> float | None:
-    """Mean squared error of a run's output against the reference's.
+def run_squared_error(
+    run: PreparedRun, *, expected: tuple[Tensor, ...], read: Callable[[object], tuple[Tensor, ...]]
+) -> float | None:
+    """Mean squared error of the tensors that `read` finds in a run's output, against those of the reference.
 
     None where the output is not finite where the reference's is, or the model raises.
     """
     try:
         with seeded(run.model.device):
-            return mean_squared_error(expected, floating_tensors(run()))
+            return mean_squared_error(expected, read(run()))
     except (PrecisionError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception:  # noqa: BLE001 - a format without a kernel, or one that the model's own code does not take

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -53,13 +54,17 @@ def floating_tensors(structure: object) -> tuple[Tensor, ...]:
 def layer_modules(module: nn.Module, flow: Flow) -> dict[str, nn.Module]:
     """The modules of `module` that may be layers by fqn, each under its first name; `flow` is of a run of it.
 
-    Those without modules inside, and those whose own code, between the modules inside, makes values. No TorchScript,
-    which cannot be lowered.
+    Those without modules inside, and those whose own code, between the modules inside, makes values; the model itself
+    also where its code only hands on tensors of its own. No TorchScript, which cannot be lowered.
     """
     modules = dict(module.named_modules())
-    idle = {""} if not flow.by_name[""].computes and not is_leaf(module) else set()
-    named = ((fqn, modules[fqn]) for fqn in places_of([flow]) if fqn not in idle)
-    return {fqn: each for fqn, each in named if not isinstance(each, torch.jit.ScriptModule)}
+    found = {fqn: modules[fqn] for fqn in places_of([flow])}
+    if not is_leaf(module) and not flow.by_name[""].computes:
+        held = frames_of([flow], {fqn: fqn for fqn in found if fqn}, base="\0").held
+        called = (each for each in flow.modules if each.inputs and not each.is_scripted and each.fqn not in held)
+        if not any(_own_tensors(modules[each.fqn]) for each in called):
+            del found[""]
+    return {fqn: each for fqn, each in found.items() if not isinstance(each, torch.jit.ScriptModule)}
 
 
 def is_leaf(module: nn.Module) -> bool:
@@ -77,23 +82,51 @@ def hooked(
     """Call `before` and `after` around every call of a layer; what `after` returns, unless None, is its output.
 
     The hooks are the modules' own, not global ones: the fused kernels of `nn.TransformerEncoder`, which call no layer,
-    are off inside.
+    are off inside. Code that calls a layer's `forward` itself, past all hooks, is seen too.
     """
     with ExitStack() as hooks:
         for fqn, leaf in leaves.items():
-
-            def begin(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], fqn: str = fqn) -> None:
-                if before is not None:
-                    before(fqn, (args, kwargs))
-
-            def end(
-                _module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object, fqn: str = fqn
-            ) -> object:
-                return after(fqn, (args, kwargs), output)
-
-            hooks.enter_context(leaf.register_forward_pre_hook(begin, with_kwargs=True))
-            hooks.enter_context(leaf.register_forward_hook(end, with_kwargs=True))
+            hooks.enter_context(_hooked(leaf, partial(before, fqn) if before else None, partial(after, fqn)))
         yield
+
+
+@contextmanager
+def _hooked(
+    leaf: nn.Module, before: Callable[[Structure], None] | None, after: Callable[[Structure, object], object]
+) -> Iterator[None]:
+    forward, is_inside = leaf.forward, False
+
+    def begin(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+        nonlocal is_inside
+        is_inside = True
+        if before is not None:
+            before((args, kwargs))
+
+    def run(*args: object, **kwargs: object) -> object:
+        nonlocal is_inside
+        if is_inside:
+            is_inside = False
+            return forward(*args, **kwargs)
+        begin(leaf, args, kwargs)
+        output = run(*args, **kwargs)
+        changed = after((args, kwargs), output)
+        return output if changed is None else changed
+
+    def end(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object) -> object:
+        return after((args, kwargs), output)
+
+    own = vars(leaf).get("forward")
+    leaf.forward = run
+    try:
+        with (
+            leaf.register_forward_pre_hook(begin, with_kwargs=True),
+            leaf.register_forward_hook(end, with_kwargs=True),
+        ):
+            yield
+    finally:
+        del leaf.forward
+        if own is not None:
+            leaf.forward = own
 
 
 def layers_of(module: nn.Module, calls: Mapping[str, int], flow: Flow) -> tuple[Layer, ...]:

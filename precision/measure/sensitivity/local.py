@@ -14,6 +14,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from precision.errors import PrecisionError
 from precision.formats import AnyFormat, NumericFormat
 from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.crossing import Roundings, is_plain
 from precision.measure.casting.forward import fused_attention, map_tensors, seeded, shortened
 from precision.measure.casting.frames import frame_of
 from precision.measure.casting.simulation import holds_matrix, rounded_tensor
@@ -186,13 +187,15 @@ class LocalErrors:
             yield
 
     def _measure(self, error: LocalError, call: _Call, at: int, outputs: tuple[Tensor, ...]) -> None:
-        low = self._run_low(error, call)
+        roundings = Roundings()
+        with roundings.noted():
+            low = self._run_low(error, call)
         exact = outputs
         crossed = self.crossed.get(call.fqn)
         if call.rounded is not None or (crossed is not None and call.givers and self.adjoint):
             module = crossed or self._exact.get_submodule(call.fqn)
             args, kwargs = call.rounded or map_tensors(call.inputs, torch.clone)
-            with self._random_as_at(call):
+            with self._random_as_at(call), roundings.repeated():
                 exact = floating_tensors(module(*args, **kwargs))
             error.takes_from |= call.givers
             error.passes_on &= crossed is None and all(map(torch.equal, exact, map(self._in_format, outputs)))
@@ -239,17 +242,17 @@ class LocalErrors:
         return time.perf_counter()
 
     def _hand_on(self, fqn: str, outputs: tuple[Tensor, ...]) -> None:
-        for tensor in outputs:
+        for tensor in filter(is_plain, outputs):
             storage = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
-            self._handed[storage.cdata] = _Handed(storage, tensor._version, fqn)
+            self._handed[storage.cdata] = _Handed(storage, _version(tensor), fqn)
 
     def _giver(self, tensor: Tensor) -> str | None:
         """The layer that returned what the tensor holds, perhaps in another shape; else the layer whose code calls.
 
         None without either: of the inputs of the model.
         """
-        handed = self._handed.get(tensor.untyped_storage()._cdata)
-        if handed is None or handed.storage.expired() or tensor._version != handed.version:  # type: ignore[no-untyped-call]
+        handed = self._handed.get(tensor.untyped_storage()._cdata) if is_plain(tensor) else None
+        if handed is None or handed.storage.expired() or _version(tensor) != handed.version:  # type: ignore[no-untyped-call]
             return self._running[-2].fqn if len(self._running) > 1 else None
         return handed.fqn
 
@@ -265,8 +268,15 @@ class LocalErrors:
         return rounded_tensor(tensor, self.fmt)
 
 
+def _version(tensor: Tensor) -> int:
+    """How often it was written to; of tensors made in inference mode nobody knows."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
 def _difference(y: Tensor, r: Tensor) -> tuple[Tensor, int]:
     """y - r, 0 where r is not finite; and how many elements of y are not, where r is."""
+    if not (is_plain(y) and is_plain(r)):
+        y, r = y.to_dense(), r.to_dense()
     difference = y - r
     if bool(torch.isfinite(difference.sum())):
         return difference, 0
@@ -278,6 +288,7 @@ def _products(gradients: tuple[Tensor, ...], error: Tensor, dim: int | None) -> 
     """g·e `(passes, samples)` in float64; `(passes, 1)` without a dimension of samples."""
 
     def rows(tensor: Tensor) -> Tensor:
+        tensor = tensor if is_plain(tensor) else tensor.to_dense()
         return tensor.reshape(1, -1) if dim is None else tensor.movedim(dim, 0).reshape(tensor.shape[dim], -1)
 
     e = rows(error)

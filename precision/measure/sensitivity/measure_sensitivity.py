@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from precision.measure.casting.noise import Noise
 from precision.measure.casting.precisions import Precisions
 from precision.measure.compare.float64_truth import MAX_REFERENCE_S, too_costly
 from precision.measure.models.loading import LoadedModel
+from precision.measure.models.padding import data_output
 from precision.measure.nonfinite_modules import reference_warnings
 from precision.measure.preparation import Task, failure_of, module_progress, require_kernels
 from precision.measure.sensitivity import layers as layering
@@ -140,10 +141,12 @@ class _Run:
             self._noise.recorded(),
             hooked(layer_modules(run.module, self._precisions.reference_flow), after=count),
         ):
-            outputs = floating_tensors(run())
+            outputs = self._read(run())
         seconds = time.perf_counter() - warm
         if not outputs:
             raise ForwardError("The model returns no floating-point numbers, so there is no error to measure.")
+        if not finite_elements(outputs):
+            raise ForwardError("The model's outputs hold no finite number, so there is no error to measure.")
         layers = layering.layers_of(self._reference.stored, calls, self._precisions.reference_flow)
         if not layers:
             raise ForwardError(_without_layers(scripted_part(self._loaded.module)))
@@ -158,7 +161,8 @@ class _Run:
 
         try:
             names = [layer.fqn for layer in observed.layers]
-            return adjoint_of(self._reference, *self._inputs, layers=names, on_pass=on_pass), ""
+            read = partial(self._read, for_gradients=True)
+            return adjoint_of(self._reference, *self._inputs, layers=names, on_pass=on_pass, read=read), ""
         except NotDifferentiableError as error:
             return None, str(error)
 
@@ -204,7 +208,7 @@ class _Run:
     def _squared_error(self, model: CastModel, observed: Observed) -> float | None:
         """Measured of the output of a model that draws what the reference drew."""
         with self._noise.replayed():
-            return run_squared_error(model.prepared(*self._inputs), expected=observed.outputs)
+            return run_squared_error(model.prepared(*self._inputs), expected=observed.outputs, read=self._read)
 
     def _own_squared_error(self, observed: Observed) -> float | None:
         """Of the reference against float64; None where that is not run, as in a comparison."""
@@ -217,8 +221,16 @@ class _Run:
         except UnsupportedError:
             return None
         with self._noise.replayed(), suppress(ForwardError, MemoryError, torch.OutOfMemoryError):
-            return mean_squared_error(floating_tensors(exact(*self._inputs)), observed.outputs)
+            return mean_squared_error(self._read(exact(*self._inputs)), observed.outputs)
         return None
+
+    def _read(self, output: object, *, for_gradients: bool = False) -> tuple[Tensor, ...]:
+        """The tensors whose errors count, as in a comparison: without padding.
+
+        Those for gradients have the shapes that the model returned, with zeros in place of padding.
+        """
+        found = data_output(output, self._loaded, detached=not for_gradients)
+        return found.magnitudes(padded=for_gradients)
 
 
 def _doubted(observed: Observed, errors: Mapping[str, LocalError], whole: float | None) -> list[str]:

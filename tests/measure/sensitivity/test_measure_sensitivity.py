@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -310,3 +311,93 @@ def test_a_regime_of_the_input_is_the_one_that_is_measured() -> None:
         return report.output_mean_square
 
     assert signal("x1000") > 1000 * signal("given")
+
+
+class Texts(nn.Module):
+    """Features of tokens; those of padding are large."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.linear = nn.Embedding(50, 16), nn.Linear(16, 8)
+        with torch.no_grad():
+            self.embedding.weight[0] *= 100
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        return self.linear(self.embedding(input_ids))  # type: ignore[no-any-return]
+
+
+def test_padding_is_no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    mask = (torch.arange(10) < torch.tensor([[3], [6], [10], [10]])).long()
+    model, ids = Texts(), torch.randint(1, 50, (4, 10)) * mask
+    report = measured(monkeypatch, model, ids, mask, formats=("bfloat16",))
+    kept = mask.bool()
+    y = model(ids, mask)[kept].double()
+    low = Texts.forward(copy.deepcopy(model).to(torch.bfloat16), ids, mask)[kept].double()
+    (check,) = report.uniform
+    assert report.output_elements == 29 * 8
+    assert report.output_mean_square == pytest.approx(float(y.square().mean()), rel=1e-6)
+    assert check.measured_squared_error == pytest.approx(float((low - y).square().mean()), rel=1e-6)
+    assert check.ratio == pytest.approx(1, abs=0.2)
+    for layer in report.layers:
+        (each,) = layer.contributions
+        assert each.standard_error is not None
+        assert each.squared_error == pytest.approx(each.exact_squared_error, abs=4 * each.standard_error)
+
+
+def test_a_tensor_that_is_returned_twice_counts_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+            y = self.one(x)
+            return y, self.two(x), y
+
+    torch.manual_seed(0)
+    model, x = Twice().eval(), torch.randn(64, 4)
+    report = measured(monkeypatch, model, x, formats=("bfloat16",))
+    y, _, _ = model(x)
+    low = copy.deepcopy(model.one).to(torch.bfloat16)(x.bfloat16())
+    assert report.output_elements == 64 * 10
+    squared = 2 * float((low.double() - y.double()).square().sum()) / 640
+    assert report.layers[0].contributions[0].exact_squared_error == pytest.approx(squared, rel=1e-6)
+
+
+class PastHooks(nn.Module):
+    """Calls forward itself, past the hooks of the layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear.forward(x)
+
+
+def test_a_layer_whose_forward_is_called_past_its_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    (layer,) = measured(monkeypatch, PastHooks(), torch.randn(64, 4), formats=("bfloat16",)).layers
+    assert (layer.fqn, layer.calls, layer.reference_bytes) == ("linear", 1, 80)
+    assert layer.contributions[0].squared_error == pytest.approx(layer.contributions[0].exact_squared_error, rel=0.6)
+
+
+def test_a_buffer_that_the_models_code_only_hands_on_is_lowered_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Added(nn.Module):
+        def forward(self, x: Tensor, offset: Tensor) -> Tensor:
+            return x + offset
+
+    class HandsOn(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = Added(), Added()
+            self.register_buffer("offset", torch.linspace(0, 1, 7))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.two(self.one(x, self.offset), self.offset)  # type: ignore[no-any-return]
+
+    torch.manual_seed(0)
+    report = measured(monkeypatch, HandsOn(), torch.randn(5, 7), formats=("bfloat16",))
+    assert [(layer.fqn, layer.reference_bytes) for layer in report.layers] == [("one", 0), ("two", 0), ("", 28)]
+    assert report.fixed_bytes == 0
