@@ -147,6 +147,12 @@ def judged_text(found: Verification, report: SensitivityReport, plan: Plan) -> s
     return f"This plan misses what was asked: {missed} {_holding_text(report, plan, asked)}"
 
 
+def nearest_text(nearest: Verification, report: SensitivityReport) -> str:
+    """What a plan measured that holds what another one misses."""
+    reached = number_text(sqnr_db(report.output_mean_square, nearest.measured_squared_error))
+    return f"The nearest plan that was found to hold: {reached} dB, measured, in {bytes_text(nearest.predicted_bytes)}."
+
+
 def _holding_text(report: SensitivityReport, plan: Plan, asked: float) -> str:
     """The measured cast to one format that keeps what was asked in the fewest bytes."""
     sizes = {each.dtype: each.totals.stored_bytes for each in plan.uniform}
