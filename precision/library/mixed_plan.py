@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from precision.cli.heading import paragraphs
 from precision.cli.plan import plan_text
 from precision.cli.tables import table_text
-from precision.findings.plan import judged_text, nearest_text, plan_table, verification_table
+from precision.findings.plan import judged_text, left_wide_text, nearest_text, plan_table, verification_table
 from precision.library.data_frame import frame_of
 from precision.plan.choose import choose, report_in
 from precision.plan.export import plan_code, plan_json
-from precision.plan.verify import verified_within
+from precision.plan.verify import Tried, verified_within
 from precision.results.plan import Plan, Verification
 from precision.text.names import plain
 
@@ -28,11 +28,13 @@ class Verified(Verification):
 
     said: str = ""
     """That the plan misses it or is of no use, and which one holds; empty where it holds."""
+    left_wide: str = ""
+    """What the plan leaves in the reference's precision besides layers, and at what price; empty without any."""
 
     def __str__(self) -> str:
-        """What is to be said first, then predicted beside measured."""
-        said = plain(self.said, limit=None) if self.said else ""
-        return paragraphs(said, table_text(verification_table(self)))
+        """What is to be said first, predicted beside measured, and what is left wide."""
+        first, last = (plain(text, limit=None) if text else "" for text in (self.said, self.left_wide))
+        return paragraphs(first, table_text(verification_table(self)), last)
 
     __repr__ = __str__
 
@@ -71,10 +73,9 @@ class MixedPlan:
         first, *others = verified_within(self.plan, report, again, self.sensitivity.run)
         self.nearest = None
         if others and others[-1].holds:
-            found = Verified.model_validate(dict(others[-1].verification))
-            self.nearest = MixedPlan(others[-1].plan, self.sensitivity, self.budget, found)
+            self.nearest = MixedPlan(others[-1].plan, self.sensitivity, self.budget, _verified(others[-1]))
         said = f"{judged_text(first.verification, report, first.plan)} {self._offered()}".strip()
-        self.verification = Verified.model_validate({**dict(first.verification), "said": said})
+        self.verification = _verified(first, said)
         return self.verification
 
     def _offered(self) -> str:
@@ -104,3 +105,7 @@ class MixedPlan:
 
     __str__ = to_text
     __repr__ = to_text
+
+
+def _verified(tried: Tried, said: str = "") -> Verified:
+    return Verified.model_validate({**dict(tried.verification), "said": said, "left_wide": left_wide_text(tried.plan)})

@@ -154,6 +154,14 @@ def test_a_plan_that_holds_offers_no_other() -> None:
     assert plan.nearest is None
 
 
+def test_a_plan_that_leaves_own_code_wide_says_so_where_it_is_printed_and_run() -> None:
+    plan = px.sensitivity(Overflows(), X, formats=["bfloat16"]).plan(bytes_share=0.9)
+    assert plan.plan.wide_code == ("",)
+    for said in (str(plan), str(plan.verify())):
+        assert said.count("stay in float32: the model itself") == 1
+        assert "dB lower (estimated)" in said
+
+
 def test_an_iterator_is_refused_where_the_inputs_are_read_again() -> None:
     with pytest.raises(InputError, match="an iterator can be read only once"):
         px.sweep(small(), iter([X, X]), formats=["bfloat16"])
