@@ -193,13 +193,17 @@ def _price_text(plan: Plan) -> str:
         return ""
     if price.sqnr_db is None or now is None:
         return f" With them in {price.dtype}, the SQNR has no prediction."
-    less, saved = now - price.sqnr_db, plan.totals.stored_bytes - price.stored_bytes
-    return (
-        f" With them in {price.dtype}, the SQNR would be {price.sqnr_db:.1f} dB instead of "
-        + ("no error" if math.isinf(now) else f"{now:.1f} dB, {abs(less):.1f} dB {'lower' if less > 0 else 'higher'}")
-        + " (estimated)"
-        + (f", and {bytes_text(saved)} fewer would be stored." if saved > 0 else ".")
-    )
+    before, after = round(now, 1), round(price.sqnr_db, 1)
+    if before == after:
+        change = "still be that of no error" if after == math.inf else f"stay at {after:.1f} dB"
+    elif before == math.inf:
+        change = f"be {after:.1f} dB instead of no error"
+    else:
+        step = f"{abs(before - after):.1f} dB {'lower' if before > after else 'higher'}"
+        change = f"be {after:.1f} dB instead of {before:.1f} dB, {step}"
+    saved = plan.totals.stored_bytes - price.stored_bytes
+    smaller = f", and {bytes_text(saved)} fewer would be stored" if saved > 0 else ""
+    return f" With them in {price.dtype}, the SQNR would {change} (estimated){smaller}."
 
 
 def formats_text(plan: Plan) -> str:

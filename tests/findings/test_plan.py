@@ -139,6 +139,13 @@ def test_own_code_is_priced_in_a_format_that_torch_computes_in() -> None:
     assert left_wide_text(without).endswith("stay in float32: block.")
 
 
+@pytest.mark.parametrize(
+    ("own", "said"), [(0.0, "stay at 50.0 dB (estimated)"), (1e-6, "be 49.6 dB instead of 50.0 dB, 0.4 dB lower")]
+)
+def test_the_change_is_that_of_the_figures_shown(own: float, said: str) -> None:
+    assert said in left_wide_text(with_code("bfloat16", "float32", own=own))
+
+
 def test_own_code_without_a_prediction_has_no_price() -> None:
     plan = with_code("bfloat16", "float32", own=None)
     assert plan.code_lowered is not None
