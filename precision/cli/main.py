@@ -22,7 +22,7 @@ from precision.findings.sweep import failed_row, plan_sweep, sweep_row
 from precision.findings.thresholds import parse_threshold, violations
 from precision.models.catalogue import CATALOGUE, describe
 from precision.results import AnalysisResult, DeviceInfo, DeviceSpeedResult, SweepResult
-from precision.results.plan import Plan, sqnr_db
+from precision.results.plan import Plan
 from precision.spec import Analysis, RunSpec
 from precision.spec.cast_methods import method_named
 from precision.text.names import plain
@@ -141,15 +141,13 @@ def _plan(arguments: argparse.Namespace) -> int:
     if arguments.verify:
         from precision.plan.verify import verified_within, verify
 
-        def again(squared_error: float) -> Plan:
-            least = sqnr_db(report.output_mean_square, squared_error)
+        def again(least: float) -> Plan:
             return planning.chosen(arguments, result, keep, min_sqnr=least)
 
         with on_terminal(sys.stderr) as progress:
-            tried = verified_within(chosen, again, lambda plan: verify(plan, result.spec, progress))
+            tried = verified_within(chosen, report, again, lambda plan: verify(plan, result.spec, progress))
         missed = [judged_text(found, report, plan) for plan, found in tried[:-1]]
         chosen, verification = tried[-1]
-        chosen = chosen.model_copy(update={"most_squared_error": tried[0][0].most_squared_error})
     if arguments.export:
         planning.export(chosen, Path(arguments.export))
     if arguments.json:

@@ -69,11 +69,17 @@ def plan_json(result: SensitivityResult, plan: Plan, verification: Verification 
 
 
 def plan_text(
-    result: SensitivityResult, plan: Plan, verification: Verification | None, missed: Collection[str] = ()
+    result: SensitivityResult,
+    plan: Plan,
+    verification: Verification | None,
+    missed: Collection[str] = (),
+    *,
+    nearest: str = "",
 ) -> str:
     """A line for every layer; the whole beside one format for all; and predicted beside measured.
 
-    First of all whether the plan misses what was asked, or may; `missed` says so of plans that were run before it.
+    First of all whether the plan misses what was asked, or may; `missed` says so of plans that were run before it, and
+    `nearest` names one that holds.
     """
     judged = ""
     if result.report is not None:
@@ -81,10 +87,10 @@ def plan_text(
         judged = judged_text(found, result.report, plan) if found else doubts_text(plan, result.report)
     return report_of(
         result,
-        "\n".join(plain(said, limit=None) for said in (*missed, judged) if said),
+        "\n".join(plain(said, limit=None) for said in (*missed, judged, nearest) if said),
         table_text(plan_table(plan).pick("layer", "type", "format", "adds RMSE", "bytes")),
         formats_text(plan),
-        plain(left_wide_text(plan), limit=None),
+        plain(left, limit=None) if (left := left_wide_text(plan)) else "",
         table_text(totals_table(plan)),
         f"LAYERS TAKE: {LAYER_TIMES}",
         "" if plan.optimal else "The search was cut short: there may be a better plan.",

@@ -19,7 +19,7 @@ def compare_text(result: CompareResult) -> str:
     return paragraphs(
         heading(result),
         _warnings(result),
-        "\n  ".join(filter(None, (f"Verdict: {verdict.word}", *(plain(each, limit=None) for each in said)))),
+        "\n  ".join(filter(None, (f"Verdict: {verdict.word}", *(plain(each, limit=None) for each in said if each)))),
         columns(list(key_figures(result))),
         _decisions(result),
         plain(kernels, limit=None) if kernels else "",

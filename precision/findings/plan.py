@@ -147,6 +147,12 @@ def judged_text(found: Verification, report: SensitivityReport, plan: Plan) -> s
     return f"This plan misses what was asked: {missed} {_holding_text(report, plan, asked)}"
 
 
+def nearest_text(nearest: Verification, report: SensitivityReport) -> str:
+    """What a plan measured that holds what another one misses."""
+    reached = number_text(sqnr_db(report.output_mean_square, nearest.measured_squared_error))
+    return f"The nearest plan that was found to hold: {reached} dB, measured, in {bytes_text(nearest.predicted_bytes)}."
+
+
 def _holding_text(report: SensitivityReport, plan: Plan, asked: float) -> str:
     """The measured cast to one format that keeps what was asked in the fewest bytes."""
     sizes = {each.dtype: each.totals.stored_bytes for each in plan.uniform}
@@ -163,21 +169,41 @@ def _holding_text(report: SensitivityReport, plan: Plan, asked: float) -> str:
 
 
 def left_wide_text(plan: Plan) -> str:
-    """What the plan leaves in the reference's precision besides layers: operators between them, and other tensors."""
+    """What the plan leaves in the reference's precision besides layers: modules' own code, and other tensors."""
     said = []
     own = sum(layer.has_modules_inside for layer in plan.layers)
     if code := plan.wide_code:
-        names = ", ".join(fqn or "(model)" for fqn in code[:_MOST_NAMES])
+        names = ", ".join(fqn or "the model itself" for fqn in code[:_MOST_NAMES])
         more = f", and {len(code) - _MOST_NAMES:,} more" if len(code) > _MOST_NAMES else ""
         said.append(
-            f"The operators between layers stay in {plan.reference} in {len(code):,} of {count_text(own, 'module')} "
-            f"with some: {names}{more}."
+            f"Operators of the own code of {len(code):,} of {count_text(own, 'module')} stay in {plan.reference}: "
+            f"{names}{more}.{_price_text(plan)}"
         )
     if plan.outside:
         names = ", ".join(f"{each.fqn} ({each.kind})" for each in plan.outside[:_MOST_NAMES])
         size = bytes_text(sum(each.bytes for each in plan.outside))
         said.append(f"No plan changes {size} outside the layers: {names}{', …' * (len(plan.outside) > _MOST_NAMES)}.")
     return " ".join(said)
+
+
+def _price_text(plan: Plan) -> str:
+    """What it would cost to lower the own code that the plan leaves wide, after a space."""
+    price, now = plan.code_lowered, plan.totals.sqnr_db
+    if price is None:
+        return ""
+    if price.sqnr_db is None or now is None:
+        return f" With them in {price.dtype}, the SQNR has no prediction."
+    before, after = round(now, 1), round(price.sqnr_db, 1)
+    if before == after:
+        change = "still be that of no error" if after == math.inf else f"stay at {after:.1f} dB"
+    elif before == math.inf:
+        change = f"be {after:.1f} dB instead of no error"
+    else:
+        step = f"{abs(before - after):.1f} dB {'lower' if before > after else 'higher'}"
+        change = f"be {after:.1f} dB instead of {before:.1f} dB, {step}"
+    saved = plan.totals.stored_bytes - price.stored_bytes
+    smaller = f", and {bytes_text(saved)} fewer would be stored" if saved > 0 else ""
+    return f" With them in {price.dtype}, the SQNR would {change} (estimated){smaller}."
 
 
 def formats_text(plan: Plan) -> str:

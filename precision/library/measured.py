@@ -11,20 +11,18 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
 from precision.charts.error_histogram import HistogramKind
 from precision.charts.histogram_svg import histogram_svg
-from precision.cli.plan import plan_text
 from precision.cli.texts import sweep_text, text_of
 from precision.errors import InputError
 from precision.findings.decisions import decision_rows
 from precision.findings.fit.table import fit_table
 from precision.findings.key_figures import key_figures
 from precision.findings.main_tables import table_of_result
-from precision.findings.plan import plan_table
 from precision.findings.remedies import remedies_texts
 from precision.findings.sweep_table import sweep_table
-from precision.findings.tables import Table
 from precision.findings.verdict import judge, technical_text
+from precision.library.data_frame import frame_of
+from precision.library.mixed_plan import MixedPlan
 from precision.plan.choose import choose
-from precision.plan.export import plan_code, plan_json
 from precision.plan.verify import planned_spec, verification_of
 from precision.results import AnalysisResult, CompareResult, LayersResult, RangesResult, SensitivityResult, SweepResult
 from precision.results.comparison import ElementPair, OutputComparison
@@ -81,7 +79,7 @@ class Measured(Generic[R]):
         Raises:
             InputError: the run stopped before there was anything to show.
         """
-        return _frame_of(table_of_result(self.result))
+        return frame_of(table_of_result(self.result))
 
     def __str__(self) -> str:
         """At most one screen, with why a run stopped early."""
@@ -277,7 +275,7 @@ class Sensitivity(Measured[SensitivityResult]):
                 budget["max_bytes"] = parse_bytes(size)
             except ValueError as error:
                 raise InputError(f"max_bytes = {size!r}: {error}.") from error
-        return MixedPlan(choose(self.result, **budget), self)
+        return MixedPlan(choose(self.result, **budget), self, budget)
 
     def run(self, plan: Plan) -> Verification:
         """What a run of `plan` measures.
@@ -288,50 +286,6 @@ class Sensitivity(Measured[SensitivityResult]):
         if self.compared is None:
             raise InputError("The model is not at hand: measure the sensitivity of your module, then verify its plan.")
         return verification_of(plan, self.compared(planned_spec(plan, self.result.spec)))
-
-
-@dataclass(repr=False, eq=False)
-class MixedPlan:
-    """A format for every layer."""
-
-    plan: Plan
-    sensitivity: Sensitivity
-    """What it was chosen from."""
-    verification: Verification | None = None
-    """What a run of the plan measured, once `verify` has run it."""
-
-    @property
-    def formats(self) -> dict[str, str]:
-        """The format of every layer that is not in the reference's, by fqn."""
-        return {fqn: name for fqn, name in self.plan.pairs if name != self.plan.reference}
-
-    def verify(self) -> Verification:
-        """Run the plan, and measure what was predicted of it."""
-        self.verification = self.sensitivity.run(self.plan)
-        return self.verification
-
-    def code(self) -> str:
-        """PyTorch code that applies this plan, without this package.
-
-        Raises:
-            InputError: a format of the plan has no PyTorch code.
-        """
-        return plan_code(self.plan)
-
-    def to_json(self) -> str:
-        """The plan as JSON."""
-        return plan_json(self.plan)
-
-    def to_frame(self) -> pd.DataFrame:
-        """A row for each layer."""
-        return _frame_of(plan_table(self.plan, self.sensitivity.result.report))
-
-    def to_text(self) -> str:
-        """All of it, as the command line prints it."""
-        return plan_text(self.sensitivity.result, self.plan, self.verification)
-
-    __str__ = to_text
-    __repr__ = to_text
 
 
 @dataclass(frozen=True, repr=False)
@@ -351,14 +305,7 @@ class Sweep:
 
     def to_frame(self) -> pd.DataFrame:
         """A row for each run."""
-        return _frame_of(sweep_table([row.spec for row in self.result.rows], self.result.rows, self.result.skipped))
+        return frame_of(sweep_table([row.spec for row in self.result.rows], self.result.rows, self.result.skipped))
 
     __str__ = to_text
     __repr__ = to_text
-
-
-def _frame_of(table: Table) -> pd.DataFrame:
-    """The same rows and columns; what is missing is None or NaN, and numbers stay numbers."""
-    import pandas as pd
-
-    return pd.DataFrame(list(table.rows), columns=list(table.names))

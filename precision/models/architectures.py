@@ -20,6 +20,7 @@ _DRAWN_FROM = {
     "pixels": "standard normal pixel values",
     "mel frames": "standard normal mel features",
 }
+_FLOATING: Mapping[str, tuple[str, ...]] = {"pixels": ("pixel_values",), "mel frames": ("input_features",)}
 
 
 def random_input(values: str, *, batch: int, length: int | None = None, max_length: int | None = None) -> InputChoice:
@@ -71,6 +72,7 @@ class Architecture:
             good_for=self.good_for,
             parameters=self.parameters,
             inputs=(random_input(values, batch=self.batch, length=self.length, max_length=self.max_length),),
+            floating_inputs=_FLOATING.get(self.kind, ()),
         )
 
 

@@ -28,7 +28,14 @@ _TEXT_INPUTS = (
 
 
 def _small(
-    model_id: str, title: str, family: str, *, good_for: str, parameters: int, inputs: tuple[InputChoice, ...]
+    model_id: str,
+    title: str,
+    family: str,
+    *,
+    good_for: str,
+    parameters: int,
+    inputs: tuple[InputChoice, ...],
+    floating_inputs: tuple[str, ...] = (),
 ) -> ModelDescription:
     """A model of this project, with random weights."""
     return ModelDescription(
@@ -40,6 +47,7 @@ def _small(
         good_for=good_for,
         parameters=parameters,
         inputs=inputs,
+        floating_inputs=floating_inputs,
     )
 
 
@@ -67,6 +75,7 @@ _LINEAR = _small(
     good_for="The second article's custom module: it shows the rounding of a single layer.",
     parameters=60,
     inputs=(random_input("standard normal features", batch=8),),
+    floating_inputs=("x",),
 )
 
 _DIGITS = ModelDescription(
@@ -91,6 +100,7 @@ _DIGITS = ModelDescription(
         ),
         random_input("uniform pixel values between 0 and 1", batch=64),
     ),
+    floating_inputs=("images",),
     accuracy="99.6 % (448 of the 450 held-out images right, in float32)",
 )
 
@@ -116,6 +126,7 @@ _OVERFLOW = _small(
         ),
         random_input("standard normal features, the planted one at 0. Nothing overflows", batch=4),
     ),
+    floating_inputs=("x",),
 )
 
 _ROTARY = _small(

@@ -7,7 +7,7 @@ from precision.formats import any_format_named
 from precision.plan.constraints import Constraints
 from precision.plan.solve import least_cost, least_error, squared_error_of
 from precision.plan.totals import share_of, whole_of
-from precision.results import SensitivityResult
+from precision.results import SensitivityReport, SensitivityResult
 from precision.results.plan import Plan, Resource
 
 
@@ -39,15 +39,13 @@ def choose(
     Raises:
         InputError: not exactly one budget, nothing was measured, or no plan is within the budget.
     """
-    report, spec = result.report, result.spec
     budgets = {"max_bytes": max_bytes, "bytes_share": bytes_share, "time_share": time_share, "min_sqnr": min_sqnr}
     if sum(budget is not None for budget in budgets.values()) != 1:
         raise InputError(f"Give one budget: {', '.join(budgets)}.")
     for name in ("bytes_share", "time_share"):
         if (share := budgets[name]) is not None and not 0 < share <= 1:
             raise InputError(f"{name} = {share}: a share is above 0 and at most 1.")
-    if report is None:
-        raise InputError(result.failure.message if result.failure else "No layer was measured.")
+    report, spec = report_in(result), result.spec
     computing = tuple(name for name in report.formats if any_format_named(name).computes)
     constraints = Constraints(
         keep=tuple(keep), keep_norms=keep_norms, formats=computing if native else None, tied_together=not split_ties
@@ -59,3 +57,14 @@ def choose(
     share = time_share if bytes_share is None else bytes_share
     budget = max_bytes if share is None else share_of(whole_of(report, spec.reference), share, resource)
     return least_error(report, budget or 0, resource=resource, constraints=constraints, reference=spec.reference)
+
+
+def report_in(result: SensitivityResult) -> SensitivityReport:
+    """What was measured.
+
+    Raises:
+        InputError: nothing was.
+    """
+    if result.report is None:
+        raise InputError(result.failure.message if result.failure else "No layer was measured.")
+    return result.report

@@ -51,6 +51,7 @@ def plan_json(plan: Plan) -> str:
         "layers": dict(plan.pairs),
         "predicted": json.loads(plan.totals.model_dump_json()),
         "operators_between_layers": dict.fromkeys(plan.wide_code, plan.reference),
+        "operators_between_layers_lowered": plan.code_lowered and json.loads(plan.code_lowered.model_dump_json()),
         "outside_layers": [each.model_dump() for each in plan.outside],
         "runtime_needs": runtime_needs(plan),
         "transformers": keep._asdict() if keep else None,

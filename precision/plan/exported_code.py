@@ -1,10 +1,13 @@
 """A plan as a Python module that needs only PyTorch."""
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from precision.findings.frames import FramedModule, frames_of
 from precision.results.flow import Dtypes, Flow, ModuleFlow
+
+_WIDTH = 110
 
 
 def exported_code(reference: str, formats: Mapping[str, str], flows: Mapping[str, Flow], *, said: str = "") -> str:
@@ -26,7 +29,7 @@ def exported_code(reference: str, formats: Mapping[str, str], flows: Mapping[str
     held = "".join(f"    {fqn!a}: torch.{name},\n" for fqn, name in frames.held.items())
     values = {
         "REFERENCE": reference,
-        "SAID": f"SAID = {said!a}\n" if said else "",
+        "SAID": _comment(said),
         "FRAMES": _braced(lines),
         "HELD": _braced(held),
     }
@@ -36,6 +39,12 @@ def exported_code(reference: str, formats: Mapping[str, str], flows: Mapping[str
 
 def _unrecorded(formats: Mapping[str, str]) -> Flow:
     return Flow(modules=tuple(ModuleFlow(fqn=fqn, inputs=((),), computes=True) for fqn in formats))
+
+
+def _comment(said: str) -> str:
+    """Lines of a comment, whatever characters names have; none without text."""
+    lines = textwrap.wrap(said.encode("unicode_escape").decode(), _WIDTH)
+    return "".join(f"# {line}\n" for line in lines)
 
 
 def _braced(lines: str) -> str:

@@ -1,11 +1,23 @@
 """The total cost of a choice of formats."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from precision.errors import InputError
 from precision.findings.sensitivity.together import squared_error_together
+from precision.formats import any_format_named
 from precision.plan.constraints import Constraints, Group, kept_layers, shared_bytes
-from precision.results.plan import FrontPoint, Plan, PlannedLayer, Resource, Totals, Uniform, sqnr_db, sum_of
+from precision.results.plan import (
+    CodeLowered,
+    FrontPoint,
+    Plan,
+    PlannedLayer,
+    Resource,
+    Totals,
+    Uniform,
+    sqnr_db,
+    sum_of,
+)
 from precision.results.sensitivity import LayerSensitivity, SensitivityReport
 
 _ROUNDING = 1e-9
@@ -33,7 +45,28 @@ def plan_of(report: SensitivityReport, formats: Sequence[str], *, reference: str
         ),
         optimal=optimal,
         outside=report.outside,
+        code_lowered=_code_lowered(report, formats, reference),
         flows={name: flow for name, flow in report.flows.items() if name in {reference, *formats}},
+    )
+
+
+def _code_lowered(report: SensitivityReport, formats: Sequence[str], reference: str) -> CodeLowered | None:
+    """The price of lowering own code too: in the plan's most frequent format in which torch computes, else another."""
+    lowered = Counter(name for name in formats if name != reference)
+    known = [name for name, _ in lowered.most_common()] + [name for name in report.formats if name != reference]
+    dtype = next((name for name in known if any_format_named(name).computes), None)
+    instead = [
+        dtype if dtype and layer.has_modules_inside and name == reference else name
+        for layer, name in zip(report.layers, formats, strict=True)
+    ]
+    if dtype is None or not lowered or instead == list(formats):
+        return None
+    error = squared_error_together(report, instead)  # also where all are then in one format: predicted as the plan is
+    sizes = [_in_format(layer, name, report, reference)[1] for layer, name in zip(report.layers, instead, strict=True)]
+    return CodeLowered(
+        dtype=dtype,
+        sqnr_db=sqnr_db(report.output_mean_square, error),
+        stored_bytes=report.fixed_bytes + _bytes(report, instead, sizes),
     )
 
 

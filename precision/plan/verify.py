@@ -1,12 +1,13 @@
 """Run a plan, to measure what was predicted."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from precision import analyses
 from precision.errors import InputError
 from precision.progress import Progress, Silent
-from precision.results import CompareResult
-from precision.results.plan import Plan, Verification
+from precision.results import CompareResult, SensitivityReport
+from precision.results.plan import Plan, Verification, sqnr_db
 from precision.spec import Analysis, RunSpec
 
 _SILENT = Silent()
@@ -28,29 +29,45 @@ def verify(plan: Plan, spec: RunSpec, progress: Progress = _SILENT) -> Verificat
     return verification_of(plan, analyses.compare(planned_spec(plan, spec), progress))
 
 
+class Tried(NamedTuple):
+    """A plan that was run."""
+
+    plan: Plan
+    verification: Verification
+
+    @property
+    def holds(self) -> bool:
+        """Whether it has at most the error that was asked for, measured."""
+        asked, measured = self.plan.most_squared_error, self.verification.measured_squared_error
+        return measured is not None and (asked is None or measured <= asked)
+
+
 def verified_within(
-    plan: Plan, again: Callable[[float], Plan], run: Callable[[Plan], Verification]
-) -> list[tuple[Plan, Verification]]:
+    plan: Plan, report: SensitivityReport, again: Callable[[float], Plan], run: Callable[[Plan], Verification]
+) -> list[Tried]:
     """The plan, run; and where it has more error than was asked for, plans that are asked for less, each of them run.
 
-    The last one keeps what was asked, or none of a few does.
+    The last one holds, or none of a few does.
 
     Args:
         plan: what to run first.
-        again: a plan for another mean squared error; raises `InputError` where there is none.
+        report: what it was chosen from.
+        again: a plan for another SQNR in dB, at least; raises `InputError` where there is none.
         run: measures a plan.
     """
-    tried = [(plan, run(plan))]
+    tried = [Tried(plan, run(plan))]
     asked = plan.most_squared_error
     while asked is not None and len(tried) < _MOST_TRIES:
-        last = tried[-1][1]
+        last = tried[-1].verification
         if not last.measured_squared_error or last.measured_squared_error <= asked:
             break
+        limit = asked * last.predicted_squared_error / last.measured_squared_error
         try:
-            plan = again(asked * last.predicted_squared_error / last.measured_squared_error)
+            nearer = again(sqnr_db(report.output_mean_square, limit) or 0.0)
         except InputError:
             break
-        tried.append((plan, run(plan)))
+        nearer = nearer.model_copy(update={"most_squared_error": asked})
+        tried.append(Tried(nearer, run(nearer)))
     return tried
 
 

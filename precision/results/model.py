@@ -39,6 +39,8 @@ class ModelDescription(Result):
     """Number of parameter elements, ties once; None until loaded."""
     inputs: tuple[InputChoice, ...]
     """The first is the default."""
+    floating_inputs: tuple[str, ...] = ()
+    """Arguments with floating-point numbers, which a cast lowers too unless they are exempt from it."""
     accuracy: str | None = None
     """Accuracy of a trained model, with the data that it was measured on."""
 

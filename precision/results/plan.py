@@ -57,6 +57,17 @@ class Uniform(Result):
     totals: Totals
 
 
+class CodeLowered(Result):
+    """A plan that also lowers the modules' own code that it leaves in the reference's precision: estimated."""
+
+    dtype: str
+    """The format of that code."""
+    sqnr_db: float | None
+    """By `sensitivity.together`, infinite without an error. None where that code has no prediction in the format."""
+    stored_bytes: int
+    """Of all weights and buffers; modules with own code seldom have any of their own."""
+
+
 class Plan(Result):
     """A format for each layer."""
 
@@ -73,13 +84,20 @@ class Plan(Result):
     """The error that was asked for; None of a plan for the least error."""
     outside: tuple[OutsideLayers, ...] = ()
     """The tensors that no layer holds, which no plan changes."""
+    code_lowered: CodeLowered | None = None
+    """The price of lowering `wide_code` too; None without any, or without a format in which torch computes."""
     flows: Mapping[str, Flow] = Field(default_factory=dict, repr=False)
     """What recorded runs showed in the reference and in each format that torch computes in: what the plan's code needs
     to cast what was cast when the plan ran, and nothing else."""
 
     @property
     def wide_code(self) -> tuple[str, ...]:
-        """The modules with others inside whose own operators the plan leaves in the reference's precision."""
+        """The modules with others inside whose own operators the plan leaves in the reference's precision.
+
+        Empty where the plan lowers nothing at all.
+        """
+        if all(layer.format == self.reference for layer in self.layers):
+            return ()
         return tuple(layer.fqn for layer in self.layers if layer.has_modules_inside and layer.format == self.reference)
 
     @property

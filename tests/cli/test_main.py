@@ -286,3 +286,11 @@ def _read(descriptor: int) -> bytes:
         return os.read(descriptor, 1024)
     except OSError:
         return b""
+
+
+def test_a_forward_that_stops_says_why_and_nothing_more(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "--model", "linear-5-10", "--wide-inputs", "x"]) == 2
+    printed = capsys.readouterr().out
+    assert "inputs x" in printed
+    assert "Two dtypes meet here" in printed
+    assert "(unnamed)" not in printed

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from precision.cli.tables import table_text
-from precision.findings.plan import comparison_text, formats_text, plan_table, totals_table, verification_table
+from precision.findings.plan import (
+    comparison_text,
+    formats_text,
+    left_wide_text,
+    plan_table,
+    totals_table,
+    verification_table,
+)
 from precision.plan.solve import least_error
 from precision.plan.totals import plan_of
 from precision.results import UniformCheck
-from precision.results.plan import Verification
+from precision.results.plan import Plan, Verification
 from precision.spec import RunSpec
 from precision.text.units import number_text
-from tests.plan.reports import random_report
+from tests.plan.reports import contribution, layer, random_report, report
 
 REPORT = random_report(20, 3, seed=3).model_copy(
     update={
@@ -90,3 +99,55 @@ def test_what_was_measured_of_a_plan_stands_below_what_was_predicted() -> None:
     assert predicted == ("predicted", pytest.approx(1e-3**0.5), None)
     assert measured == ("measured", pytest.approx(4e-3**0.5), pytest.approx(0.5))
     assert verification_table(verified(None, 100)).column("remark") == ("", "not finite")
+
+
+def with_code(*formats: str, own: float | None = 1e-4, measured: tuple[str, ...] = ("bfloat16",)) -> Plan:
+    """A linear layer and the own code around it, in these formats; lowered, they add 1e-5 and `own`."""
+    leaf = layer("block.linear", tuple(contribution(1e-5, 200) for _ in measured))
+    code = layer("block", tuple(contribution(own, 2) for _ in measured), reference_bytes=4)
+    code = code.model_copy(update={"has_modules_inside": True})
+    known = report(leaf, code, formats=measured)
+    return plan_of(known, formats, reference="float32", optimal=True)
+
+
+def test_own_code_that_stays_wide_is_named_with_the_price_of_lowering_it() -> None:
+    plan = with_code("bfloat16", "float32")
+    price = plan.code_lowered
+    assert price is not None
+    assert plan.totals.sqnr_db == pytest.approx(50)
+    assert price.sqnr_db == pytest.approx(-10 * math.log10(1.1e-4))
+    assert plan.totals.stored_bytes - price.stored_bytes == 2
+    said = left_wide_text(plan)
+    for fact in ("1 of 1 module", "stay in float32: block.", "in bfloat16", "39.6 dB", "10.4 dB lower (estimated)"):
+        assert fact in said
+    assert "2 B fewer" in said
+
+
+def test_nothing_is_said_where_no_own_code_stays_wide_or_nothing_is_lowered() -> None:
+    for formats in (("bfloat16", "bfloat16"), ("float32", "bfloat16"), ("float32", "float32")):
+        plan = with_code(*formats)
+        assert plan.code_lowered is None
+        assert left_wide_text(plan) == ""
+
+
+def test_own_code_is_priced_in_a_format_that_torch_computes_in() -> None:
+    beside = with_code("int8", "float32", measured=("int8", "float16"))
+    assert beside.code_lowered is not None
+    assert beside.code_lowered.dtype == "float16"
+    without = with_code("int8", "float32", measured=("int8",))
+    assert without.code_lowered is None
+    assert left_wide_text(without).endswith("stay in float32: block.")
+
+
+@pytest.mark.parametrize(
+    ("own", "said"), [(0.0, "stay at 50.0 dB (estimated)"), (1e-6, "be 49.6 dB instead of 50.0 dB, 0.4 dB lower")]
+)
+def test_the_change_is_that_of_the_figures_shown(own: float, said: str) -> None:
+    assert said in left_wide_text(with_code("bfloat16", "float32", own=own))
+
+
+def test_own_code_without_a_prediction_has_no_price() -> None:
+    plan = with_code("bfloat16", "float32", own=None)
+    assert plan.code_lowered is not None
+    assert plan.code_lowered.sqnr_db is None
+    assert left_wide_text(plan).endswith("the SQNR has no prediction.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import plotly.graph_objects as go
@@ -103,6 +104,62 @@ def test_a_plan_is_verified_and_exported() -> None:
         sensitivity.plan()
     with pytest.raises(px.InputError, match="a share is above 0"):
         sensitivity.plan(bytes_share=2.0)
+
+
+def far_too_hopeful(measured: Any) -> Any:
+    """A sensitivity whose predictions are a hundredth of the real RMSE."""
+    report = measured.result.report
+
+    def hopeful(layer: Any) -> Any:
+        less = (
+            each.model_copy(
+                update={
+                    "squared_error": 1e-4 * each.squared_error,
+                    "handed_squared_error": None,
+                    "exact_squared_error": None,
+                }
+            )
+            for each in layer.contributions
+        )
+        return layer.model_copy(update={"contributions": tuple(less)})
+
+    update = {"layers": tuple(map(hopeful, report.layers)), "projections": None, "uniform": ()}
+    result = measured.result.model_copy(update={"report": report.model_copy(update=update)})
+    return replace(measured, result=result)
+
+
+def test_a_plan_that_misses_what_was_asked_says_so_first_and_offers_one_that_holds() -> None:
+    sensitivity = far_too_hopeful(px.sensitivity(small(), X, formats=["bfloat16", "float16"]))
+    plan = sensitivity.plan(min_sqnr=75)
+    asked = plan.plan.most_squared_error
+    verified = plan.verify()
+    assert verified.measured_squared_error > asked
+    nearest = plan.nearest
+    assert nearest is not None
+    assert nearest.verification is not None
+    assert nearest.verification.measured_squared_error is not None
+    assert nearest.verification.measured_squared_error <= asked
+    assert nearest.plan.most_squared_error == asked
+    assert nearest.formats != plan.formats
+    for said in (str(verified), str(plan)):
+        assert said.index("misses what was asked") < said.index("`nearest`") < said.index("PREDICTED / MEASURED")
+    assert "misses" not in str(nearest)
+    assert plan.formats == sensitivity.plan(min_sqnr=75).formats
+    assert "(unnamed)" not in str(plan)
+
+
+def test_a_plan_that_holds_offers_no_other() -> None:
+    plan = px.sensitivity(small(), X, formats=["bfloat16", "float16"]).plan(min_sqnr=30)
+    assert plan.verify().said == ""
+    assert plan.nearest is None
+
+
+def test_a_plan_that_leaves_own_code_wide_says_so_where_it_is_printed_and_run() -> None:
+    plan = px.sensitivity(Overflows(), X, formats=["bfloat16"]).plan(bytes_share=0.9)
+    assert plan.plan.wide_code == ("",)
+    for said in (str(plan), str(plan.verify())):
+        assert said.count("stay in float32: the model itself") == 1
+        assert "dB lower (estimated)" in said
 
 
 def test_an_iterator_is_refused_where_the_inputs_are_read_again() -> None:

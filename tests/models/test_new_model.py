@@ -17,6 +17,7 @@ _HALVES = ModelDescription(
     good_for="One linear layer and its half.",
     parameters=6,
     inputs=(InputChoice(name="random", description="Random values: features.", real=False, default_batch=3),),
+    floating_inputs=("input",),
 )
 
 

@@ -105,6 +105,19 @@ def test_a_plan_is_run_and_its_errors_stand_side_by_side(running_engine: Engine)
     assert "**Verified.**" not in text_of(app)
 
 
+def test_plan_run_and_code_name_the_own_code_that_stays_wide() -> None:
+    link = {"model": "gpt2-tiny", "lower_to": "bfloat16", "native": "true", "most_bytes": "54"}
+    app = opened(PAGE, link)
+    assert text_of(app).count("stay in float32: transformer.h.0.attn") == 1
+    assert "lower (estimated)" in text_of(app)
+    assert any("# Operators of the own code of" in code.value for code in app.code)
+    verified(app.button(key="verify").click().run())
+    assert text_of(app).count("stay in float32: transformer.h.0.attn") == 1
+    assert "Verify this plan" not in text_of(app)
+    app.slider(key="most_bytes").set_value(100.0).run()
+    assert "stay in float32" not in text_of(app)
+
+
 def test_code_is_offered_for_native_plans_alone() -> None:
     native = opened(PAGE, {**LINK, "native": "true", "most_bytes": "50"})
     assert any("def lower_layers(model):" in code.value for code in native.code)

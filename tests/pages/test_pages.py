@@ -71,6 +71,24 @@ def test_another_format_gives_another_result() -> None:
     assert "bfloat16" in app.title[0].value
 
 
+def test_an_input_can_be_left_uncast_and_the_link_says_so() -> None:
+    app = opened("pages/overview.py", {"model": "linear-5-10", "dtype": "float8_e4m3fn"})
+    cast = {metric.label: metric.value for metric in app.metric}
+    settled(app.sidebar.multiselect(key="wide_inputs").set_value(["x"]).run())
+    assert not app.exception
+    link = dict(app.query_params)
+    assert link["wide_inputs"] in ("x", ["x"])
+    again = opened("pages/overview.py", {name: value for name, value in link.items() if name != "job"})
+    for shown in (app, again):
+        assert shown.sidebar.multiselect(key="wide_inputs").value == ["x"]
+        assert any("inputs not cast: " in str(caption.value) for caption in shown.caption)
+        assert {metric.label: metric.value for metric in shown.metric} != cast
+    assert any("--wide-inputs x" in code.value for code in again.code)
+    settled(again.sidebar.selectbox(key="model").set_value("tinynet").run())
+    assert not [each for each in again.sidebar.multiselect if each.key == "wide_inputs"]  # it takes whole numbers only
+    assert "wide_inputs" not in again.query_params
+
+
 def test_a_method_that_cannot_give_the_format_gives_way() -> None:
     app = opened(link={"method": "half"})
     settled(app.selectbox(key="dtype").set_value("bfloat16").run())

@@ -135,6 +135,22 @@ def test_names_are_data() -> None:
     assert json.loads(plan_json(plan(formats)))["layers"] == formats
 
 
+def test_the_code_and_the_json_say_what_stays_wide_and_at_what_price() -> None:
+    leaf = layer(f"{ODD}.linear", (contribution(1e-6, 200),))
+    code = layer(ODD, (contribution(1e-4, 0),), reference_bytes=0).model_copy(update={"has_modules_inside": True})
+    known = report(leaf, code, formats=("float16",))
+    chosen = plan_of(known, ("float16", "float32"), reference="float32", optimal=True)
+    text = plan_code(chosen)
+    compile(text, "exported", "exec")
+    comment = " ".join(line[2:] for line in text.splitlines() if line.startswith("# "))
+    assert text.isascii()
+    assert "1 of 1 module stay in float32" in comment
+    assert "20.0 dB lower (estimated)" in comment
+    assert json.loads(plan_json(chosen))["operators_between_layers_lowered"]["dtype"] == "float16"
+    lowered = plan_of(known, ("float16", "float16"), reference="float32", optimal=True)
+    assert not [line for line in plan_code(lowered).splitlines() if line.startswith("# ")]
+
+
 def test_exported_code_keeps_ties_and_recurrent_layers_and_the_callers_model() -> None:
     torch.manual_seed(0)
     model, ids = TiedLanguageModel(), torch.tensor([[1, 2, 3]])

@@ -27,22 +27,24 @@ class Verified(NamedTuple):
     verification: Verification
 
 
-def section(result: SensitivityResult, report: SensitivityReport, plan: Plan) -> None:
-    """A button that runs the plan, its progress, or what it measured."""
+def section(result: SensitivityResult, report: SensitivityReport, plan: Plan) -> bool:
+    """A button that runs the plan, its progress, or what it measured; whether it was measured."""
     asked = _asked(plan, result.spec)
     job = _RUNS.show(asked)
     if job is None:
         _button("Verify by a run", asked)
-    elif job.finished:
-        if isinstance(job.result, CompareResult):
-            _measured(verification_of(plan, job.result), report, plan)
-            st.link_button(
-                "Open on Overview",
-                frame.overview_address(job.spec, job.id),
-                icon=":material/speed:",
-                help="In a new tab; all pages there compare the plan with the reference.",
-            )
-        _button("Run the plan again", asked, again=True)
+    if job is None or not job.finished:
+        return False
+    if isinstance(job.result, CompareResult):
+        _measured(verification_of(plan, job.result), report, plan)
+        st.link_button(
+            "Open on Overview",
+            frame.overview_address(job.spec, job.id),
+            icon=":material/speed:",
+            help="In a new tab; all pages there compare the plan with the reference.",
+        )
+    _button("Run the plan again", asked, again=True)
+    return isinstance(job.result, CompareResult)
 
 
 def verified(report: SensitivityReport, spec: RunSpec) -> Iterator[Verified]:

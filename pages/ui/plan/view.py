@@ -50,9 +50,10 @@ def section(result: SensitivityResult, run: str, _report: SensitivityReport) -> 
         st.caption("Click a point of the line to choose its plan.")
     with right:
         show(plot_plan_strip(plan), key="strip")
-        plan_verify.section(result, _report, plan)
-    for said in filter(None, (doubts_text(plan, _report), left_wide_text(plan))):
-        st.caption(escape_markdown(said))
+        is_measured = plan_verify.section(result, _report, plan)
+    if not is_measured:  # the run says what is left wide, and there is no doubt any more
+        for said in filter(None, (doubts_text(plan, _report), left_wide_text(plan))):
+            st.caption(escape_markdown(said))
     with st.expander("Every layer of the plan", icon=":material/table:"):
         downloads.table(
             plan_table(plan, _report),

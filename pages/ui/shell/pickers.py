@@ -131,14 +131,18 @@ def _kept() -> None:
             key="keep",
             help="Modules that the candidate does not cast. Remove one to cast it again.",
         )
-    wide = state.wide_inputs()
-    if wide:
+    model = _chosen()
+    inputs = list(dict.fromkeys([*(model.floating_inputs if model else ()), *state.wide_inputs()]))
+    if inputs:
         _pick(
             st.multiselect,
             "Inputs that are not cast",
-            wide,
+            inputs,
             key="wide_inputs",
-            help="Arguments of the model that the candidate gets as they are. Remove one to cast it again.",
+            placeholder="none",
+            help="Arguments of the model that the candidate gets as they are, such as time steps that the format would "
+            "change. Only for models that cast such an input themselves: a layer that gets it in another dtype than "
+            "its weights raises.",
         )
 
 

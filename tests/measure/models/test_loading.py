@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from precision.errors import InputError
-from precision.measure.models.loading import LoadedModel, function_named, load
+from precision.measure.models.loading import LoadedModel, argument_names, function_named, load
 from precision.models.catalogue import CATALOGUE, entry_of
 from precision.spec import RunSpec
 
@@ -38,6 +38,14 @@ def test_a_loaded_model_is_ready_to_compare(model_id: str) -> None:
     assert not any(module.training for module in model.module.modules())
     assert {tensor.device.type for tensor in tensors(model)} == {"cpu"}
     assert {tensor.dtype for tensor in tensors(model) if tensor.is_floating_point()} == {torch.float32}
+
+
+@pytest.mark.parametrize("model_id", LIGHT)
+def test_the_catalogue_names_the_floating_point_inputs(model_id: str) -> None:
+    model = load(RunSpec(model=model_id))
+    given = [*zip(argument_names(model.module), model.args, strict=False), *model.kwargs.items()]
+    floating = [name for name, value in given if isinstance(value, Tensor) and value.is_floating_point()]
+    assert list(model.description.floating_inputs) == floating
 
 
 @pytest.mark.parametrize("model_id", ["tinynet", "digits", "bert-tiny"])
