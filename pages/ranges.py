@@ -10,9 +10,9 @@ from precision.charts.exponent_heatmap import plot_exponent_heatmap
 from precision.charts.fit_matrix import plot_fit_matrix
 from precision.charts.headroom import plot_headroom
 from precision.findings.fit.fitness import Fit, FitLimits, Fitness
-from precision.findings.fit.table import FitTable, fit_table
+from precision.findings.fit.table import FitTable, fit_table, formats_to_judge
 from precision.findings.ranges import ranges_table
-from precision.formats import ALL_FORMATS, AnyFormat, ScaledFormat, any_format_named, formats_with
+from precision.formats import ALL_FORMATS, AnyFormat, ScaledFormat, any_format_named
 from precision.results.ranges import WEIGHT_KINDS, Ranges, RangesResult, TensorRange, by_module
 
 HOW_TO_READ = """\
@@ -72,9 +72,9 @@ def main() -> None:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _judged(run: str, name: str, limits: FitLimits, *, _ranges: Ranges) -> FitTable:
-    """Every value of the run in every format, `name` among them."""
+    """Every value of the run in every format, `name` among them; dialects only if one is it."""
     del run  # tells one run from another; the ranges themselves are too large for a key
-    return fit_table(_ranges, formats_with(name), limits=limits)
+    return fit_table(_ranges, formats_to_judge(name), limits=limits)
 
 
 def _pick_format() -> AnyFormat:
@@ -128,8 +128,10 @@ def _is(which: str, tensor: TensorRange, fit: Fitness) -> bool:
 def _finding(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> str:
     fits = [fit for tensor in ranges.tensors if (fit := table.fit(tensor, fmt.name)).verdict is not Fit.NOTHING]
     fitting = sum(fit.verdict is Fit.FITS for fit in fits)
-    lowest = table.lowest_safe(ranges.tensors, scaled=isinstance(fmt, ScaledFormat), asked=fmt.name)
-    whole = f"; the smallest format that holds all these values is {lowest}" if lowest and lowest != fmt.name else ""
+    smallest = table.smallest_format(ranges.tensors, scaled=isinstance(fmt, ScaledFormat))
+    whole = (
+        f"; the smallest format that holds all these values is {smallest}" if smallest and smallest != fmt.name else ""
+    )
     if fits and fitting == len(fits):
         return f"All {len(fits):,} tensors fit {fmt.name}{whole}"
     return f"{fitting:,} of {len(fits):,} tensors fit {fmt.name}{whole}"

@@ -13,8 +13,9 @@ def key_figures(result: CompareResult) -> Iterator[tuple[str, str, str]]:
     """Label, value and remark of each: errors, bytes and time, as far as they were measured."""
     if result.comparison is not None:
         metrics, floor = result.comparison.overall, result.comparison.rounding_floor
-        yield "Mean absolute error", number_text(metrics.mean_abs_error), _floor(floor.mean_abs_error)
-        yield "Max absolute error", number_text(metrics.max_abs_error), _floor(floor.max_abs_error)
+        rounds = not result.spec.weights  # only to the formats of weights
+        yield "Mean absolute error", number_text(metrics.mean_abs_error), _floor(floor.mean_abs_error, rounds)
+        yield "Max absolute error", number_text(metrics.max_abs_error), _floor(floor.max_abs_error, rounds)
         if (cells := systematic_cells(metrics))[0]:
             yield "Mean signed error", *cells
         yield "SQNR", number_text(metrics.sqnr_db) + ("" if metrics.sqnr_db is None else " dB"), ""
@@ -36,5 +37,5 @@ def stored_text(before: int, after: int) -> str:
     return f"{bytes_text(before)} → {bytes_text(after)}{saved}"
 
 
-def _floor(value: float | None) -> str:
-    return "" if value is None else f"only rounding the outputs: {number_text(value)}"
+def _floor(value: float | None, rounds: bool) -> str:
+    return "" if value is None or not rounds else f"only rounding the outputs: {number_text(value)}"

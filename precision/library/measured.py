@@ -15,7 +15,8 @@ from precision.cli.plan import plan_text
 from precision.cli.texts import sweep_text, text_of
 from precision.errors import InputError
 from precision.findings.decisions import decision_rows
-from precision.findings.fit.table import fit_table
+from precision.findings.fit.smallest import smallest_spec
+from precision.findings.fit.table import fit_table, formats_to_judge
 from precision.findings.key_figures import key_figures
 from precision.findings.main_tables import table_of_result
 from precision.findings.plan import plan_table
@@ -23,6 +24,7 @@ from precision.findings.remedies import remedies_texts
 from precision.findings.sweep_table import sweep_table
 from precision.findings.tables import Table
 from precision.findings.verdict import judge, technical_text
+from precision.library.settings import format_name
 from precision.plan.choose import choose
 from precision.plan.export import plan_code, plan_json
 from precision.plan.verify import planned_spec, verification_of
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
+    from precision.library.settings import Format
     from precision.results import Score, Verdict
 
 R = TypeVar("R", bound=AnalysisResult)
@@ -244,17 +247,36 @@ class Layers(Measured[LayersResult]):
 class Ranges(Measured[RangesResult]):
     """The values of a model, by exponent."""
 
-    def lowest_safe(self, *, scaled: bool = False) -> dict[str, str | None]:
-        """The format of fewest bits in which all values of a module fit, by fqn; None where there is none.
+    def smallest_formats(self, *, scaled: bool = False, asked: Format = "") -> dict[str, str | None]:
+        """The smallest format that holds all values of a module, by fqn; None where there is none.
 
         Args:
             scaled: whether each tensor may have a scale, and formats with scales are a choice.
+            asked: a format to consider besides the usual ones: a typed one, or a dialect such as float8_e4m3fnuz.
         """
         ranges = self.result.ranges
         if ranges is None:
             return {}
-        table = fit_table(ranges)
-        return {each.module: table.lowest_safe(each.tensors, scaled=scaled) for each in by_module(ranges.tensors)}
+        table = fit_table(ranges, formats_to_judge(format_name(asked)))
+        return {each.module: table.smallest_format(each.tensors, scaled=scaled) for each in by_module(ranges.tensors)}
+
+    def run(self, *, scaled: bool = False, asked: Format = "") -> Comparison:
+        """Run the model with every parameter in the smallest format that holds its values, against the reference.
+
+        Parameters that no format holds, buffers and all arithmetic are in the reference's precision. The inputs are
+        read once more.
+
+        Args:
+            scaled: whether each parameter may have a scale, and formats with scales are a choice.
+            asked: as of `smallest_formats`.
+
+        Raises:
+            InputError: no format holds a parameter, or this result is not of a model that is at hand.
+        """
+        if self.compared is None:
+            raise InputError("The model is not at hand: measure the ranges of your module, then run its formats.")
+        spec = smallest_spec(self.result, scaled=scaled, asked=format_name(asked))
+        return Comparison(self.compared(spec), self.compared)
 
 
 class Sensitivity(Measured[SensitivityResult]):
