@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import downloads, frame, linked, state
+from pages.ui import downloads, frame, linked, smallest_run, state
 from pages.ui.chart import show
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
@@ -32,11 +32,13 @@ answer for every format: choosing another one here needs no new run.
   their scale, which the same pass counts: along what a layer sums over, for its weights and inputs; along the last
   dimension elsewhere. They cannot overflow. Here the predicted SQNR is mostly within 1 dB of the measured one; where a
   few large values hold most of a tensor's energy, within 3 dB.
-- **Smallest format**: the format with the fewest bits in which these values fit as they are. It says nothing of
-  the error at the model's end. *With scaling*, each tensor
-  may have one scale, and formats with scales are possible too.
+- **Smallest format**: the smallest format that holds these values, as they are. It says nothing of the error at the
+  model's end. *With scaling*, each tensor may have one scale, and formats with scales are possible too. A dialect such
+  as float8_e4m3fnuz is named only where it is the format that is judged by.
+- **What these formats do to the outputs**: one run with every weight rounded to its smallest format, beside the
+  reference. Activations, buffers and all arithmetic stay in the reference's precision.
 
-Zeros fit every format; NaNs fit none.
+Zeros fit every format. NaNs are left out; of formats with scales, one makes all values that share its scale NaN.
 """
 
 SIDEBAR = "as in the sidebar"
@@ -59,6 +61,7 @@ def main() -> None:
     show(plot_exponent_heatmap(result.ranges, tensors, fmt), key="exponents")
     show(plot_fit_matrix(table, by_module(tensors), fmt.name), key="fit")
     show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
+    smallest_run.section(result.spec, result.ranges, table)
     st.header("All numbers", anchor=False)
     downloads.table(
         ranges_table(result.ranges, tensors, table, fmt.name),

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from precision.findings.decisions import truth_cells
+from precision.findings.decisions import decision_rows, truth_cells
 from precision.findings.speed import compare_speed
 from precision.findings.systematic import systematic_cells
 from precision.results import CompareResult
+from precision.text.metrics import metric_named
 from precision.text.units import bytes_text, number_text, seconds_text, share_text
 
 
@@ -29,6 +30,14 @@ def key_figures(result: CompareResult) -> Iterator[tuple[str, str, str]]:
     if (cost := result.cost) is not None:
         times = f"{seconds_text(cost.reference_time.median_s)} → {seconds_text(cost.candidate_time.median_s)}"
         yield "Time per run", times, f"{result.candidate_name} is {compare_speed(cost).text} the reference here"
+
+
+def decided_figures(result: CompareResult) -> list[tuple[str, str, str]]:
+    """The same of what the first output that decides something decides; none where no output does."""
+    labels = {metric_named(name).label for name in ("top1_agreement", "candidate_accuracy", "neighbour_agreement")}
+    outputs = result.comparison.outputs if result.comparison else ()
+    decided = ([row for row in decision_rows(each.decisions) if row[0] in labels] for each in outputs if each.decisions)
+    return next(filter(None, decided), [])
 
 
 def stored_text(before: int, after: int) -> str:

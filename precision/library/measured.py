@@ -14,10 +14,9 @@ from precision.charts.histogram_svg import histogram_svg
 from precision.cli.plan import plan_text
 from precision.cli.texts import sweep_text, text_of
 from precision.errors import InputError
-from precision.findings.decisions import decision_rows
 from precision.findings.fit.smallest import smallest_spec
 from precision.findings.fit.table import fit_table, formats_to_judge
-from precision.findings.key_figures import key_figures
+from precision.findings.key_figures import decided_figures, key_figures
 from precision.findings.main_tables import table_of_result
 from precision.findings.plan import plan_table
 from precision.findings.remedies import remedies_texts
@@ -36,7 +35,6 @@ from precision.results.plan import Plan, Verification
 from precision.results.ranges import by_module
 from precision.spec import RunSpec
 from precision.text.lookup import looked_up
-from precision.text.metrics import metric_named
 from precision.text.names import plain
 from precision.text.units import parse_bytes
 
@@ -153,8 +151,8 @@ class Comparison(Measured[CompareResult]):
 
     def figures(self) -> Mapping[str, str]:
         """The key figures in words."""
-        decided = next((rows for each in self.outputs if (rows := _decided(each))), ())
-        return {label: "; ".join(filter(None, texts)) for label, *texts in (*decided, *key_figures(self.result))}
+        rows = (*decided_figures(self.result), *key_figures(self.result))
+        return {label: "; ".join(filter(None, texts)) for label, *texts in rows}
 
     def __str__(self) -> str:
         """The verdict, the key figures and what to keep in mind."""
@@ -185,13 +183,6 @@ class Comparison(Measured[CompareResult]):
             f"<p>{escape(plain(technical_text(verdict), limit=None))}</p>"
             f"<table>{rows}</table>{drawn}{warnings}</div>"
         )
-
-
-def _decided(output: OutputComparison) -> list[tuple[str, str, str]]:
-    """What an output decides, in its first rows."""
-    shown = ("top1_agreement", "candidate_accuracy", "neighbour_agreement")
-    labels = [metric_named(name).label for name in shown]
-    return [row for row in decision_rows(output.decisions) if row[0] in labels] if output.decisions else []
 
 
 class _Metrics(dict[str, Any]):
