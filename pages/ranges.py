@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import downloads, frame, linked, state
+from pages.ui import downloads, frame, linked, smallest_run, state
 from pages.ui.chart import show
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
@@ -10,9 +10,9 @@ from precision.charts.exponent_heatmap import plot_exponent_heatmap
 from precision.charts.fit_matrix import plot_fit_matrix
 from precision.charts.headroom import plot_headroom
 from precision.findings.fit.fitness import Fit, FitLimits, Fitness
-from precision.findings.fit.table import FitTable, fit_table
+from precision.findings.fit.table import FitTable, fit_table, formats_to_judge
 from precision.findings.ranges import ranges_table
-from precision.formats import ALL_FORMATS, AnyFormat, ScaledFormat, any_format_named, formats_with
+from precision.formats import ALL_FORMATS, AnyFormat, ScaledFormat, any_format_named
 from precision.results.ranges import WEIGHT_KINDS, Ranges, RangesResult, TensorRange, by_module
 
 HOW_TO_READ = """\
@@ -32,11 +32,13 @@ answer for every format: choosing another one here needs no new run.
   their scale, which the same pass counts: along what a layer sums over, for its weights and inputs; along the last
   dimension elsewhere. They cannot overflow. Here the predicted SQNR is mostly within 1 dB of the measured one; where a
   few large values hold most of a tensor's energy, within 3 dB.
-- **Smallest format**: the format with the fewest bits in which these values fit as they are. It says nothing of
-  the error at the model's end. *With scaling*, each tensor
-  may have one scale, and formats with scales are possible too.
+- **Smallest format**: the smallest format that holds these values, as they are. It says nothing of the error at the
+  model's end. *With scaling*, each tensor may have one scale, and formats with scales are possible too. A dialect such
+  as float8_e4m3fnuz is named only where it is the format that is judged by.
+- **What these formats do to the outputs**: one run with every weight rounded to its smallest format, beside the
+  reference. Activations, buffers and all arithmetic stay in the reference's precision.
 
-Zeros fit every format; NaNs fit none.
+Zeros fit every format. NaNs are left out; of formats with scales, one makes all values that share its scale NaN.
 """
 
 SIDEBAR = "as in the sidebar"
@@ -59,6 +61,7 @@ def main() -> None:
     show(plot_exponent_heatmap(result.ranges, tensors, fmt), key="exponents")
     show(plot_fit_matrix(table, by_module(tensors), fmt.name), key="fit")
     show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
+    smallest_run.section(result.spec, result.ranges, table)
     st.header("All numbers", anchor=False)
     downloads.table(
         ranges_table(result.ranges, tensors, table, fmt.name),
@@ -72,9 +75,9 @@ def main() -> None:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _judged(run: str, name: str, limits: FitLimits, *, _ranges: Ranges) -> FitTable:
-    """Every value of the run in every format, `name` among them."""
+    """Every value of the run in every format, `name` among them; dialects only if one is it."""
     del run  # tells one run from another; the ranges themselves are too large for a key
-    return fit_table(_ranges, formats_with(name), limits=limits)
+    return fit_table(_ranges, formats_to_judge(name), limits=limits)
 
 
 def _pick_format() -> AnyFormat:
@@ -128,8 +131,10 @@ def _is(which: str, tensor: TensorRange, fit: Fitness) -> bool:
 def _finding(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> str:
     fits = [fit for tensor in ranges.tensors if (fit := table.fit(tensor, fmt.name)).verdict is not Fit.NOTHING]
     fitting = sum(fit.verdict is Fit.FITS for fit in fits)
-    lowest = table.lowest_safe(ranges.tensors, scaled=isinstance(fmt, ScaledFormat), asked=fmt.name)
-    whole = f"; the smallest format that holds all these values is {lowest}" if lowest and lowest != fmt.name else ""
+    smallest = table.smallest_format(ranges.tensors, scaled=isinstance(fmt, ScaledFormat))
+    whole = (
+        f"; the smallest format that holds all these values is {smallest}" if smallest and smallest != fmt.name else ""
+    )
     if fits and fitting == len(fits):
         return f"All {len(fits):,} tensors fit {fmt.name}{whole}"
     return f"{fitting:,} of {len(fits):,} tensors fit {fmt.name}{whole}"

@@ -50,7 +50,7 @@ def main() -> None:
     require_choice()
     devices = engine().devices()
     try:
-        base = state.spec(Analysis.COMPARE, {"plan": ()})
+        base = state.spec(Analysis.COMPARE, {"plan": (), "weights": ()})
     except PrecisionError as error:
         refuse(NOT_POSSIBLE, str(error))
     heading = st.container()

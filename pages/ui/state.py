@@ -23,7 +23,19 @@ from precision.text.names import enclosing
 PRETRAINED = "hf:"
 """The picker's entry for a Hugging Face id or folder."""
 _DEFAULT = RunSpec()
-_HELD = ("dtype", "method", "device", "reference", "seed", "regime", "keep", "wide_inputs", "plan", "outputs")
+_HELD = (
+    "dtype",
+    "method",
+    "device",
+    "reference",
+    "seed",
+    "regime",
+    "keep",
+    "wide_inputs",
+    "plan",
+    "weights",
+    "outputs",
+)
 """Settings of a run that the sidebar holds whatever the model is."""
 _SIZES = ("input", "batch", "length", "text")
 """Settings that some models do not have."""
@@ -97,13 +109,13 @@ def model_changed() -> None:
 
 
 def planned() -> bool:
-    """Whether the candidate is a plan, whose layers have different formats."""
-    return bool(st.session_state["plan"])
+    """Whether the candidate is a plan, whose layers have different formats, or has weights of several formats."""
+    return bool(st.session_state["plan"] or st.session_state["weights"])
 
 
 def drop_plan() -> None:
     """Another candidate was picked: one format for all layers."""
-    st.session_state["plan"] = ()
+    st.session_state["plan"] = st.session_state["weights"] = ()
     choice_changed()
 
 
@@ -198,7 +210,7 @@ def spec(analysis: Analysis, also: Mapping[str, object] | None = None) -> RunSpe
     asked = RunSpec.parse(
         {
             "model": model.id,
-            **{name: state[name] for name in _HELD},
+            **{name: state[name] for name in _HELD if not (state["weights"] and name in ("dtype", "method"))},
             "input": "default" if chosen_input is default_input else chosen_input.name,
             # A picker that is not drawn keeps its old value.
             "batch": state["batch"] if chosen_input.takes_batch else None,

@@ -94,7 +94,7 @@ def _finding(rows: Sequence[FitRow], names: Sequence[str], chosen: str) -> str:
     if not judged:
         return "There is no finite value to judge"
     if tally[Fit.FITS] == len(judged):
-        return f"{name} is safe for every module"
+        return f"{name} holds the values of every module"
     rest = [
         f"{tally[verdict]:,} {words}"
         for verdict, words in (

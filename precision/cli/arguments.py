@@ -39,6 +39,8 @@ _SETTINGS = {
     "wide_inputs": "inputs that are not cast, by argument name or place (0 is the first), separated by commas",
     "outputs": "what the outputs are, a kind or path=kind, separated by commas: " + ", ".join(OutputKind),
     "plan": 'layers by format, such as {"float16": ["encoder.0"]}; the rest keeps the reference\'s precision',
+    "weights": "parameters stored each in its own format, NAME=FORMAT separated by commas, or a JSON file of formats "
+    "by name; everything else is in the reference's precision",
     "formats": "formats to measure, separated by commas",
     "exact": "also run the model for every layer and format: with only this layer, and without it",
     "text": "a sentence for a model with a tokenizer; can be repeated",
@@ -125,6 +127,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="FORMAT",
         help="the format to show the fit in (default: %(default)s)",
     )
+    by_name["ranges"].add_argument(
+        "--run",
+        nargs="?",
+        choices=("as-is", "scaled"),
+        const="as-is",
+        help="then run the model with every parameter in the smallest format that holds its values, and show what "
+        "`compare --weights` shows; scaled: each parameter may have a scale, and formats with scales are a choice",
+    )
     by_name["claims"].add_argument(
         "--only", action="append", default=[], metavar="ID", help="only this claim; can be repeated"
     )
@@ -170,7 +180,7 @@ def _reads() -> dict[str, Collection[str]]:
     compare = Analysis.COMPARE.info.reads
     return reads | {
         "plan": [*sensitivity, "keep"],
-        "sweep": [name for name in compare if name not in ("dtype", "method", "device", "plan")],
+        "sweep": [name for name in compare if name not in ("dtype", "method", "device", "plan", "weights")],
     }
 
 
@@ -284,6 +294,18 @@ def _share(text: str) -> float:
     return share
 
 
+def _weights(text: str) -> str:
+    """What a file holds, if it names one."""
+    if "=" in text or text.lstrip().startswith("{"):
+        return text
+    try:
+        return Path(text).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text[:80]!r}: neither NAME=FORMAT nor a file that can be read ({error})"
+        ) from error
+
+
 def _names(text: str) -> str:
     if not text.replace(",", "").strip():
         raise argparse.ArgumentTypeError("name at least one format, or leave the option out")
@@ -294,6 +316,7 @@ _WRITTEN: dict[str, dict[str, Any]] = {
     "formats": {"metavar": "FORMATS", "type": _names},
     "exact": {"action": "store_true"},
     "text": {"metavar": "SENTENCE", "action": _Lines},
+    "weights": {"metavar": "FILE|NAME=FORMAT,...", "type": _weights},
 }
 """Options that are not simply a name and a value."""
 

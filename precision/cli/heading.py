@@ -22,7 +22,7 @@ def heading(result: RunResult) -> str:
     tensors = result.input.tensors if result.input else ()
     shapes = ", ".join(f"{plain(name)} {dtype} {shape_text(shape)}" for name, dtype, shape in tensors)
     how = f"{'cast by ' if spec.method.row.is_route else ''}{spec.method.label}"
-    cast = spec.candidate if spec.plan else f"{spec.dtype}, {how}"
+    cast = spec.candidate if spec.plan or spec.weights else f"{spec.dtype}, {how}"
     candidate = f"{cast}; {result.execution.label}: {result.execution.explanation}"
     is_seeded = result.model.weights == "random" or not (result.input and result.input.real)
     seed = f", seed {spec.seed}" if is_seeded else ""

@@ -17,11 +17,12 @@ from precision.cli.texts import speed_rows_text, sweep_text, text_of
 from precision.cli.worker import work
 from precision.engine import EngineConfig
 from precision.errors import PrecisionError, UnsupportedError
+from precision.findings.fit.smallest import smallest_spec
 from precision.findings.plan import judged_text
 from precision.findings.sweep import failed_row, plan_sweep, sweep_row
 from precision.findings.thresholds import parse_threshold, violations
 from precision.models.catalogue import CATALOGUE, describe
-from precision.results import AnalysisResult, DeviceInfo, DeviceSpeedResult, SweepResult
+from precision.results import AnalysisResult, CompareResult, DeviceInfo, DeviceSpeedResult, SweepResult
 from precision.results.plan import Plan
 from precision.spec import Analysis, RunSpec
 from precision.spec.cast_methods import method_named
@@ -117,13 +118,32 @@ def _compare(arguments: argparse.Namespace) -> int:
         *(parse_threshold(text, higher_is_better=True) for text in arguments.fail_below),
     )
     result = _measured(arguments)
-    print(result.model_dump_json(indent=2) if arguments.json else text_of(result))
-    if result.comparison is None or result.failure:
-        return _refuse(result.failure.message if result.failure else "nothing was compared")
+    if code := _compared(result, as_json=arguments.json):
+        return code
     found = violations(result.comparison, thresholds)
     for violation in found:
         print(f"Failed: {plain(violation, limit=None)}", file=sys.stderr)
     return _VIOLATED if found else _DONE
+
+
+def _compared(result: CompareResult, *, as_json: bool) -> int:
+    """Print a comparison."""
+    print(result.model_dump_json(indent=2) if as_json else text_of(result))
+    if result.comparison is None or result.failure:
+        return _refuse(result.failure.message if result.failure else "nothing was compared")
+    return _DONE
+
+
+def _ranges(arguments: argparse.Namespace) -> int:
+    if arguments.run is None:
+        return _measure(arguments)
+    from precision import analyses
+
+    result = _measured(arguments)
+    spec = smallest_spec(result, scaled=arguments.run == "scaled", asked=arguments.judge_by)
+    with on_terminal(sys.stderr) as progress:
+        compared = analyses.compare(spec, progress)
+    return _compared(compared, as_json=arguments.json)
 
 
 def _claims(arguments: argparse.Namespace) -> int:
@@ -200,6 +220,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "compare": _compare,
     "sweep": _sweep,
     "plan": _plan,
+    "ranges": _ranges,
     "claims": _claims,
     "run": run,
     "worker": work,

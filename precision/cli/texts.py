@@ -11,7 +11,7 @@ from precision.cli.tables import columns, memory_text_of, table_text
 from precision.errors import InputError
 from precision.findings.autocast import autocast_table
 from precision.findings.device_speed import speed_table
-from precision.findings.fit.table import fit_table
+from precision.findings.fit.table import fit_table, formats_to_judge
 from precision.findings.main_tables import table_of_result
 from precision.findings.ranges import ranges_table
 from precision.findings.regimes import overflow_text, regimes_table
@@ -25,7 +25,6 @@ from precision.findings.tables import Table
 from precision.findings.training import advice
 from precision.findings.training.steps import left_out_text, recipe_finding
 from precision.findings.training.tables import parameters_table, recipes_table, steps_table
-from precision.formats import formats_with
 from precision.results import (
     AnalysisResult,
     AutocastResult,
@@ -92,7 +91,7 @@ def ranges_text(result: RangesResult, *, judge_by: str = "float16") -> str:
     ranges = result.ranges
     if ranges is None:
         return report_of(result, "No values were counted.")
-    table = ranges_table(ranges, ranges.tensors, fit_table(ranges, formats_with(judge_by)), judge_by)
+    table = ranges_table(ranges, ranges.tensors, fit_table(ranges, formats_to_judge(judge_by)), judge_by)
     return report_of(result, f"Verdict, headroom and predicted SQNR: in {judge_by}.", table_text(table.pick(*_RANGES)))
 
 

@@ -49,12 +49,18 @@ def changed_text(audit: CastAudit) -> str:
     if not rounded:
         return f"{sum(tensor.changed for tensor in audit.tensors):,} {of} changed dtype"
     holding = " and ".join(dict.fromkeys(tensor.dtype_after for tensor in rounded))
-    return f"{len(rounded):,} {of} rounded to {rounded[0].rounded_to}, held in {holding}"
+    others = sum(tensor.changed for tensor in audit.tensors) - len(rounded)
+    more = f"; {others:,} more changed dtype" if others else ""
+    return f"{len(rounded):,} {of} rounded to {_rounded_to(audit)}, held in {holding}{more}"
 
 
 def estimated_text(audit: CastAudit) -> str:
     """Bytes of the model if the format could be stored; empty where it is stored."""
-    rounded = next((tensor.rounded_to for tensor in audit.tensors if tensor.rounded_to), None)
-    if rounded is None or audit.estimated_bytes_after is None:
+    rounded = _rounded_to(audit)
+    if not rounded or audit.estimated_bytes_after is None:
         return ""
     return f"stored in {rounded}: {bytes_text(audit.estimated_bytes_after)} (estimated)"
+
+
+def _rounded_to(audit: CastAudit) -> str:
+    return " and ".join(dict.fromkeys(tensor.rounded_to for tensor in audit.tensors if tensor.rounded_to))

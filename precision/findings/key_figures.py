@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from precision.findings.decisions import truth_cells
+from precision.findings.decisions import decision_rows, truth_cells
 from precision.findings.speed import compare_speed
 from precision.findings.systematic import systematic_cells
 from precision.results import CompareResult
+from precision.text.metrics import metric_named
 from precision.text.units import bytes_text, number_text, seconds_text, share_text
 
 
@@ -13,8 +14,9 @@ def key_figures(result: CompareResult) -> Iterator[tuple[str, str, str]]:
     """Label, value and remark of each: errors, bytes and time, as far as they were measured."""
     if result.comparison is not None:
         metrics, floor = result.comparison.overall, result.comparison.rounding_floor
-        yield "Mean absolute error", number_text(metrics.mean_abs_error), _floor(floor.mean_abs_error)
-        yield "Max absolute error", number_text(metrics.max_abs_error), _floor(floor.max_abs_error)
+        rounds = not result.spec.weights  # only to the formats of weights
+        yield "Mean absolute error", number_text(metrics.mean_abs_error), _floor(floor.mean_abs_error, rounds)
+        yield "Max absolute error", number_text(metrics.max_abs_error), _floor(floor.max_abs_error, rounds)
         if (cells := systematic_cells(metrics))[0]:
             yield "Mean signed error", *cells
         yield "SQNR", number_text(metrics.sqnr_db) + ("" if metrics.sqnr_db is None else " dB"), ""
@@ -30,11 +32,19 @@ def key_figures(result: CompareResult) -> Iterator[tuple[str, str, str]]:
         yield "Time per run", times, f"{result.candidate_name} is {compare_speed(cost).text} the reference here"
 
 
+def decided_figures(result: CompareResult) -> list[tuple[str, str, str]]:
+    """The same of what the first output that decides something decides; none where no output does."""
+    labels = {metric_named(name).label for name in ("top1_agreement", "candidate_accuracy", "neighbour_agreement")}
+    outputs = result.comparison.outputs if result.comparison else ()
+    decided = ([row for row in decision_rows(each.decisions) if row[0] in labels] for each in outputs if each.decisions)
+    return next(filter(None, decided), [])
+
+
 def stored_text(before: int, after: int) -> str:
     """Stored bytes before and after the cast, and the share saved."""
     saved = f" ({share_text(1 - after / before)} saved)" if 0 <= after < before else ""
     return f"{bytes_text(before)} → {bytes_text(after)}{saved}"
 
 
-def _floor(value: float | None) -> str:
-    return "" if value is None else f"only rounding the outputs: {number_text(value)}"
+def _floor(value: float | None, rounds: bool) -> str:
+    return "" if value is None or not rounds else f"only rounding the outputs: {number_text(value)}"

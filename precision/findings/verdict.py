@@ -61,7 +61,8 @@ def _not_comparable(comparison: Comparison) -> Verdict | None:
 
 def _judged(output: OutputComparison, result: CompareResult, limits: Yardsticks) -> Verdict:
     """The verdict on one output; the first rule that applies wins."""
-    metrics, dtype = output.metrics, result.spec.dtype
+    metrics, spec = output.metrics, result.spec
+    dtype = spec.candidate if spec.weights else spec.dtype
     not_the_formats = _not_the_formats(output, result, limits)
     verdict = (
         _not_finite(metrics, dtype)
@@ -74,6 +75,8 @@ def _judged(output: OutputComparison, result: CompareResult, limits: Yardsticks)
     hidden = technical is not None and technical.word == "amplified" and not_the_formats
     if hidden or _other_draws(result):
         technical = None  # whose error it is is not known
+    if technical is not None and technical.word == "amplified" and spec.weights:
+        technical = None  # outputs are not rounded to a format of the weights
     return verdict.model_copy(update={"output": output.path, "against_rounding": technical})
 
 

@@ -13,15 +13,16 @@ from precision.charts.error_histogram import HistogramKind
 from precision.charts.histogram_svg import histogram_svg
 from precision.cli.texts import sweep_text, text_of
 from precision.errors import InputError
-from precision.findings.decisions import decision_rows
-from precision.findings.fit.table import fit_table
-from precision.findings.key_figures import key_figures
+from precision.findings.fit.smallest import smallest_spec
+from precision.findings.fit.table import fit_table, formats_to_judge
+from precision.findings.key_figures import decided_figures, key_figures
 from precision.findings.main_tables import table_of_result
 from precision.findings.remedies import remedies_texts
 from precision.findings.sweep_table import sweep_table
 from precision.findings.verdict import judge, technical_text
 from precision.library.data_frame import frame_of
 from precision.library.mixed_plan import MixedPlan
+from precision.library.settings import format_name
 from precision.plan.choose import choose
 from precision.plan.verify import planned_spec, verification_of
 from precision.results import AnalysisResult, CompareResult, LayersResult, RangesResult, SensitivityResult, SweepResult
@@ -32,7 +33,6 @@ from precision.results.plan import Plan, Verification
 from precision.results.ranges import by_module
 from precision.spec import RunSpec
 from precision.text.lookup import looked_up
-from precision.text.metrics import metric_named
 from precision.text.names import plain
 from precision.text.units import parse_bytes
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
+    from precision.library.settings import Format
     from precision.results import Score, Verdict
 
 R = TypeVar("R", bound=AnalysisResult)
@@ -148,8 +149,8 @@ class Comparison(Measured[CompareResult]):
 
     def figures(self) -> Mapping[str, str]:
         """The key figures in words."""
-        decided = next((rows for each in self.outputs if (rows := _decided(each))), ())
-        return {label: "; ".join(filter(None, texts)) for label, *texts in (*decided, *key_figures(self.result))}
+        rows = (*decided_figures(self.result), *key_figures(self.result))
+        return {label: "; ".join(filter(None, texts)) for label, *texts in rows}
 
     def __str__(self) -> str:
         """The verdict, the key figures and what to keep in mind."""
@@ -180,13 +181,6 @@ class Comparison(Measured[CompareResult]):
             f"<p>{escape(plain(technical_text(verdict), limit=None))}</p>"
             f"<table>{rows}</table>{drawn}{warnings}</div>"
         )
-
-
-def _decided(output: OutputComparison) -> list[tuple[str, str, str]]:
-    """What an output decides, in its first rows."""
-    shown = ("top1_agreement", "candidate_accuracy", "neighbour_agreement")
-    labels = [metric_named(name).label for name in shown]
-    return [row for row in decision_rows(output.decisions) if row[0] in labels] if output.decisions else []
 
 
 class _Metrics(dict[str, Any]):
@@ -242,17 +236,36 @@ class Layers(Measured[LayersResult]):
 class Ranges(Measured[RangesResult]):
     """The values of a model, by exponent."""
 
-    def lowest_safe(self, *, scaled: bool = False) -> dict[str, str | None]:
-        """The format of fewest bits in which all values of a module fit, by fqn; None where there is none.
+    def smallest_formats(self, *, scaled: bool = False, asked: Format = "") -> dict[str, str | None]:
+        """The smallest format that holds all values of a module, by fqn; None where there is none.
 
         Args:
             scaled: whether each tensor may have a scale, and formats with scales are a choice.
+            asked: a format to consider besides the usual ones: a typed one, or a dialect such as float8_e4m3fnuz.
         """
         ranges = self.result.ranges
         if ranges is None:
             return {}
-        table = fit_table(ranges)
-        return {each.module: table.lowest_safe(each.tensors, scaled=scaled) for each in by_module(ranges.tensors)}
+        table = fit_table(ranges, formats_to_judge(format_name(asked)))
+        return {each.module: table.smallest_format(each.tensors, scaled=scaled) for each in by_module(ranges.tensors)}
+
+    def run(self, *, scaled: bool = False, asked: Format = "") -> Comparison:
+        """Run the model with every parameter in the smallest format that holds its values, against the reference.
+
+        Parameters that no format holds, buffers and all arithmetic are in the reference's precision. The inputs are
+        read once more.
+
+        Args:
+            scaled: whether each parameter may have a scale, and formats with scales are a choice.
+            asked: as of `smallest_formats`.
+
+        Raises:
+            InputError: no format holds a parameter, or this result is not of a model that is at hand.
+        """
+        if self.compared is None:
+            raise InputError("The model is not at hand: measure the ranges of your module, then run its formats.")
+        spec = smallest_spec(self.result, scaled=scaled, asked=format_name(asked))
+        return Comparison(self.compared(spec), self.compared)
 
 
 class Sensitivity(Measured[SensitivityResult]):

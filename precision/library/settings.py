@@ -56,6 +56,9 @@ class Cast(Reference, total=False):
     """What the outputs are, such as `class-scores`, or `logits=class-scores` for the one called logits."""
     plan: Mapping[str, Format] | None
     """The format of each layer that has one of its own, by fqn; all else is in the reference's precision."""
+    weights: Mapping[str, Format] | None
+    """The format in which each parameter is stored that has one of its own, by name, such as `"float8_e4m3fn"`, or
+    `"float8_e4m3fn*2^7"` where it is multiplied by 2^7 first; all else is in the reference's precision."""
 
 
 _NOT_THE_CALLERS = ("model", "input", "batch", "length", "text")
@@ -90,6 +93,11 @@ def spec_of(analysis: Analysis, loaded: LoadedModel | None, settings: Mapping[st
             raise InputError("The plan names no layer.")
         given["plan"] = tuple((fqn, format_name(fmt)) for fqn, fmt in given["plan"].items())
         given.pop("dtype", None)  # that of the plan
+    if "weights" in given:
+        given["weights"] = tuple((name, format_name(fmt)) for name, fmt in given["weights"].items())
+        if not given["weights"]:
+            raise InputError("The weights name no parameter.")
+        given.pop("dtype", None)  # that of the reference
     if "keep" in given:
         given["keep"] = several(given["keep"])
     if "wide_inputs" in given:

@@ -14,6 +14,7 @@ from precision.measure.casting import methods as casting
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.input_warnings import input_warnings
 from precision.measure.casting.noise import Noise
+from precision.measure.casting.own_formats import in_own_formats
 from precision.measure.casting.precisions import Precisions
 from precision.measure.machine.devices import describe_device, device_named, environment
 from precision.measure.models.loading import LoadedModel, argument_names, load
@@ -136,6 +137,8 @@ def require_kernels(formats: Iterable[AnyFormat], device: DeviceInfo) -> None:
 
 
 def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel) -> CastModel:
+    if spec.weights:
+        return in_own_formats(reference, spec.own_formats)
     fmt = format_named(spec.reference)
     uncast = _wide_inputs(spec, loaded)
     precisions = Precisions(loaded.module, reference, fmt, loaded.args, loaded.kwargs, uncast)

@@ -61,7 +61,7 @@ class AnalysisInfo(NamedTuple):
 
 _INPUT = ("model", "device", "input", "seed", "batch", "length", "text")
 _IN_REGIME = (*_INPUT, "regime")
-_CANDIDATE = ("dtype", "method", "keep", "wide_inputs", "plan", "reference")
+_CANDIDATE = ("dtype", "method", "keep", "wide_inputs", "plan", "weights", "reference")
 _COMPARING = "Comparing {model} in {candidate} with {reference}"
 
 ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Annotated, Literal, Self
 
@@ -16,6 +16,7 @@ from precision.spec.cast_methods import CastMethod, formats_of, method_named, us
 from precision.spec.keep import Kept
 from precision.spec.output_kinds import kinds_of
 from precision.spec.regimes import GIVEN, canonical
+from precision.spec.weights import StoredIn, counted_text, is_pair, weights_of
 
 AUTOCAST_DTYPE = "bfloat16"
 """Of the analysis of autocast, where none is given: what torch lowers to on the CPU by default."""
@@ -51,7 +52,7 @@ def _planned(value: object) -> object:
     """
     if isinstance(value, str):
         value = _plan_of_link(value)
-    if not isinstance(value, list | tuple) or not all(_is_pair(pair) for pair in value):
+    if not isinstance(value, list | tuple) or not all(is_pair(pair) for pair in value):
         return value
     formats: dict[str, str] = {}
     for fqn, name in value:
@@ -59,10 +60,6 @@ def _planned(value: object) -> object:
         if formats.setdefault(fqn, canonical) != canonical:
             raise InputError(f"The plan gives {fqn[:200]!r} two formats: {formats[fqn]} and {canonical}.")
     return tuple(sorted(formats.items()))
-
-
-def _is_pair(value: object) -> bool:
-    return isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(item, str) for item in value)
 
 
 def _plan_of_link(text: str) -> object:
@@ -97,7 +94,7 @@ def _with_plan(data: Mapping[str, object]) -> Mapping[str, object]:
     plan = _planned(data["plan"])
     if plan == data["plan"] == ():
         return data
-    if not isinstance(plan, tuple) or not all(_is_pair(pair) for pair in plan):
+    if not isinstance(plan, tuple) or not all(is_pair(pair) for pair in plan):
         return {**data, "plan": plan}
     # Layers in the reference's precision are left out, unless the plan has no other layers.
     plan = tuple(pair for pair in plan if pair[1] != data.get("reference", "float32")) or plan
@@ -139,6 +136,10 @@ class RunSpec(BaseModel):
     plan: Annotated[tuple[tuple[str, str], ...], Field(max_length=MAX_PLAN_LAYERS)] = ()
     """fqn and format of each layer with its own format; everything else is in the reference's precision. With a plan,
     `dtype` is its coarsest format, and `method` the default of that format."""
+    weights: Annotated[tuple[tuple[str, str], ...], Field(max_length=MAX_PLAN_LAYERS)] = ()
+    """Name and format of each parameter that is stored in its own format, such as `("fc.weight", "float8_e4m3fn")`, or
+    `float8_e4m3fn*2^7` where it is multiplied by 2^7 first; see `precision.spec.weights`. Everything else, all
+    arithmetic included, is in the reference's precision, which `dtype` then is; `method` is weights-only."""
     outputs: tuple[str, ...] = ()
     """What outputs are, each a kind of `precision.spec.output_kinds` or `path=kind`; empty to guess it."""
     analysis: Analysis = Analysis.COMPARE
@@ -154,6 +155,9 @@ class RunSpec(BaseModel):
             data = {"dtype": AUTOCAST_DTYPE, **data}
         if isinstance(data, Mapping) and data.get("plan"):
             data = _with_plan(data)
+        if isinstance(data, Mapping) and data.get("weights"):
+            own = {"dtype": data.get("reference", "float32"), "method": CastMethod.WEIGHTS_ONLY}
+            data = {**({} if data.get("plan") else own), **data, "weights": weights_of(data["weights"])}
         if isinstance(data, Mapping) and isinstance(data.get("dtype"), str):
             fmt = any_format_named(data["dtype"])
             return {"method": usual_method(fmt), **data, "dtype": fmt.name}
@@ -210,6 +214,21 @@ class RunSpec(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _weights_fit_the_rest(self) -> Self:
+        if not self.weights:
+            return self
+        others = {"plan": self.plan, "keep": self.keep, "wide_inputs": self.wide_inputs}
+        if given := [name for name, value in others.items() if value]:
+            raise InputError(
+                f"With weights, everything but these weights is in {self.reference}: leave out {', '.join(given)}."
+            )
+        if (self.dtype, self.method) != (self.reference, CastMethod.WEIGHTS_ONLY):
+            raise InputError(
+                f"With weights, everything but these weights is in {self.reference}: leave out dtype and method."
+            )
+        return self
+
     @property
     def candidate_formats(self) -> tuple[AnyFormat, ...]:
         """The formats of the candidate's layers; only one without a plan."""
@@ -217,12 +236,16 @@ class RunSpec(BaseModel):
         return tuple(any_format_named(name) for name in names)
 
     @property
+    def own_formats(self) -> Mapping[str, StoredIn]:
+        """How each of `weights` is stored."""
+        return {name: StoredIn.parse(way) for name, way in self.weights}
+
+    @property
     def candidate(self) -> str:
-        """The candidate's name: its format, or the formats of its plan."""
-        if not self.plan:
-            return self.dtype
-        counts = Counter(name for _, name in self.plan)
-        return f"plan of {', '.join(f'{count:,} × {name}' for name, count in counts.most_common())}"
+        """The candidate's name: its format, or the formats of its plan or its weights."""
+        if self.weights:
+            return f"{self.dtype} with weights in {counted_text([way.partition('*')[0] for _, way in self.weights])}"
+        return f"plan of {counted_text([name for _, name in self.plan])}" if self.plan else self.dtype
 
     @property
     def format(self) -> AnyFormat:
@@ -274,7 +297,9 @@ class RunSpec(BaseModel):
             escape: makes names safe for the place where the words go.
         """
         values = {"model": model, "candidate": self.candidate, "dtype": self.dtype, "reference": self.reference}
-        method = "" if self.plan else f" · {escape(self.method.label)}"  # `escape` may strip: the space stays outside
+        method = (
+            "" if self.plan or self.weights else f" · {escape(self.method.label)}"
+        )  # `escape` may strip: the space stays outside
         return template.format(**{name: escape(value) for name, value in values.items()}, method=method)
 
     def digest(self) -> str:
@@ -287,12 +312,10 @@ class RunSpec(BaseModel):
         return {name: self._for_link(name, value) for name, value in changed.items()}
 
     def _for_link(self, name: str, value: object) -> str:
-        if isinstance(value, list) and name != "plan":
-            return ",".join(value)
-        if name != "plan":
-            return str(value)
+        if name not in ("plan", "weights"):
+            return ",".join(value) if isinstance(value, list) else str(value)
         layers: defaultdict[str, list[str]] = defaultdict(list)
-        for fqn, fmt in self.plan:
+        for fqn, fmt in self.plan or self.weights:
             layers[fmt].append(fqn)
         return json.dumps(layers, separators=(",", ":"), ensure_ascii=False)
 

@@ -205,7 +205,10 @@ def test_the_matrix_shows_the_worst_of_each_module() -> None:
     assert [fit.verdict for fit in row.fits] == [Fit.FITS, Fit.NEEDS_SCALING]
     assert info.title == "float16 fits 0 of 1 module: 1 need scaling"
     assert "×2ⁿ needs scaling" in info.detail
-    assert _fit_matrix_info(table, by_module(both.tensors), "bfloat16").title == "bfloat16 is safe for every module"
+    assert (
+        _fit_matrix_info(table, by_module(both.tensors), "bfloat16").title
+        == "bfloat16 holds the values of every module"
+    )
 
 
 def test_neighbours_share_a_row_with_the_worst_verdict() -> None:
@@ -277,7 +280,7 @@ def test_a_thousand_modules_in_every_format_stay_small() -> None:
     generator = torch.Generator().manual_seed(1)
     histograms = [value_histogram(torch.randn(8, 40, generator=generator) * 10.0**at) for at in range(-20, 20)]
     ranges = repeated(run(*histograms, name=HOSTILE_NAME), 25)
-    table = fit_table(ranges)
+    table = fit_table(ranges, ALL_FORMATS)
     figure = plot_fit_matrix(table, by_module(ranges.tensors), "nvfp4")
     assert len(figure.to_json().encode()) < MAX_JSON_BYTES
     assert list(figure.layout.xaxis.ticktext) == [

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import torch
 
+import precision as px
 from precision.cli.main import main
-from precision.results import LayersResult, RangesResult, RoutesResult, SensitivityResult
+from precision.results import CompareResult, LayersResult, RangesResult, RoutesResult, SensitivityResult
 from precision.spec import Analysis, CastMethod, RunSpec
 from precision.text.units import number_text
 from tests.runs import compare_layers, measure_ranges, measure_routes, measure_sensitivity, with_model
@@ -181,7 +183,7 @@ def test_sensitivity_of_an_overflow_names_what_is_not_finite(capsys: Captured) -
             "this command does not read --method. It reads: --model",
         ),
         (["plan", "--exact"], "this command does not read --exact. It reads: --model"),
-        (["ranges", "--exact"], "--reference, --text, --judge-by, --json. See"),
+        (["ranges", "--exact"], "--reference, --text, --judge-by, --run, --json. See"),
         (
             ["ranges", "--method", "to", "--keep", "head", "--method=half"],
             "this command does not read --method, --keep. It reads: --model",
@@ -270,3 +272,38 @@ def test_a_setting_that_an_analysis_does_not_read_is_refused_with_those_it_reads
         said = capsys.readouterr().err
         assert f"does not read --{name}." in said
         assert all(f"--{read.replace('_', '-')}" in said for read in reads)
+
+
+@pytest.mark.parametrize("how", ["as-is", "scaled"])
+def test_ranges_run_prints_the_comparison_that_compare_and_the_library_give(how: str, capsys: Captured) -> None:
+    assert main(["ranges", "--model", "digits", "--batch", "8", "--run", how, "--json"]) == 0
+    shown = CompareResult.model_validate_json(capsys.readouterr().out)
+    again = ["--weights", shown.spec.to_query()["weights"]]
+    assert main(["compare", "--model", "digits", "--batch", "8", *again, "--json"]) == 0
+    compared = CompareResult.model_validate_json(capsys.readouterr().out)
+    library = px.ranges(px.load("digits", batch=8), progress=False).run(scaled=how == "scaled").result
+    for other in (compared, library):
+        assert (other.spec, other.comparison, other.audit) == (shown.spec, shown.comparison, shown.audit)
+        assert other.verdict == shown.verdict
+    assert any("*2^" in way for _, way in shown.spec.weights) == (how == "scaled")
+
+
+def test_weights_are_read_from_a_file_and_refused_by_what_they_lack(tmp_path: Path, capsys: Captured) -> None:
+    file = tmp_path / "weights.json"
+    file.write_text(json.dumps({"linear_1.weight": "half", "head.bias": "int8"}))
+    assert main(["compare", "--weights", str(file)]) == 0
+    assert "Candidate  float32 with weights in 1 × int8, 1 × float16; simulated" in capsys.readouterr().out
+    assert main(["compare", "--weights", "linear_1.wait=half"]) == 2
+    assert "no parameter 'linear_1.wait'" in capsys.readouterr().err
+    for wrong, said in (("no-such-file", "neither NAME=FORMAT nor a file"), ("", "neither NAME=FORMAT nor a file")):
+        with pytest.raises(SystemExit):
+            main(["compare", "--weights", wrong])
+        assert said in capsys.readouterr().err
+    assert main(["ranges", "--model", "hf:none", "--run"]) == 2
+
+
+def test_a_dialect_is_an_answer_of_ranges_only_where_it_is_asked_for(capsys: Captured) -> None:
+    assert main(["ranges", "--model", "digits", "--batch", "8"]) == 0
+    assert "fnuz" not in capsys.readouterr().out
+    assert main(["ranges", "--model", "digits", "--batch", "8", "--judge-by", "e5m2fnuz"]) == 0
+    assert "in float8_e5m2fnuz" in capsys.readouterr().out

@@ -14,7 +14,7 @@ from precision.cli.report import audit_text
 from precision.cli.texts import autocast_text, ranges_text, regimes_text, routes_text, sweep_text, training_text
 from precision.findings.autocast import autocast_table
 from precision.findings.cast import audit_table
-from precision.findings.fit.table import fit_table
+from precision.findings.fit.table import fit_table, formats_to_judge
 from precision.findings.layers import calls_table
 from precision.findings.ranges import ranges_table
 from precision.findings.regimes import regimes_table
@@ -23,7 +23,6 @@ from precision.findings.sweep import sweep_row
 from precision.findings.sweep_table import sweep_table
 from precision.findings.tables import Table, written
 from precision.findings.training.tables import parameters_table, recipes_table, steps_table
-from precision.formats import formats_with
 from precision.progress import Silent
 from precision.results import SweepResult
 from precision.spec import Analysis, RunSpec
@@ -40,7 +39,7 @@ def layers(result: Any) -> Iterator[Table]:
 
 
 def ranges(result: Any) -> Iterator[Table]:
-    fits = fit_table(result.ranges, formats_with(result.spec.dtype))
+    fits = fit_table(result.ranges, formats_to_judge(result.spec.dtype))
     table = ranges_table(result.ranges, result.ranges.tensors, fits, result.spec.dtype)
     yield table.pick(
         "tensor", "elements", "zeros", "largest", "smallest", "headroom", "predicted SQNR", "smallest format"

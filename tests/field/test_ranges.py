@@ -6,7 +6,7 @@ import torch
 
 import precision as px
 from precision.findings.fit.fitness import Fit
-from precision.findings.fit.table import fit_table
+from precision.findings.fit.table import fit_table, formats_to_judge
 from tests.field.cases.outputs import small_bias
 
 
@@ -20,7 +20,7 @@ def test_small_values_are_no_alarm_where_the_whole_tensor_rounds_well() -> None:
     assert half.verdict is Fit.FITS
     assert (half.subnormal or (0.0, 0.0))[1] > 0.5
     assert (half.sqnr_db or 0.0) > (brain.sqnr_db or 0.0)
-    assert table.lowest_safe([bias]) == "float16"
+    assert table.smallest_format([bias]) == "float16"
 
 
 def test_dialects_are_named_only_where_they_are_asked_for() -> None:
@@ -28,6 +28,9 @@ def test_dialects_are_named_only_where_they_are_asked_for() -> None:
     run = px.ranges(torch.nn.Linear(8, 8), 0.02 * torch.rand(64, 8) + 0.009, progress=False)
     assert run.result.ranges is not None
     table = fit_table(run.result.ranges)
+    asked = fit_table(run.result.ranges, formats_to_judge("e4m3fnuz"))
     given = next(tensor for tensor in run.result.ranges.tensors if tensor.label == "input[0]")
-    assert "fnuz" not in (table.lowest_safe([given]) or "")
-    assert "fnuz" in (table.lowest_safe([given], asked="float8_e4m3fnuz") or "")
+    assert "fnuz" not in (table.smallest_format([given]) or "")
+    assert "fnuz" in (asked.smallest_format([given]) or "")
+    assert "fnuz" not in str(run.smallest_formats().values())
+    assert "fnuz" in str(run.smallest_formats(asked="float8_e4m3fnuz").values())

@@ -84,8 +84,8 @@ def test_layers_name_the_first_infinity_and_the_largest_error() -> None:
     assert len(errors) == 2
 
 
-def test_lowest_safe_formats_by_name() -> None:
-    found = px.ranges(nn.Linear(6, 3), X).lowest_safe()
+def test_smallest_formats_by_name() -> None:
+    found = px.ranges(nn.Linear(6, 3), X).smallest_formats()
     assert set(found) == {""}
     assert found[""] in {fmt.name for fmt in px.ALL_FORMATS}
 

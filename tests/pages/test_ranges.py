@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.job import engine
 from precision.engine import Engine
+from precision.errors import JobError
+from precision.results import CompareResult, RangesResult
+from tests.conftest import PATIENCE_S
 from tests.pages.conftest import opened, settled
 
 pytestmark = pytest.mark.usefixtures("running_engine")
 PAGE = "pages/ranges.py"
+
+
+def text_of(app: AppTest) -> str:
+    return " ".join(str(each.value) for each in (*app.markdown, *app.caption)).replace("\\", "")
+
+
+def run_once(app: AppTest) -> CompareResult:
+    """What the run with the smallest formats gave; the page is drawn with it."""
+    *_, job = app.button(key="run-smallest").click().run().session_state["side_jobs"]["smallest"].values()
+    result = engine().wait(job, timeout_s=PATIENCE_S).result
+    app.run()
+    assert not app.exception
+    assert isinstance(result, CompareResult)
+    return result
+
+
+def figures(app: AppTest) -> dict[str, str]:
+    table = next(each.value for each in app.dataframe if "figure" in each.value)
+    return dict(zip(table["figure"], table["value"], strict=True))
 
 
 def jobs(app: AppTest) -> dict[str, str]:
@@ -81,3 +106,95 @@ def test_a_link_to_a_format_with_scales_needs_no_method() -> None:
     assert not app.error
     assert "digits" in app.query_params["model"]
     assert "fit int8\\_per\\_channel" in app.title[0].value or "fit int8_per_channel" in app.title[0].value
+
+
+def test_every_weight_in_its_smallest_format_is_run_by_a_button() -> None:
+    app = opened(PAGE, {"model": "digits", "batch": "16"})
+    assert "Each weight in the smallest format that holds its values: " in text_of(app)
+    ran = run_once(app)
+    ranges = engine().job(app.session_state["jobs"]["ranges"]).result
+    assert isinstance(ranges, RangesResult)
+    assert ranges.ranges is not None
+    assert {name for name, _ in ran.spec.weights} == {
+        each.name for each in ranges.ranges.tensors if each.kind == "parameter"
+    }
+    assert ran.comparison is not None
+    assert f"**{ran.verdict.word.capitalize()}.**" in text_of(app) if ran.verdict else False
+    assert f"Arithmetic **{ran.execution.label}**" in text_of(app)
+    assert {"Top-1 agreement", "SQNR", "Mean absolute error", "Stored"} <= set(figures(app))
+    assert app.button(key="run-smallest").label == "Run again with these formats"
+    app.radio(key="scales").set_value("with a scale each").run()
+    assert app.button(key="run-smallest").label == "Run with these formats"
+    scaled = run_once(app)
+    assert scaled.spec.weights != ran.spec.weights
+    assert scaled.execution.label == "simulated"
+    assert "Simulated, as torch does not store them" in text_of(app)
+    linked = opened(PAGE, {"model": "digits", "batch": "16", "scales": "with a scale each"})
+    assert linked.radio(key="scales").value == "with a scale each"
+
+
+def test_a_link_to_the_run_makes_these_weights_the_candidate_of_every_page_until_they_are_removed() -> None:
+    app = opened(PAGE, {"model": "tinynet"})
+    run_once(app)
+    (address,) = [each.proto.url for each in app.get("link_button")]
+    link = dict(parse_qsl(urlsplit(address).query))
+    overview = opened("pages/overview.py", link)
+    assert not overview.exception
+    assert "TinyNet in float32 with weights in 7 × float8" in overview.title[0].value.replace("\\", "")
+    assert overview.query_params["weights"] == link["weights"]
+    assert "--weights" in " ".join(code.value for code in overview.code)
+    for page in (
+        "pages/layers.py",
+        "pages/propagation.py",
+        "pages/errors.py",
+        "pages/regimes.py",
+        "pages/sweep.py",
+        PAGE,
+    ):
+        shown = opened(page, link)
+        assert not shown.exception
+        assert not shown.error
+        assert shown.title[0].value != "Something went wrong"
+    settled(overview.sidebar.selectbox(key="reference").set_value("float64").run())
+    assert "in float64 with weights" in overview.title[0].value
+    (remove,) = [button for button in overview.sidebar.button if button.label.startswith("Remove the weights")]
+    settled(remove.click().run())
+    assert "weights" not in overview.query_params
+
+
+def test_a_model_without_weights_has_nothing_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = engine().job(opened(PAGE, {"model": "tinynet"}).session_state["jobs"]["ranges"]).result
+    assert isinstance(real, RangesResult)
+    assert real.ranges is not None
+    without = real.ranges.model_copy(
+        update={"tensors": tuple(each for each in real.ranges.tensors if each.kind != "parameter")}
+    )
+    odd = real.model_copy(update={"ranges": without, "elapsed_s": 1.5})
+    monkeypatch.setattr("pages.ui.job.current_result", lambda *_: odd)
+    app = opened(PAGE, {"model": "tinynet"}, settle=False)
+    assert not app.exception
+    assert "the model has none: there is nothing to run" in text_of(app)
+    assert not [button for button in app.button if button.key == "run-smallest"]
+
+
+def test_a_run_that_the_engine_does_not_take_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(PAGE, {"model": "tinynet", "seed": "11"})
+
+    def refuse(*_: object, **__: object) -> None:
+        raise JobError("The queue is full.")
+
+    monkeypatch.setattr(Engine, "submit", refuse)
+    app.button(key="run-smallest").click().run()
+    assert [toast.value for toast in app.toast] == ["The queue is full."]
+
+
+def test_a_dialect_is_an_answer_only_where_it_is_asked_for() -> None:
+    app = opened(PAGE, {"model": "digits"})
+
+    def answers() -> str:
+        return " ".join([*app.dataframe[-1].value["smallest format"], *app.dataframe[-1].value["with scaling"]])
+
+    assert "fnuz" not in answers() + app.title[0].value
+    app.selectbox(key="format").set_value("float8_e4m3fnuz").run()
+    assert not app.exception
+    assert "float8_e4m3fnuz" in app.title[0].value

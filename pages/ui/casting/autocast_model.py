@@ -20,7 +20,7 @@ _KEPT = "\n\nWhat ran before is shown."
 def section() -> None:
     """A button; after the run, the model's modules by the dtypes in which they computed."""
     st.header("In this model", anchor=False)
-    spec = state.spec(Analysis.LAYERS, {"method": CastMethod.AUTOCAST, "plan": ()}).measured
+    spec = state.spec(Analysis.LAYERS, {"method": CastMethod.AUTOCAST, "plan": (), "weights": ()}).measured
     job = _RUNS.show(spec, kept=_KEPT)
     if job is None:
         _offer(spec)

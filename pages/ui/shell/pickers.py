@@ -112,12 +112,12 @@ def _format_and_method() -> None:
     )
     if state.planned():
         st.button(
-            "Remove the plan",
+            "Remove the weights' formats" if state.choice("weights") else "Remove the plan",
             icon=":material/layers_clear:",
             on_click=state.drop_plan,
             help="The candidate is a plan: its layers have different formats, and *Format* is the coarsest of them. "
             "Without the plan, all layers have that format. Another format or method also removes the plan. Sweep "
-            "ignores it.",
+            "ignores it. Weights in formats of their own are removed in the same way.",
         )
 
 

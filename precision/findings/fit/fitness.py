@@ -110,7 +110,9 @@ def worst(fits: Sequence[Fitness]) -> Fitness:
     return max(judged, key=lambda fit: (_BEST_FIRST.index(fit.verdict), -_or_infinite(fit.sqnr_db)))
 
 
-def lowest_fit(formats: Sequence[AnyFormat], fits: Sequence[Sequence[Fitness]], *, scaled: bool = False) -> str | None:
+def smallest_fit(
+    formats: Sequence[AnyFormat], fits: Sequence[Sequence[Fitness]], *, scaled: bool = False
+) -> str | None:
     """The format with the fewest bits in which several tensors fit; None where there is none, or nothing to fit.
 
     Of formats with the same number of bits, the one whose worst predicted SQNR is best.

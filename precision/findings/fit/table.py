@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from precision.findings.fit.fitness import FitLimits, Fitness, fitness, lowest_fit, worst
-from precision.formats import ALL_FORMATS, AnyFormat, NumericFormat
+from precision.findings.fit.fitness import FitLimits, Fitness, fitness, smallest_fit, worst
+from precision.formats import ALL_FORMATS, AnyFormat, NumericFormat, any_format_named, formats_with
 from precision.results.ranges import Ranges, TensorRange
 
 
@@ -30,29 +30,27 @@ class FitTable:
         """The worst fit of several tensors in the format of that name."""
         return worst([self.fit(tensor, name) for tensor in tensors])
 
-    def lowest_safe(self, tensors: Sequence[TensorRange], *, scaled: bool = False, asked: str = "") -> str | None:
-        """The smallest format that holds the values of all of `tensors`; see `lowest_fit`.
+    def smallest_format(self, tensors: Sequence[TensorRange], *, scaled: bool = False) -> str | None:
+        """The smallest format that holds the values of all of `tensors`; see `smallest_fit`."""
+        together = zip(*(self.fits[tensor.histogram] for tensor in tensors), strict=True)
+        return smallest_fit(self.formats, list(together), scaled=scaled) if tensors else None
 
-        A dialect such as float8_e4m3fnuz is named only if it is the format `asked` for.
-        """
-        rows = [self.fits[tensor.histogram] for tensor in tensors]
-        columns = [
-            at
-            for at, fmt in enumerate(self.formats)
-            if fmt.name == asked or not (isinstance(fmt, NumericFormat) and fmt.is_dialect)
-        ]
-        together = [[row[column] for row in rows] for column in columns]
-        return lowest_fit([self.formats[column] for column in columns], together, scaled=scaled)
+
+def formats_to_judge(asked: str = "") -> tuple[AnyFormat, ...]:
+    """All formats of the table but dialects such as float8_e4m3fnuz, and the one `asked` for, whatever it is."""
+    wanted = any_format_named(asked) if asked else None
+    formats = formats_with(asked) if asked else ALL_FORMATS
+    return tuple(fmt for fmt in formats if fmt == wanted or not (isinstance(fmt, NumericFormat) and fmt.is_dialect))
 
 
 def fit_table(
-    ranges: Ranges, formats: Sequence[AnyFormat] = ALL_FORMATS, *, limits: FitLimits | None = None
+    ranges: Ranges, formats: Sequence[AnyFormat] | None = None, *, limits: FitLimits | None = None
 ) -> FitTable:
-    """Judge all values of a run in `formats`, without running anything.
+    """Judge all values of a run in `formats`, by default `formats_to_judge()`, without running anything.
 
     Raises:
         UnsupportedError: a format that a histogram was not counted for; see `fitness`.
     """
-    limits = limits or FitLimits()
+    limits, formats = limits or FitLimits(), formats_to_judge() if formats is None else formats
     fits = tuple(tuple(fitness(each, fmt, limits=limits) for fmt in formats) for each in ranges.histograms)
     return FitTable(formats=tuple(formats), limits=limits, fits=fits)

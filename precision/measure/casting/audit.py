@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from torch import Tensor, nn
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
@@ -20,14 +21,24 @@ from precision.measure.casting.wrapped_tensors import parts_text, plain_values, 
 from precision.measure.rounding import dtype_name
 from precision.results import CastAudit, ModuleNode, StoredValues, TensorAudit
 from precision.spec.cast_methods import TORCHAO_FORMATS, CastMethod
+from precision.spec.weights import StoredIn
 from precision.text.units import bytes_text
 
 
-def audit(before: nn.Module, after: nn.Module, *, fmt: AnyFormat, method: CastMethod) -> CastAudit:
+def audit(
+    before: nn.Module,
+    after: nn.Module,
+    *,
+    fmt: AnyFormat,
+    method: CastMethod,
+    own: Mapping[str, StoredIn] = MappingProxyType({}),
+) -> CastAudit:
     """Compare every tensor that `before` stores with the one that its cast copy `after` stores.
 
     Every byte of memory counts once, under the first tensor that covers it: ties and views add nothing to the
     totals. A model without tensors has totals of 0 and a warning that says so.
+
+    With `own`, the tensors of these names are in formats of their own, and no other was cast.
 
     Raises:
         InputError: `after` lacks a tensor of `before`, so it is not a copy of it.
@@ -47,6 +58,7 @@ def audit(before: nn.Module, after: nn.Module, *, fmt: AnyFormat, method: CastMe
         spans_after=MemorySpans((name, held.tensor) for name, held in new.items()),
         fmt=fmt,
         method=method,
+        own=own,
     )
     rows = pairs.rows()
     return CastAudit(
@@ -86,6 +98,7 @@ class _Pairs:
     spans_after: MemorySpans
     fmt: AnyFormat
     method: CastMethod
+    own: Mapping[str, StoredIn] = field(default_factory=dict)
 
     def rows(self) -> tuple[TensorAudit, ...]:
         compared: dict[tuple[int, int], StoredValues | None] = {}
@@ -99,6 +112,11 @@ class _Pairs:
         how = self.lowered.get(id(owner))
         fmt, method = (how.fmt, how.method) if how else (self.fmt, self.method)
         held = id(owner) not in self.kept and is_held(old, before.kind, fmt, method)
+        scale = 0
+        if self.own:
+            way = self.own.get(name)
+            fmt, scale = (way.fmt, way.exponent) if way else (fmt, 0)
+            held = way is not None and not way.is_stored
         estimate = estimated_bytes(new, fmt, owner) if held and not method.row.keeps_dtype else None
         quantized = is_traceable_wrapper_subclass(new)
         changed = held or quantized or old.dtype != new.dtype
@@ -118,7 +136,8 @@ class _Pairs:
             tied_to=tied_to,
             tie_kept=self.spans_after.overlap(name, tied_to) if tied_to is not None else None,
             changed=changed,
-            reason=_why_changed(old, new, estimate, fmt=fmt, method=method)
+            reason=(f"multiplied by 2^{scale}, " if scale else "")
+            + _why_changed(old, new, estimate, fmt=fmt, method=method)
             if changed
             else self._why_not(self.old[name], new, fmt=fmt, method=method),
             stored=compared[same] if changed else None,
@@ -146,7 +165,7 @@ class _Pairs:
             return f"complex: {casting} leaves it as it is"
         if not new.dtype.is_floating_point:
             return f"{dtype_name(new.dtype)}: only floating-point tensors are cast"
-        if id(self.owners[held.module]) in self.kept:
+        if id(self.owners[held.module]) in self.kept or (self.own and held.fqn not in self.own):
             return f"kept in {dtype_name(new.dtype)}, as asked for"
         if method.row.unchanged:
             return method.row.unchanged

@@ -143,6 +143,17 @@ def scripted_part(module: nn.Module) -> str | None:
 
 def no_such_module(fqn: str, known: Iterable[str], *, purpose: str) -> InputError:
     """The error for a name that is not among `known`, with similar names; `purpose` is such as `to keep`."""
-    near = difflib.get_close_matches(fqn, list(known)[:_COMPARED_NAMES], n=2)
-    hint = f"Did you mean {' or '.join(near)}?" if near else "Take a name from the table of layers."
+    hint = _near(fqn, list(known)) or "Take a name from the table of layers."
     return InputError(f"The model has no module {fqn[:_NAME_CHARACTERS]!r} {purpose}. {hint}")
+
+
+def no_such_weight(name: str, known: Iterable[str]) -> InputError:
+    """The error for a name that is not among those `known` of parameters, with similar names."""
+    names = list(known)
+    hint = _near(name, names) or (f"Its first ones: {', '.join(names[:3])}." if names else "It has none.")
+    return InputError(f"The model has no parameter {name[:_NAME_CHARACTERS]!r} to store in another format. {hint}")
+
+
+def _near(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known[:_COMPARED_NAMES], n=2)
+    return f"Did you mean {' or '.join(near)}?" if near else ""

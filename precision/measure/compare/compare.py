@@ -12,6 +12,7 @@ from precision.findings.verdict import judge
 from precision.measure.casting.audit import audit
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.noise import Noise
+from precision.measure.casting.own_formats import own_formats
 from precision.measure.compare.batches import NOT_ONE_SHAPE, gathering
 from precision.measure.compare.float64_truth import with_float64_truth
 from precision.measure.compare.kernel_check import check_on_real_kernel
@@ -60,7 +61,13 @@ def _audited(task: Task) -> tuple[Prepared, CompareResult]:
     task.progress.step("Auditing the cast", 0.2)
     result = CompareResult(
         **dict(run.head),
-        audit=audit(run.loaded.module, run.candidate.stored, fmt=spec.format, method=spec.method),
+        audit=audit(
+            run.loaded.module,
+            run.candidate.stored,
+            fmt=spec.format,
+            method=spec.method,
+            own=own_formats(run.loaded.module, spec.own_formats),
+        ),
         comparison=None,
         cost=None,
     )
@@ -184,7 +191,8 @@ def _unused_mask(run: Prepared, sides: Sequence[Flattened]) -> tuple[str, ...]:
 def _has_a_kernel_to_check(result: CompareResult) -> bool:
     """Whether the candidate's arithmetic stands for that of kernels: after `load_state_dict` float32 is what it is."""
     spec = result.spec
-    return result.execution.label == "simulated" and not spec.plan and not spec.method.row.keeps_dtype
+    parts = spec.plan or spec.weights
+    return result.execution.label == "simulated" and not parts and not spec.method.row.keeps_dtype
 
 
 class _Took(NamedTuple):

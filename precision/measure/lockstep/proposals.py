@@ -30,6 +30,8 @@ def proposals(report: LayersReport, spec: RunSpec, native: Sequence[str]) -> lis
 
 
 def _proposed(report: LayersReport, spec: RunSpec, native: Sequence[str]) -> Iterator[Remedy]:
+    if spec.weights:  # nothing but stored values differs
+        return
     operators, modules = _places(report)
     if spec.format.computes:
         for fqn, operator in operators:

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from precision.findings.fit.fitness import Fit, FitLimits, Fitness, fitness, lowest_fit, share_between, worst
+from precision.findings.fit.fitness import Fit, FitLimits, Fitness, fitness, share_between, smallest_fit, worst
 from precision.findings.fit.rounding import Share, best_scale_exponent, window_of
 from precision.formats import ALL_FORMATS, FORMATS, AnyFormat, NumericFormat, any_format_named, format_named
 from precision.measure.rounding import round_to
@@ -272,7 +272,7 @@ def test_limits_decide() -> None:
 
 
 @pytest.mark.slow
-def lowest_safe(
+def smallest_format(
     histograms: Sequence[ExponentHistogram],
     formats: Sequence[AnyFormat] = ALL_FORMATS,
     *,
@@ -280,30 +280,30 @@ def lowest_safe(
     scaled: bool = False,
 ) -> str | None:
     fits = [[fitness(histogram, fmt, limits=limits) for histogram in histograms] for fmt in formats]
-    return lowest_fit(formats, fits, scaled=scaled)
+    return smallest_fit(formats, fits, scaled=scaled)
 
 
-def test_the_lowest_safe_format() -> None:
+def test_the_smallest_format() -> None:
     formats = [format_named(name) for name in ("float32", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")]
 
-    def lowest(*values: Tensor, scaled: bool = False, limits: FitLimits | None = None) -> str | None:
+    def smallest(*values: Tensor, scaled: bool = False, limits: FitLimits | None = None) -> str | None:
         histograms = [value_histogram(each) for each in values]
-        return lowest_safe(histograms, formats, limits=limits, scaled=scaled)
+        return smallest_format(histograms, formats, limits=limits, scaled=scaled)
 
-    assert lowest(NORMAL) == "float8_e4m3fn"
-    assert lowest(NORMAL * 0.02) == "float16"
-    assert lowest(NORMAL * 0.02, scaled=True) == "float8_e4m3fn"
-    assert lowest(NORMAL * 1e5) == "bfloat16"
-    assert lowest(NORMAL, NORMAL * 1e5) == "bfloat16"
-    assert lowest(NORMAL, torch.zeros(3), torch.empty(0)) == "float8_e4m3fn"
-    assert lowest(NORMAL, limits=FitLimits(sqnr_db=100)) == "float32"
-    assert lowest(NORMAL, limits=FitLimits(sqnr_db=60)) == "float16"
-    assert lowest(torch.empty(0)) is None
-    assert lowest() is None
+    assert smallest(NORMAL) == "float8_e4m3fn"
+    assert smallest(NORMAL * 0.02) == "float16"
+    assert smallest(NORMAL * 0.02, scaled=True) == "float8_e4m3fn"
+    assert smallest(NORMAL * 1e5) == "bfloat16"
+    assert smallest(NORMAL, NORMAL * 1e5) == "bfloat16"
+    assert smallest(NORMAL, torch.zeros(3), torch.empty(0)) == "float8_e4m3fn"
+    assert smallest(NORMAL, limits=FitLimits(sqnr_db=100)) == "float32"
+    assert smallest(NORMAL, limits=FitLimits(sqnr_db=60)) == "float16"
+    assert smallest(torch.empty(0)) is None
+    assert smallest() is None
     int8 = any_format_named("int8")
-    assert lowest_safe([value_histogram(NORMAL)], [int8]) is None
-    assert lowest_safe([value_histogram(NORMAL)], [int8, *formats], scaled=True) == "int8"
-    assert lowest_safe([value_histogram(NORMAL * 1e5)], formats[2:3]) is None
+    assert smallest_format([value_histogram(NORMAL)], [int8]) is None
+    assert smallest_format([value_histogram(NORMAL)], [int8, *formats], scaled=True) == "int8"
+    assert smallest_format([value_histogram(NORMAL * 1e5)], formats[2:3]) is None
 
 
 def test_the_worst_fit() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from precision.errors import UnsupportedError
-from precision.findings.fit.fitness import Fit, fitness, lowest_fit
+from precision.findings.fit.fitness import Fit, fitness, smallest_fit
 from precision.findings.fit.scaling import scaled_sqnr_db, scaled_underflow_share
 from precision.formats import ALL_FORMATS, GROUPINGS, SCALED_FORMATS, ScaledFormat, any_format_named
 from precision.measure.rounding import round_to
@@ -204,8 +204,8 @@ def test_without_counting_groups_it_is_not_told(fmt: ScaledFormat) -> None:
 def test_scaled_formats_are_a_choice_where_scaling_is() -> None:
     histogram = value_histogram(DISTRIBUTIONS["weights"])
     fits = [[fitness(histogram, fmt)] for fmt in ALL_FORMATS]
-    assert lowest_fit(ALL_FORMATS, fits) == "float16"
-    assert lowest_fit(ALL_FORMATS, fits, scaled=True) == "mxfp6_e2m3"
+    assert smallest_fit(ALL_FORMATS, fits) == "float16"
+    assert smallest_fit(ALL_FORMATS, fits, scaled=True) == "mxfp6_e2m3"
     assert {fitness(histogram, fmt).format for fmt in ALL_FORMATS} == {fmt.name for fmt in ALL_FORMATS}
 
 
