@@ -2,12 +2,14 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 from precision.findings.decisions_judged import Yardsticks
 from precision.findings.tables import Table, of_kind, table_of
 from precision.formats import any_format_named
 from precision.results import SensitivityReport
 from precision.results.plan import Plan, Totals, Verification, root, sqnr_db
+from precision.results.sensitivity import Contribution
 from precision.text.units import bytes_text, count_text, number_text, ratio_text
 
 LAYER_TIMES = (
@@ -19,6 +21,10 @@ _MOST_NAMES = 5
 """That one sentence lists."""
 _FAR_OFF = 1.25
 """Predicted over measured RMSE, or its reciprocal, from which a prediction is said to be off."""
+_FEW_NUMBERS = 32
+"""Below so many output numbers one run's RMSE is easily a quarter off what is expected: 1/sqrt(2 n) (one deviation)."""
+_MOST_SPREAD = 0.1
+"""Relative standard error of a predicted RMSE from which it is said; two of them are nearly a quarter."""
 _FAR_BELOW = 3.0
 """Measured RMSE of all layers in a format over a plan's predicted one, from which nothing measured supports it."""
 _LAYERS = (
@@ -118,6 +124,11 @@ def doubts_text(plan: Plan, report: SensitivityReport) -> str:
     ]
     if doubted:
         said.append(f"The errors of {count_text(len(doubted), 'layer')} are doubtful and were not measured.")
+    if report.output_elements < _FEW_NUMBERS and len(pairs) > 1:
+        numbers = count_text(report.output_elements, "number")
+        said.append(f"The output is only {numbers}, in which the errors of layers add up or cancel by chance.")
+    if (spread := _spread(plan, [layer.contributions[column] for layer, column in pairs])) > _MOST_SPREAD:
+        said.append(f"The random probes leave its predicted RMSE uncertain by about {round(100 * spread)} %.")
     used = {layer.format for layer in plan.layers}
     checked = [each.measured_squared_error for each in report.uniform if each.dtype in used]
     least = min((each for each in checked if each), default=None)
@@ -130,6 +141,13 @@ def doubts_text(plan: Plan, report: SensitivityReport) -> str:
         if check.dtype in used and ratio is not None and not 1 / _FAR_OFF <= ratio <= _FAR_OFF:
             said.append(f"For all layers in {check.dtype}, the prediction is {ratio_text(ratio)} × the measured RMSE.")
     return " ".join([*said, "Verify this plan before you use it."]) if said else ""
+
+
+def _spread(plan: Plan, lowered: Sequence[Contribution]) -> float:
+    """Standard error of a plan's predicted RMSE, relative: errors of layers have the same probes, so they add up."""
+    total = plan.totals.squared_error
+    sampled = (each.standard_error or 0.0 for each in lowered if each.exact_squared_error is None)
+    return math.fsum(sampled) / total / 2 if total else 0.0
 
 
 def judged_text(found: Verification, report: SensitivityReport, plan: Plan) -> str:

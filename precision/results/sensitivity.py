@@ -36,15 +36,16 @@ class Contribution(Result):
     all_but_squared_error: float | None = None
     """Measured by lowering every layer except this one; None where not measured."""
 
-    def best_squared_error(self, *, is_handed: bool = False) -> float | None:
-        """The measured error, else the predicted one; with `is_handed`, for inputs that are already in the format."""
-        predicted = self.squared_error
-        handed = predicted if self.handed_squared_error is None else self.handed_squared_error
-        if self.exact_squared_error is None or not predicted or handed is None:
-            return handed if is_handed else predicted
-        if self.is_doubted:
-            return self.exact_squared_error
-        return self.exact_squared_error * (handed / predicted if is_handed else 1.0)
+    def best_squared_error(self, *, handed: float = 0.0) -> float | None:
+        """The measured error, else the predicted one, where this share of the inputs is in the format already."""
+        alone = self.squared_error
+        if alone is None:
+            return None
+        with_handed = alone if self.handed_squared_error is None else self.handed_squared_error
+        predicted = alone + handed * (with_handed - alone)
+        if self.exact_squared_error is None or not alone:
+            return predicted
+        return self.exact_squared_error * (1.0 if self.is_doubted else predicted / alone)
 
 
 class LayerSensitivity(Result):

@@ -25,20 +25,21 @@ def squared_error_together(report: SensitivityReport, formats: Sequence[str]) ->
 
     First-order theory: the sum of the layers' own errors, because they are nearly independent; corrected, where the
     report has projections, for errors that point in the same or in opposite directions. An input is not rounded again
-    where it comes from a layer whose format has no values that this layer's format lacks. None where a layer has no
-    prediction. A format that is not in the report means the reference.
+    where it comes from a layer whose format has no values that this layer's format lacks; where that holds for some of
+    the layers that hand it inputs, each is taken to have an equal part in what rounding them adds. None where a layer
+    has no prediction. A format that is not in the report means the reference.
     """
     columns = {name: column for column, name in enumerate(report.formats)}
     handed = _handed(report, formats)
     chosen = [
-        (at, columns[name], is_handed)
-        for at, (name, is_handed) in enumerate(zip(formats, handed, strict=True))
+        (at, columns[name], share)
+        for at, (name, share) in enumerate(zip(formats, handed, strict=True))
         if name in columns
     ]
     own = []
-    for at, column, is_handed in chosen:
+    for at, column, share in chosen:
         contribution = report.layers[at].contributions[column]
-        error = contribution.best_squared_error(is_handed=is_handed)
+        error = contribution.best_squared_error(handed=share)
         if error is None or contribution.nonfinite:
             return None
         own.append(error)
@@ -46,8 +47,8 @@ def squared_error_together(report: SensitivityReport, formats: Sequence[str]) ->
     if report.projections is None or len(chosen) < 2:
         return total
     vectors = _decoded(report.projections)
-    places, at_formats, are_handed = (np.array(each) for each in zip(*chosen, strict=True))
-    crossed = _crossed(vectors[are_handed.astype(int), places, at_formats], is_sampled=report.projections.is_sampled)
+    places, at_formats, shares = (np.array(each) for each in zip(*chosen, strict=True))
+    crossed = _crossed(vectors[(shares == 1).astype(int), places, at_formats], is_sampled=report.projections.is_sampled)
     return max(total + crossed, 0.0)
 
 
@@ -102,13 +103,15 @@ def _decoded(projections: Projections) -> FloatArray:
     return np.frombuffer(base64.b64decode(projections.values), dtype="<f4").reshape(projections.shape).astype(float)
 
 
-def _handed(report: SensitivityReport, formats: Sequence[str]) -> list[bool]:
-    """For each layer, whether the inputs it gets from other layers are already values of its format."""
+def _handed(report: SensitivityReport, formats: Sequence[str]) -> list[float]:
+    """For each layer, the share of its inputs from other layers that are already values of its format."""
     given: dict[str, frozenset[str]] = {}
     found = []
     for layer, name in zip(report.layers, formats, strict=True):
-        taken = frozenset().union(*(given.get(giver, frozenset([""])) for giver in layer.takes_from))
-        found.append(bool(taken) and all(_holds(name, other) for other in taken))
+        givers = [given.get(giver, frozenset([""])) for giver in layer.takes_from]
+        taken = frozenset().union(*givers)
+        held = [all(_holds(name, other) for other in each) for each in givers]
+        found.append(sum(held) / max(len(held), 1))
         given[layer.fqn] = taken if layer.passes_on and name not in report.formats and taken else frozenset([name])
     return found
 
