@@ -19,8 +19,10 @@ from precision.text.units import number_text
 
 def compared(elements: int) -> Comparison:
     reference = torch.randn(elements, generator=torch.Generator().manual_seed(1))
-    sides = {name: flatten(each) for name, each in (("reference", reference), ("candidate", reference.half()))}
-    return compare_outputs(**sides, repeat=sides["reference"], fmt=format_named("float16"))
+    same = flatten(reference)
+    return compare_outputs(
+        reference=same, candidate=flatten(reference.half()), repeat=same, fmt=format_named("float16")
+    )
 
 
 def test_quantiles_of_a_sample_are_marked_where_they_are_shown() -> None:
