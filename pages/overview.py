@@ -142,7 +142,8 @@ def _timing_warnings(result: CompareResult) -> None:
 
 def _side_by_side(output: OutputComparison, result: CompareResult) -> None:
     st.header("Outputs side by side", anchor=False)
-    holding = f" holding {result.spec.dtype} values" if result.execution.label == "simulated" else ""
+    is_held = result.execution.label == "simulated" and not result.spec.weights
+    holding = f" holding {result.spec.dtype} values" if is_held else ""
     shown = "all" if output.metrics.elements == len(output.preview) else f"the first {len(output.preview)}"
     st.caption(
         f"{for_markdown(output.path)}, shape {list(output.shape)}, {output.reference_dtype} against "

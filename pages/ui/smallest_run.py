@@ -97,11 +97,10 @@ def _measured(found: CompareResult) -> None:
         if estimate := estimated_text(found.audit) if found.audit else "":
             rows.append(("If all were stored", estimate.removeprefix("stored in "), ""))
         downloads.table(
-            table_of(of_kind("text", "figure", "value", "remark"), rows).without_empty(),
+            table_of(of_kind("text", "figure", "value"), (row[:2] for row in rows)),
             name=None,
             key="smallest",
             alt="What the formats of the weights do to the outputs",
-            widths={"figure": "small", "value": "small", "remark": "large"},
             whole=True,
         )
     if found.warnings:

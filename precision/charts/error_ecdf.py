@@ -11,6 +11,7 @@ from precision.charts.axes import log_axis
 from precision.charts.error_histogram import all_exact, left_out, no_errors_because
 from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import OUTLINE, colour_of
+from precision.findings.elements import is_sampled, metric_text
 from precision.results import Ecdf, ErrorMetrics, OutputComparison
 from precision.text.names import plain
 from precision.text.units import number_text, share_text
@@ -107,7 +108,7 @@ def _finding(metrics: ErrorMetrics, shares: dict[float, float]) -> str:
     if p99 is None or metrics.quantile_elements < _ENOUGH_FOR_P99 or p99 == largest:
         return f"All errors are at most {number_text(largest)}"
     share = max(share for value, share in shares.items() if value <= p99)
-    return f"{share_text(share)} of the errors are at most {number_text(p99)}"
+    return f"{share_text(share)} of the errors are at most {metric_text(metrics, 'p99_abs_error')}"
 
 
 def _floors(floor: ErrorMetrics | None) -> tuple[tuple[str, float], ...]:
@@ -119,6 +120,8 @@ def _floors(floor: ErrorMetrics | None) -> tuple[tuple[str, float], ...]:
 
 def _detail(metrics: ErrorMetrics, exact_share: float, floor: ErrorMetrics | None) -> str:
     parts = [left_out(metrics)]
+    if is_sampled(metrics, "p99_abs_error"):
+        parts.append(f"≈ from a sample of {metrics.quantile_elements:,}")
     if exact_share:
         parts.append(f"{share_text(exact_share)} are exact")
     if floor and floor.max_abs_error and metrics.max_abs_error:

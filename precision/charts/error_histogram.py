@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from precision.charts.axes import log_axis
 from precision.charts.frame import Info, Space, figure_of, marker
 from precision.charts.palette import OUTLINE, colour_of
+from precision.findings.elements import metric_text
 from precision.results import ErrorMetrics, Histogram, OutputComparison
 from precision.text.names import escape_plotly, plain
 from precision.text.units import count_text, number_text, share_text
@@ -113,7 +114,8 @@ def _finding(output: OutputComparison, kind: HistogramKind) -> str:
         return "Distribution of the error"
     if kind == "ulp":
         return f"Errors of {number_text(typical)} ULP on average, {number_text(largest)} at most"
-    return f"Half of the errors are at most {number_text(typical)}, all at most {number_text(largest)}"
+    half = metric_text(metrics, "median_abs_error")
+    return f"Half of the errors are at most {half}, all at most {number_text(largest)}"
 
 
 def all_exact(metrics: ErrorMetrics) -> str:

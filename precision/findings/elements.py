@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from precision.findings.tables import Column, Table, of_kind, table_of
-from precision.results import Comparison, ElementPair, OutputComparison, WorstElement
-from precision.text.metrics import METRICS
+from precision.results import Comparison, ElementPair, ErrorMetrics, OutputComparison, WorstElement
+from precision.text.metrics import METRICS, metric_named
 from precision.text.units import number_text
 
 _COLUMNS = (Column("index"), *of_kind("value", "reference", "candidate"), Column("absolute error", "error"))
@@ -31,12 +31,24 @@ def metrics_table(output: OutputComparison, comparison: Comparison) -> Table:
         (
             metric.label,
             metric.unit,
-            *(number_text(getattr(metrics, metric.name)) for metrics in sides),
+            *(metric_text(metrics, metric.name) for metrics in sides),
             metric.definition,
         )
         for metric in METRICS
     )
     return table_of(of_kind("text", "metric", "unit", *METRICS_OF, "definition"), rows)
+
+
+def metric_text(metrics: ErrorMetrics, name: str) -> str:
+    """A metric as text; with `≈` where it was taken from a sample of the elements: see `quantile_elements`."""
+    value = getattr(metrics, name)
+    return f"≈ {number_text(value)}" if is_sampled(metrics, name) else number_text(value)
+
+
+def is_sampled(metrics: ErrorMetrics, name: str) -> bool:
+    """Whether a metric was taken from a sample of the elements; not where it was not measured."""
+    measured = getattr(metrics, name, None) is not None
+    return measured and metric_named(name).is_quantile and metrics.quantile_elements < metrics.finite_pairs
 
 
 def _index(element: ElementPair | WorstElement) -> str:

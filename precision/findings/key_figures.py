@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from precision.findings.cast import estimated_text
 from precision.findings.decisions import decision_rows, truth_cells
 from precision.findings.speed import compare_speed
 from precision.findings.systematic import systematic_cells
@@ -26,7 +27,7 @@ def key_figures(result: CompareResult) -> Iterator[tuple[str, str, str]]:
     if (score := result.score) is not None:
         yield "Your score", f"{score.reference:g} → {score.candidate:g}", f"{score.difference:+g}"
     if result.audit is not None:
-        yield "Stored", stored_text(result.audit.bytes_before, result.audit.bytes_after), ""
+        yield "Stored", stored_text(result.audit.bytes_before, result.audit.bytes_after), estimated_text(result.audit)
     if (cost := result.cost) is not None:
         times = f"{seconds_text(cost.reference_time.median_s)} → {seconds_text(cost.candidate_time.median_s)}"
         yield "Time per run", times, f"{result.candidate_name} is {compare_speed(cost).text} the reference here"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from precision.errors import InputError
+from precision.findings.elements import is_sampled
 from precision.results import Comparison
 from precision.text.metrics import DECISION_METRICS, metric_named
 
@@ -18,10 +19,10 @@ class Threshold:
     value: float
     higher_is_better: bool
 
-    def violation(self, measured: float | None) -> str | None:
+    def violation(self, measured: float | None, *, is_sampled: bool = False) -> str | None:
         """What is wrong with the metric's value, in one sentence; None where it keeps to the threshold.
 
-        A metric that was not measured is a violation, and so is a NaN.
+        A metric that was not measured is a violation, and so is a NaN. `is_sampled` marks the value with `≈`.
         """
         if measured is None:
             return f"{self.metric} was not measured, so its limit {self.value:g} cannot be checked."
@@ -30,7 +31,7 @@ class Threshold:
         if kept:
             return None
         word = "above" if judged > self.value else "below" if judged < self.value else "not comparable with"
-        return f"{self.metric} = {measured!r} is {word} {self.value:g}."
+        return f"{self.metric} {'≈' if is_sampled else '='} {measured!r} is {word} {self.value:g}."
 
 
 def violations(comparison: Comparison, thresholds: Sequence[Threshold]) -> tuple[str, ...]:
@@ -63,11 +64,12 @@ _OF_DECISIONS = {metric.name for metric in DECISION_METRICS}
 def _violation(comparison: Comparison, threshold: Threshold) -> str | None:
     """A metric of decisions is judged by its worst output."""
     if threshold.metric not in _OF_DECISIONS:
-        return threshold.violation(getattr(comparison.overall, threshold.metric))
+        value = getattr(comparison.overall, threshold.metric)
+        return threshold.violation(value, is_sampled=is_sampled(comparison.overall, threshold.metric))
     measured: list[float] = [
-        value
+        found
         for output in comparison.outputs
-        if (value := getattr(output.decisions, threshold.metric, None)) is not None
+        if (found := getattr(output.decisions, threshold.metric, None)) is not None
     ]
     if not measured:
         return threshold.violation(None)

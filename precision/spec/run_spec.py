@@ -3,18 +3,19 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from precision.errors import InputError
-from precision.formats import AnyFormat, IntegerGrid, ScaledFormat, any_format_named, default_formats
+from precision.formats import AnyFormat, any_format_named, default_formats
 from precision.spec.analysis import Analysis
 from precision.spec.cast_methods import CastMethod, formats_of, method_named, usual_method
 from precision.spec.keep import Kept
 from precision.spec.output_kinds import kinds_of
+from precision.spec.plans import coarsest, plan_of
 from precision.spec.regimes import GIVEN, canonical
 from precision.spec.weights import StoredIn, counted_text, is_pair, weights_of
 
@@ -26,52 +27,6 @@ MAX_TEXT_CHARACTERS = 20_000
 MAX_PLAN_LAYERS = 10_000
 SENSITIVITY_FORMATS = default_formats("sensitivity")
 """The default formats of a sensitivity, except those that the device cannot run."""
-
-
-def coarsest(formats: Iterable[AnyFormat]) -> AnyFormat:
-    """The format with the fewest digits: by mantissa bits, then without scales first, then by exponent bits.
-
-    >>> coarsest(map(any_format_named, ("float16", "bfloat16"))).name
-    'bfloat16'
-    """
-
-    def digits(fmt: AnyFormat) -> tuple[int, bool, int, str]:
-        element = fmt.element if isinstance(fmt, ScaledFormat) else fmt
-        if isinstance(element, IntegerGrid):
-            return element.bits - 2, True, 0, fmt.name
-        return element.mantissa_bits, isinstance(fmt, ScaledFormat), element.exponent_bits, fmt.name
-
-    return min(formats, key=digits)
-
-
-def _planned(value: object) -> object:
-    """The plan as pairs of fqn and canonical format name, in order of fqn; anything malformed as it is.
-
-    Raises:
-        InputError: a layer has two formats, or a format is unknown; or a link's plan cannot be read.
-    """
-    if isinstance(value, str):
-        value = _plan_of_link(value)
-    if not isinstance(value, list | tuple) or not all(is_pair(pair) for pair in value):
-        return value
-    formats: dict[str, str] = {}
-    for fqn, name in value:
-        canonical = any_format_named(name).name
-        if formats.setdefault(fqn, canonical) != canonical:
-            raise InputError(f"The plan gives {fqn[:200]!r} two formats: {formats[fqn]} and {canonical}.")
-    return tuple(sorted(formats.items()))
-
-
-def _plan_of_link(text: str) -> object:
-    if not text:
-        return ()
-    try:
-        layers = json.loads(text)
-        return tuple((fqn, name) for name, fqns in layers.items() for fqn in fqns)
-    except (ValueError, AttributeError, TypeError, RecursionError) as error:
-        raise InputError(
-            f'plan = {text[:80]!r}: not the layers by format, such as {{"float16": ["encoder.0"]}}.'
-        ) from error
 
 
 def _reason(error: ErrorDetails) -> str:
@@ -91,7 +46,7 @@ def _reason(error: ErrorDetails) -> str:
 
 def _with_plan(data: Mapping[str, object]) -> Mapping[str, object]:
     """`data` with its plan in canonical order, and with the plan's dtype where none is given."""
-    plan = _planned(data["plan"])
+    plan = plan_of(data["plan"])
     if plan == data["plan"] == ():
         return data
     if not isinstance(plan, tuple) or not all(is_pair(pair) for pair in plan):

@@ -19,6 +19,8 @@ class MetricDefinition:
     """One or a few sentences with the formula and the zero case."""
     higher_is_better: bool | None = False
     """None where neither direction is good or bad."""
+    is_quantile: bool = False
+    """Whether it is taken from a sample where there are many elements."""
     is_setting: bool = False
     """Whether it only depends on the format and size of the output: how it was compared, not what was found."""
 
@@ -32,12 +34,13 @@ METRICS: tuple[MetricDefinition, ...] = (
         "Not measured without finite pairs, nor for integer outputs.",
     ),
     MetricDefinition(
-        "median_abs_error", "Median absolute error", unit=_OUTPUT,
+        "median_abs_error", "Median absolute error", unit=_OUTPUT, is_quantile=True,
         definition="Half of all |e| are at most this. With an even number of elements, the mean of the middle two. "
-        "Computed from all elements up to 1,048,576; from every k-th element of larger outputs, see quantile elements.",
+        "Computed from all elements up to 1,048,576; from every k-th element of larger outputs, and then "
+        "marked ≈; see quantile elements.",
     ),
     MetricDefinition(
-        "p99_abs_error", "99th percentile of the absolute error", unit=_OUTPUT,
+        "p99_abs_error", "99th percentile of the absolute error", unit=_OUTPUT, is_quantile=True,
         definition="99 % of all |e| are at most this, interpolated linearly between neighbouring elements. "
         "Computed from the same elements as the median.",
     ),

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
 _BYTES = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
           "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}  # fmt: skip
+_NEAR_ONE = 1e-8
+"""What is nearer to one is written by its distance, not by its digits."""
 _SECONDS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 
@@ -68,6 +70,8 @@ def number_text(value: float | None) -> str:
 
     >>> number_text(0.00022590160369873047), number_text(None), number_text(float("inf")), number_text(0.0)
     ('2.259e-4', 'not measured', '∞', '0')
+    >>> number_text(0.99999999999999989), number_text(-0.9999999999)
+    ('1 − 1.1e-16', '−1 + 1.0e-10')
     >>> number_text(0.9999857), number_text(1.0), number_text(12345.6), number_text(16777216)
     ('0.9999857', '1', '12,346', '16,777,216')
     """
@@ -80,7 +84,12 @@ def number_text(value: float | None) -> str:
     if value == 0:
         return "0"
     if 0.999 < abs(value) < 1:  # of a cosine or a share, the difference to 1 matters
-        return f"{value:.{min(17, 3 + int(-math.log10(1 - abs(value))))}f}"
+        missing = 1 - abs(value)
+        if missing < _NEAR_ONE:
+            return (
+                f"1 − {missing:.1e}".replace("e-0", "e-") if value > 0 else f"−1 + {missing:.1e}".replace("e-0", "e-")
+            )
+        return f"{value:.{3 + int(-math.log10(missing))}f}"
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     if 1e-3 <= abs(value) < 1e3:

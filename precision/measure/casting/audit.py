@@ -122,7 +122,9 @@ class _Pairs:
         changed = held or quantized or old.dtype != new.dtype
         same = (id(old), id(new))
         if changed and same not in compared:
-            compared[same] = _compared(old, new, fmt=fmt if held or quantized else None)
+            compared[same] = _compared(
+                old, new, fmt=fmt if held or quantized else None, scaled=quantized or bool(scale)
+            )
         return TensorAudit(
             fqn=name,
             kind=self.old[name].kind,
@@ -190,11 +192,11 @@ class _Pairs:
         )
 
 
-def _compared(old: Tensor, new: Tensor, *, fmt: AnyFormat | None) -> StoredValues | None:
+def _compared(old: Tensor, new: Tensor, *, fmt: AnyFormat | None, scaled: bool) -> StoredValues | None:
     """What was lost of the values; None where whole numbers or booleans were cast, which have no rounding."""
     if not (old.is_floating_point() or old.is_complex()):
         return None
-    return stored_values(old, plain_values(new), fmt=fmt, scaled=is_traceable_wrapper_subclass(new))
+    return stored_values(old, plain_values(new), fmt=fmt, scaled=scaled)
 
 
 def _why_changed(old: Tensor, new: Tensor, estimate: int | None, *, fmt: AnyFormat, method: CastMethod) -> str:

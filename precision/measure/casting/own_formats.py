@@ -83,9 +83,9 @@ def _stored(values: Tensor, way: StoredIn, owner: nn.Module) -> Tensor:
         return values.to(storage_dtype(way.fmt))
     if not way.exponent:
         return rounded_weight(values, way.fmt, owner)
-    scaled = torch.ldexp(values.double(), torch.tensor(way.exponent, device=values.device))
-    back = torch.tensor(-way.exponent, device=values.device)
-    return torch.ldexp(rounded_weight(scaled, way.fmt, owner).double(), back).to(values.dtype)
+    wide = (values.cpu() if values.device.type == "mps" else values).double()  # there is no float64 on mps
+    rounded = rounded_weight(torch.ldexp(wide, torch.tensor(way.exponent)), way.fmt, owner)
+    return torch.ldexp(rounded.double(), torch.tensor(-way.exponent)).to(values)
 
 
 def _execution(weights: Mapping[str, StoredIn], computing: str) -> Execution:

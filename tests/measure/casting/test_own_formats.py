@@ -103,7 +103,13 @@ def test_a_scale_is_one_power_of_two_for_the_whole_weight() -> None:
     assert run.metrics["sqnr_db"] == pytest.approx(expected, rel=1e-12)
     assert run.result.execution.label == "simulated"
     assert run.result.audit is not None
-    assert run.result.audit.tensors[0].reason.startswith("multiplied by 2^20, rounded to float8_e4m3fn")
+    audited = run.result.audit.tensors[0]
+    assert audited.reason.startswith("multiplied by 2^20, rounded to float8_e4m3fn")
+    assert audited.stored is not None
+    assert (
+        audited.stored.became_subnormal is audited.stored.saturated is None
+    )  # of the format's own range, it says nothing
+    assert audited.stored.became_zero == 0
     scaled = px.ranges(module, IMAGES[0, 0], progress=False).run(scaled=True)
     assert "weight" in dict(scaled.result.spec.weights)
 
