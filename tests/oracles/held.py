@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 import precision as px
+from precision.library.measured import MixedPlan, Sensitivity
 from tests.oracles import plain
-from tests.oracles.lowered import lowered, runs_in
-from tests.oracles.structures import floating
+from tests.oracles.fresh import run_fresh
+from tests.oracles.lowered import lowered, places, runs_in
+from tests.oracles.structures import floating, is_same
 
 Args = tuple[Any, ...]
 Kwargs = Mapping[str, Any]
@@ -67,7 +70,7 @@ def hold_layers(module: nn.Module, args: Args, kwargs: Kwargs, dtype: torch.dtyp
     apart = 0
     for key, call in exact.items():
         at, row = rows[key]
-        sides = [floating(side[key].output) for side in (exact, low) if key in side]
+        sides = [data_of(floating(side[key].output), kwargs) for side in (exact, low) if key in side]
         if len(sides) < 2 or [t.shape for t in sides[0]] != [t.shape for t in sides[1]]:
             continue
         found, expected = report.errors_of(at), plain.errors(*sides) if sides[0] else None
@@ -79,7 +82,7 @@ def hold_layers(module: nn.Module, args: Args, kwargs: Kwargs, dtype: torch.dtyp
             assert is_near(getattr(found, name), getattr(expected, name), rel=1e-5), (key, name)
         if row.corners is not None:
             apart += 1
-            local, inherited = plain.local_and_inherited(call, low[key])
+            local, inherited = plain.local_and_inherited(call, low[key], lambda tensors: data_of(tensors, kwargs))
             for name in ("rmse", "max_abs_error"):
                 assert is_near(getattr(row.corners.local, name), getattr(local, name), rel=1e-5), (key, name)
                 assert is_near(getattr(row.corners.inherited, name), getattr(inherited, name), rel=1e-5), (key, name)
@@ -103,7 +106,7 @@ def hold_ranges(module: nn.Module, args: Args, kwargs: Kwargs) -> None:
             assert is_near(row.smallest, values.smallest, rel=1e-5), key
 
 
-def hold_sensitivity(module: nn.Module, args: Args, kwargs: Kwargs, dtype: torch.dtype) -> Any:
+def hold_sensitivity(module: nn.Module, args: Args, kwargs: Kwargs, dtype: torch.dtype) -> Sensitivity:
     """The output's squared error with every place alone in the dtype; the product's result."""
     run = px.sensitivity(module, given(args, kwargs), formats=[dtype], exact=True, progress=False)
     report = run.result.report
@@ -111,8 +114,21 @@ def hold_sensitivity(module: nn.Module, args: Args, kwargs: Kwargs, dtype: torch
     assert run.failure is None
     runs = runs_in(module, args, kwargs, dtype)
     exact = data_of(floating(plain.outputs(module, args, kwargs, torch.float32, fused=False)), kwargs)
+    assert {layer.fqn for layer in report.layers} == places(module, runs)
     for layer in report.layers:
         low = data_of(floating(lowered(module, args, kwargs, {layer.fqn: dtype}, runs=runs)), kwargs)
         found = layer.contributions[0].exact_squared_error
         assert is_near(found, plain.squared_error(exact, low)), layer.fqn
     return run
+
+
+def hold_plan(name: str, folder: Path, plan: MixedPlan, module: nn.Module, args: Args, kwargs: Kwargs) -> None:
+    """What `verify` measured, against the plan's code in a fresh process, and against modules lowered by hooks."""
+    measured = plan.verify().measured_squared_error
+    (found,) = run_fresh(folder, {name: (name, plan.code())}).values()
+    chosen = {fqn: getattr(torch, dtype) for fqn, dtype in plan.formats.items()}
+    runs = runs_in(module, args, kwargs, *set(chosen.values()))
+    assert chosen
+    assert is_same(found, lowered(module, args, kwargs, chosen, runs=runs))
+    exact = data_of(floating(plain.outputs(module, args, kwargs, torch.float32, fused=False)), kwargs)
+    assert is_near(measured, plain.squared_error(exact, data_of(floating(found), kwargs)))

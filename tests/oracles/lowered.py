@@ -1,25 +1,26 @@
-"""A model of which some modules' own code runs in another dtype, by forward hooks alone. It imports no product code.
+"""A model of which some modules' own code runs in another dtype, by plain torch. It imports no product code.
 
-Every call of a module runs in the dtype chosen for that module; one whose own code computes nothing, as that of a
-`Sequential`, in that of its caller. Where caller and callee have different dtypes, tensors are cast between them: to
-the dtypes that they have there when the whole model runs in the one they come to. What a module returns as it was given
-it, or as a module inside gave it, is its caller's as it was.
+Every call of a module runs in the dtype chosen for that module, and sees all tensors of the model in it; one whose own
+code computes nothing, as that of a `Sequential`, in that of its caller. Where caller and callee have different dtypes,
+tensors are cast between them: to the dtypes that they have there when the whole model runs in the one they come to.
+What a module returns as it was given it, or as a module inside gave it, is its caller's as it was.
 """
 
 from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.oracles.plain import Args, Call, Kwargs, calls, cast, hooked, plain_run
-from tests.oracles.structures import tensors_of, with_tensors
+from tests.oracles.plain import Args, Call, Kwargs, calls, cast, hooked, plain_run, whole
+from tests.oracles.structures import floating, tensors_of, with_tensors
 
 WIDE = torch.float32
 _MOVES = {"clone", "cat", "stack", "copy_", "detach", "_unsafe_view"}
@@ -31,39 +32,70 @@ class Runs:
 
     calls: Mapping[torch.dtype, Mapping[tuple[str, int], Call]]
     computing: frozenset[str]
-    """The modules whose own code makes values."""
+    """The modules whose own code makes values in one of these, or reads tensors of other modules."""
 
 
 def runs_in(module: nn.Module, args: Args, kwargs: Kwargs, *dtypes: torch.dtype) -> Runs:
     """Runs of the whole model."""
-    found = {dtype: calls(module, args, kwargs, dtype) for dtype in (WIDE, *dtypes)}
-    return Runs(found, _computing(module, args, kwargs))
+    found = {dtype: calls(module, args, kwargs, dtype, by_forward=True) for dtype in (WIDE, *dtypes)}
+    return Runs(found, frozenset().union(*(_computing(module, args, kwargs, dtype) for dtype in found)))
+
+
+def places(module: nn.Module, runs: Runs) -> set[str]:
+    """The modules that return floating-point tensors and have no modules inside, or code of their own that computes."""
+    called = {fqn for (fqn, _), call in runs.calls[WIDE].items() if floating(call.output)}
+    return {fqn for fqn in called if fqn in runs.computing or not list(module.get_submodule(fqn).children())}
 
 
 class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes in which modules' own code operators make or change values."""
+    """Notes in which modules' own code operators make or change floating-point values."""
 
-    def __init__(self) -> None:
+    def __init__(self, running: list[str], computing: set[str]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.running: list[str] = []
-        self.computing: set[str] = set()
+        self._running, self._computing = running, computing
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        given = {_place(tensor) for _, tensor in tensors_of((args, kwargs or {}))}
-        is_new = func._schema.is_mutable or any(_place(tensor) not in given for _, tensor in tensors_of(result))
-        if is_new and self.running and func._schema.name.removeprefix("aten::") not in _MOVES:
-            self.computing.add(self.running[-1])
+        given, made = ([t for _, t in tensors_of(each)] for each in ((args, kwargs or {}), result))
+        is_new = func._schema.is_mutable or {_place(t) for t in made} - {_place(t) for t in given}
+        is_about_values = any(t.is_floating_point() or t.is_complex() for t in (*given, *made))
+        if is_new and is_about_values and self._running and func._schema.name.removeprefix("aten::") not in _MOVES:
+            self._computing.add(self._running[-1])
         return result
 
 
-def _computing(module: nn.Module, args: Args, kwargs: Kwargs) -> frozenset[str]:
-    model, operators = copy.deepcopy(module).eval(), _Operators()
+class _Borrowed(TorchFunctionMode):
+    """Notes the modules whose own code reads a tensor of another module, if only its dtype."""
+
+    def __init__(self, model: nn.Module, running: list[str], computing: set[str]) -> None:
+        super().__init__()
+        self._running, self._computing = running, computing
+        self._owners: dict[int, set[str]] = {}
+        for fqn, each in model.named_modules():
+            for tensor in (*each._parameters.values(), *each._buffers.values()):
+                self._owners.setdefault(id(tensor), set()).add(fqn)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        for _, tensor in tensors_of((args, kwargs or {})):
+            if self._running and self._running[-1] not in self._owners.get(id(tensor), self._running):
+                self._computing.add(self._running[-1])
+        return func(*args, **(kwargs or {}))
+
+
+def _computing(module: nn.Module, args: Args, kwargs: Kwargs, dtype: torch.dtype) -> set[str]:
+    model, running, computing = whole(module, dtype), list[str](), set[str]()
     names = {id(each): fqn for fqn, each in model.named_modules()}
-    before = lambda each, _args, _kwargs: operators.running.append(names[id(each)])  # noqa: E731
-    with hooked(model, before, lambda *_: operators.running.pop() and None), plain_run(fused=False), operators:
-        model(*cast(args, WIDE), **cast(dict(kwargs), WIDE))
-    return frozenset(operators.computing)
+
+    def before(each: nn.Module, _args: Args, _kwargs: Kwargs) -> None:
+        running.append(names[id(each)])
+
+    def after(*_call: object) -> None:
+        running.pop()
+
+    noted = hooked(model, before, after, by_forward=True), plain_run(fused=False)
+    with noted[0], noted[1], _Borrowed(model, running, computing), _Operators(running, computing):
+        model(*cast(args, dtype), **cast(dict(kwargs), dtype))
+    return computing
 
 
 class _Copy(NamedTuple):
@@ -97,7 +129,7 @@ def lowered(module: nn.Module, args: Args, kwargs: Kwargs, chosen: Mapping[str, 
     """What the model returns where the modules in `chosen` have their own dtype, and all others float32."""
     model = copy.deepcopy(module).eval()
     names = {id(each): fqn for fqn, each in model.named_modules()}
-    _store(model, chosen, runs)
+    tensors = _Tensors(model, set(chosen.values()))
     frames, counts, doors = [WIDE], Counter[str](), list[_Door]()
 
     def before(each: nn.Module, args: Args, kwargs: dict[str, Any]) -> Any:
@@ -111,6 +143,7 @@ def lowered(module: nn.Module, args: Args, kwargs: Kwargs, chosen: Mapping[str, 
         doors.append(door)
         if own == caller:
             return None
+        tensors.use(own)
         seen = _at(runs.calls[own], fqn, counts[fqn])
         given = (args, kwargs)
         cast_args, cast_kwargs = _cast_like(given, seen and (seen.args, seen.kwargs))
@@ -125,6 +158,7 @@ def lowered(module: nn.Module, args: Args, kwargs: Kwargs, chosen: Mapping[str, 
         fqn, door, caller = names[id(each)], doors.pop(), frames[-1]
         if door.copies is None:
             return output
+        tensors.use(caller)
         for copied, version in door.given:
             if _version(copied.copy) != version:  # what the module wrote into its input is its caller's too
                 copied.original.copy_(copied.copy)
@@ -143,24 +177,39 @@ def lowered(module: nn.Module, args: Args, kwargs: Kwargs, chosen: Mapping[str, 
 
         return with_tensors(output, out)
 
-    with hooked(model, before, after), plain_run(fused=False):
+    with hooked(model, before, after, by_forward=True), plain_run(fused=False):
         return model(*cast(args, WIDE), **cast(dict(kwargs), WIDE))
 
 
-def _store(model: nn.Module, chosen: Mapping[str, torch.dtype], runs: Runs) -> None:
-    """Every module's own tensors in its dtype; those of one that is never called belong to the one that it lies in."""
-    called = {fqn for fqn, _ in runs.calls[WIDE]}
-    for fqn, each in model.named_modules():
-        owner = fqn
-        while owner and owner not in called:
-            owner = owner.rpartition(".")[0]
-        if (dtype := chosen.get(owner)) is not None:
-            for name, tensor in each._parameters.items():
-                if tensor is not None and tensor.is_floating_point():
-                    each._parameters[name] = nn.Parameter(tensor.detach().to(dtype), requires_grad=False)
-            for name, tensor in each._buffers.items():
-                if tensor is not None and (tensor.is_floating_point() or tensor.is_complex()):  # as `.to(dtype)` does
-                    each._buffers[name] = tensor.to(dtype)
+class _Tensors:
+    """All tensors of a model in each dtype: the code that runs sees those in its own, also of other modules."""
+
+    def __init__(self, model: nn.Module, dtypes: Collection[torch.dtype]) -> None:
+        self._modules = list(model.modules())
+        self._tables = {dtype: self._cast(dtype) for dtype in dtypes if dtype != WIDE}
+        self._tables[WIDE] = [(each._parameters, each._buffers) for each in self._modules]
+        for place, each in enumerate(self._modules):
+            if isinstance(each, torch.jit.ScriptModule):
+                self._tables[WIDE][place] = dict(each._parameters.items()), dict(each._buffers.items())
+
+    def _cast(self, dtype: torch.dtype) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        known: dict[int, Tensor] = {}  # weights that are tied stay so
+
+        def turned(tensor: Tensor) -> Tensor:
+            low = tensor.to(dtype) if tensor.is_floating_point() or tensor.is_complex() else tensor  # as `.to` does
+            return nn.Parameter(low.detach(), requires_grad=False) if isinstance(tensor, nn.Parameter) else low
+
+        tables = [(dict(each._parameters.items()), dict(each._buffers.items())) for each in self._modules]
+        return [with_tensors(each, turned, known) for each in tables]
+
+    def use(self, dtype: torch.dtype) -> None:
+        for each, (parameters, buffers) in zip(self._modules, self._tables[dtype], strict=True):
+            if not isinstance(each, torch.jit.ScriptModule):
+                vars(each).update(_parameters=parameters, _buffers=buffers)
+                continue
+            for table, values in ((each._parameters, parameters), (each._buffers, buffers)):
+                for name, value in values.items():
+                    table[name] = value
 
 
 def _at(run: Mapping[tuple[str, int], Call], fqn: str, call: int) -> Call | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,6 +20,8 @@ from tests.oracles.structures import floating, tensors_of, with_tensors
 
 Args = tuple[Any, ...]
 Kwargs = Mapping[str, Any]
+Select = Callable[[list[Tensor]], list[Tensor]]
+"""What of each tensor counts."""
 
 
 class _SameDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -31,11 +34,12 @@ class _SameDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 @contextmanager
-def plain_run(*, fused: bool) -> Iterator[None]:
+def plain_run(*, fused: bool, shared: bool = True) -> Iterator[None]:
+    """Inside, runs are seeded; `fused` kernels of encoders are used or not, and random numbers `shared` or not."""
     was = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(fused and was)
     try:
-        draws = _SameDraws()  # type: ignore[no-untyped-call]
+        draws = _SameDraws() if shared else nullcontext()  # type: ignore[no-untyped-call]
         with torch.random.fork_rng(devices=[]), torch.no_grad(), draws:
             torch.manual_seed(0)
             yield
@@ -44,14 +48,28 @@ def plain_run(*, fused: bool) -> Iterator[None]:
 
 
 @contextmanager
-def hooked(model: nn.Module, before: Any, after: Any) -> Iterator[None]:
-    """Inside, these are called before and after every call of every module that takes hooks."""
-    with ExitStack() as hooks:
-        for each in model.modules():
-            if not isinstance(each, torch.jit.ScriptModule):
-                hooks.enter_context(each.register_forward_pre_hook(before, with_kwargs=True))
-                hooks.enter_context(each.register_forward_hook(after, with_kwargs=True))
+def hooked(model: nn.Module, before: Any, after: Any, *, by_forward: bool = False) -> Iterator[None]:
+    """Inside, these are called before and after every call of every module that takes hooks.
+
+    `by_forward`: also where code calls a module's `forward` itself, which hooks do not see.
+    """
+    taking = [each for each in model.modules() if not isinstance(each, torch.jit.ScriptModule)]
+    with ExitStack() as ends:
+        for each in taking:
+            if by_forward:
+                vars(each)["forward"] = partial(_around, each, each.forward, before, after)
+                ends.callback(vars(each).pop, "forward")
+            else:
+                ends.enter_context(each.register_forward_pre_hook(before, with_kwargs=True))
+                ends.enter_context(each.register_forward_hook(after, with_kwargs=True))
         yield
+
+
+def _around(each: nn.Module, forward: Any, before: Any, after: Any, /, *args: Any, **kwargs: Any) -> Any:
+    args, kwargs = before(each, args, kwargs) or (args, kwargs)
+    output = forward(*args, **kwargs)
+    changed = after(each, args, kwargs, output)
+    return output if changed is None else changed
 
 
 def cast(structure: Any, dtype: torch.dtype) -> Any:
@@ -65,9 +83,11 @@ def whole(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     return twin if dtype == torch.float32 else twin.to(dtype)
 
 
-def outputs(module: nn.Module, args: Args, kwargs: Kwargs, dtype: torch.dtype, *, fused: bool = True) -> Any:
+def outputs(
+    module: nn.Module, args: Args, kwargs: Kwargs, dtype: torch.dtype, *, fused: bool = True, shared: bool = True
+) -> Any:
     """What a module returns in a dtype, its inputs cast likewise."""
-    with plain_run(fused=fused):
+    with plain_run(fused=fused, shared=shared):
         return whole(module, dtype)(*cast(args, dtype), **cast(dict(kwargs), dtype))
 
 
@@ -121,7 +141,9 @@ class Call:
     output: Any
 
 
-def calls(module: nn.Module, args: Args, kwargs: Kwargs, dtype: torch.dtype) -> dict[tuple[str, int], Call]:
+def calls(
+    module: nn.Module, args: Args, kwargs: Kwargs, dtype: torch.dtype, *, by_forward: bool = False
+) -> dict[tuple[str, int], Call]:
     """Every call of every module in one pass in a dtype, by the module's first name and the call's number."""
     model = whole(module, dtype)
     names = {id(each): fqn for fqn, each in model.named_modules()}
@@ -138,7 +160,7 @@ def calls(module: nn.Module, args: Args, kwargs: Kwargs, dtype: torch.dtype) -> 
         fqn, (call, args, kwargs) = names[id(each)], begun.pop()
         found[fqn, call] = Call(fqn, call, each, args, kwargs, keep(output))
 
-    with hooked(model, before, after), plain_run(fused=False):
+    with hooked(model, before, after, by_forward=by_forward), plain_run(fused=False):
         model(*cast(args, dtype), **cast(dict(kwargs), dtype))
     return found
 
@@ -152,10 +174,10 @@ def _again(call: Call, given: Call, like: Call) -> Any:
         return copy.deepcopy(call.module)(*args, **kwargs)
 
 
-def local_and_inherited(exact: Call, low: Call) -> tuple[Errors, Errors]:
+def local_and_inherited(exact: Call, low: Call, select: Select) -> tuple[Errors, Errors]:
     """A call's own error, f~(x) - f(x), and that of its input, f(x~) - f(x), where all four corners are finite."""
     sides = [exact.output, low.output, _again(low, exact, low), _again(exact, low, exact)]
-    corners = [floating(side) for side in sides]
+    corners = [select(floating(side)) for side in sides]
     among = [torch.stack([t.isfinite() for t in four]).all(0) for four in zip(*corners, strict=True)]
     return errors(corners[0], corners[2], among), errors(corners[0], corners[3], among)
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -27,6 +28,17 @@ def tensors_of(structure: object, path: str = "") -> Iterator[tuple[str, Tensor]
 def floating(structure: object) -> list[Tensor]:
     """The real floating-point tensors, dense."""
     return [tensor.to_dense() for _, tensor in tensors_of(structure) if tensor.is_floating_point()]
+
+
+def is_same(one: object, other: object) -> bool:
+    """Whether all tensors are equal, bit for bit but for a NaN's; their dtypes may differ."""
+    pairs = list(zip(tensors_of(one), tensors_of(other), strict=True))
+    return all(torch.equal(*(_comparable(tensor) for _, tensor in pair)) for pair in pairs)
+
+
+def _comparable(tensor: Tensor) -> Tensor:
+    real = torch.view_as_real(tensor) if tensor.is_complex() else tensor.to_dense()
+    return torch.stack([real.double().nan_to_num(0, 1e308, -1e308), real.isnan()])
 
 
 def with_tensors(structure: Any, change: Callable[[Tensor], Tensor], known: dict[int, Tensor] | None = None) -> Any:

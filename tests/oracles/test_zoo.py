@@ -20,7 +20,7 @@ OPEN = {
     "empty output": "there is no output, and their number is divided by",
     "sparse": "sparse outputs are taken for dense ones",
     "inference mode": "tensors made in inference mode have no version",
-    "calls forward": "a layer that is called by its forward is not the caller's own code",
+    "calls forward": "a layer of which code calls the forward itself is missing",
 }
 """Models whose sensitivity differs from the oracle's, and why."""
 
