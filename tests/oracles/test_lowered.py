@@ -24,7 +24,7 @@ from tests.oracles.everything import FIELD, build
 from tests.oracles.fresh import run_fresh
 from tests.oracles.lowered import lowered, runs_in
 from tests.oracles.models import MODELS
-from tests.oracles.structures import is_same
+from tests.oracles.structures import floating, is_same
 from tests.zoo.cases import ZOO
 
 SMALL = [entry.id for entry in CATALOGUE if not entry.family.endswith("full size") and entry.family != "Pretrained"]
@@ -131,3 +131,19 @@ def test_modules_in_two_formats_are_what_hooks_make_of_them(name: str, outcomes:
     except RuntimeError:
         pytest.skip("it raises in 16 bits")
     assert is_same(outcome.ran["mixed"], lowered(*model, chosen, runs=runs))
+
+
+@pytest.mark.parametrize("name", [f"zoo:{name}" for name in ZOO])
+def test_a_plan_that_is_run_is_as_wrong_as_its_code(name: str, outcomes: Mapping[str, Outcome]) -> None:
+    outcome, (module, args, kwargs) = outcomes[name], build(name)
+    low = floating(outcome.fresh.get("mixed"))
+    if not low or name in DRAWS:
+        pytest.skip("no floating-point numbers, or other random ones")
+    run = px.compare(module, kwargs or args, plan=outcome.formats["mixed"], progress=False)
+    exact = floating(plain.outputs(module, args, kwargs, torch.float32, fused=False))
+    if [t.shape for t in exact] != [t.shape for t in low]:
+        return  # as many as the values ask for: nothing is compared
+    expected = plain.errors(exact, low)
+    assert run.failure is None
+    assert run.metrics["finite_pairs"] == expected.pairs
+    assert not expected.pairs or run.metrics["rmse"] == pytest.approx(expected.rmse, rel=1e-9)
