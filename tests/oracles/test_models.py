@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,11 @@ from tests.oracles.models import MODELS, PARTS
 
 OPEN = {"MiniLM with pads": "padding counts in a sensitivity"}
 """Models whose sensitivity differs from the oracle's, and why."""
+
+
+def test_the_oracles_import_no_product_code() -> None:
+    code = "import sys, tests.oracles.fresh, tests.oracles.lowered; assert 'precision' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
