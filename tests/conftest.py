@@ -11,7 +11,14 @@ from hypothesis import settings
 settings.register_profile("any machine", deadline=None)  # a busy one is no failure
 settings.load_profile("any machine")
 PATIENT = (
-    *("tests/engine/", "tests/pages/", "tests/cli/", "tests/plan/", "tests/charts/test_regime_chart.py"),
+    *(
+        "tests/engine/",
+        "tests/pages/",
+        "tests/cli/",
+        "tests/plan/",
+        "tests/oracles/",
+        "tests/charts/test_regime_chart.py",
+    ),
     *(
         f"tests/measure/{place}"
         for place in (

@@ -69,16 +69,17 @@ def _shape(leaf: object) -> object:
 
 
 def with_dtypes(inputs: Inputs, like: Inputs) -> Inputs:
-    """`inputs`, its floating-point tensors in the dtypes of those of `like`."""
+    """`inputs`, its floating-point tensors in the dtypes of those of `like`; one that is given twice stays one."""
     leaves, spec = pytree.tree_flatten(inputs)
     others = pytree.tree_leaves(like)
-    cast = [
-        leaf.to(other.dtype)
-        if isinstance(leaf, Tensor) and leaf.is_floating_point() and isinstance(other, Tensor)
-        else leaf
-        for leaf, other in zip(leaves, others, strict=True)
-    ]
-    turned: Inputs = pytree.tree_unflatten(cast, spec)
+    made: dict[tuple[int, torch.dtype], Tensor] = {}
+
+    def cast(leaf: object, other: object) -> object:
+        if not (isinstance(leaf, Tensor) and leaf.is_floating_point() and isinstance(other, Tensor)):
+            return leaf
+        return made.setdefault((id(leaf), other.dtype), leaf.to(other.dtype))
+
+    turned: Inputs = pytree.tree_unflatten([cast(*each) for each in zip(leaves, others, strict=True)], spec)
     return turned
 
 
