@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 import precision as px
-from precision.library.measured import MixedPlan, Sensitivity
+from precision.library.measured import Sensitivity
+from precision.library.mixed_plan import MixedPlan
 from tests.oracles import plain
 from tests.oracles.fresh import run_fresh
 from tests.oracles.lowered import lowered, places, runs_in

@@ -21,6 +21,7 @@ from precision.measure.casting.simulation import holds_matrix, rounded_tensor
 from precision.measure.rounding import storage_dtype
 from precision.measure.sensitivity.adjoint import Adjoint, Tap
 from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, is_leaf
+from precision.measure.sensitivity.trust import Sizes
 
 _QUICK_S = 0.002
 """A native layer's call that took less is timed once more, since the first may have to prepare itself."""
@@ -46,6 +47,8 @@ class LocalError:
     """Whether any of them comes from random directions."""
     takes_from: set[str] = field(default_factory=set)
     """The layers that hand it an input, where its own output is a number format's values."""
+    sizes: Sizes = field(default_factory=Sizes)
+    """Where there is an adjoint."""
     passes_on: bool = True
     """Whether its output holds values of its input and zeros alone, as far as rounding both in turn tells."""
     nonfinite: int = 0
@@ -207,6 +210,7 @@ class LocalErrors:
             tap = Tap(call.fqn, at, place)
             if self.adjoint is None or (gradients := self.adjoint.gradients.get(tap)) is None:
                 continue
+            error.sizes.add(r if is_plain(r) else r.to_dense(), difference)
             error.is_sampled |= self.adjoint.is_sampled(tap)
             dim = self.adjoint.sample_dims.get(tap)
             alone = _products(gradients, difference, dim)

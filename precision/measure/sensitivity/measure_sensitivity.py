@@ -238,7 +238,8 @@ def _doubted(observed: Observed, errors: Mapping[str, LocalError], whole: float 
     elements = max(finite_elements(observed.outputs), 1)
     predicted = {fqn: found.value / elements for fqn, error in errors.items() if (found := error.estimate())}
     calls = {layer.fqn: layer.calls for layer in observed.layers}
-    return doubtful(predicted, calls, mean_square=mean_square(observed.outputs), whole=whole)
+    hiding = {fqn for fqn, error in errors.items() if error.sizes.hides_values}
+    return doubtful(predicted, calls, hiding=hiding, mean_square=mean_square(observed.outputs), whole=whole)
 
 
 def _without_layers(scripted: str | None) -> str:

@@ -1,7 +1,10 @@
 """Where first-order theory cannot be trusted: such layers are run alone, in a budget, instead of predicted."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
 
 MANY_CALLS = 8
 """In a layer that is called more often, the errors of its calls change one another."""
@@ -9,27 +12,67 @@ LEAST_DB = 15.0
 """An output whose predicted signal-to-noise ratio is below this is no longer near the reference."""
 MOST_MISSED = 2.0
 """Predicted over measured RMSE of all layers together, or its reciprocal, from which no prediction is trusted."""
+LEAST_SHARE, MOST_TIMES = 0.02, 5.0
+"""Where errors are larger than the values themselves for more than this share of a layer's output, and for more times
+as many of them as their sizes let expect, many values are far below the others and lose all their digits."""
 RUNS = 32
 """Layers that are run alone in one format, at most."""
 
 
+@dataclass(kw_only=True)
+class Sizes:
+    """Of a layer's values and of their errors, over all of its calls."""
+
+    elements: int = 0
+    outweighed: int = 0
+    """Elements whose error is larger than their value."""
+    squares: float = 0.0
+    squared_errors: float = 0.0
+
+    def add(self, values: Tensor, errors: Tensor) -> None:
+        """Count the elements of one tensor; values that are not finite have no error."""
+        values = values.nan_to_num(0.0, 0.0, 0.0)
+        self.elements += values.numel()
+        self.outweighed += int((errors.abs() > values.abs()).sum())
+        self.squares += float(values.double().square().sum())
+        self.squared_errors += float(errors.double().square().sum())
+
+    @property
+    def hides_values(self) -> bool:
+        """Whether many values are small beside their errors, though all together they are not."""
+        if not self.elements:
+            return False
+        share = self.outweighed / self.elements
+        # Of normal numbers of these sizes, independent of each other.
+        expected = 2 / math.pi * math.atan2(self.squared_errors**0.5, self.squares**0.5)
+        return share > max(LEAST_SHARE, MOST_TIMES * expected)
+
+
 def doubtful(
-    predicted: Mapping[str, float], calls: Mapping[str, int], *, mean_square: float, whole: float | None
+    predicted: Mapping[str, float],
+    calls: Mapping[str, int],
+    *,
+    hiding: Collection[str] = (),
+    mean_square: float,
+    whole: float | None,
 ) -> list[str]:
     """The layers whose prediction is not to be trusted, those of the largest predicted error first.
 
-    Those that are called many times or whose predicted error is large; all of them, if what they predict together
-    misses what was measured.
+    Those that are called many times, whose predicted error is large, or that hide values; all of them, if what they
+    predict together misses what was measured.
 
     Args:
         predicted: squared error of each layer, a mean over the outputs' elements.
         calls: of each layer in one pass.
+        hiding: the layers of whose values many are small beside their errors, see `Sizes`.
         mean_square: of the reference's outputs.
         whole: measured with all layers in the format; None where that is not finite or does not run.
     """
     largest = mean_square * 10 ** (-LEAST_DB / 10)
     missed = is_missed(math.fsum(predicted.values()), whole)
-    found = [fqn for fqn, error in predicted.items() if missed or calls[fqn] > MANY_CALLS or error > largest]
+    found = [
+        fqn for fqn, error in predicted.items() if missed or calls[fqn] > MANY_CALLS or error > largest or fqn in hiding
+    ]
     return sorted(found, key=predicted.__getitem__, reverse=True)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 
-from precision.measure.sensitivity.trust import LEAST_DB, MANY_CALLS, MOST_MISSED, doubtful, is_missed
+from precision.measure.sensitivity.trust import LEAST_DB, MANY_CALLS, MOST_MISSED, Sizes, doubtful, is_missed
 
 SMALL = {"a": 1e-6, "b": 2e-6, "c": 0.0}
 ONCE = dict.fromkeys(SMALL, 1)
@@ -40,3 +41,20 @@ def test_a_missed_prediction_is_one_beyond_the_factor() -> None:
     assert is_missed(4.01, 1.0)
     assert not is_missed(0.0, 0.0)
     assert is_missed(math.inf, 1.0)
+
+
+def sizes(values: list[float], errors: list[float]) -> Sizes:
+    found = Sizes()
+    found.add(torch.tensor(values), torch.tensor(errors))
+    return found
+
+
+def test_values_that_are_small_beside_their_errors_hide_though_all_together_are_not() -> None:
+    assert not Sizes().hides_values
+    assert not sizes([0.0] * 100, [0.0] * 100).hides_values
+    loud, quiet = [100.0] * 90, [0.01] * 10
+    assert sizes([*loud, *quiet], [0.1] * 100).hides_values
+    assert not sizes([*loud, *quiet], [0.1] * 90 + [1e-5] * 10).hides_values
+    assert not sizes([*loud, *[0.01]], [0.1] * 91).hides_values  # too few of them
+    assert not sizes([1.0] * 80 + [0.1] * 20, [0.3] * 100).hides_values  # as many as errors of this size let expect
+    assert not sizes([float("nan")] * 10 + [1.0] * 90, [0.0] * 10 + [1e-3] * 90).hides_values

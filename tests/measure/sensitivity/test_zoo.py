@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import pytest
 import torch
 
 from precision.results import SensitivityReport, SensitivityResult
 from precision.spec import Analysis, RunSpec
+from tests.measure.sensitivity.predictions import correlation, logarithms
 from tests.runs import measure_sensitivity, with_model
 from tests.zoo.cases import ZOO
 
@@ -18,7 +16,6 @@ REFUSED = {
     **dict.fromkeys(("no output", "integer output", "integer model"), NOTHING_FLOATING),
     **dict.fromkeys(("infinite input", "empty output"), NOTHING_FINITE),
 }
-MOST_OFF = 2.0
 CORRELATIONS = {"digits": 0.98, "bert-tiny": 0.98, "vit-tiny": 0.98, "gpt2-tiny": 0.93}
 """Of the logarithms; the few random probes of GPT-2 tell its layers, which are all alike, less well apart."""
 WHOLE = ("gpt2-tiny", "t5-tiny", "vit-tiny", "resnet-tiny", "whisper-tiny", "rotary", "digits")
@@ -29,23 +26,6 @@ def measured(model: str, *, exact: bool = False) -> SensitivityReport:
     report = measure_sensitivity(spec).report
     assert report is not None
     return report
-
-
-def logarithms(report: SensitivityReport, at: int) -> list[tuple[float, float]]:
-    """Of the predicted and the measured error of each layer that is not doubted, none of them far apart.
-
-    Errors that float32's own rounding hides are left out.
-    """
-    hidden = report.output_mean_square * 10 * 2.0**-46
-    found = []
-    for layer in report.layers:
-        each = layer.contributions[at]
-        predicted, exact = each.squared_error, each.exact_squared_error
-        if predicted and exact and exact > hidden and not each.is_doubted:
-            found.append((math.log(predicted), math.log(exact)))
-            ratio = math.sqrt(predicted / exact)
-            assert 1 / MOST_OFF <= ratio <= MOST_OFF, (report.formats[at], layer.fqn, ratio)
-    return found
 
 
 @pytest.mark.slow
@@ -73,9 +53,7 @@ def test_predictions_of_awkward_models(name: str, monkeypatch: pytest.MonkeyPatc
 def test_predictions_of_small_models(model: str) -> None:
     report = measured(model, exact=True)
     for at, name in enumerate(report.formats):
-        logs = logarithms(report, at)
-        assert len(logs) >= 10
-        assert np.corrcoef(np.array(logs).T)[0, 1] >= CORRELATIONS[model], name
+        assert correlation(report, at) >= CORRELATIONS[model], name
 
 
 @pytest.mark.slow
