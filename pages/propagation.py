@@ -13,7 +13,7 @@ from precision.charts.layer_errors import plot_layer_errors
 from precision.findings.elements import worst_table
 from precision.findings.layers import calls_table, divergence_text, labels_of, operators_table
 from precision.findings.origins import origin_text, place_text, reference_text, silent_causes
-from precision.findings.remedies import helpful, remedies_texts
+from precision.findings.remedies import helpful, kept_by, remedies_texts
 from precision.results import LayersReport, LayersResult
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text
@@ -94,27 +94,27 @@ def _stopped(report: LayersReport) -> None:
 
 
 def _remedies(result: LayersResult) -> None:
-    """What was tried and what it gave; a button for each module that helps when it is kept."""
+    """What was tried and what it gave; a button for each part that helps when it is kept."""
     for text in remedies_texts(result):
         st.markdown(f"- {escape_markdown(text)}")
-    modules = dict.fromkeys(remedy.fqn for remedy in helpful(result) if remedy.kind == "module")
-    for fqn in modules:
-        _keep_button(fqn, key=f"keep-remedy-{fqn}")
+    for kept in dict.fromkeys(filter(None, map(kept_by, helpful(result)))):
+        _keep_button(kept, key=f"keep-remedy-{kept}")
     stopped = result.report.stopped if result.report else None
     if result.remedies is None and stopped is not None and stopped.keep is not None:
         _keep_button(stopped.keep, key="keep-stopped")
 
 
-def _keep_button(fqn: str, *, key: str) -> None:
-    if not fqn or state.kept_around(fqn):
+def _keep_button(kept: str, *, key: str) -> None:
+    if not kept or state.is_kept(kept):
         return
     st.button(
-        f"Keep {escape_markdown(fqn)} in the reference's precision, and run again",
+        f"Keep {escape_markdown(kept)} in the reference's precision, and run again",
         key=key,
         icon=":material/shield:",
         on_click=state.keep_module,
-        args=(fqn,),
-        help="The module computes in the reference's format; its inputs are widened, its outputs rounded back.",
+        args=(kept,),
+        help="This module, or the operator after the colon, computes in the reference's format. Its inputs are "
+        "widened; its outputs are rounded back, or stay wide where the name ends in *wide*.",
     )
 
 

@@ -152,12 +152,19 @@ def wide_inputs() -> list[str]:
 
 def kept_around(fqn: str) -> str | None:
     """The module that keeps `fqn` out of the cast: itself or one around it; None if it is cast."""
-    kept = [part.fqn for part in map(Kept.parse, kept_modules()) if not part.own_code or part.fqn == fqn]
+    parts = [part for part in map(Kept.parse, kept_modules()) if not part.operator]
+    kept = [part.fqn for part in parts if not part.own_code or part.fqn == fqn]
     return fqn if fqn in kept else enclosing(fqn, kept) or None
 
 
+def is_kept(part: str) -> bool:
+    """Whether this part is out of the cast already, by itself or with a module around it."""
+    fqn = Kept.parse(part).fqn
+    return part in kept_modules() or (bool(fqn) and kept_around(fqn) is not None)
+
+
 def keep_module(fqn: str) -> None:
-    """Keep one more module of the candidate in the reference's precision."""
+    """Keep one more part of the candidate in the reference's precision."""
     st.session_state["keep"] = [*dict.fromkeys([*kept_modules(), fqn])]
     drop_plan()
 

@@ -35,7 +35,8 @@ _SETTINGS = {
     "length": "tokens or steps of one sample",
     "reference": "the format to compare against: float32 or float64",
     "keep": "modules to keep in the reference's precision, separated by commas; NAME:wide leaves the output in it too, "
-    "NAME:code keeps the module's own operators and not the modules inside",
+    "NAME:code keeps the module's own operators and not the modules inside, NAME:OPERATOR, such as block:exp, one of "
+    "them",
     "wide_inputs": "inputs that are not cast, by argument name or place (0 is the first), separated by commas",
     "outputs": "what the outputs are, a kind or path=kind, separated by commas: " + ", ".join(OutputKind),
     "plan": 'layers by format, such as {"float16": ["encoder.0"]}; the rest keeps the reference\'s precision',

@@ -3,6 +3,7 @@
 from precision.findings.decisions_judged import Yardsticks
 from precision.results import LayersResult
 from precision.results.remedies import Remedies, Remedy
+from precision.spec.keep import Kept
 from precision.text.names import plain
 from precision.text.units import number_text
 
@@ -20,12 +21,23 @@ def helpful(result: LayersResult) -> list[Remedy]:
     return [remedy for remedy in found.tried if helps(found, remedy)] if found else []
 
 
+def kept_by(remedy: Remedy) -> str:
+    """The setting `keep` that does it; empty where that is something else."""
+    if remedy.kind == "module":
+        return str(Kept(remedy.fqn))
+    if remedy.kind in ("operator wide", "operator back"):
+        return str(Kept(remedy.fqn, operator=remedy.operator, stays_wide=remedy.kind == "operator wide"))
+    return ""
+
+
 def remedies_texts(result: LayersResult) -> tuple[str, ...]:
     """A line for each remedy that helps, one for what was tried in vain, one for what is untried."""
     found = result.remedies
     if found is None:
         return ()
-    good = [f"Remedy, tried: {remedy_text(result, each)}: {_decibels(each)}." for each in helpful(result)]
+    good = [
+        f"Remedy, tried: {remedy_text(result, each)}{_setting(each)}: {_decibels(each)}." for each in helpful(result)
+    ]
     vain = [
         f"{remedy_text(result, each)} ({_outcome(each)})"
         for each in found.tried
@@ -67,6 +79,11 @@ def remedy_text(result: LayersResult, remedy: Remedy) -> str:
             return f"use an eps that is no 0 in {low} at {operator}"
         case "smallest finite":
             return f"use the smallest finite {low} number for the mask, not −inf, at {operator}"
+
+
+def _setting(remedy: Remedy) -> str:
+    kept = kept_by(remedy)
+    return f" (keep {plain(kept, limit=None)})" if kept else ""
 
 
 def _decibels(remedy: Remedy) -> str:

@@ -87,6 +87,8 @@ def kept_layers(report: SensitivityReport, constraints: Constraints) -> frozense
     """
     kept = {at for at, layer in enumerate(report.layers) if constraints.keep_norms and layer.is_norm}
     for part in map(Kept.parse, constraints.keep):
+        if part.operator:
+            raise InputError(f"A plan keeps modules and their own code, no single operator: {part.fqn}:code.")
         name = part.fqn
         inside = {
             at

@@ -1,4 +1,4 @@
-"""What a candidate keeps in the reference's precision, as it is written: `gate`, `gate:wide`, `block:code`."""
+"""What a candidate keeps in the reference's precision, written `gate`, `gate:wide`, `block:code` or `block:exp`."""
 
 from __future__ import annotations
 
@@ -13,23 +13,29 @@ class Kept(NamedTuple):
     fqn: str
     own_code: bool = False
     """Whether only the module's own operators and weights are kept, and not the modules inside it."""
+    operator: str = ""
+    """The one operator of the module's own code that is kept, and nothing else of it; empty without."""
     stays_wide: bool = False
     """Whether its output is left in the reference's precision, rather than cast back."""
 
     @classmethod
     def parse(cls, text: str) -> Kept:
-        """The part that a setting names: the fqn of a module, then `:code`, `:wide`, or both.
+        """The part that a setting names: the fqn of a module, then `:code` or an operator, `:wide`, or both.
 
         >>> Kept.parse("layers.0.gate:wide")
-        Kept(fqn='layers.0.gate', own_code=False, stays_wide=True)
+        Kept(fqn='layers.0.gate', own_code=False, operator='', stays_wide=True)
         >>> str(Kept.parse(":wide:code"))
         ':code:wide'
+        >>> Kept.parse("layers.0:exp").operator
+        'exp'
         """
         found: set[str] = set()
         while (end := next((end for end in (_CODE, _WIDE) if text.endswith(end)), None)) is not None:
             found.add(end)
             text = text.removesuffix(end)
-        return cls(text, own_code=_CODE in found, stays_wide=_WIDE in found)
+        fqn, _, operator = text.partition(":")
+        return cls(fqn, own_code=_CODE in found and not operator, operator=operator, stays_wide=_WIDE in found)
 
     def __str__(self) -> str:
-        return f"{self.fqn}{_CODE * self.own_code}{_WIDE * self.stays_wide}"
+        operator = f":{self.operator}" if self.operator else ""
+        return f"{self.fqn}{operator}{_CODE * self.own_code}{_WIDE * self.stays_wide}"

@@ -85,7 +85,8 @@ class RunSpec(BaseModel):
     reference: Literal["float32", "float64"] = "float32"
     keep: tuple[str, ...] = ()
     """What the candidate keeps in the reference's precision: fqns of modules, as `precision.spec.keep.Kept` reads them:
-    `gate` with its output cast back, `gate:wide` with its output left wide, `block:code` without the modules inside."""
+    `gate` with its output cast back, `gate:wide` with its output left wide, `block:code` without the modules inside,
+    `block:exp` one operator of its own code."""
     wide_inputs: tuple[str, ...] = ()
     """Inputs that are not cast, by the name of the argument or its place (0 is the first)."""
     plan: Annotated[tuple[tuple[str, str], ...], Field(max_length=MAX_PLAN_LAYERS)] = ()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -16,8 +16,10 @@ from precision.errors import PrecisionError
 from precision.formats import NumericFormat, ScaledFormat
 from precision.measure.casting.forward import explained, full_float32, fused_attention, map_tensors, seeded, watched
 from precision.measure.casting.frames import frame_of
+from precision.measure.casting.kept_operators import KeptOperators
 from precision.measure.casting.simulation import holds_matrix, quantized_inputs, rounded_tensor
 from precision.results import Execution
+from precision.spec.keep import Kept
 
 T = TypeVar("T")
 
@@ -49,6 +51,8 @@ class CastModel:
     quantized_to: ScaledFormat | None = None
     """The format to which the inputs of every module that holds a weight matrix are rounded."""
     autocast_dtype: torch.dtype | None = None
+    kept_operators: KeptOperators | None = None
+    """Operators that run in the reference's precision."""
     fused: bool = True
     """Whether fused kernels may skip the code of modules: not where modules have precisions of their own."""
 
@@ -71,6 +75,17 @@ class CastModel:
         with seeded(self.device):
             return self.prepared(args, kwargs).explained(on_module)
 
+    def keeping(self, operators: Iterable[Kept], *, reference: CastModel) -> CastModel:
+        """The same with these operators in the reference's precision, besides those that it keeps already."""
+        kept = KeptOperators(
+            operators=(*(self.kept_operators.operators if self.kept_operators else ()), *operators),
+            stored=reference.stored,
+            wide=reference.input_dtype,
+            low=None if self.autocast_dtype else self.input_dtype,
+            device=self.device.type,
+        )
+        return replace(self, kept_operators=kept, fused=False)
+
     def prepared(self, args: tuple[object, ...] = (), kwargs: Mapping[str, object] | None = None) -> PreparedRun:
         """One forward pass, ready to be timed: a fresh copy and cast inputs; errors come out as they are."""
         cast_args, cast_kwargs = self._inputs(args, kwargs or {})
@@ -83,7 +98,8 @@ class CastModel:
         )
 
     def _run(self, module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
-        with torch.no_grad(), self._autocast(), full_float32(self.device), fused_attention(self.fused):
+        kept = self.kept_operators.in_run_of(module) if self.kept_operators else nullcontext()
+        with torch.no_grad(), self._autocast(), full_float32(self.device), fused_attention(self.fused), kept:
             if self.widened:
                 return torch.func.functional_call(module, self._wide(module), args, kwargs)
             return module(*args, **kwargs)

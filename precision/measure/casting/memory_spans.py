@@ -90,3 +90,11 @@ def _span(tensor: Tensor) -> _Span:
     # Nothing on the meta device has an address; two storages there are two objects.
     storage = (str(tensor.device), memory._cdata if tensor.is_meta else memory.data_ptr())
     return _Span(storage=storage, start=start, end=start + length)
+
+
+def storage_of(tensor: Tensor) -> int:
+    """Address of the tensor's memory; 0 where it has none of its own."""
+    try:
+        return int(tensor.untyped_storage().data_ptr())
+    except (RuntimeError, NotImplementedError):
+        return 0

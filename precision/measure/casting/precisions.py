@@ -63,12 +63,28 @@ class Precisions:
         """`candidate` with these parts in the reference's precision, and with the weights that they have there.
 
         Raises:
-            InputError: there is no module of that name, or it is the whole model, or TorchScript.
+            InputError: there is no module of that name, or it is the whole model, or TorchScript; or an operator runs
+                in the reference's precision as it is.
         """
-        candidate = replace(candidate, wide_inputs=self.wide_inputs)
+        parts = tuple(keep)
+        model = self._kept_modules(replace(candidate, wide_inputs=self.wide_inputs), fmt, method, parts)
+        operators = tuple(part for part in parts if part.operator)
+        if not operators:
+            return model
+        first = require_framed(self.module, [part.fqn for part in operators], purpose="to keep an operator of")
+        if model.autocast_dtype is None and model.input_dtype == self.reference.input_dtype:
+            raise InputError(
+                f"Operators run in {dtype_name(model.input_dtype)} here, and only what is stored or handed on is "
+                f"rounded to {fmt.name}. Keep the module's own code instead: {operators[0].fqn}:code."
+            )
+        return model.keeping((part._replace(fqn=first[part.fqn]) for part in operators), reference=self.reference)
+
+    def _kept_modules(
+        self, candidate: CastModel, fmt: AnyFormat, method: CastMethod, parts: Iterable[Kept]
+    ) -> CastModel:
         named: list[str] = []
         wide: list[str] = []
-        for part in keep:
+        for part in (part for part in parts if not part.operator):
             first = require_framed(self.module, [part.fqn], purpose="to keep")[part.fqn]
             if not first and not part.own_code:
                 raise InputError("The whole model cannot be kept in the reference's precision: nothing would be cast.")

@@ -10,15 +10,16 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from precision.measure.casting.memory_spans import storage_of
+from precision.measure.casting.operator_names import operator_name
 from precision.measure.casting.stored_tensors import stored_tensors
 from precision.measure.lockstep.inside import Arguments, first_inside
-from precision.measure.lockstep.kernels import computed, operator_name, written
+from precision.measure.lockstep.kernels import computed, written
 from precision.measure.lockstep.operator_calls import Given, KeptOutput, Nonfinite, OperatorCall
 from precision.measure.lockstep.values import (
     Magnitudes,
     magnitudes,
     may_be_nonfinite,
-    storage_of,
     tensors_in,
     version_of,
 )

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from precision.formats import NumericFormat
+from precision.measure.casting.memory_spans import storage_of
 from precision.measure.lockstep.causes import Cause, Event, cause_of, is_mask, of_infinities
 from precision.measure.lockstep.operator_calls import Nonfinite, OperatorCall
 from precision.measure.lockstep.pairs import rounded
 from precision.measure.lockstep.rows import LayerDraft
 from precision.measure.lockstep.trail import Trail
-from precision.measure.lockstep.values import is_finite, magnitudes, storage_of
+from precision.measure.lockstep.values import is_finite, magnitudes
 from precision.measure.rounding import dtype_name
 from precision.results.origins import NonfiniteOrigin, Side
 from precision.text.names import plain

@@ -11,10 +11,7 @@ from torch import Tensor
 from precision.errors import ForwardError
 from precision.findings.decisions_judged import Yardsticks
 from precision.measure.casting.cast_model import CastModel, PreparedRun
-from precision.measure.casting.forward import seeded, shortened
-from precision.measure.casting.stored_tensors import stored_tensors
-from precision.measure.lockstep.causes import domain_of
-from precision.measure.lockstep.changed_operators import (
+from precision.measure.casting.changed_operators import (
     Change,
     changed_operators,
     in_wide,
@@ -22,8 +19,11 @@ from precision.measure.lockstep.changed_operators import (
     with_input,
     with_output,
 )
+from precision.measure.casting.forward import seeded, shortened
+from precision.measure.casting.memory_spans import storage_of
+from precision.measure.casting.stored_tensors import stored_tensors
+from precision.measure.lockstep.causes import domain_of
 from precision.measure.lockstep.proposals import proposals
-from precision.measure.lockstep.values import storage_of
 from precision.measure.metrics.comparison import overall_errors
 from precision.measure.metrics.outputs import Flattened, flatten, paired
 from precision.measure.preparation import Prepared, Task, prepare
@@ -31,6 +31,7 @@ from precision.progress import Silent
 from precision.results.layers import LayersReport
 from precision.results.remedies import Remedies, Remedy
 from precision.spec import CastMethod
+from precision.spec.keep import Kept
 from precision.spec.regimes import GIVEN
 
 MAX_TRIES = 10
@@ -94,6 +95,9 @@ def _cast_again(task: Task, run: Prepared, remedy: Remedy) -> CastModel:
             settings = {"dtype": remedy.format}
         case "autocast":
             settings = {"method": CastMethod.AUTOCAST}
+        case "operator wide" | "operator back":
+            part = Kept(remedy.fqn, operator=remedy.operator, stays_wide=remedy.kind == "operator wide")
+            return run.candidate.keeping([part], reference=run.reference)
         case _:
             return run.candidate
     spec = run.spec.model_copy(update={**settings, "regime": GIVEN})  # the loaded input is in its regime already
@@ -102,20 +106,16 @@ def _cast_again(task: Task, run: Prepared, remedy: Remedy) -> CastModel:
 
 def _around(run: Prepared, prepared: PreparedRun, remedy: Remedy) -> AbstractContextManager[None]:
     """What changes operators during a run, where that is the remedy."""
-    if remedy.kind in {"module", "format", "autocast"}:
+    if remedy.kind in {"module", "format", "autocast", "operator wide", "operator back"}:
         return nullcontext()
     wide, device = run.reference.input_dtype, run.candidate.device.type
     low = run.candidate.autocast_dtype or run.candidate.input_dtype
     change = partial(changed_operators, prepared.module, remedy.fqn, remedy.operator)
-    in_reference = partial(in_wide, wide, device=device, exact=_exact(run, prepared))
     info = torch.finfo(low)
     match remedy.kind:
-        case "operator wide":
-            return change(in_reference(back=None))
-        case "operator back":
-            return change(in_reference(back=low))
         case "own code":
-            return change(in_reference(back=None), handed_in=low)
+            exact = _exact(run, prepared)
+            return change(in_wide(wide, device=device, stays_wide=True, exact=exact), handed_in=low)
         case "smallest finite":
             return change(with_output(lambda tensor: tensor.clamp(min=info.min)))
         case "larger eps":

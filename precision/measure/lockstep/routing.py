@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
+from precision.measure.casting.memory_spans import storage_of
 from precision.measure.lockstep.operator_calls import Given, OperatorCall
-from precision.measure.lockstep.values import storage_of
 
 _CHOOSES = frozenset({"getitem", "index_select", "masked_select", "gather", "take", "take_along_dim", "nonzero"})
 """Operators that choose rows; the rows of a stored table, such as embeddings, belong to the place that asks."""

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
+from precision.measure.casting.memory_spans import storage_of
 from precision.measure.lockstep.operator_calls import OperatorCall
-from precision.measure.lockstep.values import may_be_nonfinite, storage_of
+from precision.measure.lockstep.values import may_be_nonfinite
 
 
 class Trail:

@@ -78,11 +78,3 @@ def is_finite(tensor: Tensor) -> bool:
 def version_of(tensor: Tensor) -> int | None:
     """How often it was changed in place; None where that is not counted."""
     return None if tensor.is_inference() else int(tensor._version)
-
-
-def storage_of(tensor: Tensor) -> int:
-    """Address of the tensor's memory; 0 where it has none of its own."""
-    try:
-        return int(tensor.untyped_storage().data_ptr())
-    except (RuntimeError, NotImplementedError):
-        return 0

@@ -144,3 +144,63 @@ def test_torchscript_is_refused() -> None:
     model = nn.Sequential(nn.Linear(2, 2), torch.jit.script(nn.Linear(2, 2)))
     with pytest.raises(InputError, match="TorchScript"):
         half_with(model, "1")
+
+
+class Softmax(nn.Module):
+    """A softmax by hand between two layers; exp(12) is beyond float16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        e = (self.first(x) * 0 + x).exp()
+        return self.last(e / e.sum(-1, keepdim=True))  # type: ignore[no-any-return]
+
+
+X = torch.tensor([[12.0, 1.0, 2.0, 3.0], [0.5, 12.5, 11.0, -1.0]])
+
+
+def test_one_operator_is_kept_and_its_result_cast_back_or_left_wide() -> None:
+    torch.manual_seed(0)
+    model = Softmax().eval()
+    assert kept(model, ":exp")((X,)).isnan().any()
+    y = kept(model, ":exp", fmt="bfloat16")((X,))
+    low = copy.deepcopy(model).bfloat16()
+    with torch.no_grad():
+        x = X.bfloat16()
+        e = (low.first(x) * 0 + x).float().exp().bfloat16()
+        expected = low.last(e / e.sum(-1, keepdim=True))
+    assert torch.equal(y, expected)
+    y = kept(model, ":exp:wide", fmt="bfloat16")((X,))
+    with torch.no_grad():
+        e = (low.first(x) * 0 + x).float().exp()
+        expected = low.last((e / e.sum(-1, keepdim=True)).bfloat16())  # where it goes into another module
+    assert torch.equal(y, expected)
+    assert not kept(model, ":exp:wide")((X,)).isnan().any()
+
+
+def test_an_operator_uses_the_weights_of_the_reference() -> None:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(5, 4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.linear(x, self.weight).relu()
+
+    torch.manual_seed(0)
+    model = Own().eval()
+    y = kept(model, ":linear", fmt="bfloat16")((X,))
+    with torch.no_grad():
+        expected = nn.functional.linear(X.bfloat16().float(), model.weight).bfloat16().relu()
+    assert torch.equal(y, expected)
+
+
+def test_operators_inside_other_modules_are_not_kept() -> None:
+    with pytest.raises(InputError, match=r"calls no operator linear to keep. It calls: add, div, exp, mul, sum"):
+        kept(Softmax().eval(), ":linear")((X,))
+    with pytest.raises(InputError, match=r"Operators run in float32 here.*first:code"):
+        kept(Softmax().eval(), "first:linear", fmt="bfloat16", method=CastMethod.WEIGHTS_ONLY)
+    with pytest.raises(InputError, match="no module"):
+        kept(Softmax().eval(), "third:linear")

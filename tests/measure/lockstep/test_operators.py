@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from precision.measure.lockstep.kernels import operator_name
+from precision.measure.casting.operator_names import operator_name
 from precision.measure.lockstep.operators import OperatorRecorder
 from precision.results.layers import LayersReport, OperatorDtypes, OperatorRow
 from precision.spec import CastMethod

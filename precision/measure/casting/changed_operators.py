@@ -1,5 +1,6 @@
 """A run in which every call of one operator in one module does something else."""
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -9,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
 
 from precision.measure.casting.forward import map_tensors
-from precision.measure.lockstep.kernels import operator_name
-from precision.measure.lockstep.values import storage_of
+from precision.measure.casting.memory_spans import storage_of
+from precision.measure.casting.operator_names import operator_name
 
 T = TypeVar("T")
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -57,10 +59,8 @@ def changed_operators(
         yield
 
 
-def in_wide(
-    wide: torch.dtype, *, device: str, back: torch.dtype | None, exact: Mapping[int, Tensor] | None = None
-) -> Change:
-    """The operator in `wide`, outside autocast; its result cast to `back`, where given.
+def in_wide(wide: torch.dtype, *, device: str, stays_wide: bool, exact: Mapping[int, Tensor] | None = None) -> Change:
+    """The operator in `wide`, outside autocast; its result cast to the dtype of its inputs, unless it `stays_wide`.
 
     `exact` has what the model stores before the cast, by the address of what it stores after it.
     """
@@ -75,9 +75,14 @@ def in_wide(
         args, kwargs = map_tensors(given, widened)
         with torch.autocast(device, enabled=False):
             output = func(*args, **kwargs)
-        return output if back is None else _cast(output, back)
+        dtypes = () if stays_wide else [each.dtype for each in _tensors(given) if each.is_floating_point()]
+        return _cast(output, functools.reduce(torch.promote_types, dtypes)) if dtypes else output
 
     return change
+
+
+def _tensors(structure: object) -> list[Tensor]:
+    return [leaf for leaf in pytree.tree_leaves(structure) if isinstance(leaf, Tensor)]
 
 
 def _cast(structure: T, dtype: torch.dtype) -> T:
