@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 MANY_CALLS = 8
@@ -26,16 +27,20 @@ class Sizes:
     elements: int = 0
     outweighed: int = 0
     """Elements whose error is larger than their value."""
-    squares: float = 0.0
-    squared_errors: float = 0.0
+    size: float = 0.0
+    """Euclidean norm of all values."""
+    error_size: float = 0.0
 
     def add(self, values: Tensor, errors: Tensor) -> None:
         """Count the elements of one tensor; values that are not finite have no error."""
-        values = values.nan_to_num(0.0, 0.0, 0.0)
+        size = float(torch.linalg.vector_norm(values))
+        if not math.isfinite(size):
+            values = values.nan_to_num(0.0, 0.0, 0.0)
+            size = float(torch.linalg.vector_norm(values))
         self.elements += values.numel()
         self.outweighed += int((errors.abs() > values.abs()).sum())
-        self.squares += float(values.double().square().sum())
-        self.squared_errors += float(errors.double().square().sum())
+        self.size = math.hypot(self.size, size)
+        self.error_size = math.hypot(self.error_size, float(torch.linalg.vector_norm(errors)))
 
     @property
     def hides_values(self) -> bool:
@@ -44,7 +49,7 @@ class Sizes:
             return False
         share = self.outweighed / self.elements
         # Of normal numbers of these sizes, independent of each other.
-        expected = 2 / math.pi * math.atan2(self.squared_errors**0.5, self.squares**0.5)
+        expected = 2 / math.pi * math.atan2(self.error_size, self.size)
         return share > max(LEAST_SHARE, MOST_TIMES * expected)
 
 
