@@ -10,6 +10,7 @@ from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.held_weights import weight_rows
 from precision.measure.casting.stored_tensors import stored_tensors
 from precision.measure.models.loading import LoadedModel
+from precision.measure.models.padding import data_positions
 from precision.measure.preparation import Task, failure_of, module_progress
 from precision.measure.ranges.counts import counts_of
 from precision.measure.ranges.observer import Observed, RangeObserver
@@ -50,7 +51,7 @@ def _measure(loaded: LoadedModel, model: CastModel, result: RangesResult, progre
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         failure = failure_of(error, stage)
     ranges = _ranges(weights, observer, has_run=failure is None)
-    said = _caveats(ranges, result.spec.reference)
+    said = (*_padding(loaded), *_caveats(ranges, result.spec.reference))
     return result.model_copy(
         update={"ranges": ranges, "failure": failure, "warnings": (*said, *result.warnings)},
     )
@@ -82,11 +83,11 @@ def _weights(module: nn.Module, progress: Progress, stage: str) -> Iterator[Obse
 def _run(loaded: LoadedModel, model: CastModel, observer: RangeObserver, progress: Progress, stage: str) -> None:
     progress.step(stage, _COUNTED)
     on_module = module_progress(progress, model, stage=stage, start=_COUNTED, end=1.0)
-    with observer.observing():
+    with observer.observing(data_positions(loaded)):
         model(loaded.args, loaded.kwargs, on_module=on_module)
     for place, batch in enumerate(loaded.more, 2):
         progress.step(f"{stage}, batch {place:,}", 1.0)
-        with observer.observing():
+        with observer.observing(data_positions(loaded, batch)):
             model(batch.args, batch.kwargs)
 
 
@@ -106,6 +107,14 @@ def _ranges(weights: Iterable[Observed], observer: RangeObserver, *, has_run: bo
         for row in (*weights, *observer.rows)
     )
     return Ranges(tensors=tensors, histograms=tuple(places), not_called=observer.not_called if has_run else ())
+
+
+def _padding(loaded: LoadedModel) -> tuple[str, ...]:
+    found = [data for batch in (None, *loaded.more) if (data := data_positions(loaded, batch)) is not None]
+    if not found:
+        return ()
+    padding, positions = sum(int((~data).sum()) for data in found), sum(data.numel() for data in found)
+    return (f"{padding:,} of {positions:,} positions are padding: values there are not counted.",)
 
 
 def _caveats(ranges: Ranges, reference: str) -> tuple[str, ...]:

@@ -49,6 +49,7 @@ class RangeObserver:
         self._called: set[str] = set()
         self._leaves: tuple[str, ...] = ()
         self._measured = _Measured()
+        self._data: Tensor | None = None
 
     @property
     def rows(self) -> tuple[Observed, ...]:
@@ -61,9 +62,12 @@ class RangeObserver:
         return tuple(name for name in self._leaves if name not in self._called)
 
     @contextmanager
-    def observing(self) -> Iterator[None]:
-        """Observe one pass: of the model that is called first inside. Another copy of it needs another turn."""
-        self._names = None
+    def observing(self, data: Tensor | None = None) -> Iterator[None]:
+        """Observe one pass: of the model that is called first inside. Another copy of it needs another turn.
+
+        `data` says which positions `(texts, positions)` are no padding: padding is not counted.
+        """
+        self._names, self._data = None, data
         after = register_module_forward_hook(self._after, with_kwargs=True)
         with register_module_forward_pre_hook(self._before), after:
             yield
@@ -89,7 +93,7 @@ class RangeObserver:
                 if leaf.has_magnitudes:
                     row = self._row(module, fqn, kind, _name(kind, place, leaf), leaf.dtype)
                     row.calls += 1
-                    row.counts.merge(self._measured.counts_of(leaf.tensor, _axis(leaf.tensor, module, kind)))
+                    row.counts.merge(self._measured.counts_of(leaf, _axis(leaf.tensor, module, kind), self._data))
 
     def _row(self, module: nn.Module, fqn: str, kind: RangeKind, name: str, dtype: str) -> Observed:
         if (row := self._rows.get((fqn, kind, name))) is None:
@@ -118,9 +122,17 @@ class _Measured:
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[object, ...], tuple[StorageWeakRef, ValueCounts]] = OrderedDict()
 
-    def counts_of(self, tensor: Tensor, axis: int) -> ValueCounts:
+    def counts_of(self, leaf: Leaf, axis: int, data: Tensor | None) -> ValueCounts:
+        tensor = leaf.tensor
+
+        def kept() -> tuple[Tensor, int]:
+            """The tensor without padding, and the axis in it: texts and positions are then one dimension."""
+            found = leaf.without(data)
+            return found.tensor, axis if found is leaf else max(axis - 1, 0)
+
         if tensor.is_inference():  # carries no version that would tell whether it was changed since
-            return counts_of(tensor, axis=axis)
+            values, along = kept()
+            return counts_of(values, axis=along)
         # The weak reference keeps the storage's address from being given to another while it is remembered.
         storage = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
         key = (
@@ -130,7 +142,8 @@ class _Measured:
         if (found := self._found((*key, axis))) is None:
             # Along another dimension only the neighbours are others.
             same = self._found(key)
-            found = ValueCounts(same.exponents if same else exponents_of(tensor), groups_of(tensor, axis=axis))
+            values, along = kept()
+            found = ValueCounts(same.exponents if same else exponents_of(values), groups_of(values, axis=along))
             self._known[(*key, axis)] = self._known[key] = storage, found
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
