@@ -16,6 +16,8 @@ class FramedModule(NamedTuple):
     """Whether it writes to its inputs."""
     borrows: tuple[tuple[str, str], ...]
     """The tensors of other modules that its code needs in its own precision: fqn of their module, and name."""
+    uses: tuple[tuple[str, str], ...]
+    """These, and those that are in its own precision as it is."""
 
 
 class Frames(NamedTuple):
@@ -48,7 +50,7 @@ def frames_of(flows: Sequence[Flow], named: Mapping[str, str], *, base: str) -> 
         borrows = tuple(each for each in merged[fqn].borrows if held.get(each[0]) != precision)
         callers = (*merged[fqn].callers, *_around(fqn))
         if borrows or precision != base or any(computing.get(caller, base) != base for caller in callers):
-            frames.append(FramedModule(fqn, precision, merged[fqn].writes, borrows))
+            frames.append(FramedModule(fqn, precision, merged[fqn].writes, borrows, merged[fqn].borrows))
     return Frames(tuple(frames), {fqn: precision for fqn, precision in held.items() if precision != base})
 
 

@@ -43,9 +43,9 @@ class Contribution(Result):
             return None
         with_handed = alone if self.handed_squared_error is None else self.handed_squared_error
         predicted = alone + handed * (with_handed - alone)
-        if self.exact_squared_error is None or not alone:
+        if self.exact_squared_error is None:
             return predicted
-        return self.exact_squared_error * (1.0 if self.is_doubted else predicted / alone)
+        return self.exact_squared_error * (predicted / alone if alone and not self.is_doubted else 1.0)
 
 
 class LayerSensitivity(Result):

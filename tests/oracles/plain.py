@@ -214,15 +214,16 @@ class Range:
 def ranges(module: nn.Module, args: Args, kwargs: Kwargs) -> dict[tuple[str, str], Range]:
     """Of every parameter, buffer, input and output of one pass in float32, by module and name; without padding."""
     model, found = whole(module, torch.float32), dict[tuple[str, str], Range]()
-    mask, parameters = kwargs.get("attention_mask"), {id(each) for each in model.parameters()}
+    mask: Any = kwargs.get("attention_mask")
+    parameters = {id(each) for each in model.parameters()}
     names = {id(each): fqn for fqn, each in model.named_modules()}
 
     def add(fqn: str, name: str, structure: object) -> None:
         for path, tensor in tensors_of(structure):
             if tensor.is_floating_point() or tensor.is_complex():
-                if mask is not None and tensor.dim() in (2, 3) and tensor.shape[:2] == mask.shape:
-                    tensor = tensor if id(tensor) in parameters else tensor[mask.bool()]
-                found.setdefault((fqn, name + path), Range()).add(tensor)
+                is_text = mask is not None and tensor.dim() in (2, 3) and tensor.shape[:2] == mask.shape
+                kept = tensor[mask.bool()] if is_text and id(tensor) not in parameters else tensor
+                found.setdefault((fqn, name + path), Range()).add(kept)
 
     stored = {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
     for fqn, each in model.named_modules():

@@ -105,8 +105,10 @@ def _hold(modules: Mapping[str, nn.Module], fqn: str, cast: Cast) -> None:
 
 def _borrowed(modules: Mapping[str, nn.Module], framed: FramedModule, cast: Cast) -> list[Borrowed]:
     lent = []
-    for owner, name in framed.borrows:
+    for owner, name in framed.uses if cast.side.widened else framed.borrows:
         source = cast.modules[owner]
         table = "_parameters" if name in source._parameters else "_buffers"
-        lent.append(Borrowed(modules[owner], table, name, vars(source)[table][name]))
+        tensor = vars(source)[table][name]
+        wide = cast.side.widened and tensor.is_floating_point()
+        lent.append(Borrowed(modules[owner], table, name, tensor.to(cast.side.dtype) if wide else tensor))
     return lent

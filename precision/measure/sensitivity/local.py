@@ -208,9 +208,11 @@ class LocalErrors:
             difference, nonfinite = _difference(y, r)
             error.nonfinite += nonfinite
             tap = Tap(call.fqn, at, place)
-            if self.adjoint is None or (gradients := self.adjoint.gradients.get(tap)) is None:
+            if self.adjoint is None:
                 continue
             error.sizes.add(r if is_plain(r) else r.to_dense(), difference)
+            if (gradients := self.adjoint.gradients.get(tap)) is None:
+                continue
             error.is_sampled |= self.adjoint.is_sampled(tap)
             dim = self.adjoint.sample_dims.get(tap)
             alone = _products(gradients, difference, dim)

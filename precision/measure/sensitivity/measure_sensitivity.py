@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from precision.errors import ForwardError, UnsupportedError
 from precision.findings.decisions_judged import Yardsticks
@@ -22,11 +22,12 @@ from precision.measure.casting.noise import Noise
 from precision.measure.casting.precisions import Precisions
 from precision.measure.compare.float64_truth import MAX_REFERENCE_S, too_costly
 from precision.measure.models.loading import LoadedModel
-from precision.measure.models.padding import data_output
+from precision.measure.models.padding import data_output, data_positions
 from precision.measure.nonfinite_modules import reference_warnings
 from precision.measure.preparation import Task, failure_of, module_progress, require_kernels
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
+from precision.measure.sensitivity.choices import Choices, layers_before_other
 from precision.measure.sensitivity.exact import finite_elements, mean_square, mean_squared_error, run_squared_error
 from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, layer_modules
 from precision.measure.sensitivity.local import LocalError, LocalErrors
@@ -108,7 +109,13 @@ class _Run:
         except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
             return self._result.model_copy(update={"failure": failure_of(error, stage)})
         scripted = _scripted_caveat(scripted_part(self._loaded.module))
-        said = (*scripted, *_own_caveats(observed, done, self._result.spec), *_caveats(done))
+        said = (
+            *scripted,
+            *_fused_caveat(self._loaded.module),
+            *self._padding(),
+            *_own_caveats(observed, done, self._result.spec),
+            *_caveats(done),
+        )
         return self._result.model_copy(update={"warnings": (*said, *self._result.warnings)})
 
     @cached_property
@@ -130,6 +137,10 @@ class _Run:
         work_s = (time.process_time() - work) / torch.get_num_threads()
         run = self._reference.prepared(*self._inputs)
         calls = Counter[str]()
+        called: dict[str, None] = {}
+
+        def call(fqn: str, _inputs: Structure) -> None:
+            called[fqn] = None
 
         def count(fqn: str, _inputs: Structure, output: object) -> None:
             if floating_tensors(output):
@@ -139,7 +150,8 @@ class _Run:
         with (
             seeded(self._reference.device),
             self._noise.recorded(),
-            hooked(layer_modules(run.module, self._precisions.reference_flow), after=count),
+            hooked(layer_modules(run.module, self._precisions.reference_flow), before=call, after=count),
+            Choices(called) as choices,
         ):
             outputs = self._read(run())
         seconds = time.perf_counter() - warm
@@ -150,7 +162,15 @@ class _Run:
         layers = layering.layers_of(self._reference.stored, calls, self._precisions.reference_flow)
         if not layers:
             raise ForwardError(_without_layers(scripted_part(self._loaded.module)))
-        observed = Observed(layers=layers, outputs=outputs, seconds=seconds, work_s=work_s, began=began)
+        observed = Observed(
+            layers=layers,
+            outputs=outputs,
+            seconds=seconds,
+            work_s=work_s,
+            began=began,
+            called=tuple(called),
+            choices=tuple(choices.made),
+        )
         return replace(observed, own_squared_error=self._own_squared_error(observed))
 
     def _adjoint(self, stage: str, observed: Observed) -> tuple[Adjoint | None, str]:
@@ -195,8 +215,10 @@ class _Run:
             return self._squared_error(self._precisions.planned(dict.fromkeys(lowered, fmt)), observed)
 
         on_layer("")
-        whole = self._squared_error(replace(self._precisions.cast(fmt).model, fused=False), observed)
-        doubted = [] if adjoint is None else _doubted(observed, errors, whole)
+        with Choices() as choices:
+            whole = self._squared_error(replace(self._precisions.cast(fmt).model, fused=False), observed)
+        before_other = observed.called[: layers_before_other(observed.choices, choices.made)]
+        doubted = [] if adjoint is None else _doubted(observed, errors, whole, before_other)
         few = list(dict.fromkeys([*_uncertain(errors), *doubted]))[:RUNS]
         alone = names if is_exact or adjoint is None else few
         exact = {name: measured([name], name) for name in alone}
@@ -205,6 +227,12 @@ class _Run:
         )
         return InFormat(fmt=fmt, errors=errors, exact=exact, all_but=all_but, uniform=whole, doubted=frozenset(doubted))
 
+    def _padding(self) -> tuple[str, ...]:
+        data = data_positions(self._loaded)
+        if data is None:
+            return ()
+        return (f"{int((~data).sum()):,} of {data.numel():,} positions are padding: no error there is counted.",)
+
     def _squared_error(self, model: CastModel, observed: Observed) -> float | None:
         """Measured of the output of a model that draws what the reference drew."""
         with self._noise.replayed():
@@ -212,8 +240,10 @@ class _Run:
 
     def _own_squared_error(self, observed: Observed) -> float | None:
         """Of the reference against float64; None where that is not run, as in a comparison."""
-        if self._result.spec.reference == "float64" or too_costly(
-            self._loaded.module, observed.work_s, limit_s=MAX_REFERENCE_S, what="", took=""
+        if (
+            self._result.spec.reference == "float64"
+            or not self._noise.is_shared
+            or too_costly(self._loaded.module, observed.work_s, limit_s=MAX_REFERENCE_S, what="", took="")
         ):
             return None
         try:
@@ -221,7 +251,8 @@ class _Run:
         except UnsupportedError:
             return None
         with self._noise.replayed(), suppress(ForwardError, MemoryError, torch.OutOfMemoryError):
-            return mean_squared_error(self._read(exact(*self._inputs)), observed.outputs)
+            outputs = self._read(exact(*self._inputs))
+            return mean_squared_error(outputs, observed.outputs) if self._noise.is_shared else None
         return None
 
     def _read(self, output: object, *, for_gradients: bool = False) -> tuple[Tensor, ...]:
@@ -233,13 +264,20 @@ class _Run:
         return found.magnitudes(padded=for_gradients)
 
 
-def _doubted(observed: Observed, errors: Mapping[str, LocalError], whole: float | None) -> list[str]:
-    """The layers whose predictions are not to be trusted, the largest first."""
+def _doubted(
+    observed: Observed, errors: Mapping[str, LocalError], whole: float | None, before_other: Collection[str]
+) -> list[str]:
+    """The layers whose predictions are not to be trusted, the largest first.
+
+    `before_other` were called before a choice that the whole cast makes otherwise.
+    """
     elements = max(finite_elements(observed.outputs), 1)
     predicted = {fqn: found.value / elements for fqn, error in errors.items() if (found := error.estimate())}
     calls = {layer.fqn: layer.calls for layer in observed.layers}
-    hiding = {fqn for fqn, error in errors.items() if error.sizes.hides_values}
-    return doubtful(predicted, calls, hiding=hiding, mean_square=mean_square(observed.outputs), whole=whole)
+    unseen = {fqn for fqn, error in errors.items() if error.sizes.hides_values}
+    unseen |= {fqn for fqn, error in errors.items() if error.sizes.error_size and not predicted.get(fqn)}
+    unseen.update(before_other)
+    return doubtful(predicted, calls, unseen=unseen, mean_square=mean_square(observed.outputs), whole=whole)
 
 
 def _without_layers(scripted: str | None) -> str:
@@ -253,6 +291,13 @@ def _without_layers(scripted: str | None) -> str:
 def _scripted_caveat(scripted: str | None) -> tuple[str, ...]:
     said = "is a TorchScript module, which is no layer here: it stays in the reference's format."
     return () if scripted is None else (f"{scripted} {said}",)
+
+
+def _fused_caveat(module: nn.Module) -> tuple[str, ...]:
+    """That a comparison may run another kernel."""
+    if not any(isinstance(each, nn.MultiheadAttention) for each in module.modules()):
+        return ()
+    return ("Attention modules of torch run their own code here, not the fused kernel that a comparison may run.",)
 
 
 def _uncertain(errors: Mapping[str, LocalError]) -> list[str]:

@@ -57,26 +57,27 @@ def doubtful(
     predicted: Mapping[str, float],
     calls: Mapping[str, int],
     *,
-    hiding: Collection[str] = (),
+    unseen: Collection[str] = (),
     mean_square: float,
     whole: float | None,
 ) -> list[str]:
     """The layers whose prediction is not to be trusted, those of the largest predicted error first.
 
-    Those that are called many times, whose predicted error is large, or that hide values; all of them, if what they
+    Those that are called many times, whose predicted error is large, or that are `unseen`; all of them, if what they
     predict together misses what was measured.
 
     Args:
         predicted: squared error of each layer, a mean over the outputs' elements.
         calls: of each layer in one pass.
-        hiding: the layers of whose values many are small beside their errors, see `Sizes`.
+        unseen: the layers whose gradients do not tell: many of their values are small beside their errors (see
+            `Sizes`), their errors have no gradient at all, or a choice that comes after them turns out otherwise.
         mean_square: of the reference's outputs.
         whole: measured with all layers in the format; None where that is not finite or does not run.
     """
     largest = mean_square * 10 ** (-LEAST_DB / 10)
     missed = is_missed(math.fsum(predicted.values()), whole)
     found = [
-        fqn for fqn, error in predicted.items() if missed or calls[fqn] > MANY_CALLS or error > largest or fqn in hiding
+        fqn for fqn, error in predicted.items() if missed or calls[fqn] > MANY_CALLS or error > largest or fqn in unseen
     ]
     return sorted(found, key=predicted.__getitem__, reverse=True)
 

@@ -241,3 +241,16 @@ def test_what_cannot_be_lowered_is_refused() -> None:
         mixed(model, **{"1": "float16"})
     with pytest.raises(UnsupportedError, match="float16 cannot be the reference"):
         mixed(Chain(), "float16", first="bfloat16")
+
+
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2"])
+def test_attention_in_a_format_that_only_stores(name: str) -> None:
+    """Its own code uses the weights of `out_proj`, which is never called."""
+    torch.manual_seed(0)
+    model, x = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval(), torch.randn(2, 3, 8)
+    reference = cast_reference(model, format_named("float32"), device=torch.device("cpu"))
+    precisions = Precisions(model, reference, format_named("float32"), (x,))
+    y, exact = (each((x,)) for each in (precisions.planned({"self_attn": format_named(name)}), reference))
+    assert isinstance(y, Tensor)
+    assert isinstance(exact, Tensor)
+    assert 0 < float((y - exact).norm() / exact.norm()) < 0.2
