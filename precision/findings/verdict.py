@@ -52,7 +52,9 @@ def judge(result: CompareResult, limits: Yardsticks | None = None) -> Verdict:
 
 def finding(verdict: Verdict, result: CompareResult) -> str:
     """The verdict as the end of a title that begins with the model and its format."""
-    outputs = result.comparison.outputs if result.comparison else ()
+    if result.comparison is None:
+        return "the run did not end"
+    outputs = result.comparison.outputs
     decisive = [output for output in outputs if output.metrics.elements and verdict.output in ("", output.path)]
     found = decisive[0].decisions if decisive else None
     what = _DECIDED[found.kind] if found and found.flips_interval else "values"

@@ -65,6 +65,8 @@ def test_every_sweep_is_drawn(name: str) -> None:
 
 def test_a_cell_for_every_run_and_every_impossible_one() -> None:
     info = _sweep_heatmap_info([row(), row(method="autocast")], SKIPPED)
+    assert info.title == "2 of 2 runs keep what matters"
+    assert _sweep_heatmap_info([row()], [], planned=9).title == "So far, 1 of 9: 1 of 1 run keeps what matters"
     assert info.formats == ("bfloat16", "int8")
     assert info.columns[:2] == ("cpu", "cpu · autocast")
     assert [cell.words for cell in info.cells] == [

@@ -150,6 +150,7 @@ def test_not_measured_without_a_comparison() -> None:
         update={"comparison": None, "failure": Failure(stage="x", where=None, message="It broke.")}
     )
     assert (judge(failed).word, judge(failed).sentence) == ("not measured", "It broke.")
+    assert finding(judge(failed), failed) == "the run did not end"
 
 
 def test_not_measured_without_elements() -> None:
