@@ -112,7 +112,7 @@ def _four_numbers(result: CompareResult) -> None:
         )
         if estimate := estimated_text(result.audit):
             size.caption(
-                escape_markdown(f"If {estimate}"),
+                escape_markdown(f"If torch stored {estimate.removeprefix('stored in ')}"),
                 help="No dtype stores the format, so a wider one holds its values here. Estimated: the bits of the "
                 "format with its scales, for every tensor that is rounded to it.",
             )

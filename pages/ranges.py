@@ -35,7 +35,7 @@ answer for every format: choosing another one here needs no new run.
 - **Smallest format**: the smallest format that holds these values, as they are. It says nothing of the error at the
   model's end. *With scaling*, each tensor may have one scale, and formats with scales are possible too. A dialect such
   as float8_e4m3fnuz is named only where it is the format that is judged by.
-- **What these formats do to the outputs**: one run with every weight rounded to its smallest format, beside the
+- **What the smallest formats do to the outputs**: one run with every weight rounded to its smallest format, beside the
   reference. Activations, buffers and all arithmetic stay in the reference's precision.
 
 Zeros fit every format. NaNs are left out; of formats with scales, one makes all values that share its scale NaN.
@@ -132,12 +132,10 @@ def _finding(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> str:
     fits = [fit for tensor in ranges.tensors if (fit := table.fit(tensor, fmt.name)).verdict is not Fit.NOTHING]
     fitting = sum(fit.verdict is Fit.FITS for fit in fits)
     smallest = table.smallest_format(ranges.tensors, scaled=isinstance(fmt, ScaledFormat))
-    whole = (
-        f"; the smallest format that holds all these values is {smallest}" if smallest and smallest != fmt.name else ""
-    )
-    if fits and fitting == len(fits):
-        return f"All {len(fits):,} tensors fit {fmt.name}{whole}"
-    return f"{fitting:,} of {len(fits):,} tensors fit {fmt.name}{whole}"
+    all_fit = bool(fits) and fitting == len(fits)
+    is_news = smallest and (any_format_named(smallest).bits_per_value < fmt.bits_per_value or not all_fit)
+    whole = f"; the smallest format that holds all these values is {smallest}" if is_news else ""
+    return f"{f'All {fitting:,}' if all_fit else f'{fitting:,} of {len(fits):,}'} tensors fit {fmt.name}{whole}"
 
 
 main()

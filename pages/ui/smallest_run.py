@@ -26,7 +26,7 @@ _SHOWN = ("SQNR", "Mean absolute error", "Max absolute error", "Stored")
 
 def section(spec: RunSpec, ranges: Ranges, table: FitTable) -> None:
     """How many weights have which format; a button that runs the model so, its progress, or what it measured."""
-    st.header("What these formats do to the outputs", anchor=False)
+    st.header("What the smallest formats do to the outputs", anchor=False)
     scales = linked.radio(
         "Weights are rounded",
         SCALES,
@@ -95,7 +95,8 @@ def _measured(found: CompareResult) -> None:
         )
         rows = [*decided_figures(found), *(row for row in key_figures(found) if row[0] in _SHOWN)]
         if estimate := estimated_text(found.audit) if found.audit else "":
-            rows.append(("If all were stored", estimate.removeprefix("stored in "), ""))
+            name, size = estimate.removeprefix("stored in ").rsplit(": ", 1)
+            rows.append((f"If torch stored {name}", size, ""))
         downloads.table(
             table_of(of_kind("text", "figure", "value"), (row[:2] for row in rows)),
             name=None,

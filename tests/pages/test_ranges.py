@@ -72,6 +72,15 @@ def test_another_format_runs_nothing(running_engine: Engine) -> None:
     assert running_engine.job(before["ranges"]).status == "done"
 
 
+def test_the_title_names_a_smallest_format_only_where_it_is_smaller() -> None:
+    app = opened(PAGE, {"model": "rotary", "dtype": "bfloat16"})
+    assert app.title[0].value == "All 72 tensors fit bfloat16"
+    app.selectbox(key="format").set_value("float32").run()
+    assert (
+        app.title[0].value == "All 72 tensors fit float32; the smallest format that holds all these values is float16"
+    )
+
+
 def test_rows_are_narrowed() -> None:
     app = opened(PAGE, {"model": "digits"})
     everything = len(app.dataframe[0].value)
