@@ -79,9 +79,9 @@ def _predicted_exact_info(report: SensitivityReport) -> PredictedExactInfo:
                 (
                     f"{count_text(layers, 'dot')}, each a layer in a format" if layers else "",
                     f"of each format the {kept:,} largest" if cut else "",
-                    "stars: every layer in the format",
+                    "stars: all layers in the format",
                     "line: predicted as measured",
-                    "r: correlation of the logarithms" if layers else "",
+                    "r: correlation of the logarithms" if any(each.correlation is not None for each in formats) else "",
                 ),
             )
         ),
