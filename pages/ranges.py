@@ -58,18 +58,20 @@ def main() -> None:
     with top:
         frame.header(_finding(result.ranges, table, fmt), result)
     tensors = _pick_tensors(result.ranges, table, fmt)
-    show(plot_exponent_heatmap(result.ranges, tensors, fmt), key="exponents")
-    show(plot_fit_matrix(table, by_module(tensors), fmt.name), key="fit")
-    show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
+    if tensors:
+        show(plot_exponent_heatmap(result.ranges, tensors, fmt), key="exponents")
+        show(plot_fit_matrix(table, by_module(tensors), fmt.name), key="fit")
+        show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
     smallest_run.section(result.spec, result.ranges, table)
-    st.header("All numbers", anchor=False)
-    downloads.table(
-        ranges_table(result.ranges, tensors, table, fmt.name),
-        name=f"{downloads.file_stem(result)}-ranges-{fmt.name}",
-        key="ranges",
-        alt=f"Every tensor's range and how it fits {fmt.name}",
-        pinned=True,
-    )
+    if tensors:
+        st.header("All numbers", anchor=False)
+        downloads.table(
+            ranges_table(result.ranges, tensors, table, fmt.name),
+            name=f"{downloads.file_stem(result)}-ranges-{fmt.name}",
+            key="ranges",
+            alt=f"Every tensor's range and how it fits {fmt.name}",
+            pinned=True,
+        )
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
@@ -118,7 +120,7 @@ def _pick_tensors(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> list[Tenso
         if find.casefold() in f"{tensor.label} {tensor.module_type} {tensor.kind}".casefold()
         and _is(which, tensor, table.fit(tensor, fmt.name))
     ]
-    st.caption(f"{len(found):,} of {len(ranges.tensors):,} tensors.")
+    st.caption(f"{len(found):,} of {len(ranges.tensors):,} tensors{'' if found else ': there is nothing to draw'}.")
     return found
 
 

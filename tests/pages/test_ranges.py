@@ -90,7 +90,9 @@ def test_rows_are_narrowed() -> None:
     assert set(weights["kind"]) <= {"parameter", "buffer", "non-persistent buffer"}
     app.text_input(key="find").set_value("no such tensor").run()
     assert not app.exception
-    assert len(app.dataframe[0].value) == 0
+    assert not app.dataframe
+    assert not app.get("plotly_chart")
+    assert "0 of 56 tensors: there is nothing to draw." in text_of(app)
 
 
 def test_limits_change_the_verdicts() -> None:
