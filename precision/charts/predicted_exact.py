@@ -170,6 +170,7 @@ def _add_format(figure: go.Figure, each: FormatPairs, symbol: str, *, middle: fl
         text=[*[""] * len(each.pairs), *[for_plotly(each.format)] * stars],
         textposition="bottom right" if pairs and pairs[-1].measured < middle else "top left",
         textfont={"size": 10},
+        cliponaxis=False,
         marker={
             "color": colour_of(each.format),
             "symbol": [*[symbol] * len(each.pairs), *["star"] * stars] if stars else symbol,
