@@ -135,14 +135,14 @@ def _finding(rows: Sequence[SweepRow], cost: SweepCost) -> str:
     if cost == "bytes":
         best = smallest_keeping(rows)
         if best is None or not best.reference_bytes:
-            return "no run is sure to keep its decisions"
+            return "no run is sure to keep what matters"
         share = share_text((best.stored_bytes or 0) / best.reference_bytes)
-        return f"decisions are kept in {share} of the reference's bytes ({best.spec.dtype})"
+        return f"what matters is kept in {share} of the reference's bytes ({best.spec.dtype})"
     timed = [row for row in rows if row.verdict.word in KEEPING_WORDS and row.time_s and row.execution == "native"]
     if not timed:
-        return "no run in native arithmetic is sure to keep its decisions"
+        return "no run in native arithmetic is sure to keep what matters"
     best = min(timed, key=lambda row: row.time_s or 0.0)
-    return f"decisions are kept in {seconds_text(best.time_s or 0.0)} ({best.spec.dtype})"
+    return f"what matters is kept in {seconds_text(best.time_s or 0.0)} ({best.spec.dtype})"
 
 
 def _draw(figure: go.Figure, info: SweepCostsInfo) -> Space:

@@ -92,8 +92,8 @@ def test_the_front_holds_what_no_other_run_beats() -> None:
     info = _sweep_costs_info(rows, "bytes")
     assert [info.points[at].dtype for at in info.front] == ["int4", "int8", "float16"]
     assert info.reference == 400
-    assert info.title == "Decisions are kept in 12.5 % of the reference's bytes (int4)"
-    assert _sweep_costs_info(rows, "bytes", planned=9).title.startswith("So far, 5 of 9: decisions are kept in 12.5 %")
+    assert info.title == "What matters is kept in 12.5 % of the reference's bytes (int4)"
+    assert _sweep_costs_info(rows, "bytes", planned=9).title.startswith("So far, 5 of 9: what matters is kept in")
     brute = {
         at for at, one in enumerate(rows)
         if not any(
@@ -127,7 +127,7 @@ def test_times_that_cannot_be_told_apart_are_not_joined() -> None:
 
 def test_a_simulations_time_is_no_finding() -> None:
     info = _sweep_costs_info([row(time_s=2e-3), row("int8", time_s=1e-6, execution="simulated")], "time")
-    assert info.title == "Decisions are kept in 2.00 ms (bfloat16)"
+    assert info.title == "What matters is kept in 2.00 ms (bfloat16)"
     assert "whose time is not the format's" in info.detail
 
 

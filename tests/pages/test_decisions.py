@@ -73,4 +73,4 @@ def test_outputs_that_are_not_finite_have_a_sentence_instead_of_decisions() -> N
     assert "No decision to compare: no sample has finite outputs in both" in [header.value for header in app.header]
     assert "Top-1 agreement" not in {metric.label for metric in app.metric}
     assert not any(radio.key == "margin" for radio in app.radio)
-    assert any("4 with infinities or NaN left out" in caption.value for caption in app.caption)
+    assert any("4 samples with infinities or NaN left out" in caption.value for caption in app.caption)
