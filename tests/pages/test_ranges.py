@@ -184,7 +184,8 @@ def test_a_model_without_weights_has_nothing_to_run(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("pages.ui.job.current_result", lambda *_: odd)
     app = opened(PAGE, {"model": "tinynet"}, settle=False)
     assert not app.exception
-    assert "the model has none: there is nothing to run" in text_of(app)
+    assert "The model has no weights: there is nothing to run." in text_of(app)
+    assert not [radio for radio in app.radio if radio.key == "scales"]
     assert not [button for button in app.button if button.key == "run-smallest"]
 
 
