@@ -136,7 +136,7 @@ def _timing_warnings(result: CompareResult) -> None:
     if result.cost is None:
         return
     sides = ((result.spec.reference, result.cost.reference_time), (result.candidate_name, result.cost.candidate_time))
-    said = [f"{name}: {warning}" for name, timing in sides for warning in timing.warnings]
+    said = [f"{name}: {' '.join(timing.warnings)}" for name, timing in sides if timing.warnings]
     if said:
         st.caption(escape_markdown(f"The times may not be reliable. {' '.join(said)}"))
 

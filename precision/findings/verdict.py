@@ -28,7 +28,7 @@ _FINDINGS: dict[Word, str] = {
     "uncertain": "too few samples to tell whether its {what} are kept",
     "not attributable": "its error may not be the format's",
     "not measured": "its outputs cannot be compared",
-    "changed": "its {what} changed",
+    "changed": "{some}its {what} changed",
     "broken": "its outputs are broken",
 }
 _OTHER_DRAWS = "Not attributable: the two models may draw other random numbers."
@@ -57,8 +57,8 @@ def finding(verdict: Verdict, result: CompareResult) -> str:
     outputs = result.comparison.outputs
     decisive = [output for output in outputs if output.metrics.elements and verdict.output in ("", output.path)]
     found = decisive[0].decisions if decisive else None
-    what = _DECIDED[found.kind] if found and found.flips_interval else "values"
-    return _FINDINGS[verdict.word].format(what=what)
+    counted = _DECIDED[found.kind] if found and found.flips_interval else ""
+    return _FINDINGS[verdict.word].format(what=counted or "values", some="some of " if counted else "")
 
 
 def technical_text(verdict: Verdict) -> str:
