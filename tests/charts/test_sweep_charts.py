@@ -106,6 +106,12 @@ def test_the_front_holds_what_no_other_run_beats() -> None:
     assert set(_front(info.points)) == brute
 
 
+def test_a_label_at_the_end_of_the_axis_stands_left_of_its_dot() -> None:
+    figure = plot_sweep_costs([row("float16", size=100), row("bfloat16", size=400)], "bytes")
+    dots = next(trace for trace in figure.data if trace.mode == "markers+text")
+    assert list(dots.textposition) == ["middle right", "middle left"]
+
+
 def test_times_that_cannot_be_told_apart_are_not_joined() -> None:
     def timed(dtype: str, sqnr_db: float, time_s: float, iqr_s: float) -> SweepRow:
         return row(dtype, sqnr_db=sqnr_db, time_s=time_s).model_copy(update={"time_iqr_s": iqr_s})
