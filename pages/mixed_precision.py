@@ -29,7 +29,8 @@ For every layer and every format: what happens to the output if this layer alone
 - **Simulated** formats: values are rounded to the format and computed with in float32. Errors are those of this
   simulation, there is no time, and a plan with such formats needs a runtime that provides them.
 
-The sidebar's *format* and *cast method* are not used here. Modules that the sidebar keeps are kept by every plan.
+The sidebar's *format*, *cast method* and *inputs that are not cast* are not used here. Modules that the sidebar keeps
+are kept by every plan.
 """
 
 

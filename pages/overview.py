@@ -14,7 +14,7 @@ from precision.findings.cast import audit_table, changed_text, estimated_text
 from precision.findings.elements import pairs_table
 from precision.findings.real_kernels import real_kernels_text
 from precision.findings.speed import compare_speed
-from precision.findings.verdict import judge, technical_text
+from precision.findings.verdict import finding, judge, technical_text
 from precision.results import CastAudit, CompareResult, OutputComparison, Verdict
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text, seconds_text
@@ -57,7 +57,8 @@ def main() -> None:
     top = st.container()
     verdict = judge(result, decisions.pick_yardsticks() if result.comparison else None)
     with top:
-        frame.header(f"{frame.model_name(result)} in {escape_markdown(result.spec.candidate)}: {verdict.word}", result)
+        how = f"{'with a' if result.spec.plan else 'in'} {result.spec.candidate}: {finding(verdict, result)}"
+        frame.header(f"{frame.model_name(result)} {escape_markdown(how)}", result)
         if result.comparison:
             _verdict_box(verdict)
             decisions.truth_line(result.comparison)
@@ -111,7 +112,7 @@ def _four_numbers(result: CompareResult) -> None:
         )
         if estimate := estimated_text(result.audit):
             size.caption(
-                escape_markdown(f"If {estimate}"),
+                escape_markdown(f"If torch stored {estimate.removeprefix('stored in ')}"),
                 help="No dtype stores the format, so a wider one holds its values here. Estimated: the bits of the "
                 "format with its scales, for every tensor that is rounded to it.",
             )
@@ -135,7 +136,7 @@ def _timing_warnings(result: CompareResult) -> None:
     if result.cost is None:
         return
     sides = ((result.spec.reference, result.cost.reference_time), (result.candidate_name, result.cost.candidate_time))
-    said = [f"{name}: {warning}" for name, timing in sides for warning in timing.warnings]
+    said = [f"{name}: {' '.join(timing.warnings)}" for name, timing in sides if timing.warnings]
     if said:
         st.caption(escape_markdown(f"The times may not be reliable. {' '.join(said)}"))
 

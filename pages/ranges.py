@@ -35,7 +35,7 @@ answer for every format: choosing another one here needs no new run.
 - **Smallest format**: the smallest format that holds these values, as they are. It says nothing of the error at the
   model's end. *With scaling*, each tensor may have one scale, and formats with scales are possible too. A dialect such
   as float8_e4m3fnuz is named only where it is the format that is judged by.
-- **What these formats do to the outputs**: one run with every weight rounded to its smallest format, beside the
+- **What the smallest formats do to the outputs**: one run with every weight rounded to its smallest format, beside the
   reference. Activations, buffers and all arithmetic stay in the reference's precision.
 
 Zeros fit every format. NaNs are left out; of formats with scales, one makes all values that share its scale NaN.
@@ -58,18 +58,20 @@ def main() -> None:
     with top:
         frame.header(_finding(result.ranges, table, fmt), result)
     tensors = _pick_tensors(result.ranges, table, fmt)
-    show(plot_exponent_heatmap(result.ranges, tensors, fmt), key="exponents")
-    show(plot_fit_matrix(table, by_module(tensors), fmt.name), key="fit")
-    show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
+    if tensors:
+        show(plot_exponent_heatmap(result.ranges, tensors, fmt), key="exponents")
+        show(plot_fit_matrix(table, by_module(tensors), fmt.name), key="fit")
+        show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
     smallest_run.section(result.spec, result.ranges, table)
-    st.header("All numbers", anchor=False)
-    downloads.table(
-        ranges_table(result.ranges, tensors, table, fmt.name),
-        name=f"{downloads.file_stem(result)}-ranges-{fmt.name}",
-        key="ranges",
-        alt=f"Every tensor's range and how it fits {fmt.name}",
-        pinned=True,
-    )
+    if tensors:
+        st.header("All numbers", anchor=False)
+        downloads.table(
+            ranges_table(result.ranges, tensors, table, fmt.name),
+            name=f"{downloads.file_stem(result)}-ranges-{fmt.name}",
+            key="ranges",
+            alt=f"Every tensor's range and how it fits {fmt.name}",
+            pinned=True,
+        )
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
@@ -118,7 +120,7 @@ def _pick_tensors(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> list[Tenso
         if find.casefold() in f"{tensor.label} {tensor.module_type} {tensor.kind}".casefold()
         and _is(which, tensor, table.fit(tensor, fmt.name))
     ]
-    st.caption(f"{len(found):,} of {len(ranges.tensors):,} tensors.")
+    st.caption(f"{len(found):,} of {len(ranges.tensors):,} tensors{'' if found else ': there is nothing to draw'}.")
     return found
 
 
@@ -132,12 +134,10 @@ def _finding(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> str:
     fits = [fit for tensor in ranges.tensors if (fit := table.fit(tensor, fmt.name)).verdict is not Fit.NOTHING]
     fitting = sum(fit.verdict is Fit.FITS for fit in fits)
     smallest = table.smallest_format(ranges.tensors, scaled=isinstance(fmt, ScaledFormat))
-    whole = (
-        f"; the smallest format that holds all these values is {smallest}" if smallest and smallest != fmt.name else ""
-    )
-    if fits and fitting == len(fits):
-        return f"All {len(fits):,} tensors fit {fmt.name}{whole}"
-    return f"{fitting:,} of {len(fits):,} tensors fit {fmt.name}{whole}"
+    all_fit = bool(fits) and fitting == len(fits)
+    is_news = smallest and (any_format_named(smallest).bits_per_value < fmt.bits_per_value or not all_fit)
+    whole = f"; the smallest format that holds all these values is {smallest}" if is_news else ""
+    return f"{f'All {fitting:,}' if all_fit else f'{fitting:,} of {len(fits):,}'} tensors fit {fmt.name}{whole}"
 
 
 main()

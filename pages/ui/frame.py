@@ -34,7 +34,10 @@ def header(finding: str, result: RunResult) -> None:
 def say_troubles(result: AnalysisResult) -> None:
     """Why the run ended early, and its warnings."""
     if result.failure:
-        say_failure(result.failure, kept="\n\nThe result is partial: what was measured before is shown.")
+        wide = ", ".join(map(for_markdown, result.spec.wide_inputs))
+        cause = f"\n\nMaybe because this input is not cast: {wide}. Remove it in the sidebar and see."
+        why = cause if wide and result.failure.where else ""
+        say_failure(result.failure, kept=f"{why}\n\nThe result is partial: what was measured before is shown.")
         offer_run_again(result.spec)
     if result.warnings:
         st.warning("  \n".join(escape_markdown(warning) for warning in result.warnings), icon=":material/warning:")

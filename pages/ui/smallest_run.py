@@ -26,7 +26,11 @@ _SHOWN = ("SQNR", "Mean absolute error", "Max absolute error", "Stored")
 
 def section(spec: RunSpec, ranges: Ranges, table: FitTable) -> None:
     """How many weights have which format; a button that runs the model so, its progress, or what it measured."""
-    st.header("What these formats do to the outputs", anchor=False)
+    st.header("What the smallest formats do to the outputs", anchor=False)
+    parameters = [each.name for each in ranges.tensors if each.kind == "parameter"]
+    if not parameters:
+        st.markdown("The model has no weights: there is nothing to run.")
+        return
     scales = linked.radio(
         "Weights are rounded",
         SCALES,
@@ -35,7 +39,7 @@ def section(spec: RunSpec, ranges: Ranges, table: FitTable) -> None:
         "scales of their own are possible too.",
     )
     weights = smallest_weights(ranges, table, scaled=scales == SCALES[1])
-    st.markdown(_formats_text(weights, [each.name for each in ranges.tensors if each.kind == "parameter"]))
+    st.markdown(_formats_text(weights, parameters))
     if not weights:
         return
     asked = with_weights(spec, weights).measured
@@ -71,7 +75,7 @@ def _button(label: str, asked: RunSpec, *, again: bool = False) -> None:
 def _formats_text(weights: tuple[tuple[str, str], ...], parameters: list[str]) -> str:
     """How many weights have which format, and which have none."""
     if not weights:
-        return "No format holds the values of a weight, or the model has none: there is nothing to run."
+        return "No format holds the values of any weight: there is nothing to run."
     formats = [StoredIn.parse(way).fmt for _, way in weights]
     said = f"Each weight in the smallest format that holds its values: {counted_text([fmt.name for fmt in formats])}."
     if simulated := ", ".join(dict.fromkeys(fmt.name for fmt in formats if not fmt.has_dtype)):
@@ -95,7 +99,8 @@ def _measured(found: CompareResult) -> None:
         )
         rows = [*decided_figures(found), *(row for row in key_figures(found) if row[0] in _SHOWN)]
         if estimate := estimated_text(found.audit) if found.audit else "":
-            rows.append(("If all were stored", estimate.removeprefix("stored in "), ""))
+            name, size = estimate.removeprefix("stored in ").rsplit(": ", 1)
+            rows.append((f"If torch stored {name}", size, ""))
         downloads.table(
             table_of(of_kind("text", "figure", "value"), (row[:2] for row in rows)),
             name=None,

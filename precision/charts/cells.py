@@ -33,7 +33,7 @@ def cell_axes(
         "xaxis": {
             "tickvals": list(range(len(columns))),
             "ticktext": list(columns),
-            "tickangle": -45 if slanted else None,
+            "autotickangles": [-45, -90] if slanted else None,  # upright where they would cover each other
             "range": [-0.5, len(columns) - 0.5],
             "showgrid": False,
             "zeroline": False,

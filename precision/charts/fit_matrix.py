@@ -96,13 +96,13 @@ def _finding(rows: Sequence[FitRow], names: Sequence[str], chosen: str) -> str:
     if tally[Fit.FITS] == len(judged):
         return f"{name} holds the values of every module"
     rest = [
-        f"{tally[verdict]:,} {words}"
-        for verdict, words in (
-            (Fit.OVERFLOWS, "overflow"),
-            (Fit.UNDERFLOWS, "underflow"),
-            (Fit.SUBNORMAL, "lose precision below the normal range"),
-            (Fit.TOO_COARSE, "need more mantissa bits"),
-            (Fit.NEEDS_SCALING, "need scaling"),
+        f"{tally[verdict]:,} {does}{'s' if tally[verdict] == 1 else ''}{what}"
+        for verdict, does, what in (
+            (Fit.OVERFLOWS, "overflow", ""),
+            (Fit.UNDERFLOWS, "underflow", ""),
+            (Fit.SUBNORMAL, "lose", " precision below the normal range"),
+            (Fit.TOO_COARSE, "need", " more mantissa bits"),
+            (Fit.NEEDS_SCALING, "need", " scaling"),
         )
         if tally[verdict]
     ]

@@ -79,9 +79,9 @@ def _predicted_exact_info(report: SensitivityReport) -> PredictedExactInfo:
                 (
                     f"{count_text(layers, 'dot')}, each a layer in a format" if layers else "",
                     f"of each format the {kept:,} largest" if cut else "",
-                    "stars: every layer in the format",
+                    "stars: all layers in the format",
                     "line: predicted as measured",
-                    "r: correlation of the logarithms" if layers else "",
+                    "r: correlation of the logarithms" if any(each.correlation is not None for each in formats) else "",
                 ),
             )
         ),
@@ -170,6 +170,7 @@ def _add_format(figure: go.Figure, each: FormatPairs, symbol: str, *, middle: fl
         text=[*[""] * len(each.pairs), *[for_plotly(each.format)] * stars],
         textposition="bottom right" if pairs and pairs[-1].measured < middle else "top left",
         textfont={"size": 10},
+        cliponaxis=False,
         marker={
             "color": colour_of(each.format),
             "symbol": [*[symbol] * len(each.pairs), *["star"] * stars] if stars else symbol,

@@ -23,6 +23,8 @@ _SYMBOLS = {"native": "circle", "upcast": "diamond", "simulated": "circle-open"}
 """By how the candidate computed."""
 _NEAR = 0.2
 """Dots nearer than this share of the drawing have labels on different sides."""
+_AT_THE_END = 0.2
+"""Share of the axis, at its end, in which a label would be cut off."""
 
 
 class _Run(NamedTuple):
@@ -135,14 +137,14 @@ def _finding(rows: Sequence[SweepRow], cost: SweepCost) -> str:
     if cost == "bytes":
         best = smallest_keeping(rows)
         if best is None or not best.reference_bytes:
-            return "no run is sure to keep its decisions"
+            return "no run is sure to keep what matters"
         share = share_text((best.stored_bytes or 0) / best.reference_bytes)
-        return f"decisions are kept in {share} of the reference's bytes ({best.spec.dtype})"
+        return f"what matters is kept in {share} of the reference's bytes ({best.spec.dtype})"
     timed = [row for row in rows if row.verdict.word in KEEPING_WORDS and row.time_s and row.execution == "native"]
     if not timed:
-        return "no run in native arithmetic is sure to keep its decisions"
+        return "no run in native arithmetic is sure to keep what matters"
     best = min(timed, key=lambda row: row.time_s or 0.0)
-    return f"decisions are kept in {seconds_text(best.time_s or 0.0)} ({best.spec.dtype})"
+    return f"what matters is kept in {seconds_text(best.time_s or 0.0)} ({best.spec.dtype})"
 
 
 def _draw(figure: go.Figure, info: SweepCostsInfo) -> Space:
@@ -162,7 +164,7 @@ def _draw(figure: go.Figure, info: SweepCostsInfo) -> Space:
         error_x=_whiskers(info),
         mode="markers+text",
         text=[for_plotly(point.label) + (" (exact)" if math.isinf(point.sqnr_db) else "") for point in info.points],
-        textposition=_positions(info.points, heights, logarithmic=info.cost == "time"),
+        textposition=_positions(info, heights),
         textfont={"size": 10},
         marker={
             "color": [colour_of(point.dtype) for point in info.points],
@@ -204,9 +206,15 @@ def _whiskers(info: SweepCostsInfo) -> dict[str, object]:
     }
 
 
-def _positions(points: Sequence[_Run], heights: Sequence[float], *, logarithmic: bool) -> list[str]:
-    """Where each label stands: left of its dot if another dot is near on its right, and clear of near labels."""
-    costs = [math.log(point.cost) if logarithmic else point.cost for point in points]
+def _positions(info: SweepCostsInfo, heights: Sequence[float]) -> list[str]:
+    """Where each label stands: left of its dot if another dot or the end is near on its right, clear of near labels."""
+    points, logarithmic = info.points, info.cost == "time"
+    *costs, reference = (
+        math.log(cost) if logarithmic else cost
+        for cost in (*(point.cost for point in points), info.reference or points[0].cost)
+    )
+    end = max(*costs, reference)
+    near_end = end - _AT_THE_END * (end - (min(costs) if logarithmic else 0.0))
     width, height = (max(values) - min(values) or 1.0 for values in (costs, heights))
     places: list[str] = []
     for at in range(len(points)):
@@ -217,9 +225,9 @@ def _positions(points: Sequence[_Run], heights: Sequence[float], *, logarithmic:
             and abs(costs[other] - costs[at]) < _NEAR * width
             and abs(heights[other] - heights[at]) < _NEAR * height / 2
         ]
-        side = "left" if any(costs[other] > costs[at] for other in near) else "right"
+        left = costs[at] > near_end or any(costs[other] > costs[at] for other in near)
         beside = [other for other in near if abs(heights[other] - heights[at]) < _NEAR * height / 4]
         upper = all(heights[at] >= heights[other] for other in beside)
         level = "middle" if not beside else "top" if upper else "bottom"
-        places.append(f"{level} {side}")
+        places.append(f"{level} {'left' if left else 'right'}")
     return places

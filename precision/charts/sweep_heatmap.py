@@ -10,11 +10,11 @@ import plotly.graph_objects as go
 from precision.charts.cells import Sign, add_cells, cell_axes, clipped, colour_of_sqnr, sqnr_axis, write_signs
 from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import text_on
-from precision.findings.sweep import sweep_finding
+from precision.findings.sweep import KEEPING_WORDS, so_far
 from precision.results import SkippedRun, SweepRow
 from precision.spec.cast_methods import USUAL_METHODS, CastMethod
 from precision.text.names import escape_plotly, for_plotly, plain
-from precision.text.units import number_text
+from precision.text.units import count_text, number_text
 
 _KIND = "Table of verdicts, formats down, devices and methods across"
 _ROW_PX = 34
@@ -65,7 +65,9 @@ def _sweep_heatmap_info(
             for each in skipped
         ),
     )
-    finding = sweep_finding(rows, planned)
+    keeping = sum(row.verdict.word in KEEPING_WORDS for row in rows)
+    of = count_text(len(rows), "run")
+    finding = f"{so_far(rows, planned)}{keeping:,} of {of} {'keeps' if keeping == 1 else 'keep'} what matters"
     return SweepHeatmapInfo(
         formats=tuple(dict.fromkeys(cell.format for cell in cells)),
         columns=tuple(dict.fromkeys(cell.column for cell in cells)),

@@ -12,6 +12,8 @@ from precision.results import Cost, Timing
 from precision.text.names import for_plotly, plain
 from precision.text.units import count_text, seconds_text
 
+_LONGEST = 32
+"""Characters of a name beside a bar; a longer one would leave the bar no room."""
 _KIND = "Bars of the median time of one forward pass, with the interquartile range"
 
 
@@ -32,7 +34,7 @@ class TimingInfo(Info):
 def plot_timing(cost: Cost | None, *, reference: str, candidate: str) -> go.Figure:
     """Median time of both, with a whisker as long as the interquartile range; `cost` is None if not measured.
 
-    The names of the formats are `reference` and `candidate`.
+    The names of the formats are `reference` and `candidate`; a candidate with a long name is only called so.
     """
     return figure_of(_KIND, _timing_info(cost, reference=reference, candidate=candidate), _draw)
 
@@ -40,10 +42,11 @@ def plot_timing(cost: Cost | None, *, reference: str, candidate: str) -> go.Figu
 def _timing_info(cost: Cost | None, *, reference: str, candidate: str) -> TimingInfo:
     if cost is None:
         return TimingInfo(title="Time not measured", empty="The run has no timing.")
+    reference, candidate = plain(reference), plain(candidate) if len(candidate) <= _LONGEST else ""
     sides = (("reference", reference, cost.reference_time), ("candidate", candidate, cost.candidate_time))
     return TimingInfo(
-        tuple(_Run(role, plain(name), timing.median_s, timing.iqr_s) for role, name, timing in sides),
-        title=_finding(cost, reference=plain(reference), candidate=plain(candidate)),
+        tuple(_Run(role, name, timing.median_s, timing.iqr_s) for role, name, timing in sides),
+        title=_finding(cost, reference=reference, candidate=candidate),
         detail=_detail(cost.reference_time, cost.candidate_time),
     )
 
@@ -51,8 +54,8 @@ def _timing_info(cost: Cost | None, *, reference: str, candidate: str) -> Timing
 def _finding(cost: Cost, *, reference: str, candidate: str) -> str:
     speed = compare_speed(cost)
     if speed.ratio is not None:
-        return f"{candidate} is {speed.text} {reference} here"
-    return f"Whether {candidate} is faster than {reference} cannot be told: {speed.reason}"
+        return f"{candidate or 'The candidate'} is {speed.text} {reference} here"
+    return f"Whether {candidate or 'the candidate'} is faster than {reference} cannot be told: {speed.reason}"
 
 
 def _detail(reference: Timing, candidate: Timing) -> str:
@@ -69,9 +72,10 @@ def _blocks(timing: Timing) -> str:
 
 def _draw(figure: go.Figure, info: TimingInfo) -> Space:
     for run in info.runs:
+        label = f"{run.role}<br>{for_plotly(run.dtype)}" if run.dtype else run.role
         figure.add_bar(
             orientation="h",
-            y=[f"{run.role}<br>{for_plotly(run.dtype)}"],
+            y=[label],
             x=[run.median_s],
             error_x={"type": "constant", "value": run.iqr_s / 2, "color": OUTLINE, "thickness": 2},
             marker=marker(run.dtype),
@@ -81,7 +85,7 @@ def _draw(figure: go.Figure, info: TimingInfo) -> Space:
         # Beside the whisker, which would cross a label at the end of the bar.
         figure.add_annotation(
             x=run.median_s + run.iqr_s / 2,
-            y=f"{run.role}<br>{for_plotly(run.dtype)}",
+            y=label,
             text=seconds_text(run.median_s),
             xanchor="left",
             xshift=6,

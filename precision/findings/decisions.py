@@ -110,7 +110,7 @@ def left_out(decisions: Decisions) -> str:
     """Samples that are not counted; empty without any."""
     parts = []
     if decisions.nonfinite_samples:
-        parts.append(f"{decisions.nonfinite_samples:,} with infinities or NaN left out")
+        parts.append(f"{count_text(decisions.nonfinite_samples, decisions.unit)} with infinities or NaN left out")
     if isinstance(decisions, NeighbourDecisions) and decisions.left_out:
         parts.append(f"{decisions.left_out:,} beyond the most that are compared")
     return ", ".join(parts)

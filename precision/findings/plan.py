@@ -128,12 +128,12 @@ def doubts_text(plan: Plan, report: SensitivityReport) -> str:
         numbers = count_text(report.output_elements, "number")
         said.append(f"The output is only {numbers}, in which the errors of layers add up or cancel by chance.")
     if (spread := _spread(plan, [layer.contributions[column] for layer, column in pairs])) > _MOST_SPREAD:
-        said.append(f"The random probes leave its predicted RMSE uncertain by about {round(100 * spread)} %.")
+        said.append(f"The random probes leave this plan's predicted RMSE uncertain by about {round(100 * spread)} %.")
     used = {layer.format for layer in plan.layers}
     checked = [each.measured_squared_error for each in report.uniform if each.dtype in used]
     least = min((each for each in checked if each), default=None)
     if least and plan.totals.squared_error is not None and plan.totals.squared_error < least / _FAR_BELOW**2:
-        said.append("Its predicted error is far below every error that was measured.")
+        said.append("This plan's predicted error is far below every error that was measured.")
     for check in report.uniform:
         if check.dtype in used and check.measured_squared_error is None:
             said.append(f"With all layers in {check.dtype} the output is not finite: no run supports the prediction.")
@@ -194,8 +194,8 @@ def left_wide_text(plan: Plan) -> str:
         names = ", ".join(fqn or "the model itself" for fqn in code[:_MOST_NAMES])
         more = f", and {len(code) - _MOST_NAMES:,} more" if len(code) > _MOST_NAMES else ""
         said.append(
-            f"Operators of the own code of {len(code):,} of {count_text(own, 'module')} stay in {plan.reference}: "
-            f"{names}{more}.{_price_text(plan)}"
+            f"Between layers, {len(code):,} of {count_text(own, 'module')} still compute{'s' if own == 1 else ''} in "
+            f"{plan.reference}: {names}{more}.{_price_text(plan)}"
         )
     if plan.outside:
         names = ", ".join(f"{each.fqn} ({each.kind})" for each in plan.outside[:_MOST_NAMES])
@@ -210,7 +210,7 @@ def _price_text(plan: Plan) -> str:
     if price is None:
         return ""
     if price.sqnr_db is None or now is None:
-        return f" With them in {price.dtype}, the SQNR has no prediction."
+        return f" With that in {price.dtype}, the SQNR has no prediction."
     before, after = round(now, 1), round(price.sqnr_db, 1)
     if before == after:
         change = "still be that of no error" if after == math.inf else f"stay at {after:.1f} dB"
@@ -221,7 +221,7 @@ def _price_text(plan: Plan) -> str:
         change = f"be {after:.1f} dB instead of {before:.1f} dB, {step}"
     saved = plan.totals.stored_bytes - price.stored_bytes
     smaller = f", and {bytes_text(saved)} fewer would be stored" if saved > 0 else ""
-    return f" With them in {price.dtype}, the SQNR would {change} (estimated){smaller}."
+    return f" With that in {price.dtype}, the SQNR would {change} (estimated){smaller}."
 
 
 def formats_text(plan: Plan) -> str:

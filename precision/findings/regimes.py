@@ -57,7 +57,7 @@ def finding(report: RegimesReport, dtype: str) -> str:
     sqnr = [row.errors.sqnr_db for row in report.rows if row.errors and row.errors.sqnr_db is not None]
     if not sqnr:
         return f"{dtype} in {count_text(len(report.rows), 'input regime')}"
-    return f"{dtype} keeps {number_text(min(sqnr))} dB or more in every input regime"
+    return f"{dtype} keeps an SQNR of {number_text(min(sqnr))} dB or more in every input regime"
 
 
 def is_broken(row: RegimeRow) -> bool:

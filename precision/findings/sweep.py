@@ -14,6 +14,12 @@ from precision.text.units import bytes_text, share_text
 
 USUAL_FORMATS: Final = default_formats("sweep")
 """The formats of a sweep by default."""
+_OF_ONE: Final = {
+    **dict.fromkeys(("kept", "close"), "keeps what matters"),
+    "uncertain": "may keep what matters",
+    "changed": "changes what matters",
+}
+"""What a format does, said of the only one that was measured, where the verdict's word alone is no sentence."""
 KEEPING_WORDS: Final = ("exact", "below noise", "kept", "close")
 """Verdicts of a candidate that kept what matters, with enough samples to say so."""
 WHAT_VERDICTS_ARE: Final = (
@@ -141,7 +147,8 @@ def sweep_finding(rows: Sequence[SweepRow], planned: int | None = None) -> str:
     smallest, most_exact = smallest_keeping(measured), most_exact_keeping(measured)
     if formats == 1:
         only = smallest or measured[0]
-        return f"{begun}{only.spec.dtype} is {only.verdict.word}{_in_numbers(only)}"
+        word = only.verdict.word
+        return f"{begun}{only.spec.dtype} {_OF_ONE.get(word, f'is {word}')}{_in_numbers(only)}"
     if smallest is None:
         return f"{begun}none{'' if begun else f' of {formats} formats'} is sure to keep what matters"
     said = begun or f"of {formats} formats, "

@@ -18,6 +18,19 @@ _AS_FAR = 0.95
 """Share of the candidate's error against float64 from which the reference's is as large."""
 _RESTLESS = 0.1
 """Difference of two runs of the reference over the candidate's error, from which each run differs."""
+_DECIDED = {"classes": "classes", "crossings": "decisions", "neighbours": "vectors"}
+"""What an output is judged by, in a word; values where it decides nothing that is known."""
+_FINDINGS: dict[Word, str] = {
+    "exact": "its outputs are exactly the reference's",
+    "below noise": "its error is no larger than the reference's own noise",
+    "kept": "its {what} are kept",
+    "close": "its values are close to the reference's",
+    "uncertain": "too few samples to tell whether its {what} are kept",
+    "not attributable": "its error may not be the format's",
+    "not measured": "its outputs cannot be compared",
+    "changed": "{some}its {what} changed",
+    "broken": "its outputs are broken",
+}
 _OTHER_DRAWS = "Not attributable: the two models may draw other random numbers."
 
 
@@ -35,6 +48,17 @@ def judge(result: CompareResult, limits: Yardsticks | None = None) -> Verdict:
     if len(judged) == 1:
         return worst.model_copy(update={"output": ""})
     return worst.model_copy(update={"sentence": f"Output {worst.output}: {worst.sentence}"})
+
+
+def finding(verdict: Verdict, result: CompareResult) -> str:
+    """The verdict as the end of a title that begins with the model and its format."""
+    if result.comparison is None:
+        return "the run did not end"
+    outputs = result.comparison.outputs
+    decisive = [output for output in outputs if output.metrics.elements and verdict.output in ("", output.path)]
+    found = decisive[0].decisions if decisive else None
+    counted = _DECIDED[found.kind] if found and found.flips_interval else ""
+    return _FINDINGS[verdict.word].format(what=counted or "values", some="some of " if counted else "")
 
 
 def technical_text(verdict: Verdict) -> str:

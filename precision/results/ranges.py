@@ -125,7 +125,7 @@ class ModuleRanges(NamedTuple):
     @property
     def label(self) -> str:
         """fqn of the module, or words for the root."""
-        return self.module or "the whole model"
+        return self.module or "the model itself"
 
 
 def by_module(tensors: Sequence[TensorRange]) -> tuple[ModuleRanges, ...]:

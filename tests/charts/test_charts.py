@@ -54,6 +54,8 @@ def every_chart() -> Iterator[tuple[str, Draw]]:
         yield f"stored values of {name}", partial(plot_stored_values, audit, "float16")
     for name, cost in COSTS.items():
         yield f"timing {name}", partial(plot_timing, cost, reference="float32", candidate="float16")
+    plan = "plan of 17 × float32, 7 × float16, 4 × int8 (simulated)"
+    yield "timing of a plan", partial(plot_timing, COSTS["slower"], reference="float32", candidate=plan)
 
 
 CHARTS = dict(every_chart())
@@ -124,6 +126,7 @@ def test_a_figure_without_data_says_why(name: str, said: str) -> None:
     ("name", "title"),
     [
         ("timing slower", "float16 is 11 × slower than float32 here"),
+        ("timing of a plan", "The candidate is 11 × slower than float32 here"),
         ("timing faster", "float16 is 5.0 × faster than float32 here"),
         ("timing slightly slower", "float16 is 1.06 × slower than float32 here"),
         (

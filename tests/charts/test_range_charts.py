@@ -203,7 +203,7 @@ def test_the_matrix_shows_the_worst_of_each_module() -> None:
     info = _fit_matrix_info(table, by_module(both.tensors), "float16")
     (row,) = info.rows
     assert [fit.verdict for fit in row.fits] == [Fit.FITS, Fit.NEEDS_SCALING]
-    assert info.title == "float16 fits 0 of 1 module: 1 need scaling"
+    assert info.title == "float16 fits 0 of 1 module: 1 needs scaling"
     assert "×2ⁿ needs scaling" in info.detail
     assert (
         _fit_matrix_info(table, by_module(both.tensors), "bfloat16").title
@@ -219,7 +219,7 @@ def test_neighbours_share_a_row_with_the_worst_verdict() -> None:
     assert len(info.rows) <= fit_matrix.MAX_ROWS
     assert [row.fits[0].verdict for row in info.rows[-2:]] == [Fit.FITS, Fit.NEEDS_SCALING]
     assert info.rows[-1].label == "layers.0.196 … layers.199 (4)"
-    assert info.title == "float16 fits 199 of 200 modules: 1 need scaling"
+    assert info.title == "float16 fits 199 of 200 modules: 1 needs scaling"
 
 
 def test_every_verdict_has_a_sign_and_a_colour_of_its_own() -> None:

@@ -65,6 +65,8 @@ def test_every_sweep_is_drawn(name: str) -> None:
 
 def test_a_cell_for_every_run_and_every_impossible_one() -> None:
     info = _sweep_heatmap_info([row(), row(method="autocast")], SKIPPED)
+    assert info.title == "2 of 2 runs keep what matters"
+    assert _sweep_heatmap_info([row()], [], planned=9).title == "So far, 1 of 9: 1 of 1 run keeps what matters"
     assert info.formats == ("bfloat16", "int8")
     assert info.columns[:2] == ("cpu", "cpu · autocast")
     assert [cell.words for cell in info.cells] == [
@@ -90,8 +92,8 @@ def test_the_front_holds_what_no_other_run_beats() -> None:
     info = _sweep_costs_info(rows, "bytes")
     assert [info.points[at].dtype for at in info.front] == ["int4", "int8", "float16"]
     assert info.reference == 400
-    assert info.title == "Decisions are kept in 12.5 % of the reference's bytes (int4)"
-    assert _sweep_costs_info(rows, "bytes", planned=9).title.startswith("So far, 5 of 9: decisions are kept in 12.5 %")
+    assert info.title == "What matters is kept in 12.5 % of the reference's bytes (int4)"
+    assert _sweep_costs_info(rows, "bytes", planned=9).title.startswith("So far, 5 of 9: what matters is kept in")
     brute = {
         at for at, one in enumerate(rows)
         if not any(
@@ -102,6 +104,12 @@ def test_the_front_holds_what_no_other_run_beats() -> None:
         )
     }  # fmt: skip
     assert set(_front(info.points)) == brute
+
+
+def test_a_label_at_the_end_of_the_axis_stands_left_of_its_dot() -> None:
+    figure = plot_sweep_costs([row("float16", size=100), row("bfloat16", size=400)], "bytes")
+    dots = next(trace for trace in figure.data if trace.mode == "markers+text")
+    assert list(dots.textposition) == ["middle right", "middle left"]
 
 
 def test_times_that_cannot_be_told_apart_are_not_joined() -> None:
@@ -125,7 +133,7 @@ def test_times_that_cannot_be_told_apart_are_not_joined() -> None:
 
 def test_a_simulations_time_is_no_finding() -> None:
     info = _sweep_costs_info([row(time_s=2e-3), row("int8", time_s=1e-6, execution="simulated")], "time")
-    assert info.title == "Decisions are kept in 2.00 ms (bfloat16)"
+    assert info.title == "What matters is kept in 2.00 ms (bfloat16)"
     assert "whose time is not the format's" in info.detail
 
 

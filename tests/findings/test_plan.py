@@ -118,7 +118,13 @@ def test_own_code_that_stays_wide_is_named_with_the_price_of_lowering_it() -> No
     assert price.sqnr_db == pytest.approx(-10 * math.log10(1.1e-4))
     assert plan.totals.stored_bytes - price.stored_bytes == 2
     said = left_wide_text(plan)
-    for fact in ("1 of 1 module", "stay in float32: block.", "in bfloat16", "39.6 dB", "10.4 dB lower (estimated)"):
+    for fact in (
+        "1 of 1 module",
+        "still computes in float32: block.",
+        "in bfloat16",
+        "39.6 dB",
+        "10.4 dB lower (estimated)",
+    ):
         assert fact in said
     assert "2 B fewer" in said
 
@@ -136,7 +142,7 @@ def test_own_code_is_priced_in_a_format_that_torch_computes_in() -> None:
     assert beside.code_lowered.dtype == "float16"
     without = with_code("int8", "float32", measured=("int8",))
     assert without.code_lowered is None
-    assert left_wide_text(without).endswith("stay in float32: block.")
+    assert left_wide_text(without).endswith("still computes in float32: block.")
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,9 @@ def test_the_finding_names_what_each_format_buys_and_ranks_no_verdicts() -> None
         "(63.1 dB in 50.0 % of the bytes)"
     )
     assert sweep_finding([row("float16", "exact", 200, math.inf)]) == "float16 is exact (50.0 % of the bytes)"
+    assert sweep_finding([row("float16", "kept", 200, 60.0)]).startswith("float16 keeps what matters (60.0 dB")
+    assert sweep_finding([row("int8", "changed", 100, 30.0)]).startswith("int8 changes what matters (30.0 dB")
+    assert sweep_finding([row("int8", "uncertain", 100, 30.0)]).startswith("int8 may keep what matters (30.0 dB")
     assert sweep_finding([failed_row(RunSpec(), "no")]) == "nothing is measured yet"
 
 

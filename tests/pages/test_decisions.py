@@ -45,13 +45,13 @@ def test_the_digits_decisions_are_shown_with_their_accuracy() -> None:
 
 def test_changing_a_yardstick_judges_anew_without_another_run() -> None:
     app = opened(link=DIGITS)
-    assert app.title[0].value.endswith(": kept")
+    assert app.title[0].value.endswith(": its classes are kept")
     job = app.session_state["jobs"]["compare"]
     assert "Amplified: The error" in said(app)
     app.number_input(key="rounding_multiple").set_value(4.0).run()
     assert "Rounding only: The error" in said(app)
     app.number_input(key="broken_below").set_value(80.0).run()
-    assert app.title[0].value.endswith(": broken")
+    assert app.title[0].value.endswith(": its outputs are broken")
     assert app.session_state["jobs"]["compare"] == job
     assert not app.exception
 
@@ -73,4 +73,4 @@ def test_outputs_that_are_not_finite_have_a_sentence_instead_of_decisions() -> N
     assert "No decision to compare: no sample has finite outputs in both" in [header.value for header in app.header]
     assert "Top-1 agreement" not in {metric.label for metric in app.metric}
     assert not any(radio.key == "margin" for radio in app.radio)
-    assert any("4 with infinities or NaN left out" in caption.value for caption in app.caption)
+    assert any("4 samples with infinities or NaN left out" in caption.value for caption in app.caption)

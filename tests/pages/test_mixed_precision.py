@@ -108,14 +108,14 @@ def test_a_plan_is_run_and_its_errors_stand_side_by_side(running_engine: Engine)
 def test_plan_run_and_code_name_the_own_code_that_stays_wide() -> None:
     link = {"model": "gpt2-tiny", "lower_to": "bfloat16", "native": "true", "most_bytes": "54"}
     app = opened(PAGE, link)
-    assert text_of(app).count("stay in float32: transformer.h.0.attn") == 1
+    assert text_of(app).count("still compute in float32: transformer.h.0.attn") == 1
     assert "lower (estimated)" in text_of(app)
-    assert any("# Operators of the own code of" in code.value for code in app.code)
+    assert any("# Between layers, " in code.value for code in app.code)
     verified(app.button(key="verify").click().run())
-    assert text_of(app).count("stay in float32: transformer.h.0.attn") == 1
+    assert text_of(app).count("still compute in float32: transformer.h.0.attn") == 1
     assert "Verify this plan" not in text_of(app)
     app.slider(key="most_bytes").set_value(100.0).run()
-    assert "stay in float32" not in text_of(app)
+    assert "still compute" not in text_of(app)
 
 
 def test_code_is_offered_for_native_plans_alone() -> None:
@@ -199,7 +199,7 @@ def test_a_link_to_a_verified_plan_makes_it_the_candidate_of_every_page_until_it
     link = dict(parse_qsl(urlsplit(address).query))
     overview = opened("pages/overview.py", link)
     assert not overview.exception
-    assert " in plan of 1 × float16: " in overview.title[0].value
+    assert " with a plan of 1 × float16" in overview.title[0].value
     assert overview.query_params["plan"] == link["plan"]
     assert "--plan" in " ".join(code.value for code in overview.code)
     for page in ("pages/propagation.py", "pages/sweep.py", PAGE):

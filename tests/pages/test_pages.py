@@ -89,6 +89,12 @@ def test_an_input_can_be_left_uncast_and_the_link_says_so() -> None:
     assert "wide_inputs" not in again.query_params
 
 
+def test_a_run_that_stops_names_the_inputs_that_are_not_cast() -> None:
+    app = opened("pages/overview.py", {"model": "digits", "dtype": "bfloat16", "wide_inputs": "images"})
+    assert app.title[0].value.endswith(": the run did not end")
+    assert any("this input is not cast: `images`" in error.value for error in app.error)
+
+
 def test_a_method_that_cannot_give_the_format_gives_way() -> None:
     app = opened(link={"method": "half"})
     settled(app.selectbox(key="dtype").set_value("bfloat16").run())
@@ -271,7 +277,7 @@ def test_bytes_of_a_format_that_no_dtype_stores_are_estimated_beside(dtype: str,
     header = next(header.value for header in overview.header if "tensors" in header.value).replace("\\", "")
     layers = opened("pages/layers.py", {"dtype": dtype, "method": method}).title[0].value.replace("\\", "")
     if estimated:
-        assert (held, said) == ("120 B", [f"If {estimated}"])
+        assert (held, said) == ("120 B", ["If torch stored int8: 88 B (estimated)"])
         assert header == "4 of 11 tensors rounded to int8, held in float32"
         assert layers == f"{header}; {estimated}"
     else:

@@ -72,6 +72,15 @@ def test_another_format_runs_nothing(running_engine: Engine) -> None:
     assert running_engine.job(before["ranges"]).status == "done"
 
 
+def test_the_title_names_a_smallest_format_only_where_it_is_smaller() -> None:
+    app = opened(PAGE, {"model": "rotary", "dtype": "bfloat16"})
+    assert app.title[0].value == "All 72 tensors fit bfloat16"
+    app.selectbox(key="format").set_value("float32").run()
+    assert (
+        app.title[0].value == "All 72 tensors fit float32; the smallest format that holds all these values is float16"
+    )
+
+
 def test_rows_are_narrowed() -> None:
     app = opened(PAGE, {"model": "digits"})
     everything = len(app.dataframe[0].value)
@@ -81,7 +90,9 @@ def test_rows_are_narrowed() -> None:
     assert set(weights["kind"]) <= {"parameter", "buffer", "non-persistent buffer"}
     app.text_input(key="find").set_value("no such tensor").run()
     assert not app.exception
-    assert len(app.dataframe[0].value) == 0
+    assert not app.dataframe
+    assert not app.get("plotly_chart")
+    assert "0 of 56 tensors: there is nothing to draw." in text_of(app)
 
 
 def test_limits_change_the_verdicts() -> None:
@@ -173,7 +184,8 @@ def test_a_model_without_weights_has_nothing_to_run(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("pages.ui.job.current_result", lambda *_: odd)
     app = opened(PAGE, {"model": "tinynet"}, settle=False)
     assert not app.exception
-    assert "the model has none: there is nothing to run" in text_of(app)
+    assert "The model has no weights: there is nothing to run." in text_of(app)
+    assert not [radio for radio in app.radio if radio.key == "scales"]
     assert not [button for button in app.button if button.key == "run-smallest"]
 
 

@@ -44,6 +44,7 @@ def test_bytes_are_known_before_anything_runs() -> None:
     assert not app.error
     rows = sweep_of(app)
     assert {row["verdict"] for row in rows} == {"not run yet"}
+    assert list(app.dataframe[0].value.columns[:2]) == ["format", "verdict"]
     assert next(row for row in rows if row["format"] == "float16")["bytes, theory"] == 60
     assert all(str(row["fits this device"]).startswith("yes") for row in rows)
 
@@ -113,6 +114,7 @@ def test_what_is_not_possible_says_why() -> None:
     until(lambda: bool(app.dataframe), again=app.run)
     impossible = [row for row in sweep_of(app) if row["verdict"] == "not possible"]
     assert [(row["format"], row["method"]) for row in impossible] == [("int8", "autocast")]
+    assert list(app.dataframe[0].value.columns[:3]) == ["format", "method", "verdict"]
     assert "gives bfloat16 or float16, not int8" in str(impossible[0]["why"])
 
 

@@ -144,7 +144,7 @@ def test_the_code_and_the_json_say_what_stays_wide_and_at_what_price() -> None:
     compile(text, "exported", "exec")
     comment = " ".join(line[2:] for line in text.splitlines() if line.startswith("# "))
     assert text.isascii()
-    assert "1 of 1 module stay in float32" in comment
+    assert "1 of 1 module still computes in float32" in comment
     assert "20.0 dB lower (estimated)" in comment
     assert json.loads(plan_json(chosen))["operators_between_layers_lowered"]["dtype"] == "float16"
     lowered = plan_of(known, ("float16", "float16"), reference="float32", optimal=True)

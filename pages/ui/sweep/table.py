@@ -28,6 +28,9 @@ def table(
     lines = sweep_table(plan.specs, rows, plan.skipped, memory=sizes, devices=devices).without("bytes, estimated")
     if not lines.rows:
         return
+    if len({spec.dtype for spec in plan.specs}) < len(plan.specs):  # what tells rows of a format apart comes first
+        several = [name for name in ("method", "device") if len({getattr(spec, name) for spec in plan.specs}) > 1]
+        lines = lines.pick(*dict.fromkeys(["format", *several, *lines.names]))
     stem = downloads.model_stem(base)
     ended = {row.spec.digest() for row in rows}
     links = [_overview(spec) if spec.digest() in ended else None for spec in plan.specs]

@@ -17,7 +17,7 @@ def test_probes_are_called_estimates_and_their_exact_runs_are_counted() -> None:
     assert ") and 2 exact runs where the estimate is uncertain or doubtful, in the time" in method_text(
         ran, exact=False
     )
-    assert ") and 2 exact runs for every layer and format, in the time" in method_text(ran, exact=True)
+    assert ") and 2 exact runs, one for every layer and format, in the time" in method_text(ran, exact=True)
 
 
 def test_an_exact_sweep_is_called_measured_and_says_why_it_was_needed() -> None:
