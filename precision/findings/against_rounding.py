@@ -27,16 +27,9 @@ def against_rounding(output: OutputComparison, spec: RunSpec, limits: Yardsticks
 
 
 def _without_error(output: OutputComparison) -> RoundingVerdict | None:
-    rmse, repeat = output.metrics.rmse or 0.0, (output.repeat_floor and output.repeat_floor.rmse) or 0.0
-    if rmse == 0:
-        return RoundingVerdict(word="exact", sentence="There is no error.", rule="Exact: no pair of elements differs.")
-    if rmse > repeat:
+    if output.metrics.rmse:
         return None
-    return RoundingVerdict(
-        word="below noise",
-        sentence="Two runs of the reference differ as much.",
-        rule="Below noise: RMSE ≤ repeat floor.",
-    )
+    return RoundingVerdict(word="exact", sentence="There is no error.", rule="Exact: no pair of elements differs.")
 
 
 def _finer(output: OutputComparison, spec: RunSpec) -> RoundingVerdict | None:

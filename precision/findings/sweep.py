@@ -14,7 +14,7 @@ from precision.text.units import bytes_text, share_text
 
 USUAL_FORMATS: Final = default_formats("sweep")
 """The formats of a sweep by default."""
-KEEPING_WORDS: Final = ("exact", "below noise", "kept", "close")
+KEEPING_WORDS: Final = ("exact", "kept", "close")
 """Verdicts of a candidate that kept what matters, with enough samples to say so."""
 WHAT_VERDICTS_ARE: Final = (
     "A verdict says what became of what matters to the worst output, so verdicts of different formats can be compared."

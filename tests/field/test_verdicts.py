@@ -9,7 +9,7 @@ import precision as px
 from precision.library.measured import Comparison
 from precision.results import ClassDecisions, CrossingDecisions
 from precision.spec.output_kinds import OutputKind
-from tests.field.cases.outputs import Detector, Picker, Sampler, Voice, small_bias
+from tests.field.cases.outputs import Detector, Outside, Picker, Sampler, Voice, small_bias
 
 
 def compare(module: nn.Module, *inputs: torch.Tensor, dtype: str, **settings: object) -> Comparison:
@@ -66,6 +66,15 @@ def test_draws_that_depend_on_the_values_are_not_blamed_on_the_format() -> None:
     assert run.result.comparison.noise == "not shared"
     assert run.verdict.sentence.startswith("The model draws random numbers in its forward, and")
     assert run.verdict.against_rounding is None
+
+
+def test_noise_that_cannot_be_replayed_is_never_blamed_on_the_format() -> None:
+    for seed in range(4):
+        torch.manual_seed(seed)
+        run = compare(Outside(), torch.randn(40, 32), dtype="bfloat16")
+        assert run.verdict.word == "not attributable"
+        assert run.verdict.sentence.startswith("Two runs of the reference differ")
+        assert run.verdict.against_rounding is None
 
 
 def test_without_evidence_of_classes_errors_are_compared_and_not_flips() -> None:

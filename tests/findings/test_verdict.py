@@ -68,9 +68,25 @@ def test_exact_where_every_element_is_equal() -> None:
     assert (verdict.word, verdict.against_rounding and verdict.against_rounding.word) == ("exact", "exact")
 
 
-def test_below_noise_up_to_the_repeat_floor() -> None:
-    assert judge(result(output(metrics(0.5), repeat=0.5))).word == "below noise"
-    assert judge(result(output(metrics(0.5001), repeat=0.5))).word == "close"
+@pytest.mark.parametrize(
+    ("repeat", "word"), [(0.4999, "broken"), (0.5, "not attributable"), (1.01, "not attributable")]
+)
+def test_an_error_of_which_a_second_run_of_the_reference_has_half_is_not_the_formats(repeat: float, word: str) -> None:
+    verdict = judge(result(output(metrics(1.0, sqnr_db=0.0), repeat=repeat, truth=truth(0.4, 1.0))))
+    assert verdict.word == word
+    is_noise = word == "not attributable"
+    assert (verdict.against_rounding is None) == is_noise
+    assert verdict.sentence.startswith("Two runs of the reference differ") == is_noise
+
+
+@pytest.mark.parametrize(("again", "word"), [(1, "changed"), (2, "not attributable")])
+def test_integers_that_differ_between_runs_of_the_reference_are_not_the_formats(again: int, word: str) -> None:
+    ids = torch.arange(10)
+    second, candidate = ids.clone(), ids.clone()
+    second[:again] += 1
+    candidate[:4] += 1
+    comparison = compare_outputs(reference=ids, candidate=candidate, repeat=second, fmt=format_named("float16"))
+    assert judge(result(*comparison.outputs)).word == word
 
 
 def test_rounding_only_up_to_twice_the_rounding_floor() -> None:
