@@ -40,6 +40,19 @@ class Voice(nn.Module):
         return torch.cat(said, 1)
 
 
+class MaskedWords(nn.Module):
+    """Scores of 20 words, of which the last five are excluded by an infinite negative score."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lin = nn.Linear(16, 20)
+        self.register_buffer("mask", torch.zeros(20).index_fill(0, torch.arange(15, 20), -torch.inf))
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """`(samples, 16)` to logits."""
+        return {"logits": self.lin(x) + self.mask}
+
+
 class Outside(nn.Module):
     """Draws noise with numpy, which nothing records: every run of it is another."""
 
