@@ -11,6 +11,7 @@ from precision.findings.against_rounding import against_rounding
 from precision.findings.decisions_judged import Yardsticks, what_matters
 from precision.results import CompareResult, Comparison, ErrorMetrics, OutputComparison, Verdict
 from precision.results.comparison import Word
+from precision.spec import RunSpec
 from precision.text.units import fine_share_text, number_text, share_text
 
 _BEST_FIRST = get_args(Word)
@@ -62,10 +63,9 @@ def _not_comparable(comparison: Comparison) -> Verdict | None:
 def _judged(output: OutputComparison, result: CompareResult, limits: Yardsticks) -> Verdict:
     """The verdict on one output; the first rule that applies wins."""
     metrics, spec = output.metrics, result.spec
-    dtype = spec.candidate if spec.weights else spec.dtype
     not_the_formats = _not_the_formats(output, result, limits)
     verdict = (
-        _not_finite(metrics, dtype)
+        _not_finite(metrics, spec)
         or _exact(metrics)
         or _other_integers(output, result, limits)
         or _by_what_matters(output, result, limits, not_the_formats)
@@ -79,12 +79,15 @@ def _judged(output: OutputComparison, result: CompareResult, limits: Yardsticks)
     return verdict.model_copy(update={"output": output.path, "against_rounding": technical})
 
 
-def _not_finite(metrics: ErrorMetrics, dtype: str) -> Verdict | None:
+def _not_finite(metrics: ErrorMetrics, spec: RunSpec) -> Verdict | None:
+    dtype = spec.candidate if spec.weights else spec.dtype
     if metrics.ref_only_nonfinite:
+        is_widest = spec.reference == "float64"
+        advice = "None is wider: look at the model and its input." if is_widest else "Choose a wider one."
         return Verdict(
             word="not measured",
             sentence=f"{metrics.ref_only_nonfinite:,} of {metrics.elements:,} elements are infinite or NaN in the "
-            "reference and finite in the candidate: this reference cannot be trusted. Choose a wider one.",
+            f"reference and finite in the candidate: this reference cannot be trusted. {advice}",
             rule="The reference must be finite where the candidate is.",
         )
     if metrics.cand_only_nonfinite:

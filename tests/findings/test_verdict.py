@@ -94,6 +94,18 @@ def test_rounding_only_up_to_twice_the_rounding_floor() -> None:
     assert technical(result(output(metrics(2.001)))) == "amplified"
 
 
+def test_a_large_multiple_of_rounding_is_a_short_number() -> None:
+    against = judge(result(output(metrics(4813.44)))).against_rounding
+    assert against is not None
+    assert against.sentence.startswith("The error is 4,810 times the error")
+
+
+@pytest.mark.parametrize(("reference", "said"), [("float32", "Choose a wider one."), ("float64", "None is wider")])
+def test_a_wider_reference_is_advised_only_where_there_is_one(reference: str, said: str) -> None:
+    bad = result(output(metrics(1.0, ref_only_nonfinite=3)))
+    assert said in judge(bad.model_copy(update={"spec": RunSpec(dtype="float16", reference=reference)})).sentence
+
+
 def test_the_format_s_floor_does_not_move_the_first_word() -> None:
     words = {judge(result(output(metrics(2.0), rounding=floor))).word for floor in (0.0, 0.5, 1.0, 2.0)}
     assert words == {"close"}
