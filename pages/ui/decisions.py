@@ -142,8 +142,8 @@ def _class_numbers(found: ClassDecisions) -> None:
     accuracy = found.accuracy
     columns = st.columns(4)
     number(columns[0], "top1_agreement", *share_cells(found.top1_agreement, found.agreement_interval))
-    _mean(columns[1], "mean_kl", found.kl)
-    _mean(columns[2], "mean_delta_p", found.delta_p, higher_is_better=True)
+    _mean(columns[1], "mean_kl", found.kl, found=found)
+    _mean(columns[2], "mean_delta_p", found.delta_p, found=found, higher_is_better=True)
     if accuracy:
         number(
             columns[3],
@@ -162,15 +162,17 @@ def _neighbour_numbers(found: NeighbourDecisions) -> None:
     columns = st.columns(2)
     agreement = share_cells(found.neighbour_agreement, found.agreement_interval)
     number(columns[0], "neighbour_agreement", *agreement)
-    _, spread = mean_cells(found.cosine, higher_is_better=True)
+    _, spread = mean_cells(found.cosine, found, higher_is_better=True)
     number(columns[1], "mean_cosine", number_text(found.mean_cosine), spread)
 
 
-def _mean(place: DeltaGenerator, name: str, mean: SampleMean | None, *, higher_is_better: bool = False) -> None:
+def _mean(
+    place: DeltaGenerator, name: str, mean: SampleMean | None, *, found: ClassDecisions, higher_is_better: bool = False
+) -> None:
     """A mean; its standard error, too long to stand beside it, is the first part of the text below."""
     if mean is None:
         return
-    _, spread = mean_cells(mean, higher_is_better=higher_is_better)
+    _, spread = mean_cells(mean, found, higher_is_better=higher_is_better)
     sure = f"± {number_text(mean.standard_error)}; " if mean.standard_error is not None else ""
     number(place, name, number_text(mean.mean), sure + spread)
 

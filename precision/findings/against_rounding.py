@@ -7,7 +7,7 @@ from precision.findings.decisions_judged import Yardsticks
 from precision.formats import AnyFormat, format_named, ulp_format
 from precision.results import OutputComparison, RoundingVerdict
 from precision.spec import RunSpec
-from precision.text.units import number_text
+from precision.text.units import number_text, ratio_text
 
 _CLOSER = 2.0
 """The reference's error against float64 over the candidate's, from which most of the difference is the reference's."""
@@ -27,16 +27,9 @@ def against_rounding(output: OutputComparison, spec: RunSpec, limits: Yardsticks
 
 
 def _without_error(output: OutputComparison) -> RoundingVerdict | None:
-    rmse, repeat = output.metrics.rmse or 0.0, (output.repeat_floor and output.repeat_floor.rmse) or 0.0
-    if rmse == 0:
-        return RoundingVerdict(word="exact", sentence="There is no error.", rule="Exact: no pair of elements differs.")
-    if rmse > repeat:
+    if output.metrics.rmse:
         return None
-    return RoundingVerdict(
-        word="below noise",
-        sentence="Two runs of the reference differ as much.",
-        rule="Below noise: RMSE ≤ repeat floor.",
-    )
+    return RoundingVerdict(word="exact", sentence="There is no error.", rule="Exact: no pair of elements differs.")
 
 
 def _finer(output: OutputComparison, spec: RunSpec) -> RoundingVerdict | None:
@@ -67,8 +60,8 @@ def _rounding_only(output: OutputComparison, spec: RunSpec, limits: Yardsticks) 
     wider = "" if output.candidate_dtype == spec.dtype else f"; the output itself is {output.candidate_dtype}"
     return RoundingVerdict(
         word="rounding only",
-        sentence=f"The error is {rmse / rounding:.2f} times the error of only rounding the output to {spec.dtype}"
-        f"{wider or f': on average, computing in {spec.dtype} cannot be much better'}.",
+        sentence=f"The error is {ratio_text(rmse / rounding)} times the error of only rounding the output to "
+        f"{spec.dtype}{wider or f': on average, computing in {spec.dtype} cannot be much better'}.",
         rule=f"Rounding only: RMSE ≤ {limits.rounding_multiple:g} × rounding floor.",
     )
 
@@ -95,7 +88,7 @@ def _beyond_range(output: OutputComparison, target: AnyFormat) -> RoundingVerdic
 def _amplified(output: OutputComparison, dtype: str, limits: Yardsticks) -> RoundingVerdict:
     rmse, rounding = _sizes(output)
     if rounding:
-        size = f"The error is {rmse / rounding:.2f} times the error of only rounding the output to {dtype}"
+        size = f"The error is {ratio_text(rmse / rounding)} times the error of only rounding the output to {dtype}"
     else:
         size = f"Rounding the output to {dtype} alone gives no error, but it differs (RMSE {number_text(rmse)})"
     return RoundingVerdict(

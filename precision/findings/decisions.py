@@ -31,8 +31,8 @@ def decision_rows(decisions: Decisions) -> Iterator[tuple[str, str, str]]:
 def _class_rows(decisions: ClassDecisions) -> Iterator[tuple[str, str, str]]:
     yield _label("top1_agreement"), *share_cells(decisions.top1_agreement, decisions.agreement_interval)
     yield _label("flips"), f"{decisions.flips:,} of {samples_text(decisions)}", left_out(decisions)
-    yield "KL divergence", *mean_cells(decisions.kl)
-    yield "Change of the top-1 probability", *mean_cells(decisions.delta_p, higher_is_better=True)
+    yield "KL divergence", *mean_cells(decisions.kl, decisions)
+    yield "Change of the top-1 probability", *mean_cells(decisions.delta_p, decisions, higher_is_better=True)
     if decisions.accuracy:
         accuracy = decisions.accuracy
         values = f"{fine_share_text(accuracy.reference)} → {fine_share_text(accuracy.candidate)}"
@@ -50,7 +50,7 @@ def _neighbour_rows(decisions: NeighbourDecisions) -> Iterator[tuple[str, str, s
     yield _label("neighbour_agreement"), *agreement
     changed = f"{decisions.changed:,} of {samples_text(decisions)}"
     yield "Nearest neighbour changed", changed, left_out(decisions)
-    yield "Cosine similarity of samples", *mean_cells(decisions.cosine, higher_is_better=True)
+    yield "Cosine similarity of samples", *mean_cells(decisions.cosine, decisions, higher_is_better=True)
 
 
 def share_cells(share: float | None, interval: Interval | None) -> tuple[str, str]:
@@ -60,12 +60,12 @@ def share_cells(share: float | None, interval: Interval | None) -> tuple[str, st
     return fine_share_text(share), f"95 %: {fine_share_text(interval.low)} to {fine_share_text(interval.high)}"
 
 
-def mean_cells(mean: SampleMean | None, *, higher_is_better: bool = False) -> tuple[str, str]:
-    """A mean with its standard error; its interval, and the percentiles towards its bad side."""
+def mean_cells(mean: SampleMean | None, found: Counted, *, higher_is_better: bool = False) -> tuple[str, str]:
+    """The mean of what was found, with its standard error; its interval, and the percentiles towards its bad side."""
     if mean is None:
         return "not measured", ""
     if mean.standard_error is None or mean.low is None or mean.high is None:
-        return number_text(mean.mean), f"from a single {'sample' if mean.samples == 1 else 'cluster'}"
+        return number_text(mean.mean), f"from a single {found.unit if mean.samples == 1 else found.cluster_unit}"
     value = f"{number_text(mean.mean)} ± {number_text(mean.standard_error)}"
     if higher_is_better:
         spread = f"99 % are at least {number_text(mean.p1)}; lowest {number_text(mean.minimum)}"

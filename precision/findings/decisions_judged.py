@@ -22,8 +22,8 @@ class Yardsticks:
     rounding_multiple: float = 2.0
     """Errors up to this many rounding floors are called rounding only."""
     own_error: float = 0.5
-    """From this share of the candidate's error against float64 on, the reference's own error is as large: the
-    difference of the two is not attributed to the candidate's format."""
+    """From this share of the candidate's error on, the reference's own error is as large: the difference is not
+    attributed to the candidate's format. Its own error is that against float64, or that of a second run of it."""
     broken_below_db: float = 10.0
     """Below this signal-to-noise ratio an output is called broken."""
     tolerated_flips: float = 0.0

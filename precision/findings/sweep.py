@@ -20,7 +20,7 @@ _OF_ONE: Final = {
     "changed": "changes what matters",
 }
 """What a format does, said of the only one that was measured, where the verdict's word alone is no sentence."""
-KEEPING_WORDS: Final = ("exact", "below noise", "kept", "close")
+KEEPING_WORDS: Final = ("exact", "kept", "close")
 """Verdicts of a candidate that kept what matters, with enough samples to say so."""
 WHAT_VERDICTS_ARE: Final = (
     "A verdict says what became of what matters to the worst output, so verdicts of different formats can be compared."

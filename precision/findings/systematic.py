@@ -1,7 +1,7 @@
 """Errors that go one way: a common factor, a common offset."""
 
 from precision.results import ErrorMetrics
-from precision.text.units import number_text
+from precision.text.units import number_text, ratio_text
 
 _CERTAIN = 4.0
 """Standard errors from 0 at which an error is called systematic: few of thousands of rows are so by chance."""
@@ -17,10 +17,13 @@ def factor_text(factor: float | None, standard_error: float | None) -> str:
 
     >>> factor_text(0.0013423, 0.00001)
     '+0.134 % ± 0.001 %'
+    >>> factor_text(-19.812, 0.21)
+    '-1,980 % ± 20 %'
     """
     if factor is None or standard_error is None or not is_systematic(factor, standard_error):
         return ""
-    return f"{100 * factor:+.3g} % ± {100 * standard_error:.1g} %"
+    sign = "+" if factor > 0 else ""
+    return f"{sign}{ratio_text(100 * factor)} % ± {ratio_text(100 * standard_error, 1)} %"
 
 
 def systematic_cells(metrics: ErrorMetrics) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from precision.findings.against_rounding import against_rounding
 from precision.findings.decisions_judged import Yardsticks, what_matters
 from precision.results import CompareResult, Comparison, ErrorMetrics, OutputComparison, Verdict
 from precision.results.comparison import Word
+from precision.spec import RunSpec
 from precision.text.units import fine_share_text, number_text, share_text
 
 _BEST_FIRST = get_args(Word)
@@ -86,30 +87,31 @@ def _not_comparable(comparison: Comparison) -> Verdict | None:
 def _judged(output: OutputComparison, result: CompareResult, limits: Yardsticks) -> Verdict:
     """The verdict on one output; the first rule that applies wins."""
     metrics, spec = output.metrics, result.spec
-    dtype = spec.candidate if spec.weights else spec.dtype
     not_the_formats = _not_the_formats(output, result, limits)
     verdict = (
-        _not_finite(metrics, dtype)
+        _not_finite(metrics, spec)
         or _exact(metrics)
-        or _other_integers(output, result)
-        or _below_noise(output)
+        or _other_integers(output, result, limits)
         or _by_what_matters(output, result, limits, not_the_formats)
     )
     technical = against_rounding(output, result.spec, limits)
     hidden = technical is not None and technical.word == "amplified" and not_the_formats
-    if hidden or _other_draws(result):
+    if hidden or _other_draws(result) or _restless(output, limits):
         technical = None  # whose error it is is not known
     if technical is not None and technical.word == "amplified" and spec.weights:
         technical = None  # outputs are not rounded to a format of the weights
     return verdict.model_copy(update={"output": output.path, "against_rounding": technical})
 
 
-def _not_finite(metrics: ErrorMetrics, dtype: str) -> Verdict | None:
+def _not_finite(metrics: ErrorMetrics, spec: RunSpec) -> Verdict | None:
+    dtype = spec.candidate if spec.weights else spec.dtype
     if metrics.ref_only_nonfinite:
+        is_widest = spec.reference == "float64"
+        advice = "None is wider: look at the model and its input." if is_widest else "Choose a wider one."
         return Verdict(
             word="not measured",
             sentence=f"{metrics.ref_only_nonfinite:,} of {metrics.elements:,} elements are infinite or NaN in the "
-            "reference and finite in the candidate: this reference cannot be trusted. Choose a wider one.",
+            f"reference and finite in the candidate: this reference cannot be trusted. {advice}",
             rule="The reference must be finite where the candidate is.",
         )
     if metrics.cand_only_nonfinite:
@@ -136,11 +138,13 @@ def _not_finite(metrics: ErrorMetrics, dtype: str) -> Verdict | None:
     return None
 
 
-def _other_integers(output: OutputComparison, result: CompareResult) -> Verdict | None:
+def _other_integers(output: OutputComparison, result: CompareResult, limits: Yardsticks) -> Verdict | None:
     if not output.differs_as_integer:
         return None
     if other := _other_draws(result):
         return Verdict(word="not attributable", sentence=other, rule=_OTHER_DRAWS)
+    if other := _restless(output, limits):
+        return Verdict(word="not attributable", sentence=other, rule=_restless_rule(limits))
     return Verdict(
         word="changed",
         sentence=f"{output.differs_as_integer:,} of {output.metrics.elements:,} elements of the "
@@ -160,18 +164,6 @@ def _exact(metrics: ErrorMetrics) -> Verdict | None:
     )
 
 
-def _below_noise(output: OutputComparison) -> Verdict | None:
-    rmse, repeat = output.metrics.rmse, output.repeat_floor.rmse if output.repeat_floor else None
-    if rmse is None or rmse > (repeat or 0.0):
-        return None
-    return Verdict(
-        word="below noise",
-        sentence=f"The error (RMSE {number_text(rmse)}) is no larger than the difference between two runs of the "
-        f"reference ({number_text(repeat)}).",
-        rule="Below noise: RMSE ≤ repeat floor.",
-    )
-
-
 def _by_what_matters(output: OutputComparison, result: CompareResult, limits: Yardsticks, own: str) -> Verdict:
     """Broken, or what became of what the output decides; unless `own` says why the difference is not the format's."""
     verdict = _lost(output.metrics, limits) or what_matters(output, limits)
@@ -180,15 +172,19 @@ def _by_what_matters(output: OutputComparison, result: CompareResult, limits: Ya
     if verdict.word in ("kept", "close"):
         return verdict.model_copy(update={"sentence": f"{own} {verdict.sentence}"})
     far = f"Not attributable: the reference's error against float64 is at least {share_text(limits.own_error)} of the "
-    rule = _OTHER_DRAWS if _other_draws(result) else f"{far}candidate's."
+    rule = f"{far}candidate's."
+    if _other_draws(result):
+        rule = _OTHER_DRAWS
+    elif _restless(output, limits):
+        rule = _restless_rule(limits)
     return Verdict(word="not attributable", sentence=f"{own} {verdict.sentence}", rule=rule)
 
 
 def _not_the_formats(output: OutputComparison, result: CompareResult, limits: Yardsticks) -> str:
-    """Why the difference is not the format's: other random numbers, or the reference is as far from float64 as the
-    candidate. Empty where neither is known.
+    """Why the difference is not the format's: other random numbers, runs of the reference that differ as much, or the
+    reference is as far from float64 as the candidate. Empty where none is known.
     """
-    if other := _other_draws(result):
+    if other := _other_draws(result) or _restless(output, limits):
         return other
     truth, repeat = output.truth, (output.repeat_floor and output.repeat_floor.rmse) or 0.0
     if repeat > _RESTLESS * (output.metrics.rmse or 0.0):
@@ -213,6 +209,34 @@ def _other_draws(result: CompareResult) -> str:
     return (
         "The model draws random numbers in its forward, and the two models may not get the same ones, because a draw "
         f"depends on values or on the order: this difference cannot be put down to {result.spec.candidate}."
+    )
+
+
+def _restless(output: OutputComparison, limits: Yardsticks) -> str:
+    """That two runs of the reference differ by as much as the candidate; empty where they do not."""
+    repeat = output.repeat_floor
+    if repeat is None:
+        return ""
+    if differ := output.differs_as_integer:
+        again = repeat.elements - round((1.0 if repeat.exact_share is None else repeat.exact_share) * repeat.elements)
+        own, other = f"in {again:,} elements", f"in {differ:,}"
+        is_restless = again >= limits.own_error * differ
+    else:
+        size, rmse = repeat.rmse or 0.0, output.metrics.rmse or 0.0
+        own, other = f"(RMSE {number_text(size)})", f"(RMSE {number_text(rmse)})"
+        is_restless = size > 0 and size >= limits.own_error * rmse
+    if not is_restless:
+        return ""
+    return (
+        f"Two runs of the reference differ {own}, the candidate differs from it {other}: the model is not "
+        "deterministic here, and this difference cannot be put down to the format."
+    )
+
+
+def _restless_rule(limits: Yardsticks) -> str:
+    return (
+        f"Not attributable: two runs of the reference differ by at least {share_text(limits.own_error)} of the "
+        "candidate's difference."
     )
 
 

@@ -7,11 +7,9 @@ from precision.results.base import Result
 from precision.results.decisions import Decisions
 from precision.spec.output_kinds import OutputKind
 
-Word = Literal[
-    "exact", "below noise", "kept", "close", "uncertain", "not attributable", "not measured", "changed", "broken"
-]
+Word = Literal["exact", "kept", "close", "uncertain", "not attributable", "not measured", "changed", "broken"]
 """What became of what matters to an output, the best word first; comparable between formats."""
-AgainstRounding = Literal["exact", "below noise", "finer than the reference", "rounding only", "amplified"]
+AgainstRounding = Literal["exact", "finer than the reference", "rounding only", "amplified"]
 """How an error compares with that of only rounding the outputs to the format; not comparable between formats."""
 
 
@@ -170,7 +168,8 @@ class OutputComparison(Result):
     rounding_floor: ErrorMetrics | None = None
     """Of only rounding the reference's output to the candidate's format; None for integer outputs."""
     repeat_floor: ErrorMetrics | None = None
-    """Between two runs of the reference; None where there was one run, and for integer outputs."""
+    """Between two runs of the reference; None where there was one run. Integer outputs have a share of equal elements
+    only."""
     truth: Float64Truth | None = None
     """Both against float64; None where it did not run, and for integer outputs."""
 

@@ -9,6 +9,8 @@ _BYTES = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
           "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}  # fmt: skip
 _NEAR_ONE = 1e-8
 """What is nearer to one is written by its distance, not by its digits."""
+_IN_FULL = 1e8
+"""Larger whole numbers are written with a power of ten."""
 _SECONDS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 
@@ -66,7 +68,7 @@ def moment_text(moment: datetime) -> str:
 
 
 def number_text(value: float | None) -> str:
-    """Four significant digits, more just below one; words for what is not a plain number.
+    """Four significant digits, more just below one, all of whole numbers below 1e8; words for what is no plain number.
 
     >>> number_text(0.00022590160369873047), number_text(None), number_text(float("inf")), number_text(0.0)
     ('2.259e-4', 'not measured', '∞', '0')
@@ -74,6 +76,8 @@ def number_text(value: float | None) -> str:
     ('1 − 1.1e-16', '−1 + 1.0e-10')
     >>> number_text(0.9999857), number_text(1.0), number_text(12345.6), number_text(16777216)
     ('0.9999857', '1', '12,346', '16,777,216')
+    >>> number_text(105064000000000.0)
+    '1.051e14'
     """
     if value is None:
         return "not measured"
@@ -90,7 +94,7 @@ def number_text(value: float | None) -> str:
                 f"1 − {missing:.1e}".replace("e-0", "e-") if value > 0 else f"−1 + {missing:.1e}".replace("e-0", "e-")
             )
         return f"{value:.{3 + int(-math.log10(missing))}f}"
-    if value == int(value) and abs(value) < 1e15:
+    if value == int(value) and abs(value) < _IN_FULL:
         return f"{int(value):,}"
     if 1e-3 <= abs(value) < 1e3:
         return f"{value:.4g}"
@@ -100,13 +104,13 @@ def number_text(value: float | None) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def ratio_text(ratio: float) -> str:
-    """A ratio, to three significant digits.
+def ratio_text(ratio: float, digits: int = 3) -> str:
+    """A ratio, to so many significant digits.
 
-    >>> ratio_text(0.99999999), ratio_text(0.01234), ratio_text(12345.6)
-    ('1', '0.0123', '12,300')
+    >>> ratio_text(0.99999999), ratio_text(0.01234), ratio_text(12345.6), ratio_text(21.4, 1)
+    ('1', '0.0123', '12,300', '20')
     """
-    return number_text(float(f"{ratio:.3g}"))
+    return number_text(float(f"{ratio:.{digits}g}"))
 
 
 def share_text(share: float | None) -> str:
@@ -129,14 +133,22 @@ def share_text(share: float | None) -> str:
 def fine_share_text(share: float) -> str:
     """A share as a percentage with two or three digits, however small; for limits and the ends of intervals.
 
+    Only an exact share is shown as 100 %: what is just below has more digits.
+
     >>> fine_share_text(0.00853), fine_share_text(0.2775), fine_share_text(1.0), fine_share_text(0.99152)
     ('0.85 %', '27.8 %', '100 %', '99.2 %')
     >>> fine_share_text(0.0), fine_share_text(1e-9)
     ('0 %', '< 0.001 %')
+    >>> fine_share_text(2999 / 3000), fine_share_text(0.9995), fine_share_text(1 - 1e-9), fine_share_text(19.8)
+    ('99.97 %', '99.95 %', '> 99.999 %', '1,980 %')
     """
     if 0 < share < 1e-5:
         return "< 0.001 %"
-    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.3g} %"
+    if 1 - 1e-5 < share < 1:
+        return "> 99.999 %"
+    if 0.999 < share < 1:
+        return f"{100 * share:.{int(-math.log10(1 - share)) - 1}f} %"
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{ratio_text(100 * share)} %"
 
 
 def count_text(count: int, noun: str) -> str:

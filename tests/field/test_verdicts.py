@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import nn
 
@@ -9,7 +11,7 @@ import precision as px
 from precision.library.measured import Comparison
 from precision.results import ClassDecisions, CrossingDecisions
 from precision.spec.output_kinds import OutputKind
-from tests.field.cases.outputs import Detector, Picker, Sampler, Voice, small_bias
+from tests.field.cases.outputs import Detector, MaskedWords, Outside, Picker, Sampler, Voice, small_bias
 
 
 def compare(module: nn.Module, *inputs: torch.Tensor, dtype: str, **settings: object) -> Comparison:
@@ -66,6 +68,28 @@ def test_draws_that_depend_on_the_values_are_not_blamed_on_the_format() -> None:
     assert run.result.comparison.noise == "not shared"
     assert run.verdict.sentence.startswith("The model draws random numbers in its forward, and")
     assert run.verdict.against_rounding is None
+
+
+def test_noise_that_cannot_be_replayed_is_never_blamed_on_the_format() -> None:
+    for seed in range(4):
+        torch.manual_seed(seed)
+        run = compare(Outside(), torch.randn(40, 32), dtype="bfloat16")
+        assert run.verdict.word == "not attributable"
+        assert run.verdict.sentence.startswith("Two runs of the reference differ")
+        assert run.verdict.against_rounding is None
+
+
+def test_words_that_a_mask_excludes_leave_every_sample_its_class() -> None:
+    torch.manual_seed(7)
+    model, x = MaskedWords(), torch.randn(200, 16)
+    with torch.no_grad():
+        full, low = model(x)["logits"], copy.deepcopy(model).bfloat16()(x.bfloat16())["logits"]
+    flips = int((full.argmax(1) != low.argmax(1)).sum())
+    run = compare(model, x, dtype="bfloat16")
+    decided = run.outputs[0].decisions
+    assert isinstance(decided, ClassDecisions)
+    assert (decided.samples, decided.nonfinite_samples, decided.flips) == (200, 0, flips)
+    assert not any("infinite" in warning for warning in run.result.warnings)
 
 
 def test_without_evidence_of_classes_errors_are_compared_and_not_flips() -> None:

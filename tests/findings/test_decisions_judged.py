@@ -6,12 +6,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from precision.findings.decisions import decision_rows, mean_cells
 from precision.findings.decisions_judged import ENOUGH_CLUSTERS, Yardsticks, few_clusters_text, samples_needed
 from precision.findings.verdict import judge
-from precision.measure.metrics.decisions import margin_bins
+from precision.measure.metrics.decisions import class_decisions, margin_bins
+from precision.measure.metrics.output_kinds import Taken
+from precision.measure.metrics.outputs import flatten
 from precision.results import ClassDecisions, CompareResult, CrossingDecisions, NeighbourDecisions, SampleMean
 from precision.results.intervals import Z_95, t_95, wilson
 from precision.spec import RunSpec
+from precision.spec.output_kinds import OutputKind
 from tests.findings.test_verdict import measured, metrics, output, result
 from tests.runs import compare, with_model
 
@@ -88,10 +92,10 @@ class Restless(nn.Module):
         return x + wobble * torch.tensor([0.5, -0.5, 0.0, 0.0])
 
 
-def test_flips_no_larger_than_those_of_the_reference_itself_are_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flips_beside_those_of_the_reference_itself_are_not_the_formats(monkeypatch: pytest.MonkeyPatch) -> None:
     found = run(monkeypatch, Restless(), halves(50), dtype="float32")
     assert found.verdict is not None
-    assert found.verdict.word == "below noise"
+    assert found.verdict.word == "not attributable"
 
 
 def decided(flips: int, samples: int) -> CompareResult:
@@ -254,3 +258,19 @@ def test_a_flip_counts_even_where_the_error_is_that_of_rounding() -> None:
     assert verdict.against_rounding is not None
     assert verdict.against_rounding.word == "rounding only"
     assert verdict.sentence.startswith("1 of 2 samples changed class. Expect 9.5 % to")
+
+
+def test_one_flip_of_three_thousand_is_no_full_agreement() -> None:
+    comparison = decided(1, 3000).comparison
+    assert comparison is not None
+    found = comparison.outputs[0].decisions
+    assert found is not None
+    label, value, _ = next(iter(decision_rows(found)))
+    assert (label, value) == ("Top-1 agreement", "99.97 %")
+
+
+def test_a_mean_over_one_text_says_that_there_is_one_text() -> None:
+    taken = Taken(OutputKind.TOKEN_LOGITS, "test")
+    scores = flatten(torch.randn(1, 6, 5)).leaves[0]
+    found = class_decisions(scores, scores, taken=taken)
+    assert mean_cells(found.kl, found)[1] == "from a single text"

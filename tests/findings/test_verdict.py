@@ -68,14 +68,42 @@ def test_exact_where_every_element_is_equal() -> None:
     assert (verdict.word, verdict.against_rounding and verdict.against_rounding.word) == ("exact", "exact")
 
 
-def test_below_noise_up_to_the_repeat_floor() -> None:
-    assert judge(result(output(metrics(0.5), repeat=0.5))).word == "below noise"
-    assert judge(result(output(metrics(0.5001), repeat=0.5))).word == "close"
+@pytest.mark.parametrize(
+    ("repeat", "word"), [(0.4999, "broken"), (0.5, "not attributable"), (1.01, "not attributable")]
+)
+def test_an_error_of_which_a_second_run_of_the_reference_has_half_is_not_the_formats(repeat: float, word: str) -> None:
+    verdict = judge(result(output(metrics(1.0, sqnr_db=0.0), repeat=repeat, truth=truth(0.4, 1.0))))
+    assert verdict.word == word
+    is_noise = word == "not attributable"
+    assert (verdict.against_rounding is None) == is_noise
+    assert verdict.sentence.startswith("Two runs of the reference differ") == is_noise
+
+
+@pytest.mark.parametrize(("again", "word"), [(1, "changed"), (2, "not attributable")])
+def test_integers_that_differ_between_runs_of_the_reference_are_not_the_formats(again: int, word: str) -> None:
+    ids = torch.arange(10)
+    second, candidate = ids.clone(), ids.clone()
+    second[:again] += 1
+    candidate[:4] += 1
+    comparison = compare_outputs(reference=ids, candidate=candidate, repeat=second, fmt=format_named("float16"))
+    assert judge(result(*comparison.outputs)).word == word
 
 
 def test_rounding_only_up_to_twice_the_rounding_floor() -> None:
     assert technical(result(output(metrics(2.0)))) == "rounding only"
     assert technical(result(output(metrics(2.001)))) == "amplified"
+
+
+def test_a_large_multiple_of_rounding_is_a_short_number() -> None:
+    against = judge(result(output(metrics(4813.44)))).against_rounding
+    assert against is not None
+    assert against.sentence.startswith("The error is 4,810 times the error")
+
+
+@pytest.mark.parametrize(("reference", "said"), [("float32", "Choose a wider one."), ("float64", "None is wider")])
+def test_a_wider_reference_is_advised_only_where_there_is_one(reference: str, said: str) -> None:
+    bad = result(output(metrics(1.0, ref_only_nonfinite=3)))
+    assert said in judge(bad.model_copy(update={"spec": RunSpec(dtype="float16", reference=reference)})).sentence
 
 
 def test_the_format_s_floor_does_not_move_the_first_word() -> None:

@@ -102,9 +102,9 @@ def _compare_all(
             # A single one is its own total; measuring it twice would only cost time.
             total = together if len(floating) > 1 else None
             output = _compare_floating(reference, candidate, fmt=fmt, known=known, total=total)
-            outputs.append(output.model_copy(update={"repeat_floor": _repeat_floor(repeated, [reference.path], fmt)}))
         else:
-            outputs.append(_compare_integers(reference, candidate, fmt=fmt, known=known))
+            output = _compare_integers(reference, candidate, fmt=fmt, known=known)
+        outputs.append(output.model_copy(update={"repeat_floor": _repeat_floor(repeated, [reference.path], fmt)}))
     if pairs and not floating:
         return mismatch_metrics((reference.tensor, candidate.tensor) for reference, candidate in pairs), tuple(outputs)
     if len(floating) == 1:

@@ -33,7 +33,7 @@ def decisions(reference: Leaf, candidate: Leaf, taken: Taken, labels: Tensor | N
     """What the output decides on both sides, by what it was taken for; None where that has no decisions.
 
     Both tensors are `(..., classes)` or `(samples, ...)`, the true classes `(samples,)`. Samples with a value that is
-    infinite or NaN on either side are counted and left out of everything.
+    infinite or NaN on either side are counted and left out of everything, but for classes that both sides mask by -inf.
     """
     if not reference.tensor.numel():
         return None
@@ -55,7 +55,7 @@ def class_decisions(reference: Leaf, candidate: Leaf, *, taken: Taken, labels: T
     Of equal scores, the first counts as the largest. Probabilities are softmax in float64, and the scores of what are
     probabilities already are their logarithms. With p and q the probabilities of reference and candidate: KL = sum of
     p · (ln p - ln q) a sample, in nats, 0 where p is 0; delta-p = q - p at the reference's first class. True classes
-    count where there is one for each sample.
+    count where there is one for each sample. Classes with -inf on both sides are masked: their probability is 0.
     """
     classes = reference.tensor.shape[-1]
     samples = reference.tensor.numel() // classes
@@ -165,16 +165,20 @@ def _widened(rows: Tensor, device: torch.device) -> Tensor:
 
 def _measured(r: Tensor, y: Tensor) -> _Samples:
     """Of rows `(rows, classes)` of float64 of its own, which it changes."""
+    masked = None
     finite = _are_finite(r) & _are_finite(y)
     if not finite.all():
-        r, y = r[finite], y[finite]
+        masked = masked_classes(r, y)
+        finite = _are_finite(r, masked) & _are_finite(y, masked)
+        r, y, masked = r[finite], y[finite], masked[finite]
     first_r, first_y = _first_largest(r)[:, None], _first_largest(y)[:, None]
     # From the largest score of each row, so that no exponential overflows.
     r -= r.gather(1, first_r)
     y -= y.gather(1, first_y)
     p, q = r.exp(), y.exp()
     sums_p, sums_q = p.sum(dim=1), q.sum(dim=1)
-    kl = p.mul_(r - y).sum(dim=1).div_(sums_p) + sums_q.log() - sums_p.log()
+    moved = r - y if masked is None else (r - y).masked_fill_(masked, 0.0)
+    kl = p.mul_(moved).sum(dim=1).div_(sums_p) + sums_q.log() - sums_p.log()
     p_first, q_first = 1 / sums_p, q.gather(1, first_r).squeeze(1) / sums_q
     second = r.scatter_(1, first_r, -torch.inf).amax(dim=1)
     return _Samples(
@@ -187,9 +191,16 @@ def _measured(r: Tensor, y: Tensor) -> _Samples:
     )
 
 
-def _are_finite(x: Tensor) -> Tensor:
-    """Rows whose every element, and the span from its smallest to its largest, is finite in float64."""
-    return torch.isfinite(x.amax(dim=1) - x.amin(dim=1))  # NaN where there is one
+def masked_classes(reference: Tensor, candidate: Tensor) -> Tensor:
+    """Where both have -inf, in rows `(..., classes)` with a finite value: no such class is possible, by intention."""
+    return reference.isneginf() & candidate.isneginf() & reference.isfinite().any(dim=-1, keepdim=True)
+
+
+def _are_finite(x: Tensor, masked: Tensor | None = None) -> Tensor:
+    """Rows whose every element that is not masked, and the span of these, is finite in float64."""
+    largest = x.amax(dim=1)
+    smallest = (x if masked is None else x.where(~masked, largest[:, None])).amin(dim=1)
+    return torch.isfinite(largest - smallest)  # NaN where there is one
 
 
 def _first_largest(x: Tensor) -> Tensor:
@@ -202,7 +213,11 @@ def _first_largest(x: Tensor) -> Tensor:
 
 
 def margin_bins(margins: Values, flipped: Flags) -> MarginBins:
-    """Samples and flips by power of two of the margin, which is 0 or more; both `(samples,)`."""
+    """Samples and flips by power of two of the margin, which is 0 or more; both `(samples,)`.
+
+    An infinite margin, of a sample with one class that is not masked, counts with the largest finite one.
+    """
+    margins = np.minimum(margins, margins[np.isfinite(margins)].max(initial=0.0) or 1.0)
     octaves = np.frexp(margins)[1] - 1  # margin = m · 2^octave with 1 <= m < 2
     positive = margins > 0
     if not positive.any():

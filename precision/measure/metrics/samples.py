@@ -74,7 +74,9 @@ def _classes(pairs: Sequence[tuple[Leaf, Leaf]], index: int, known: Known) -> Sa
 
 
 def _first_class(scores: Tensor) -> int | None:
-    return int(scores.double().argmax()) if scores.isfinite().all() else None
+    """None where a score is infinite or NaN; -inf masks a class."""
+    wide = scores.double()
+    return int(wide.argmax()) if (wide.isfinite() | wide.isneginf()).all() and wide.isfinite().any() else None
 
 
 @dataclass(eq=False)

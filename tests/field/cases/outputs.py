@@ -1,5 +1,6 @@
 """Models whose outputs were judged wrongly: by a pooled figure, by a guess, or by noise that was not the format's."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -37,6 +38,33 @@ class Voice(nn.Module):
             h, c = self.cell(self.front(frame).relu(), (h, c))
             said.append(self.out(self.mix(h).relu()).sigmoid())
         return torch.cat(said, 1)
+
+
+class MaskedWords(nn.Module):
+    """Scores of 20 words, of which the last five are excluded by an infinite negative score."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lin = nn.Linear(16, 20)
+        self.register_buffer("mask", torch.zeros(20).index_fill(0, torch.arange(15, 20), -torch.inf))
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """`(samples, 16)` to logits."""
+        return {"logits": self.lin(x) + self.mask}
+
+
+class Outside(nn.Module):
+    """Draws noise with numpy, which nothing records: every run of it is another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lin = nn.Linear(32, 32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(samples, 32)` to the same."""
+        noise: Tensor = torch.from_numpy(np.random.randn(*x.shape))
+        out: Tensor = self.lin(x + noise.to(x.dtype))
+        return out
 
 
 class Sampler(nn.Module):

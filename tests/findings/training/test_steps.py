@@ -125,7 +125,7 @@ def test_parameters_whose_gradient_is_rounding_are_in_no_line() -> None:
         (None, ""),
         (0.4, ""),
         (0.83, "float32's own gradient is rounding error: off by 0.83 × float64's"),
-        (4.5e8, "float32's own gradient is rounding error: off by 450,000,000 × float64's"),
+        (4.5e8, "float32's own gradient is rounding error: off by 4.500e8 × float64's"),
         (math.inf, "float32's own gradient is rounding error: float64's is zero"),
     ],
 )

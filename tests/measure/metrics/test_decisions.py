@@ -110,6 +110,30 @@ def test_rows_that_are_not_finite_are_counted_and_in_no_mean(bad: float, side: i
     assert found == expected.model_copy(update={"nonfinite_samples": 1})
 
 
+def test_classes_that_both_sides_mask_play_no_part() -> None:
+    r, y = scores(40, 4, error=2.0)
+    places = [1, 2, 4, 6]
+    wide_r, wide_y = torch.full((2, 40, 7), -math.inf, dtype=torch.float64)
+    wide_r[:, places], wide_y[:, places] = r, y
+    found, expected = measured(wide_r, wide_y), measured(r, y)
+    assert found.flips == expected.flips > 0
+    assert (found.samples, found.nonfinite_samples) == (40, 0)
+    assert (found.mean_kl, found.mean_delta_p) == pytest.approx((expected.mean_kl, expected.mean_delta_p))
+    assert (found.score_margins, found.probability_margins) == (expected.score_margins, expected.probability_margins)
+
+
+def test_a_mask_of_one_side_or_of_every_class_is_left_out_and_one_class_is_no_flip() -> None:
+    r = torch.tensor([[1.0, 2.0, -math.inf]] * 3 + [[-math.inf] * 3])
+    y = r.clone()
+    y[0, 2], y[1, 0], y[2, 1] = 0.0, -math.inf, 2.5
+    found = measured(r, y)
+    assert (found.samples, found.nonfinite_samples, found.flips) == (1, 3, 0)
+    single = torch.tensor([[3.0, -math.inf], [3.0, 1.0]])
+    found = measured(single, single)
+    assert (found.samples, found.flips, found.mean_kl, found.mean_delta_p) == (2, 0, 0.0, 0.0)
+    assert found.score_margins.samples == (2,)
+
+
 def test_without_a_finite_row_nothing_is_measured() -> None:
     found = measured(torch.full((2, 3), math.nan), torch.zeros(2, 3), labels=torch.zeros(2))
     assert (found.samples, found.nonfinite_samples, found.kl, found.delta_p) == (0, 2, None, None)
