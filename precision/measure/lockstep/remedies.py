@@ -25,7 +25,8 @@ from precision.measure.casting.stored_tensors import stored_tensors
 from precision.measure.lockstep.causes import domain_of
 from precision.measure.lockstep.proposals import proposals
 from precision.measure.metrics.comparison import overall_errors
-from precision.measure.metrics.outputs import Flattened, flatten, paired
+from precision.measure.metrics.outputs import Flattened, paired
+from precision.measure.models.padding import data_output
 from precision.measure.preparation import Prepared, Task, prepare
 from precision.progress import Silent
 from precision.results.layers import LayersReport
@@ -44,7 +45,7 @@ def tried_remedies(task: Task, run: Prepared, report: LayersReport) -> Remedies 
     wanted = proposals(report, run.spec, task.device_info.native_formats)
     try:
         with run.noise.recorded():
-            reference = flatten(run.reference(run.loaded.args, run.loaded.kwargs))
+            reference = data_output(run.reference(run.loaded.args, run.loaded.kwargs), run.loaded)
     except (ForwardError, MemoryError, torch.OutOfMemoryError):
         return None
     tried: list[Remedy] = []
@@ -75,7 +76,7 @@ def _tried(task: Task, run: Prepared, remedy: Remedy, reference: Flattened) -> R
         with seeded(candidate.device):
             prepared = candidate.prepared(run.loaded.args, run.loaded.kwargs)
             with _around(run, prepared, remedy), run.noise.replayed():
-                output = flatten(prepared())
+                output = data_output(prepared(), run.loaded)
         pairs = paired(reference, output).pairs
     except Exception as error:  # noqa: BLE001 - whatever a model raises: the remedy does not work
         return remedy.model_copy(update={"tried": True, "failure": shortened(str(error)) or type(error).__name__})
