@@ -23,8 +23,8 @@ def helpful(result: LayersResult) -> list[Remedy]:
 
 def kept_by(remedy: Remedy) -> str:
     """The setting `keep` that does it; empty where that is something else."""
-    if remedy.kind == "module":
-        return str(Kept(remedy.fqn))
+    if remedy.kind in ("module", "own code"):
+        return str(Kept(remedy.fqn, own_code=remedy.kind == "own code"))
     if remedy.kind in ("operator wide", "operator back"):
         return str(Kept(remedy.fqn, operator=remedy.operator, stays_wide=remedy.kind == "operator wide"))
     return ""

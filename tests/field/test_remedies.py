@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import precision
-from precision.findings.remedies import helpful, remedies_texts
+from precision.findings.remedies import helpful, kept_by, remedies_texts
 from precision.results import LayersResult
 from precision.results.remedies import Remedy
 from tests.field.cases import choices, dtypes, guards, masks
@@ -104,3 +104,27 @@ def test_padding_is_not_counted() -> None:
     result = precision.layers(Loud(), inputs, dtype="float16", progress=False).result
     assert isinstance(result, LayersResult)
     assert found(result)["operator back", "mul"].nonfinite == 7 * 3
+
+
+class Cancelled(nn.Module):
+    """What its own code adds and takes away again costs the digits of a bfloat16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.b(self.a(x) + 300.0 - 300.0)
+        return out
+
+
+def test_own_code_is_kept_where_finite_outputs_are_broken() -> None:
+    torch.manual_seed(1)
+    model, x = Cancelled().eval(), torch.randn(40, 8)
+    result = tried((model, (x,)), "bfloat16")
+    remedy = found(result)["own code", ""]
+    assert kept_by(remedy) == ":code"
+    kept = precision.compare(model, x, dtype="bfloat16", keep=[":code"], progress=False)
+    assert remedy.sqnr_db == pytest.approx(kept.metrics["sqnr_db"])
+    assert remedy.sqnr_db == pytest.approx(50, abs=3)
+    assert ("own code", "a") not in found(result)

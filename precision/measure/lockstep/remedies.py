@@ -14,14 +14,11 @@ from precision.measure.casting.cast_model import CastModel, PreparedRun
 from precision.measure.casting.changed_operators import (
     Change,
     changed_operators,
-    in_wide,
     with_eps,
     with_input,
     with_output,
 )
 from precision.measure.casting.forward import seeded, shortened
-from precision.measure.casting.memory_spans import storage_of
-from precision.measure.casting.stored_tensors import stored_tensors
 from precision.measure.lockstep.causes import domain_of
 from precision.measure.lockstep.proposals import proposals
 from precision.measure.metrics.comparison import overall_errors
@@ -90,8 +87,9 @@ def _cast_again(task: Task, run: Prepared, remedy: Remedy) -> CastModel:
     """The candidate with another setting; the same one where an operator is the remedy."""
     settings: dict[str, object]
     match remedy.kind:
-        case "module":
-            settings = {"keep": (*run.spec.keep, remedy.fqn)}
+        case "module" | "own code":
+            part = Kept(remedy.fqn, own_code=remedy.kind == "own code")
+            settings = {"keep": (*run.spec.keep, str(part))}
         case "format":
             settings = {"dtype": remedy.format}
         case "autocast":
@@ -107,28 +105,18 @@ def _cast_again(task: Task, run: Prepared, remedy: Remedy) -> CastModel:
 
 def _around(run: Prepared, prepared: PreparedRun, remedy: Remedy) -> AbstractContextManager[None]:
     """What changes operators during a run, where that is the remedy."""
-    if remedy.kind in {"module", "format", "autocast", "operator wide", "operator back"}:
+    if remedy.kind not in {"smallest finite", "larger eps", "clamp"}:
         return nullcontext()
-    wide, device = run.reference.input_dtype, run.candidate.device.type
     low = run.candidate.autocast_dtype or run.candidate.input_dtype
     change = partial(changed_operators, prepared.module, remedy.fqn, remedy.operator)
     info = torch.finfo(low)
     match remedy.kind:
-        case "own code":
-            exact = _exact(run, prepared)
-            return change(in_wide(wide, device=device, stays_wide=True, exact=exact), handed_in=low)
         case "smallest finite":
             return change(with_output(lambda tensor: tensor.clamp(min=info.min)))
         case "larger eps":
             return change(_raised(remedy.operator, float(info.smallest_normal)))
         case _:
             return change(_clamped(remedy.operator, float(info.max)))
-
-
-def _exact(run: Prepared, prepared: PreparedRun) -> dict[int, Tensor]:
-    """What the reference stores, by the address of what the candidate stores under the same name."""
-    stored = {each.fqn: each.tensor for each in stored_tensors(run.reference.stored)}
-    return {storage_of(each.tensor): stored[each.fqn] for each in stored_tensors(prepared.module) if each.fqn in stored}
 
 
 def _raised(operator: str, eps: float) -> Change:
