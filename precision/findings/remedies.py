@@ -59,6 +59,8 @@ def remedy_text(result: LayersResult, remedy: Remedy) -> str:
     module = plain(remedy.fqn, limit=None) if remedy.fqn else "the model"
     operator = f"{plain(remedy.operator)} of {module}"
     match remedy.kind:
+        case "input":
+            return f"leave the input {plain(remedy.input, limit=None)} uncast"
         case "operator wide":
             return f"run {operator} in {wide} and leave its result in {wide}"
         case "operator back":
@@ -82,8 +84,8 @@ def remedy_text(result: LayersResult, remedy: Remedy) -> str:
 
 
 def _setting(remedy: Remedy) -> str:
-    kept = kept_by(remedy)
-    return f" (keep {plain(kept, limit=None)})" if kept else ""
+    name, value = ("wide_inputs", remedy.input) if remedy.input else ("keep", kept_by(remedy))
+    return f" ({name} {plain(value, limit=None)})" if value else ""
 
 
 def _decibels(remedy: Remedy) -> str:

@@ -128,3 +128,27 @@ def test_own_code_is_kept_where_finite_outputs_are_broken() -> None:
     assert remedy.sqnr_db == pytest.approx(kept.metrics["sqnr_db"])
     assert remedy.sqnr_db == pytest.approx(50, abs=3)
     assert ("own code", "a") not in found(result)
+
+
+class Positions(nn.Module):
+    """Waves of a position, of which its caller says the dtype."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(32, 8)
+
+    def forward(self, x: Tensor, step: Tensor) -> Tensor:
+        angles = step[:, None] * torch.exp(-torch.arange(16) / 4).to(step.dtype)
+        out: Tensor = self.head(x + torch.cat([angles.sin(), angles.cos()], -1).to(x.dtype))
+        return out
+
+
+def test_an_input_whose_whole_numbers_change_is_left_uncast() -> None:
+    torch.manual_seed(1)
+    model, inputs = Positions(), (torch.randn(40, 32) * 0.1, torch.arange(3001.0, 3041.0))
+    result = tried((model, inputs))
+    assert (remedy := helpful(result)[0]).kind == "input"
+    assert "leave the input step uncast (wide_inputs step)" in remedies_texts(result)[0]
+    wide = precision.compare(model, inputs, dtype="float16", wide_inputs=["step"], progress=False)
+    assert remedy.sqnr_db == pytest.approx(wide.metrics["sqnr_db"])
+    assert remedy.sqnr_db == pytest.approx(68, abs=1)

@@ -23,9 +23,15 @@ _BY_KIND: dict[str, tuple[RemedyKind, ...]] = {
 }
 
 
-def proposals(report: LayersReport, spec: RunSpec, native: Sequence[str]) -> list[Remedy]:
-    """Changes to try, each once; none that the spec's method excludes or that it already has."""
-    found = list(dict.fromkeys(_proposed(report, spec, native)))
+def proposals(
+    report: LayersReport, spec: RunSpec, native: Sequence[str], *, changed_inputs: Sequence[str] = ()
+) -> list[Remedy]:
+    """Changes to try, each once; none that the spec's method excludes or that it already has.
+
+    `changed_inputs` are names of arguments of which the cast made whole numbers others.
+    """
+    inputs = [Remedy(kind="input", input=name, tried=False) for name in changed_inputs]
+    found = list(dict.fromkeys((*inputs, *_proposed(report, spec, native))))
     order = get_args(RemedyKind)
     return sorted(found, key=lambda remedy: order.index(remedy.kind))
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -19,10 +20,12 @@ from precision.measure.casting.changed_operators import (
     with_output,
 )
 from precision.measure.casting.forward import seeded, shortened
+from precision.measure.casting.input_warnings import changed_whole_numbers
 from precision.measure.lockstep.causes import domain_of
 from precision.measure.lockstep.proposals import proposals
 from precision.measure.metrics.comparison import overall_errors
 from precision.measure.metrics.outputs import Flattened, paired
+from precision.measure.models.loading import argument_names
 from precision.measure.models.padding import data_output
 from precision.measure.preparation import Prepared, Task, prepare
 from precision.progress import Silent
@@ -39,7 +42,8 @@ _DIVISIONS = ("div", "div_", "true_divide", "truediv")
 
 def tried_remedies(task: Task, run: Prepared, report: LayersReport) -> Remedies | None:
     """What was tried against broken outputs; None where the reference does not run."""
-    wanted = proposals(report, run.spec, task.device_info.native_formats)
+    changed = _changed_inputs(run)
+    wanted = proposals(report, run.spec, task.device_info.native_formats, changed_inputs=changed)
     try:
         with run.noise.recorded():
             reference = data_output(run.reference(run.loaded.args, run.loaded.kwargs), run.loaded)
@@ -56,6 +60,14 @@ def tried_remedies(task: Task, run: Prepared, report: LayersReport) -> Remedies 
     root = report.errors_of(0) if report.rows else None
     is_finite = root is not None and not root.cand_only_nonfinite
     return Remedies(before_db=root.sqnr_db if root and is_finite else None, tried=tuple(tried))
+
+
+def _changed_inputs(run: Prepared) -> list[str]:
+    """Names of arguments that the candidate casts, and that have whole numbers which become others."""
+    args, kwargs = run.loaded.args, run.loaded.kwargs
+    names: list[str] = list(islice(argument_names(run.loaded.module), len(args)))
+    keys = [] if run.spec.weights else changed_whole_numbers(run.candidate, args, kwargs)
+    return [names[key] if isinstance(key, int) else key for key in keys]
 
 
 def needs_remedy(report: LayersReport) -> bool:
@@ -87,6 +99,8 @@ def _cast_again(task: Task, run: Prepared, remedy: Remedy) -> CastModel:
     """The candidate with another setting; the same one where an operator is the remedy."""
     settings: dict[str, object]
     match remedy.kind:
+        case "input":
+            settings = {"wide_inputs": (*run.spec.wide_inputs, remedy.input)}
         case "module" | "own code":
             part = Kept(remedy.fqn, own_code=remedy.kind == "own code")
             settings = {"keep": (*run.spec.keep, str(part))}
