@@ -7,6 +7,9 @@ from precision.spec.keep import Kept
 from precision.text.names import plain
 from precision.text.units import number_text
 
+_REASON_CHARACTERS = 80
+"""That are shown of why a model does not run."""
+
 
 def helps(remedies: Remedies, remedy: Remedy) -> bool:
     """Whether it was tried, and outputs are finite and no longer broken."""
@@ -62,9 +65,9 @@ def remedy_text(result: LayersResult, remedy: Remedy) -> str:
         case "input":
             return f"leave the input {plain(remedy.input, limit=None)} uncast"
         case "operator wide":
-            return f"run {operator} in {wide} and leave its result in {wide}"
+            return f"run {operator} in {wide}, its result left wide"
         case "operator back":
-            return f"run {operator} in {wide} and cast its result back"
+            return f"run {operator} in {wide}, its result cast back"
         case "own code":
             return f"run all operators of {module} itself, outside the modules in it, in {wide}"
         case "module":
@@ -94,7 +97,7 @@ def _decibels(remedy: Remedy) -> str:
 
 def _outcome(remedy: Remedy) -> str:
     if remedy.failure:
-        return "the model does not run"
+        return f"does not run: {plain(remedy.failure, limit=_REASON_CHARACTERS).rstrip('.')}"
     if remedy.nonfinite:
         return f"{remedy.nonfinite:,} output elements still infinite or NaN"
     return _decibels(remedy)

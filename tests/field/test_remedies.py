@@ -127,6 +127,9 @@ def test_own_code_is_kept_where_finite_outputs_are_broken() -> None:
     kept = precision.compare(model, x, dtype="bfloat16", keep=[":code"], progress=False)
     assert remedy.sqnr_db == pytest.approx(kept.metrics["sqnr_db"])
     assert remedy.sqnr_db == pytest.approx(50, abs=3)
+    assert "its result left wide (does not run: mat1 and mat2 must have the same dtype" in " ".join(
+        remedies_texts(result)
+    )
     assert ("own code", "a") not in found(result)
 
 
