@@ -151,18 +151,22 @@ def _spread(plan: Plan, lowered: Sequence[Contribution]) -> float:
 
 
 def judged_text(found: Verification, report: SensitivityReport, plan: Plan) -> str:
-    """That a plan is of no use, or misses the error that was asked for; empty where neither is so."""
+    """That a plan is of no use, breaks an output, or misses the error that was asked for; empty where none is so."""
     measured, asked = found.measured_squared_error, plan.most_squared_error
     if measured is None:
         return "This plan cannot be used: its output is not finite, or its run failed."
-    size = report.output_mean_square
+    size, least = report.output_mean_square, Yardsticks().broken_below_db
     reached = sqnr_db(size, measured)
-    if reached is not None and reached < (least := Yardsticks().broken_below_db):
+    if reached is not None and reached < least:
         return f"This plan is of no use: measured SQNR {number_text(reached)} dB, below {least:g} dB."
+    broken = ""
+    if found.worst_sqnr_db is not None and found.worst_sqnr_db < least:
+        worst = number_text(found.worst_sqnr_db)
+        broken = f"This plan breaks the output {found.worst_output}: measured SQNR {worst} dB, below {least:g} dB."
     if asked is None or measured <= asked:
-        return ""
+        return broken
     missed = f"measured {number_text(reached)} dB, and {number_text(sqnr_db(size, asked))} dB was asked for."
-    return f"This plan misses what was asked: {missed} {_holding_text(report, plan, asked)}"
+    return f"{broken} This plan misses what was asked: {missed} {_holding_text(report, plan, asked)}".lstrip()
 
 
 def nearest_text(nearest: Verification, report: SensitivityReport) -> str:

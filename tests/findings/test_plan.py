@@ -10,6 +10,7 @@ from precision.cli.tables import table_text
 from precision.findings.plan import (
     comparison_text,
     formats_text,
+    judged_text,
     left_wide_text,
     plan_table,
     totals_table,
@@ -99,6 +100,16 @@ def test_what_was_measured_of_a_plan_stands_below_what_was_predicted() -> None:
     assert predicted == ("predicted", pytest.approx(1e-3**0.5), None)
     assert measured == ("measured", pytest.approx(4e-3**0.5), pytest.approx(0.5))
     assert verification_table(verified(None, 100)).column("remark") == ("", "not finite")
+
+
+def test_an_output_that_all_of_them_together_hide_is_said_to_be_broken() -> None:
+    plan = least_error(REPORT, 10**12)
+    found = verified(1e-6, 100).model_copy(update={"worst_output": "boxes", "worst_sqnr_db": 0.0})
+    broken = "This plan breaks the output boxes: measured SQNR 0 dB, below 10 dB."
+    assert judged_text(found, REPORT, plan) == broken
+    missed = judged_text(found, REPORT, plan.model_copy(update={"most_squared_error": 1e-9}))
+    assert missed.startswith(f"{broken} This plan misses what was asked: ")
+    assert judged_text(found.model_copy(update={"worst_sqnr_db": 40.0}), REPORT, plan) == ""
 
 
 def with_code(*formats: str, own: float | None = 1e-4, measured: tuple[str, ...] = ("bfloat16",)) -> Plan:
