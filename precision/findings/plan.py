@@ -87,7 +87,8 @@ def verification_table(found: Verification) -> Table:
     """What was predicted for a plan beside what its run measured."""
     measured = root(found.measured_squared_error)
     stored = found.estimated_bytes or found.measured_bytes
-    remark = "not finite" if measured is None else "bytes estimated" if found.estimated_bytes else ""
+    unmeasured = "does not run" if found.failure else "not finite"
+    remark = unmeasured if measured is None else "bytes estimated" if found.estimated_bytes else ""
     rows = (
         ("predicted", math.sqrt(found.predicted_squared_error), None, found.predicted_bytes, None, ""),
         ("measured", measured, found.ratio, stored, _ms(found.measured_time_s), remark),
@@ -136,7 +137,10 @@ def doubts_text(plan: Plan, report: SensitivityReport) -> str:
         said.append("This plan's predicted error is far below every error that was measured.")
     for check in report.uniform:
         if check.dtype in used and check.measured_squared_error is None:
-            said.append(f"With all layers in {check.dtype} the output is not finite: no run supports the prediction.")
+            said.append(
+                f"With all layers in {check.dtype} the output is not finite, or the model does not run: no run "
+                "supports the prediction."
+            )
         ratio = check.ratio
         if check.dtype in used and ratio is not None and not 1 / _FAR_OFF <= ratio <= _FAR_OFF:
             said.append(f"For all layers in {check.dtype}, the prediction is {ratio_text(ratio)} × the measured RMSE.")
@@ -151,18 +155,22 @@ def _spread(plan: Plan, lowered: Sequence[Contribution]) -> float:
 
 
 def judged_text(found: Verification, report: SensitivityReport, plan: Plan) -> str:
-    """That a plan is of no use, or misses the error that was asked for; empty where neither is so."""
+    """That a plan is of no use, breaks an output, or misses the error that was asked for; empty where none is so."""
     measured, asked = found.measured_squared_error, plan.most_squared_error
     if measured is None:
-        return "This plan cannot be used: its output is not finite, or its run failed."
-    size = report.output_mean_square
+        return f"This plan cannot be used: {'its run failed' if found.failure else 'its output is not finite'}."
+    size, least = report.output_mean_square, Yardsticks().broken_below_db
     reached = sqnr_db(size, measured)
-    if reached is not None and reached < (least := Yardsticks().broken_below_db):
+    if reached is not None and reached < least:
         return f"This plan is of no use: measured SQNR {number_text(reached)} dB, below {least:g} dB."
+    broken = ""
+    if found.worst_sqnr_db is not None and found.worst_sqnr_db < least:
+        worst = number_text(found.worst_sqnr_db)
+        broken = f"This plan breaks the output {found.worst_output}: measured SQNR {worst} dB, below {least:g} dB."
     if asked is None or measured <= asked:
-        return ""
+        return broken
     missed = f"measured {number_text(reached)} dB, and {number_text(sqnr_db(size, asked))} dB was asked for."
-    return f"This plan misses what was asked: {missed} {_holding_text(report, plan, asked)}"
+    return f"{broken} This plan misses what was asked: {missed} {_holding_text(report, plan, asked)}".lstrip()
 
 
 def nearest_text(nearest: Verification, report: SensitivityReport) -> str:
@@ -246,7 +254,7 @@ def comparison_text(verification: Verification, report: SensitivityReport, plan:
     if not small:
         return "No other measured cast to one format takes so few bytes."
     names = {
-        check.dtype: "not finite"
+        check.dtype: "(not finite, or it does not run)"
         if check.measured_squared_error is None
         else f"{number_text(sqnr_db(report.output_mean_square, check.measured_squared_error))} dB"
         for check in small

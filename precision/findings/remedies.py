@@ -7,6 +7,9 @@ from precision.spec.keep import Kept
 from precision.text.names import plain
 from precision.text.units import number_text
 
+_REASON_CHARACTERS = 80
+"""That are shown of why a model does not run."""
+
 
 def helps(remedies: Remedies, remedy: Remedy) -> bool:
     """Whether it was tried, and outputs are finite and no longer broken."""
@@ -23,8 +26,8 @@ def helpful(result: LayersResult) -> list[Remedy]:
 
 def kept_by(remedy: Remedy) -> str:
     """The setting `keep` that does it; empty where that is something else."""
-    if remedy.kind == "module":
-        return str(Kept(remedy.fqn))
+    if remedy.kind in ("module", "own code"):
+        return str(Kept(remedy.fqn, own_code=remedy.kind == "own code"))
     if remedy.kind in ("operator wide", "operator back"):
         return str(Kept(remedy.fqn, operator=remedy.operator, stays_wide=remedy.kind == "operator wide"))
     return ""
@@ -59,10 +62,12 @@ def remedy_text(result: LayersResult, remedy: Remedy) -> str:
     module = plain(remedy.fqn, limit=None) if remedy.fqn else "the model"
     operator = f"{plain(remedy.operator)} of {module}"
     match remedy.kind:
+        case "input":
+            return f"leave the input {plain(remedy.input, limit=None)} uncast"
         case "operator wide":
-            return f"run {operator} in {wide} and leave its result in {wide}"
+            return f"run {operator} in {wide}, its result left wide"
         case "operator back":
-            return f"run {operator} in {wide} and cast its result back"
+            return f"run {operator} in {wide}, its result cast back"
         case "own code":
             return f"run all operators of {module} itself, outside the modules in it, in {wide}"
         case "module":
@@ -82,8 +87,8 @@ def remedy_text(result: LayersResult, remedy: Remedy) -> str:
 
 
 def _setting(remedy: Remedy) -> str:
-    kept = kept_by(remedy)
-    return f" (keep {plain(kept, limit=None)})" if kept else ""
+    name, value = ("wide_inputs", remedy.input) if remedy.input else ("keep", kept_by(remedy))
+    return f" ({name} {plain(value, limit=None)})" if value else ""
 
 
 def _decibels(remedy: Remedy) -> str:
@@ -92,7 +97,7 @@ def _decibels(remedy: Remedy) -> str:
 
 def _outcome(remedy: Remedy) -> str:
     if remedy.failure:
-        return "the model does not run"
+        return f"does not run: {plain(remedy.failure, limit=_REASON_CHARACTERS).rstrip('.')}"
     if remedy.nonfinite:
         return f"{remedy.nonfinite:,} output elements still infinite or NaN"
     return _decibels(remedy)

@@ -27,7 +27,7 @@ class Verified(Verification):
     """The measurements of a plan; printed, it says first whether the plan misses what was asked."""
 
     said: str = ""
-    """That the plan misses it or is of no use, and which one holds; empty where it holds."""
+    """That the plan misses it, breaks an output or is of no use, and which one holds; empty where it is as asked."""
     left_wide: str = ""
     """What the plan leaves in the reference's precision besides layers, and at what price; empty without any."""
 
@@ -73,7 +73,9 @@ class MixedPlan:
         first, *others = verified_within(self.plan, report, again, self.sensitivity.run)
         self.nearest = None
         if others and others[-1].holds:
-            self.nearest = MixedPlan(others[-1].plan, self.sensitivity, self.budget, _verified(others[-1]))
+            last = others[-1]
+            judged = judged_text(last.verification, report, last.plan)
+            self.nearest = MixedPlan(last.plan, self.sensitivity, self.budget, _verified(last, judged))
         said = f"{judged_text(first.verification, report, first.plan)} {self._offered()}".strip()
         self.verification = _verified(first, said)
         return self.verification

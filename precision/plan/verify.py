@@ -82,6 +82,9 @@ def verification_of(plan: Plan, result: CompareResult) -> Verification:
     """The measurements of a comparison that ran `plan`, beside the predictions."""
     overall = result.comparison.overall if result.comparison else None
     finite = overall is not None and not overall.nonfinite_differ and overall.rmse is not None
+    outputs = [each for each in result.comparison.outputs if each.rounding_floor] if result.comparison else []
+    known = [(each.metrics.sqnr_db, each.path) for each in outputs if each.metrics.sqnr_db is not None]
+    worst, path = min(known) if len(outputs) > 1 and known else (None, "")
     return Verification(
         spec=result.spec,
         predicted_squared_error=plan.totals.squared_error or 0.0,
@@ -93,4 +96,6 @@ def verification_of(plan: Plan, result: CompareResult) -> Verification:
         measured_time_s=result.cost.candidate_time.median_s if result.cost else None,
         reference_time_s=result.cost.reference_time.median_s if result.cost else None,
         failure=result.failure,
+        worst_output=path,
+        worst_sqnr_db=worst,
     )

@@ -162,6 +162,10 @@ class Verification(Result):
     reference_time_s: float | None
     """Median of whole passes of the reference."""
     failure: Failure | None
+    worst_output: str = ""
+    """Of several floating-point outputs, the path of the one with the least SQNR; empty otherwise."""
+    worst_sqnr_db: float | None = None
+    """Its SQNR."""
 
     @property
     def ratio(self) -> float | None:

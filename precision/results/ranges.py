@@ -165,7 +165,7 @@ class Ranges(Result):
     """Stored tensors as in `named_modules()`, then inputs and outputs in the order of the calls."""
     histograms: tuple[ExponentHistogram, ...]
     not_called: tuple[str, ...]
-    """fqns of modules without submodules whose forward never ran."""
+    """fqns of modules without submodules whose forward was never seen to run; TorchScript cannot be watched."""
 
     def histogram_of(self, tensor: TensorRange) -> ExponentHistogram:
         """The values of one row."""

@@ -5,6 +5,7 @@ from typing import Literal
 from precision.results.base import Result
 
 RemedyKind = Literal[
+    "input",
     "operator wide",
     "operator back",
     "own code",
@@ -18,6 +19,7 @@ RemedyKind = Literal[
 ]
 """In order of what they cost:
 
+- `input`: an input is not cast.
 - `operator wide`: the operator runs in the reference's precision, and its result stays in it.
 - `operator back`: the same, but its result is cast back.
 - `own code`: all operators that a module calls outside the modules in it run in the reference's precision.
@@ -38,6 +40,8 @@ class Remedy(Result):
     fqn: str = ""
     """Of the module that is kept, or that the operator runs in; empty for the model itself."""
     operator: str = ""
+    input: str = ""
+    """The name of the argument that is not cast."""
     format: str = ""
     """The format that is cast to instead, where it is another."""
     tried: bool

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import Tensor, nn
 
 import precision
-from precision.findings.remedies import helpful, remedies_texts
+from precision.findings.remedies import helpful, kept_by, remedies_texts
 from precision.results import LayersResult
 from precision.results.remedies import Remedy
 from tests.field.cases import choices, dtypes, guards, masks
@@ -79,5 +80,78 @@ def test_nothing_is_tried_where_nothing_is_broken() -> None:
 
 def test_a_mask_gets_the_smallest_finite_number() -> None:
     assert found(tried(masks.cast_mask(padded_left=True)))["smallest finite", "to"].sqnr_db == pytest.approx(
-        65.6, abs=0.2
+        65.4, abs=0.2
     )
+
+
+class Loud(nn.Module):
+    """A product that is beyond float16 at every position."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(9, 4)
+        nn.init.ones_(self.embed.weight)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        out: Tensor = self.head(self.embed(input_ids) * 1e5)
+        return out * attention_mask.any().to(out.dtype)
+
+
+def test_padding_is_not_counted() -> None:
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
+    inputs = {"input_ids": torch.ones(2, 5, dtype=torch.long), "attention_mask": mask}
+    result = precision.layers(Loud(), inputs, dtype="float16", progress=False).result
+    assert isinstance(result, LayersResult)
+    assert found(result)["operator back", "mul"].nonfinite == 7 * 3
+
+
+class Cancelled(nn.Module):
+    """What its own code adds and takes away again costs the digits of a bfloat16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.b(self.a(x) + 300.0 - 300.0)
+        return out
+
+
+def test_own_code_is_kept_where_finite_outputs_are_broken() -> None:
+    torch.manual_seed(1)
+    model, x = Cancelled().eval(), torch.randn(40, 8)
+    result = tried((model, (x,)), "bfloat16")
+    remedy = found(result)["own code", ""]
+    assert kept_by(remedy) == ":code"
+    kept = precision.compare(model, x, dtype="bfloat16", keep=[":code"], progress=False)
+    assert remedy.sqnr_db == pytest.approx(kept.metrics["sqnr_db"])
+    assert remedy.sqnr_db == pytest.approx(50, abs=3)
+    assert "its result left wide (does not run: mat1 and mat2 must have the same dtype" in " ".join(
+        remedies_texts(result)
+    )
+    assert ("own code", "a") not in found(result)
+
+
+class Positions(nn.Module):
+    """Waves of a position, of which its caller says the dtype."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(32, 8)
+
+    def forward(self, x: Tensor, step: Tensor) -> Tensor:
+        angles = step[:, None] * torch.exp(-torch.arange(16) / 4).to(step.dtype)
+        out: Tensor = self.head(x + torch.cat([angles.sin(), angles.cos()], -1).to(x.dtype))
+        return out
+
+
+def test_an_input_whose_whole_numbers_change_is_left_uncast() -> None:
+    torch.manual_seed(1)
+    model, inputs = Positions(), (torch.randn(40, 32) * 0.1, torch.arange(3001.0, 3041.0))
+    result = tried((model, inputs))
+    assert (remedy := helpful(result)[0]).kind == "input"
+    assert "leave the input step uncast (wide_inputs step)" in remedies_texts(result)[0]
+    wide = precision.compare(model, inputs, dtype="float16", wide_inputs=["step"], progress=False)
+    assert remedy.sqnr_db == pytest.approx(wide.metrics["sqnr_db"])
+    assert remedy.sqnr_db == pytest.approx(68, abs=1)

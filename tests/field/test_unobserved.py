@@ -37,6 +37,14 @@ def test_torchscript_gives_clear_results_or_a_clear_refusal(model: nn.Module) ->
         px.training(model, x, progress=False)
 
 
+@pytest.mark.parametrize("model", [scripted(), nn.Sequential(scripted())], ids=["whole", "part"])
+def test_ranges_say_that_the_inside_of_torchscript_cannot_be_watched(model: nn.Module) -> None:
+    said = " ".join(px.ranges(model, torch.randn(5, 8), progress=False).result.warnings)
+    assert "2 modules with weights cannot be watched" in said
+    assert "TorchScript" in said
+    assert "never ran" not in said
+
+
 class Encoder(nn.Module):
     """Its encoder runs as a fused kernel that autocast does not know, unless hooks switch it off."""
 

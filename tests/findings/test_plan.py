@@ -10,6 +10,7 @@ from precision.cli.tables import table_text
 from precision.findings.plan import (
     comparison_text,
     formats_text,
+    judged_text,
     left_wide_text,
     plan_table,
     totals_table,
@@ -17,7 +18,7 @@ from precision.findings.plan import (
 )
 from precision.plan.solve import least_error
 from precision.plan.totals import plan_of
-from precision.results import UniformCheck
+from precision.results import Failure, UniformCheck
 from precision.results.plan import Plan, Verification
 from precision.spec import RunSpec
 from precision.text.units import number_text
@@ -51,9 +52,13 @@ def test_formats_are_counted_the_most_frequent_first() -> None:
         (
             5e-5,
             0.5,
-            "No cast to one format that takes no more bytes had less error, all measured: bfloat16 40 dB, float16 not",
+            "No cast to one format that takes no more bytes had less error, all measured: bfloat16 40 dB, float16 (not",
         ),
-        (1e-3, 0.5, "bfloat16 had less error: bfloat16 40 dB, float16 not finite, float8_e4m3fn 20 dB."),
+        (
+            1e-3,
+            0.5,
+            "bfloat16 had less error: bfloat16 40 dB, float16 (not finite, or it does not run), float8_e4m3fn 20 dB.",
+        ),
         (1e-3, 0.3, "takes no more bytes had less error, all measured: float8_e4m3fn 20 dB."),
         (1e-3, 0.1, "No other measured cast to one format takes so few bytes."),
     ],
@@ -74,7 +79,7 @@ def test_a_cast_to_one_format_is_not_held_against_itself() -> None:
     size = plan.totals.stored_bytes
     said = comparison_text(verified(1e-4, size), REPORT, plan)
     assert "bfloat16" not in said
-    assert "float16 not finite, float8_e4m3fn 20 dB" in said
+    assert "float16 (not finite, or it does not run), float8_e4m3fn 20 dB" in said
 
 
 def test_the_terminal_shows_the_figures_of_the_page() -> None:
@@ -99,6 +104,19 @@ def test_what_was_measured_of_a_plan_stands_below_what_was_predicted() -> None:
     assert predicted == ("predicted", pytest.approx(1e-3**0.5), None)
     assert measured == ("measured", pytest.approx(4e-3**0.5), pytest.approx(0.5))
     assert verification_table(verified(None, 100)).column("remark") == ("", "not finite")
+    failed = verified(None, 100).model_copy(update={"failure": Failure(stage="", where=None, message="")})
+    assert verification_table(failed).column("remark") == ("", "does not run")
+    assert judged_text(failed, REPORT, least_error(REPORT, 10**12)) == "This plan cannot be used: its run failed."
+
+
+def test_an_output_that_all_of_them_together_hide_is_said_to_be_broken() -> None:
+    plan = least_error(REPORT, 10**12)
+    found = verified(1e-6, 100).model_copy(update={"worst_output": "boxes", "worst_sqnr_db": 0.0})
+    broken = "This plan breaks the output boxes: measured SQNR 0 dB, below 10 dB."
+    assert judged_text(found, REPORT, plan) == broken
+    missed = judged_text(found, REPORT, plan.model_copy(update={"most_squared_error": 1e-9}))
+    assert missed.startswith(f"{broken} This plan misses what was asked: ")
+    assert judged_text(found.model_copy(update={"worst_sqnr_db": 40.0}), REPORT, plan) == ""
 
 
 def with_code(*formats: str, own: float | None = 1e-4, measured: tuple[str, ...] = ("bfloat16",)) -> Plan:

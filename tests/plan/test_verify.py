@@ -7,7 +7,10 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor, nn
 
+import precision as px
 from precision.cli.main import main
 from precision.plan.front import front_of
 from precision.plan.solve import least_error
@@ -84,3 +87,26 @@ def test_a_layer_that_overflows_in_float16_is_kept_wider_by_every_plan(input: st
 def test_what_cannot_be_planned_is_refused(options: list[str], message: str, capsys: Captured) -> None:
     assert main(["plan", "--model", "tinynet", "--formats", "float16", *options]) == 2
     assert message in capsys.readouterr().err
+
+
+class Detector(nn.Module):
+    """Boxes so small that float16 makes them 0, beside logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.boxes, self.logits = nn.Linear(16, 4), nn.Linear(16, 6)
+        for parameter in self.boxes.parameters():
+            nn.init.normal_(parameter, std=1e-9)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"boxes": self.boxes(x), "logits": self.logits(x)}
+
+
+def test_a_plan_that_breaks_one_output_of_two_says_so() -> None:
+    torch.manual_seed(1)
+    found = px.sensitivity(Detector(), torch.randn(50, 16), formats=["float16"], progress=False)
+    verification = found.plan(min_sqnr=40).verify()
+    assert verification.ratio == pytest.approx(1, abs=0.1)
+    assert verification.worst_output == "boxes"
+    assert verification.worst_sqnr_db == pytest.approx(0)
+    assert str(verification).startswith("This plan breaks the output boxes")

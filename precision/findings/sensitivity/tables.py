@@ -58,7 +58,9 @@ def whole_casts(report: SensitivityReport) -> Table:
     for check in report.uniform:
         predicted, measured = root(check.predicted_squared_error), root(check.measured_squared_error)
         ratio = predicted / measured if predicted is not None and measured else None
-        remark = "not finite" if predicted is None or measured is None else ""
+        remark = "no prediction" if predicted is None else ""
+        if measured is None:
+            remark = "not finite, or it does not run"
         rows.append((check.dtype, predicted, measured, ratio, remark))
     return table_of(_WHOLE_CASTS, rows)
 

@@ -1,6 +1,6 @@
 """What casting a model's inputs did to their values, where that matters."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -23,18 +23,38 @@ def input_warnings(model: CastModel, args: tuple[object, ...], kwargs: Mapping[s
     fault. Inputs that are not cast give no warning. Infinities that were there before give one only if the cast makes
     them finite.
     """
-    named: list[tuple[str | int, object]] = [*enumerate(args), *kwargs.items()]
-    target = model.rounded_to or format_named(dtype_name(model.input_dtype))
-    leaves = [
-        ((f"[{name}]" if isinstance(name, int) else name) + pytree.keystr(path), leaf)
-        for name, value in named
-        if name not in model.wide_inputs
-        for path, leaf in pytree.tree_flatten_with_path(value)[0]
-        if isinstance(leaf, Tensor) and leaf.is_floating_point()
-    ]
+    target = _target(model)
     told = (_beyond, _changed_whole_numbers)
-    sentences = (tell(name, tensor, model, target) for name, tensor in leaves for tell in told)
+    sentences = (
+        tell(name, leaf, model, target) for _, name, leaf in _cast_leaves(model, args, kwargs) for tell in told
+    )
     return tuple(sentence for sentence in sentences if sentence is not None)
+
+
+def changed_whole_numbers(
+    model: CastModel, args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> tuple[str | int, ...]:
+    """Places and names of the arguments of which the cast makes whole numbers others."""
+    target = _target(model)
+    leaves = _cast_leaves(model, args, kwargs)
+    return tuple(dict.fromkeys(key for key, name, leaf in leaves if _changed_whole_numbers(name, leaf, model, target)))
+
+
+def _target(model: CastModel) -> NumericFormat:
+    return model.rounded_to or format_named(dtype_name(model.input_dtype))
+
+
+def _cast_leaves(
+    model: CastModel, args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> Iterator[tuple[str | int, str, Tensor]]:
+    """Place or name of the argument, path in it, and every floating-point tensor that is cast."""
+    named: list[tuple[str | int, object]] = [*enumerate(args), *kwargs.items()]
+    for key, value in named:
+        if key in model.wide_inputs:
+            continue
+        for path, leaf in pytree.tree_flatten_with_path(value)[0]:
+            if isinstance(leaf, Tensor) and leaf.is_floating_point():
+                yield key, (f"[{key}]" if isinstance(key, int) else key) + pytree.keystr(path), leaf
 
 
 def _beyond(name: str, tensor: Tensor, model: CastModel, target: NumericFormat) -> str | None:
@@ -64,8 +84,8 @@ def _changed_whole_numbers(name: str, tensor: Tensor, model: CastModel, target: 
     before, after = tensor[changed][0].item(), cast[changed][0].item()
     return (
         f"Input {plain(name, limit=None)}: {int(changed.sum()):,} of {tensor.numel():,} whole numbers are others in "
-        f"{target.name}: {before:g} becomes {after:g}. No weight is at fault for what that changes; the setting "
-        "wide_inputs leaves an input uncast."
+        f"{target.name}: {before:g} becomes {after:g}. No weight is at fault for what that changes; "
+        "wide_inputs can leave it uncast, if the model casts it itself."
     )
 
 

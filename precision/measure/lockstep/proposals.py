@@ -8,6 +8,7 @@ from precision.results.layers import LayersReport
 from precision.results.origins import NonfiniteOrigin
 from precision.results.remedies import Remedy, RemedyKind
 from precision.spec import CastMethod, RunSpec
+from precision.spec.keep import Kept
 
 _NEAR = 2
 """So many operators before the one at fault could be what it needs."""
@@ -22,9 +23,15 @@ _BY_KIND: dict[str, tuple[RemedyKind, ...]] = {
 }
 
 
-def proposals(report: LayersReport, spec: RunSpec, native: Sequence[str]) -> list[Remedy]:
-    """Changes to try, each once; none that the spec's method excludes or that it already has."""
-    found = list(dict.fromkeys(_proposed(report, spec, native)))
+def proposals(
+    report: LayersReport, spec: RunSpec, native: Sequence[str], *, changed_inputs: Sequence[str] = ()
+) -> list[Remedy]:
+    """Changes to try, each once; none that the spec's method excludes or that it already has.
+
+    `changed_inputs` are names of arguments of which the cast made whole numbers others.
+    """
+    inputs = [Remedy(kind="input", input=name, tried=False) for name in changed_inputs]
+    found = list(dict.fromkeys((*inputs, *_proposed(report, spec, native))))
     order = get_args(RemedyKind)
     return sorted(found, key=lambda remedy: order.index(remedy.kind))
 
@@ -38,9 +45,9 @@ def _proposed(report: LayersReport, spec: RunSpec, native: Sequence[str]) -> Ite
             yield _untried("operator wide", fqn, operator)
         for fqn, operator in operators[:1]:
             yield _untried("operator back", fqn, operator)
-        for row in (origin.row for origin in report.origins[:1]):
-            yield _untried("own code", report.rows[row].fqn)
     if not spec.plan:
+        if spec.format.computes:
+            yield from (_untried("own code", fqn) for fqn in _own_codes(report, operators, spec.keep))
         around = [_not_kept(fqn, spec.keep) for fqn in modules]
         yield from (_untried("module", fqn) for fqn in around if fqn)
         if spec.dtype in SIXTEEN_BITS:
@@ -52,6 +59,17 @@ def _proposed(report: LayersReport, spec: RunSpec, native: Sequence[str]) -> Ite
     for origin in report.origins[:1] + tuple(each for each in report.origins[1:] if each.kind == "mask"):
         for kind in _BY_KIND.get(origin.kind, ()):
             yield _untried(kind, origin.fqn, origin.operator or "")
+
+
+def _own_codes(report: LayersReport, operators: Sequence[tuple[str, str]], kept: Sequence[str]) -> Iterator[str]:
+    """Modules with others inside whose own code has an operator that could be at fault; then the model itself."""
+    at_fault = [report.rows[origin.row].fqn for origin in report.origins[:1]]
+    own = [report.rows[each.row].fqn for each in report.operators if each.name not in _CASTS]
+    done = {part.fqn for part in map(Kept.parse, kept) if part.own_code}
+    for fqn in dict.fromkeys((*at_fault, *(fqn for fqn, _ in operators), *(fqn for fqn in own if not fqn))):
+        has_others = not fqn or any(row.fqn.startswith(f"{fqn}.") for row in report.rows)
+        if has_others and fqn not in done and _not_kept(fqn, kept) == fqn:
+            yield fqn
 
 
 def _places(report: LayersReport) -> tuple[list[tuple[str, str]], list[str]]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -14,18 +15,18 @@ from precision.measure.casting.cast_model import CastModel, PreparedRun
 from precision.measure.casting.changed_operators import (
     Change,
     changed_operators,
-    in_wide,
     with_eps,
     with_input,
     with_output,
 )
 from precision.measure.casting.forward import seeded, shortened
-from precision.measure.casting.memory_spans import storage_of
-from precision.measure.casting.stored_tensors import stored_tensors
+from precision.measure.casting.input_warnings import changed_whole_numbers
 from precision.measure.lockstep.causes import domain_of
 from precision.measure.lockstep.proposals import proposals
 from precision.measure.metrics.comparison import overall_errors
-from precision.measure.metrics.outputs import Flattened, flatten, paired
+from precision.measure.metrics.outputs import Flattened, paired
+from precision.measure.models.loading import argument_names
+from precision.measure.models.padding import data_output
 from precision.measure.preparation import Prepared, Task, prepare
 from precision.progress import Silent
 from precision.results.layers import LayersReport
@@ -41,10 +42,11 @@ _DIVISIONS = ("div", "div_", "true_divide", "truediv")
 
 def tried_remedies(task: Task, run: Prepared, report: LayersReport) -> Remedies | None:
     """What was tried against broken outputs; None where the reference does not run."""
-    wanted = proposals(report, run.spec, task.device_info.native_formats)
+    changed = _changed_inputs(run)
+    wanted = proposals(report, run.spec, task.device_info.native_formats, changed_inputs=changed)
     try:
         with run.noise.recorded():
-            reference = flatten(run.reference(run.loaded.args, run.loaded.kwargs))
+            reference = data_output(run.reference(run.loaded.args, run.loaded.kwargs), run.loaded)
     except (ForwardError, MemoryError, torch.OutOfMemoryError):
         return None
     tried: list[Remedy] = []
@@ -58,6 +60,14 @@ def tried_remedies(task: Task, run: Prepared, report: LayersReport) -> Remedies 
     root = report.errors_of(0) if report.rows else None
     is_finite = root is not None and not root.cand_only_nonfinite
     return Remedies(before_db=root.sqnr_db if root and is_finite else None, tried=tuple(tried))
+
+
+def _changed_inputs(run: Prepared) -> list[str]:
+    """Names of arguments that the candidate casts, and that have whole numbers which become others."""
+    args, kwargs = run.loaded.args, run.loaded.kwargs
+    names: list[str] = list(islice(argument_names(run.loaded.module), len(args)))
+    keys = [] if run.spec.weights else changed_whole_numbers(run.candidate, args, kwargs)
+    return [names[key] if isinstance(key, int) else key for key in keys]
 
 
 def needs_remedy(report: LayersReport) -> bool:
@@ -75,7 +85,7 @@ def _tried(task: Task, run: Prepared, remedy: Remedy, reference: Flattened) -> R
         with seeded(candidate.device):
             prepared = candidate.prepared(run.loaded.args, run.loaded.kwargs)
             with _around(run, prepared, remedy), run.noise.replayed():
-                output = flatten(prepared())
+                output = data_output(prepared(), run.loaded)
         pairs = paired(reference, output).pairs
     except Exception as error:  # noqa: BLE001 - whatever a model raises: the remedy does not work
         return remedy.model_copy(update={"tried": True, "failure": shortened(str(error)) or type(error).__name__})
@@ -89,8 +99,11 @@ def _cast_again(task: Task, run: Prepared, remedy: Remedy) -> CastModel:
     """The candidate with another setting; the same one where an operator is the remedy."""
     settings: dict[str, object]
     match remedy.kind:
-        case "module":
-            settings = {"keep": (*run.spec.keep, remedy.fqn)}
+        case "input":
+            settings = {"wide_inputs": (*run.spec.wide_inputs, remedy.input)}
+        case "module" | "own code":
+            part = Kept(remedy.fqn, own_code=remedy.kind == "own code")
+            settings = {"keep": (*run.spec.keep, str(part))}
         case "format":
             settings = {"dtype": remedy.format}
         case "autocast":
@@ -106,28 +119,18 @@ def _cast_again(task: Task, run: Prepared, remedy: Remedy) -> CastModel:
 
 def _around(run: Prepared, prepared: PreparedRun, remedy: Remedy) -> AbstractContextManager[None]:
     """What changes operators during a run, where that is the remedy."""
-    if remedy.kind in {"module", "format", "autocast", "operator wide", "operator back"}:
+    if remedy.kind not in {"smallest finite", "larger eps", "clamp"}:
         return nullcontext()
-    wide, device = run.reference.input_dtype, run.candidate.device.type
     low = run.candidate.autocast_dtype or run.candidate.input_dtype
     change = partial(changed_operators, prepared.module, remedy.fqn, remedy.operator)
     info = torch.finfo(low)
     match remedy.kind:
-        case "own code":
-            exact = _exact(run, prepared)
-            return change(in_wide(wide, device=device, stays_wide=True, exact=exact), handed_in=low)
         case "smallest finite":
             return change(with_output(lambda tensor: tensor.clamp(min=info.min)))
         case "larger eps":
             return change(_raised(remedy.operator, float(info.smallest_normal)))
         case _:
             return change(_clamped(remedy.operator, float(info.max)))
-
-
-def _exact(run: Prepared, prepared: PreparedRun) -> dict[int, Tensor]:
-    """What the reference stores, by the address of what the candidate stores under the same name."""
-    stored = {each.fqn: each.tensor for each in stored_tensors(run.reference.stored)}
-    return {storage_of(each.tensor): stored[each.fqn] for each in stored_tensors(prepared.module) if each.fqn in stored}
 
 
 def _raised(operator: str, eps: float) -> Change:

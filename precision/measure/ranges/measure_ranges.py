@@ -51,7 +51,7 @@ def _measure(loaded: LoadedModel, model: CastModel, result: RangesResult, progre
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         failure = failure_of(error, stage)
     ranges = _ranges(weights, observer, has_run=failure is None)
-    said = (*_padding(loaded), *_caveats(ranges, result.spec.reference))
+    said = (*_padding(loaded), *_caveats(ranges, model.stored, result.spec.reference))
     return result.model_copy(
         update={"ranges": ranges, "failure": failure, "warnings": (*said, *result.warnings)},
     )
@@ -117,7 +117,7 @@ def _padding(loaded: LoadedModel) -> tuple[str, ...]:
     return (f"{padding:,} of {positions:,} positions are padding: values there are not counted.",)
 
 
-def _caveats(ranges: Ranges, reference: str) -> tuple[str, ...]:
+def _caveats(ranges: Ranges, module: nn.Module, reference: str) -> tuple[str, ...]:
     """Reasons in the counts not to read too much into them."""
     caveats = []
     first = next((row for row in ranges.tensors if ranges.histogram_of(row).nan), None)
@@ -126,8 +126,14 @@ def _caveats(ranges: Ranges, reference: str) -> tuple[str, ...]:
             f"{first.label} holds NaNs in the {reference} reference: values after it are not those of a sound model."
         )
     holders = {row.module for row in ranges.tensors if row.kind in WEIGHT_KINDS}
-    unseen = [module for module in ranges.not_called if module in holders]
-    if unseen:
+    not_called = [fqn for fqn in ranges.not_called if fqn in holders]
+    scripted = {name for name, child in module.named_modules() if isinstance(child, torch.jit.ScriptModule)}
+    if hidden := [fqn for fqn in not_called if fqn in scripted]:
+        caveats.append(
+            f"{count_text(len(hidden), 'module')} with weights cannot be watched, for example {plain(hidden[0])}: what "
+            "runs inside TorchScript is not observed."
+        )
+    if unseen := [fqn for fqn in not_called if fqn not in scripted]:
         caveats.append(
             f"{count_text(len(unseen), 'module')} with weights never ran, for example {plain(unseen[0])}: this input "
             "does not need them, or a fused kernel did their work, which cannot be observed."

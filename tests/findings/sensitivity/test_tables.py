@@ -6,6 +6,7 @@ import pytest
 
 from precision.cli.texts import sensitivity_text
 from precision.findings.sensitivity.tables import sensitivity_table, sqnr_matrix, whole_casts
+from precision.results import UniformCheck
 from precision.spec import Analysis, RunSpec
 from tests.plan.reports import contribution, layer, report
 from tests.runs import measure_sensitivity
@@ -40,6 +41,18 @@ def test_a_layer_without_an_error_says_why() -> None:
         "no kernel": "does not run",
     }
     assert "SQNR" not in sensitivity_table(made).names
+
+
+def test_a_whole_cast_that_measured_nothing_is_not_said_to_have_run() -> None:
+    made = report(layer("a", (contribution(1e-4, 100),) * 3), formats=("int8", "int4", "float16"))
+    checks = [("int8", 1e-4, None), ("int4", None, 1e-4), ("float16", 1e-4, 1e-4)]
+    uniform = tuple(
+        UniformCheck(dtype=name, predicted_squared_error=predicted, measured_squared_error=measured)
+        for name, predicted, measured in checks
+    )
+    assert whole_casts(made.model_copy(update={"uniform": uniform})).column("remark") == (
+        *("not finite, or it does not run", "no prediction", ""),
+    )
 
 
 @pytest.mark.slow
