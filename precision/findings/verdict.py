@@ -23,7 +23,6 @@ _DECIDED = {"classes": "classes", "crossings": "decisions", "neighbours": "vecto
 """What an output is judged by, in a word; values where it decides nothing that is known."""
 _FINDINGS: dict[Word, str] = {
     "exact": "its outputs are exactly the reference's",
-    "below noise": "its error is no larger than the reference's own noise",
     "kept": "its {what} are kept",
     "close": "its values are close to the reference's",
     "uncertain": "too few samples to tell whether its {what} are kept",
