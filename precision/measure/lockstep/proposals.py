@@ -62,17 +62,19 @@ def _proposed(report: LayersReport, spec: RunSpec, native: Sequence[str]) -> Ite
 
 
 def _own_codes(report: LayersReport, operators: Sequence[tuple[str, str]], kept: Sequence[str]) -> Iterator[str]:
-    """Modules with others inside whose own code has an operator that could be at fault; then the model itself.
+    """Modules with others inside whose own code has an operator that could be at fault.
 
-    Also the one in whose own code the error grows most from one operator to the next.
+    That of the first infinity or NaN; where all is finite, those of the operators named, the one in whose own code
+    the error grows most from one operator to the next, and the model itself.
     """
-    at_fault = [report.rows[origin.row].fqn for origin in report.origins[:1]]
     called = [each for each in report.operators if each.name not in _CASTS]
     compared = [each for each in called if each.errors is not None]
     grown = [report.rows[compared[place + 1].row].fqn for place in _largest_jump(compared)]
     root = [""] if any(not report.rows[each.row].fqn for each in called) else []
+    near = (*(fqn for fqn, _ in operators), *grown, *root)
+    at_fault = [report.rows[origin.row].fqn for origin in report.origins[:1]]
     done = {part.fqn for part in map(Kept.parse, kept) if part.own_code}
-    for fqn in dict.fromkeys((*at_fault, *(fqn for fqn, _ in operators), *grown, *root)):
+    for fqn in dict.fromkeys(at_fault or near):
         has_others = not fqn or any(row.fqn.startswith(f"{fqn}.") for row in report.rows)
         if has_others and fqn not in done and _not_kept(fqn, kept) == fqn:
             yield fqn
