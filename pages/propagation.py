@@ -113,8 +113,9 @@ def _keep_button(kept: str, *, key: str) -> None:
         icon=":material/shield:",
         on_click=state.keep_module,
         args=(kept,),
-        help="This module, or the operator after the colon, computes in the reference's format. Its inputs are "
-        "widened; its outputs are rounded back, or stay wide where the name ends in *wide*.",
+        help="This module, or the operator after the colon, computes in the reference's format; *code* stands for all "
+        "operators outside the modules in it. Inputs are widened; outputs are rounded back, or stay wide where the "
+        "name ends in *wide*.",
     )
 
 

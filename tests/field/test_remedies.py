@@ -131,6 +131,9 @@ def test_own_code_is_kept_where_finite_outputs_are_broken() -> None:
         remedies_texts(result)
     )
     assert ("own code", "a") not in found(result)
+    inner = tried((nn.Sequential(nn.Linear(8, 8), model), (x,)), "bfloat16")
+    assert found(inner)["own code", "1"].sqnr_db == pytest.approx(50, abs=3)
+    assert ("own code", "") not in found(inner)
 
 
 class Positions(nn.Module):

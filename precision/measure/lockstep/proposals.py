@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import get_args
 
-from precision.results.layers import LayersReport
+from precision.results.layers import LayersReport, OperatorRow
 from precision.results.origins import NonfiniteOrigin
 from precision.results.remedies import Remedy, RemedyKind
 from precision.spec import CastMethod, RunSpec
@@ -62,11 +62,19 @@ def _proposed(report: LayersReport, spec: RunSpec, native: Sequence[str]) -> Ite
 
 
 def _own_codes(report: LayersReport, operators: Sequence[tuple[str, str]], kept: Sequence[str]) -> Iterator[str]:
-    """Modules with others inside whose own code has an operator that could be at fault; then the model itself."""
+    """Modules with others inside whose own code has an operator that could be at fault.
+
+    That of the first infinity or NaN; where all is finite, those of the operators named, the one in whose own code
+    the error grows most from one operator to the next, and the model itself.
+    """
+    called = [each for each in report.operators if each.name not in _CASTS]
+    compared = [each for each in called if each.errors is not None]
+    grown = [report.rows[compared[place + 1].row].fqn for place in _largest_jump(compared)]
+    root = [""] if any(not report.rows[each.row].fqn for each in called) else []
+    near = (*(fqn for fqn, _ in operators), *grown, *root)
     at_fault = [report.rows[origin.row].fqn for origin in report.origins[:1]]
-    own = [report.rows[each.row].fqn for each in report.operators if each.name not in _CASTS]
     done = {part.fqn for part in map(Kept.parse, kept) if part.own_code}
-    for fqn in dict.fromkeys((*at_fault, *(fqn for fqn, _ in operators), *(fqn for fqn in own if not fqn))):
+    for fqn in dict.fromkeys(at_fault or near):
         has_others = not fqn or any(row.fqn.startswith(f"{fqn}.") for row in report.rows)
         if has_others and fqn not in done and _not_kept(fqn, kept) == fqn:
             yield fqn
@@ -110,10 +118,16 @@ def _of_worst(report: LayersReport) -> tuple[list[tuple[str, str]], list[str]]:
     _, worst = max(own)
     fqn = report.rows[worst].fqn
     inside = [each for each in report.operators if each.row == worst and each.errors is not None]
-    sizes = [each.errors.normalized_l2 or 0.0 if each.errors else 0.0 for each in inside]
-    jumps = [later - earlier for earlier, later in pairwise(sizes)]
-    operators = [(fqn, inside[jumps.index(max(jumps))].name)] if jumps else [(fqn, each.name) for each in inside]
+    before = [(fqn, inside[place].name) for place in _largest_jump(inside)]
+    operators = before or [(fqn, each.name) for each in inside]
     return [each for each in operators if each[1] not in _CASTS], [fqn]
+
+
+def _largest_jump(operators: Sequence[OperatorRow]) -> list[int]:
+    """The place of the operator behind which the error grows most, as a list; none of fewer than two."""
+    sizes = [each.errors.normalized_l2 or 0.0 if each.errors else 0.0 for each in operators]
+    jumps = [later - earlier for earlier, later in pairwise(sizes)]
+    return [jumps.index(max(jumps))] if jumps else []
 
 
 def _not_kept(fqn: str, kept: Sequence[str]) -> str:
