@@ -43,8 +43,8 @@ def pick_yardsticks() -> Yardsticks:
     few = f"An output is changed if the 95 % interval of the share of flips lies above this. {interval}"
     other = "Of outputs without classes, such as embeddings: an output is changed if it is below this."
     own_error = (
-        "If the reference's own error against float64 is at least this share of the candidate's, the difference of the "
-        "two is not attributed to the candidate's format."
+        "If the reference's own error against float64, or the difference between two runs of it, is at least this "
+        "share of the candidate's, the difference is not attributed to the candidate's format."
     )
     least_cosine = f"{other} {metric_help('cosine_similarity')}"
     rows = (  # label, least, most, default, step, format, key in the link, help

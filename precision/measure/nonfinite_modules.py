@@ -10,6 +10,9 @@ from precision.errors import ForwardError
 from precision.findings.origins import reference_nonfinite_text
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import map_tensors, seeded
+from precision.measure.metrics.decisions import masked_classes
+from precision.measure.metrics.output_kinds import Known
+from precision.measure.metrics.outputs import Flattened, paired
 from precision.spec.regimes import THE_INPUT
 
 
@@ -42,6 +45,19 @@ def reference_warnings(
     except (ForwardError, MemoryError, torch.OutOfMemoryError):
         places = ()
     return (reference_nonfinite_text(count, elements, begins_in=places[0] if places else None),)
+
+
+def without_masked_classes(reference: Flattened, candidate: Flattened, *, known: Known) -> list[Tensor]:
+    """The reference's tensors; of class scores, zeros instead of the -inf by which both sides mask classes."""
+    others = {leaf.path: twin.tensor for leaf, twin in paired(reference, candidate).pairs}
+    found = []
+    for leaf in reference.leaves:
+        r = leaf.tensor
+        if leaf.path in others and known.taken(leaf).kind.decides == "classes" and not _all_finite(r):
+            r = r.double()
+            r = r.masked_fill(masked_classes(r, others[leaf.path].to(r)), 0.0)
+        found.append(r)
+    return found
 
 
 def _all_finite(structure: object) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import precision
 from precision.findings.training.advice import advice, finding
 from precision.results import SensitivityResult, TrainingResult
 from tests.field.cases.masks import nan_reference
+from tests.field.cases.outputs import MaskedWords
 
 
 @pytest.mark.parametrize("analysis", ["compare", "regimes", "sensitivity"])
@@ -21,6 +23,12 @@ def test_it_is_the_first_thing_said(analysis: str) -> None:
         assert report.method == "exact sweep"  # gradients are NaN
         errors = [each.squared_error for layer in report.layers for each in layer.contributions[:2]]
         assert all(error is not None and 0 < error < 1 for error in errors)
+
+
+@pytest.mark.parametrize("analysis", ["compare", "regimes"])
+def test_scores_that_mask_classes_on_both_sides_are_no_alarm(analysis: str) -> None:
+    result = getattr(precision, analysis)(MaskedWords(), torch.randn(8, 16), dtype="bfloat16", progress=False).result
+    assert not any("infinite" in warning for warning in result.warnings)
 
 
 def test_ranges_name_where_it_begins() -> None:

@@ -20,12 +20,11 @@ from precision.measure.compare.score import Validate, scored
 from precision.measure.machine.cost import time_side_by_side
 from precision.measure.machine.working_memory import how_measured, working_memory
 from precision.measure.metrics.comparison import compare_outputs
-from precision.measure.metrics.decisions import masked_classes
 from precision.measure.metrics.output_kinds import Known
-from precision.measure.metrics.outputs import Flattened, paired
+from precision.measure.metrics.outputs import Flattened
 from precision.measure.models.loading import Batch
 from precision.measure.models.padding import data_output, data_positions
-from precision.measure.nonfinite_modules import reference_warnings
+from precision.measure.nonfinite_modules import reference_warnings, without_masked_classes
 from precision.measure.preparation import Prepared, Task, failure_of, module_progress, prepare
 from precision.results import ClassDecisions, CompareResult, Comparison, Cost, RunMemory
 from precision.results.comparison import NoiseDrawn
@@ -108,7 +107,8 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
                 "warnings": (*_caveats(comparison, run), *result.warnings),
             }
         )
-        data = _without_masked_classes(comparison, *(data_output(each, run.loaded) for each in (first, output)))
+        known = Known.of(run.loaded.module, run.spec.outputs, run.loaded.labels)
+        data = without_masked_classes(*(data_output(each, run.loaded) for each in (first, output)), known=known)
         own = reference_warnings(run.reference, run.loaded.args, dict(run.loaded.kwargs), data)
         result = result.model_copy(update={"warnings": (*own, *result.warnings)})
         run.progress.partial(result)
@@ -146,22 +146,6 @@ def _compared(run: Prepared, first: object, output: object, second: object) -> C
             if batch.labels is not None and labels is not None:
                 labels = torch.cat([labels.reshape(-1), batch.labels.reshape(-1)])
         return _compared_sides(run, [side.whole() for side in sides], labels)
-
-
-def _without_masked_classes(comparison: Comparison, reference: Flattened, candidate: Flattened) -> list[Tensor]:
-    """The reference's tensors; zeros instead of the -inf by which both sides mask classes."""
-    others = {leaf.path: twin.tensor for leaf, twin in paired(reference, candidate).pairs}
-    masking = {
-        each.path for each in comparison.outputs if each.kind.decides == "classes" and each.metrics.nonfinite_agree
-    }
-    found = []
-    for leaf in reference.leaves:
-        r = leaf.tensor
-        if leaf.path in masking & others.keys():
-            r = r.double()
-            r = r.masked_fill(masked_classes(r, others[leaf.path].to(r)), 0.0)
-        found.append(r)
-    return found
 
 
 def _outputs_of(run: Prepared, batch: Batch) -> Iterator[object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from precision.measure.metrics.clusters import Flags, Ids, Values, effective_samples
 from precision.measure.metrics.neighbours import neighbour_decisions
-from precision.measure.metrics.output_kinds import Taken
+from precision.measure.metrics.output_kinds import Taken, probability_dimension
 from precision.measure.metrics.outputs import Leaf
 from precision.measure.metrics.sample_means import sample_mean
 from precision.results import Accuracy, ClassDecisions, CrossingDecisions, Decisions, MarginBins
@@ -32,13 +33,17 @@ _LEAST = sys.float_info.min
 def decisions(reference: Leaf, candidate: Leaf, taken: Taken, labels: Tensor | None = None) -> Decisions | None:
     """What the output decides on both sides, by what it was taken for; None where that has no decisions.
 
-    Both tensors are `(..., classes)` or `(samples, ...)`, the true classes `(samples,)`. Samples with a value that is
-    infinite or NaN on either side are counted and left out of everything, but for classes that both sides mask by -inf.
+    Both tensors are `(..., classes)`, those of probabilities also `(samples, classes, ...)`, or `(samples, ...)`, the
+    true classes `(samples,)`. Samples with a value that is infinite or NaN on either side are counted and left out of
+    everything, but for classes that both sides mask by -inf.
     """
     if not reference.tensor.numel():
         return None
     match taken.kind.decides:
         case "classes":
+            if taken.kind is OutputKind.CLASS_PROBABILITIES and probability_dimension(reference) == 1:
+                moved = (replace(leaf, tensor=leaf.tensor.movedim(1, -1)) for leaf in (reference, candidate))
+                reference, candidate = moved
             return class_decisions(reference, candidate, taken=taken, labels=labels)
         case "crossings":
             return _crossings(reference, candidate, why=taken.why)

@@ -110,10 +110,11 @@ class Known:
         labelled = self.labels is not None and len(shape) == 2 and self.labels.shape == shape[:1]
         named = re.search(r"logit|score", name, re.IGNORECASE) is not None
         layer = self.score_layers.get(shape[-1]) if len(shape) == 2 and shape[0] > 1 and "." not in leaf.path else None
-        if _add_up_to_1(leaf.tensor):
+        if (dimension := probability_dimension(leaf)) is not None:
+            rows = "each row adds up to 1" if dimension == -1 else "they add up to 1 along dimension 1"
             return Taken(
                 OutputKind.CLASS_PROBABILITIES,
-                "Taken for probabilities of classes: they lie between 0 and 1, and each row adds up to 1.",
+                f"Taken for probabilities of classes: they lie between 0 and 1, and {rows}.",
             )
         if labelled:
             return Taken(OutputKind.CLASS_SCORES, "Taken for class scores: the input has a true class for each row.")
@@ -130,6 +131,16 @@ class Known:
                 f"Taken for class scores: it is as wide as the output of the model's layer {layer}.",
             )
         return None
+
+
+def probability_dimension(leaf: Leaf) -> int | None:
+    """The dimension along which values add up to 1: the last, or 1 as of the channels of pixels; None of neither."""
+    if _add_up_to_1(leaf.tensor):
+        return -1
+    if leaf.rows is not None or leaf.tensor.dim() < 3 or leaf.tensor.shape[1] < 2:
+        return None
+    few = leaf.tensor[: max(1, _LOOKED_AT // leaf.tensor[0].numel())]
+    return 1 if _add_up_to_1(few.movedim(1, -1)) else None
 
 
 def _fits(leaf: Leaf, kind: OutputKind) -> bool:

@@ -12,7 +12,7 @@ from precision.measure.metrics.output_kinds import Known
 from precision.measure.metrics.outputs import paired
 from precision.measure.metrics.samples import samples_of, worst_sample
 from precision.measure.models.padding import data_output
-from precision.measure.nonfinite_modules import reference_warnings, watched
+from precision.measure.nonfinite_modules import reference_warnings, watched, without_masked_classes
 from precision.measure.preparation import Prepared, Task, failure_of, prepare
 from precision.measure.regime_inputs import NOTHING_TO_SCALE, can_scale, scaled_run
 from precision.progress import Progress, Silent
@@ -69,7 +69,8 @@ def _row(run: Prepared, regime: str) -> tuple[RegimeRow, tuple[str, ...]]:
         failed = RegimeRow(regime=regime, errors=None, samples=None, worst=None, first_nonfinite=None, failure=failure)
         return failed, ()
     data = data_output(reference, run.loaded)
-    pairs = paired(data, data_output(candidate, run.loaded)).pairs
+    other = data_output(candidate, run.loaded)
+    pairs = paired(data, other).pairs
     floating = [pair for pair in pairs if pair[0].has_magnitudes]
     known = Known.of(run.loaded.module, run.spec.outputs, run.loaded.labels)
     row = RegimeRow(
@@ -79,7 +80,8 @@ def _row(run: Prepared, regime: str) -> tuple[RegimeRow, tuple[str, ...]]:
         worst=worst_sample(floating, known=known, texts=run.loaded.texts),
         first_nonfinite=_first_new(places, beforehand),
     )
-    return row, reference_warnings(run.reference, args, dict(kwargs), [leaf.tensor for leaf in data.leaves])
+    alarming = without_masked_classes(data, other, known=known)
+    return row, reference_warnings(run.reference, args, dict(kwargs), alarming)
 
 
 def _first_new(candidate: tuple[str, ...], reference: tuple[str, ...]) -> str | None:

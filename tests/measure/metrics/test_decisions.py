@@ -19,7 +19,7 @@ from precision.measure.metrics.decisions import class_decisions, decisions, marg
 from precision.measure.metrics.output_kinds import Known, Taken
 from precision.measure.metrics.outputs import Leaf, flatten
 from precision.results import ClassDecisions, Decisions, NeighbourDecisions, SampleMean
-from precision.spec.output_kinds import OutputKind
+from precision.spec.output_kinds import OutputKind, kinds_of
 
 
 def measured(reference: Tensor, candidate: Tensor, labels: Tensor | None = None) -> ClassDecisions:
@@ -138,6 +138,17 @@ def test_without_a_finite_row_nothing_is_measured() -> None:
     found = measured(torch.full((2, 3), math.nan), torch.zeros(2, 3), labels=torch.zeros(2))
     assert (found.samples, found.nonfinite_samples, found.kl, found.delta_p) == (0, 2, None, None)
     assert (found.top1_agreement, found.agreement_interval, found.accuracy) == (None, None, None)
+
+
+@pytest.mark.parametrize("chosen", [(), ("class-probabilities",)])
+def test_of_probabilities_that_add_up_along_the_channels_each_pixel_has_a_class(chosen: tuple[str, ...]) -> None:
+    r, y = scores(20 * 8 * 9, 5, error=1.0)
+    sides = [side.reshape(20, 8, 9, 5).movedim(-1, 1).softmax(1) for side in (r, y)]
+    flips = int((sides[0].argmax(1) != sides[1].argmax(1)).sum())
+    found = decisions(leaf(sides[0]), leaf(sides[1]), Known(chosen=kinds_of(chosen)).taken(leaf(sides[0])))
+    assert isinstance(found, ClassDecisions)
+    assert (found.flips, found.samples, found.classes, found.clusters) == (flips, 20 * 8 * 9, 5, 20)
+    assert found.mean_kl == pytest.approx(measured(r, y).mean_kl, rel=1e-6)
 
 
 def test_every_position_of_a_language_model_is_a_sample() -> None:

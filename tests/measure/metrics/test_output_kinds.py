@@ -28,6 +28,8 @@ def taken(output: object, known: Known | None = None) -> OutputKind:
         ({"logits": SCORES.expand(2, 3, 3)}, "token-logits"),
         ({"logits": SCORES.softmax(1)}, "class-probabilities"),
         (SCORES.softmax(1), "class-probabilities"),
+        (torch.randn(2, 5, 16, 16).softmax(1), "class-probabilities"),
+        (torch.randn(2, 5, 7).softmax(1), "class-probabilities"),
         (SCORES.sigmoid(), "probabilities"),
         (torch.rand(1, 200), "probabilities"),
         ({"pooler_output": SCORES}, "embedding"),
