@@ -90,7 +90,8 @@ def _sqnr_text(cell: SensitivityCell) -> str:
 
 def method_text(report: SensitivityReport, *, exact: bool) -> str:
     """How the errors were found, and at what cost; `exact` says whether exact runs were requested."""
-    cost = f"in the time of {report.forward_equivalents:,.0f} forward passes of the reference."
+    took = round(report.forward_equivalents)
+    cost = f"in the time of {took:,} forward pass{'' if took == 1 else 'es'} of the reference."
     if report.method == "exact sweep":
         return f"Measured: the model ran with one layer at a time in each format, {cost} {report.reason}".rstrip()
     vectors = count_text(report.probes, "random vector") if report.is_sampled else "a vector for each output"
