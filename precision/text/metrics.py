@@ -120,8 +120,9 @@ METRICS: tuple[MetricDefinition, ...] = (
     ),
     MetricDefinition(
         "mean_signed_error_se", "Standard error of the mean signed error", unit=_OUTPUT,
-        definition="sqrt((mean of e² - (mean of e)²) / (n - 1)), as if elements were independent. They often are not: "
-        "then the true uncertainty is larger.",
+        definition="Of one output, over its texts or samples, widened by Student's t; of fewer than eight no less "
+        "than with independent elements. Of layers, of one sample and of several outputs together sqrt((mean of e² - "
+        "(mean of e)²) / (n - 1)), as if they were independent: often they are not; then it is larger in truth.",
     ),
     MetricDefinition(
         "factor_error", "Systematic factor",
@@ -131,7 +132,8 @@ METRICS: tuple[MetricDefinition, ...] = (
     ),
     MetricDefinition(
         "factor_error_se", "Standard error of the systematic factor",
-        definition="sqrt((sum of e² / sum of r² - factor²) / (n - 1)), as if elements were independent.",
+        definition="As that of the mean signed error; as if elements were independent sqrt((sum of e² / sum of r² - "
+        "factor²) / (n - 1)).",
     ),
     MetricDefinition(
         "exact_share", "Share of equal elements",

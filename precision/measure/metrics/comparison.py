@@ -14,6 +14,7 @@ from precision.measure.metrics.elements import WorstElements, preview, worst_int
 from precision.measure.metrics.output_kinds import Known
 from precision.measure.metrics.outputs import Flattened, Leaf, Paired, flatten, paired
 from precision.measure.metrics.statistics import ErrorStatistics, mismatch_metrics
+from precision.measure.metrics.systematic import clustered_errors
 from precision.measure.rounding import round_to
 from precision.results import Comparison, ErrorMetrics, OutputComparison
 
@@ -125,6 +126,7 @@ def _compare_floating(
         if total is not None:
             total.update(chunk)
     metrics, taken = statistics.result(), known.taken(reference)
+    metrics = metrics.model_copy(update=clustered_errors(reference, candidate, metrics))
     if metrics.max_abs_error_index is not None:
         metrics = metrics.model_copy(update={"max_abs_error_index": reference.index(metrics.max_abs_error_index)})
     return OutputComparison(
