@@ -8,6 +8,7 @@ from precision.findings.speed import compare_speed
 from precision.findings.systematic import systematic_cells
 from precision.results import CompareResult
 from precision.text.metrics import metric_named
+from precision.text.names import plain
 from precision.text.units import bytes_text, number_text, seconds_text, share_text
 
 
@@ -20,8 +21,13 @@ def key_figures(result: CompareResult) -> Iterator[tuple[str, str, str]]:
         yield "Max absolute error", number_text(metrics.max_abs_error), _floor(floor.max_abs_error, rounds)
         if (cells := systematic_cells(metrics))[0]:
             yield "Mean signed error", *cells
-        yield "SQNR", number_text(metrics.sqnr_db) + ("" if metrics.sqnr_db is None else " dB"), ""
+        pooled = sum(output.distributions is not None for output in result.comparison.outputs)
+        together = f"all {pooled} outputs together" if pooled > 1 else ""
+        yield "SQNR", number_text(metrics.sqnr_db) + ("" if metrics.sqnr_db is None else " dB"), together
         yield "Cosine similarity", number_text(metrics.cosine_similarity), ""
+        for output in result.comparison.outputs:
+            if count := output.differs_as_integer:
+                yield "Whole numbers", f"{count:,} of {output.metrics.elements:,} differ", f"in {plain(output.path)}"
         if (truth := result.comparison.truth) is not None:
             yield "RMSE against float64", *truth_cells(truth)
     if (score := result.score) is not None:
