@@ -57,7 +57,7 @@ def test_it_shows_a_sensitivity_and_a_plan(link: dict[str, str | list[str]]) -> 
     assert not app.error
     assert len(app.get("plotly_chart")) == 4
     assert metrics(app)["Stored bytes"]
-    assert " passes of the reference" in text_of(app)
+    assert re.search(r"forward pass(es)? of the reference", text_of(app))
 
 
 def test_the_title_names_the_format_that_a_layer_cannot_take() -> None:
