@@ -13,7 +13,7 @@ from precision.charts.layer_errors import plot_layer_errors
 from precision.findings.elements import worst_table
 from precision.findings.layers import calls_table, divergence_text, labels_of, operators_table
 from precision.findings.origins import origin_text, place_text, reference_text, silent_causes
-from precision.findings.remedies import helpful, kept_by, remedies_texts
+from precision.findings.remedies import helpful, kept_by, remedies_texts, vain_texts
 from precision.results import LayersReport, LayersResult
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text
@@ -95,8 +95,11 @@ def _stopped(report: LayersReport) -> None:
 
 def _remedies(result: LayersResult) -> None:
     """What was tried and what it gave; a button for each part that helps when it is kept."""
-    for text in remedies_texts(result):
+    for text in remedies_texts(result, with_vain=False):
         st.markdown(f"- {escape_markdown(text)}")
+    if vain := vain_texts(result):
+        with st.expander(f"Tried in vain ({len(vain)})", icon=":material/do_not_disturb_on:"):
+            st.markdown("\n".join(f"- {escape_markdown(text)}" for text in vain))
     for kept in dict.fromkeys(filter(None, map(kept_by, helpful(result)))):
         _keep_button(kept, key=f"keep-remedy-{kept}")
     stopped = result.report.stopped if result.report else None

@@ -33,27 +33,32 @@ def kept_by(remedy: Remedy) -> str:
     return ""
 
 
-def remedies_texts(result: LayersResult) -> tuple[str, ...]:
-    """A line for each remedy that helps, one for what was tried in vain, one for what is untried."""
+def remedies_texts(result: LayersResult, *, with_vain: bool = True) -> tuple[str, ...]:
+    """A line for each remedy that helps, and each that was tried in vain if so asked; one for what is untried."""
     found = result.remedies
     if found is None:
         return ()
     good = [
         f"Remedy, tried: {remedy_text(result, each)}{_setting(each)}: {_decibels(each)}." for each in helpful(result)
     ]
-    vain = [
-        f"{remedy_text(result, each)} ({_outcome(each)})"
-        for each in found.tried
-        if each.tried and not helps(found, each)
-    ]
+    vain = vain_texts(result)
     untried = [remedy_text(result, each) for each in found.tried if not each.tried]
     none = () if good else ("None of the remedies tried helps.",) if vain else ()
     return (
         *good,
         *none,
-        *((f"Tried in vain: {'; '.join(vain)}.",) if vain else ()),
+        *(f"Tried in vain: {text}." for text in vain if with_vain),
         *((f"Not tried: {'; '.join(untried)}.",) if untried else ()),
     )
+
+
+def vain_texts(result: LayersResult) -> tuple[str, ...]:
+    """What was tried and does not help, each with what became of it."""
+    found = result.remedies
+    if found is None:
+        return ()
+    vain = (each for each in found.tried if each.tried and not helps(found, each))
+    return tuple(f"{remedy_text(result, each)} ({_outcome(each)})" for each in vain)
 
 
 def remedy_text(result: LayersResult, remedy: Remedy) -> str:
