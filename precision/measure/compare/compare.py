@@ -132,7 +132,7 @@ def _compared(run: Prepared, first: object, output: object, second: object) -> C
     labels = run.loaded.labels
     given = [data_output(each, run.loaded) for each in (first, output, second)]
     if not run.loaded.more:
-        return _compared_sides(run, given, labels)
+        return compared_sides(run, given, labels)
     with gathering(len(given)) as sides:
         for side, flat in zip(sides, given, strict=True):
             side.add(flat)
@@ -145,7 +145,7 @@ def _compared(run: Prepared, first: object, output: object, second: object) -> C
                 raise ForwardError(f"Batch {place:,}: {error}", error.where) from error
             if batch.labels is not None and labels is not None:
                 labels = torch.cat([labels.reshape(-1), batch.labels.reshape(-1)])
-        return _compared_sides(run, [side.whole() for side in sides], labels)
+        return compared_sides(run, [side.whole() for side in sides], labels)
 
 
 def _outputs_of(run: Prepared, batch: Batch) -> Iterator[object]:
@@ -161,7 +161,7 @@ def _outputs_of(run: Prepared, batch: Batch) -> Iterator[object]:
         run.noise.depart()
 
 
-def _compared_sides(run: Prepared, sides: Sequence[Flattened], labels: Tensor | None) -> Comparison:
+def compared_sides(run: Prepared, sides: Sequence[Flattened], labels: Tensor | None) -> Comparison:
     """Of the reference, the candidate, and the reference again."""
     reference, candidate, repeat = sides
     known = Known.of(run.loaded.module, run.spec.outputs, labels)

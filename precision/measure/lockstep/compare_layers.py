@@ -2,6 +2,7 @@
 
 import torch
 
+from precision.measure.compare.attribution import not_attributable
 from precision.measure.lockstep.director import Options
 from precision.measure.lockstep.remedies import needs_remedy, tried_remedies
 from precision.measure.lockstep.run import run_lockstep
@@ -55,12 +56,14 @@ def compare_layers(task: Task) -> LayersResult:
             failure = Failure(stage=stage, where=report.stopped.fqn, message=report.stopped.message)
     except (MemoryError, torch.OutOfMemoryError) as error:
         failure = failure_of(error, stage)
-    remedies = None
+    remedies, why = None, ""
     if report is not None and needs_remedy(report):
         progress.partial(LayersResult(**dict(run.head), report=report))
-        remedies = tried_remedies(task, run, report)
+        why = not_attributable(run)
+        remedies = None if why else tried_remedies(task, run, report)
     result = LayersResult(**dict(run.head), report=report, remedies=remedies)
-    return result.model_copy(update={"failure": failure, "warnings": (*_caveats(report), *result.warnings)})
+    said = (*((why,) if why else ()), *_caveats(report))
+    return result.model_copy(update={"failure": failure, "warnings": (*said, *result.warnings)})
 
 
 def _caveats(report: LayersReport | None) -> tuple[str, ...]:

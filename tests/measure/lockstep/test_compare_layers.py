@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from precision.errors import InputError, JobCancelledError
 from precision.measure.lockstep import compare_layers as layers
 from precision.measure.lockstep import director
 from precision.results import AnalysisResult
 from precision.results.layers import LayersResult
-from precision.spec import RunSpec
+from precision.spec import Analysis, RunSpec
 from tests.measure.lockstep.side_by_side import row_of
 from tests.runs import Recorder, compare_layers, with_model
 from tests.zoo.awkward_models import Float32Mask
@@ -157,3 +157,26 @@ def test_a_plan_runs_side_by_side_with_the_reference() -> None:
     assert exact["linear_1"]
     assert exact["layernorm_1"]
     assert not exact["linear_2"]
+
+
+class Chaotic(nn.Module):
+    """Sixty steps of the logistic map: float32 is as lost as any other format."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x).sigmoid()
+        for _ in range(60):
+            x = 3.99 * x * (1 - x)
+        return x
+
+
+def test_no_remedy_is_tried_for_an_error_that_is_not_the_formats(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    with_model(monkeypatch, Chaotic(), torch.randn(20, 8))
+    result = compare_layers(RunSpec(dtype="bfloat16", analysis=Analysis.LAYERS))
+    assert result.remedies is None
+    assert "as far from float64" in result.warnings[0]
+    assert result.report is not None
