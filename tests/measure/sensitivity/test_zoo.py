@@ -60,4 +60,4 @@ def test_predictions_of_small_models(model: str) -> None:
 @pytest.mark.parametrize("model", WHOLE)
 def test_all_layers_together(model: str) -> None:
     for check in measured(model).uniform:
-        assert check.ratio == pytest.approx(1, abs=0.17), check.dtype
+        assert check.ratio == pytest.approx(1, abs=0.25), check.dtype
