@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
-from torch.utils import _pytree as pytree
 
-from precision.measure.casting.forward import map_tensors
+from precision.measure.casting.forward import map_tensors, tensors_of
 from precision.measure.casting.memory_spans import storage_of
 from precision.measure.casting.operator_names import operator_name
 
@@ -75,14 +74,10 @@ def in_wide(wide: torch.dtype, *, device: str, stays_wide: bool, exact: Mapping[
         args, kwargs = map_tensors(given, widened)
         with torch.autocast(device, enabled=False):
             output = func(*args, **kwargs)
-        dtypes = () if stays_wide else [each.dtype for each in _tensors(given) if each.is_floating_point()]
+        dtypes = () if stays_wide else [each.dtype for each in tensors_of(given) if each.is_floating_point()]
         return _cast(output, functools.reduce(torch.promote_types, dtypes)) if dtypes else output
 
     return change
-
-
-def _tensors(structure: object) -> list[Tensor]:
-    return [leaf for leaf in pytree.tree_leaves(structure) if isinstance(leaf, Tensor)]
 
 
 def _cast(structure: T, dtype: torch.dtype) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -13,10 +13,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from precision.measure.casting.forward import map_tensors
+from precision.measure.casting.forward import map_tensors, tensors_of
 from precision.measure.casting.sides import Side
 from precision.measure.rounding import dtype_name
 from precision.results.flow import Dtypes
@@ -282,8 +281,4 @@ def written_tensors(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         if argument.alias_info is None or not argument.alias_info.is_write:
             continue
         value = args[place] if place < len(args) and not argument.kwarg_only else kwargs.get(argument.name)
-        yield from _tensors((value,))
-
-
-def _tensors(values: Iterable[object]) -> Iterator[Tensor]:
-    return (leaf for leaf in pytree.tree_leaves(tuple(values)) if isinstance(leaf, Tensor))
+        yield from tensors_of(value)

@@ -57,6 +57,11 @@ def map_tensors(structure: T, change: Callable[[Tensor], Tensor]) -> T:
     return mapped
 
 
+def tensors_of(structure: object) -> list[Tensor]:
+    """The tensors in what operators take and return, in order; one that occurs twice is there twice."""
+    return [leaf for leaf in pytree.tree_leaves(structure) if isinstance(leaf, Tensor)]
+
+
 @contextmanager
 def seeded(device: torch.device) -> Iterator[None]:
     """Random numbers of the CPU and of `device` start at `SEED` inside, and go on as before afterwards."""

@@ -11,12 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.crossing import dtypes_of, is_plain, written_tensors
-from precision.measure.casting.forward import map_tensors, raised_in, seeded
+from precision.measure.casting.forward import map_tensors, raised_in, seeded, tensors_of
 from precision.measure.casting.frames import Frame, frame_of, put_in_frame
 from precision.results.flow import Dtypes, Flow, ModuleFlow
 
@@ -125,7 +124,7 @@ class _Recording:
         self.inputs[fqn].append(dtypes_of(structure))
         if self.running:
             self.callers[fqn].add(self.top)
-        self.running.append((fqn, frozenset(_storages(_tensors(structure)))))
+        self.running.append((fqn, frozenset(_storages(tensors_of(structure)))))
         try:
             yield
         finally:
@@ -145,7 +144,7 @@ class _Recording:
                 self.writes.add(fqn)
         if not self.running or func._schema.name in _MOVES:
             return
-        given, made = list(_tensors((args, kwargs))), list(_tensors(result))
+        given, made = tensors_of((args, kwargs)), tensors_of(result)
         is_new = bool(_storages(made) - _storages(given) or written)
         if is_new and any(tensor.is_floating_point() or tensor.is_complex() for tensor in (*given, *made)):
             self.computes.add(self.top)
@@ -193,7 +192,7 @@ class _FunctionWatch(TorchFunctionMode):
         self._recording = recording
 
     def __torch_function__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        for tensor in _tensors((args, kwargs or {})):
+        for tensor in tensors_of((args, kwargs or {})):
             self._recording.used(tensor)
         return func(*args, **(kwargs or {}))
 
@@ -209,10 +208,6 @@ class _OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **(kwargs or {}))
         self._recording.operated(func, args, kwargs or {}, result)
         return result
-
-
-def _tensors(structure: object) -> Iterator[Tensor]:
-    return (leaf for leaf in pytree.tree_leaves(structure) if isinstance(leaf, Tensor))
 
 
 def _storages(tensors: Iterable[Tensor]) -> set[int]:

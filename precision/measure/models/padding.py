@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,15 @@ def data_positions(loaded: LoadedModel, batch: Batch | None = None) -> Tensor | 
     if not found.any():
         raise InputError("mask = nothing: it excludes every position.")
     return None if found.all() else found
+
+
+def padding_text(loaded: LoadedModel, what: str, *, batches: Iterable[Batch | None] = (None,)) -> tuple[str, ...]:
+    """How many positions of these batches are padding, and `what` that means; nothing where none is."""
+    found = [data for batch in batches if (data := data_positions(loaded, batch)) is not None]
+    if not found:
+        return ()
+    padding, positions = sum(int((~data).sum()) for data in found), sum(data.numel() for data in found)
+    return (f"{padding:,} of {positions:,} positions are padding: {what}.",)
 
 
 def _guessed(named: Mapping[str, object]) -> Tensor | None:

@@ -10,7 +10,7 @@ from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.held_weights import weight_rows
 from precision.measure.casting.stored_tensors import stored_tensors
 from precision.measure.models.loading import LoadedModel
-from precision.measure.models.padding import data_positions
+from precision.measure.models.padding import data_positions, padding_text
 from precision.measure.preparation import Task, failure_of, module_progress
 from precision.measure.ranges.counts import counts_of
 from precision.measure.ranges.observer import Observed, RangeObserver
@@ -51,7 +51,10 @@ def _measure(loaded: LoadedModel, model: CastModel, result: RangesResult, progre
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         failure = failure_of(error, stage)
     ranges = _ranges(weights, observer, has_run=failure is None)
-    said = (*_padding(loaded), *_caveats(ranges, model.stored, result.spec.reference))
+    said = (
+        *padding_text(loaded, "values there are not counted", batches=(None, *loaded.more)),
+        *_caveats(ranges, model.stored, result.spec.reference),
+    )
     return result.model_copy(
         update={"ranges": ranges, "failure": failure, "warnings": (*said, *result.warnings)},
     )
@@ -107,14 +110,6 @@ def _ranges(weights: Iterable[Observed], observer: RangeObserver, *, has_run: bo
         for row in (*weights, *observer.rows)
     )
     return Ranges(tensors=tensors, histograms=tuple(places), not_called=observer.not_called if has_run else ())
-
-
-def _padding(loaded: LoadedModel) -> tuple[str, ...]:
-    found = [data for batch in (None, *loaded.more) if (data := data_positions(loaded, batch)) is not None]
-    if not found:
-        return ()
-    padding, positions = sum(int((~data).sum()) for data in found), sum(data.numel() for data in found)
-    return (f"{padding:,} of {positions:,} positions are padding: values there are not counted.",)
 
 
 def _caveats(ranges: Ranges, module: nn.Module, reference: str) -> tuple[str, ...]:

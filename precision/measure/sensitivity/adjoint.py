@@ -15,6 +15,7 @@ from precision.errors import PrecisionError
 from precision.measure.casting.cast_model import CastModel, PreparedRun
 from precision.measure.casting.forward import full_float32, map_tensors, seeded, shortened
 from precision.measure.metrics.outputs import flatten
+from precision.measure.sensitivity.exact import Reads
 from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked
 
 PROBES = 32
@@ -24,10 +25,6 @@ PASSES = (4, 16)
 MOST_OUTPUTS = 16
 """So many outputs, in all or of each sample, have a backward pass each, and nothing is drawn at random."""
 _SEED = 0
-
-
-Reads = Callable[[object], tuple[Tensor, ...]]
-"""Finds the tensors whose errors count in what a model returned; gradients reach the model through them."""
 
 
 class NotDifferentiableError(PrecisionError):

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from precision.measure.casting.forward import tensors_of
 
 MOST_BYTES = 256 * 2**20
 """Of all choices of a run together; what is made after so many is not kept."""
@@ -42,8 +43,8 @@ class Choices(TorchDispatchMode):
     ) -> Any:
         result = func(*args, **(kwargs or {}))
         name = func._schema.name
-        if not name.endswith("_like") and _POOL not in name and any(map(torch.is_floating_point, _tensors(args))):
-            for tensor in _tensors(result):
+        if not name.endswith("_like") and _POOL not in name and any(map(torch.is_floating_point, tensors_of(args))):
+            for tensor in tensors_of(result):
                 is_choice = not tensor.is_floating_point() and not tensor.is_complex()
                 if is_choice and self._bytes + tensor.nbytes <= MOST_BYTES:
                     self._bytes += tensor.nbytes
@@ -66,7 +67,3 @@ def layers_before_other(reference: Sequence[Choice], candidate: Sequence[Choice]
         if not alike or not torch.equal(choice.made, alike.popleft()):
             last = choice.before
     return last
-
-
-def _tensors(structure: object) -> list[Tensor]:
-    return [leaf for leaf in pytree.tree_leaves(structure) if isinstance(leaf, Tensor)]

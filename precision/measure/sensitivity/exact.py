@@ -9,10 +9,11 @@ from precision.errors import PrecisionError
 from precision.measure.casting.cast_model import PreparedRun
 from precision.measure.casting.forward import seeded
 
+Reads = Callable[[object], tuple[Tensor, ...]]
+"""Finds the tensors whose errors count in what a model returned."""
 
-def run_squared_error(
-    run: PreparedRun, *, expected: tuple[Tensor, ...], read: Callable[[object], tuple[Tensor, ...]]
-) -> float | None:
+
+def run_squared_error(run: PreparedRun, *, expected: tuple[Tensor, ...], read: Reads) -> float | None:
     """Mean squared error of the tensors that `read` finds in a run's output, against those of the reference.
 
     None where the output is not finite where the reference's is, or the model raises.

@@ -18,6 +18,7 @@ from precision.measure.casting.crossing import Roundings, is_plain
 from precision.measure.casting.forward import fused_attention, map_tensors, seeded, shortened
 from precision.measure.casting.frames import frame_of
 from precision.measure.casting.simulation import holds_matrix, rounded_tensor
+from precision.measure.lockstep.values import version_of
 from precision.measure.rounding import storage_dtype
 from precision.measure.sensitivity.adjoint import Adjoint, Tap
 from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, is_leaf
@@ -90,7 +91,7 @@ class _Handed(NamedTuple):
     """A tensor that a layer returned."""
 
     storage: StorageWeakRef
-    version: int
+    version: int | None
     fqn: str
 
 
@@ -250,7 +251,7 @@ class LocalErrors:
     def _hand_on(self, fqn: str, outputs: tuple[Tensor, ...]) -> None:
         for tensor in filter(is_plain, outputs):
             storage = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
-            self._handed[storage.cdata] = _Handed(storage, _version(tensor), fqn)
+            self._handed[storage.cdata] = _Handed(storage, version_of(tensor), fqn)
 
     def _giver(self, tensor: Tensor) -> str | None:
         """The layer that returned what the tensor holds, perhaps in another shape; else the layer whose code calls.
@@ -258,7 +259,7 @@ class LocalErrors:
         None without either: of the inputs of the model.
         """
         handed = self._handed.get(tensor.untyped_storage()._cdata) if is_plain(tensor) else None
-        if handed is None or handed.storage.expired() or _version(tensor) != handed.version:  # type: ignore[no-untyped-call]
+        if handed is None or handed.storage.expired() or version_of(tensor) != handed.version:  # type: ignore[no-untyped-call]
             return self._running[-2].fqn if len(self._running) > 1 else None
         return handed.fqn
 
@@ -272,11 +273,6 @@ class LocalErrors:
         if self.fmt.computes and isinstance(self.fmt, NumericFormat):
             return tensor.to(storage_dtype(self.fmt)).to(tensor.dtype)
         return rounded_tensor(tensor, self.fmt)
-
-
-def _version(tensor: Tensor) -> int:
-    """How often it was written to; of tensors made in inference mode nobody knows."""
-    return 0 if tensor.is_inference() else tensor._version
 
 
 def _difference(y: Tensor, r: Tensor) -> tuple[Tensor, int]:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -22,12 +22,12 @@ from precision.measure.casting.noise import Noise
 from precision.measure.casting.precisions import Precisions
 from precision.measure.compare.float64_truth import MAX_REFERENCE_S, too_costly
 from precision.measure.models.loading import LoadedModel
-from precision.measure.models.padding import data_output, data_positions
+from precision.measure.models.padding import data_output, padding_text
 from precision.measure.nonfinite_modules import reference_warnings
 from precision.measure.preparation import Task, failure_of, module_progress, require_kernels
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
-from precision.measure.sensitivity.choices import Choices, layers_before_other
+from precision.measure.sensitivity.choices import Choice, Choices, layers_before_other
 from precision.measure.sensitivity.exact import finite_elements, mean_square, mean_squared_error, run_squared_error
 from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, layer_modules
 from precision.measure.sensitivity.local import LocalError, LocalErrors
@@ -112,7 +112,7 @@ class _Run:
         said = (
             *scripted,
             *_fused_caveat(self._loaded.module),
-            *self._padding(),
+            *padding_text(self._loaded, "no error there is counted"),
             *_own_caveats(observed, done, self._result.spec),
             *_caveats(done),
         )
@@ -136,11 +136,8 @@ class _Run:
         self._reference(*self._inputs, on_module=on_module)
         work_s = (time.process_time() - work) / torch.get_num_threads()
         run = self._reference.prepared(*self._inputs)
+        watched = layer_modules(run.module, self._precisions.reference_flow)
         calls = Counter[str]()
-        called: dict[str, None] = {}
-
-        def call(fqn: str, _inputs: Structure) -> None:
-            called[fqn] = None
 
         def count(fqn: str, _inputs: Structure, output: object) -> None:
             if floating_tensors(output):
@@ -150,8 +147,7 @@ class _Run:
         with (
             seeded(self._reference.device),
             self._noise.recorded(),
-            hooked(layer_modules(run.module, self._precisions.reference_flow), before=call, after=count),
-            Choices(called) as choices,
+            hooked(watched, after=count),
         ):
             outputs = self._read(run())
         seconds = time.perf_counter() - warm
@@ -162,15 +158,7 @@ class _Run:
         layers = layering.layers_of(self._reference.stored, calls, self._precisions.reference_flow)
         if not layers:
             raise ForwardError(_without_layers(scripted_part(self._loaded.module)))
-        observed = Observed(
-            layers=layers,
-            outputs=outputs,
-            seconds=seconds,
-            work_s=work_s,
-            began=began,
-            called=tuple(called),
-            choices=tuple(choices.made),
-        )
+        observed = Observed(layers=layers, outputs=outputs, seconds=seconds, work_s=work_s, began=began)
         return replace(observed, own_squared_error=self._own_squared_error(observed))
 
     def _adjoint(self, stage: str, observed: Observed) -> tuple[Adjoint | None, str]:
@@ -217,8 +205,7 @@ class _Run:
         on_layer("")
         with Choices() as choices:
             whole = self._squared_error(replace(self._precisions.cast(fmt).model, fused=False), observed)
-        before_other = observed.called[: layers_before_other(observed.choices, choices.made)]
-        doubted = [] if adjoint is None else _doubted(observed, errors, whole, before_other)
+        doubted = [] if adjoint is None else _doubted(observed, errors, whole, self._before_other(choices.made))
         few = list(dict.fromkeys([*_uncertain(errors), *doubted]))[:RUNS]
         alone = names if is_exact or adjoint is None else few
         exact = {name: measured([name], name) for name in alone}
@@ -227,11 +214,24 @@ class _Run:
         )
         return InFormat(fmt=fmt, errors=errors, exact=exact, all_but=all_but, uniform=whole, doubted=frozenset(doubted))
 
-    def _padding(self) -> tuple[str, ...]:
-        data = data_positions(self._loaded)
-        if data is None:
-            return ()
-        return (f"{int((~data).sum()):,} of {data.numel():,} positions are padding: no error there is counted.",)
+    @cached_property
+    def _choices(self) -> tuple[tuple[str, ...], list[Choice]]:
+        """The layers in the order of their first calls, as they begin, and the choices that the reference makes."""
+        run, called = self._reference.prepared(*self._inputs), dict[str, None]()
+        watched = layer_modules(run.module, self._precisions.reference_flow)
+        with (
+            seeded(self._reference.device),
+            self._noise.replayed(),
+            hooked(watched, before=lambda fqn, _inputs: called.update({fqn: None}), after=lambda *_: None),
+            Choices(called) as choices,
+        ):
+            run()
+        return tuple(called), choices.made
+
+    def _before_other(self, made: Sequence[Choice]) -> tuple[str, ...]:
+        """The layers that were called before a choice that is another among those `made`."""
+        called, choices = self._choices
+        return called[: layers_before_other(choices, made)]
 
     def _squared_error(self, model: CastModel, observed: Observed) -> float | None:
         """Measured of the output of a model that draws what the reference drew."""

@@ -11,7 +11,6 @@ from precision.formats import AnyFormat, NumericFormat
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint
-from precision.measure.sensitivity.choices import Choice
 from precision.measure.sensitivity.exact import finite_elements, mean_square
 from precision.measure.sensitivity.layers import Layer, is_leaf
 from precision.measure.sensitivity.local import Estimate, LocalError, summed
@@ -29,9 +28,6 @@ class Observed:
     work_s: float
     """Of the processor, over torch's threads."""
     began: float
-    called: tuple[str, ...] = ()
-    """The layers in the order of their first calls: as they begin, not as they end."""
-    choices: tuple[Choice, ...] = ()
     own_squared_error: float | None = None
     """Of the reference against float64; None where that was not run."""
 
