@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import streamlit as st
+
 from pages.ui import state
 from pages.ui.job import engine, failure_of, known_job, say_failure, show_progress, submit_or_tell
 from precision.engine import Job
@@ -34,6 +36,19 @@ class SideJobs:
         """As `start`, for a button: if the engine refuses, a toast says why. `fresh`: also where there is a result."""
         if job := submit_or_tell(spec, fresh=fresh):
             self._follow(job)
+
+    def button(self, label: str, spec: RunSpec, *, key: str, icon: str, says: str, again: bool = False) -> None:
+        """Draw a button that starts a run; `again`: a quiet one, which also runs where there is a result."""
+        st.button(
+            label,
+            icon=icon,
+            type="tertiary" if again else "primary",
+            key=key,
+            on_click=self.start_or_tell,
+            args=(spec,),
+            kwargs={"fresh": again},
+            help=says,
+        )
 
     def job(self, spec: RunSpec) -> Job | None:
         """The job of this spec as it is now; None where none was started, it is forgotten, or its model has changed."""

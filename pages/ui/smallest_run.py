@@ -59,17 +59,11 @@ def section(spec: RunSpec, ranges: Ranges, table: FitTable) -> None:
 
 
 def _button(label: str, asked: RunSpec, *, again: bool = False) -> None:
-    st.button(
-        label,
-        icon=":material/play_arrow:",
-        type="tertiary" if again else "primary",
-        key="run-smallest",
-        on_click=_RUNS.start_or_tell,
-        args=(asked,),
-        kwargs={"fresh": again},
-        help="Rounds every weight to the smallest format that holds its values, and runs the model once beside the "
-        "reference. Activations, buffers and all arithmetic stay in the reference's precision.",
+    says = (
+        "Rounds every weight to the smallest format that holds its values, and runs the model once beside the "
+        "reference. Activations, buffers and all arithmetic stay in the reference's precision."
     )
+    _RUNS.button(label, asked, key="run-smallest", icon=":material/play_arrow:", says=says, again=again)
 
 
 def _formats_text(weights: tuple[tuple[str, str], ...], parameters: list[str]) -> str:

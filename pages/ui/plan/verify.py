@@ -68,16 +68,8 @@ def _asked(plan: Plan, spec: RunSpec) -> RunSpec:
 
 
 def _button(label: str, asked: RunSpec, *, again: bool = False) -> None:
-    st.button(
-        label,
-        icon=":material/fact_check:",
-        type="tertiary" if again else "primary",
-        key="verify",
-        on_click=_RUNS.start_or_tell,
-        args=(asked,),
-        kwargs={"fresh": again},
-        help="Runs the model with each layer in its format beside the reference: error, bytes and time, measured.",
-    )
+    says = "Runs the model with each layer in its format beside the reference: error, bytes and time, measured."
+    _RUNS.button(label, asked, key="verify", icon=":material/fact_check:", says=says, again=again)
 
 
 def _measured(found: Verification, report: SensitivityReport, plan: Plan) -> None:
