@@ -274,7 +274,8 @@ def _doubted(
     elements = max(finite_elements(observed.outputs), 1)
     predicted = {fqn: found.value / elements for fqn, error in errors.items() if (found := error.estimate())}
     calls = {layer.fqn: layer.calls for layer in observed.layers}
-    unseen = {fqn for fqn, error in errors.items() if error.sizes.hides_values}
+    unseen = {fqn for fqn, error in errors.items() if error.sizes.hides_values or error.sizes.is_lost}
+    unseen |= {fqn for fqn, error in predicted.items() if error < (observed.own_squared_error or 0.0)}
     unseen |= {fqn for fqn, error in errors.items() if error.sizes.error_size and not predicted.get(fqn)}
     unseen.update(before_other)
     return doubtful(predicted, calls, unseen=unseen, mean_square=mean_square(observed.outputs), whole=whole)
