@@ -24,7 +24,7 @@ from precision.measure.compare.float64_truth import MAX_REFERENCE_S, too_costly
 from precision.measure.models.loading import LoadedModel
 from precision.measure.models.padding import data_output, padding_text
 from precision.measure.nonfinite_modules import reference_warnings
-from precision.measure.preparation import Task, failure_of, module_progress, require_kernels
+from precision.measure.preparation import Task, failure_of, module_progress, require_kernels, wide_inputs
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
 from precision.measure.sensitivity.choices import Choice, Choices, layers_before_other
@@ -122,7 +122,8 @@ class _Run:
     def _precisions(self) -> Precisions:
         args, kwargs = self._inputs
         fmt = format_named(self._result.spec.reference)
-        return Precisions(self._loaded.module, self._reference, fmt, args, kwargs)
+        uncast = wide_inputs(self._result.spec, self._loaded)
+        return Precisions(self._loaded.module, self._reference, fmt, args, kwargs, uncast)
 
     @property
     def _inputs(self) -> Structure:
