@@ -67,13 +67,13 @@ def choices_text(report: LayersReport) -> str:
 
 
 def reference_text(report: LayersReport) -> str:
-    """That the reference's own outputs are not finite, and where that begins; empty where they are."""
+    """That the reference's own outputs are not finite, and where that begins; empty where they are, or mask classes."""
     errors = report.errors_of(0) if report.rows else None
-    count = errors.ref_only_nonfinite + errors.both_nonfinite if errors else 0
+    count = errors.ref_only_nonfinite + errors.both_nonfinite - report.masked_elements if errors else 0
     if errors is None or not count:
         return ""
     said = reference_nonfinite_text(count, errors.elements)
-    origin = report.reference_origin
+    origin = None if report.masked_elements else report.reference_origin  # may be that of the mask
     return f"{said} It begins in {place_text(origin)}. {origin_text(origin)}" if origin else said
 
 

@@ -21,9 +21,10 @@ from precision.measure.casting.methods import reference as cast_reference
 from precision.measure.casting.noise import Noise
 from precision.measure.casting.precisions import Precisions
 from precision.measure.compare.float64_truth import MAX_REFERENCE_S, too_costly
+from precision.measure.metrics.output_kinds import Known
 from precision.measure.models.loading import LoadedModel
 from precision.measure.models.padding import data_output, padding_text
-from precision.measure.nonfinite_modules import reference_warnings
+from precision.measure.nonfinite_modules import reference_warnings, without_masked_classes
 from precision.measure.preparation import Task, failure_of, module_progress, require_kernels
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
@@ -93,7 +94,9 @@ class _Run:
         done: list[InFormat] = []
         try:
             observed = self._observed(stage)
-            own = reference_warnings(self._reference, *self._inputs, observed.outputs)
+            known = Known.of(self._loaded.module, (), self._loaded.labels)
+            outputs = without_masked_classes(observed.output, observed.output, known=known)
+            own = reference_warnings(self._reference, *self._inputs, outputs)
             self._result = self._result.model_copy(update={"warnings": (*own, *self._result.warnings)})
             stage = "Differentiating the reference"
             adjoint, reason = (
@@ -149,7 +152,8 @@ class _Run:
             self._noise.recorded(),
             hooked(watched, after=count),
         ):
-            outputs = self._read(run())
+            output = data_output(run(), self._loaded)
+        outputs = output.magnitudes()
         seconds = time.perf_counter() - warm
         if not outputs:
             raise ForwardError("The model returns no floating-point numbers, so there is no error to measure.")
@@ -158,7 +162,7 @@ class _Run:
         layers = layering.layers_of(self._reference.stored, calls, self._precisions.reference_flow)
         if not layers:
             raise ForwardError(_without_layers(scripted_part(self._loaded.module)))
-        observed = Observed(layers=layers, outputs=outputs, seconds=seconds, work_s=work_s, began=began)
+        observed = Observed(layers=layers, output=output, seconds=seconds, work_s=work_s, began=began)
         return replace(observed, own_squared_error=self._own_squared_error(observed))
 
     def _adjoint(self, stage: str, observed: Observed) -> tuple[Adjoint | None, str]:
