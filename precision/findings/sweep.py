@@ -23,7 +23,9 @@ _OF_ONE: Final = {
 KEEPING_WORDS: Final = ("exact", "kept", "close")
 """Verdicts of a candidate that kept what matters, with enough samples to say so."""
 WHAT_VERDICTS_ARE: Final = (
-    "A verdict says what became of what matters to the worst output, so verdicts of different formats can be compared."
+    "A verdict says what became of what matters to the worst output, so verdicts of different formats on one input can "
+    "be compared. Between inputs, compare the share of similar samples that would change: one change among very many "
+    "samples is called changed, and none among fewer is called kept."
 )
 
 

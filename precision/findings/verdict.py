@@ -8,7 +8,7 @@ import math
 from typing import get_args
 
 from precision.findings.against_rounding import against_rounding
-from precision.findings.decisions_judged import Yardsticks, what_matters
+from precision.findings.decisions_judged import Judged, Yardsticks, changes_text, could_change_text, what_matters
 from precision.results import CompareResult, Comparison, ErrorMetrics, OutputComparison, Verdict
 from precision.results.comparison import Word
 from precision.spec import RunSpec
@@ -56,6 +56,9 @@ def finding(verdict: Verdict, result: CompareResult) -> str:
         return "the run did not end"
     decisive = _decisive(verdict, result.comparison)
     found = decisive.decisions if decisive else None
+    if verdict.word in ("kept", "changed") and isinstance(found, Judged) and (changes := found.flips_interval):
+        counted = changes_text(found).rstrip(".")
+        return f"{counted[0].lower()}{counted[1:]}; {could_change_text(found, changes)}"
     counted = _DECIDED[found.kind] if found and found.flips_interval else ""
     return _FINDINGS[verdict.word].format(what=counted or "values", some="some of " if counted else "")
 
