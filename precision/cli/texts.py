@@ -207,6 +207,7 @@ def sweep_text(result: SweepResult) -> str:
     stopped = (f"{row.spec.dtype} by {row.spec.method.value}: {row.reason}" for row in result.rows if row.reason)
     skipped = (f"{each.dtype} by {each.method.value} on {each.device}: {each.reason}" for each in result.skipped)
     return paragraphs(
+        warnings_text(*filter(None, (row.reference_nonfinite for row in result.rows))),
         plain(finding[0].upper() + finding[1:] + ".", limit=None),
         table_text(sweep_table([row.spec for row in result.rows], result.rows).pick(*_SWEEP)),
         WHAT_VERDICTS_ARE,

@@ -4,6 +4,9 @@ from precision.results import LayersReport, NonfiniteOrigin
 from precision.text.names import plain
 from precision.text.units import number_text
 
+REFERENCE_NONFINITE = "The reference itself is infinite or NaN"
+"""How a warning of any analysis begins that says so."""
+
 
 def causes(report: LayersReport) -> tuple[str, ...]:
     """The reference's own infinities and NaNs first, then where the candidate's come from."""
@@ -81,7 +84,7 @@ def reference_nonfinite_text(count: int, elements: int, *, begins_in: str | None
     """That so many elements of the reference's outputs are not finite, and in which module that begins, if known."""
     place = "" if begins_in is None else f" It begins in {plain(begins_in) if begins_in else 'the model itself'}."
     return (
-        f"The reference itself is infinite or NaN in {count:,} of {elements:,} output elements. No format is to blame "
+        f"{REFERENCE_NONFINITE} in {count:,} of {elements:,} output elements. No format is to blame "
         f"for these: they are left out of every error.{place}"
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import precision
 from precision.findings.training.advice import advice, finding
@@ -32,6 +32,16 @@ def test_scores_that_mask_classes_on_both_sides_are_no_alarm(analysis: str) -> N
     run = getattr(precision, analysis)(MaskedWords(), torch.randn(8, 16), **settings, progress=False)
     assert not any("infinite" in warning for warning in run.warnings)
     assert "The reference itself is" not in run.to_text()
+
+
+def test_a_sweep_says_it_too() -> None:
+    partly = precision.sweep(*nan_reference(), formats=["bfloat16", "float16"], progress=False).to_text()
+    assert partly.startswith("Warning: The reference itself is infinite or NaN in 8 of 48 output elements.")
+    assert partly.count("The reference itself is") == 1
+    lost = nn.Linear(4, 4)
+    nn.init.constant_(lost.weight, float("nan"))
+    wholly = precision.sweep(lost, torch.randn(3, 4), formats=["bfloat16"], progress=False).to_text()
+    assert "Nothing could be compared: all 12 elements are infinite or NaN in the reference itself" in wholly
 
 
 def test_nan_beside_a_mask_is_counted_without_it() -> None:
