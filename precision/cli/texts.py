@@ -204,7 +204,12 @@ def speed_rows_text(result: DeviceSpeedResult) -> str:
 def sweep_text(result: SweepResult) -> str:
     """The finding, a line for every run, and a warning for each run that stopped or was not possible."""
     finding = sweep_finding(result.rows)
-    stopped = (f"{row.spec.dtype} by {row.spec.method.value}: {row.reason}" for row in result.rows if row.reason)
+    reasons = dict.fromkeys(row.reason for row in result.rows if row.reason)
+    runs = {
+        why: [f"{row.spec.dtype} by {row.spec.method.value}" for row in result.rows if row.reason == why]
+        for why in reasons
+    }
+    stopped = (f"{', '.join(each)}: {why}" for why, each in runs.items())
     skipped = (f"{each.dtype} by {each.method.value} on {each.device}: {each.reason}" for each in result.skipped)
     return paragraphs(
         warnings_text(*filter(None, (row.reference_nonfinite for row in result.rows))),

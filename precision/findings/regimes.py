@@ -55,6 +55,8 @@ def _row(row: RegimeRow) -> tuple[object, ...]:
 
 def finding(report: RegimesReport, dtype: str) -> str:
     """The main finding, in one sentence."""
+    if report.rows and _reference_fails(report.rows[0]):
+        return "the reference itself fails on the unchanged input"
     broken = [row for row in report.rows if is_broken(row)]
     if broken and is_broken(report.rows[0]):
         return f"{dtype} already breaks on the unchanged input"
@@ -68,18 +70,25 @@ def finding(report: RegimesReport, dtype: str) -> str:
     sqnr = [row.errors.sqnr_db for row in report.rows if row.errors and row.errors.sqnr_db is not None]
     if not sqnr:
         return f"{dtype} in {count_text(len(report.rows), 'input regime')}"
-    return f"{dtype} keeps an SQNR of {number_text(min(sqnr))} dB or more in every input regime"
+    which = " in which the reference runs" if any(map(_reference_fails, report.rows)) else ""
+    return f"{dtype} keeps an SQNR of {number_text(min(sqnr))} dB or more in every input regime{which}"
 
 
 def is_broken(row: RegimeRow) -> bool:
     """Whether the candidate raised, or has an infinity or NaN that the reference does not have."""
-    return row.errors is None or row.errors.cand_only_nonfinite > 0 or row.errors.nonfinite_differ > 0
+    if row.errors is None:
+        return not _reference_fails(row)
+    return row.errors.cand_only_nonfinite > 0 or row.errors.nonfinite_differ > 0
+
+
+def _reference_fails(row: RegimeRow) -> bool:
+    return row.failure is not None and row.failure.of_reference
 
 
 def broken_text(row: RegimeRow) -> str:
     """How a regime broke, in a few words; empty where it did not."""
     if row.errors is None:
-        return "the forward failed"
+        return "the reference itself failed" if _reference_fails(row) else "the forward failed"
     return f"{row.errors.nonfinite_differ:,} of {row.errors.elements:,} inf or NaN" if is_broken(row) else ""
 
 

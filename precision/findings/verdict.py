@@ -53,7 +53,8 @@ def judge(result: CompareResult, limits: Yardsticks | None = None) -> Verdict:
 def finding(verdict: Verdict, result: CompareResult) -> str:
     """The verdict as the end of a title that begins with the model and its format."""
     if result.comparison is None:
-        return "the run did not end"
+        by_reference = result.failure is not None and result.failure.of_reference
+        return f"the {result.spec.reference} reference itself fails" if by_reference else "the run did not end"
     decisive = _decisive(verdict, result.comparison)
     found = decisive.decisions if decisive else None
     if verdict.word in ("kept", "changed") and isinstance(found, Judged) and (changes := found.flips_interval):

@@ -15,7 +15,7 @@ from precision.measure.metrics.outputs import paired
 from precision.measure.metrics.samples import samples_of, worst_sample
 from precision.measure.models.padding import data_output
 from precision.measure.nonfinite_modules import reference_warnings, watched, without_masked_classes
-from precision.measure.preparation import Prepared, Task, failure_of, prepare
+from precision.measure.preparation import Prepared, Task, as_reference, failure_of, prepare
 from precision.measure.regime_inputs import NOTHING_TO_SCALE, can_scale, scaled_run
 from precision.progress import Progress, Silent
 from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, RegimesResult
@@ -65,7 +65,7 @@ def _row(run: Prepared, regime: str) -> tuple[RegimeRow, tuple[str, ...]]:
     """The row, and what is to be said of the reference's own infinities and NaNs."""
     args, kwargs = run.loaded.args, run.loaded.kwargs
     try:
-        with run.noise.recorded():
+        with as_reference(run.spec.reference), run.noise.recorded():
             began = time.process_time()
             reference, beforehand = watched(run.reference, args, dict(kwargs))
             took = time.process_time() - began

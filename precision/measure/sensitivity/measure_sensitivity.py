@@ -25,7 +25,7 @@ from precision.measure.metrics.output_kinds import Known
 from precision.measure.models.loading import LoadedModel
 from precision.measure.models.padding import data_output, padding_text
 from precision.measure.nonfinite_modules import reference_warnings, without_masked_classes
-from precision.measure.preparation import Task, failure_of, module_progress, require_kernels
+from precision.measure.preparation import Task, as_reference, failure_of, module_progress, require_kernels
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
 from precision.measure.sensitivity.choices import Choice, Choices, layers_before_other
@@ -136,7 +136,8 @@ class _Run:
         began = time.perf_counter()
         on_module = module_progress(self._progress, self._reference, stage=stage, start=_CAST, end=_RUN)
         work = time.process_time()
-        self._reference(*self._inputs, on_module=on_module)
+        with as_reference(self._result.spec.reference):
+            self._reference(*self._inputs, on_module=on_module)
         work_s = (time.process_time() - work) / torch.get_num_threads()
         run = self._reference.prepared(*self._inputs)
         watched = layer_modules(run.module, self._precisions.reference_flow)
