@@ -32,7 +32,7 @@ and are not part of any mean.
 def main() -> None:
     """Draw the page."""
     enter_through_router()
-    result = current_result(CompareResult)
+    result = current_result(CompareResult, shows=lambda result: result.comparison is not None)
     comparison = result.comparison
     if comparison is None or not comparison.outputs:
         frame.nothing_to_show("No outputs to compare", result, how_to_read=HOW_TO_READ)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import decisions, device_speed, downloads, frame
+from pages.ui import decision, decisions, device_speed, downloads, frame
 from pages.ui.chart import show, show_beside_each_other
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
@@ -13,9 +13,10 @@ from precision.charts.timing import plot_timing
 from precision.findings.cast import audit_table, changed_text, estimated_text
 from precision.findings.elements import pairs_table
 from precision.findings.real_kernels import real_kernels_text
+from precision.findings.recommendation import recommend
 from precision.findings.speed import compare_speed
-from precision.findings.verdict import finding, judge, technical_text
-from precision.results import CastAudit, CompareResult, OutputComparison, Verdict
+from precision.findings.verdict import judge, technical_text
+from precision.results import CastAudit, CompareResult, Comparison, OutputComparison, Verdict
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text, seconds_text
 
@@ -23,6 +24,8 @@ SHORT_TABLE = 15
 """A table of up to this many rows is shown whole."""
 MOST_WARNINGS = 3
 """Warnings of the cast that are shown here."""
+
+_TIMING = ":material/timer: Both models are being timed."
 
 HOW_TO_READ = """\
 The same input goes through the model twice: in the **reference** precision and in the **candidate** format.
@@ -53,16 +56,17 @@ arithmetic: sums are added in another order, which can also change how later lay
 def main() -> None:
     """Draw the page."""
     enter_through_router()
-    result = current_result(CompareResult)
+    result = current_result(CompareResult, shows=lambda result: result.comparison is not None)
     top = st.container()
-    verdict = judge(result, decisions.pick_yardsticks() if result.comparison else None)
+    with st.expander("The technical verdict, and its limits", icon=":material/gavel:"):
+        place = st.container()
+        limits = decisions.pick_yardsticks()
     with top:
-        how = f"{'with a' if result.spec.plan else 'in'} {result.spec.candidate}: {finding(verdict, result)}"
-        frame.header(f"{frame.model_name(result)} {escape_markdown(how)}", result)
-        if result.comparison:
-            _verdict_box(verdict)
-            decisions.truth_line(result.comparison)
-        device_speed.banner(result)
+        recommended = recommend(result, limits)
+        frame.header(decision.title(recommended), result, lead=lambda: decision.details(recommended))
+    with place:
+        _technical(judge(result, limits), result.comparison)
+    device_speed.banner(result)
     _four_numbers(result)
     if said := real_kernels_text(result):
         st.caption(f":material/memory: {escape_markdown(said)}", help=KERNELS_HELP)
@@ -81,7 +85,11 @@ def main() -> None:
         with left:
             show(plot_stored_bytes(result.audit), key="stored-bytes")
     with right:
-        show(plot_timing(result.cost, reference=result.spec.reference, candidate=result.candidate_name), key="timing")
+        if result.cost is None and not result.failure:
+            st.caption(_TIMING)
+        else:
+            timing = plot_timing(result.cost, reference=result.spec.reference, candidate=result.candidate_name)
+            show(timing, key="timing")
         _timing_warnings(result)
     if result.audit:
         _cast_warnings(result.audit)
@@ -89,13 +97,14 @@ def main() -> None:
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
-def _verdict_box(verdict: Verdict) -> None:
-    with st.container(border=True):
-        st.markdown(f"**{verdict.word.capitalize()}.** {escape_markdown(verdict.sentence)}")
-        if technical := technical_text(verdict):
-            st.markdown(escape_markdown(technical))
-        rules = [verdict.rule, *([verdict.against_rounding.rule] if verdict.against_rounding else [])]
-        st.caption(f"Rules: {' '.join(rules)}")
+def _technical(verdict: Verdict, comparison: Comparison | None) -> None:
+    st.markdown(f"**{verdict.word.capitalize()}.** {escape_markdown(verdict.sentence)}")
+    if technical := technical_text(verdict):
+        st.markdown(escape_markdown(technical))
+    rules = [verdict.rule, *([verdict.against_rounding.rule] if verdict.against_rounding else [])]
+    st.caption(f"Rules: {' '.join(rules)}")
+    if comparison:
+        decisions.truth_line(comparison)
 
 
 def _four_numbers(result: CompareResult) -> None:
@@ -116,6 +125,9 @@ def _four_numbers(result: CompareResult) -> None:
                 help="No dtype stores the format, so a wider one holds its values here. Estimated: the bits of the "
                 "format with its scales, for every tensor that is rounded to it.",
             )
+    if result.cost is None and not result.failure:
+        speed.metric("Time per run", "…")
+        speed.caption(_TIMING)
     if result.cost:
         reference, candidate = result.cost.reference_time, result.cost.candidate_time
         compared, reference_s = compare_speed(result.cost), seconds_text(reference.median_s)

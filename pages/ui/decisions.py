@@ -54,11 +54,10 @@ def pick_yardsticks() -> Yardsticks:
         ("Least cosine similarity", 0.0, 1.0, default.least_cosine, 0.005, "%.4f", "least_cosine", least_cosine),
         ("Reference's own error (%)", 1.0, 100.0, 100 * default.own_error, 5.0, None, "own_error", own_error),
     )
-    with st.expander("Yardsticks", icon=":material/straighten:"):
-        st.caption("Change what counts as rounding, broken or changed. The verdict follows without a run.")
-        multiple, broken, flips, cosine, own = (
-            column.number_input(*row) for column, row in zip(st.columns(5), rows, strict=True)
-        )
+    st.caption("Change what counts as rounding, broken or changed: the verdict follows without a run.")
+    multiple, broken, flips, cosine, own = (
+        column.number_input(*row) for column, row in zip(st.columns(5), rows, strict=True)
+    )
     return Yardsticks(
         rounding_multiple=multiple,
         broken_below_db=broken,

@@ -2,6 +2,7 @@
 
 import shlex
 import urllib.parse
+from collections.abc import Callable
 from typing import NoReturn
 
 import streamlit as st
@@ -17,8 +18,8 @@ from precision.text.terms import term_named
 from precision.text.units import bytes_text, change_text, moment_text
 
 
-def header(finding: str, result: RunResult) -> None:
-    """The page's main finding as its title, what was run, and warnings."""
+def header(finding: str, result: RunResult, *, lead: Callable[[], object] | None = None) -> None:
+    """The page's main finding as its title, what was run, what `lead` draws, and warnings."""
     st.title(finding, anchor=False)
     spec = result.spec
     st.caption(
@@ -28,6 +29,8 @@ def header(finding: str, result: RunResult) -> None:
         f"{spec.analysis.info.arithmetic_of}arithmetic **{result.execution.label}**",
         help=f"{escape_markdown(result.execution.explanation)}\n\n{term_named(result.execution.label).definition}",
     )
+    if lead:
+        lead()
     say_troubles(result)
 
 

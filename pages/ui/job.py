@@ -1,7 +1,7 @@
 """Running the chosen comparison: submit, show progress, cancel, explain an end without a result."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NoReturn, TypeVar
 
 import streamlit as st
@@ -20,6 +20,13 @@ from precision.text.units import seconds_text
 _QUICK_S = 0.9
 """A run that ends within this time is shown at once, without a progress bar."""
 _POLL_S = 0.5
+_DIMMED = """\
+<style>
+[data-testid="stMain"] [data-testid="stElementContainer"] {opacity: 0.5}
+[data-testid="stMain"] .st-key-under-way [data-testid="stElementContainer"] {opacity: 1}
+</style>
+"""
+"""All of the page but what says what is under way."""
 CANCELLED = "cancelled"
 """Stage of a failure that somebody asked for."""
 NOT_POSSIBLE = "This choice cannot be run"
@@ -39,18 +46,26 @@ def engine() -> Engine:
 R = TypeVar("R", bound=AnalysisResult)
 
 
-def current_result(kind: type[R], also: Mapping[str, object] | None = None, *, as_it_grows: bool = False) -> R:
-    """The result of what the sidebar asks for; draws progress and stops the page while there is none.
+def current_result(
+    kind: type[R], also: Mapping[str, object] | None = None, *, shows: Callable[[R], bool] = lambda _: False
+) -> R:
+    """The result of what the sidebar asks for; of a run that goes on, what the page can show so far.
 
+    Until there is something to show, the result that the page showed before, dimmed; without one, the page stops.
     A run that ended early gives what it measured, with the reason in its `failure`.
 
     Args:
         kind: type of the result, which says what to measure.
         also: settings of the page's own, besides the sidebar's.
-        as_it_grows: give what is measured so far of a run that goes on, below its progress.
+        shows: whether the page has something to show of what is measured so far.
     """
     analysis = analysis_of(kind)
-    result = _result(analysis, also, as_it_grows=as_it_grows)
+    job = _current_job(analysis, also)
+    if job.finished:
+        result = job.result or _ended_early(job)
+        state.remember_shown(analysis, job.id)
+    else:
+        result = _while_running(job, lambda partial: isinstance(partial, kind) and shows(partial))
     if not isinstance(result, kind):
         raise TypeError(f"{analysis} gave a {type(result).__name__}")
     return result
@@ -88,7 +103,8 @@ def require_choice() -> None:
         st.stop()
 
 
-def _result(analysis: Analysis, also: Mapping[str, object] | None, *, as_it_grows: bool) -> AnalysisResult:
+def _current_job(analysis: Analysis, also: Mapping[str, object] | None) -> Job:
+    """The job of what the sidebar asks for, at its end if that comes soon; stops the page where there is none."""
     require_choice()
     try:
         spec = state.spec(analysis, also)
@@ -101,18 +117,28 @@ def _result(analysis: Analysis, also: Mapping[str, object] | None, *, as_it_grow
         st.button("Try again")  # like every button, it runs the page again
         st.stop()
     state.mirror_in_link(spec)
-    if job.status in ("queued", "running"):
-        job = engine().wait(job.id, timeout_s=_QUICK_S)
-    if job.status in ("queued", "running"):
-        if as_it_grows and isinstance(job.partial, AnalysisResult):
-            show_progress(job.id, shown_s=job.partial.elapsed_s)
-            return job.partial
+    return job if job.finished else engine().wait(job.id, timeout_s=_QUICK_S)
+
+
+def _while_running(job: Job, shows: Callable[[AnalysisResult], bool]) -> AnalysisResult:
+    """What is measured so far, if the page can show it; else the result that it showed before, dimmed."""
+    seen_s = job.partial.elapsed_s if job.partial else 0.0
+    if job.partial and shows(job.partial):
+        show_progress(job.id, shown_s=seen_s)
+        return job.partial
+    before = known_job(state.last_shown(job.spec.analysis))
+    with st.container(key="under-way"):
         st.title(_under_way(job.spec), anchor=False)
-        show_progress(job.id, shown_s=0.0 if as_it_grows else None)
-        st.stop()
-    if isinstance(job.result, AnalysisResult):
-        return job.result
-    return _ended_early(job)
+        show_progress(job.id, shown_s=seen_s)
+        if before is None or before.result is None:
+            st.stop()
+        st.caption(f":material/history: Until then, the result before: **{_in_short(before.spec)}**.")
+    st.html(_DIMMED)
+    return before.result
+
+
+def _in_short(spec: RunSpec) -> str:
+    return escape_markdown(f"{describe(spec.model).short_title}, {spec.candidate}")
 
 
 def _under_way(spec: RunSpec) -> str:

@@ -131,6 +131,12 @@ def choose(name: str, value: str) -> None:
     choice_changed()
 
 
+def take_step(name: str, value: object) -> None:
+    """Change one setting of the run, as its picker does."""
+    st.session_state[name] = value
+    choice_changed()
+
+
 def say_output_is(path: str, kind: OutputKind) -> None:
     """Say what an output is, instead of the guess."""
     said = [entry for entry in st.session_state["outputs"] if entry.rpartition("=")[0] != path]
@@ -240,6 +246,17 @@ def job_id(analysis: Analysis) -> str | None:
 def follows_jobs() -> bool:
     """Whether the session is looking at any job of the choice that the sidebar shows."""
     return bool(st.session_state["jobs"] or st.session_state["linked_job"])
+
+
+def last_shown(analysis: Analysis) -> str | None:
+    """The job of this analysis whose result the session saw last."""
+    shown: dict[str, str] = st.session_state.setdefault("shown", {})
+    return shown.get(analysis)
+
+
+def remember_shown(analysis: Analysis, job: str) -> None:
+    """Note that the session sees this job's result."""
+    st.session_state.setdefault("shown", {})[analysis] = job
 
 
 def follow_job(analysis: Analysis, job: str) -> None:

@@ -6,6 +6,7 @@ from precision.findings.cast import audit_table
 from precision.findings.decisions import decision_rows
 from precision.findings.key_figures import key_figures, stored_text
 from precision.findings.real_kernels import real_kernels_text
+from precision.findings.recommendation import recommend
 from precision.findings.verdict import judge, technical_text
 from precision.results import CastAudit, CompareResult
 from precision.text.names import plain
@@ -14,11 +15,14 @@ from precision.text.names import plain
 def compare_text(result: CompareResult) -> str:
     """Warnings, verdict, errors, bytes, time, real kernels and the dtype of every tensor."""
     verdict = judge(result)
+    recommended = recommend(result)
+    decision = (f"{recommended.headline}.", *recommended.details, recommended.why)
     said = (verdict.sentence, verdict.rule, technical_text(verdict))
     kernels = real_kernels_text(result)
     return paragraphs(
         heading(result),
         _warnings(result),
+        "\n  ".join(plain(each, limit=None) for each in decision if each),
         "\n  ".join(filter(None, (f"Verdict: {verdict.word}", *(plain(each, limit=None) for each in said if each)))),
         columns(list(key_figures(result))),
         _decisions(result),

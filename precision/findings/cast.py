@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from precision.findings.tables import Table, of_kind, table_of
 from precision.results import CastAudit, TensorAudit
-from precision.text.units import bytes_text, count_text, shape_text
+from precision.text.units import bytes_text, count_text, fine_share_text, ratio_text, shape_text
 
 _TENSORS = (
     *of_kind("text", "tensor", "kind", "shape", "before", "after"),
@@ -13,6 +13,14 @@ _TENSORS = (
     *of_kind("count", "became ±inf or NaN", "saturated", "became zero", "became subnormal"),
     *of_kind("error", "RMS relative error", "max relative error"),
 )
+_PARTS = {
+    "No memory saved": 1.0,
+    "Half the memory": 0.5,
+    "A quarter of the memory": 0.25,
+    "An eighth of the memory": 0.125,
+}
+_NEARLY = 0.03
+"""A share that is off by less is called by the name of the part."""
 
 
 def audit_table(tensors: Iterable[TensorAudit]) -> Table:
@@ -52,6 +60,21 @@ def changed_text(audit: CastAudit) -> str:
     others = sum(tensor.changed for tensor in audit.tensors) - len(rounded)
     more = f"; {others:,} more changed dtype" if others else ""
     return f"{len(rounded):,} {of} rounded to {_rounded_to(audit)}, held in {holding}{more}"
+
+
+def memory_text(audit: CastAudit) -> str:
+    """What share of the reference's bytes the tensors take, in a sentence; of a format that is not stored, estimated.
+
+    Empty for a model without tensors.
+    """
+    rounded = _rounded_to(audit)
+    after = audit.estimated_bytes_after if rounded else audit.bytes_after
+    if not audit.bytes_before or after is None:
+        return ""
+    share = after / audit.bytes_before
+    part = next((name for name, part in _PARTS.items() if abs(share / part - 1) < _NEARLY), "")
+    size = part or (f"{fine_share_text(share)} of the memory" if share < 1 else f"{ratio_text(share)} times the memory")
+    return f"{size} if stored in {rounded} (estimated)." if rounded else f"{size} to store it."
 
 
 def estimated_text(audit: CastAudit) -> str:

@@ -170,12 +170,12 @@ def changes_text(found: Judged) -> str:
     return f"{'All ' if found.samples > 1 else 'The '}{samples} kept {'their' if found.samples > 1 else 'its'} class."
 
 
-def could_change_text(found: Judged, changes: Interval) -> str:
+def could_change_text(found: Judged, changes: Interval, sample: str = "") -> str:
     """What is true of other samples: the same words whether any changed or none, so that verdicts can be compared.
 
     A clause: `at most 3.7 % of similar samples would change, 95 % sure`.
     """
-    return f"at most {fine_share_text(changes.high)} of similar {found.unit}s would change, 95 % sure"
+    return f"at most {fine_share_text(changes.high)} of similar {sample or found.unit}s would change, 95 % sure"
 
 
 def _capital(clause: str) -> str:

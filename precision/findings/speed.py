@@ -20,6 +20,11 @@ class Speed(NamedTuple):
     reason: str = ""
     """Why there is no measurable difference, such as "the times overlap"; empty where there is one."""
 
+    @property
+    def alone(self) -> str:
+        """The same without a name to follow, such as "2.0 × faster"."""
+        return self.text.removesuffix(" than") if self.ratio else "no measurable difference in speed"
+
 
 def compare_speed(cost: Cost) -> Speed:
     """The ratio of the median times, and its words.

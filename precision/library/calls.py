@@ -13,7 +13,7 @@ from precision.errors import InputError, UnsupportedError
 from precision.findings.sweep import USUAL_FORMATS, failed_row, plan_sweep, sweep_row
 from precision.library.bar import bar
 from precision.library.measured import Comparison, Layers, Measured, Ranges, Sensitivity, Sweep
-from precision.library.settings import Cast, Reference, Where, format_name, several, spec_of
+from precision.library.settings import Cast, Reference, Uncast, Where, format_name, several, spec_of
 from precision.results import CompareResult, SweepResult
 from precision.spec import AUTOCAST_DTYPE, Analysis, RunSpec
 from precision.spec.cast_methods import method_named
@@ -110,7 +110,7 @@ def sensitivity(
     *,
     formats: Sequence[Format] | None = None,
     exact: bool = False,
-    **settings: Unpack[Reference],
+    **settings: Unpack[Uncast],
 ) -> Sensitivity:
     """What every layer adds to the output's error in each of several formats. Other arguments: see `compare`.
 

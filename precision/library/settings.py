@@ -43,15 +43,20 @@ class Reference(Where, total=False):
     """float32 or float64."""
 
 
-class Cast(Reference, total=False):
+class Uncast(Reference, total=False):
+    """Settings of analyses that cast inputs."""
+
+    wide_inputs: Sequence[str | int]
+    """Inputs that are not cast, by the name of the argument or its place."""
+
+
+class Cast(Uncast, total=False):
     """Settings of analyses that compare one candidate with the reference."""
 
     method: str
     keep: Sequence[str]
     """What the candidate keeps in the reference's precision: fqns of modules. `gate:wide` also leaves the output of
     `gate` in it, and `block:code` keeps the operators of `block` without the modules inside."""
-    wide_inputs: Sequence[str | int]
-    """Inputs that are not cast, by the name of the argument or its place."""
     outputs: str | Sequence[str]
     """What the outputs are, such as `class-scores`, or `logits=class-scores` for the one called logits."""
     plan: Mapping[str, Format] | None

@@ -22,6 +22,7 @@ _TEXT_INPUTS = (
         real=True,
         takes_length=True,
         takes_text=True,
+        sample="sentence",
     ),
     random_input("uniformly drawn token ids", batch=2, length=32),
 )
@@ -97,6 +98,7 @@ _DIGITS = ModelDescription(
             real=True,
             default_batch=DIGITS_TEST_IMAGES,
             max_batch=DIGITS_TEST_IMAGES,
+            sample="test image",
         ),
         random_input("uniform pixel values between 0 and 1", batch=64),
     ),

@@ -21,6 +21,8 @@ class InputChoice(Result):
     default_length: int | None = None
     max_batch: int | None = None
     max_length: int | None = None
+    sample: str = "sample"
+    """What one sample is."""
 
 
 class ModelDescription(Result):

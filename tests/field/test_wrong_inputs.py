@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 import precision as px
 from precision.findings import regimes
-from precision.findings.verdict import finding, judge
+from precision.findings.recommendation import recommend
+from precision.findings.verdict import judge
 from precision.results import RegimesResult
 
 SAID = "The float32 reference itself fails, whatever the format. Forward failed in 0 (Linear)"
@@ -28,7 +29,7 @@ def test_the_references_own_failure_is_called_that(analysis: str) -> None:
 
 def test_it_is_the_title_and_no_verdict_on_the_format() -> None:
     result = px.compare(narrow(), torch.randn(3, 5), dtype="float16", progress=False).result
-    assert finding(judge(result), result) == "the float32 reference itself fails"
+    assert recommend(result).headline == "No answer for float16: the float32 reference itself fails"
     assert judge(result).word == "not measured"
 
 
@@ -42,7 +43,7 @@ def test_a_candidate_that_fails_alone_is_still_the_candidates_failure() -> None:
     result = px.compare(Float32Only(), torch.randn(3, 5), dtype="float16", progress=False).result
     assert result.failure is not None
     assert not result.failure.of_reference
-    assert finding(judge(result), result) == "the run did not end"
+    assert recommend(result).headline == "No answer for float16: the run did not end"
 
 
 def test_a_sweep_says_it_once() -> None:

@@ -199,7 +199,7 @@ def test_a_link_to_a_verified_plan_makes_it_the_candidate_of_every_page_until_it
     link = dict(parse_qsl(urlsplit(address).query))
     overview = opened("pages/overview.py", link)
     assert not overview.exception
-    assert " with a plan of 1 × float16" in overview.title[0].value
+    assert " this plan of 1 × float16" in overview.title[0].value
     assert overview.query_params["plan"] == link["plan"]
     assert "--plan" in " ".join(code.value for code in overview.code)
     for page in ("pages/propagation.py", "pages/sweep.py", PAGE):

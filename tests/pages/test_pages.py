@@ -48,7 +48,8 @@ def test_overview_opens_with_the_articles_result() -> None:
     assert values["Mean absolute error"].startswith("2.04")
     assert values["Max absolute error"] == "2.259e-4"
     assert values["Stored bytes"] == "60 B"
-    assert "TinyNet in float16" in app.title[0].value
+    assert "Check float16 first" in app.title[0].value
+    assert any("TinyNet" in caption.value for caption in app.caption)
     assert "Random weights" in app.warning[0].value
 
 
@@ -91,7 +92,7 @@ def test_an_input_can_be_left_uncast_and_the_link_says_so() -> None:
 
 def test_a_run_that_stops_names_the_inputs_that_are_not_cast() -> None:
     app = opened("pages/overview.py", {"model": "digits", "dtype": "bfloat16", "wide_inputs": "images"})
-    assert app.title[0].value.endswith(": the run did not end")
+    assert "Do not use bfloat16 here" in app.title[0].value
     assert any("this input is not cast: `images`" in error.value for error in app.error)
 
 

@@ -151,7 +151,7 @@ def test_a_link_to_the_run_makes_these_weights_the_candidate_of_every_page_until
     link = dict(parse_qsl(urlsplit(address).query))
     overview = opened("pages/overview.py", link)
     assert not overview.exception
-    assert "TinyNet in float32 with weights in 7 × float8" in overview.title[0].value.replace("\\", "")
+    assert "this float32 with weights in 7 × float8" in overview.title[0].value.replace("\\", "")
     assert overview.query_params["weights"] == link["weights"]
     assert "--weights" in " ".join(code.value for code in overview.code)
     for page in (
@@ -167,7 +167,7 @@ def test_a_link_to_the_run_makes_these_weights_the_candidate_of_every_page_until
         assert not shown.error
         assert shown.title[0].value != "Something went wrong"
     settled(overview.sidebar.selectbox(key="reference").set_value("float64").run())
-    assert "in float64 with weights" in overview.title[0].value
+    assert "float64 with weights" in overview.title[0].value
     (remove,) = [button for button in overview.sidebar.button if button.label.startswith("Remove the weights")]
     settled(remove.click().run())
     assert "weights" not in overview.query_params

@@ -40,7 +40,7 @@ _TELLING = ("tinynet", "resnet-tiny", "rotary", "t5-tiny", "bert-tiny")
 
 def section() -> None:
     """How many claims have each verdict, then one claim after the other."""
-    result = current_result(ClaimsResult, as_it_grows=True)
+    result = current_result(ClaimsResult, shows=lambda _: True)
     claims = result.claims
     frame.header(f"{frame.model_name(result)}: {_finding(result)}", result)
     if not claims:

@@ -117,9 +117,11 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
         )
         del first
         result = result.model_copy(update={"comparison": comparison})
+        run.progress.partial(result)
         if _has_a_kernel_to_check(result):
             checked = check_on_real_kernel(run, output, start=0.68, end=0.75)
             result = result.model_copy(update={"real_kernels": checked})
+            run.progress.partial(result)
         del output
         stage = "Timing both"
         return result.model_copy(update={"cost": _cost(run, stage, (reference_took.wall_s, candidate_took.wall_s))})

@@ -1,0 +1,237 @@
+"""What to do with a format: the verdict in everyday language, what is gained, and the next step."""
+
+from typing import Literal, NamedTuple
+
+from precision.findings.cast import memory_text
+from precision.findings.decisions_judged import Judged, Yardsticks, could_change_text, samples_needed
+from precision.findings.speed import compare_speed
+from precision.findings.verdict import decisive_output, judge
+from precision.results import (
+    ClassDecisions,
+    CompareResult,
+    CrossingDecisions,
+    Decisions,
+    InputChoice,
+    NeighbourDecisions,
+    OutputComparison,
+    Verdict,
+)
+from precision.results.intervals import Interval
+from precision.spec import MAX_BATCH
+from precision.text.units import count_text, fine_share_text, number_text, ratio_text
+
+Level = Literal["safe", "check", "avoid", "unknown"]
+_BEGINNINGS: dict[Level, str] = {
+    "safe": "Safe {in_it}",
+    "check": "Check {it} first",
+    "avoid": "Do not use {it} here",
+    "unknown": "No answer for {it}",
+}
+_NO_GUESS = "Nothing says how exact it must be."
+
+
+class Step(NamedTuple):
+    """What to do next."""
+
+    label: str
+    page: str = ""
+    """The script of the page to open."""
+    batch: int | None = None
+    """Samples to run with instead."""
+    reference: str = ""
+    """The reference to compare with instead."""
+
+
+class Recommendation(NamedTuple):
+    """A decision about one candidate, for a reader who does not know what a mantissa is."""
+
+    level: Level
+    headline: str
+    """What happened to what the output is for, in one sentence without a full stop."""
+    details: tuple[str, ...]
+    """Sentences: how sure that is, what is saved, and how fast it is here."""
+    why: str
+    """In one sentence; empty where nothing is known."""
+    step: Step | None
+
+
+def recommend(result: CompareResult, limits: Yardsticks | None = None) -> Recommendation:
+    """The decision on a comparison, or on what one has measured so far."""
+    limits = limits or Yardsticks()
+    verdict = judge(result, limits)
+    output = decisive_output(verdict, result.comparison) if result.comparison else None
+    if result.comparison is None:
+        (level, happened), sure = _unfinished(result), ""
+    else:
+        level = _level(verdict, output, limits)
+        happened, sure = _happened(verdict, output, result)
+    several = result.spec.plan or result.spec.weights
+    it = f"this {result.spec.candidate}" if several else result.spec.candidate
+    beginning = _BEGINNINGS[level].format(it=it, in_it=f"{'with' if several else 'in'} {it}")
+    which = f"That is its worst output, {verdict.output}." if verdict.output else ""
+    gained = () if level == "unknown" or result.audit is None else (memory_text(result.audit),)
+    return Recommendation(
+        level=level,
+        headline=f"{beginning}: {happened}",
+        details=tuple(filter(None, (which, sure, *gained, _speed(result)))),
+        why=_why(verdict, output, limits),
+        step=_step(verdict, output, result, limits),
+    )
+
+
+def _unfinished(result: CompareResult) -> tuple[Level, str]:
+    """The same of a run that has compared nothing."""
+    failure = result.failure
+    if failure is None:
+        return "unknown", "the outputs are not compared yet"
+    if failure.of_reference:
+        return "unknown", f"the {result.spec.reference} reference itself fails"
+    return ("avoid", f"the model fails in {failure.where}") if failure.where else ("unknown", "the run did not end")
+
+
+def _level(verdict: Verdict, output: OutputComparison | None, limits: Yardsticks) -> Level:
+    if verdict.word in ("exact", "kept"):
+        return "safe"
+    if verdict.word in ("close", "uncertain", "not attributable"):
+        return "check"
+    if verdict.word == "not measured":
+        return "unknown"
+    changes = _changes(output) if verdict.word == "changed" else None
+    return "check" if changes and changes.low <= max(limits.resolved_flips, limits.tolerated_flips) else "avoid"
+
+
+def _changes(output: OutputComparison | None) -> Interval | None:
+    found = output.decisions if output else None
+    return found.flips_interval if isinstance(found, Judged) else None
+
+
+def _happened(verdict: Verdict, output: OutputComparison | None, result: CompareResult) -> tuple[str, str]:
+    """What happened, as the end of a sentence; and how sure that is of other samples, in a sentence."""
+    if output is not None and (lost := output.metrics.cand_only_nonfinite) and verdict.word == "broken":
+        return f"{lost:,} of {output.metrics.elements:,} output values become infinite or NaN", ""
+    if output is None or verdict.word == "not measured" or output.metrics.nonfinite_differ:
+        return _ending(verdict.sentence), ""
+    found = output.decisions
+    lost = verdict.word == "broken" and found is not None and not found.changed_samples
+    if found is None or not found.samples or output.differs_as_integer or lost:
+        return _values(output, verdict), ""
+    changes = _changes(output)
+    sure = could_change_text(found, changes, _sample(found, result)) if changes and isinstance(found, Judged) else ""
+    return _decided(found, _sample(found, result)), f"{sure[:1].upper()}{sure[1:]}." if sure else ""
+
+
+def _ending(sentence: str) -> str:
+    """A sentence as the end of another one."""
+    said = sentence.rstrip(".")
+    return said if said[:2].isupper() or said[:1].isdigit() else f"{said[:1].lower()}{said[1:]}"
+
+
+def _values(output: OutputComparison, verdict: Verdict) -> str:
+    if verdict.word == "exact":
+        return "its outputs are exactly the same"
+    if output.differs_as_integer:
+        return f"{output.differs_as_integer:,} of {output.metrics.elements:,} whole numbers are others"
+    return f"its values are off by {fine_share_text(output.metrics.normalized_l2 or 0.0)} of their size"
+
+
+def _decided(found: Decisions, sample: str) -> str:
+    """What became of the decisions on all samples."""
+    changed, samples = found.changed_samples, count_text(found.samples, sample)
+    if isinstance(found, CrossingDecisions):
+        if not changed:
+            return f"every probability of {samples} stays on its side of one half"
+        return f"a probability crosses one half in {changed:,} of {samples}"
+    classes = "first choice" if found.unit == "token" else "class"
+    kept = "nearest neighbour" if isinstance(found, NeighbourDecisions) else classes
+    if changed:
+        return f"{changed:,} of {samples} change{f's its {kept}' if changed == 1 else f' their {kept}'}"
+    return f"all {samples} keep their {kept}" if found.samples > 1 else f"the {samples} keeps its {kept}"
+
+
+def _sample(found: Decisions, result: CompareResult) -> str:
+    """What a sample is called: a token, or what the input's description calls it."""
+    choice = _input(result)
+    return choice.sample if choice and found.unit == "sample" else found.unit
+
+
+def _input(result: CompareResult) -> InputChoice | None:
+    """The description of the input that ran; None of a caller's own."""
+    name = result.input.name if result.input else None
+    return next((choice for choice in result.model.inputs if choice.name == name), None)
+
+
+def _speed(result: CompareResult) -> str:
+    if result.cost is None:
+        return "" if result.failure or result.comparison is None else "Speed: being measured."
+    if result.execution.label == "simulated":
+        return "Speed is not known: simulated here."
+    return f"{text[:1].upper()}{text[1:]} here." if (text := compare_speed(result.cost).alone) else ""
+
+
+def _why(verdict: Verdict, output: OutputComparison | None, limits: Yardsticks) -> str:
+    if output is None or verdict.word in ("not measured", "exact"):
+        return ""
+    if verdict.word == "uncertain":
+        return _too_few(output, limits)
+    if verdict.word == "not attributable":
+        return verdict.sentence
+    found = output.decisions
+    if isinstance(found, ClassDecisions) and found.accuracy:
+        before, after = (fine_share_text(share) for share in (found.accuracy.reference, found.accuracy.candidate))
+        told = f"{before} → {after}" if before != after else f"still {after}"
+        return f"Accuracy {told}. {_of_rounding(verdict, output)}".rstrip()
+    if isinstance(found, NeighbourDecisions):
+        return f"Mean cosine similarity {number_text(found.mean_cosine)}. {_of_rounding(verdict, output)}".rstrip()
+    return f"{_NO_GUESS if verdict.word == 'close' else ''} {_of_rounding(verdict, output)}".strip()
+
+
+def _too_few(output: OutputComparison, limits: Yardsticks) -> str:
+    found = output.decisions
+    needed = samples_needed(found, limits) if isinstance(found, Judged) else None
+    if found is None or needed is None:
+        return "There are too few samples to tell."
+    unit = found.cluster_unit if found.clusters else found.unit
+    return f"There are too few to tell: about {count_text(needed, unit)} would be enough."
+
+
+def _of_rounding(verdict: Verdict, output: OutputComparison) -> str:
+    """Where the error comes from, in plain words."""
+    against = verdict.against_rounding
+    floor = output.rounding_floor.rmse if output.rounding_floor else None
+    if against is None:
+        return ""
+    if against.word == "finer than the reference":
+        return "The reference itself is the less exact of the two."
+    if against.word == "exact":
+        return "There is no error at all."
+    if against.word == "rounding only":
+        return "The error is about what rounding the result alone would give."
+    times = f"{ratio_text(output.metrics.rmse / floor, 2)} times" if floor and output.metrics.rmse else "more than"
+    return f"The layers make the error {times} what rounding the result alone would give."
+
+
+def _step(verdict: Verdict, output: OutputComparison | None, result: CompareResult, limits: Yardsticks) -> Step | None:
+    """What helps most now; None while nothing is compared, and where the run ended early, which can run again."""
+    if result.comparison is None or result.failure:
+        return None
+    if verdict.word in ("exact", "kept"):
+        return Step("Find the best plan: a format for every layer", page="mixed_precision")
+    if verdict.word == "uncertain":
+        return _more_samples(output, result, limits)
+    if verdict.word == "close":
+        return Step("See how the errors are spread", page="errors")
+    if verdict.word == "not attributable" and result.spec.reference == "float32" and result.comparison.truth:
+        return Step("Compare with float64 instead", reference="float64")
+    if verdict.word == "broken":
+        return Step("Find the operator that breaks it, and what mends it", page="propagation")
+    return Step("See which layers add the error", page="propagation")
+
+
+def _more_samples(output: OutputComparison | None, result: CompareResult, limits: Yardsticks) -> Step:
+    found, choice = (output.decisions if output else None), _input(result)
+    needed = samples_needed(found, limits) if isinstance(found, Judged) else None
+    if choice and choice.takes_batch and found and needed and found.clusters is None:
+        batch = min(needed, choice.max_batch or MAX_BATCH, MAX_BATCH)
+        if batch > found.samples:
+            return Step(f"Run with {count_text(batch, choice.sample)}", batch=batch)
+    return Step("See how close the decisions are", page="errors")
