@@ -11,7 +11,7 @@ from precision.formats import AnyFormat, NumericFormat
 from precision.measure.lockstep.alignment import aligned, in_common
 from precision.measure.lockstep.corners import Decomposition
 from precision.measure.lockstep.observer import Frame, Returned
-from precision.measure.lockstep.operator_rows import OperatorComparer
+from precision.measure.lockstep.operator_rows import OperatorComparer, beyond_end
 from precision.measure.lockstep.origins import Origins
 from precision.measure.lockstep.pairs import Matched, matched, numbers_of
 from precision.measure.lockstep.replay import NotSeparableError
@@ -67,7 +67,13 @@ class Comparer:
         self._elements = 0
         self._routing = Routing()
         self._operators = OperatorComparer(
-            fmt, self._ledger, self._origins, self._routing, max_operators=max_operators, data=data
+            fmt,
+            self._ledger,
+            self._origins,
+            self._routing,
+            max_operators=max_operators,
+            simulated=simulated,
+            data=data,
         )
 
     @property
@@ -222,7 +228,7 @@ def _clipped(returned: Returned, fmt: NumericFormat | None) -> int:
     if fmt is None or not returned.frame.pending:
         return 0
     kept = [each for each in returned.frame.pending[-1].outputs if each.is_intact and each.tensor.is_floating_point()]
-    return sum(int((each.tensor.isfinite() & (each.tensor.abs() > fmt.max)).sum()) for each in kept)
+    return sum(beyond_end(each.tensor, fmt) for each in kept)
 
 
 def _given(returned: Returned) -> tuple[Tensor, ...]:
