@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from precision.formats import AnyFormat, NumericFormat
+from precision.measure.casting.forward import is_leaf
 from precision.measure.lockstep.alignment import aligned, in_common
 from precision.measure.lockstep.corners import Decomposition
 from precision.measure.lockstep.observer import Frame, Returned
@@ -242,7 +243,7 @@ def _drafted(frame: Frame, parent: LayerDraft | None, order: int) -> LayerDraft:
         type=type(frame.module).__name__,
         order=order,
         parent=parent,
-        is_leaf=not any(True for _ in frame.module.children()),
+        is_leaf=is_leaf(frame.module),
     )
 
 
