@@ -142,7 +142,7 @@ def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel) -> Cast
     if spec.weights:
         return in_own_formats(reference, spec.own_formats)
     fmt = format_named(spec.reference)
-    uncast = _wide_inputs(spec, loaded)
+    uncast = wide_inputs(spec, loaded)
     precisions = Precisions(loaded.module, reference, fmt, loaded.args, loaded.kwargs, uncast)
     if spec.plan:
         return precisions.planned({fqn: any_format_named(name) for fqn, name in spec.plan})
@@ -150,7 +150,7 @@ def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel) -> Cast
     return precisions.kept(candidate, spec.format, spec.method, map(Kept.parse, spec.keep))
 
 
-def _wide_inputs(spec: RunSpec, loaded: LoadedModel) -> frozenset[str | int]:
+def wide_inputs(spec: RunSpec, loaded: LoadedModel) -> frozenset[str | int]:
     """Place or name of each argument that is not to be cast.
 
     Raises:

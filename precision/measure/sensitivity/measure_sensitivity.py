@@ -25,7 +25,14 @@ from precision.measure.metrics.output_kinds import Known
 from precision.measure.models.loading import LoadedModel
 from precision.measure.models.padding import data_output, padding_text
 from precision.measure.nonfinite_modules import reference_warnings, without_masked_classes
-from precision.measure.preparation import Task, as_reference, failure_of, module_progress, require_kernels
+from precision.measure.preparation import (
+    Task,
+    as_reference,
+    failure_of,
+    module_progress,
+    require_kernels,
+    wide_inputs,
+)
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
 from precision.measure.sensitivity.choices import Choice, Choices, layers_before_other
@@ -121,7 +128,8 @@ class _Run:
     def _precisions(self) -> Precisions:
         args, kwargs = self._inputs
         fmt = format_named(self._result.spec.reference)
-        return Precisions(self._loaded.module, self._reference, fmt, args, kwargs)
+        uncast = wide_inputs(self._result.spec, self._loaded)
+        return Precisions(self._loaded.module, self._reference, fmt, args, kwargs, uncast)
 
     @property
     def _inputs(self) -> Structure:
@@ -279,7 +287,8 @@ def _doubted(
     elements = max(finite_elements(observed.outputs), 1)
     predicted = {fqn: found.value / elements for fqn, error in errors.items() if (found := error.estimate())}
     calls = {layer.fqn: layer.calls for layer in observed.layers}
-    unseen = {fqn for fqn, error in errors.items() if error.sizes.hides_values}
+    unseen = {fqn for fqn, error in errors.items() if error.sizes.hides_values or error.sizes.is_lost}
+    unseen |= {fqn for fqn, error in predicted.items() if error < (observed.own_squared_error or 0.0)}
     unseen |= {fqn for fqn, error in errors.items() if error.sizes.error_size and not predicted.get(fqn)}
     unseen.update(before_other)
     return doubtful(predicted, calls, unseen=unseen, mean_square=mean_square(observed.outputs), whole=whole)
