@@ -28,6 +28,7 @@ from benchmarks.rounds import interleaved_s, median_ratio
 from precision.formats import NumericFormat, format_named
 from precision.measure.casting import methods as casting
 from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.forward import is_leaf
 from precision.measure.lockstep.director import Options
 from precision.measure.lockstep.run import run_lockstep
 from precision.spec import CastMethod
@@ -70,7 +71,7 @@ class Subject:
     def numeric_suite(self) -> list[Tensor]:
         """torch.ao.ns on linear layers, norms and activations: outputs kept, then three metrics of each."""
         models = [model.prepared((self.ids,)).module for model in (self.reference, self.candidate)]
-        kinds = {type(module) for module in models[0].modules() if not any(True for _ in module.children())}
+        kinds = {type(module) for module in models[0].modules() if is_leaf(module)}
         with torch.no_grad():
             found = numeric_suite.compare_model_outputs(*models, self.ids, allow_list=kinds)
         metrics = (compute_sqnr, compute_normalized_l2_error, compute_cosine_similarity)

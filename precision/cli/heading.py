@@ -16,6 +16,11 @@ def report_of(result: RunResult, *parts: str) -> str:
     return paragraphs(heading(result), warnings_text(*result.warnings), *parts)
 
 
+def nothing_text(result: RunResult, said: str) -> str:
+    """A report without its table: `said`, and why the run stopped."""
+    return report_of(result, said if result.failure is None else f"{said} {plain(result.failure.message, limit=None)}")
+
+
 def heading(result: RunResult) -> str:
     """Model, formats, device and input."""
     spec = result.spec

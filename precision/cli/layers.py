@@ -1,6 +1,6 @@
 """A comparison layer by layer as text for a terminal."""
 
-from precision.cli.heading import report_of
+from precision.cli.heading import nothing_text, report_of
 from precision.cli.tables import table_text
 from precision.findings.autocast import lowering, lowering_text
 from precision.findings.layers import calls_table, operators_table
@@ -21,7 +21,7 @@ def layers_text(result: LayersResult, *, operators: bool = False) -> str:
     """Warnings, where the first infinity or NaN appears, and a line for every module call (and operator)."""
     report = result.report
     if report is None:
-        return report_of(result, "No layer was compared.")
+        return nothing_text(result, "No layer was compared.")
     found = lowering(result) if result.spec.method is CastMethod.AUTOCAST else None
     return report_of(
         result,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from precision.cli.claims import claims_text
-from precision.cli.heading import paragraphs, report_of, warnings_text
+from precision.cli.heading import nothing_text, paragraphs, report_of, warnings_text
 from precision.cli.layers import layers_text
 from precision.cli.report import audit_text, compare_text
 from precision.cli.tables import columns, memory_text_of, table_text
@@ -90,7 +90,7 @@ def ranges_text(result: RangesResult, *, judge_by: str = "float16") -> str:
     """A line for every weight, input and output: its range, the smallest format for it, and its fit in one format."""
     ranges = result.ranges
     if ranges is None:
-        return report_of(result, "No values were counted.")
+        return nothing_text(result, "No values were counted.")
     table = ranges_table(ranges, ranges.tensors, fit_table(ranges, formats_to_judge(judge_by)), judge_by)
     return report_of(result, f"Verdict, headroom and predicted SQNR: in {judge_by}.", table_text(table.pick(*_RANGES)))
 
@@ -129,7 +129,7 @@ def sensitivity_text(result: SensitivityResult) -> str:
     """A line for every layer, the worst first: the output's SQNR with only it in a format; then whole casts."""
     report = result.report
     if report is None:
-        return report_of(result, "No layer was measured.")
+        return nothing_text(result, "No layer was measured.")
     return report_of(
         result,
         f"{method_text(report, exact=result.spec.exact)} Arithmetic: {kinds_text(report)}.",
@@ -144,7 +144,7 @@ def training_text(result: TrainingResult) -> str:
     """The main finding, then a line for every recipe, optimizer and parameter, the worst parameter first."""
     report, dtype = result.report, result.spec.dtype
     if report is None:
-        return report_of(result, "No gradient was measured.")
+        return nothing_text(result, "No gradient was measured.")
     unused = ", ".join(map(plain, report.without_gradient))
     return report_of(
         result,

@@ -20,7 +20,9 @@ _OPERATORS = (
     *of_kind("text", "layer", "operator", "inputs", "computed in", "output", "converted"),
     *of_kind("error", "relative error", "max absolute error"),
     *of_kind("count", "new NaN or ±inf"),
-    *of_kind("text", "systematic", "became equal", "integers that differ", "shape", "remark"),
+    *of_kind("text", "systematic", "became equal", "integers that differ"),
+    *of_kind("count", "beyond the end"),
+    *of_kind("text", "shape", "remark"),
 )
 _SIDES = ("inputs, reference", "inputs, candidate", "outputs, reference", "outputs, candidate")
 
@@ -98,6 +100,7 @@ def operators_table(report: LayersReport, *, row: int | None = None) -> Table:
                 _factor(operator),
                 f"{operator.became_equal:,} of {operator.neighbours:,}" if operator.became_equal else "",
                 _integers(operator),
+                operator.beyond or None,
                 shape_text(operator.shape),
                 f"only the {operator.only} does this" if operator.only else operator.remark,
             )

@@ -2,7 +2,7 @@
 
 from precision.results import LayersReport, NonfiniteOrigin
 from precision.text.names import plain
-from precision.text.units import number_text
+from precision.text.units import count_text, number_text
 
 REFERENCE_NONFINITE = "The reference itself is infinite or NaN"
 """How a warning of any analysis begins that says so."""
@@ -20,7 +20,7 @@ def causes(report: LayersReport) -> tuple[str, ...]:
 
 def silent_causes(report: LayersReport) -> tuple[str, ...]:
     """What changes results with no infinity or NaN: other choices, values that became equal, clipped values."""
-    return tuple(filter(None, (choices_text(report), merged_text(report), clipped_text(report))))
+    return tuple(filter(None, (choices_text(report), merged_text(report), clipped_text(report), beyond_text(report))))
 
 
 def merged_text(report: LayersReport) -> str:
@@ -48,6 +48,24 @@ def clipped_text(report: LayersReport) -> str:
     return (
         f"Clipped: {row.clipped:,}{of} outputs of {module} lie beyond the end of the format and became its largest "
         f"value. A scale would keep them (not tried).{more}"
+    )
+
+
+def beyond_text(report: LayersReport) -> str:
+    """Where results inside a module lie beyond the end of a format that saturates; empty where none do.
+
+    The simulation rounds the outputs of modules alone, and clips nothing inside them.
+    """
+    operator = report.first_beyond
+    if operator is None:
+        return ""
+    of = f" of {operator.errors.elements:,}" if operator.errors else ""
+    others = sum(each.beyond > 0 and not report.rows[each.row].clipped for each in report.operators) - 1
+    more = f" So do results of {count_text(others, 'more operator')}." if others else ""
+    return (
+        f"Beyond the end of the format: {operator.beyond:,}{of} results of operator {plain(operator.name)} in "
+        f"{_module(report, operator.row)}, in the reference. They are clipped wherever they are stored in the format; "
+        f"this simulation rounds the outputs of modules alone, and does not clip them there.{more}"
     )
 
 

@@ -25,8 +25,8 @@ class Where(TypedDict, total=False):
     labels: Labels
     """True classes `(samples,)`, whole numbers; or the name or the place at which the inputs hold them."""
     mask: torch.Tensor | str
-    """`(texts, positions)`, not zero where there is data; or the name of the argument that says so. By default one that
-    is called `attention_mask` or `..._padding_mask`."""
+    """`(texts, positions)`, not zero where there is data; or the name of the argument that says so, of that shape or
+    `(texts, heads, queries, keys)`. By default one that is called `attention_mask` or `..._padding_mask`."""
     device: str | torch.device
     """By default, where the model's first parameter is."""
     seed: int

@@ -32,7 +32,8 @@ def own_model(
         labels: true classes `(samples,)`, whole numbers; or, where the inputs hold them, their name or place there.
             They are taken out, since the model is not called with them.
         mask: `(texts, positions)`, not zero where there is data and zero at padding, which enters no metric; or the
-            name of the argument that says so. By default an argument called `attention_mask` or `..._padding_mask`.
+            name of the argument that says so, of that shape or `(texts, heads, queries, keys)`. By default one called
+            `attention_mask` or `..._padding_mask`.
 
     Raises:
         InputError: the inputs are none of these, are not what the module's forward takes, or hold no such labels.

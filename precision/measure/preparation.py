@@ -13,6 +13,7 @@ from precision.errors import ForwardError, InputError, ReferenceFailedError, Uns
 from precision.formats import AnyFormat, any_format_named, format_named
 from precision.measure.casting import methods as casting
 from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.forward import is_leaf
 from precision.measure.casting.input_warnings import input_warnings
 from precision.measure.casting.noise import Noise
 from precision.measure.casting.own_formats import in_own_formats
@@ -168,7 +169,7 @@ def module_progress(
     progress: Progress, model: CastModel, *, stage: str, start: float, end: float
 ) -> Callable[[str], None]:
     """What to call with each module's fqn, to report a stage that goes from `start` to `end` of the whole."""
-    total = sum(1 for module in model.stored.modules() if not any(True for _ in module.children())) or 1
+    total = sum(1 for module in model.stored.modules() if is_leaf(module)) or 1
     calls = 0
 
     def on_module(fqn: str) -> None:

@@ -122,8 +122,6 @@ class ClassDecisions(Counted):
     """Decisions of an output of class scores: the class with the largest score, and its margin."""
 
     kind: Literal["classes"] = "classes"
-    rule: str
-    """Why the output was taken for class scores."""
     classes: int
     flips: int
     """Samples whose class differs in the candidate; of equal scores, the first counts as the largest."""
@@ -174,8 +172,6 @@ class CrossingDecisions(Counted):
     """
 
     kind: Literal["crossings"] = "crossings"
-    rule: str
-    """Why the output was taken for probabilities."""
     values: int
     crossed: int
     """Values that are on the other side of one half in the candidate."""
@@ -192,8 +188,6 @@ class NeighbourDecisions(Counted):
     """Decisions of an output with one vector per sample: which other sample is nearest, by cosine similarity."""
 
     kind: Literal["neighbours"] = "neighbours"
-    rule: str
-    """Why the output was taken for vectors of samples."""
     left_out: int
     """Samples beyond the largest number that is compared."""
     changed: int

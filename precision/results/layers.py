@@ -245,6 +245,8 @@ class OperatorRow(PackedResult):
     """Neighbouring values (or rows) along one dimension that differ in the reference and are equal in the candidate."""
     neighbours: int = 0
     """Those that differ in the reference, along that dimension."""
+    beyond: int = 0
+    """Elements of the reference beyond the end of the format to which the simulation rounds modules' outputs."""
 
     @property
     def only(self) -> Side | None:
@@ -345,6 +347,11 @@ class LayersReport(Result):
     def first_clipped(self) -> LayerRow | None:
         """The first module call whose outputs were clipped; None without any."""
         return next((row for row in self.rows if row.clipped), None)
+
+    @property
+    def first_beyond(self) -> OperatorRow | None:
+        """The first operator with results beyond the end, in a call of unclipped outputs; None without any."""
+        return next((each for each in self.operators if each.beyond and not self.rows[each.row].clipped), None)
 
     def dtypes_of(self, operator: OperatorRow) -> OperatorDtypes | None:
         """The dtypes of an operator: the candidate's, or the reference's where only the reference ran it."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+import precision as px
 from precision.findings.layers import calls_table, operators_table
 from precision.findings.origins import causes
+from precision.results import CompareResult
 from tests.field.cases import choices
 from tests.measure.lockstep.side_by_side import lockstep, row_named
 
@@ -35,6 +37,22 @@ def test_rows_that_went_to_other_experts_are_not_compared() -> None:
     whole = row_named(report, "")
     assert whole.errors is not None  # rows are put back to their places
     assert any("other rows" in str(row) for row in calls_table(report).rows)
+
+
+def test_a_comparison_of_outputs_says_where_picks_are_counted() -> None:
+    def notes(model: nn.Module, *x: Tensor, dtype: str = "bfloat16") -> str:
+        result = px.compare(model, x, dtype=dtype, progress=False).result
+        assert isinstance(result, CompareResult)
+        assert result.comparison is not None
+        return " ".join(result.comparison.notes)
+
+    model, x = choices.moe_router()
+    assert "picks by its numbers (topk)" in notes(model, *x)
+    assert "picks" not in notes(model, *x, dtype="float32")  # nothing differs
+    model, x = choices.cumsum_positions()
+    assert "picks by its numbers (conversion to whole numbers)" in notes(model, *x)
+    for plain in (nn.Linear(4, 4), nn.Sequential(nn.ReLU(), nn.AdaptiveMaxPool1d(2))):
+        assert "picks" not in notes(plain, torch.randn(3, 4))
 
 
 def test_equal_numbers_of_other_rows_are_no_error_of_the_layer() -> None:

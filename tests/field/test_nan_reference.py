@@ -55,6 +55,19 @@ def test_nan_beside_a_mask_is_counted_without_it() -> None:
         assert "The reference itself is infinite or NaN in 20 of 160 output elements" in run.to_text()
 
 
+def test_the_text_of_a_sensitivity_that_measured_nothing_names_the_cause() -> None:
+    lost = nn.Sequential(nn.Linear(4, 4))
+    lost.load_state_dict({name: each * torch.nan for name, each in lost.state_dict().items()})
+    said = precision.sensitivity(lost, torch.randn(3, 4), progress=False).to_text()
+    assert "Warning: The reference itself is infinite or NaN in 12 of 12 output elements." in said
+    assert "It begins in 0." in said
+    assert "No layer was measured. The model's outputs hold no finite number" in said
+    script = torch.jit.script(nn.Sequential(nn.Linear(4, 4)))
+    said = precision.sensitivity(script, torch.randn(3, 4), progress=False).to_text()
+    assert "No layer was measured. This model has no layer" in said
+    assert "is a TorchScript module, which is cast as a whole or not at all" in said
+
+
 def test_ranges_name_where_it_begins() -> None:
     assert "attn output holds NaNs" in precision.ranges(*nan_reference(), progress=False).result.warnings[0]
 

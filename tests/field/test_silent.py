@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 import precision
 from precision.findings.origins import silent_causes
@@ -59,3 +60,31 @@ def test_clipped_activations_are_counted_before_the_cast() -> None:
     assert (row.fqn, row.clipped) == ("k", 107)
     assert any("107 of 2,048" in said for said in silent_causes(report))
     assert lockstep(model.eval(), *x, name="bfloat16", operators=True).first_clipped is None
+
+
+class Inside(nn.Module):
+    """Multiplies between two modules, and masks; the modules' own outputs are small."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(samples, 8)` to the same."""
+        weights = torch.where(x > 0, self.first(x), -1e9).softmax(-1)
+        out: Tensor = self.last(self.first(x) * 1000 / 1000 + weights)
+        return out.tanh()
+
+
+def test_results_inside_a_module_beyond_the_end_are_said_and_are_not_called_clipped() -> None:
+    torch.manual_seed(0)
+    model, x = Inside().eval(), torch.randn(16, 8)
+    with torch.no_grad():
+        beyond = int((1000 * model.first(x)).abs().gt(448).sum())
+    report = lockstep(model, x, name="float8_e4m3fn", operators=True)
+    assert report.first_clipped is None
+    assert [(each.name, each.beyond) for each in report.operators if each.beyond] == [("mul", beyond)]
+    said = [text for text in silent_causes(report) if text.startswith("Beyond the end")]
+    assert len(said) == 1
+    assert f"{beyond} of 128 results of operator mul in the model" in said[0]
+    assert lockstep(model, x, name="bfloat16", operators=True).first_beyond is None

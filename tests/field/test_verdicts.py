@@ -145,6 +145,27 @@ def test_padding_enters_no_figure_and_is_counted() -> None:
     assert mask[index[0], index[1]] == 1
 
 
+class Added(Tokens):
+    """The same with a mask that is added to scores of attention, `(texts, 1, queries, keys)`."""
+
+    def forward(self, ids: torch.Tensor, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
+        """`(texts, tokens)` to `(texts, tokens, 50)`."""
+        return super().forward(ids, attention_mask[:, 0, -1] == 0)
+
+
+def test_padding_is_read_off_a_mask_that_is_added_to_attention() -> None:
+    torch.manual_seed(0)
+    model, ids = Added(), torch.randint(0, 50, (3, 12))
+    real = torch.arange(12) < torch.tensor([[12], [3], [5]])
+    seen = torch.ones(12, 12).tril().bool() & real[:, None, None]
+    run = compare(model, ids, torch.zeros(seen.shape).masked_fill(~seen, -1e9), dtype="bfloat16")
+    with torch.no_grad():
+        reference = Tokens.forward(model, ids, real)["logits"][real]
+        candidate = Tokens.forward(model.bfloat16(), ids, real)["logits"][real]
+    assert abs(run.metrics["sqnr_db"] - sqnr_by_hand(reference, candidate)) < 1e-6
+    assert run.outputs[0].metrics.elements == 20 * 50
+
+
 def test_the_callers_mask_counts_where_no_argument_says_it() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 4))

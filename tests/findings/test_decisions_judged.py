@@ -103,7 +103,6 @@ def decided(flips: int, samples: int) -> CompareResult:
     none = torch.zeros(0).numpy()
     bins = margin_bins(none, none.astype(bool))
     decisions = ClassDecisions(
-        rule="test",
         classes=2,
         samples=samples,
         nonfinite_samples=0,
@@ -198,7 +197,7 @@ def pointing(cosine: float, spread: float, changed: int = 2) -> CompareResult:
         samples=50, mean=cosine, standard_error=spread / t_95(49), low=cosine - spread, high=cosine + spread,
         minimum=0.0, p1=0.0, p10=0.0, p50=0.0, p90=0.0, p99=0.0, maximum=1.0,
     )  # fmt: skip
-    found = NeighbourDecisions(rule="test", samples=50, nonfinite_samples=0, left_out=0, changed=changed, cosine=mean)
+    found = NeighbourDecisions(samples=50, nonfinite_samples=0, left_out=0, changed=changed, cosine=mean)
     return result(output(metrics(5.0), decisions=found))
 
 
@@ -228,7 +227,7 @@ def test_so_many_texts_as_it_says_would_tell() -> None:
 
 
 def test_one_sample_whose_probabilities_cross_one_half_is_one_changed_sample() -> None:
-    crossing = CrossingDecisions(rule="test", samples=1, nonfinite_samples=0, values=200, crossed=70, changed=1)
+    crossing = CrossingDecisions(samples=1, nonfinite_samples=0, values=200, crossed=70, changed=1)
     verdict = judge(result(output(metrics(5.0), decisions=crossing)))
     assert verdict.word == "changed"
     assert "70 of 200 values crossed one half, in 1 of 1 sample" in verdict.sentence

@@ -126,6 +126,11 @@ def fused_attention(allowed: bool) -> AbstractContextManager[None]:
     return nullcontext() if allowed else _FUSED_ATTENTION.off()
 
 
+def is_leaf(module: nn.Module) -> bool:
+    """Whether it has no modules inside."""
+    return not any(True for _ in module.children())
+
+
 @contextmanager
 def watched(module: nn.Module, on_module: Callable[[str], None] | None) -> Iterator[None]:
     """Call `on_module` with the fqn of every leaf module of `module` just before it runs.
@@ -136,7 +141,7 @@ def watched(module: nn.Module, on_module: Callable[[str], None] | None) -> Itera
     if on_module is None:
         yield
         return
-    names = {id(child): name for name, child in module.named_modules() if not any(True for _ in child.children())}
+    names = {id(child): name for name, child in module.named_modules() if is_leaf(child)}
 
     def before(child: nn.Module, _inputs: object) -> None:
         if id(child) in names:

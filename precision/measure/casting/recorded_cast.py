@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.crossing import dtypes_of, is_plain, written_tensors
-from precision.measure.casting.forward import map_tensors, raised_in, seeded, tensors_of
+from precision.measure.casting.forward import is_leaf, map_tensors, raised_in, seeded, tensors_of
 from precision.measure.casting.frames import Frame, frame_of, put_in_frame
 from precision.results.flow import Dtypes, Flow, ModuleFlow
 
@@ -107,7 +107,7 @@ class _Recording:
                     writes=fqn in self.writes,
                     borrows=tuple(sorted(self.borrows[fqn])),
                     callers=tuple(sorted(self.callers[fqn])),
-                    is_leaf=not any(True for _ in module.children()),
+                    is_leaf=is_leaf(module),
                     is_scripted=isinstance(module, torch.jit.ScriptModule),
                 )
                 for fqn, module in self.model.stored.named_modules()

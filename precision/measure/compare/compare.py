@@ -16,6 +16,7 @@ from precision.measure.casting.own_formats import own_formats
 from precision.measure.compare.batches import NOT_ONE_SHAPE, gathering
 from precision.measure.compare.float64_truth import with_float64_truth
 from precision.measure.compare.kernel_check import check_on_real_kernel
+from precision.measure.compare.picks import Picks
 from precision.measure.compare.score import Validate, scored
 from precision.measure.machine.cost import time_side_by_side
 from precision.measure.machine.working_memory import how_measured, working_memory
@@ -82,7 +83,7 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
     stage = ""
     try:
         stage = f"Running the {reference}"
-        with as_reference(run.spec.reference), run.noise.recorded():
+        with as_reference(run.spec.reference), run.noise.recorded(), Picks() as picks:
             first, _ = _forward(run, run.reference, stage, 0.25, 0.4)
         stage = f"Running the {reference} again"
         with as_reference(run.spec.reference), working_memory(device) as reference_memory, run.noise.replayed():
@@ -93,6 +94,8 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
         stage = "Comparing the outputs"
         run.progress.step(stage, 0.65)
         comparison = _compared(run, first, output, second)
+        if picks.text and not _is_exact(comparison):
+            comparison = comparison.model_copy(update={"notes": (*comparison.notes, picks.text)})
         if run.loaded.more:
             result = result.model_copy(update={"warnings": (*result.warnings, OF_FIRST_BATCH)})
         del second
@@ -127,6 +130,10 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
         return result.model_copy(update={"cost": _cost(run, stage, (reference_took.wall_s, candidate_took.wall_s))})
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         return result.model_copy(update={"failure": failure_of(error, stage)})
+
+
+def _is_exact(comparison: Comparison) -> bool:
+    return not comparison.uncompared and all(each.metrics.exact_share in (1, None) for each in comparison.outputs)
 
 
 def _compared(run: Prepared, first: object, output: object, second: object) -> Comparison:

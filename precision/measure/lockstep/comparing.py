@@ -8,10 +8,11 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from precision.formats import AnyFormat, NumericFormat
+from precision.measure.casting.forward import is_leaf
 from precision.measure.lockstep.alignment import aligned, in_common
 from precision.measure.lockstep.corners import Decomposition
 from precision.measure.lockstep.observer import Frame, Returned
-from precision.measure.lockstep.operator_rows import OperatorComparer
+from precision.measure.lockstep.operator_rows import OperatorComparer, beyond_end
 from precision.measure.lockstep.origins import Origins
 from precision.measure.lockstep.pairs import Matched, matched, numbers_of
 from precision.measure.lockstep.replay import NotSeparableError
@@ -67,7 +68,13 @@ class Comparer:
         self._elements = 0
         self._routing = Routing()
         self._operators = OperatorComparer(
-            fmt, self._ledger, self._origins, self._routing, max_operators=max_operators, data=data
+            fmt,
+            self._ledger,
+            self._origins,
+            self._routing,
+            max_operators=max_operators,
+            simulated=simulated,
+            data=data,
         )
 
     @property
@@ -222,7 +229,7 @@ def _clipped(returned: Returned, fmt: NumericFormat | None) -> int:
     if fmt is None or not returned.frame.pending:
         return 0
     kept = [each for each in returned.frame.pending[-1].outputs if each.is_intact and each.tensor.is_floating_point()]
-    return sum(int((each.tensor.isfinite() & (each.tensor.abs() > fmt.max)).sum()) for each in kept)
+    return sum(beyond_end(each.tensor, fmt) for each in kept)
 
 
 def _given(returned: Returned) -> tuple[Tensor, ...]:
@@ -236,7 +243,7 @@ def _drafted(frame: Frame, parent: LayerDraft | None, order: int) -> LayerDraft:
         type=type(frame.module).__name__,
         order=order,
         parent=parent,
-        is_leaf=not any(True for _ in frame.module.children()),
+        is_leaf=is_leaf(frame.module),
     )
 
 

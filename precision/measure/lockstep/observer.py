@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
-from precision.measure.casting.forward import map_tensors
+from precision.measure.casting.forward import is_leaf, map_tensors
 from precision.measure.lockstep.operator_calls import OperatorCall
 from precision.measure.lockstep.operators import OperatorRecorder
 from precision.measure.lockstep.rows import LayerDraft
@@ -223,7 +223,7 @@ class Observer:
         """Inputs and random state of a call that begins."""
         if self._kept_random is None:
             return args, None
-        if not leaves_inputs_alone(module) and not any(True for _ in module.children()):
+        if not leaves_inputs_alone(module) and is_leaf(module):
             args = map_tensors(args, lambda tensor: tensor.detach().clone())
         return args, self._kept_random.saved()
 

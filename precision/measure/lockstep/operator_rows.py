@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from precision.formats import AnyFormat
+from precision.formats import AnyFormat, NumericFormat
 from precision.measure.lockstep.merged import NONE_MERGED, Merged, merged
 from precision.measure.lockstep.operator_calls import OperatorCall
 from precision.measure.lockstep.origins import Origins
@@ -14,6 +14,14 @@ from precision.measure.lockstep.rows import LayerDraft, Ledger, OperatorDraft
 from precision.measure.rounding import dtype_name
 from precision.results.layers import OperatorDtypes, OperatorErrors
 from precision.results.origins import Side
+
+_ONE_NUMBER = 0.99
+"""Share of the largest mask that the smallest is, at least, after scores were added."""
+
+
+def beyond_end(tensor: Tensor, fmt: NumericFormat) -> int:
+    """Finite elements beyond the largest value of a format, which it clips where it saturates."""
+    return int((tensor.isfinite() & (tensor.abs() > fmt.max)).sum())
 
 
 class OperatorComparer:
@@ -30,8 +38,10 @@ class OperatorComparer:
         routing: Routing,
         *,
         max_operators: int,
+        simulated: NumericFormat | None = None,
         data: Tensor | None = None,
     ) -> None:
+        self._simulated = simulated
         self._fmt = fmt
         self._ledger = ledger
         self._origins = origins
@@ -81,9 +91,16 @@ class OperatorComparer:
                 integers_differ=numbers.integers_differ if numbers else 0,
                 input_made_by=_input_maker(candidate) if numbers and numbers.integers_differ else "",
                 remark=OTHER_ROWS if elsewhere else "",
+                beyond=self._beyond(found),
                 merged=_most_merged(pairs) if errors is not None and errors.exact_share != 1 else NONE_MERGED,
             )
         )
+
+    def _beyond(self, found: Matched | None) -> int:
+        if self._simulated is None or found is None:
+            return 0
+        results = [r.tensor for r, _ in found.without(self._data).floating]
+        return sum(beyond_end(each, self._simulated) for each in results if not _masks(each, self._simulated))
 
     def _numbers(
         self, reference: OperatorCall | None, candidate: OperatorCall | None
@@ -98,6 +115,12 @@ class OperatorComparer:
         if not found.pairs:
             return None, found
         return numbers_of(found.without(self._data), self._fmt, detailed=False), found
+
+
+def _masks(tensor: Tensor, fmt: NumericFormat) -> bool:
+    """Whether what is beyond the end is about one negative number throughout, as masks are: clipped, it still masks."""
+    beyond = tensor[tensor.isfinite() & (tensor.abs() > fmt.max)]
+    return beyond.numel() > 1 and float(beyond.max()) <= _ONE_NUMBER * float(beyond.min())
 
 
 def _most_merged(pairs: list[tuple[Tensor, Tensor]]) -> Merged:

@@ -75,6 +75,7 @@ class OperatorDraft:
     input_made_by: str = ""
     remark: str = ""
     merged: Merged = NONE_MERGED
+    beyond: int = 0
 
 
 class Ledger:
@@ -118,6 +119,7 @@ class Ledger:
                 remark=each.remark,
                 became_equal=each.merged.became_equal,
                 neighbours=each.merged.pairs if each.merged.became_equal else 0,
+                beyond=each.beyond,
             )
             for each in self.operators
         ]

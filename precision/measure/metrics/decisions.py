@@ -46,10 +46,10 @@ def decisions(reference: Leaf, candidate: Leaf, taken: Taken, labels: Tensor | N
                 reference, candidate = moved
             return class_decisions(reference, candidate, taken=taken, labels=labels)
         case "crossings":
-            return _crossings(reference, candidate, why=taken.why)
+            return _crossings(reference, candidate)
         case "neighbours":
             sides = (leaf.padded().flatten(1) for leaf in (reference, candidate))
-            return neighbour_decisions(*sides, why=taken.why)
+            return neighbour_decisions(*sides)
         case "values":
             return None
 
@@ -72,7 +72,6 @@ def class_decisions(reference: Leaf, candidate: Leaf, *, taken: Taken, labels: T
     flipped = found.first[0] != found.first[1]
     clusters = _kept(reference.clusters(), found.finite)
     return ClassDecisions(
-        rule=taken.why,
         classes=classes,
         samples=int(found.finite.sum()),
         nonfinite_samples=int(samples - found.finite.sum()),
@@ -86,7 +85,7 @@ def class_decisions(reference: Leaf, candidate: Leaf, *, taken: Taken, labels: T
     )
 
 
-def _crossings(reference: Leaf, candidate: Leaf, *, why: str) -> CrossingDecisions:
+def _crossings(reference: Leaf, candidate: Leaf) -> CrossingDecisions:
     """Probabilities on another side of one half; exactly one half is below."""
     rows = reference.tensor.shape[0]
     r, y = (leaf.tensor.detach().cpu().reshape(rows, -1).double() for leaf in (reference, candidate))
@@ -95,7 +94,6 @@ def _crossings(reference: Leaf, candidate: Leaf, *, why: str) -> CrossingDecisio
     changed = crossed.any(1)
     texts = None if reference.rows is None else np.asarray(reference.rows[:, 0].cpu().numpy())
     return CrossingDecisions(
-        rule=why,
         samples=int(finite.sum()),
         nonfinite_samples=int(rows - finite.sum()),
         **_clustered(changed, _kept(texts, finite), OutputKind.PROBABILITIES),

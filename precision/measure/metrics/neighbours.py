@@ -15,12 +15,11 @@ _DECIMALS = 12
 """Similarities that agree to so many are equal: beyond them, the order of a sum decides."""
 
 
-def neighbour_decisions(reference: Tensor, candidate: Tensor, *, why: str) -> NeighbourDecisions | None:
+def neighbour_decisions(reference: Tensor, candidate: Tensor) -> NeighbourDecisions | None:
     """Nearest-neighbour agreement of vectors `(samples, features)` in float64; None of fewer than three finite ones.
 
     The nearest is the other sample of the largest cosine similarity, on each side by itself; of equal ones the first.
-    A vector of zeros has similarity 0 to every other. Samples after the first `MAX_SAMPLES` are left out. `why` is the
-    rule by which these are vectors of samples.
+    A vector of zeros has similarity 0 to every other. Samples after the first `MAX_SAMPLES` are left out.
     """
     r, y = (side[:MAX_SAMPLES].detach().cpu().double() for side in (reference, candidate))
     finite = torch.isfinite(r).all(dim=1) & torch.isfinite(y).all(dim=1)
@@ -31,7 +30,6 @@ def neighbour_decisions(reference: Tensor, candidate: Tensor, *, why: str) -> Ne
     if cosine is None:
         return None
     return NeighbourDecisions(
-        rule=why,
         samples=len(r),
         nonfinite_samples=int((~finite).sum()),
         left_out=max(0, len(reference) - MAX_SAMPLES),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _IS_MASK = r"^attention_mask$|padding_mask$"
 """Names of arguments that say which positions are data, in transformers and in torch."""
+_UNSEEN = -1000.0
+"""What is added to the scores of keys that are not seen is at most this: their weights are then 0 in float32."""
 _OF_DECODER = "decoder_"
 """How arguments of a decoder begin: its outputs are not at the encoder's positions."""
 
@@ -80,15 +82,37 @@ def _guessed(named: Mapping[str, object]) -> Tensor | None:
     return None
 
 
+def _data_keys(mask: Tensor, *, says_padding: bool) -> Tensor | None:
+    """Of a mask of attention `(texts, heads, queries, keys)`, the keys that a query sees; None where it is not certain.
+
+    It is added, 0 where a query sees a key and far below elsewhere; or it holds truth values. A key that no query sees
+    is padding where all others are seen by their own position: then the mask hides no data, as one of the past alone
+    hides the last.
+    """
+    if mask.dtype == torch.bool:
+        seen = ~mask if says_padding else mask
+    elif bool(((mask == 0) | (mask <= _UNSEEN)).all()):
+        seen = mask == 0
+    else:
+        return None
+    seen = seen.any(1)
+    data, (queries, keys) = seen.any(1), seen.shape[1:]
+    if queries == 1:
+        return data
+    return data if queries == keys and not (data & ~seen.diagonal(dim1=1, dim2=2)).any() else None
+
+
 def _data(name: str, mask: object, *, by_caller: bool = False) -> Tensor | None:
     """True where there is data; None for what cannot be read as a mask of positions.
 
     Truth values of an argument called padding are true at padding. Of numbers with such a name it is not certain,
     unless the caller says that it is a mask.
     """
-    if not isinstance(mask, Tensor) or mask.dim() != 2 or mask.is_complex() or bool(torch.isnan(mask).any()):
+    if not isinstance(mask, Tensor) or mask.dim() not in (2, 4) or mask.is_complex() or bool(mask.isnan().any()):
         return None
     says_padding = re.search("pad", name) is not None
+    if mask.dim() == 4:
+        return _data_keys(mask, says_padding=says_padding)
     if mask.dtype == torch.bool:
         return ~mask if says_padding else mask
     if bool((mask < 0).any()):  # additive: 0 where there is data

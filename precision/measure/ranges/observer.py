@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
+from precision.measure.casting.forward import is_leaf
 from precision.measure.casting.held_weights import channel_axis
 from precision.measure.metrics.outputs import Leaf, flatten
 from precision.measure.ranges.counts import ValueCounts, counts_of
@@ -75,9 +76,7 @@ class RangeObserver:
     def _before(self, module: nn.Module, args: tuple[object, ...]) -> None:
         if self._names is None:
             self._names = {id(child): name for name, child in module.named_modules()}
-            self._leaves = tuple(
-                name for name, child in module.named_modules() if not any(True for _ in child.children())
-            )
+            self._leaves = tuple(name for name, child in module.named_modules() if is_leaf(child))
         if (name := self._names.get(id(module))) is not None:
             self._called.add(name)
             self._read(module, name, "input", {str(at): value for at, value in enumerate(args)})

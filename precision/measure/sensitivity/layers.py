@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from precision.findings.frames import frames_of, places_of
 from precision.formats import AnyFormat, ScaledFormat
-from precision.measure.casting.forward import map_tensors
+from precision.measure.casting.forward import is_leaf, map_tensors
 from precision.measure.casting.held_weights import estimated_bytes
 from precision.measure.casting.stored_tensors import stored_tensors
 from precision.results.flow import Flow
@@ -65,11 +65,6 @@ def layer_modules(module: nn.Module, flow: Flow) -> dict[str, nn.Module]:
         if not any(_own_tensors(modules[each.fqn]) for each in called):
             del found[""]
     return {fqn: each for fqn, each in found.items() if not isinstance(each, torch.jit.ScriptModule)}
-
-
-def is_leaf(module: nn.Module) -> bool:
-    """Whether it has no modules inside."""
-    return not any(True for _ in module.children())
 
 
 @contextmanager

@@ -15,13 +15,13 @@ from precision.errors import PrecisionError
 from precision.formats import AnyFormat, NumericFormat
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.crossing import Roundings, is_plain
-from precision.measure.casting.forward import fused_attention, map_tensors, seeded, shortened
+from precision.measure.casting.forward import fused_attention, is_leaf, map_tensors, seeded, shortened
 from precision.measure.casting.frames import frame_of
 from precision.measure.casting.simulation import holds_matrix, rounded_tensor
 from precision.measure.lockstep.values import version_of
 from precision.measure.rounding import storage_dtype
 from precision.measure.sensitivity.adjoint import Adjoint, Tap
-from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked, is_leaf
+from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked
 from precision.measure.sensitivity.trust import Sizes
 
 _QUICK_S = 0.002

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from torch import nn
 
 from precision.formats import AnyFormat, NumericFormat
+from precision.measure.casting.forward import is_leaf
 from precision.measure.casting.precisions import Precisions
-from precision.measure.sensitivity.layers import is_leaf
 
 
 def lowered_layers(precisions: Precisions, layers: Collection[str], fmt: AnyFormat) -> dict[str, nn.Module]:

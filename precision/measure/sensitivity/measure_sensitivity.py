@@ -101,10 +101,6 @@ class _Run:
         done: list[InFormat] = []
         try:
             observed = self._observed(stage)
-            known = Known.of(self._loaded.module, (), self._loaded.labels)
-            outputs = without_masked_classes(observed.output, observed.output, known=known)
-            own = reference_warnings(self._reference, *self._inputs, outputs)
-            self._result = self._result.model_copy(update={"warnings": (*own, *self._result.warnings)})
             stage = "Differentiating the reference"
             adjoint, reason = (
                 self._adjoint(stage, observed) if not _has_nan(observed.outputs) else (None, NAN_REFERENCE)
@@ -166,6 +162,10 @@ class _Run:
         seconds = time.perf_counter() - warm
         if not outputs:
             raise ForwardError("The model returns no floating-point numbers, so there is no error to measure.")
+        known = Known.of(self._loaded.module, (), self._loaded.labels)
+        alarming = without_masked_classes(output, output, known=known)
+        own = reference_warnings(self._reference, *self._inputs, alarming)
+        self._result = self._result.model_copy(update={"warnings": (*own, *self._result.warnings)})
         if not finite_elements(outputs):
             raise ForwardError("The model's outputs hold no finite number, so there is no error to measure.")
         layers = layering.layers_of(self._reference.stored, calls, self._precisions.reference_flow)

@@ -9,11 +9,12 @@ from torch import Tensor
 from precision.findings.sensitivity.together import projections_of, squared_error_together
 from precision.formats import AnyFormat, NumericFormat
 from precision.measure.casting.cast_model import CastModel
+from precision.measure.casting.forward import is_leaf
 from precision.measure.metrics.outputs import Flattened
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint
 from precision.measure.sensitivity.exact import finite_elements, mean_square
-from precision.measure.sensitivity.layers import Layer, is_leaf
+from precision.measure.sensitivity.layers import Layer
 from precision.measure.sensitivity.local import Estimate, LocalError, summed
 from precision.results.flow import Flow
 from precision.results.sensitivity import Contribution, LayerSensitivity, Projections, SensitivityReport, UniformCheck

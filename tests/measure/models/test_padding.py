@@ -12,6 +12,12 @@ from precision.measure.models.padding import data_output, data_positions
 from precision.measure.own_model import own_model
 
 MASK = torch.tensor([[1, 1, 1], [1, 0, 0]])
+CAUSAL = torch.ones(3, 3, dtype=torch.long).tril()
+
+
+def added(seen: Tensor, below: float = -torch.inf) -> Tensor:
+    """What is added to the scores where a query sees a key, and where not."""
+    return torch.zeros(seen.shape).masked_fill(seen == 0, below)
 
 
 class Takes(nn.Module):
@@ -42,6 +48,12 @@ def data(mask: Tensor | str | None = None, **arguments: Tensor) -> Tensor | None
         ({"pad": MASK}, "pad"),
         ({"src_key_padding_mask": torch.zeros(2, 3).masked_fill(MASK == 0, -torch.inf)}, None),
         ({"attention_mask": (1.0 - MASK) * -1e9}, None),
+        ({"attention_mask": added(MASK[:, None, None])}, None),
+        ({"attention_mask": added(MASK[:, None, None] * CAUSAL)}, None),
+        ({"attention_mask": added(MASK[:, None, None].expand(2, 4, 3, 3))}, None),
+        ({"attention_mask": (MASK[:, None, None] * CAUSAL).bool()}, None),
+        ({"src_key_padding_mask": ~MASK[:, None, None].bool()}, None),
+        ({"pad": added(MASK[:, None, None], -1e4)}, "pad"),
         ({}, MASK),
         ({"attention_mask": torch.ones(2, 3)}, MASK.bool()),
     ],
@@ -61,6 +73,10 @@ def test_what_says_where_the_data_are(arguments: dict[str, Tensor], mask: Tensor
         {"attention_mask": torch.ones(2, 3)},
         {"attention_mask": torch.zeros(2, 3)},
         {"attention_mask": torch.ones(2, 1, 3, 3)},
+        {"attention_mask": added(CAUSAL.expand(2, 1, 3, 3))},
+        {"attention_mask": added(CAUSAL.tril(-1).expand(2, 1, 3, 3))},
+        {"attention_mask": added(MASK[:, None, None], -8.0)},
+        {"attention_mask": added((MASK[:, None, None] * CAUSAL)[:, :, 1:])},
     ],
 )
 def test_without_a_sign_of_padding_everything_is_data(arguments: dict[str, Tensor]) -> None:
