@@ -25,7 +25,7 @@ SHORT_TABLE = 15
 MOST_WARNINGS = 3
 """Warnings of the cast that are shown here."""
 
-_TIMING = ":material/timer: Both models are being timed."
+_TIMING = ":material/timer: Both models are timed last."
 
 HOW_TO_READ = """\
 The same input goes through the model twice: in the **reference** precision and in the **candidate** format.

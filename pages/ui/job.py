@@ -132,13 +132,15 @@ def _while_running(job: Job, shows: Callable[[AnalysisResult], bool]) -> Analysi
         show_progress(job.id, shown_s=seen_s)
         if before is None or before.result is None:
             st.stop()
-        st.caption(f":material/history: Until then, the result before: **{_in_short(before.spec)}**.")
+        st.caption(
+            f":material/history: Until there is something to show, the result before: **{_in_short(before.spec)}**."
+        )
     st.html(_DIMMED)
     return before.result
 
 
 def _in_short(spec: RunSpec) -> str:
-    return escape_markdown(f"{describe(spec.model).short_title}, {spec.candidate}")
+    return escape_markdown(f"{describe(spec.model).short_title} in {spec.candidate}")
 
 
 def _under_way(spec: RunSpec) -> str:

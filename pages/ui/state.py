@@ -22,7 +22,8 @@ from precision.text.names import enclosing
 
 PRETRAINED = "hf:"
 """The picker's entry for a Hugging Face id or folder."""
-_DEFAULT = RunSpec()
+_DEFAULT = RunSpec(model="digits", dtype="bfloat16")
+"""What a link without a model shows: a trained network on real images."""
 _HELD = (
     "dtype",
     "method",
@@ -53,7 +54,9 @@ def open_link() -> None:
         return
     query = {name: value for name, value in st.query_params.to_dict().items() if name not in ("job", *VIEW)}
     try:
-        usual = {"dtype": AUTOCAST_DTYPE} if st.query_params.get("section") == "Autocast" else {}
+        usual = {} if "model" in query else {"model": _DEFAULT.model, "dtype": _DEFAULT.dtype}
+        if st.query_params.get("section") == "Autocast":
+            usual["dtype"] = AUTOCAST_DTYPE
         spec = RunSpec.parse(usual | query)
         request_input(describe(spec.model), spec)
     except InputError as error:

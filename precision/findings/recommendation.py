@@ -145,7 +145,9 @@ def _decided(found: Decisions, sample: str) -> str:
     kept = "nearest neighbour" if isinstance(found, NeighbourDecisions) else classes
     if changed:
         return f"{changed:,} of {samples} change{f's its {kept}' if changed == 1 else f' their {kept}'}"
-    return f"all {samples} keep their {kept}" if found.samples > 1 else f"the {samples} keeps its {kept}"
+    if found.samples == 1:
+        return f"the only {sample} keeps its {kept}"
+    return f"{f'both {sample}s' if found.samples == 2 else f'all {samples}'} keep their {kept}"
 
 
 def _sample(found: Decisions, result: CompareResult) -> str:

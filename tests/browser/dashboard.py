@@ -138,9 +138,10 @@ class Visit:
         own = (f"{self._url}/", "data:", f"blob:{self._url}/")
         return [url for url in self.requests if not url.startswith(own)]
 
-    def open(self, path: str = "/", **link: str) -> Self:
-        """Go to a page by its link."""
-        self.page.goto(f"{self._url}{path}?{urlencode(link)}" if link else f"{self._url}{path}")
+    def open(self, path: str = "/", *, model: str | None = "tinynet", **link: str) -> Self:
+        """Go to a page by its link; None leaves the model out."""
+        query = link if model is None else {"model": model, **link}
+        self.page.goto(f"{self._url}{path}?{urlencode(query)}" if query else f"{self._url}{path}")
         return self
 
     @contextmanager
@@ -169,6 +170,7 @@ class Visit:
 
     def result(self, text: str | re.Pattern[str] = "") -> str:
         """The page's finding, once there is one that contains `text`."""
+        expect(self.page.locator(".st-key-under-way")).to_have_count(0, timeout=PATIENCE_MS)
         heading = self.page.get_by_role("heading", level=1).filter(has_text=text or None, has_not_text=_UNDER_WAY)
         expect(heading).to_have_count(1, timeout=PATIENCE_MS)  # the former page's stands beside it for a moment
         expect(heading).to_be_visible(timeout=PATIENCE_MS)

@@ -54,11 +54,11 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(
 
 def test_the_sidebar_can_be_used_on_a_phone(dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard, viewport={"width": PHONE, "height": 844}, has_touch=True, is_mobile=True)
-    visit.open().result("TinyNet in float16")
+    visit.open().result("Check float16 first")
     expect(visit.picker("Format")).not_to_be_in_viewport()
     visit.page.get_by_test_id("stExpandSidebarButton").tap()
     visit.choose("Format", "bfloat16")
     visit.page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").tap()
     expect(visit.picker("Format")).not_to_be_in_viewport()
     expect(visit.page.get_by_role("heading", level=1)).to_be_in_viewport()
-    visit.result("TinyNet in bfloat16")
+    visit.result("Check bfloat16 first")

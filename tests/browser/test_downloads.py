@@ -26,7 +26,7 @@ def refuse(constant: str) -> NoReturn:
 
 def test_the_result_is_json_with_the_spec_and_its_infinities(dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard).open("/", dtype="float32")
-    visit.result("in float32")
+    visit.result("Safe in float32")
     visit.page.get_by_text("Reproduce and take home").click()
     download = saved(visit, visit.page.get_by_role("button", name="Result as JSON"))
     assert download.suggested_filename == "tinynet-float32-to.json"

@@ -24,13 +24,17 @@ def test_a_deep_link_may_be_the_very_first_request(
 ) -> None:
     fresh = Dashboard(tmp_path)
     try:
-        visit = visitors.visit(fresh).open("/errors")
+        visit = visitors.visit(fresh).open("/errors", model=None)
         expect(visit.picker("Model")).to_be_visible(timeout=PATIENCE_MS)
         measured("from the start of the server until its first page can be used", time.monotonic() - fresh.started_at)
         assert "The outputs are off by" in visit.result()
         measured("from the start of the server until its first result", time.monotonic() - fresh.started_at)
-        for path, finding in (("/layers", "tensors change"), ("/", "TinyNet in float16"), ("/errors", "off by")):
-            assert finding in visit.open(path).result()
+        for path, finding in (
+            ("/layers", "tensors change"),
+            ("/", "Safe in bfloat16: all 450 test images keep their class"),
+            ("/errors", "off by"),
+        ):
+            assert finding in visit.open(path, model=None).result()
             expect(visit.picker("Model")).to_be_visible(timeout=PATIENCE_MS)
             expect(visit.page.get_by_test_id("stSidebarNavLink")).to_contain_text(NAVIGATION)
             assert "page not found" not in visit.page.locator("body").inner_text().casefold()

@@ -22,7 +22,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
 
 def test_it_serves_pages_and_runs_jobs_in_the_theme_of_the_checkout(dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard).open("/", dtype="float16")
-    assert "TinyNet in float16" in visit.result()
+    assert "Check float16 first" in visit.result()
     assert visit.elsewhere() == []
     assert visit.complaints == []
     active = visit.page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).color")

@@ -31,7 +31,7 @@ def test_cancel_gives_the_device_to_the_next_run(
     visit.press("Cancel")
     cancelled_at = time.monotonic()
     visit.choose("Model", "TinyNet")
-    visit.result("TinyNet in bfloat16")
+    visit.result("Check bfloat16 first")
     measured("from Cancel until the result of the next run", time.monotonic() - cancelled_at)
     assert visit.link()["seed"] == "51"
 
@@ -69,13 +69,13 @@ def test_a_browser_that_is_closed_frees_the_device(
     leaving.progress(RUNNING)
     leaving.close()
     left_at = time.monotonic()
-    visitors.visit(dashboard).open("/", seed="53").result("TinyNet")
+    visitors.visit(dashboard).open("/", seed="53").result("Check float16 first")
     measured("from closing a browser until the result of another's run", time.monotonic() - left_at)
 
 
 def test_a_killed_worker_ends_one_run_and_nothing_else(dashboard: Dashboard, visitors: Visitors) -> None:
     bystander = visitors.visit(dashboard).open("/", seed="54")
-    finding, job = bystander.result("TinyNet"), bystander.link()["job"]
+    finding, job = bystander.result("Check float16 first"), bystander.link()["job"]
     numbers = bystander.numbers()
     victim = visitors.visit(dashboard).open("/", **MINUTES_OF_WORK, seed="54")
     victim.progress(RUNNING)
@@ -92,6 +92,6 @@ def test_a_killed_worker_ends_one_run_and_nothing_else(dashboard: Dashboard, vis
     bystander.page.get_by_role("spinbutton", name="Seed").fill("55")
     bystander.page.get_by_role("spinbutton", name="Seed").press("Enter")
     bystander.said_in_link("seed", "55")
-    bystander.result("TinyNet")
+    bystander.result("Check float16 first")
     assert bystander.link()["job"] != job
     assert bystander.numbers()["Max absolute error"] != numbers["Max absolute error"]

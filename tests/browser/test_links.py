@@ -34,19 +34,19 @@ def test_a_malformed_link_is_explained_and_one_click_leads_on(
     assert shows_no_trace(visit)
     expect(visit.picker("Model")).to_be_visible(timeout=PATIENCE_MS)
     visit.press("Show the default instead")
-    visit.said_in_link("model", "tinynet")
-    visit.said_in_link("dtype", "float16")
+    visit.said_in_link("model", "digits")
+    visit.said_in_link("dtype", "bfloat16")
     visit.result(re.compile("^(?!This link)"))
     assert "batch" not in visit.link()
 
 
 def test_an_address_may_be_a_title_of_the_menu(dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard).open()
-    visit.result("TinyNet")
+    visit.result("Check float16 first")
     for path, finding in (
         ("/Propagation", "error is added"),
         ("/Number_formats", "is stored as"),
-        ("/Overview", "Tiny"),
+        ("/Overview", "Check bfloat16 first"),
         ("/Inputs", "bfloat16"),
         ("/inputs", "bfloat16"),
     ):
@@ -60,7 +60,7 @@ def test_a_device_that_is_not_here_is_named_and_another_can_be_picked(dashboard:
     visit.alert("Unknown device 'cuda:9'")
     assert shows_no_trace(visit)
     visit.choose("Device", "cpu")
-    visit.result("TinyNet")
+    visit.result("Check float16 first")
 
 
 def test_a_hostile_name_is_shown_as_text(dashboard: Dashboard, visitors: Visitors) -> None:

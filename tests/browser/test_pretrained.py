@@ -24,7 +24,7 @@ def name_checkpoint(visit: Visit, source: str) -> None:
 
 def test_a_folder_is_loaded_and_compared_on_sentences(minilm: Path, dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard).open()
-    visit.result("TinyNet")
+    visit.result("Check float16 first")
     name_checkpoint(visit, str(minilm))
     visit.result("pretrained")
     visit.said_in_link("model", f"hf:{minilm}")
@@ -47,7 +47,7 @@ def test_a_folder_with_a_hostile_name_is_shown_as_text(
 
 def test_an_id_that_is_not_cached_is_said_to_be_out_of_reach(dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard).open()
-    visit.result("TinyNet")
+    visit.result("Check float16 first")
     name_checkpoint(visit, "nobody/has-this")
     message = visit.alert("nobody/has-this")
     assert "cannot be reached" in message

@@ -45,8 +45,9 @@ def test_too_few_samples_ask_for_as_many_as_would_tell() -> None:
 @pytest.mark.parametrize(
     ("flips", "samples", "level", "said"),
     [
+        (0, 2, "check", "Check float16 first: both samples keep their class"),
         (0, 100, "safe", "Safe in float16: all 100 samples keep their class"),
-        (0, 1, "check", "Check float16 first: the 1 sample keeps its class"),
+        (0, 1, "check", "Check float16 first: the only sample keeps its class"),
         (1, 64, "check", "Check float16 first: 1 of 64 samples changes its class"),
         (2, 10**5, "check", "Check float16 first: 2 of 100,000 samples change their class"),
         (10, 100, "avoid", "Do not use float16 here: 10 of 100 samples change their class"),
