@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import downloads, frame, linked
+from pages.ui import downloads, dtypes, frame, linked
 from pages.ui.chart import show
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
@@ -98,7 +98,7 @@ def _operators_top(result: LayersResult, report: LayersReport) -> None:
 
 
 def _stored_tensors() -> None:
-    result = current_result(CompareResult)
+    result = current_result(CompareResult, shows=lambda result: result.audit is not None)
     audit = result.audit
     if audit is None:
         frame.header("No cast to show", result)
@@ -106,6 +106,7 @@ def _stored_tensors() -> None:
     frame.header(escape_markdown(_finding(audit)), result)
     for warning in audit.warnings:
         st.warning(escape_markdown(warning), icon=":material/report:")
+    dtypes.strip(audit)
     show(plot_module_tree(audit), key="module-tree")
     _tensor_table(audit, name=f"{downloads.file_stem(result)}-tensors")
     show(plot_stored_values(audit, result.spec.dtype), key="stored-values")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import decision, decisions, device_speed, downloads, frame
+from pages.ui import decision, decisions, device_speed, downloads, dtypes, frame
 from pages.ui.chart import show, show_beside_each_other
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
@@ -70,11 +70,13 @@ def main() -> None:
     _four_numbers(result)
     if said := real_kernels_text(result):
         st.caption(f":material/memory: {escape_markdown(said)}", help=KERNELS_HELP)
+    if result.audit:
+        dtypes.strip(result.audit, opens_layers=True)
     if result.comparison and result.comparison.outputs:
         output = frame.pick_output(result.comparison.outputs)
         show_beside_each_other(
-            side_by_side=plot_side_by_side(output, result.spec.dtype),
             absolute_error=plot_error_histogram(output, result.spec.dtype),
+            side_by_side=plot_side_by_side(output, result.spec.dtype),
         )
         decisions.decisions(output, result)
         _side_by_side(output, result)

@@ -1,31 +1,17 @@
 """The format of every layer, in the model's order."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.frame import Info, Space, figure_of, marker
-from precision.charts.row_groups import group_label, neighbours
-from precision.results.plan import Plan, PlannedLayer
-from precision.text.names import for_plotly
+from precision.charts.frame import Info, Space, figure_of
+from precision.charts.row_groups import neighbours
+from precision.charts.strip import MAX_BARS, StripBar, add_strip, strip_bar
+from precision.results.plan import Plan
 from precision.text.units import count_text
 
-MAX_BARS = 200
-"""More would be narrower than two pixels on a phone."""
-
 _KIND = "Strip of the format of every layer, in the model's order"
-
-
-class StripBar(NamedTuple):
-    """One layer, or neighbours drawn together: how many of them have each format."""
-
-    label: str
-    layers: int
-    formats: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -46,7 +32,10 @@ def _plan_strip_info(plan: Plan) -> PlanStripInfo:
     if not plan.layers:
         return PlanStripInfo(title="No layer to plan", empty="The model calls no layer that could be lowered.")
     counts = Counter(layer.format for layer in plan.layers).most_common()
-    bars = tuple(_bar(group) for group in neighbours(plan.layers, MAX_BARS))
+    bars = tuple(
+        strip_bar([layer.fqn or "(model)" for layer in group], [layer.format for layer in group])
+        for group in neighbours(plan.layers, MAX_BARS)
+    )
     if len(counts) == 1:
         title = f"All {count_text(len(plan.layers), 'layer')} in {counts[0][0]}"
     else:
@@ -60,37 +49,6 @@ def _plan_strip_info(plan: Plan) -> PlanStripInfo:
     )
 
 
-def _bar(group: Sequence[PlannedLayer]) -> StripBar:
-    return StripBar(
-        label=group_label([layer.fqn or "(model)" for layer in group]),
-        layers=len(group),
-        formats=tuple(Counter(layer.format for layer in group).most_common()),
-    )
-
-
 def _draw(figure: go.Figure, info: PlanStripInfo) -> Space:
-    hovers = [_hover(bar) for bar in info.bars]
-    for name in info.formats:
-        held = [(at, count) for at, bar in enumerate(info.bars) for own, count in bar.formats if own == name]
-        figure.add_bar(
-            x=np.array([at for at, _ in held]),
-            y=np.array([count / info.bars[at].layers for at, count in held]),
-            width=1,
-            name=for_plotly(name),
-            marker=marker(name) | {"line": {"width": 0}},
-            customdata=[hovers[at] for at, _ in held],
-            hovertemplate="%{customdata}<extra></extra>",
-        )
-    figure.update_layout(
-        barmode="stack",
-        xaxis={"visible": False, "range": [-0.5, len(info.bars) - 0.5]},
-        yaxis={"visible": False, "range": [0, 1]},
-    )
+    add_strip(figure, info.bars, info.formats, rows=range(len(info.bars)))
     return Space(56, footer=48, legend=True)
-
-
-def _hover(bar: StripBar) -> str:
-    if bar.layers == 1:
-        return f"{for_plotly(bar.label)}: {for_plotly(bar.formats[0][0])}"
-    shares = ", ".join(f"{count:,} × {for_plotly(name)}" for name, count in bar.formats)
-    return f"{for_plotly(bar.label)}: {shares}"

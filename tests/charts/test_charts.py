@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 import pytest
 
 from precision.charts.decision_margins import plot_decision_margins
+from precision.charts.dtype_strip import plot_dtype_strip
 from precision.charts.error_by_magnitude import plot_error_by_magnitude
 from precision.charts.error_ecdf import plot_error_ecdf
 from precision.charts.error_histogram import plot_error_histogram
@@ -49,6 +50,7 @@ def every_chart() -> Iterator[tuple[str, Draw]]:
         for scale in ("score", "probability"):
             yield f"margins of {name}, {scale}", partial(plot_decision_margins, output, "int8", scale=scale)
     for name, audit in AUDITS.items():
+        yield f"strip of {name}", partial(plot_dtype_strip, audit)
         yield f"tree of {name}", partial(plot_module_tree, audit)
         yield f"bytes of {name}", partial(plot_stored_bytes, audit)
         yield f"stored values of {name}", partial(plot_stored_values, audit, "float16")

@@ -13,9 +13,10 @@ import pytest
 
 from precision.charts.frame import DETAIL_CHARACTERS, TITLE_CHARACTERS, alt_text
 from precision.charts.plan_front import MeasuredPlan, _plan_front_info, plot_plan_front
-from precision.charts.plan_strip import MAX_BARS, _plan_strip_info, plot_plan_strip
+from precision.charts.plan_strip import _plan_strip_info, plot_plan_strip
 from precision.charts.predicted_exact import _predicted_exact_info, plot_predicted_exact
 from precision.charts.sensitivity_heatmap import MAX_ROWS, _sensitivity_heatmap_info, plot_sensitivity_heatmap
+from precision.charts.strip import MAX_BARS
 from precision.plan.front import front_of
 from precision.plan.solve import least_error
 from precision.results import LayerSensitivity, SensitivityReport, UniformCheck
