@@ -50,7 +50,7 @@ def main() -> None:
             st.title("Which formats?", anchor=False)
             st.info("Choose at least one format to plan with.", icon=":material/edit:")
             st.stop()
-        result = current_result(SensitivityResult, also)
+        result = current_result(SensitivityResult, also, shows=lambda result: result.report is not None)
         report = result.report
         if report is None or not report.layers or not report.formats:
             frame.header(f"{frame.model_name(result)}: no layer was measured", result)
