@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import decision, decisions, device_speed, downloads, dtypes, frame
+from pages.ui import decision, decisions, device_speed, downloads, dtypes, frame, samples
 from pages.ui.chart import show, show_beside_each_other
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
@@ -70,6 +70,7 @@ def main() -> None:
     _four_numbers(result)
     if said := real_kernels_text(result):
         st.caption(f":material/memory: {escape_markdown(said)}", help=KERNELS_HELP)
+    samples.section(result)
     if result.audit:
         dtypes.strip(result.audit, opens_layers=True)
     if result.comparison and result.comparison.outputs:

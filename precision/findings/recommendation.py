@@ -73,7 +73,7 @@ def recommend(result: CompareResult, limits: Yardsticks | None = None) -> Recomm
     return Recommendation(
         level=level,
         headline=f"{beginning}: {happened}",
-        details=tuple(filter(None, (which, sure, *gained, _speed(result)))),
+        details=tuple(filter(None, (sure, *gained, _speed(result), which))),
         why=_why(verdict, output, limits),
         step=_step(verdict, output, result, limits),
     )

@@ -10,6 +10,7 @@ from precision.results.comparison import Comparison, RealKernelCheck, Verdict
 from precision.results.cost import Cost, RunMemory
 from precision.results.model import InputDescription, ModelDescription
 from precision.results.place import DeviceInfo, Environment
+from precision.results.samples import ShownSample
 from precision.spec import RunSpec
 
 ExecutionLabel = Literal["native", "upcast", "simulated", "unsupported"]
@@ -80,6 +81,8 @@ class CompareResult(RunResult):
     """Of simulated candidates without a plan only."""
     verdict: Verdict | None = None
     """With the default yardsticks; None where nothing was compared."""
+    samples: tuple[ShownSample, ...] = ()
+    """Of a real input, those that say most, the worst first."""
     score: Score | None = None
     """None without such a function."""
 

@@ -18,6 +18,7 @@ from precision.measure.compare.float64_truth import with_float64_truth
 from precision.measure.compare.kernel_check import check_on_real_kernel
 from precision.measure.compare.picks import Picks
 from precision.measure.compare.score import Validate, scored
+from precision.measure.compare.shown_samples import shown_samples
 from precision.measure.machine.cost import time_side_by_side
 from precision.measure.machine.working_memory import how_measured, working_memory
 from precision.measure.metrics.comparison import compare_outputs
@@ -110,6 +111,9 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
                 "warnings": (*_caveats(comparison, run), *result.warnings),
             }
         )
+        if not run.loaded.more:
+            sides = (data_output(each, run.loaded) for each in (first, output))
+            result = result.model_copy(update={"samples": shown_samples(comparison, run.loaded, *sides)})
         known = Known.of(run.loaded.module, run.spec.outputs, run.loaded.labels)
         data = without_masked_classes(*(data_output(each, run.loaded) for each in (first, output)), known=known)
         own = reference_warnings(run.reference, run.loaded.args, dict(run.loaded.kwargs), data)
