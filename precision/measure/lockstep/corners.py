@@ -128,7 +128,7 @@ class Decomposition:
         low_on_exact = self._own_run(*sides[1], self._lowered(x, x_low), takes=exact.is_own)
         exact_on_low = self._own_run(*sides[0], with_dtypes(x_low, x), takes=exact.is_own)
         runs = exact, low, low_on_exact, exact_on_low
-        if any(len(run.is_own) != len(exact.is_own) or run.choices != exact.choices for run in runs):
+        if not all(run.takes_the_path_of(exact) for run in runs):
             raise NotSeparableError("its path, or a whole number in it, depends on which side's values it is given.")
         sums, inputs = CornerSums(), CornerSums()
         for four in _floating([run.made for run in runs], self.data):

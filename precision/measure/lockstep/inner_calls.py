@@ -111,10 +111,11 @@ class InnerCalls:
 
 
 def checksum(tensor: Tensor) -> int | None:
-    """A number for the bits of a tensor; None where they cannot be read."""
+    """A number for the bits of a tensor, and the order of its rows; None where they cannot be read."""
     if not is_plain(tensor) or tensor.is_meta:
         return None
     tensor = tensor.detach().resolve_conj().resolve_neg()
     if tensor.is_complex():
         tensor = torch.view_as_real(tensor)
-    return int(tensor.view(_INTEGERS[tensor.element_size()]).sum())
+    rows = tensor.view(_INTEGERS[tensor.element_size()]).sum(-1, dtype=torch.int64).flatten()
+    return int((rows * torch.arange(1, len(rows) + 1, device=rows.device)).sum())

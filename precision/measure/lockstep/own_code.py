@@ -25,6 +25,8 @@ from precision.measure.lockstep.values import version_of
 _OTHERWISE = "it calls its modules otherwise when it is evaluated again."
 _RANKS = frozenset({"topk", "sort", "max", "min", "kthvalue", "median", "mode"})
 """Operators that return positions beside values, which their callers use."""
+_MASKED = frozenset({"index", "index_put", "index_put_", "masked_select"})
+"""Operators that choose rows by masks."""
 
 
 class Given(NamedTuple):
@@ -70,8 +72,8 @@ class OwnRun:
     """Of the tensors that it handed to the modules inside and returned: whether it made them itself (real numbers)."""
     made: list[Tensor] = field(default_factory=list)
     """These tensors, each once."""
-    choices: list[tuple[tuple[int, ...], int | None]] = field(default_factory=list)
-    """The shape of every whole-number result, and a checksum."""
+    choices: list[Tensor] = field(default_factory=list)
+    """Every whole-number result, and every mask that chooses rows."""
     _output: object = None
     _handed: list[int | None] = field(default_factory=list)
     _known: dict[int, tuple[Tensor, int | None]] = field(default_factory=dict)
@@ -94,6 +96,12 @@ class OwnRun:
         if self._departed or self._begun < len(self.calls):
             raise NotSeparableError(_OTHERWISE)
         self._take(self._output)
+
+    def takes_the_path_of(self, other: OwnRun) -> bool:
+        """Whether it handed on as many tensors, and chose the same positions."""
+        pairs = zip(self.choices, other.choices, strict=False)
+        is_alike = len(self.is_own) == len(other.is_own) and len(self.choices) == len(other.choices)
+        return is_alike and all(torch.equal(one, another) for one, another in pairs)
 
     def require_as_it_was(self, output: object) -> None:
         """Check that it handed to the modules inside what it did, and that it returned `output`.
@@ -181,10 +189,13 @@ class _Choices(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **(kwargs or {}))
         if self._run.is_inside or func.is_view or all(map(_is_whole, tensors_of((args, kwargs or {})))):
             return result
+        if func.overloadpacket.__name__ in _MASKED:
+            masks = [each for each in tensors_of((args, kwargs or {})) if each.dtype == torch.bool]
+            self._run.choices += [each.clone() for each in masks]
         is_asked_for = isinstance(result, Tensor) or func.overloadpacket.__name__ in _RANKS
         for tensor in tensors_of(result) if is_asked_for else ():
             if _is_whole(tensor):
-                self._run.choices.append((tuple(tensor.shape), checksum(tensor)))
+                self._run.choices.append(tensor.clone())
         return result
 
 

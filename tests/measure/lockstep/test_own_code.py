@@ -236,12 +236,17 @@ def test_code_that_catches_what_it_calls_is_not_measured_wrongly() -> None:
     assert row.own_code_missing == "it calls its modules otherwise when it is evaluated again."
 
 
-def test_rows_chosen_otherwise_are_not_compared() -> None:
+@pytest.mark.parametrize("by_mask", [False, True])
+def test_rows_chosen_otherwise_are_not_compared(by_mask: bool) -> None:
     class Routes(Residual):
         def forward(self, x: Tensor) -> Any:
             score = self.up(x)[..., 0].flatten()
             rows = x.flatten(0, 1)
-            chosen = (1 + score / 4096).topk(4).indices
+            score = 1 + score / 4096
+            if by_mask:  # of each pair one, so that as many are chosen in any case
+                first = score[:7] > score[7:14]
+                return self.down(rows[:14][torch.cat([first, ~first])] + 1)
+            chosen = score.topk(4).indices
             return rows.index_add(0, chosen, self.down(rows[chosen]))
 
     row = code_of(built(Routes), name="bfloat16")
