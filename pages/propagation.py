@@ -166,7 +166,7 @@ def _one_layer(result: LayersResult, report: LayersReport) -> None:
             "inputs on the way in and of its outputs on the way back."
         )
     if row.has_own_code:
-        st.caption("Left: what its own code makes, between the modules inside. Right: what the whole module returns.")
+        st.caption("The first chart is of what its own code makes, the second of what the whole module returns.")
         _keep_button(f"{row.fqn}:code", key="keep-code")
     _keep_button(row.fqn, key="keep-layer")
     if numbers.worst:
