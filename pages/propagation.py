@@ -11,7 +11,7 @@ from precision.charts.error_tree import plot_error_tree
 from precision.charts.layer_corners import plot_layer_corners
 from precision.charts.layer_errors import plot_layer_errors
 from precision.findings.elements import worst_table
-from precision.findings.layers import calls_table, divergence_text, labels_of, operators_table
+from precision.findings.layers import calls_table, divergence_text, labels_of, name_of_own, operators_table
 from precision.findings.origins import origin_text, place_text, reference_text, silent_causes
 from precision.findings.remedies import helpful, kept_by, remedies_texts, vain_texts
 from precision.results import LayersReport, LayersResult
@@ -31,6 +31,10 @@ input, f~ and x~ the candidate's:
 - **Interaction**, f~(x~) − f(x~) − f~(x) + f(x): what neither of the two explains alone. Element by element, the
   three add up to the propagated error.
 - **Gain**: how many times the layer amplifies the relative error of its input; below 1 it dampens it.
+
+**NAME:code** is a module's own code: the operators between the modules inside it, such as residual adds, attention and
+routers. Its errors are those of all tensors that this code itself makes, to return them or to hand them to the modules
+inside. For the local error these return what they return in the reference.
 
 All are relative: the norm of the error over the norm of the reference's output (normalized L2). 0.01 is an SQNR of
 40 dB. A line that climbs slowly means that rounding adds up. A jump with a small local error means that the layer
@@ -62,8 +66,9 @@ def main() -> None:
     show(plot_error_tree(report), key="error-tree")
     _one_layer(result, report)
     st.header("All layer calls", anchor=False)
-    table = calls_table(report).find(frame.find_box("layer", in_what="name or type"), "layer", "type")
-    st.caption(f"{len(table.rows):,} of {len(report.rows):,} module calls.")
+    every = calls_table(report)
+    table = every.find(frame.find_box("layer", in_what="name or type"), "layer", "type")
+    st.caption(f"{len(table.rows):,} of {len(every.rows):,} rows.")
     downloads.table(
         table, name=f"{downloads.file_stem(result)}-layers", key="layers", alt="Errors of every module call"
     )
@@ -74,15 +79,15 @@ def main() -> None:
 def _finding(report: LayersReport) -> str:
     if report.origins:
         return f"The first infinity or NaN appears in {escape_markdown(place_text(report.origins[0]))}"
-    leaves = [row for row in report.rows if row.corners]
-    if not leaves:
+    places = [row for row in report.rows if row.own]
+    if not places:
         return f"{report.calls} module calls compared"
-    most = max(leaves, key=lambda row: row.corners.local.normalized_l2 if row.corners else 0.0)
-    if not most.corners or not most.corners.local.normalized_l2:
+    most = max(places, key=lambda row: row.own.local.normalized_l2 if row.own else 0.0)
+    if not most.own or not most.own.local.normalized_l2:
         return "Every layer is exact" if report.is_exact else "No layer measured alone adds error"
     return (
-        f"Of the layers measured alone, most error is added in {escape_markdown(most.fqn or most.type)}: "
-        f"{number_text(most.corners.local.normalized_l2)} of its output"
+        f"Of the layers measured alone, most error is added in {escape_markdown(name_of_own(most))}: "
+        f"{number_text(most.own.local.normalized_l2)} of its output"
     )
 
 
@@ -160,6 +165,9 @@ def _one_layer(result: LayersResult, report: LayersReport) -> None:
             f"{for_markdown(kept)} is kept in {result.spec.reference}: its only own error is the rounding of its "
             "inputs on the way in and of its outputs on the way back."
         )
+    if row.has_own_code:
+        st.caption("The first chart is of what its own code makes, the second of what the whole module returns.")
+        _keep_button(f"{row.fqn}:code", key="keep-code")
     _keep_button(row.fqn, key="keep-layer")
     if numbers.worst:
         st.subheader("Worst elements", anchor=False)

@@ -71,7 +71,8 @@ def _culprit(held: LoadedModel, dtype: Format, settings: Any) -> list[str]:
         where = plain(origin.fqn) if origin.fqn else "the model itself"
         return [f"The first value that is not finite is made in {where}, by {origin.operator or 'its forward'}."]
     worst = next(iter(found.worst(1)), None)
-    if worst is None or worst.corners is None:
+    if worst is None or worst.own is None:
         return []
-    where, share = plain(worst.fqn) if worst.fqn else "The model itself", worst.corners.local.normalized_l2
-    return [f"{where} ({worst.type}) has the largest error of its own: {100 * share:.3g} % of its output."]
+    where, share = plain(worst.fqn) if worst.fqn else "The model itself", worst.own.local.normalized_l2
+    kind = f"{worst.type}, own code" if worst.has_own_code else worst.type
+    return [f"{where} ({kind}) has the largest error of its own: {100 * share:.3g} % of its output."]

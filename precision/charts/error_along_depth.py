@@ -47,8 +47,9 @@ def plot_error_along_depth(report: LayersReport, dtype: str, *, limit: float | N
     """The propagated and the local error of each module that computes something itself, in the order of the run.
 
     Those are modules without modules inside, and modules that do not just return what the last module inside returned,
-    such as one with a residual add. A point's `customdata` is its row in the report. Exact layers have no place on the
-    logarithmic axis and are counted; calls with new infinities or NaNs are marked at the top.
+    such as one with a residual add; and, as `NAME:code`, what a module's own code makes. A point's `customdata` is its
+    row in the report. Exact layers have no place on the logarithmic axis and are counted; calls with new infinities or
+    NaNs are marked at the top.
 
     Args:
         report: of a lockstep run.
@@ -62,18 +63,21 @@ def plot_error_along_depth(report: LayersReport, dtype: str, *, limit: float | N
 
 
 def layer_points(report: LayersReport) -> tuple[LayerPoint, ...]:
-    """Every call that computed its output itself, in the order in which they returned."""
+    """Every call that computed its output itself, in the order in which they returned; own code before its module."""
     points = []
     returned = [(row.finished, at) for at, row in enumerate(report.rows) if row.finished is not None]
     for _, at in sorted(returned):
         row, errors = report.rows[at], report.errors_of(at)
+        again = "" if row.call == 1 else f", call {row.call}"
+        if row.own_code is not None:
+            propagated, local = row.own_code.propagated.normalized_l2, row.own_code.local.normalized_l2
+            points.append(LayerPoint(at, f"{row.fqn or 'the model'}:code{again}", propagated, local, broken=False))
         if not row.is_leaf and (row.same_as is not None or errors is None):
             continue
-        name = row.fqn or "the model's output"
         points.append(
             LayerPoint(
                 row=at,
-                name=name if row.call == 1 else f"{name}, call {row.call}",
+                name=(row.fqn or "the model's output") + again,
                 propagated=errors.normalized_l2 if errors else None,
                 local=row.corners.local.normalized_l2 if row.corners else None,
                 broken=bool(errors and errors.cand_only_nonfinite),

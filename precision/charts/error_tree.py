@@ -30,7 +30,7 @@ class _Module(Box):
     broke: float = math.inf
     """When the first call with infinities or NaNs returned; infinite where none had any."""
     local: float = 0.0
-    """Largest local error of a call, where that was measured."""
+    """Largest local error of a call, or of its own code, where that was measured."""
     leaves: int = 0
     origin: Literal["", "here", "inside"] = ""
     """Where the error comes from: here, a box within this one, or neither."""
@@ -93,8 +93,8 @@ def _modules(report: LayersReport) -> dict[str, _Module]:
                 module.broke = min(module.broke, row.finished)
             if errors.normalized_l2 is not None:
                 module.error = max(module.error or 0.0, errors.normalized_l2)
-        if row.corners is not None:
-            module.local = max(module.local, row.corners.local.normalized_l2 or 0.0)
+        if row.own is not None:
+            module.local = max(module.local, row.own.local.normalized_l2 or 0.0)
     for module in reversed(modules.values()):
         module.leaves = sum(child.leaves for child in module.children) or 1
     return modules

@@ -33,6 +33,7 @@ _NUMBER_DECADES = 0.3
 _DRAWABLE = (1e-290, 1e290)
 """Errors beyond are drawn at the ends, so that the ends of the axis are floats too."""
 _ROW_PX = 32
+_NOTHING = "No floating-point value that this module's own code makes was compared."
 
 
 class _Part(NamedTuple):
@@ -51,17 +52,17 @@ class CornersInfo(Info):
 
 
 def plot_layer_corners(row: LayerRow, dtype: str) -> go.Figure:
-    """A layer's propagated error and its parts: zero is at the left end, what is not finite at the right.
+    """The propagated error of a layer, or of a module's own code, and its parts.
 
-    The colour is that of `dtype`, the candidate's format.
+    Zero is at the left end, what is not finite at the right. The colour is that of `dtype`, the candidate's format.
     """
     return figure_of(_KIND, _corners_info(row, dtype), _draw)
 
 
 def _corners_info(row: LayerRow, dtype: str) -> CornersInfo:
-    corners = row.corners
+    corners = row.own
     if corners is None:
-        reason = row.corners_missing or "The error is split into parts only for modules that contain no other modules."
+        reason = row.corners_missing or row.own_code_missing or _NOTHING
         return CornersInfo(dtype, title="Local and inherited error not measured", empty=reason)
     sizes = [(label, about, getattr(corners, name)) for name, label, about in _PARTS]
     parts = tuple(_Part(label, about, size.normalized_l2) for label, about, size in sizes if size is not None)
@@ -74,22 +75,23 @@ def _corners_info(row: LayerRow, dtype: str) -> CornersInfo:
 
 
 def _finding(row: LayerRow) -> str:
-    if row.corners is None:
+    if row.own is None:
         return ""
-    local, inherited = row.corners.local.rmse, row.corners.inherited.rmse
+    layer = "its own code" if row.has_own_code else "this layer"
+    local, inherited = row.own.local.rmse, row.own.inherited.rmse
     if not local and not inherited:
-        if row.corners.excluded_elements:
+        if row.own.excluded_elements:
             return "No error among the elements that stay finite"
-        return "Exact: this layer adds no error and gets none"
+        return f"Exact: {layer} adds no error and gets none"
     if not inherited:
-        return "This layer adds all of the error"
+        return f"{layer.capitalize()} adds all of the error"
     if not local:
         return "All of the error comes with the input"
     ratio = local / inherited
     if 0.5 <= ratio <= 2:
         return "About as much error is added here as comes with the input"
     if ratio > 1:
-        return f"The layer adds most of it: local is {number_text(ratio)} × inherited"
+        return f"{layer.capitalize()} adds most of it: local is {number_text(ratio)} × inherited"
     return f"Most comes with the input: inherited is {number_text(1 / ratio)} × local"
 
 

@@ -3,7 +3,7 @@
 from precision.cli.heading import nothing_text, report_of
 from precision.cli.tables import table_text
 from precision.findings.autocast import lowering, lowering_text
-from precision.findings.layers import calls_table, operators_table
+from precision.findings.layers import calls_table, depths_of, operators_table
 from precision.findings.origins import causes
 from precision.findings.remedies import remedies_texts
 from precision.results import LayersReport, LayersResult
@@ -18,7 +18,7 @@ _OPERATORS = (
 
 
 def layers_text(result: LayersResult, *, operators: bool = False) -> str:
-    """Warnings, where the first infinity or NaN appears, and a line for every module call (and operator)."""
+    """Warnings, where the first infinity or NaN appears, and a line for every module call, own code (and operator)."""
     report = result.report
     if report is None:
         return nothing_text(result, "No layer was compared.")
@@ -30,7 +30,7 @@ def layers_text(result: LayersResult, *, operators: bool = False) -> str:
         "\n".join(remedies_texts(result)),
         table_text(
             calls_table(report).without("mean ULP error", "exact share", "elements", "remark"),
-            indents=[row.depth for row in report.rows],
+            indents=depths_of(report),
         ),
         lowering_text(found) if found else "",
         table_text(operators_table(report).pick(*_OPERATORS)) if operators else "",

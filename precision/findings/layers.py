@@ -1,6 +1,8 @@
 """A comparison layer by layer: the names of its rows, its tables, and where the two models take different paths."""
 
+import math
 from collections import Counter
+from collections.abc import Iterator
 
 from precision.findings.systematic import factor_text
 from precision.findings.tables import Table, Value, of_kind, table_of
@@ -24,26 +26,58 @@ _OPERATORS = (
     *of_kind("count", "beyond the end"),
     *of_kind("text", "shape", "remark"),
 )
+CODE = ":code"
+"""Behind the name of a module, its own code, as where it is kept."""
 _SIDES = ("inputs, reference", "inputs, candidate", "outputs, reference", "outputs, candidate")
 
 
 def labels_of(report: LayersReport) -> list[str]:
     """A name for each row: the module's fqn, with its type for the model itself, and which call of several."""
+    return list(_labels(report))
+
+
+def _labels(report: LayersReport, part: str = "") -> Iterator[str]:
     calls = Counter(row.fqn for row in report.rows)
-    return [
-        (row.fqn or f"the model ({row.type})") + (f" · call {row.call}" if calls[row.fqn] > 1 else "")
-        for row in report.rows
-    ]
+    for row in report.rows:
+        yield (row.fqn or f"the model ({row.type})") + part + (f" · call {row.call}" if calls[row.fqn] > 1 else "")
 
 
 def calls_table(report: LayersReport) -> Table:
-    """A row for each module call: its errors."""
+    """A row for each module call, its errors; and one behind it for what its own code makes, where that computes."""
     names = labels_of(report)
-    rows = (
-        (name, row.type, *_errors(report, at), _integers(row), _dtypes(row.outputs, "candidate"), _remark(row, names))
-        for at, (row, name) in enumerate(zip(report.rows, names, strict=True))
-    )
+    rows: list[tuple[Value, ...]] = []
+    for at, (row, name, code) in enumerate(zip(report.rows, names, _labels(report, CODE), strict=True)):
+        dtypes = _dtypes(row.outputs, "candidate")
+        rows.append((name, row.type, *_errors(report, at), _integers(row), dtypes, _remark(row, names)))
+        if row.has_own_code:
+            rows.append((code, f"{row.type}, own code", *_own_errors(row), "", "", _own_remark(row)))
     return table_of(_ERRORS, rows)
+
+
+def depths_of(report: LayersReport) -> list[int]:
+    """How deep in the model each row of `calls_table` is."""
+    return [row.depth + place for row in report.rows for place in range(1 + row.has_own_code)]
+
+
+def name_of_own(row: LayerRow) -> str:
+    """What the errors `row.own` belong to: the module, or its own code."""
+    return (row.fqn or row.type) + CODE * row.has_own_code
+
+
+def _own_errors(row: LayerRow) -> tuple[Value, ...]:
+    code = row.own_code
+    if code is None:
+        return (*(None,) * 11, "")
+    whole, relative = code.propagated, code.propagated.normalized_l2
+    sqnr_db = -20 * math.log10(relative) if 0 < relative < math.inf else -math.inf if relative else math.inf
+    parts = code.local.normalized_l2, code.inherited.normalized_l2, code.gain
+    return (relative, *parts, sqnr_db, whole.max_abs_error, *(None,) * 5, "")
+
+
+def _own_remark(row: LayerRow) -> str:
+    if row.own_code is None or not row.own_code.excluded_elements:
+        return row.own_code_missing
+    return f"{row.own_code.excluded_elements:,} elements left out: infinite or NaN"
 
 
 def _errors(report: LayersReport, at: int) -> tuple[Value, ...]:

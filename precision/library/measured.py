@@ -216,8 +216,11 @@ class Layers(Measured[LayersResult]):
         return remedies_texts(self.result)
 
     def worst(self, n: int = 5) -> list[LayerRow]:
-        """The leaf modules whose own error is the largest, relative to their output."""
-        own = [(row.corners.local.normalized_l2, row) for row in self.rows if row.is_leaf and row.corners]
+        """The places whose own error (`row.own.local`) is the largest, relative to their output.
+
+        Places are modules that call no others, and the own code of those that do.
+        """
+        own = [(row.own.local.normalized_l2, row) for row in self.rows if row.own]
         return [row for _, row in sorted(own, key=lambda each: -each[0])[:n]]
 
     def plot_errors(self) -> go.Figure:

@@ -174,6 +174,21 @@ class LayerRow(PackedResult):
     clipped: int = 0
     """Elements of the candidate's outputs beyond the end of a format that saturates, counted before they were rounded
     to it."""
+    own_code: Corners | None = None
+    """Of a module that calls others: the errors of what its own code makes, given the same by the modules inside.
+    None without code that computes."""
+    own_code_missing: str = ""
+    """Why these are missing."""
+
+    @property
+    def has_own_code(self) -> bool:
+        """Whether it calls other modules, and its own code computes too."""
+        return self.own_code is not None or bool(self.own_code_missing)
+
+    @property
+    def own(self) -> Corners | None:
+        """The errors of the whole module where it calls no others, else those of its own code."""
+        return self.corners or self.own_code
 
 
 SCALAR = " scalar"

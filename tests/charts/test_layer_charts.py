@@ -72,6 +72,22 @@ def test_what_a_module_itself_does_to_the_error_is_a_point_of_its_own() -> None:
     assert _tree_info(both).title == "Largest relative error in attention: 0.02"
 
 
+def test_own_code_is_a_point_of_its_own_and_a_chart_of_parts() -> None:
+    code = row("block", 2e-3).model_copy(update={"is_leaf": False, "finished": 1, "own_code": corners(2e-3, 1e-4)})
+    of = report([row("block.up", 1e-3, local=1e-3), code])
+    points = _depth_info(of, "bfloat16", limit=None).points
+    assert [(point.name, point.row, point.local) for point in points] == [
+        ("block.up", 0, 1e-3),
+        ("block:code", 1, 2e-3),
+        ("block", 1, None),
+    ]
+    assert _corners_info(code, "bfloat16").title == "Its own code adds most of it: local is 20 × inherited"
+    assert "most error is added in block" in _tree_info(of).detail
+    lost = code.model_copy(update={"own_code": None, "own_code_missing": "it calls itself."})
+    assert _corners_info(lost, "bfloat16").empty == "it calls itself."
+    assert "was compared" in str(_corners_info(row("a", None), "bfloat16").empty)
+
+
 def test_exact_is_only_said_where_everything_was_compared() -> None:
     lost = row("a", 0.0, local=0.0, broken=1)
     unknown = row("a", None)
@@ -141,7 +157,7 @@ def test_a_module_called_twice_has_the_worse_error() -> None:
         (1e-3, 0.0, "This layer adds all of the error"),
         (0.0, 1e-3, "All of the error comes with the input"),
         (1e-3, 9e-4, "About as much"),
-        (1e-2, 1e-3, "The layer adds most of it: local is 10 ×"),
+        (1e-2, 1e-3, "This layer adds most of it: local is 10 ×"),
         (1e-3, 1e-2, "Most comes with the input: inherited is 10 ×"),
     ],
 )

@@ -48,6 +48,16 @@ def test_layers_prints_the_numbers_of_the_analysis(capsys: Captured) -> None:
             ]
 
 
+def test_layers_has_a_line_for_the_own_code_of_a_module(capsys: Captured) -> None:
+    assert main(["layers", "--model", "rotary", "--dtype", "bfloat16"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    at = next(at for at, line in enumerate(lines) if line.startswith("    blocks.0.attention "))
+    code = [cell.strip() for cell in lines[at + 1].split("  ") if cell.strip()]
+    assert lines[at + 1].startswith("      blocks.0.attention:code ")
+    assert code[1] == "RotaryAttention, own code"
+    assert len(code) == 8  # errors up to the largest one; no counts
+
+
 def test_layers_lists_operators_where_asked(capsys: Captured) -> None:
     assert main(["layers", "--method", "autocast", "--dtype", "bfloat16"]) == 0
     assert "OPERATOR" not in capsys.readouterr().out

@@ -14,6 +14,7 @@ from precision.measure.casting.kernel_layers import BUDGET_S
 from precision.measure.compare.float64_truth import MAX_REFERENCE_S, MAX_STORED_BYTES
 from precision.measure.lockstep.alignment import MAX_CELLS
 from precision.measure.lockstep.director import MAX_DIVERGENCES, Options
+from precision.measure.lockstep.inner_calls import MAX_KEPT_BYTES
 from precision.measure.lockstep.origins import MAX_ORIGINS
 from precision.measure.metrics.chunks import SINGLE_MIN_ELEMENTS
 from precision.measure.metrics.neighbours import MAX_SAMPLES
@@ -56,6 +57,7 @@ VERDICT, FIT = Yardsticks(), FitLimits()
         ("methods/metrics", f"a depth of {MAX_DEPTH} and to {MAX_LEAVES:,} tensors"),
         ("methods/layers", f"{Options.max_calls:,} module calls and {Options.max_operators:,} operators"),
         ("methods/layers", f"more than {Options.timeout_s:g} s"),
+        ("methods/layers", f"return more than {MAX_KEPT_BYTES / 2**20:g} MiB"),
         ("methods/layers", f"the first {MAX_ORIGINS}."),
         ("methods/layers", f"the first {MAX_DIVERGENCES}."),
         ("methods/layers", f"more than {MAX_CELLS:,} are matched"),

@@ -84,6 +84,22 @@ def test_layers_name_the_first_infinity_and_the_largest_error() -> None:
     assert len(errors) == 2
 
 
+def test_the_own_code_of_a_module_can_have_the_largest_error() -> None:
+    class Cancels(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.same = nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = (self.same(x) + 1000) - 1000
+            return y
+
+    worst = px.layers(nn.Sequential(nn.Linear(6, 6), Cancels()), X, dtype="bfloat16").worst(1)[0]
+    assert (worst.fqn, worst.has_own_code) == ("1", True)
+    assert worst.own is not None
+    assert worst.own.local.normalized_l2 > 0.1
+
+
 def test_smallest_formats_by_name() -> None:
     found = px.ranges(nn.Linear(6, 3), X).smallest_formats()
     assert set(found) == {""}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import precision as px
 from precision.library.measured import Sensitivity
 from precision.library.mixed_plan import MixedPlan
-from tests.oracles import plain
+from tests.oracles import own_code, plain
 from tests.oracles.fresh import run_fresh
 from tests.oracles.lowered import lowered, places, runs_in
 from tests.oracles.structures import floating, is_same
@@ -88,6 +88,25 @@ def hold_layers(module: nn.Module, args: Args, kwargs: Kwargs, dtype: torch.dtyp
                 assert is_near(getattr(row.corners.local, name), getattr(local, name), rel=1e-5), (key, name)
                 assert is_near(getattr(row.corners.inherited, name), getattr(inherited, name), rel=1e-5), (key, name)
     return apart
+
+
+def hold_own_code(module: nn.Module, args: Args, kwargs: Kwargs, dtype: torch.dtype) -> int:
+    """The errors of modules' own code; of how many calls."""
+    report = px.layers(module, given(args, kwargs), dtype=dtype, progress=False).result.report
+    assert report is not None
+    exact, low = (own_code.calls(module, args, kwargs, each) for each in (torch.float32, dtype))
+    held = 0
+    for row in report.rows:
+        if row.own_code is None:
+            continue
+        key = row.fqn, row.call
+        expected = own_code.local_and_inherited(exact[key], low[key], lambda tensors: data_of(tensors, kwargs))
+        assert expected is not None, key
+        held += 1
+        for name in ("rmse", "max_abs_error"):
+            for found, oracle in zip((row.own_code.local, row.own_code.inherited), expected, strict=True):
+                assert is_near(getattr(found, name), getattr(oracle, name), rel=1e-5), (key, name)
+    return held
 
 
 def hold_ranges(module: nn.Module, args: Args, kwargs: Kwargs) -> None:

@@ -32,6 +32,14 @@ def test_layers_differ_as_the_oracle_says(name: str) -> None:
     assert held.hold_layers(*build(f"model:{name}"), torch.bfloat16) > 5
 
 
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("MiniLM", 18), ("EfficientNet-lite0", 1), ("silero-vad", 1), ("digit recognizer", 0), ("digits", 0)],
+)
+def test_own_code_errs_as_the_oracle_says(name: str, least: int) -> None:
+    assert held.hold_own_code(*build(f"model:{name}"), torch.bfloat16) >= least
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_values_lie_where_the_oracle_says(name: str) -> None:
     held.hold_ranges(*build(f"model:{name}"))

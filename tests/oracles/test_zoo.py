@@ -26,6 +26,12 @@ def test_layers_differ_as_the_oracle_says(kind: str) -> None:
     held.hold_layers(*built(ZOO[kind]), torch.bfloat16)
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", [kind for kind in ZOO if kind not in RAISES])
+def test_own_code_errs_as_the_oracle_says(kind: str) -> None:
+    held.hold_own_code(*built(ZOO[kind]), torch.bfloat16)
+
+
 @pytest.mark.parametrize("kind", ZOO)
 def test_values_lie_where_the_oracle_says(kind: str) -> None:
     held.hold_ranges(*built(ZOO[kind]))

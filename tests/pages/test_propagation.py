@@ -74,6 +74,19 @@ def test_the_operator_of_a_planted_overflow_is_named(choice: str, operator: str,
     assert any(f"operator {operator} in {module}" in text.value.replace("\\", "") for text in app.markdown)
 
 
+def test_own_code_has_rows_a_chart_and_a_button() -> None:
+    app = opened(PAGE, {"model": "rotary", "layer": "blocks.0"})
+    assert not app.exception
+    rows = app.dataframe[-1].value
+    at = list(rows["layer"]).index("blocks.0:code")
+    assert rows["type"][at] == "RotaryBlock, own code"
+    assert 0 < rows["local"][at] < rows["inherited"][at]
+    assert "what its own code makes" in captions(app)
+    settled(next(button for button in app.button if "blocks.0:code" in button.label.replace("\\", "")).click().run())
+    assert not app.exception
+    assert app.query_params["keep"] == "blocks.0:code"
+
+
 def test_what_is_kept_already_is_not_advised_again() -> None:
     app = opened(PAGE, {"model": "overflow", "input": "product", "keep": "blocks.0.feed_forward"})
     assert "operator to in blocks.0.feed_forward" in app.title[0].value.replace("\\", "")

@@ -38,6 +38,8 @@ class Comparer:
     """Compares what both sides bring to their meetings.
 
     `simulated` is the format that the candidate rounds outputs to, where its arithmetic is simulated. `decomposition`
+    takes calls apart; None leaves them whole. At most `max_operators` operators become rows. `data`
+    says which positions `(texts, positions)` are no padding: padding enters no number.
     takes calls of leaf modules apart; None leaves them whole. At most `max_operators` operators become rows. `data`
     says which positions `(texts, positions)` are no padding: padding enters no number. `known` is what is known of the
     model's outputs.
@@ -92,6 +94,8 @@ class Comparer:
         draft.inputs = matched((reference.args, reference.kwargs), (candidate.args, candidate.kwargs)).listed
         draft.outputs, draft.uncompared = found.listed, found.uncompared
         self._ledger.finish(draft)
+        goes_elsewhere = draft.parent is not None and self._routing.goes_elsewhere(tensors_in(candidate.output))
+        self._take_own_code_apart(draft, reference, candidate, goes_elsewhere=goes_elsewhere)
         if draft.parent is None:
             self._masked = masked_elements(found.without(self._data).floating, known=self._known)
         tensors = _live_tensors(reference.output, candidate.output)
@@ -101,7 +105,7 @@ class Comparer:
             if self._decomposition is not None and not reference.frame.called:
                 draft.corners_missing = "it returned its input tensors."
             return
-        if draft.parent is not None and self._routing.goes_elsewhere(tensors_in(candidate.output)):
+        if goes_elsewhere:
             draft.uncompared = (*draft.uncompared, OTHER_ROWS)
             return
         draft.numbers = numbers_of(found.without(self._data), self._fmt, detailed=True)
@@ -201,6 +205,20 @@ class Comparer:
         except NotSeparableError as error:
             draft.corners_missing = str(error)
 
+    def _take_own_code_apart(
+        self, draft: LayerDraft, reference: Returned, candidate: Returned, *, goes_elsewhere: bool
+    ) -> None:
+        both_call = reference.frame.called and candidate.frame.called
+        if self._decomposition is None or not both_call or not draft.computes:
+            return
+        if goes_elsewhere:
+            draft.own_code_missing = f"it returns {OTHER_ROWS}."
+            return
+        try:
+            draft.own_code = self._decomposition.own_code(reference, candidate)
+        except NotSeparableError as error:
+            draft.own_code_missing = str(error)
+
     def _compare_pending(
         self, reference: Sequence[Frame], candidate: Sequence[Frame], *, stopped: bool = False
     ) -> None:
@@ -210,6 +228,7 @@ class Comparer:
             if not ours and not theirs:
                 continue
             draft = self._draft(r_frame)
+            draft.computes |= any(call.computed for call in ours)
             pairs = aligned([call.name for call in ours], [call.name for call in theirs])
             if stopped:
                 pairs = pairs[: _last_match(pairs)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from precision.measure.casting.cast_model import CastModel
 from precision.measure.lockstep.corner_sums import CornerSums
 from precision.measure.lockstep.observer import Observer, Returned, leaves_inputs_alone
+from precision.measure.lockstep.own_code import Given, OwnRun, calls_in, given_to
 from precision.measure.lockstep.pairs import matched, same_outputs
 from precision.measure.lockstep.replay import (
     Inputs,
@@ -25,6 +27,8 @@ from precision.measure.lockstep.replay import (
 from precision.measure.lockstep.turns import QuestionFailedError, RandomState, Side
 from precision.results.layers import Corners, ErrorSize
 from precision.results.origins import Side as SideName
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,7 +104,60 @@ class Decomposition:
             )
         return lambda inputs: evaluate(clones(inputs))
 
-    def _asked(self, actor: Actor, returned: Returned, evaluate: Callable[[], object]) -> object:
+    def own_code(self, reference: Returned, candidate: Returned) -> Corners | None:
+        """The four corners of what the own code of a call makes, between the modules that it calls.
+
+        These are not run: on x they return what the reference's modules returned, cast as the candidate's outputs are.
+        What the code hands to them, and what it returns, is compared; None where it makes no tensor of these itself.
+
+        Raises:
+            NotSeparableError: it keeps state, takes another path on the other side's values, or fails on them.
+        """
+        sides = (self.reference, reference), (self.candidate, candidate)
+        x, x_low = (given_to(returned) for _, returned in sides)
+        r_called, c_called = ([call.fqn for call in calls_in(returned)] for _, returned in sides)
+        if r_called != c_called:
+            raise NotSeparableError("the two sides call other modules in it.")
+        require_alike(x, x_low)
+        exact = self._own_run(*sides[0], x)
+        exact.require_as_it_was(reference.output)
+        if not exact.made:
+            return None
+        low = self._own_run(*sides[1], x_low, takes=exact.is_own)
+        low.require_as_it_was(candidate.output)
+        low_on_exact = self._own_run(*sides[1], self._lowered(x, x_low), takes=exact.is_own)
+        exact_on_low = self._own_run(*sides[0], with_dtypes(x_low, x), takes=exact.is_own)
+        runs = exact, low, low_on_exact, exact_on_low
+        if not all(run.takes_the_path_of(exact) for run in runs):
+            raise NotSeparableError("its path, or a whole number in it, depends on which side's values it is given.")
+        sums, inputs = CornerSums(), CornerSums()
+        for four in _floating([run.made for run in runs], self.data):
+            sums.add(*four)
+        for one, other in _floating([(x.inputs, x.outputs), (x_low.inputs, x_low.outputs)], self.data):
+            inputs.add(one, other, other, one)
+        return sums.corners(inputs=inputs, weights_only=None, activations_only=None)
+
+    def _own_run(
+        self, actor: Actor, returned: Returned, given: Given, *, takes: Sequence[bool] | None = None
+    ) -> OwnRun:
+        calls = calls_in(returned)
+        run = OwnRun(calls, clones(given), self.random, takes)
+        twin = copy_of(returned.frame.module, actor.model, without=[call.module for call in calls])
+        if twin is returned.frame.module:
+            raise NotSeparableError("it calls itself.")
+        if "_calls" in vars(twin):  # of a frame: this is the same call once more
+            vars(twin)["_calls"] -= 1
+        self._asked(actor, returned, lambda: run.run(twin), failing="it fails when it is evaluated again")
+        return run
+
+    def _asked(
+        self,
+        actor: Actor,
+        returned: Returned,
+        evaluate: Callable[[], object],
+        *,
+        failing: str = "it fails on the other side's input",
+    ) -> object:
         def question() -> object:
             kept = self.random.saved()
             if returned.frame.random_state is not None:
@@ -115,10 +172,12 @@ class Decomposition:
             return self.ask(actor.side, question)
         except QuestionFailedError as failed:
             error = failed.__cause__ or failed
+            if isinstance(error, NotSeparableError):
+                raise error from None
             message = " ".join(str(error).split())[:200] or type(error).__name__
-            raise NotSeparableError(f"it fails on the other side's input: {message}") from error
+            raise NotSeparableError(f"{failing}: {message}") from error
 
-    def _lowered(self, x: Inputs, like: Inputs) -> Inputs:
+    def _lowered(self, x: T, like: T) -> T:
         """The reference's inputs as the candidate would get them: in its dtypes, rounded where it rounds."""
         return self.candidate.model.rounded(with_dtypes(x, like))
 

@@ -42,7 +42,8 @@ class Options:
     record what dtypes they compute in. Takes longer, and switches off fused paths such as that of
     `nn.TransformerEncoder`."""
     decompose: bool = False
-    """Whether to evaluate each module that calls no other at the four corners (local, inherited, interaction)."""
+    """Whether to evaluate each module that calls no other at the four corners (local, inherited, interaction); with
+    `operators` also the own code of modules that do, where it computes."""
     verify: bool = False
     """Whether to run both without observation too, and to say whether the outputs are the same bit for bit."""
     timeout_s: float = 600.0

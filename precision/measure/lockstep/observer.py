@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
-from precision.measure.casting.forward import is_leaf, map_tensors
+from precision.measure.casting.forward import map_tensors
+from precision.measure.lockstep.inner_calls import Handed, InnerCalls
 from precision.measure.lockstep.operator_calls import OperatorCall
 from precision.measure.lockstep.operators import OperatorRecorder
 from precision.measure.lockstep.rows import LayerDraft
@@ -42,6 +44,10 @@ class Frame:
     """Whether it called another module."""
     pending: list[OperatorCall] = field(default_factory=list)
     """Its own operators that were not compared yet."""
+    inner: InnerCalls | None = None
+    """The calls that its own code made; None where they are not kept."""
+    handed: Handed | None = None
+    """What its caller handed to it, where that keeps its calls."""
     draft: LayerDraft | None = None
     """Its row, once there is one."""
 
@@ -213,6 +219,8 @@ class Observer:
             given=given,
             random_state=random_state,
             handled=_handled(),
+            inner=InnerCalls() if random_state is not None and _may_compute(module) else None,
+            handed=Handed.of(args) if self.top is not None and self.top.inner is not None else None,
         )
         self._begun += 1
         self._record_in(self.top)
@@ -221,9 +229,9 @@ class Observer:
         self, module: nn.Module, args: tuple[object, ...]
     ) -> tuple[tuple[object, ...], tuple[Tensor, ...] | None]:
         """Inputs and random state of a call that begins."""
-        if self._kept_random is None:
+        if self._kept_random is None or self._runs_on:
             return args, None
-        if not leaves_inputs_alone(module) and is_leaf(module):
+        if not leaves_inputs_alone(module):
             args = map_tensors(args, lambda tensor: tensor.detach().clone())
         return args, self._kept_random.saved()
 
@@ -253,8 +261,23 @@ class Observer:
         if self._meets_at(frame):
             self._until = None
             self._side.meet(Returned(frame=frame, args=args, kwargs=kwargs, output=output))
+        self._keep_for_caller(frame, kwargs, output)
         self.top = frame.parent
         self._record_in(self.top)
+
+    def _keep_for_caller(self, frame: Frame, kwargs: Mapping[str, object], output: object) -> None:
+        caller = frame.parent
+        if self._runs_on or self._kept_random is None or frame.handed is None or caller is None or caller.inner is None:
+            return
+        with self.paused():
+            caller.inner.add(
+                frame.module,
+                output,
+                fqn=frame.fqn,
+                handed=frame.handed,
+                kwargs=dict(kwargs),
+                random_state=self._kept_random.saved(),
+            )
 
     def _meets_at(self, frame: Frame) -> bool:
         return not self._runs_on and (self._until is None or frame in self._until.stack)
@@ -273,6 +296,11 @@ class Observer:
 def leaves_inputs_alone(module: nn.Module) -> bool:
     """Whether the module is known not to change what it is given."""
     return type(module).__module__.startswith("torch.nn.modules.") and not getattr(module, "inplace", False)
+
+
+def _may_compute(module: nn.Module) -> bool:
+    """Whether the module's own code may do more than call others in turn, and can be run again."""
+    return not isinstance(module, torch.jit.ScriptModule) and type(module).forward is not nn.Sequential.forward
 
 
 def _handled() -> int:

@@ -1,6 +1,8 @@
 """Evaluating a module call again: with which inputs, on which module, and when that is not possible."""
 
 import copy
+from collections.abc import Iterable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,7 @@ from precision.measure.lockstep.observer import Returned
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), torch.dtype, torch.device, torch.layout, slice, range)
 
 Inputs = tuple[tuple[object, ...], dict[str, object]]
+T = TypeVar("T")
 
 
 class NotSeparableError(PrecisionError):
@@ -32,12 +35,18 @@ def is_certain(module: nn.Module, model: CastModel) -> bool:
     )
 
 
-def copy_of(module: nn.Module, model: CastModel) -> nn.Module:
-    """A copy that shares the parameters, so that what an evaluation changes is lost with it."""
-    shared = [tensor for child in module.modules() for tensor in child._parameters.values() if tensor is not None]
+def copy_of(module: nn.Module, model: CastModel, *, without: Iterable[nn.Module] = ()) -> nn.Module:
+    """A copy that shares the parameters, so that what an evaluation changes is lost with it.
+
+    The modules inside that it is `without` are not copied, but shared.
+    """
+    shared: list[object] = [
+        each for child in module.modules() for each in child._parameters.values() if each is not None
+    ]
+    shared += without
     try:
         # Hooks may be methods of the model: it is not to be copied with them.
-        return copy.deepcopy(module, {id(model): model, **{id(tensor): tensor for tensor in shared}})
+        return copy.deepcopy(module, {id(model): model, **{id(each): each for each in shared}})
     except Exception as error:
         raise NotSeparableError(f"it cannot be copied: {error}") from error
 
@@ -48,12 +57,12 @@ def inputs_of(returned: Returned) -> Inputs:
     return (given if len(given) == len(returned.args) else returned.args), dict(returned.kwargs)
 
 
-def clones(inputs: Inputs) -> Inputs:
+def clones(inputs: T) -> T:
     """New tensors; one that is given twice stays one."""
     return map_tensors(inputs, lambda tensor: tensor.detach().clone())
 
 
-def require_alike(x: Inputs, x_low: Inputs) -> None:
+def require_alike(x: object, x_low: object) -> None:
     """Check that both sides were given tensors of the same shapes in the same places.
 
     Raises:
@@ -68,7 +77,7 @@ def _shape(leaf: object) -> object:
     return tuple(leaf.shape) if isinstance(leaf, Tensor) else None
 
 
-def with_dtypes(inputs: Inputs, like: Inputs) -> Inputs:
+def with_dtypes(inputs: T, like: T) -> T:
     """`inputs`, its floating-point tensors in the dtypes of those of `like`; one that is given twice stays one."""
     leaves, spec = pytree.tree_flatten(inputs)
     others = pytree.tree_leaves(like)
@@ -79,19 +88,19 @@ def with_dtypes(inputs: Inputs, like: Inputs) -> Inputs:
             return leaf
         return made.setdefault((id(leaf), other.dtype), leaf.to(other.dtype))
 
-    turned: Inputs = pytree.tree_unflatten([cast(*each) for each in zip(leaves, others, strict=True)], spec)
+    turned: T = pytree.tree_unflatten([cast(*each) for each in zip(leaves, others, strict=True)], spec)
     return turned
 
 
-def require_plain(inputs: Inputs) -> None:
-    """Check that the inputs are tensors and plain values.
+def require_plain(structure: object, what: str = "arguments") -> None:
+    """Check that a structure, of the call's `what`, holds tensors and plain values.
 
     Raises:
         NotSeparableError: there is an object that may keep state, such as a cache.
     """
-    for leaf in pytree.tree_leaves(inputs):
+    for leaf in pytree.tree_leaves(structure):
         if not isinstance(leaf, (Tensor, *_PLAIN)):
-            raise NotSeparableError(f"one of its arguments is a {type(leaf).__name__}, which may keep state.")
+            raise NotSeparableError(f"one of its {what} is a {type(leaf).__name__}, which may keep state.")
 
 
 def weights_of(module: nn.Module, *, like: nn.Module) -> dict[str, Tensor]:

@@ -27,6 +27,10 @@ class LayerDraft:
     same_as: LayerDraft | None = None
     corners: Corners | None = None
     corners_missing: str = ""
+    computes: bool = False
+    """Whether an operator of the reference's own code computes."""
+    own_code: Corners | None = None
+    own_code_missing: str = ""
     clipped: int = 0
 
     @property
@@ -53,6 +57,8 @@ class LayerDraft:
             worst=numbers.worst if numbers else (),
             corners=self.corners,
             corners_missing=self.corners_missing,
+            own_code=self.own_code,
+            own_code_missing=self.own_code_missing,
             integers_differ=numbers.integers_differ if numbers else 0,
             integers=numbers.integers if numbers else 0,
             clipped=self.clipped,

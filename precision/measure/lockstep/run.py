@@ -23,7 +23,8 @@ def run_lockstep(
     """Run both models in turns, comparing the outputs of every module call.
 
     The two meet whenever a module returns: its outputs are compared, reduced to numbers and let go, so that the
-    memory needed beyond both models' own is that of one call. Where they call different modules, they meet again when
+    memory needed beyond both models' own is that of one call; where calls are taken apart, also that of what the open
+    calls' own code was given. Where they call different modules, they meet again when
     the module around returns. What a model raises ends the run; what was compared before it is kept.
 
     Random numbers are those that each model sees when it runs alone. Non-finite elements are counted and left out of
