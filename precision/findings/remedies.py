@@ -12,7 +12,7 @@ from precision.text.units import number_text
 
 _HALVED_DB = 6.0
 """By which half the error raises a signal-to-noise ratio."""
-_MAX_STEPS = 6
+_MAX_STEPS = 12
 """Of a scale, that are written out."""
 _REASON_CHARACTERS = 80
 """That are shown of why a model does not run."""
@@ -107,7 +107,11 @@ def remedy_text(result: LayersResult, remedy: Remedy) -> str:
 def _scales_text(scales: Sequence[ScaleStep]) -> str:
     """What to do where; empty without scales."""
     shown = "; ".join(map(_scale_text, scales[:_MAX_STEPS]))
-    more = f"; and so at {len(scales) - _MAX_STEPS:,} more places" if len(scales) > _MAX_STEPS else ""
+    more = (
+        f"; and {len(scales) - _MAX_STEPS:,} more steps, which the result as JSON has"
+        if len(scales) > _MAX_STEPS
+        else ""
+    )
     is_back = any(step.kind in ("back", "before", "output") for step in scales)
     return f"{shown}{more}{'' if is_back or not scales else '; after that, the factor cancels'}"
 

@@ -32,8 +32,9 @@ _BITS = (0, 4, 8, 12, 16, 20, 24, -4, -8, -12, -16, -20, -24)
 def run_scaled(run: PreparedRun, *, fqn: str, wide: torch.dtype) -> tuple[object, tuple[ScaleStep, ...]]:
     """The output of a run with scales where they are needed, and each place where values are scaled.
 
-    Values that become infinite or NaN are scaled everywhere, those that become 0 inside module `fqn`; both only where
-    the operator in `wide` gives something else.
+    Values that become infinite or NaN are scaled everywhere; those that become 0 only in module `fqn` (of the
+    model itself, in its own code), and where they are scaled already. Always only where the operator in `wide` gives
+    something else.
 
     Raises:
         UnsupportedError: an operator writes to scaled values.
@@ -41,6 +42,10 @@ def run_scaled(run: PreparedRun, *, fqn: str, wide: torch.dtype) -> tuple[object
     with open_calls(run.module) as calls, _Scaling(calls, fqn, wide) as scaling:
         output = run()
     return scaling.plain(output, "back"), tuple(dict.fromkeys(scaling.steps))
+
+
+_DIGITS_LOST = 2.0**-9
+"""A subnormal result that is further off, as a share of itself, counts as lost, as 0 does."""
 
 
 class _Call(NamedTuple):
@@ -68,7 +73,7 @@ class _Scaling(TorchFunctionMode):
         sources = {storage_of(each) for each in tensors_of(given) if self._bits(each)}
         if rule is None:
             return self._run_plain(func, name, given) if sources else func(*args, **given[1])
-        call, output = self._best(OUT_OF_PLACE.get(name, func), name, given, rule)
+        call, output = self._best(OUT_OF_PLACE.get(name, func), name, given, rule, is_scaled=bool(sources))
         self.steps += call.steps
         if name in OUT_OF_PLACE:
             return self._written(args[0], output, call.bits)
@@ -100,25 +105,25 @@ class _Scaling(TorchFunctionMode):
         args, kwargs = self.plain(given, "before", name)
         return func(*args, **kwargs)
 
-    def _best(self, func: Any, name: str, given: Arguments, rule: Rule) -> tuple[_Call, Any]:
+    def _best(self, func: Any, name: str, given: Arguments, rule: Rule, *, is_scaled: bool) -> tuple[_Call, Any]:
         """The call with the least scaling that loses least, and its output."""
         best: tuple[int, _Call, Any] | None = None
         for bits in _BITS:
             call = self._call(name, given, rule, bits)
             spoiled = _unusable((call.args, call.kwargs)) - _unusable(given) if bits else 0
             output = func(*call.args, **call.kwargs)
-            lost = self._lost(func, call, output) + max(spoiled, 0)
+            lost = self._lost(func, call, output, is_scaled=is_scaled) + max(spoiled, 0)
             if best is None or lost < best[0]:
                 best = lost, call, output
             if not best[0]:
                 break
         return best[1:]  # type: ignore[index]
 
-    def _lost(self, func: Any, call: _Call, output: object) -> int:
-        """How many results are not finite, or became 0, where they would not in wide arithmetic."""
+    def _lost(self, func: Any, call: _Call, output: object, *, is_scaled: bool) -> int:
+        """How many results are not finite, became 0 or lost digits, where they would not in wide arithmetic."""
         results = [each for each in tensors_of(output) if each.is_floating_point()]
         here = self._calls[-1] if self._calls else ""
-        inside = not self._fqn or here == self._fqn or here.startswith(f"{self._fqn}.")
+        inside = is_scaled or here == self._fqn or (self._fqn != "" and here.startswith(f"{self._fqn}."))
         is_fine = not inside and all(bool(each.isfinite().all()) for each in results)
         if not results or is_fine or results[0].dtype == self._wide:
             return 0
@@ -235,4 +240,7 @@ def _lost_of(low: Tensor, wide: Tensor, *, zeros: bool) -> int:
     there = wide[bad]
     if there.numel() and bool((there == there[0]).all()) and bool(there[0] < 0) and bool((low[bad] < 0).all()):
         bad = torch.zeros_like(bad)
-    return int((bad | ((low == 0) & (wide != 0)) if zeros else bad).sum())
+    if zeros:
+        is_small = low.abs() < torch.finfo(low.dtype).smallest_normal
+        bad |= is_small & ((low - wide).abs() > _DIGITS_LOST * wide.abs())
+    return int(bad.sum())

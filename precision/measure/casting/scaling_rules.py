@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from precision.measure.casting.changed_operators import Arguments
@@ -87,12 +88,16 @@ def rule_of(func: Any, name: str, given: Arguments) -> Rule | None:
     reflected = getattr(func, "__name__", "").startswith("__r")
     if name == "pow":
         is_known = len(args) > 1 and isinstance(args[1], int | float) and not reflected
-        return Rule((args[1],)) if is_known and args[1] else None
+        return Rule((args[1],)) if is_known and args[1] and not (2 * args[1]) % 1 else None  # whole or half powers
     rule = _RULES.get(name)
-    if rule is None or kwargs.get("out") is not None or not args:
+    if rule is None or not args or any(kwargs.get(setting) is not None for setting in ("out", "rounding_mode")):
         return None
-    if rule.together:
-        return rule if any(each.is_floating_point() for each in tensors_of(args)) else None
+    tensors = tensors_of(given)
+    if any(each.is_complex() for each in tensors):
+        return None
+    if rule.together:  # whole numbers cannot be divided
+        are_numbers = all(each.is_floating_point() or each.dtype == torch.bool for each in tensors)
+        return rule if are_numbers and any(each.is_floating_point() for each in tensors) else None
     if not isinstance(args[0], Tensor) or not args[0].is_floating_point():
         return None
     draws = name == "dropout" and kwargs.get("training", True)
