@@ -12,6 +12,8 @@ from precision.text.units import number_text
 
 _HALVED_DB = 6.0
 """By which half the error raises a signal-to-noise ratio."""
+_SAME_DB = 0.1
+"""A smaller difference is none."""
 _MAX_STEPS = 12
 """Of a scale, that are written out."""
 _REASON_CHARACTERS = 80
@@ -23,6 +25,8 @@ def helps(remedies: Remedies, remedy: Remedy) -> bool:
     if not remedy.tried or remedy.failure or remedy.nonfinite or remedy.sqnr_db is None:
         return False
     before, broken = remedies.before_db or 0.0, Yardsticks().broken_below_db
+    if remedy.kind == "smallest finite":  # positions that do not count may have been NaN
+        return remedy.sqnr_db >= max(before - _SAME_DB, broken)
     return remedy.sqnr_db >= (broken if before < broken else before + _HALVED_DB)
 
 

@@ -13,6 +13,7 @@ import precision
 from precision.findings.remedies import helps, remedies_texts
 from precision.results import LayersResult
 from precision.results.remedies import Remedy
+from tests.field.cases import guards
 
 
 class Attention(nn.Module):
@@ -160,6 +161,14 @@ def test_an_exponential_is_divided_by_what_is_subtracted() -> None:
     assert [step.kind for step in remedy.scales] == ["shift"]
     shifted = model(x.half(), remedy.scales[0].bits * math.log(2))
     assert remedy.sqnr_db == pytest.approx(decibels(model(x), shifted), abs=0.01)
+
+
+def test_tails_that_are_too_small_need_no_scale() -> None:
+    """Of the field case: exponentials beyond the end beside some that vanish."""
+    model, (x,) = guards.softmax_by_hand()
+    remedy = scale_of(tried(model, x))
+    assert [step.kind for step in remedy.scales] == ["shift"]
+    assert remedy.sqnr_db == pytest.approx(98.9, abs=0.1)
 
 
 def test_a_result_that_does_not_fit_is_not_helped() -> None:

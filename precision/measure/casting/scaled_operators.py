@@ -29,7 +29,7 @@ _BITS = (0, 4, 8, 12, 16, 20, 24, -4, -8, -12, -16, -20, -24)
 """Powers of two to try, the least change first: more than 24 is beyond the digits of float32."""
 
 
-def run_scaled(run: PreparedRun, *, fqn: str, wide: torch.dtype) -> tuple[object, tuple[ScaleStep, ...]]:
+def run_scaled(run: PreparedRun, *, fqn: str | None, wide: torch.dtype) -> tuple[object, tuple[ScaleStep, ...]]:
     """The output of a run with scales where they are needed, and each place where values are scaled.
 
     Values that become infinite or NaN are scaled everywhere; those that become 0 only in module `fqn` (of the
@@ -59,7 +59,7 @@ class _Call(NamedTuple):
 class _Scaling(TorchFunctionMode):
     """Runs operators on scaled values; which tensors hold such is known by their memory."""
 
-    def __init__(self, calls: list[str], fqn: str, wide: torch.dtype) -> None:
+    def __init__(self, calls: list[str], fqn: str | None, wide: torch.dtype) -> None:
         super().__init__()
         self._calls, self._fqn, self._wide = calls, fqn, wide
         self._held: dict[int, tuple[Tensor, int]] = {}
@@ -107,30 +107,34 @@ class _Scaling(TorchFunctionMode):
 
     def _best(self, func: Any, name: str, given: Arguments, rule: Rule, *, is_scaled: bool) -> tuple[_Call, Any]:
         """The call with the least scaling that loses least, and its output."""
-        best: tuple[int, _Call, Any] | None = None
+        best: tuple[tuple[int, int], _Call, Any] | None = None
         for bits in _BITS:
             call = self._call(name, given, rule, bits)
-            spoiled = _unusable((call.args, call.kwargs)) - _unusable(given) if bits else 0
             output = func(*call.args, **call.kwargs)
-            lost = self._lost(func, call, output, is_scaled=is_scaled) + max(spoiled, 0)
+            lost = self._lost(func, call, output, is_scaled=is_scaled and call.bits != 0)
+            if bits:
+                spoiled = zip(_unusable((call.args, call.kwargs)), _unusable(given), lost, strict=True)
+                infinite, small = (number + max(after - before, 0) for after, before, number in spoiled)
+                lost = infinite, small
             if best is None or lost < best[0]:
                 best = lost, call, output
-            if not best[0]:
+            if best[0] == (0, 0):
                 break
         return best[1:]  # type: ignore[index]
 
-    def _lost(self, func: Any, call: _Call, output: object, *, is_scaled: bool) -> int:
-        """How many results are not finite, became 0 or lost digits, where they would not in wide arithmetic."""
+    def _lost(self, func: Any, call: _Call, output: object, *, is_scaled: bool) -> tuple[int, int]:
+        """How many results are not finite, and how many became 0 or lost digits, as they do not in wide arithmetic."""
         results = [each for each in tensors_of(output) if each.is_floating_point()]
         here = self._calls[-1] if self._calls else ""
-        inside = is_scaled or here == self._fqn or (self._fqn != "" and here.startswith(f"{self._fqn}."))
+        inside = is_scaled or here == self._fqn or (bool(self._fqn) and here.startswith(f"{self._fqn}."))
         is_fine = not inside and all(bool(each.isfinite().all()) for each in results)
         if not results or is_fine or results[0].dtype == self._wide:
-            return 0
+            return 0, 0
         args, kwargs = map_tensors((call.args, call.kwargs), self._widened)
         with torch.autocast(results[0].device.type, enabled=False):
             exact = [each for each in tensors_of(func(*args, **kwargs)) if each.is_floating_point()]
-        return sum(_lost_of(*pair, zeros=inside) for pair in zip(results, exact, strict=True))
+        lost = [_lost_of(*pair, zeros=inside) for pair in zip(results, exact, strict=True)]
+        return sum(infinite for infinite, _ in lost), sum(small for _, small in lost)
 
     def _widened(self, tensor: Tensor) -> Tensor:
         return tensor.to(torch.promote_types(tensor.dtype, self._wide)) if tensor.is_floating_point() else tensor
@@ -227,20 +231,18 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _unusable(structure: object) -> int:
-    """Values that are infinite, NaN or 0."""
-    return sum(
-        int((~each.isfinite() | (each == 0)).sum()) for each in tensors_of(structure) if each.is_floating_point()
-    )
+def _unusable(structure: object) -> tuple[int, int]:
+    """How many values are infinite or NaN, and how many 0."""
+    numbers = [each for each in tensors_of(structure) if each.is_floating_point()]
+    return sum(int((~each.isfinite()).sum()) for each in numbers), sum(int((each == 0).sum()) for each in numbers)
 
 
-def _lost_of(low: Tensor, wide: Tensor, *, zeros: bool) -> int:
+def _lost_of(low: Tensor, wide: Tensor, *, zeros: bool) -> tuple[int, int]:
     """Results that are not what they are in wide arithmetic; a mask of one negative number is meant to be −inf."""
     bad = ~low.isfinite() & wide.isfinite()
     there = wide[bad]
     if there.numel() and bool((there == there[0]).all()) and bool(there[0] < 0) and bool((low[bad] < 0).all()):
         bad = torch.zeros_like(bad)
-    if zeros:
-        is_small = low.abs() < torch.finfo(low.dtype).smallest_normal
-        bad |= is_small & ((low - wide).abs() > _DIGITS_LOST * wide.abs())
-    return int(bad.sum())
+    is_small = low.abs() < torch.finfo(low.dtype).smallest_normal
+    small = is_small & ((low - wide).abs() > _DIGITS_LOST * wide.abs())
+    return int(bad.sum()), int(small.sum()) if zeros else 0

@@ -64,7 +64,8 @@ def wanted_remedies(task: Task, run: Prepared, report: LayersReport) -> list[Rem
         return []
     inputs = _inputs_at_fault(run, report)
     if needs_remedy(report):
-        return proposals(report, run.spec, task.device_info.native_formats, inputs=inputs)
+        found = proposals(report, run.spec, task.device_info.native_formats, inputs=inputs)
+        return [each for each in found if each.kind == "smallest finite" or not _is_padding(report)]
     return [*uncast(inputs), *scaled_outputs(report)]
 
 
@@ -81,9 +82,10 @@ def tried_remedies(task: Task, run: Prepared, report: LayersReport, wanted: Sequ
     kinds = [remedy.kind for remedy in wanted]
     turns = sorted(range(len(wanted)), key=lambda at: kinds[:at].count(kinds[at]))
     found: list[Remedy | None] = [*wanted]
+    zeros = not report.origins or report.origins[0].kind == "underflow"
     for runs, at in enumerate(turns[:MAX_TRIES], start=1):
         task.progress.step("Trying remedies", 1.0, f"{runs}")
-        found[at] = _tried(task, run, wanted[at], reference)
+        found[at] = _tried(task, run, wanted[at], reference, zeros=zeros)
     root = report.errors_of(0) if report.rows else None
     is_finite = root is not None and not root.cand_only_nonfinite
     return Remedies(before_db=root.sqnr_db if root and is_finite else None, tried=tuple(filter(None, found)))
@@ -115,14 +117,23 @@ def needs_remedy(report: LayersReport) -> bool:
     return bool(report.origins) or is_broken
 
 
-def _tried(task: Task, run: Prepared, remedy: Remedy, reference: Flattened) -> Remedy | None:
-    """What it gives; None of a scale where there is nothing to scale."""
+def _is_padding(report: LayersReport) -> bool:
+    """Whether masks alone made infinities, and the outputs that count are fine."""
+    root = report.errors_of(0) if report.rows else None
+    is_fine = (
+        root is not None and (root.sqnr_db or 0.0) >= Yardsticks().broken_below_db and not root.cand_only_nonfinite
+    )
+    return is_fine and bool(report.origins) and {each.kind for each in report.origins} <= {"mask", "infinities"}
+
+
+def _tried(task: Task, run: Prepared, remedy: Remedy, reference: Flattened, *, zeros: bool) -> Remedy | None:
+    """What it gives; None of a scale where there is nothing to scale. `zeros` says whether values are too small."""
     try:
         candidate = _cast_again(task, run, remedy)
         with seeded(candidate.device):
             prepared = candidate.prepared(run.loaded.args, run.loaded.kwargs)
             with _around(run, prepared, remedy), run.noise.replayed():
-                output, scales = _output(run, prepared, remedy)
+                output, scales = _output(run, prepared, remedy, zeros=zeros)
         pairs = paired(reference, data_output(output, run.loaded)).pairs
     except Exception as error:  # noqa: BLE001 - whatever a model raises: the remedy does not work
         return remedy.model_copy(update={"tried": True, "failure": shortened(str(error)) or type(error).__name__})
@@ -133,12 +144,14 @@ def _tried(task: Task, run: Prepared, remedy: Remedy, reference: Flattened) -> R
     return remedy.model_copy(update={"tried": True, **gave})
 
 
-def _output(run: Prepared, prepared: PreparedRun, remedy: Remedy) -> tuple[object, tuple[ScaleStep, ...]]:
+def _output(
+    run: Prepared, prepared: PreparedRun, remedy: Remedy, *, zeros: bool
+) -> tuple[object, tuple[ScaleStep, ...]]:
     if remedy.kind != "scale":
         return prepared(), ()
     if run.candidate.rounded_to is not None:
         return run_with_scaled_outputs(prepared, run.candidate.rounded_to)
-    return run_scaled(prepared, fqn=remedy.fqn, wide=run.reference.input_dtype)
+    return run_scaled(prepared, fqn=remedy.fqn if zeros else None, wide=run.reference.input_dtype)
 
 
 def _cast_again(task: Task, run: Prepared, remedy: Remedy) -> CastModel:
