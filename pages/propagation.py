@@ -99,17 +99,33 @@ def _stopped(report: LayersReport) -> None:
 
 
 def _remedies(result: LayersResult) -> None:
-    """What was tried and what it gave; a button for each part that helps when it is kept."""
+    """What was tried and what it gave; a button for each input that helps uncast, and each part that helps kept."""
     for text in remedies_texts(result, with_vain=False):
         st.markdown(f"- {escape_markdown(text)}")
     if vain := vain_texts(result):
         with st.expander(f"Tried in vain ({len(vain)})", icon=":material/do_not_disturb_on:"):
             st.markdown("\n".join(f"- {escape_markdown(text)}" for text in vain))
-    for kept in dict.fromkeys(filter(None, map(kept_by, helpful(result)))):
+    good = helpful(result)
+    for name in dict.fromkeys(remedy.input for remedy in good if remedy.input):
+        _uncast_button(name)
+    for kept in dict.fromkeys(filter(None, map(kept_by, good))):
         _keep_button(kept, key=f"keep-remedy-{kept}")
     stopped = result.report.stopped if result.report else None
     if result.remedies is None and stopped is not None and stopped.keep is not None:
         _keep_button(stopped.keep, key="keep-stopped")
+
+
+def _uncast_button(name: str) -> None:
+    if name in state.wide_inputs():
+        return
+    st.button(
+        f"Leave the input {escape_markdown(name)} uncast, and run again",
+        key=f"uncast-remedy-{name}",
+        icon=":material/input:",
+        on_click=state.leave_uncast,
+        args=(name,),
+        help="The model gets this argument as it is given; everything else is cast as before.",
+    )
 
 
 def _keep_button(kept: str, *, key: str) -> None:

@@ -159,6 +159,12 @@ def wide_inputs() -> list[str]:
     return wide
 
 
+def leave_uncast(name: str) -> None:
+    """Give the candidate one more argument uncast."""
+    st.session_state["wide_inputs"] = [*dict.fromkeys([*wide_inputs(), name])]
+    choice_changed()
+
+
 def kept_around(fqn: str) -> str | None:
     """The module that keeps `fqn` out of the cast: itself or one around it; None if it is cast."""
     parts = [part for part in map(Kept.parse, kept_modules()) if not part.operator]

@@ -47,7 +47,7 @@ def clipped_text(report: LayersReport) -> str:
     module = plain(row.fqn, limit=None) if row.fqn else "the model"
     return (
         f"Clipped: {row.clipped:,}{of} outputs of {module} lie beyond the end of the format and became its largest "
-        f"value. A scale would keep them (not tried).{more}"
+        f"value.{more}"
     )
 
 

@@ -1,21 +1,33 @@
 """What helps against infinities, NaNs and broken outputs, in words: what was tried, and what it gave."""
 
+import math
+from collections.abc import Sequence
+
 from precision.findings.decisions_judged import Yardsticks
 from precision.results import LayersResult
-from precision.results.remedies import Remedies, Remedy
+from precision.results.remedies import Remedies, Remedy, ScaleStep
 from precision.spec.keep import Kept
 from precision.text.names import plain
 from precision.text.units import number_text
 
+_HALVED_DB = 6.0
+"""By which half the error raises a signal-to-noise ratio."""
+_SAME_DB = 0.1
+"""A smaller difference is none."""
+_MAX_STEPS = 12
+"""Of a scale, that are written out."""
 _REASON_CHARACTERS = 80
 """That are shown of why a model does not run."""
 
 
 def helps(remedies: Remedies, remedy: Remedy) -> bool:
-    """Whether it was tried, and outputs are finite and no longer broken."""
+    """Whether it was tried, and outputs are finite and no longer broken; if they were not, the error is halved."""
     if not remedy.tried or remedy.failure or remedy.nonfinite or remedy.sqnr_db is None:
         return False
-    return remedy.sqnr_db >= max(Yardsticks().broken_below_db, remedies.before_db or 0.0)
+    before, broken = remedies.before_db or 0.0, Yardsticks().broken_below_db
+    if remedy.kind == "smallest finite":  # positions that do not count may have been NaN
+        return remedy.sqnr_db >= max(before - _SAME_DB, broken)
+    return remedy.sqnr_db >= (broken if before < broken else before + _HALVED_DB)
 
 
 def helpful(result: LayersResult) -> list[Remedy]:
@@ -26,8 +38,9 @@ def helpful(result: LayersResult) -> list[Remedy]:
 
 def kept_by(remedy: Remedy) -> str:
     """The setting `keep` that does it; empty where that is something else."""
-    if remedy.kind in ("module", "own code"):
-        return str(Kept(remedy.fqn, own_code=remedy.kind == "own code"))
+    if remedy.kind in ("module", "own code", "own code wide"):
+        wide = remedy.kind == "own code wide"
+        return str(Kept(remedy.fqn, own_code=remedy.kind != "module", stays_wide=wide))
     if remedy.kind in ("operator wide", "operator back"):
         return str(Kept(remedy.fqn, operator=remedy.operator, stays_wide=remedy.kind == "operator wide"))
     return ""
@@ -43,7 +56,8 @@ def remedies_texts(result: LayersResult, *, with_vain: bool = True) -> tuple[str
     ]
     vain = vain_texts(result)
     untried = [remedy_text(result, each) for each in found.tried if not each.tried]
-    none = () if good else ("None of the remedies tried helps.",) if vain else ()
+    is_broken = (found.before_db or 0.0) < Yardsticks().broken_below_db
+    none = ("None of the remedies tried helps.",) if vain and not good and is_broken else ()
     return (
         *good,
         *none,
@@ -75,6 +89,8 @@ def remedy_text(result: LayersResult, remedy: Remedy) -> str:
             return f"run {operator} in {wide}, its result cast back"
         case "own code":
             return f"run all operators of {module} itself, outside the modules in it, in {wide}"
+        case "own code wide":
+            return f"run all operators of {module} itself in {wide}, and leave what it returns wide"
         case "module":
             return f"keep {module} in {wide}"
         case "format":
@@ -82,13 +98,52 @@ def remedy_text(result: LayersResult, remedy: Remedy) -> str:
         case "autocast":
             return "use autocast instead of a cast of the whole model"
         case "scale":
-            return f"scale the inputs of {operator} down, and its result back up"
+            where = operator if remedy.operator else module
+            return _scales_text(remedy.scales) or f"scale what {where} computes by a power of two, and back after it"
         case "clamp":
             return f"clamp at {operator} to what it can take, or to what {low} can hold"
         case "larger eps":
             return f"use an eps that is no 0 in {low} at {operator}"
         case "smallest finite":
             return f"use the smallest finite {low} number for the mask, not −inf, at {operator}"
+
+
+def _scales_text(scales: Sequence[ScaleStep]) -> str:
+    """What to do where; empty without scales."""
+    shown = "; ".join(map(_scale_text, scales[:_MAX_STEPS]))
+    more = (
+        f"; and {len(scales) - _MAX_STEPS:,} more steps, which the result as JSON has"
+        if len(scales) > _MAX_STEPS
+        else ""
+    )
+    is_back = any(step.kind in ("back", "before", "output") for step in scales)
+    return f"{shown}{more}{'' if is_back or not scales else '; after that, the factor cancels'}"
+
+
+def _scale_text(step: ScaleStep) -> str:
+    factor = f"{2 ** abs(step.bits):,}"
+    module = plain(step.fqn, limit=None) if step.fqn else "the model"
+    operator = f"{plain(step.operator)} of {module}" if step.operator else module
+    down, up = ("divide", "multiply") if step.bits > 0 else ("multiply", "divide")
+    match step.kind:
+        case "first":
+            return f"{down} the first input of {operator} by {factor}"
+        case "all":
+            return f"{down} the inputs of {operator} by {factor}"
+        case "added":
+            return f"{down} what {operator} adds by {factor} too"
+        case "eps":
+            return f"{down} the eps of {operator} by {factor} too"
+        case "shift":
+            sign = ("subtract", "from") if step.bits > 0 else ("add", "to")
+            number = number_text(abs(step.bits) * math.log(2))
+            return f"{sign[0]} {number} (ln {factor}) {sign[1]} what goes into {operator}"
+        case "before":
+            return f"{up} what goes into {operator} by {factor} again"
+        case "back":
+            return f"{up} {f'the result of {operator}' if step.operator else 'the output'} by {factor}"
+        case "output":
+            return f"store the output of {module} divided by {factor}, a scale of its own"
 
 
 def _setting(remedy: Remedy) -> str:

@@ -9,6 +9,7 @@ RemedyKind = Literal[
     "operator wide",
     "operator back",
     "own code",
+    "own code wide",
     "module",
     "format",
     "autocast",
@@ -23,14 +24,39 @@ RemedyKind = Literal[
 - `operator wide`: the operator runs in the reference's precision, and its result stays in it.
 - `operator back`: the same, but its result is cast back.
 - `own code`: all operators that a module calls outside the modules in it run in the reference's precision.
+- `own code wide`: the same, and what the module returns stays in it.
 - `module`: a module is kept in the reference's precision.
 - `format`: the other format of 16 bits.
 - `autocast`: autocast instead of a cast of the whole model.
-- `scale`: values are scaled down before the operator, and back up after it.
+- `scale`: values that leave the range of the format are computed divided by a power of two.
 - `clamp`: values are clamped to the operator's domain, or its result to the range of the format.
 - `larger eps`: an input that became 0 is raised to the smallest normal number of the format.
 - `smallest finite`: a mask of −inf becomes the smallest finite number of the format.
 """
+
+
+ScaleKind = Literal["first", "all", "added", "eps", "shift", "before", "back", "output"]
+"""What a scale by a power of two does to an operator:
+
+- `first`: its first input is divided.
+- `all`: each of its inputs is.
+- `added`: what it adds, such as a bias, is divided too.
+- `eps`: so is its `eps`.
+- `shift`: of `exp`, whose result is divided by subtracting the logarithm from what goes in.
+- `before`: what goes into it is multiplied back first.
+- `back`: its result is multiplied back. Without an operator: what the model returns.
+- `output`: what a module returns is stored divided, and multiplied when it is read.
+"""
+
+
+class ScaleStep(Result):
+    """One place where values are divided by a power of two, or multiplied back."""
+
+    kind: ScaleKind
+    fqn: str
+    operator: str = ""
+    bits: int
+    """The power; negative where values are made larger first."""
 
 
 class Remedy(Result):
@@ -44,6 +70,8 @@ class Remedy(Result):
     """The name of the argument that is not cast."""
     format: str = ""
     """The format that is cast to instead, where it is another."""
+    scales: tuple[ScaleStep, ...] = ()
+    """Where values were scaled, in the order of the run."""
     tried: bool
     sqnr_db: float | None = None
     """Of all outputs against the reference with this change; None where nothing finite could be compared."""

@@ -16,6 +16,7 @@ from precision.measure.lockstep.alignment import MAX_CELLS
 from precision.measure.lockstep.director import MAX_DIVERGENCES, Options
 from precision.measure.lockstep.inner_calls import MAX_KEPT_BYTES
 from precision.measure.lockstep.origins import MAX_ORIGINS
+from precision.measure.lockstep.remedies import DISTORTED_BELOW_DB, MAX_INPUTS, MAX_TRIES
 from precision.measure.metrics.chunks import SINGLE_MIN_ELEMENTS
 from precision.measure.metrics.neighbours import MAX_SAMPLES
 from precision.measure.metrics.octaves import MAX_OCTAVES
@@ -55,6 +56,9 @@ VERDICT, FIT = Yardsticks(), FitLimits()
         ("methods/metrics", f"fewer than {SINGLE_MIN_ELEMENTS:,} elements"),
         ("methods/metrics", f"up to {SAMPLE_ELEMENTS:,} elements"),
         ("methods/metrics", f"a depth of {MAX_DEPTH} and to {MAX_LEAVES:,} tensors"),
+        ("methods/layers", f"at most {MAX_TRIES} runs"),
+        ("methods/layers", f"At most {MAX_INPUTS} are left uncast"),
+        ("methods/layers", f"the output is below {DISTORTED_BELOW_DB:g} dB"),
         ("methods/layers", f"{Options.max_calls:,} module calls and {Options.max_operators:,} operators"),
         ("methods/layers", f"more than {Options.timeout_s:g} s"),
         ("methods/layers", f"return more than {MAX_KEPT_BYTES / 2**20:g} MiB"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,7 +12,7 @@ import precision
 from precision.findings.remedies import helpful, kept_by, remedies_texts
 from precision.results import LayersResult
 from precision.results.remedies import Remedy
-from tests.field.cases import choices, dtypes, guards, masks
+from tests.field.cases import choices, crossings, dtypes, guards, masks
 
 
 def tried(case: tuple[nn.Module, tuple[Tensor, ...]], dtype: str = "float16", **settings: object) -> LayersResult:
@@ -30,8 +32,7 @@ def test_an_operator_helps_only_where_its_result_stays_wide() -> None:
     assert remedies["operator wide", "exp"].sqnr_db == pytest.approx(143.3, abs=0.1)
     assert remedies["operator back", "exp"].nonfinite == 5
     assert helpful(result)[0].operator == "exp"
-    assert not remedies["scale", "exp"].tried
-    assert "Not tried: scale" in remedies_texts(result)[-1]
+    assert remedies["scale", "exp"].scales[0].kind == "shift"
 
 
 def test_a_router_needs_its_logits_wide() -> None:
@@ -79,9 +80,9 @@ def test_nothing_is_tried_where_nothing_is_broken() -> None:
 
 
 def test_a_mask_gets_the_smallest_finite_number() -> None:
-    assert found(tried(masks.cast_mask(padded_left=True)))["smallest finite", "to"].sqnr_db == pytest.approx(
-        65.4, abs=0.2
-    )
+    result = tried(masks.cast_mask(padded_left=True))
+    assert found(result)["smallest finite", "to"].sqnr_db == pytest.approx(65.4, abs=0.2)
+    assert "smallest finite" in [remedy.kind for remedy in helpful(result)]
 
 
 class Loud(nn.Module):
@@ -134,6 +135,71 @@ def test_own_code_is_kept_where_finite_outputs_are_broken() -> None:
     inner = tried((nn.Sequential(nn.Linear(8, 8), model), (x,)), "bfloat16")
     assert found(inner)["own code", "1"].sqnr_db == pytest.approx(50, abs=3)
     assert ("own code", "") not in found(inner)
+
+
+def test_own_code_is_also_tried_with_its_output_wide() -> None:
+    class Scores(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * 300.0 * 300.0
+
+    x = torch.linspace(0.1, 0.9, 24).view(6, 4).half().float()
+    remedies = found(tried((Scores(), (x,))))
+    assert remedies["own code", ""].nonfinite == int((x * 90000).half().isinf().sum())
+    assert remedies["own code wide", ""].sqnr_db == float("inf")
+    assert kept_by(remedies["own code wide", ""]) == ":code:wide"
+
+
+def test_a_larger_eps_is_tried_where_it_divides() -> None:
+    class Inverse(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return 1 / x
+
+    x = torch.tensor([[1.0, 2.0, 1e-9, 4.0]])
+    eps = found(tried((Inverse(), (x,))))["larger eps", "div"]
+    assert eps.nonfinite == 0  # 1 / 0 is infinite, and 1 / 6.1e-5 is not
+
+
+class Grid(nn.Module):
+    """Fast waves of a coordinate, which its code casts itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor, at: Tensor) -> Tensor:
+        waves = (at.float()[:, None] * 2000 * torch.arange(1, 9)).sin()
+        out: Tensor = self.head(x + waves.to(x.dtype))
+        return out
+
+
+def test_any_input_whose_digits_matter_is_left_uncast() -> None:
+    torch.manual_seed(3)
+    model, inputs = Grid().eval(), (torch.randn(40, 8) * 0.1, torch.rand(40))
+    result = tried((model, inputs), "bfloat16")
+    assert result.remedies is not None
+    assert result.remedies.before_db is not None
+    assert result.remedies.before_db < 10
+    by_name = {remedy.input: remedy for remedy in result.remedies.tried if remedy.kind == "input"}
+    assert list(by_name) == ["x", "at"]
+    with torch.no_grad():
+        exact = model(*inputs).double()
+        low = model.to(torch.bfloat16)(inputs[0].bfloat16(), inputs[1]).double()
+    assert by_name["at"].sqnr_db == pytest.approx(20 * math.log10(exact.norm() / (low - exact).norm()), abs=0.01)
+    assert helpful(result)[0].input == "at"
+
+
+def test_other_whole_numbers_are_tried_where_outputs_are_not_broken() -> None:
+    result = tried(crossings.denoiser(), "bfloat16")
+    assert result.remedies is not None
+    assert result.remedies.before_db == pytest.approx(22.4, abs=0.1)
+    assert [(remedy.kind, remedy.input) for remedy in result.remedies.tried] == [("input", "t")]
+    assert helpful(result)[0].sqnr_db == pytest.approx(48.8, abs=0.1)
+
+
+def test_what_is_kept_wide_is_not_kept_again() -> None:
+    case = nn.Sequential(nn.Linear(4, 4)), (torch.full((2, 4), 1e6),)
+    assert {("module", "0"), ("operator wide", "linear")} <= found(tried(case)).keys()
+    assert not {("module", "0"), ("operator wide", "linear")} & found(tried(case, keep=["0:wide"])).keys()
 
 
 class Positions(nn.Module):

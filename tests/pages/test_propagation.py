@@ -95,6 +95,16 @@ def test_what_is_kept_already_is_not_advised_again() -> None:
     assert not any("Keep blocks.0 in the reference" in button.label.replace("\\", "") for button in app.button)
 
 
+def test_a_click_leaves_an_input_uncast_that_helps_so() -> None:
+    app = opened(PAGE, {"model": "linear-5-10", "regime": "x1e6", "keep": "fc:wide"})
+    button = next(button for button in app.button if button.label == "Leave the input x uncast, and run again")
+    settled(button.click().run())
+    assert not app.error
+    assert app.multiselect(key="wide_inputs").value == ["x"]
+    assert app.query_params["wide_inputs"] in ("x", ["x"])
+    assert not [button for button in app.button if button.label.startswith("Leave the input")]
+
+
 @pytest.mark.parametrize("page", [PAGE, "pages/layers.py", "pages/errors.py", "pages/number_formats.py"])
 def test_errors_in_tables_have_one_notation(page: str) -> None:
     formats = {}

@@ -1,7 +1,6 @@
 """A run in which every call of one operator in one module does something else."""
 
 import functools
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
@@ -22,6 +21,26 @@ Change = Callable[[Callable[..., object], Arguments], object]
 
 
 @contextmanager
+def open_calls(module: nn.Module) -> Iterator[list[str]]:
+    """Inside, the fqns of the modules in `module` whose forwards are running, the innermost last."""
+    names = {id(child): name for name, child in module.named_modules()}
+    calls: list[str] = []
+
+    def enter(child: nn.Module, _args: object) -> None:
+        if id(child) in names:
+            calls.append(names[id(child)])
+
+    def leave(child: nn.Module, _args: object, _output: object) -> None:
+        if id(child) in names and calls:
+            calls.pop()
+
+    with ExitStack() as stack:
+        stack.enter_context(register_module_forward_pre_hook(enter))
+        stack.enter_context(register_module_forward_hook(leave, always_call=True))
+        yield calls
+
+
+@contextmanager
 def changed_operators(
     module: nn.Module, fqn: str, operator: str, change: Change, *, handed_in: torch.dtype | None = None
 ) -> Iterator[None]:
@@ -29,32 +48,21 @@ def changed_operators(
 
     What that code hands to the modules in it is cast to `handed_in`, where given.
     """
-    names = {id(child): name for name, child in module.named_modules()}
-    open_calls: list[str] = []
+    inner = {id(child) for child in module.modules()}
 
-    def enter(child: nn.Module, args: tuple[object, ...]) -> Any:  # arguments to use instead, or None
-        if id(child) not in names:
-            return None
-        is_inside = open_calls[-1:] == [fqn]
-        open_calls.append(names[id(child)])
+    def hand_in(child: nn.Module, args: tuple[object, ...]) -> Any:  # arguments to use instead, or None
+        is_inside = calls[-1:] == [fqn] and id(child) in inner
         return _cast(args, handed_in) if is_inside and handed_in is not None else None
-
-    def leave(child: nn.Module, _args: object, _output: object) -> None:
-        if id(child) in names and open_calls:
-            open_calls.pop()
 
     class Changed(TorchFunctionMode):
         def __torch_function__(
             self, func: Any, types: Any, args: tuple[object, ...] = (), kwargs: Mapping[str, object] | None = None
         ) -> object:
-            is_meant = open_calls[-1:] == [fqn] and operator in ("", operator_name(func))
+            is_meant = calls[-1:] == [fqn] and operator in ("", operator_name(func))
             given = (args, dict(kwargs or {}))
             return change(func, given) if is_meant else func(*given[0], **given[1])
 
-    with ExitStack() as stack:
-        stack.enter_context(register_module_forward_pre_hook(enter))
-        stack.enter_context(register_module_forward_hook(leave, always_call=True))
-        stack.enter_context(Changed())
+    with register_module_forward_pre_hook(hand_in), open_calls(module) as calls, Changed():
         yield
 
 
@@ -100,9 +108,7 @@ def with_eps(eps: float) -> Change:
     """The operator with another `eps`."""
 
     def change(func: Callable[..., object], given: Arguments) -> object:
-        bound = inspect.signature(func).bind(*given[0], **given[1])
-        bound.arguments["eps"] = eps
-        return func(*bound.args, **bound.kwargs)
+        return func(*given[0], **{**given[1], "eps": eps})
 
     return change
 

@@ -218,11 +218,11 @@ def shortened(message: str, limit: int = MESSAGE_CHARACTERS) -> str:
 
 _KNOWN: Mapping[str, str] = {
     r"not implemented for|Low precision dtypes|Unsupported dtype|must be either float or double": (
-        "This operator has no kernel for that dtype here: keep its module in float32, or use autocast."
+        "This operator has no kernel for that dtype here. The analysis of layers tries what helps."
     ),
     r"same dtype|dtypes match|dtypes must be|match weight dtype|type \w+ but found|should be the same|mixed dtype": (
-        "Two dtypes meet here, often because forward creates a float32 tensor or casts to float32: "
-        "use the dtype of the input instead, or use autocast."
+        "Two dtypes meet here, often because forward creates a float32 tensor or casts to float32. "
+        "The analysis of layers tries what helps."
     ),
     r"cannot be converted to type|without overflow": (
         "A constant in forward is beyond the range of the format: use torch.finfo(x.dtype).min or .max instead."

@@ -31,13 +31,22 @@ def input_warnings(model: CastModel, args: tuple[object, ...], kwargs: Mapping[s
     return tuple(sentence for sentence in sentences if sentence is not None)
 
 
-def changed_whole_numbers(
-    model: CastModel, args: tuple[object, ...], kwargs: Mapping[str, object]
-) -> tuple[str | int, ...]:
-    """Places and names of the arguments of which the cast makes whole numbers others."""
+def damaged_inputs(model: CastModel, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[str | int, ...]:
+    """Places and names of the arguments with values beyond the range, or with whole numbers that the cast changes."""
     target = _target(model)
     leaves = _cast_leaves(model, args, kwargs)
-    return tuple(dict.fromkeys(key for key, name, leaf in leaves if _changed_whole_numbers(name, leaf, model, target)))
+    told = (_beyond, _changed_whole_numbers)
+    return tuple(
+        dict.fromkeys(key for key, name, leaf in leaves if any(tell(name, leaf, model, target) for tell in told))
+    )
+
+
+def inexact_inputs(model: CastModel, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[str | int, ...]:
+    """Places and names of the arguments of which the cast changes a value."""
+    leaves = _cast_leaves(model, args, kwargs)
+    return tuple(
+        dict.fromkeys(key for key, _, leaf in leaves if not torch.equal(_cast(leaf, model).to(leaf.dtype), leaf))
+    )
 
 
 def _target(model: CastModel) -> NumericFormat:

@@ -4,7 +4,7 @@ import torch
 
 from precision.measure.compare.attribution import not_attributable
 from precision.measure.lockstep.director import Options
-from precision.measure.lockstep.remedies import needs_remedy, tried_remedies
+from precision.measure.lockstep.remedies import tried_remedies, wanted_remedies
 from precision.measure.lockstep.run import run_lockstep
 from precision.measure.metrics.output_kinds import Known
 from precision.measure.models.padding import data_positions
@@ -59,10 +59,10 @@ def compare_layers(task: Task) -> LayersResult:
     except (MemoryError, torch.OutOfMemoryError) as error:
         failure = failure_of(error, stage)
     remedies, why = None, ""
-    if report is not None and needs_remedy(report):
+    if report is not None and (wanted := wanted_remedies(task, run, report)):
         progress.partial(LayersResult(**dict(run.head), report=report))
         why = not_attributable(run)
-        remedies = None if why else tried_remedies(task, run, report)
+        remedies = None if why else tried_remedies(task, run, report, wanted)
     result = LayersResult(**dict(run.head), report=report, remedies=remedies)
     said = (*((why,) if why else ()), *_caveats(report))
     return result.model_copy(update={"failure": failure, "warnings": (*said, *result.warnings)})

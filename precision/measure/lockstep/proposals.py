@@ -4,6 +4,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import get_args
 
+from precision.findings.remedies import kept_by
+from precision.formats import NumericFormat, format_named
+from precision.measure.casting.scaling_rules import scales
 from precision.results.layers import LayersReport, OperatorRow
 from precision.results.origins import NonfiniteOrigin
 from precision.results.remedies import Remedy, RemedyKind
@@ -17,29 +20,43 @@ SIXTEEN_BITS = ("bfloat16", "float16")
 _BY_KIND: dict[str, tuple[RemedyKind, ...]] = {
     "overflow": ("scale", "clamp"),
     "domain": ("clamp",),
-    "underflow": ("larger eps",),
+    "underflow": ("scale", "larger eps"),
     "cancellation": ("larger eps",),
+    "infinities": ("scale",),
     "mask": ("smallest finite",),
 }
 
 
 def proposals(
-    report: LayersReport, spec: RunSpec, native: Sequence[str], *, changed_inputs: Sequence[str] = ()
+    report: LayersReport, spec: RunSpec, native: Sequence[str], *, inputs: Sequence[str] = ()
 ) -> list[Remedy]:
     """Changes to try, each once; none that the spec's method excludes or that it already has.
 
-    `changed_inputs` are names of arguments of which the cast made whole numbers others.
+    `inputs` are names of arguments that may be at fault, as they are cast.
     """
-    inputs = [Remedy(kind="input", input=name, tried=False) for name in changed_inputs]
-    found = list(dict.fromkeys((*inputs, *_proposed(report, spec, native))))
+    found = dict.fromkeys((*uncast(inputs), *_proposed(report, spec, native)))
     order = get_args(RemedyKind)
-    return sorted(found, key=lambda remedy: order.index(remedy.kind))
+    return sorted(
+        (each for each in found if kept_by(each) not in spec.keep), key=lambda remedy: order.index(remedy.kind)
+    )
+
+
+def uncast(inputs: Sequence[str]) -> Iterator[Remedy]:
+    """Each of the arguments left uncast."""
+    return (Remedy(kind="input", input=name, tried=False) for name in inputs)
+
+
+def scaled_outputs(report: LayersReport) -> Iterator[Remedy]:
+    """Scales for modules whose outputs are clipped."""
+    if (clipped := report.first_clipped) is not None:
+        yield _untried("scale", clipped.fqn)
 
 
 def _proposed(report: LayersReport, spec: RunSpec, native: Sequence[str]) -> Iterator[Remedy]:
     if spec.weights:  # nothing but stored values differs
         return
-    operators, modules = _places(report)
+    places, modules = _places(report)
+    operators = [(fqn, operator) for fqn, operator in places if _not_kept(fqn, spec.keep) == fqn]
     if spec.format.computes:
         for fqn, operator in operators:
             yield _untried("operator wide", fqn, operator)
@@ -47,7 +64,9 @@ def _proposed(report: LayersReport, spec: RunSpec, native: Sequence[str]) -> Ite
             yield _untried("operator back", fqn, operator)
     if not spec.plan:
         if spec.format.computes:
-            yield from (_untried("own code", fqn) for fqn in _own_codes(report, operators, spec.keep))
+            for fqn in _own_codes(report, operators, spec.keep):
+                yield _untried("own code", fqn)
+                yield _untried("own code wide", fqn)
         around = [_not_kept(fqn, spec.keep) for fqn in modules]
         yield from (_untried("module", fqn) for fqn in around if fqn)
         if spec.dtype in SIXTEEN_BITS:
@@ -56,9 +75,24 @@ def _proposed(report: LayersReport, spec: RunSpec, native: Sequence[str]) -> Ite
                 yield Remedy(kind="format", format=other, tried=False)
             if spec.method is CastMethod.TO:
                 yield Remedy(kind="autocast", tried=False)
+    yield from scaled_outputs(report)
+    if not report.origins and modules and _has_less_range(spec):
+        yield _untried("scale", modules[0])
     for origin in report.origins[:1] + tuple(each for each in report.origins[1:] if each.kind == "mask"):
         for kind in _BY_KIND.get(origin.kind, ()):
-            yield _untried(kind, origin.fqn, origin.operator or "")
+            known = origin.kind == "infinities" or scales(origin.operator or "")
+            if kind != "scale" or (_has_less_range(spec) and known):
+                yield _untried(kind, origin.fqn, origin.operator or "")
+
+
+def _has_less_range(spec: RunSpec) -> bool:
+    """Whether operators of the candidate end at smaller values than the reference's."""
+    low = spec.format
+    return (
+        isinstance(low, NumericFormat)
+        and low.computes
+        and low.exponent_bits < format_named(spec.reference).exponent_bits
+    )
 
 
 def _own_codes(report: LayersReport, operators: Sequence[tuple[str, str]], kept: Sequence[str]) -> Iterator[str]:
@@ -73,10 +107,9 @@ def _own_codes(report: LayersReport, operators: Sequence[tuple[str, str]], kept:
     root = [""] if any(not report.rows[each.row].fqn for each in called) else []
     near = (*(fqn for fqn, _ in operators), *grown, *root)
     at_fault = [report.rows[origin.row].fqn for origin in report.origins[:1]]
-    done = {part.fqn for part in map(Kept.parse, kept) if part.own_code}
     for fqn in dict.fromkeys(at_fault or near):
         has_others = not fqn or any(row.fqn.startswith(f"{fqn}.") for row in report.rows)
-        if has_others and fqn not in done and _not_kept(fqn, kept) == fqn:
+        if has_others and _not_kept(fqn, kept) == fqn:
             yield fqn
 
 
@@ -132,7 +165,8 @@ def _largest_jump(operators: Sequence[OperatorRow]) -> list[int]:
 
 def _not_kept(fqn: str, kept: Sequence[str]) -> str:
     """The module, or the one around it that is not kept yet; empty where that is the model itself."""
-    while fqn and any(fqn == name or fqn.startswith(f"{name}.") for name in kept):
+    whole = [part.fqn for part in map(Kept.parse, kept) if not (part.own_code or part.operator)]
+    while fqn and any(fqn == name or fqn.startswith(f"{name}.") for name in whole):
         fqn = fqn.rpartition(".")[0]
     return fqn
 

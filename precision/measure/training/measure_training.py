@@ -233,5 +233,5 @@ def _recipe(way: Way, made: Gradients, *, loss: float, scales: tuple[float, ...]
 
 def _no_scale(scales: tuple[float, ...], loss: float) -> str:
     if not math.isfinite(loss):
-        return "The loss itself is infinite or NaN: no scale helps. Keep the layers that overflow in float32."
+        return "The loss itself is infinite or NaN: no scale helps. The analysis of layers tries what does."
     return f"All {len(scales)} steps were skipped: gradients are infinite or NaN even at a scale of {scales[-1]:g}."

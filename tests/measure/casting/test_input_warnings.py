@@ -11,7 +11,7 @@ from torch import nn
 
 from precision.formats import format_named
 from precision.measure.casting.cast_model import CastModel
-from precision.measure.casting.input_warnings import changed_whole_numbers, input_warnings
+from precision.measure.casting.input_warnings import damaged_inputs, inexact_inputs, input_warnings
 from precision.measure.casting.methods import cast
 from precision.spec import CastMethod
 
@@ -55,6 +55,7 @@ def test_whole_numbers_that_become_others() -> None:
     steps, model = torch.tensor([937.0, 256.0]), brought("bfloat16")
     (sentence,) = input_warnings(model, (torch.tensor([0.1]), steps), {})
     assert sentence.startswith("Input [1]: 1 of 2 whole numbers are others in bfloat16: 937 becomes 936.")
-    assert changed_whole_numbers(model, (torch.tensor([0.1]),), {"steps": steps}) == ("steps",)
+    assert damaged_inputs(model, (torch.tensor([0.1]),), {"steps": steps}) == ("steps",)
+    assert inexact_inputs(model, (torch.tensor([0.1]), torch.ones(1)), {"steps": steps}) == (0, "steps")
     assert input_warnings(replace(model, wide_inputs=frozenset([1])), (torch.ones(1), steps), {}) == ()
     assert input_warnings(brought("float16"), (steps,), {}) == ()
