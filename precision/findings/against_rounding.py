@@ -11,6 +11,8 @@ from precision.text.units import number_text, ratio_text
 
 _CLOSER = 2.0
 """The reference's error against float64 over the candidate's, from which most of the difference is the reference's."""
+THE_REST = "the rest comes from inputs, weights and operators"
+"""Where an error beyond that of rounding the output was made."""
 
 
 def against_rounding(output: OutputComparison, spec: RunSpec, limits: Yardsticks) -> RoundingVerdict | None:
@@ -93,7 +95,7 @@ def _amplified(output: OutputComparison, dtype: str, limits: Yardsticks) -> Roun
         size = f"Rounding the output to {dtype} alone gives no error, but it differs (RMSE {number_text(rmse)})"
     return RoundingVerdict(
         word="amplified",
-        sentence=f"{size}: the rest comes from inside the model.",
+        sentence=f"{size}: {THE_REST}.",
         rule=f"Amplified: RMSE > {limits.rounding_multiple:g} × rounding floor.",
     )
 

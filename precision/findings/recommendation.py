@@ -1,9 +1,11 @@
 """What to do with a format: the verdict in everyday language, what is gained, and the next step."""
 
+import math
 from typing import Literal, NamedTuple
 
+from precision.findings.against_rounding import THE_REST
 from precision.findings.cast import memory_text
-from precision.findings.decisions_judged import Judged, Yardsticks, could_change_text, samples_needed
+from precision.findings.decisions_judged import Judged, Yardsticks, could_change_text, few_clusters_text, samples_needed
 from precision.findings.speed import compare_speed
 from precision.findings.verdict import decisive_output, judge
 from precision.results import (
@@ -27,6 +29,8 @@ _BEGINNINGS: dict[Level, str] = {
     "avoid": "Do not use {it} here",
     "unknown": "No answer for {it}",
 }
+_ABOUT = 0.5
+"""Below this share of the error of rounding alone, an error is less than it."""
 _NO_GUESS = "Nothing says how exact it must be."
 
 
@@ -96,8 +100,11 @@ def _level(verdict: Verdict, output: OutputComparison | None, limits: Yardsticks
         return "check"
     if verdict.word == "not measured":
         return "unknown"
-    changes = _changes(output) if verdict.word == "changed" else None
-    return "check" if changes and changes.low <= max(limits.resolved_flips, limits.tolerated_flips) else "avoid"
+    if verdict.word != "changed" or output is None:
+        return "avoid"
+    most, changes = max(limits.resolved_flips, limits.tolerated_flips), _changes(output)
+    least = changes.low if changes else (output.differs_as_integer or math.inf) / output.metrics.elements
+    return "check" if least <= most else "avoid"
 
 
 def _changes(output: OutputComparison | None) -> Interval | None:
@@ -117,7 +124,8 @@ def _happened(verdict: Verdict, output: OutputComparison | None, result: Compare
         return _values(output, verdict), ""
     changes = _changes(output)
     sure = could_change_text(found, changes, _sample(found, result)) if changes and isinstance(found, Judged) else ""
-    return _decided(found, _sample(found, result)), f"{sure[:1].upper()}{sure[1:]}." if sure else ""
+    surely = (f"{sure[:1].upper()}{sure[1:]}.", few_clusters_text(found)) if sure else ()
+    return _decided(found, _sample(found, result)), " ".join(filter(None, surely))
 
 
 def _ending(sentence: str) -> str:
@@ -130,8 +138,10 @@ def _values(output: OutputComparison, verdict: Verdict) -> str:
     if verdict.word == "exact":
         return "its outputs are exactly the same"
     if output.differs_as_integer:
-        return f"{output.differs_as_integer:,} of {output.metrics.elements:,} whole numbers are others"
-    return f"its values are off by {fine_share_text(output.metrics.normalized_l2 or 0.0)} of their size"
+        differ = "differs" if output.differs_as_integer == 1 else "differ"
+        return f"{output.differs_as_integer:,} of {output.metrics.elements:,} {output.reference_dtype} values {differ}"
+    where = ", where the reference is finite" if output.metrics.ref_nonfinite else ""
+    return f"its values are off by {fine_share_text(output.metrics.normalized_l2 or 0.0)} of their size{where}"
 
 
 def _decided(found: Decisions, sample: str) -> str:
@@ -206,10 +216,13 @@ def _of_rounding(verdict: Verdict, output: OutputComparison) -> str:
         return "The reference itself is the less exact of the two."
     if against.word == "exact":
         return "There is no error at all."
+    ratio = output.metrics.rmse / floor if floor and output.metrics.rmse else None
     if against.word == "rounding only":
-        return "The error is about what rounding the result alone would give."
-    times = f"{ratio_text(output.metrics.rmse / floor, 2)} times" if floor and output.metrics.rmse else "more than"
-    return f"The layers make the error {times} what rounding the result alone would give."
+        size = "less than" if ratio is not None and ratio < _ABOUT else "about"
+        return f"The error is {size} what rounding the result alone would give."
+    if ratio is None:
+        return "Rounding the result alone would not explain the error."
+    return f"The error is {ratio_text(ratio, 2)} times what rounding the result alone would give: {THE_REST}."
 
 
 def _step(verdict: Verdict, output: OutputComparison | None, result: CompareResult, limits: Yardsticks) -> Step | None:
@@ -224,6 +237,9 @@ def _step(verdict: Verdict, output: OutputComparison | None, result: CompareResu
         return Step("See how the errors are spread", page="errors")
     if verdict.word == "not attributable" and result.spec.reference == "float32" and result.comparison.truth:
         return Step("Compare with float64 instead", reference="float64")
+    if verdict.word == "not measured":
+        is_nan = result.comparison.overall.ref_nonfinite
+        return Step("Find where the reference becomes infinite or NaN", page="propagation") if is_nan else None
     if verdict.word == "broken":
         return Step("Find the operator that breaks it, and what mends it", page="propagation")
     return Step("See which layers add the error", page="propagation")

@@ -23,7 +23,7 @@ _OTHER_DRAWS = "Not attributable: the two models may draw other random numbers."
 
 
 def judge(result: CompareResult, limits: Yardsticks | None = None) -> Verdict:
-    """The verdict on a comparison: that of its worst output; of equally bad ones, the first."""
+    """The verdict on a comparison: that of its worst output; of equal words, that of the largest damage."""
     limits = limits or Yardsticks()
     comparison = result.comparison
     if comparison is None:
@@ -31,11 +31,23 @@ def judge(result: CompareResult, limits: Yardsticks | None = None) -> Verdict:
         return Verdict(word="not measured", sentence=why, rule="There is no comparison to judge.")
     if (impossible := _not_comparable(comparison)) is not None:
         return impossible
-    judged = [_judged(output, result, limits) for output in comparison.outputs if output.metrics.elements]
-    worst = max(judged, key=lambda verdict: _BEST_FIRST.index(verdict.word))
+    outputs = [output for output in comparison.outputs if output.metrics.elements]
+    judged = [_judged(output, result, limits) for output in outputs]
+    rank = [
+        (_BEST_FIRST.index(verdict.word), *_damage(output)) for verdict, output in zip(judged, outputs, strict=True)
+    ]
+    worst = judged[rank.index(max(rank))]
     if len(judged) == 1:
         return worst.model_copy(update={"output": ""})
     return worst.model_copy(update={"sentence": f"Output {worst.output}: {worst.sentence}"})
+
+
+def _damage(output: OutputComparison) -> tuple[float, float, float]:
+    """Shares of values that are newly not finite, and of decisions that changed; and the relative error."""
+    metrics, found = output.metrics, output.decisions
+    changed = output.differs_as_integer or 0
+    share = found.changed_samples / found.samples if found and found.samples else changed / metrics.elements
+    return metrics.cand_only_nonfinite / metrics.elements, share, metrics.normalized_l2 or 0.0
 
 
 def not_the_formats(result: CompareResult, limits: Yardsticks | None = None) -> str:

@@ -128,7 +128,8 @@ class Corners(PackedResult):
     interaction: ErrorSize
     propagated: ErrorSize
     gain: float | None
-    """How much the layer amplifies the relative error of its input; None where that is zero or there is none."""
+    """How much the layer amplifies the relative error of its input; None where that is zero or there is none, and of a
+    module's own code: what it is handed has many scales, and comes at many times."""
     input_normalized_l2: float | None
     """norm(x~ - x) / norm(x) over the floating-point inputs."""
     excluded_elements: int

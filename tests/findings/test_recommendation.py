@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -92,6 +94,88 @@ def test_an_error_that_is_the_references_own_asks_for_a_wider_one() -> None:
     assert found.step is not None
     assert found.step.reference == "float64"
     assert "float64" in found.why
+
+
+class Distances(nn.Module):
+    """Two outputs of values; cancellation makes the second one worse."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        y = self.linear(x)
+        return y, (y + 30) - (x + 30)
+
+
+def test_of_outputs_with_the_same_word_the_worse_one_is_named() -> None:
+    torch.manual_seed(0)
+    model, x = Distances(), torch.randn(40, 8)
+    found = recommend(precision.compare(model, x, dtype="float16", progress=False).result)
+    with torch.no_grad():
+        exact, low = model(x)[1].double(), copy.deepcopy(model).half()(x.half())[1].double()
+    share = 100 * float((low - exact).norm() / exact.norm())
+    assert found.headline == f"Check float16 first: its values are off by {share:.2g} % of their size"
+    assert found.details[-1] == "That is its worst output, [1]."
+
+
+class Angles(nn.Module):
+    """What rounds is its input: 937.5 becomes 936."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sin(x)
+
+
+def test_an_error_of_the_input_is_not_put_on_the_layers() -> None:
+    found = recommend(precision.compare(Angles(), torch.full((4, 2), 937.5), dtype="bfloat16", progress=False).result)
+    assert found.why.endswith("the rest comes from inputs, weights and operators.")
+
+
+def test_an_error_far_below_that_of_rounding_is_not_about_it() -> None:
+    torch.manual_seed(0)
+    small = nn.Linear(8, 8)
+    nn.init.normal_(small.weight, std=0.01)
+
+    class Residual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.small = small
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.small(x)  # type: ignore[no-any-return]
+
+    found = recommend(precision.compare(Residual(), torch.randn(40, 8), dtype="int8", progress=False).result)
+    assert found.why.endswith("The error is less than what rounding the result alone would give.")
+
+
+class Picks(nn.Module):
+    """In bfloat16, `lost` values are another answer, as 1 + 2^-12 is 1."""
+
+    def __init__(self, lost: int) -> None:
+        super().__init__()
+        self.lost = lost
+        self.linear = nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        near = torch.arange(len(x)) < self.lost
+        return torch.where(near, x[:, 0] + 2**-12 > x[:, 0], x[:, 0] > 0)
+
+
+@pytest.mark.parametrize(("lost", "level"), [(1, "check"), (5, "check"), (6, "avoid")])
+def test_whole_numbers_are_avoided_where_more_differ_than_counts_as_none(lost: int, level: Level) -> None:
+    result = precision.compare(Picks(lost), torch.ones(100, 2), dtype="bfloat16", progress=False).result
+    found = recommend(result)
+    assert found.level == level
+    assert found.headline.endswith(f"{lost} of 100 bool values differ{'s' if lost == 1 else ''}")
+
+
+def test_without_anything_to_compare_no_layer_is_at_fault() -> None:
+    model = nn.Linear(3, 2)
+    assert recommend(precision.compare(model, torch.zeros(0, 3), dtype="float16", progress=False).result).step is None
+    nothing = nn.Sequential(model, nn.LogSigmoid(), nn.Threshold(1e9, float("nan")))
+    step = recommend(precision.compare(nothing, torch.ones(4, 3), dtype="float16", progress=False).result).step
+    assert step is not None
+    assert step.label == "Find where the reference becomes infinite or NaN"
 
 
 class Fails(nn.Module):

@@ -97,7 +97,11 @@ def method_text(report: SensitivityReport, *, exact: bool) -> str:
     vectors = count_text(report.probes, "random vector") if report.is_sampled else "a vector for each output"
     passes = f"{report.backward_passes:,} backward pass{'' if report.backward_passes == 1 else 'es'}"
     runs = sum(each.exact_squared_error is not None for layer in report.layers for each in layer.contributions)
-    which = ", one for every layer and format" if exact else " where the estimate is uncertain or doubtful"
+    which = " where the estimate is uncertain or doubtful"
+    if exact:
+        failed = len(report.layers) * len(report.formats) - runs
+        which = ", one for every layer and format"
+        which += f" but {failed:,}, which raised an error or gave infinities or NaN" if failed else ""
     ran = f" and {count_text(runs, 'exact run')}{which}" if runs else ""
     return f"Estimated from gradients ({passes}; {vectors}){ran}, {cost}"
 

@@ -148,6 +148,8 @@ class Crossing:
         def one(tensor: Tensor, dtype: torch.dtype) -> Tensor:
             if id(tensor) in uncast or (tensor.dtype == dtype and self.target.rounded_to is None):
                 return tensor
+            if self.target.stores(dtype):  # its own parameter, which the caller hands it, as in parametrizations
+                dtype = self.target.dtype
             low = self.target.rounded(tensor.to(dtype))
             key = _storage(tensor), dtype
             is_alone = key[0] not in spans or spans[key[0]].tensors == 1

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from precision.formats import AnyFormat, NumericFormat, ScaledFormat
 from precision.measure.casting.simulation import rounded_tensor
+from precision.measure.rounding import storage_dtype
 from precision.results.flow import Flow
 from precision.spec.cast_methods import CastMethod
 
@@ -36,6 +37,10 @@ class Side:
 
     def __deepcopy__(self, _memo: object) -> Side:
         return self
+
+    def stores(self, dtype: torch.dtype) -> bool:
+        """Whether that is the dtype in which weights are only stored."""
+        return self.widened and self.rounded_to is not None and dtype is storage_dtype(self.rounded_to)
 
     def rounded(self, tensor: Tensor) -> Tensor:
         """`tensor` as a value of a simulated format; itself elsewhere."""

@@ -46,9 +46,9 @@ class CornerSums:
             self._elements += f.numel()
 
     def corners(
-        self, *, inputs: CornerSums, weights_only: ErrorSize | None, activations_only: ErrorSize | None
+        self, *, inputs: CornerSums | None, weights_only: ErrorSize | None, activations_only: ErrorSize | None
     ) -> Corners:
-        """The result.
+        """The result; without `inputs`, it has no gain.
 
         Raises:
             NotSeparableError: there is no element that is finite in all corners.
@@ -56,7 +56,7 @@ class CornerSums:
         if not self._elements:
             raise NotSeparableError("no element of its output is finite in all four corners.")
         propagated, local, inherited, interaction = (self._size(place) for place in range(4))
-        handed = inputs.local()
+        handed = inputs.local() if inputs is not None else None
         handed_l2 = handed.normalized_l2 if handed is not None else None
         gain = None
         if handed_l2 and math.isfinite(handed_l2) and math.isfinite(inherited.normalized_l2):

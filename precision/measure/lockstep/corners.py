@@ -130,12 +130,10 @@ class Decomposition:
         runs = exact, low, low_on_exact, exact_on_low
         if not all(run.takes_the_path_of(exact) for run in runs):
             raise NotSeparableError("its path, or a whole number in it, depends on which side's values it is given.")
-        sums, inputs = CornerSums(), CornerSums()
+        sums = CornerSums()
         for four in _floating([run.made for run in runs], self.data):
             sums.add(*four)
-        for one, other in _floating([(x.inputs, x.outputs), (x_low.inputs, x_low.outputs)], self.data):
-            inputs.add(one, other, other, one)
-        return sums.corners(inputs=inputs, weights_only=None, activations_only=None)
+        return sums.corners(inputs=None, weights_only=None, activations_only=None)
 
     def _own_run(
         self, actor: Actor, returned: Returned, given: Given, *, takes: Sequence[bool] | None = None

@@ -24,6 +24,8 @@ from precision.measure.sensitivity.adjoint import Adjoint, Tap
 from precision.measure.sensitivity.layers import Structure, floating_tensors, hooked
 from precision.measure.sensitivity.trust import Sizes
 
+FEWEST_PROBES = 8
+"""With fewer, a squared error comes out less than a quarter of what it is more often than once in fifty."""
 _QUICK_S = 0.002
 """A native layer's call that took less is timed once more, since the first may have to prepare itself."""
 
@@ -62,6 +64,11 @@ class LocalError:
     def is_finite(self) -> bool:
         """Whether the layer ran, and its output is finite where the reference's is."""
         return not self.nonfinite and self.failure is None
+
+    @property
+    def is_rough(self) -> bool:
+        """Whether so few random probes were taken that neither the estimate nor its standard error tells much."""
+        return self.is_sampled and bool(self.products) and summed(self.products).numel() < FEWEST_PROBES
 
     def estimate(self, *, handed: bool = False) -> Estimate | None:
         """What the layer alone adds to the squared error of the output; None where it is not finite.

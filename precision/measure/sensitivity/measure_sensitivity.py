@@ -290,6 +290,7 @@ def _doubted(
     unseen = {fqn for fqn, error in errors.items() if error.sizes.hides_values or error.sizes.is_lost}
     unseen |= {fqn for fqn, error in predicted.items() if error < (observed.own_squared_error or 0.0)}
     unseen |= {fqn for fqn, error in errors.items() if error.sizes.error_size and not predicted.get(fqn)}
+    unseen |= {fqn for fqn, error in errors.items() if error.is_rough}
     unseen.update(before_other)
     return doubtful(predicted, calls, unseen=unseen, mean_square=mean_square(observed.outputs), whole=whole)
 

@@ -78,7 +78,7 @@ def doubtful(
         calls: of each layer in one pass.
         unseen: the layers whose gradients do not tell: many of their values are small beside their errors, or their
             errors are as large (see `Sizes`), have no gradient at all or an effect below the reference's own rounding,
-            or a choice that comes after them turns out otherwise.
+            are known from a few random probes alone, or a choice that comes after them turns out otherwise.
         mean_square: of the reference's outputs.
         whole: measured with all layers in the format; None where that is not finite or does not run.
     """

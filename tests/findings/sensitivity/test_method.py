@@ -18,6 +18,9 @@ def test_probes_are_called_estimates_and_their_exact_runs_are_counted() -> None:
         ran, exact=False
     )
     assert ") and 2 exact runs, one for every layer and format, in the time" in method_text(ran, exact=True)
+    lost = (choices[0], choices[1].model_copy(update={"exact_squared_error": None}))
+    ran = MADE.model_copy(update={"layers": (MADE.layers[0].model_copy(update={"contributions": lost}),)})
+    assert ") and 1 exact run, one for every layer and format but 1, which raised" in method_text(ran, exact=True)
 
 
 def test_an_exact_sweep_is_called_measured_and_says_why_it_was_needed() -> None:

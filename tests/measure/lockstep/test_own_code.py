@@ -62,8 +62,8 @@ def code_of(model: nn.Module, fqn: str = "", x: Tensor = X, **options: Any) -> L
     return row_named(report, fqn)
 
 
-def require(corners: Corners | None, four: list[list[Tensor]], inputs: list[list[Tensor]]) -> None:
-    """Hold the numbers against f(x), f~(x~), f~(x) and f(x~), each a list of tensors."""
+def require(corners: Corners | None, four: list[list[Tensor]]) -> None:
+    """Hold the numbers against f(x), f~(x~), f~(x) and f(x~), each a list of tensors; there is no gain."""
     assert corners is not None
     exact, both, low_on_exact, exact_on_low = (torch.cat([t.double().reshape(-1) for t in side]) for side in four)
     errors = {"propagated": both - exact, "local": low_on_exact - exact, "inherited": exact_on_low - exact}
@@ -72,10 +72,7 @@ def require(corners: Corners | None, four: list[list[Tensor]], inputs: list[list
         size = getattr(corners, name)
         expected = float(error.pow(2).mean().sqrt()), float(error.norm() / exact.norm()), float(error.abs().max())
         assert (size.rmse, size.normalized_l2, size.max_abs_error) == pytest.approx(expected, rel=2e-5), name
-    x, x_low = (torch.cat([t.double().reshape(-1) for t in side]) for side in inputs)
-    handed = float((x_low - x).norm() / x.norm())
-    assert corners.input_normalized_l2 == pytest.approx(handed, rel=2e-5)
-    assert corners.gain == pytest.approx(float(errors["inherited"].norm() / exact.norm()) / handed, rel=2e-5)
+    assert corners.gain is None
 
 
 @pytest.mark.parametrize("name", DTYPES)
@@ -94,7 +91,7 @@ def test_a_residual_block_is_what_it_is_by_hand(name: str) -> None:
     down = [t.to(DTYPES[name]) for t in (x, *c)]
     up = [t.float() for t in (x_low, *c_low)]
     four = [code(x, *c), code(x_low, *c_low), code(*down), code(*up)]
-    require(code_of(built(Residual), name=name).own_code, four, given)
+    require(code_of(built(Residual), name=name).own_code, four)
 
 
 @pytest.mark.parametrize("name", DTYPES)
@@ -109,9 +106,9 @@ def test_attention_that_ends_in_a_layer_is_what_it_is_by_hand(name: str) -> None
         [attended(*(t.to(DTYPES[name]) for t in c))],
         [attended(*(t.float() for t in c_low))],
     ]
-    given = [[X, *c, model.out(four[0][0])], [x_low, *c_low, low.out(four[1][0])]]
+
     nested = nn.Sequential(built(Attention))
-    require(code_of(nested, "0", name=name).own_code, four, given)
+    require(code_of(nested, "0", name=name).own_code, four)
 
 
 @torch.no_grad()
@@ -159,7 +156,7 @@ def test_what_is_written_in_place_counts_as_by_hand(name: str) -> None:
         given.append([x, up, up.relu(), side.down(up.relu() + x)])
     four = [code(*given[0]), code(*given[1])]
     four += [code(*(t.to(DTYPES[name]) for t in given[0])), code(*(t.float() for t in given[1]))]
-    require(code_of(nn.Sequential(built(InPlace)), "0", name=name).own_code, four, given)
+    require(code_of(nn.Sequential(built(InPlace)), "0", name=name).own_code, four)
 
 
 @pytest.mark.parametrize(("name", "method"), [("int8", CastMethod.DYNAMIC), ("bfloat16", CastMethod.AUTOCAST)])

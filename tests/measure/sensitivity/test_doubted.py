@@ -38,6 +38,26 @@ def test_what_comes_before_a_choice_that_turns_out_otherwise_is_run(monkeypatch:
     assert first.best_squared_error() == first.exact_squared_error > 10 * first.squared_error
 
 
+def test_what_a_few_random_vectors_tell_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mixes(nn.Module):
+        """Every row takes from others, so each of three outputs has one random vector."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(8, 8), nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.first(x)
+            return self.last(x + x.roll(1, 0))  # type: ignore[no-any-return]
+
+    torch.manual_seed(0)
+    report = measured(monkeypatch, Mixes(), torch.randn(40, 8), formats=("bfloat16",), exact=False)
+    found = {layer.fqn: layer.contributions[0] for layer in report.layers}
+    assert found["first"].is_doubted
+    assert found["first"].exact_squared_error is not None
+    assert not found["last"].is_doubted
+
+
 def test_a_layer_that_only_writes_to_its_input_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     class Writes(nn.Module):
         def __init__(self) -> None:
