@@ -123,7 +123,8 @@ def _scales_text(scales: Sequence[ScaleStep]) -> str:
 def _scale_text(step: ScaleStep) -> str:
     factor = f"{2 ** abs(step.bits):,}"
     module = plain(step.fqn, limit=None) if step.fqn else "the model"
-    operator = f"{plain(step.operator)} of {module}" if step.operator else module
+    which = f" (call {step.call:,})" if step.call else ""
+    operator = f"{plain(step.operator)}{which} of {module}" if step.operator else module
     down, up = ("divide", "multiply") if step.bits > 0 else ("multiply", "divide")
     match step.kind:
         case "first":

@@ -55,6 +55,8 @@ class ScaleStep(Result):
     kind: ScaleKind
     fqn: str
     operator: str = ""
+    call: int = 0
+    """Which of the module's own calls of that operator, from 1; 0 where there is only one."""
     bits: int
     """The power; negative where values are made larger first."""
 

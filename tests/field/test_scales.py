@@ -149,6 +149,47 @@ def test_squares_that_are_too_large_or_too_small(size: float) -> None:
         assert remedy.sqnr_db == pytest.approx(decibels(wanted, half(x.half(), by)), abs=0.01)
 
 
+class Similarities(nn.Module):
+    """Cosines of small vectors: the product of two norms is 0 in float16; with scales by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(16, 16)
+
+    def forward(self, x: Tensor, by: float, product: float, more: float) -> Tensor:
+        y = self.last(x) * by * 1e-4
+        one, other = y.norm(dim=-1)[:, None] / by, y.norm(dim=-1)[None] / by
+        return ((y * product) @ y.T) / ((one * more) * other) / (by * by * product / more)
+
+
+@torch.no_grad()
+def test_of_several_calls_of_an_operator_each_step_says_which() -> None:
+    class Plain(Similarities):
+        def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+            y = self.last(x) * 1e-4
+            return (y @ y.T) / (y.norm(dim=-1)[:, None] * y.norm(dim=-1)[None])
+
+    model, x = seeded(Plain)
+    result = tried(model, x)
+    remedy = scale_of(result)
+    assert [(step.kind, step.operator, step.call) for step in remedy.scales] == [
+        ("first", "mul", 1),
+        ("first", "matmul", 0),
+        ("back", "norm", 1),
+        ("back", "norm", 2),
+        ("first", "mul", 2),
+        ("back", "div", 0),
+    ]
+    by, product, more = (2.0 ** -remedy.scales[place].bits for place in (0, 1, 4))
+    half = Similarities().half()
+    half.load_state_dict(model.state_dict())
+    assert remedy.sqnr_db == pytest.approx(decibels(model(x), half(x.half(), by, product, more)), abs=0.01)
+    assert any(
+        f"multiply the first input of mul (call 2) of the model by {more:,.0f}" in text
+        for text in remedies_texts(result)
+    )
+
+
 @torch.no_grad()
 def test_an_exponential_is_divided_by_what_is_subtracted() -> None:
     class Softmax(nn.Module):

@@ -13,6 +13,9 @@ from precision.measure.rounding import dtype_name, round_to
 from precision.text.names import plain
 from precision.text.units import number_text
 
+_HIDES = -1000.0
+"""Added to the score of a key, its weight is 0 in every format."""
+
 
 def input_warnings(model: CastModel, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[str, ...]:
     """A sentence for each floating-point input of `model` with values beyond the range of what it is cast to.
@@ -86,6 +89,8 @@ def _changed_whole_numbers(name: str, tensor: Tensor, model: CastModel, target: 
     """Of an input of nothing but whole numbers, such as time steps or positions, those that the cast makes others."""
     if dtype_name(tensor.dtype) == target.name or not tensor.numel() or not bool((tensor == tensor.round()).all()):
         return None
+    if _is_added_mask(tensor):
+        return None
     cast = _cast(tensor, model).to(tensor.dtype)
     changed = (cast != tensor) & (tensor.abs() <= target.max)
     if not bool(changed.any()):
@@ -96,6 +101,12 @@ def _changed_whole_numbers(name: str, tensor: Tensor, model: CastModel, target: 
         f"{target.name}: {before:g} becomes {after:g}. No weight is at fault for what that changes; "
         "wide_inputs can leave it uncast, if the model casts it itself."
     )
+
+
+def _is_added_mask(tensor: Tensor) -> bool:
+    """Whether it is 0 and one large negative number throughout, which hides as much when it is another."""
+    low = tensor.amin()
+    return bool(low <= _HIDES) and bool((tensor == 0).any()) and bool(((tensor == 0) | (tensor == low)).all())
 
 
 def _cast(tensor: Tensor, model: CastModel) -> Tensor:

@@ -6,12 +6,14 @@ underflow. What is made of the result stays divided until it fits, or until the 
 """
 
 import math
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
 from precision.errors import UnsupportedError
@@ -39,9 +41,18 @@ def run_scaled(run: PreparedRun, *, fqn: str | None, wide: torch.dtype) -> tuple
     Raises:
         UnsupportedError: an operator writes to scaled values.
     """
-    with open_calls(run.module) as calls, _Scaling(calls, fqn, wide) as scaling:
+    with (
+        open_calls(run.module) as calls,
+        _Scaling(calls, fqn, wide) as scaling,
+        register_module_forward_pre_hook(scaling.begin),
+    ):
         output = run()
-    return scaling.plain(output, "back"), tuple(dict.fromkeys(scaling.steps))
+    output = scaling.plain(output, "back")
+    steps = (
+        step if scaling.several[step.fqn, step.operator] else step.model_copy(update={"call": 0})
+        for step in scaling.steps
+    )
+    return output, tuple(dict.fromkeys(steps))
 
 
 _DIGITS_LOST = 2.0**-9
@@ -64,12 +75,27 @@ class _Scaling(TorchFunctionMode):
         self._calls, self._fqn, self._wide = calls, fqn, wide
         self._held: dict[int, tuple[Tensor, int]] = {}
         self.steps: list[ScaleStep] = []
+        self._count: Counter[tuple[str, str]] = Counter()
+        """Of the operators that each module's running call has called, by fqn and name."""
+        self.several: dict[tuple[str, str], bool] = defaultdict(bool)
+        """Of which of them there was more than one."""
+
+    def begin(self, *_: object) -> None:
+        """A module is called: its operators are counted anew."""
+        for key in [key for key in self._count if key[0] == self._here]:
+            del self._count[key]
+
+    @property
+    def _here(self) -> str:
+        return self._calls[-1] if self._calls else ""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> object:
         given, name = (args, dict(kwargs or {})), operator_name(func)
-        rule = rule_of(func, name, given)
+        rule, key = rule_of(func, name, given), (self._here, name)
+        self._count[key] += 1
+        self.several[key] |= self._count[key] > 1
         sources = {storage_of(each) for each in tensors_of(given) if self._bits(each)}
         if rule is None:
             return self._run_plain(func, name, given) if sources else func(*args, **given[1])
@@ -94,7 +120,8 @@ class _Scaling(TorchFunctionMode):
         return found[1] if found else 0
 
     def _step(self, kind: ScaleKind, operator: str, bits: int) -> ScaleStep:
-        return ScaleStep(kind=kind, fqn=self._calls[-1] if self._calls else "", operator=operator, bits=bits)
+        call = self._count[self._here, operator]
+        return ScaleStep(kind=kind, fqn=self._here, operator=operator, call=call, bits=bits)
 
     def _run_plain(self, func: Any, name: str, given: Arguments) -> object:
         """An operator of which it is not known how it scales."""
@@ -125,7 +152,7 @@ class _Scaling(TorchFunctionMode):
     def _lost(self, func: Any, call: _Call, output: object, *, is_scaled: bool) -> tuple[int, int]:
         """How many results are not finite, and how many became 0 or lost digits, as they do not in wide arithmetic."""
         results = [each for each in tensors_of(output) if each.is_floating_point()]
-        here = self._calls[-1] if self._calls else ""
+        here = self._here
         inside = is_scaled or here == self._fqn or (bool(self._fqn) and here.startswith(f"{self._fqn}."))
         is_fine = not inside and all(bool(each.isfinite().all()) for each in results)
         if not results or is_fine or results[0].dtype == self._wide:

@@ -59,3 +59,12 @@ def test_whole_numbers_that_become_others() -> None:
     assert inexact_inputs(model, (torch.tensor([0.1]), torch.ones(1)), {"steps": steps}) == (0, "steps")
     assert input_warnings(replace(model, wide_inputs=frozenset([1])), (torch.ones(1), steps), {}) == ()
     assert input_warnings(brought("float16"), (steps,), {}) == ()
+
+
+def test_an_added_mask_is_no_data_that_the_cast_changes() -> None:
+    mask, model = torch.tensor([[0.0, -10001.0, -10001.0]]), brought("bfloat16")
+    assert float(mask[0, 1].bfloat16()) == -9984
+    assert input_warnings(model, (mask,), {}) == ()
+    assert damaged_inputs(model, (mask,), {}) == ()
+    (sentence,) = input_warnings(model, (mask - 1,), {})
+    assert "-10002 becomes -9984" in sentence
