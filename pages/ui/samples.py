@@ -38,9 +38,9 @@ def _finding(shown: tuple[ShownSample, ...]) -> str:
     changed = sum(sample.is_changed for sample in shown)
     closest = "the closest calls, the closest first"
     if not changed:
-        return f"No class changed; here are {closest}"
+        return f"Samples that keep their class: {closest}"
     if changed == len(shown):
-        return f"{count_text(changed, 'sample')} whose class changed"
+        return "Samples whose class changed, the closest calls first"
     return f"{count_text(changed, 'sample')} whose class changed, then {closest}"
 
 

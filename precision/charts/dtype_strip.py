@@ -93,11 +93,15 @@ def _finding(layers: Sequence[StoringLayer]) -> str:
     changed = [layer for layer in layers if any(map(_is_changed, layer.tensors))]
     if not changed:
         return f"No layer changes: {count_text(len(layers), 'layer')}"
-    became = Counter(after_text(tensor) for layer in changed for tensor in layer.tensors if _is_changed(tensor))
-    names = " and ".join(name for name, _ in became.most_common(2))
+    tensors = [tensor for layer in changed for tensor in layer.tensors if _is_changed(tensor)]
+    names = " and ".join(name for name, _ in Counter(map(after_text, tensors)).most_common(2))
+    verb = "hold values of" if any(tensor.rounded_to for tensor in tensors) else "store"
+    if len(changed) == 1:
+        verb = {"store": "stores"}.get(verb, "holds values of")
+    which = f"{len(changed):,} of {count_text(len(layers), 'layer')}"
     if len(changed) == len(layers):
-        return f"All {count_text(len(layers), 'layer')} store {names} after the cast"
-    return f"{len(changed):,} of {count_text(len(layers), 'layer')} store {names} after the cast"
+        which = "The only layer" if len(layers) == 1 else f"All {len(layers):,} layers"
+    return f"{which} {verb} {names} after the cast"
 
 
 def _exceptions(layers: Sequence[StoringLayer]) -> str:

@@ -218,15 +218,15 @@ def _price_text(plan: Plan) -> str:
     if price is None:
         return ""
     if price.sqnr_db is None or now is None:
-        return f" With that in {price.dtype}, the SQNR has no prediction."
+        return f" With that in {price.dtype}, some of it becomes infinite or NaN, or does not run."
     before, after = round(now, 1), round(price.sqnr_db, 1)
     if before == after:
-        change = "still be that of no error" if after == math.inf else f"stay at {after:.1f} dB"
+        change = "still be that of no error" if after == math.inf else f"stay at the predicted {after:.1f} dB"
     elif before == math.inf:
         change = f"be {after:.1f} dB instead of no error"
     else:
         step = f"{abs(before - after):.1f} dB {'lower' if before > after else 'higher'}"
-        change = f"be {after:.1f} dB instead of {before:.1f} dB, {step}"
+        change = f"be {after:.1f} dB instead of the predicted {before:.1f} dB, {step}"
     saved = plan.totals.stored_bytes - price.stored_bytes
     smaller = f", and {bytes_text(saved)} fewer would be stored" if saved > 0 else ""
     return f" With that in {price.dtype}, the SQNR would {change} (estimated){smaller}."

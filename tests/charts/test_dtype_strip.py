@@ -75,3 +75,11 @@ def test_a_click_gives_the_layers_place() -> None:
     audit = audited(mixed(), "float16")
     places = {data[0] for trace in plot_dtype_strip(audit).data for data in trace.customdata}
     assert places == set(range(len(storing_layers(audit))))
+
+
+def test_rounded_values_are_held_not_stored_and_one_layer_is_the_only_one() -> None:
+    one = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+    assert _dtype_strip_info(audited(one, "float16")).title == "The only layer stores float16 after the cast"
+    assert _dtype_strip_info(audited(one, "int8")).title == "The only layer holds values of int8 after the cast"
+    two = nn.Sequential(*one, nn.Linear(2, 2))
+    assert _dtype_strip_info(audited(two, "int8")).title == "All 2 layers hold values of int8 after the cast"
