@@ -146,6 +146,8 @@ def _cause(origin: NonfiniteOrigin) -> str:
             )
         case "overflow":
             return _overflow(origin)
+        case _ if origin.operator is None:
+            return "by what is not known. Code may write infinities on purpose, as in a mask."
         case _:
             return "the inputs are finite, and the operator has no finite result for them."
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -81,3 +83,22 @@ def test_training_judges_no_way_to_train() -> None:
     assert finding(report, "bfloat16").startswith("336 of 884 gradients")
     assert "autocast" not in advice(report, "bfloat16")
     assert all(step.moved_reference <= 884 - 336 for recipe in report.recipes for step in recipe.steps)
+
+
+class Masked(nn.Module):
+    """Writes −inf in place of some values, which nobody says are classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(16, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(x).masked_fill(torch.tensor([False, False, True] * 2), -math.inf)
+
+
+def test_infinities_that_the_reference_writes_on_purpose_are_no_overflow() -> None:
+    found = precision.layers(Masked(), torch.randn(9, 16), dtype="float16", progress=False)
+    text = next(line for line in found.to_text().splitlines() if "reference itself" in line)
+    assert "18 of 54 output elements" in text
+    assert "overflow" not in text
+    assert "may write infinities on purpose" in text

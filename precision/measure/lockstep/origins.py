@@ -92,7 +92,9 @@ class Origins:
         inside = frozenset(at for at, each in enumerate(self._found) if draft in (each.draft, *each.draft.above))
         handed = self._trail.reached(given)
         if elements and not inside and not handed and (seen := _of_module(given, outputs)) is not None:
-            cause = Cause(kind="overflow" if any(bool(each.isinf().any()) for each in outputs) else "unknown")
+            # In the reference, its code may have written infinities on purpose.
+            overflows = self._side != "reference" and any(bool(each.isinf().any()) for each in outputs)
+            cause = Cause(kind="overflow" if overflows else "unknown")
             inside = frozenset({self._add(draft, self._origin(draft, seen, cause, pairs, None, elements))})
         # What a module's hooks, or code that calls no operator of torch, made of it.
         self._trail.hold_new(outputs, inside | handed)
