@@ -134,7 +134,9 @@ def detail_of(errors: tuple[InFormat, ...], kind: HistogramKind) -> str:
     largest, floor = output.metrics.max_abs_error, floor_of(output)
     parts = _counted(output, kind)
     if largest and floor and floor.max_abs_error:
-        parts.append(f"largest error {number_text(largest / floor.max_abs_error)} × the largest from rounding alone")
+        ratio = number_text(largest / floor.max_abs_error)
+        times = "equal to" if largest == floor.max_abs_error else f"{ratio} ×"
+        parts.append(f"largest error {times} the largest from rounding alone")
     return "; ".join(parts)
 
 
