@@ -18,6 +18,8 @@ A format that suits one input may fail on another: its range is fixed, the value
   are multiplied instead: they are its first floating-point numbers.
 - **one channel × 100**: only the channel with the largest values; large language models have such outlier channels.
 - **random values**: normal, with the mean and deviation of the given input; ids in random order.
+- **whose error**: where the reference is itself as far from float64, where two runs of it differ as much, or where the
+  two models draw other random numbers, the error may not be the format's, and no SQNR here says how good the format is.
 - **Overflow**: the factor is doubled until a module gives an infinity or a NaN in the candidate but not in the
   reference. Then the interval is halved until the factor is known to half a percent.
 
@@ -35,7 +37,10 @@ def main() -> None:
         st.info(escape_markdown(overflow_text(report.overflow, dtype)), icon=":material/vertical_align_top:")
     show(plot_regime_errors(report, dtype), key="regimes")
     st.header("Every regime", anchor=False)
-    st.caption("The worst sample of a regime has the most new infinities and NaNs, then the largest normalized L2.")
+    st.caption(
+        "The worst sample of a regime has the most new infinities and NaNs, then the largest normalized L2. Samples in "
+        "which the reference itself is infinite or NaN are left out."
+    )
     downloads.table(
         regimes_table(report).without("name"),
         name=f"{downloads.file_stem(result)}-regimes",

@@ -133,6 +133,8 @@ def _header(base: RunSpec, plan: SweepPlan, now: SweepState) -> None:
     st.caption(
         f"Every format against {base.reference}: error, bytes and time, each a run of its own. {WHAT_VERDICTS_ARE}"
     )
+    for said in dict.fromkeys(row.reference_nonfinite for row in now.rows if row.reference_nonfinite):
+        st.warning(escape_markdown(said), icon=":material/report:")
     if model.weights == "random":
         st.warning("Random weights: speed and memory are real, errors are indicative only.", icon=":material/warning:")
 

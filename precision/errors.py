@@ -22,6 +22,10 @@ class ForwardError(PrecisionError):
         """fqn of the module it raised in."""
 
 
+class ReferenceFailedError(ForwardError):
+    """The reference's own forward raised: no format is to blame."""
+
+
 class JobError(PrecisionError):
     """A job ended without its result: a crashed worker, a limit, a lost scheduler."""
 

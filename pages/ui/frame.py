@@ -36,7 +36,7 @@ def say_troubles(result: AnalysisResult) -> None:
     if result.failure:
         wide = ", ".join(map(for_markdown, result.spec.wide_inputs))
         cause = f"\n\nMaybe because this input is not cast: {wide}. Remove it in the sidebar and see."
-        why = cause if wide and result.failure.where else ""
+        why = cause if wide and result.failure.where and not result.failure.of_reference else ""
         say_failure(result.failure, kept=f"{why}\n\nThe result is partial: what was measured before is shown.")
         offer_run_again(result.spec)
     if result.warnings:

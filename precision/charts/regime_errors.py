@@ -41,7 +41,8 @@ def _info(report: RegimesReport, dtype: str) -> RegimesInfo:
         broken, sqnr = broken_text(row), row.errors.sqnr_db if row.errors else None
         drawn = max(sqnr, 0.0) if sqnr is not None and not broken and sqnr < float("inf") else 0.0
         text = broken or ("no errors to compare" if sqnr is None else "exact" if sqnr == float("inf") else "")
-        bars.append(_Bar(label_of(row.regime), drawn, text or f"{number_text(sqnr)} dB"))
+        other = ", perhaps not the format's" if row.not_attributable else ""
+        bars.append(_Bar(label_of(row.regime), drawn, text or f"{number_text(sqnr)} dB{other}"))
     empty = None if bars else "No regime has run yet."
     return RegimesInfo(dtype, tuple(bars), title=_title(report), empty=empty)
 

@@ -204,9 +204,15 @@ def speed_rows_text(result: DeviceSpeedResult) -> str:
 def sweep_text(result: SweepResult) -> str:
     """The finding, a line for every run, and a warning for each run that stopped or was not possible."""
     finding = sweep_finding(result.rows)
-    stopped = (f"{row.spec.dtype} by {row.spec.method.value}: {row.reason}" for row in result.rows if row.reason)
+    reasons = dict.fromkeys(row.reason for row in result.rows if row.reason)
+    runs = {
+        why: [f"{row.spec.dtype} by {row.spec.method.value}" for row in result.rows if row.reason == why]
+        for why in reasons
+    }
+    stopped = (f"{', '.join(each)}: {why}" for why, each in runs.items())
     skipped = (f"{each.dtype} by {each.method.value} on {each.device}: {each.reason}" for each in result.skipped)
     return paragraphs(
+        warnings_text(*filter(None, (row.reference_nonfinite for row in result.rows))),
         plain(finding[0].upper() + finding[1:] + ".", limit=None),
         table_text(sweep_table([row.spec for row in result.rows], result.rows).pick(*_SWEEP)),
         WHAT_VERDICTS_ARE,

@@ -50,26 +50,24 @@ def what_matters(output: OutputComparison, limits: Yardsticks) -> Verdict:
 def _by_changes(found: Judged, changes: Interval, limits: Yardsticks) -> Verdict:
     """By the share of samples that changed: 95 % interval against what is tolerated, and what counts as none."""
     tolerated, most = limits.tolerated_flips, max(limits.tolerated_flips, limits.resolved_flips)
-    unit, counted = found.unit, changes_text(found)
+    counted, could = changes_text(found), could_change_text(found, changes)
     if changes.low > tolerated:
         above = "at least one change" if tolerated == 0 else f"a 95 % interval above {fine_share_text(tolerated)}"
         return Verdict(
             word="changed",
-            sentence=f"{counted} Expect {fine_share_text(changes.low)} to {fine_share_text(changes.high)} of similar "
-            f"{unit}s to change.{_few_clusters(found)}",
+            sentence=f"{counted} {_capital(could)}, and at least {fine_share_text(changes.low)}.{_few_clusters(found)}",
             rule=f"Changed: {above}.",
         )
-    sure = f"at most {fine_share_text(changes.high)} of similar {unit}s would change, 95 % sure"
     if changes.high <= most:
         return Verdict(
             word="kept",
-            sentence=f"{counted} ({sure[0].upper()}{sure[1:]}.){_few_clusters(found)}",
+            sentence=f"{counted} {_capital(could)}.{_few_clusters(found)}",
             rule=f"Kept: the 95 % interval of the share that changes ends at or below {fine_share_text(most)}.",
         )
     return Verdict(
         word="uncertain",
-        sentence=f"{counted} But up to {fine_share_text(changes.high)} of similar {unit}s could change: there are too "
-        f"few to exclude more than {fine_share_text(most)}. {_needed_text(found, limits)}",
+        sentence=f"{counted} {_capital(could)}: there are too few to exclude more than {fine_share_text(most)}. "
+        f"{_needed_text(found, limits)}",
         rule=f"Uncertain: the 95 % interval of the share that changes starts at or below {fine_share_text(tolerated)} "
         f"and ends above {fine_share_text(most)}.",
     )
@@ -170,6 +168,18 @@ def changes_text(found: Judged) -> str:
     if found.flips:
         return f"{found.flips:,} of {samples} changed class."
     return f"{'All ' if found.samples > 1 else 'The '}{samples} kept {'their' if found.samples > 1 else 'its'} class."
+
+
+def could_change_text(found: Judged, changes: Interval) -> str:
+    """What is true of other samples: the same words whether any changed or none, so that verdicts can be compared.
+
+    A clause: `at most 3.7 % of similar samples would change, 95 % sure`.
+    """
+    return f"at most {fine_share_text(changes.high)} of similar {found.unit}s would change, 95 % sure"
+
+
+def _capital(clause: str) -> str:
+    return clause[0].upper() + clause[1:]
 
 
 def few_clusters_text(found: Counted) -> str:

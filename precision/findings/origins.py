@@ -4,6 +4,9 @@ from precision.results import LayersReport, NonfiniteOrigin
 from precision.text.names import plain
 from precision.text.units import number_text
 
+REFERENCE_NONFINITE = "The reference itself is infinite or NaN"
+"""How a warning of any analysis begins that says so."""
+
 
 def causes(report: LayersReport) -> tuple[str, ...]:
     """The reference's own infinities and NaNs first, then where the candidate's come from."""
@@ -67,13 +70,13 @@ def choices_text(report: LayersReport) -> str:
 
 
 def reference_text(report: LayersReport) -> str:
-    """That the reference's own outputs are not finite, and where that begins; empty where they are."""
+    """That the reference's own outputs are not finite, and where that begins; empty where they are, or mask classes."""
     errors = report.errors_of(0) if report.rows else None
-    count = errors.ref_only_nonfinite + errors.both_nonfinite if errors else 0
+    count = errors.ref_only_nonfinite + errors.both_nonfinite - report.masked_elements if errors else 0
     if errors is None or not count:
         return ""
     said = reference_nonfinite_text(count, errors.elements)
-    origin = report.reference_origin
+    origin = None if report.masked_elements else report.reference_origin  # may be that of the mask
     return f"{said} It begins in {place_text(origin)}. {origin_text(origin)}" if origin else said
 
 
@@ -81,7 +84,7 @@ def reference_nonfinite_text(count: int, elements: int, *, begins_in: str | None
     """That so many elements of the reference's outputs are not finite, and in which module that begins, if known."""
     place = "" if begins_in is None else f" It begins in {plain(begins_in) if begins_in else 'the model itself'}."
     return (
-        f"The reference itself is infinite or NaN in {count:,} of {elements:,} output elements. No format is to blame "
+        f"{REFERENCE_NONFINITE} in {count:,} of {elements:,} output elements. No format is to blame "
         f"for these: they are left out of every error.{place}"
     )
 

@@ -12,19 +12,25 @@ _COLUMNS = (
     Column("RMSE", "error"),
     Column("SQNR", "decibels"),
     Column("new infinities and NaNs", "count"),
+    Column("infinite or NaN in the reference", "count", help="They are left out of every error."),
     Column("first appear in", help="The module in which the first of them appears."),
-    Column("worst sample", help="Samples are counted from 1."),
+    Column(
+        "worst sample", help="Counted from 1. Samples in which the reference itself is infinite or NaN are left out."
+    ),
     Column("its classes", help="The class chosen by the reference → by the candidate."),
     Column("its largest error", "error"),
     Column("its normalized L2", "error"),
     Column("its text"),
+    Column("whose error", help="Why the error may not be the format's; empty where nothing says so."),
     Column("failure"),
 )
 
 
 def regimes_table(report: RegimesReport) -> Table:
     """A row for each regime, with its worst sample; columns that hold nothing are left out."""
-    return table_of(_COLUMNS, map(_row, report.rows)).without_empty("its classes", "its text", "failure")
+    return table_of(_COLUMNS, map(_row, report.rows)).without_empty(
+        "infinite or NaN in the reference", "its classes", "its text", "whose error", "failure"
+    )
 
 
 def _row(row: RegimeRow) -> tuple[object, ...]:
@@ -35,18 +41,22 @@ def _row(row: RegimeRow) -> tuple[object, ...]:
         errors and errors.rmse,
         errors and errors.sqnr_db,
         errors and errors.nonfinite_differ,
+        errors and (errors.ref_nonfinite or None),
         None if row.first_nonfinite is None else place_text(row.first_nonfinite),
         worst_place_text(row),
         worst and classes_text(worst),
         worst and worst.largest_error,
         worst and worst.normalized_l2,
         worst and worst.text,
+        row.not_attributable,
         row.failure and row.failure.message,
     )
 
 
 def finding(report: RegimesReport, dtype: str) -> str:
     """The main finding, in one sentence."""
+    if report.rows and _reference_fails(report.rows[0]):
+        return "the reference itself fails on the unchanged input"
     broken = [row for row in report.rows if is_broken(row)]
     if broken and is_broken(report.rows[0]):
         return f"{dtype} already breaks on the unchanged input"
@@ -54,21 +64,31 @@ def finding(report: RegimesReport, dtype: str) -> str:
         others = count_text(len(broken) - 1, "other regime")
         more = f" and in {others}" if len(broken) > 1 else ""
         return f"{dtype} breaks on the {label_of(broken[0].regime)}{more}"
+    if unsure := sum(bool(row.not_attributable) for row in report.rows):
+        where = f"{unsure:,} of {count_text(len(report.rows), 'input regime')}"
+        return f"in {where}, the error may not be that of {dtype}"
     sqnr = [row.errors.sqnr_db for row in report.rows if row.errors and row.errors.sqnr_db is not None]
     if not sqnr:
         return f"{dtype} in {count_text(len(report.rows), 'input regime')}"
-    return f"{dtype} keeps an SQNR of {number_text(min(sqnr))} dB or more in every input regime"
+    which = " in which the reference runs" if any(map(_reference_fails, report.rows)) else ""
+    return f"{dtype} keeps an SQNR of {number_text(min(sqnr))} dB or more in every input regime{which}"
 
 
 def is_broken(row: RegimeRow) -> bool:
     """Whether the candidate raised, or has an infinity or NaN that the reference does not have."""
-    return row.errors is None or row.errors.cand_only_nonfinite > 0 or row.errors.nonfinite_differ > 0
+    if row.errors is None:
+        return not _reference_fails(row)
+    return row.errors.cand_only_nonfinite > 0 or row.errors.nonfinite_differ > 0
+
+
+def _reference_fails(row: RegimeRow) -> bool:
+    return row.failure is not None and row.failure.of_reference
 
 
 def broken_text(row: RegimeRow) -> str:
     """How a regime broke, in a few words; empty where it did not."""
     if row.errors is None:
-        return "the forward failed"
+        return "the reference itself failed" if _reference_fails(row) else "the forward failed"
     return f"{row.errors.nonfinite_differ:,} of {row.errors.elements:,} inf or NaN" if is_broken(row) else ""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from precision.errors import InputError
+from precision.findings.origins import REFERENCE_NONFINITE
 from precision.findings.speed import compare_speed
 from precision.findings.verdict import judge
 from precision.formats import any_format_named, default_formats
@@ -23,7 +24,9 @@ _OF_ONE: Final = {
 KEEPING_WORDS: Final = ("exact", "kept", "close")
 """Verdicts of a candidate that kept what matters, with enough samples to say so."""
 WHAT_VERDICTS_ARE: Final = (
-    "A verdict says what became of what matters to the worst output, so verdicts of different formats can be compared."
+    "A verdict says what became of what matters to the worst output, so verdicts of different formats on one input can "
+    "be compared. Between inputs, compare the share of similar samples that would change: one change among very many "
+    "samples is called changed, and none among fewer is called kept."
 )
 
 
@@ -93,6 +96,7 @@ def sweep_row(result: CompareResult, *, reason: str | None = None) -> SweepRow:
         speed=compare_speed(cost).text if cost else "",
         samples_per_s=samples / time_s if samples and time_s else None,
         reason=reason or (result.failure.message if result.failure else None),
+        reference_nonfinite=next((said for said in result.warnings if said.startswith(REFERENCE_NONFINITE)), ""),
     )
 
 
@@ -141,9 +145,13 @@ def sweep_finding(rows: Sequence[SweepRow], planned: int | None = None) -> str:
     """
     measured = [row for row in rows if row.verdict.word != "not measured"]
     formats = len({row.spec.dtype for row in measured})
-    if not measured:
+    if not rows:
         return "nothing is measured yet"
     begun = so_far(rows, planned)
+    if not measured:
+        why = rows[0].verdict.sentence.removesuffix(".")
+        which = "" if len({row.verdict.sentence for row in rows}) == 1 else f"{rows[0].spec.dtype}: "
+        return f"{begun}nothing could be compared: {which}{why[:1].lower()}{why[1:]}"
     smallest, most_exact = smallest_keeping(measured), most_exact_keeping(measured)
     if formats == 1:
         only = smallest or measured[0]

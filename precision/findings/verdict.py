@@ -8,7 +8,7 @@ import math
 from typing import get_args
 
 from precision.findings.against_rounding import against_rounding
-from precision.findings.decisions_judged import Yardsticks, what_matters
+from precision.findings.decisions_judged import Judged, Yardsticks, changes_text, could_change_text, what_matters
 from precision.results import CompareResult, Comparison, ErrorMetrics, OutputComparison, Verdict
 from precision.results.comparison import Word
 from precision.spec import RunSpec
@@ -53,12 +53,31 @@ def judge(result: CompareResult, limits: Yardsticks | None = None) -> Verdict:
 def finding(verdict: Verdict, result: CompareResult) -> str:
     """The verdict as the end of a title that begins with the model and its format."""
     if result.comparison is None:
-        return "the run did not end"
-    outputs = result.comparison.outputs
-    decisive = [output for output in outputs if output.metrics.elements and verdict.output in ("", output.path)]
-    found = decisive[0].decisions if decisive else None
+        by_reference = result.failure is not None and result.failure.of_reference
+        return f"the {result.spec.reference} reference itself fails" if by_reference else "the run did not end"
+    decisive = _decisive(verdict, result.comparison)
+    found = decisive.decisions if decisive else None
+    if verdict.word in ("kept", "changed") and isinstance(found, Judged) and (changes := found.flips_interval):
+        counted = changes_text(found).rstrip(".")
+        return f"{counted[0].lower()}{counted[1:]}; {could_change_text(found, changes)}"
     counted = _DECIDED[found.kind] if found and found.flips_interval else ""
     return _FINDINGS[verdict.word].format(what=counted or "values", some="some of " if counted else "")
+
+
+def not_the_formats(result: CompareResult, limits: Yardsticks | None = None) -> str:
+    """Why the difference of the output that decides is not the format's; empty where nothing says so."""
+    limits = limits or Yardsticks()
+    verdict = judge(result, limits)
+    output = _decisive(verdict, result.comparison) if result.comparison else None
+    if output is None or verdict.word in ("exact", "not measured") or output.metrics.nonfinite_differ:
+        return ""
+    return _not_the_formats(output, result, limits)
+
+
+def _decisive(verdict: Verdict, comparison: Comparison) -> OutputComparison | None:
+    """The output that decides; None where nothing is compared."""
+    outputs = [output for output in comparison.outputs if output.metrics.elements]
+    return next((output for output in outputs if verdict.output in ("", output.path)), None)
 
 
 def technical_text(verdict: Verdict) -> str:

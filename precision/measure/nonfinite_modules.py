@@ -1,6 +1,6 @@
 """In which modules infinities and NaNs appear, and what is said of the reference's own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from precision.measure.casting.cast_model import CastModel
 from precision.measure.casting.forward import map_tensors, seeded
 from precision.measure.metrics.decisions import masked_classes
 from precision.measure.metrics.output_kinds import Known
-from precision.measure.metrics.outputs import Flattened, paired
+from precision.measure.metrics.outputs import Flattened, Leaf, paired
 from precision.spec.regimes import THE_INPUT
 
 
@@ -52,12 +52,22 @@ def without_masked_classes(reference: Flattened, candidate: Flattened, *, known:
     others = {leaf.path: twin.tensor for leaf, twin in paired(reference, candidate).pairs}
     found = []
     for leaf in reference.leaves:
-        r = leaf.tensor
-        if leaf.path in others and known.taken(leaf).kind.decides == "classes" and not _all_finite(r):
-            r = r.double()
-            r = r.masked_fill(masked_classes(r, others[leaf.path].to(r)), 0.0)
-        found.append(r)
+        masked = _masked(leaf, others[leaf.path], known) if leaf.path in others else None
+        found.append(leaf.tensor if masked is None else leaf.tensor.masked_fill(masked, 0.0))
     return found
+
+
+def masked_elements(pairs: Iterable[tuple[Leaf, Leaf]], *, known: Known) -> int:
+    """Elements of class scores, of reference and candidate, that both sides mask by -inf."""
+    found = (_masked(reference, candidate.tensor, known) for reference, candidate in pairs)
+    return sum(int(masked.sum()) for masked in found if masked is not None)
+
+
+def _masked(reference: Leaf, candidate: Tensor, known: Known) -> Tensor | None:
+    """Where both sides mask a class; None where the reference is finite or has no scores of classes."""
+    if _all_finite(reference.tensor) or known.taken(reference).kind.decides != "classes":
+        return None
+    return masked_classes(reference.tensor, candidate.to(reference.tensor))
 
 
 def _all_finite(structure: object) -> bool:

@@ -1,6 +1,7 @@
 """What analyses begin with: the device, the model, its casts, and the head of the result."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -8,7 +9,7 @@ from typing import Self
 
 import torch
 
-from precision.errors import ForwardError, InputError, UnsupportedError
+from precision.errors import ForwardError, InputError, ReferenceFailedError, UnsupportedError
 from precision.formats import AnyFormat, any_format_named, format_named
 from precision.measure.casting import methods as casting
 from precision.measure.casting.cast_model import CastModel
@@ -140,7 +141,7 @@ def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel) -> Cast
     if spec.weights:
         return in_own_formats(reference, spec.own_formats)
     fmt = format_named(spec.reference)
-    uncast = _wide_inputs(spec, loaded)
+    uncast = wide_inputs(spec, loaded)
     precisions = Precisions(loaded.module, reference, fmt, loaded.args, loaded.kwargs, uncast)
     if spec.plan:
         return precisions.planned({fqn: any_format_named(name) for fqn, name in spec.plan})
@@ -148,7 +149,7 @@ def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel) -> Cast
     return precisions.kept(candidate, spec.format, spec.method, map(Kept.parse, spec.keep))
 
 
-def _wide_inputs(spec: RunSpec, loaded: LoadedModel) -> frozenset[str | int]:
+def wide_inputs(spec: RunSpec, loaded: LoadedModel) -> frozenset[str | int]:
     """Place or name of each argument that is not to be cast.
 
     Raises:
@@ -178,10 +179,26 @@ def module_progress(
     return on_module
 
 
+@contextmanager
+def as_reference(fmt: str) -> Iterator[None]:
+    """Inside, a forward that raises is that of the reference in `fmt`, and its message says so first.
+
+    Raises:
+        ReferenceFailedError: it raised.
+    """
+    try:
+        yield
+    except ForwardError as error:
+        raise ReferenceFailedError(
+            f"The {fmt} reference itself fails, whatever the format. {error}", error.where
+        ) from error
+
+
 def failure_of(error: Exception, stage: str) -> Failure:
     """Why a run stopped in `stage`: a forward that raised, or memory that ran out."""
     if isinstance(error, ForwardError):
-        return Failure(stage=stage, where=error.where, message=str(error))
+        by_reference = isinstance(error, ReferenceFailedError)
+        return Failure(stage=stage, where=error.where, message=str(error), of_reference=by_reference)
     message = f"{stage}: out of memory. Choose a smaller batch, a shorter input or a smaller model. ({error})"
     return Failure(stage=stage, where=None, message=message)
 

@@ -325,6 +325,8 @@ class LayersReport(Result):
     notes: tuple[str, ...]
     reference_origin: NonfiniteOrigin | None = None
     """Where the reference's own NaN or infinity comes from; None where its outputs are finite."""
+    masked_elements: int = 0
+    """Of the model's outputs: -inf by which both sides mask classes, which is no alarm."""
 
     @property
     def first_other_choice(self) -> OperatorRow | None:

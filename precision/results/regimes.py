@@ -41,11 +41,14 @@ class RegimeRow(Result):
     samples: int | None
     """None where the outputs have no common first dimension."""
     worst: SampleErrors | None
-    """The sample with most new infinities or NaNs; among equals, with the largest normalized L2."""
+    """The sample with most new infinities or NaNs; among equals, with the largest normalized L2. Samples in which the
+    reference itself is infinite or NaN are left out."""
     first_nonfinite: str | None
     """fqn of the first module that made an infinity or NaN from finite inputs in the candidate only; or `the input
     itself`, where the input does not fit the format."""
     failure: Failure | None = None
+    not_attributable: str = ""
+    """Why the error may not be the format's; empty where nothing says so."""
 
 
 class OverflowStart(Result):

@@ -29,6 +29,8 @@ class Failure(Result):
     where: str | None
     """fqn of the module."""
     message: str
+    of_reference: bool = False
+    """Whether the reference itself raised, so that no format is to blame."""
 
 
 class AnalysisResult(Result):

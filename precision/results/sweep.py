@@ -32,6 +32,8 @@ class SweepRow(Result):
     """Samples of the input's first dimension over `time_s`."""
     reason: str | None
     """Why the run stopped early; None where it did not."""
+    reference_nonfinite: str = ""
+    """That the reference's own outputs are infinite or NaN; empty where they are not."""
 
 
 class SkippedRun(Result):

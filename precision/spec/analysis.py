@@ -116,7 +116,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
         Analysis.SENSITIVITY: AnalysisInfo(
             "precision.measure.sensitivity.measure_sensitivity:measure_sensitivity",
             "precision.results.sensitivity:SensitivityResult",
-            (*_IN_REGIME, "reference", "formats", "exact"),
+            (*_IN_REGIME, "reference", "formats", "wide_inputs", "exact"),
             "show what every layer adds to the error in each of several formats",
             "Measuring how much error each format causes in every layer of {model}",
             "every layer alone in another format than {reference}",

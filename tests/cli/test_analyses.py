@@ -222,7 +222,11 @@ def test_help_lists_compare_first_and_what_serves_last(capsys: Captured) -> None
 
 def test_help_tells_defaults_that_are_so(capsys: Captured) -> None:
     for command, said, unsaid in (
-        ("sensitivity", "separated by commas (default: bfloat16,", "none)"),
+        (
+            "sensitivity",
+            "formats to measure, separated by commas (default: bfloat16,",
+            "measure, separated by commas (default: none",
+        ),
         ("training", "the format: bfloat16 or float16 (default: float16)", "float8"),
         ("autocast", "the format: bfloat16 or float16 (default: bfloat16)", "float8"),
     ):

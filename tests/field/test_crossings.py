@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -49,3 +50,17 @@ def test_an_input_of_whole_numbers_that_the_cast_changes_is_said() -> None:
     module, inputs = crossings.denoiser()
     warnings = precision.compare(module, inputs, dtype="bfloat16").result.warnings
     assert any("937 becomes 936" in warning or "999 becomes 1000" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "e5m7", "float8_e4m3fn"])
+def test_a_plan_of_all_layers_leaves_an_input_uncast_as_the_cast_does(dtype: str) -> None:
+    module, inputs = crossings.denoiser()
+    report = precision.sensitivity(module, inputs, formats=(dtype,), wide_inputs="t", progress=False).result.report
+    assert report is not None
+    whole = sqnr_db(crossings.denoiser, dtype=dtype, wide_inputs="t")
+    plan = {layer.fqn: dtype for layer in report.layers}
+    assert sqnr_db(crossings.denoiser, plan=plan, wide_inputs="t") == whole
+    assert whole > sqnr_db(crossings.denoiser, plan=plan) + 3
+    measured = report.uniform[0].measured_squared_error
+    assert measured is not None
+    assert 10 * math.log10(report.output_mean_square / measured) == pytest.approx(whole, abs=0.01)

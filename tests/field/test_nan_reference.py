@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 import precision
 from precision.findings.training.advice import advice, finding
@@ -25,10 +26,33 @@ def test_it_is_the_first_thing_said(analysis: str) -> None:
         assert all(error is not None and 0 < error < 1 for error in errors)
 
 
-@pytest.mark.parametrize("analysis", ["compare", "regimes"])
+@pytest.mark.parametrize("analysis", ["compare", "regimes", "layers", "sensitivity"])
 def test_scores_that_mask_classes_on_both_sides_are_no_alarm(analysis: str) -> None:
-    result = getattr(precision, analysis)(MaskedWords(), torch.randn(8, 16), dtype="bfloat16", progress=False).result
-    assert not any("infinite" in warning for warning in result.warnings)
+    settings = {"formats": ["bfloat16"]} if analysis == "sensitivity" else {"dtype": "bfloat16"}
+    run = getattr(precision, analysis)(MaskedWords(), torch.randn(8, 16), **settings, progress=False)
+    assert not any("infinite" in warning for warning in run.warnings)
+    assert "The reference itself is" not in run.to_text()
+
+
+def test_a_sweep_says_it_too() -> None:
+    partly = precision.sweep(*nan_reference(), formats=["bfloat16", "float16"], progress=False).to_text()
+    assert partly.startswith("Warning: The reference itself is infinite or NaN in 8 of 48 output elements.")
+    assert partly.count("The reference itself is") == 1
+    lost = nn.Linear(4, 4)
+    nn.init.constant_(lost.weight, float("nan"))
+    wholly = precision.sweep(lost, torch.randn(3, 4), formats=["bfloat16"], progress=False).to_text()
+    assert "Nothing could be compared: all 12 elements are infinite or NaN in the reference itself" in wholly
+
+
+def test_nan_beside_a_mask_is_counted_without_it() -> None:
+    class Lost(MaskedWords):
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            return {"logits": super().forward(x)["logits"] + torch.where(x[:, :1] > 9, torch.nan, 0.0)}
+
+    x = torch.randn(8, 16)
+    x[0, 0] = 10
+    for run in (precision.layers(Lost(), x, progress=False), precision.sensitivity(Lost(), x, progress=False)):
+        assert "The reference itself is infinite or NaN in 20 of 160 output elements" in run.to_text()
 
 
 def test_ranges_name_where_it_begins() -> None:

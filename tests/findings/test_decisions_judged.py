@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from precision.findings.decisions import decision_rows, mean_cells
 from precision.findings.decisions_judged import ENOUGH_CLUSTERS, Yardsticks, few_clusters_text, samples_needed
-from precision.findings.verdict import judge
+from precision.findings.verdict import finding, judge
 from precision.measure.metrics.decisions import class_decisions, margin_bins
 from precision.measure.metrics.output_kinds import Taken
 from precision.measure.metrics.outputs import flatten
@@ -257,7 +257,21 @@ def test_a_flip_counts_even_where_the_error_is_that_of_rounding() -> None:
     assert verdict.word == "changed"
     assert verdict.against_rounding is not None
     assert verdict.against_rounding.word == "rounding only"
-    assert verdict.sentence.startswith("1 of 2 samples changed class. Expect 9.5 % to")
+    assert verdict.sentence.startswith("1 of 2 samples changed class. At most 90.5 % of similar samples would change")
+
+
+@pytest.mark.parametrize(
+    ("flips", "samples", "counted"),
+    [(0, 100, "all 100 samples kept their class"), (1, 3000, "1 of 3,000 samples changed class")],
+)
+def test_kept_and_changed_say_the_same_of_similar_samples(flips: int, samples: int, counted: str) -> None:
+    z, share = 1.959964, flips / samples
+    middle, spread = share + z**2 / (2 * samples), z * (share * (1 - share) / samples + (z / (2 * samples)) ** 2) ** 0.5
+    most = 100 * (middle + spread) / (1 + z**2 / samples)
+    could = f"t most {most:.2g} % of similar samples would change, 95 % sure"
+    found = decided(flips, samples)
+    assert f". A{could}" in judge(found).sentence
+    assert finding(judge(found), found) == f"{counted}; a{could}"
 
 
 def test_one_flip_of_three_thousand_is_no_full_agreement() -> None:

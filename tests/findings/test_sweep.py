@@ -123,7 +123,11 @@ def test_the_finding_names_what_each_format_buys_and_ranks_no_verdicts() -> None
     assert sweep_finding([row("float16", "kept", 200, 60.0)]).startswith("float16 keeps what matters (60.0 dB")
     assert sweep_finding([row("int8", "changed", 100, 30.0)]).startswith("int8 changes what matters (30.0 dB")
     assert sweep_finding([row("int8", "uncertain", 100, 30.0)]).startswith("int8 may keep what matters (30.0 dB")
-    assert sweep_finding([failed_row(RunSpec(), "no")]) == "nothing is measured yet"
+    assert sweep_finding([]) == "nothing is measured yet"
+    assert sweep_finding([failed_row(RunSpec(), "No room.")]) == "nothing could be compared: no room"
+    other = [failed_row(RunSpec(dtype="int8"), "No kernel."), failed_row(RunSpec(), "No room.")]
+    assert sweep_finding(other) == "nothing could be compared: int8: no kernel"
+    assert sweep_finding([failed_row(RunSpec(), "No.")], 2) == "so far, 1 of 2: nothing could be compared: no"
 
 
 def test_of_runs_that_keep_their_decisions_the_smallest_is_the_better_of_equals() -> None:

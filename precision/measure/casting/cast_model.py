@@ -10,11 +10,18 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
 from precision.errors import PrecisionError
 from precision.formats import NumericFormat, ScaledFormat
-from precision.measure.casting.forward import explained, full_float32, fused_attention, map_tensors, seeded, watched
+from precision.measure.casting.forward import (
+    arguments_named,
+    explained,
+    full_float32,
+    fused_attention,
+    map_tensors,
+    seeded,
+    watched,
+)
 from precision.measure.casting.frames import frame_of
 from precision.measure.casting.kept_operators import KeptOperators
 from precision.measure.casting.simulation import holds_matrix, quantized_inputs, rounded_tensor
@@ -128,9 +135,7 @@ class CastModel:
     def _inputs(
         self, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> tuple[tuple[object, ...], dict[str, object]]:
-        given = (*enumerate(args), *kwargs.items())
-        wide = pytree.tree_leaves([value for name, value in given if name in self.wide_inputs])
-        uncast = set(map(id, wide))
+        uncast = arguments_named(self.wide_inputs, args, kwargs)
 
         def moved(tensor: Tensor) -> Tensor:
             if id(tensor) in uncast or not tensor.is_floating_point():

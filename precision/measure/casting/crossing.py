@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -137,13 +137,16 @@ class Crossing:
     """By the storage of the copy."""
     _written: list[Tensor] = field(default_factory=list)
 
-    def into(self, structure: T, recorded: Dtypes | None, *, writes: bool) -> T:
-        """The inputs as the target takes them. With `writes`, tensors that share memory go on sharing it."""
+    def into(self, structure: T, recorded: Dtypes | None, *, writes: bool, uncast: Collection[int] = frozenset()) -> T:
+        """The inputs as the target takes them. With `writes`, tensors that share memory go on sharing it.
+
+        Tensors whose `id` is in `uncast` stay as they are.
+        """
         spans = _spans(structure) if writes else {}
         shared: dict[tuple[int, torch.dtype], _Copy] = {}
 
         def one(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-            if tensor.dtype == dtype and self.target.rounded_to is None:
+            if id(tensor) in uncast or (tensor.dtype == dtype and self.target.rounded_to is None):
                 return tensor
             low = self.target.rounded(tensor.to(dtype))
             key = _storage(tensor), dtype

@@ -5,7 +5,7 @@ import dataclasses
 import re
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TypeVar
 
@@ -60,6 +60,14 @@ def map_tensors(structure: T, change: Callable[[Tensor], Tensor]) -> T:
 def tensors_of(structure: object) -> list[Tensor]:
     """The tensors in what operators take and return, in order; one that occurs twice is there twice."""
     return [leaf for leaf in pytree.tree_leaves(structure) if isinstance(leaf, Tensor)]
+
+
+def arguments_named(
+    names: Collection[str | int], args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> frozenset[int]:
+    """The `id` of every tensor in the arguments of these names or places."""
+    given = (*enumerate(args), *kwargs.items())
+    return frozenset(map(id, tensors_of([value for name, value in given if name in names])))
 
 
 @contextmanager

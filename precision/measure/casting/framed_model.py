@@ -59,6 +59,7 @@ def framed_model(base: Cast, named: Mapping[str, Cast], *, stays_wide: Collectio
             base=base.side,
             writes=framed.writes,
             stays_wide=framed.fqn in stays_wide,
+            wide_inputs=frozenset() if framed.fqn else cast.model.wide_inputs,
         )
         put_in_frame(modules[framed.fqn], frame)
         lend(modules[framed.fqn], _borrowed(modules, framed, cast))

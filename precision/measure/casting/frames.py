@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.stateless import _reparametrize_module
 
 from precision.measure.casting.crossing import Crossing
-from precision.measure.casting.forward import map_tensors
+from precision.measure.casting.forward import arguments_named, map_tensors
 from precision.measure.casting.mixins import mix_in, require_forward
 from precision.measure.casting.sides import Side
 from precision.measure.casting.simulation import holds_matrix, quantized_inputs
@@ -54,6 +54,8 @@ class Frame:
     """Whether the module writes to its inputs."""
     stays_wide: bool = False
     """Whether its outputs are left in its own dtype."""
+    wide_inputs: frozenset[str | int] = frozenset()
+    """Places and names of the arguments that are not cast."""
 
     def __deepcopy__(self, _memo: object) -> Frame:
         return self
@@ -74,7 +76,8 @@ class Frame:
         crossing = Crossing(source, self.side)
         recorded = _module(self.side, self.fqn).inputs_of(call)
         if self.side.rounds_inputs:
-            args, kwargs = crossing.into((args, kwargs), recorded, writes=self.writes)
+            uncast = arguments_named(self.wide_inputs, args, kwargs)
+            args, kwargs = crossing.into((args, kwargs), recorded, writes=self.writes, uncast=uncast)
         with crossing.watching(writes=self.writes):
             output = self._run(module, forward, args, kwargs, crossing)
         crossing.write_back()

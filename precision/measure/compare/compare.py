@@ -25,7 +25,7 @@ from precision.measure.metrics.outputs import Flattened
 from precision.measure.models.loading import Batch
 from precision.measure.models.padding import data_output, data_positions
 from precision.measure.nonfinite_modules import reference_warnings, without_masked_classes
-from precision.measure.preparation import Prepared, Task, failure_of, module_progress, prepare
+from precision.measure.preparation import Prepared, Task, as_reference, failure_of, module_progress, prepare
 from precision.results import ClassDecisions, CompareResult, Comparison, Cost, RunMemory
 from precision.results.comparison import NoiseDrawn
 from precision.text.units import number_text
@@ -82,10 +82,10 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
     stage = ""
     try:
         stage = f"Running the {reference}"
-        with run.noise.recorded():
+        with as_reference(run.spec.reference), run.noise.recorded():
             first, _ = _forward(run, run.reference, stage, 0.25, 0.4)
         stage = f"Running the {reference} again"
-        with working_memory(device) as reference_memory, run.noise.replayed():
+        with as_reference(run.spec.reference), working_memory(device) as reference_memory, run.noise.replayed():
             second, reference_took = _forward(run, run.reference, stage, 0.4, 0.5)
         stage = f"Running the {candidate}"
         with working_memory(device) as candidate_memory, run.noise.replayed():
@@ -142,7 +142,7 @@ def _compared(run: Prepared, first: object, output: object, second: object) -> C
                 for side, output in zip(sides, _outputs_of(run, batch), strict=True):
                     side.add(data_output(output, run.loaded, batch))
             except ForwardError as error:
-                raise ForwardError(f"Batch {place:,}: {error}", error.where) from error
+                raise type(error)(f"Batch {place:,}: {error}", error.where) from error
             if batch.labels is not None and labels is not None:
                 labels = torch.cat([labels.reshape(-1), batch.labels.reshape(-1)])
         return compared_sides(run, [side.whole() for side in sides], labels)
@@ -151,8 +151,9 @@ def _compared(run: Prepared, first: object, output: object, second: object) -> C
 def _outputs_of(run: Prepared, batch: Batch) -> Iterator[object]:
     """Of the reference, the candidate and the reference again."""
     noise = Noise()
-    with noise.recorded():
-        yield run.reference(batch.args, batch.kwargs)
+    with as_reference(run.spec.reference), noise.recorded():
+        reference = run.reference(batch.args, batch.kwargs)
+    yield reference
     with noise.replayed():
         yield run.candidate(batch.args, batch.kwargs)
     with noise.replayed():

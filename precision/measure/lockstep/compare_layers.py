@@ -6,6 +6,7 @@ from precision.measure.compare.attribution import not_attributable
 from precision.measure.lockstep.director import Options
 from precision.measure.lockstep.remedies import needs_remedy, tried_remedies
 from precision.measure.lockstep.run import run_lockstep
+from precision.measure.metrics.output_kinds import Known
 from precision.measure.models.padding import data_positions
 from precision.measure.preparation import Task, failure_of, prepare
 from precision.results import Failure
@@ -48,6 +49,7 @@ def compare_layers(task: Task) -> LayersResult:
                 decompose=True,
                 verify=True,
                 data=data_positions(run.loaded),
+                known=Known.of(run.loaded.module, spec.outputs, run.loaded.labels),
             ),
             on_call=on_call,
             on_partial=on_partial,

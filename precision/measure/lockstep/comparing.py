@@ -18,6 +18,8 @@ from precision.measure.lockstep.replay import NotSeparableError
 from precision.measure.lockstep.routing import OTHER_ROWS, Routing
 from precision.measure.lockstep.rows import LayerDraft, Ledger
 from precision.measure.lockstep.values import tensors_in
+from precision.measure.metrics.output_kinds import Known
+from precision.measure.nonfinite_modules import masked_elements
 from precision.results.layers import Divergence, LayersReport, ObserverCheck, Stopped
 from precision.results.origins import Side
 
@@ -36,7 +38,8 @@ class Comparer:
 
     `simulated` is the format that the candidate rounds outputs to, where its arithmetic is simulated. `decomposition`
     takes calls of leaf modules apart; None leaves them whole. At most `max_operators` operators become rows. `data`
-    says which positions `(texts, positions)` are no padding: padding enters no number.
+    says which positions `(texts, positions)` are no padding: padding enters no number. `known` is what is known of the
+    model's outputs.
     """
 
     def __init__(
@@ -47,8 +50,11 @@ class Comparer:
         max_operators: int,
         decomposition: Decomposition | None,
         data: Tensor | None = None,
+        known: Known | None = None,
     ) -> None:
         self._fmt = fmt
+        self._known = known or Known()
+        self._masked = 0
         self._data = data
         self._simulated = simulated
         self._decomposition = decomposition
@@ -79,6 +85,8 @@ class Comparer:
         draft.inputs = matched((reference.args, reference.kwargs), (candidate.args, candidate.kwargs)).listed
         draft.outputs, draft.uncompared = found.listed, found.uncompared
         self._ledger.finish(draft)
+        if draft.parent is None:
+            self._masked = masked_elements(found.without(self._data).floating, known=self._known)
         tensors = _live_tensors(reference.output, candidate.output)
         if self._are_the_last(tensors, found):
             draft.same_as = self._last.draft if self._last else None
@@ -144,6 +152,7 @@ class Comparer:
             operator_dtypes=dtypes,
             origins=self._origins["candidate"].first(places),
             reference_origin=next(iter(self._origins["reference"].first(places)), None),
+            masked_elements=self._masked,
             divergences=divergences,
             not_called=not_called,
             stopped=stopped,

@@ -18,6 +18,7 @@ from precision.measure.lockstep.operators import OperatorRecorder
 from precision.measure.lockstep.pairs import same_outputs
 from precision.measure.lockstep.replay import Inputs
 from precision.measure.lockstep.turns import Ended, RandomState, RendezvousTimeoutError, Side
+from precision.measure.metrics.output_kinds import Known
 from precision.results.layers import Divergence, LayersReport, ObserverCheck, Stopped
 from precision.results.origins import Side as SideName
 
@@ -52,6 +53,8 @@ class Options:
     """So many operators are kept."""
     data: Tensor | None = None
     """Which positions `(texts, positions)` are no padding, which enters no number; None for all."""
+    known: Known | None = None
+    """What is known of the outputs: classes that both sides mask by -inf are no alarm."""
 
 
 class Director:
@@ -87,6 +90,7 @@ class Director:
             max_operators=options.max_operators,
             decomposition=self._decomposition() if options.decompose else None,
             data=options.data,
+            known=options.known,
         )
 
     def report(self) -> LayersReport:

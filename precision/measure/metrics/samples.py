@@ -25,19 +25,22 @@ def worst_sample(
 ) -> SampleErrors | None:
     """The sample with most new infinities or NaNs; among equals, with the largest normalized L2; None without any.
 
+    Samples in which the reference itself is infinite or NaN are left out, but for a -inf that both have: it masks.
     Pairs are floating-point, `(samples, ...)`, texts the sentence of each sample. Padding counts as equal.
     """
     count = samples_of(pairs)
     if not count:
         return None
     pairs = [(_padded(reference), _padded(candidate)) for reference, candidate in pairs]
-    totals = _Totals(*torch.zeros(4, count, dtype=torch.float64))
+    totals = _Totals(*torch.zeros(5, count, dtype=torch.float64))
     for reference, candidate in pairs:
         rows = max(1, _CHUNK_ELEMENTS // max(1, reference.tensor[0].numel()))
         for start in range(0, count, rows):
             part = slice(start, start + rows)
             totals.add(part, _rows(reference.tensor[part]), _rows(candidate.tensor[part]))
     worst = totals.worst()
+    if worst is None:
+        return None
     return worst.model_copy(
         update={
             "largest_error": _largest_error(pairs, worst.index),
@@ -89,6 +92,8 @@ class _Totals:
     """Norm of the error."""
     finite: Tensor
     nonfinite: Tensor
+    untrusted: Tensor
+    """Elements that are infinite or NaN in the reference."""
 
     def add(self, part: slice, reference: Tensor, candidate: Tensor) -> None:
         """Take in rows of samples, `(rows, elements)`."""
@@ -98,13 +103,17 @@ class _Totals:
         zero = r.new_zeros(())
         self.finite[part] += both.sum(1)
         self.nonfinite[part] += (known & ~both).sum(1)
+        self.untrusted[part] += (~known & ~(r.isneginf() & y.isneginf())).sum(1)
         for total, values in ((self.signal, r), (self.noise, y - r)):
             total[part] = torch.hypot(total[part], _norms(torch.where(both, values, zero)))
 
-    def worst(self) -> SampleErrors:
+    def worst(self) -> SampleErrors | None:
         """By the rule of `worst_sample`."""
         l2 = torch.where(self.noise == 0, 0.0, self.noise / self.signal)
-        index = max(range(len(l2)), key=lambda place: (float(self.nonfinite[place]), float(l2[place])))
+        trusted = (self.untrusted == 0).nonzero().flatten().tolist()
+        if not trusted:
+            return None
+        index = max(trusted, key=lambda place: (float(self.nonfinite[place]), float(l2[place])))
         return SampleErrors(
             index=index,
             normalized_l2=float(l2[index]) if self.finite[index] else None,

@@ -1,19 +1,21 @@
 """One model and format in every input regime, from start to end."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 
 from precision.errors import ForwardError
+from precision.measure.compare.attribution import not_attributable_to
 from precision.measure.metrics.comparison import overall_errors
 from precision.measure.metrics.output_kinds import Known
 from precision.measure.metrics.outputs import paired
 from precision.measure.metrics.samples import samples_of, worst_sample
 from precision.measure.models.padding import data_output
 from precision.measure.nonfinite_modules import reference_warnings, watched, without_masked_classes
-from precision.measure.preparation import Prepared, Task, failure_of, prepare
+from precision.measure.preparation import Prepared, Task, as_reference, failure_of, prepare
 from precision.measure.regime_inputs import NOTHING_TO_SCALE, can_scale, scaled_run
 from precision.progress import Progress, Silent
 from precision.results.regimes import OverflowStart, RegimeRow, RegimesReport, RegimesResult
@@ -43,6 +45,7 @@ def measure_regimes(task: Task) -> RegimesResult:
         run = given if regime == GIVEN else prepare(_in_regime(task, regime))
         row, said = _row(run, regime)
         if regime == GIVEN:
+            said = (*said, *((row.not_attributable,) if row.not_attributable else ()))
             result = result.model_copy(update={"warnings": (*said, *result.warnings)})
         result = _with(result, rows=(*result.report.rows, row))
         progress.partial(result)
@@ -62,8 +65,12 @@ def _row(run: Prepared, regime: str) -> tuple[RegimeRow, tuple[str, ...]]:
     """The row, and what is to be said of the reference's own infinities and NaNs."""
     args, kwargs = run.loaded.args, run.loaded.kwargs
     try:
-        reference, beforehand = watched(run.reference, args, dict(kwargs))
-        candidate, places = watched(run.candidate, args, dict(kwargs))
+        with as_reference(run.spec.reference), run.noise.recorded():
+            began = time.process_time()
+            reference, beforehand = watched(run.reference, args, dict(kwargs))
+            took = time.process_time() - began
+        with run.noise.replayed():
+            candidate, places = watched(run.candidate, args, dict(kwargs))
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         failure = failure_of(error, f"Running the {label_of(regime)}")
         failed = RegimeRow(regime=regime, errors=None, samples=None, worst=None, first_nonfinite=None, failure=failure)
@@ -79,6 +86,7 @@ def _row(run: Prepared, regime: str) -> tuple[RegimeRow, tuple[str, ...]]:
         samples=samples_of(floating),
         worst=worst_sample(floating, known=known, texts=run.loaded.texts),
         first_nonfinite=_first_new(places, beforehand),
+        not_attributable=not_attributable_to(replace(run, progress=Silent()), reference, candidate, reference_s=took),
     )
     alarming = without_masked_classes(data, other, known=known)
     return row, reference_warnings(run.reference, args, dict(kwargs), alarming)

@@ -5,7 +5,7 @@ import torch
 from precision.errors import ForwardError
 from precision.formats import AnyFormat, any_format_named
 from precision.measure.metrics.outputs import flatten
-from precision.measure.preparation import Task, failure_of
+from precision.measure.preparation import Task, as_reference, failure_of
 from precision.measure.routes.one_route import Cast, Run, follow
 from precision.results.routes import RoutesReport, RoutesResult
 from precision.spec.cast_methods import ROUTES, TORCHAO_FORMATS, CastMethod, formats_of, is_call, usual_method
@@ -30,7 +30,8 @@ def measure_routes(task: Task) -> RoutesResult:
     stage = f"Running the {spec.reference} reference"
     progress.step(stage, 0.1)
     try:
-        output = flatten(reference(loaded.args, loaded.kwargs))
+        with as_reference(spec.reference):
+            output = flatten(reference(loaded.args, loaded.kwargs))
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:
         return result.model_copy(update={"failure": failure_of(error, stage)})
     run = Run(loaded=loaded, device=task.device, device_info=task.device_info, reference=output)

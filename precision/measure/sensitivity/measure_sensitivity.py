@@ -21,10 +21,18 @@ from precision.measure.casting.methods import reference as cast_reference
 from precision.measure.casting.noise import Noise
 from precision.measure.casting.precisions import Precisions
 from precision.measure.compare.float64_truth import MAX_REFERENCE_S, too_costly
+from precision.measure.metrics.output_kinds import Known
 from precision.measure.models.loading import LoadedModel
 from precision.measure.models.padding import data_output, padding_text
-from precision.measure.nonfinite_modules import reference_warnings
-from precision.measure.preparation import Task, failure_of, module_progress, require_kernels
+from precision.measure.nonfinite_modules import reference_warnings, without_masked_classes
+from precision.measure.preparation import (
+    Task,
+    as_reference,
+    failure_of,
+    module_progress,
+    require_kernels,
+    wide_inputs,
+)
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint, NotDifferentiableError, adjoint_of
 from precision.measure.sensitivity.choices import Choice, Choices, layers_before_other
@@ -93,7 +101,9 @@ class _Run:
         done: list[InFormat] = []
         try:
             observed = self._observed(stage)
-            own = reference_warnings(self._reference, *self._inputs, observed.outputs)
+            known = Known.of(self._loaded.module, (), self._loaded.labels)
+            outputs = without_masked_classes(observed.output, observed.output, known=known)
+            own = reference_warnings(self._reference, *self._inputs, outputs)
             self._result = self._result.model_copy(update={"warnings": (*own, *self._result.warnings)})
             stage = "Differentiating the reference"
             adjoint, reason = (
@@ -122,7 +132,8 @@ class _Run:
     def _precisions(self) -> Precisions:
         args, kwargs = self._inputs
         fmt = format_named(self._result.spec.reference)
-        return Precisions(self._loaded.module, self._reference, fmt, args, kwargs)
+        uncast = wide_inputs(self._result.spec, self._loaded)
+        return Precisions(self._loaded.module, self._reference, fmt, args, kwargs, uncast)
 
     @property
     def _inputs(self) -> Structure:
@@ -133,7 +144,8 @@ class _Run:
         began = time.perf_counter()
         on_module = module_progress(self._progress, self._reference, stage=stage, start=_CAST, end=_RUN)
         work = time.process_time()
-        self._reference(*self._inputs, on_module=on_module)
+        with as_reference(self._result.spec.reference):
+            self._reference(*self._inputs, on_module=on_module)
         work_s = (time.process_time() - work) / torch.get_num_threads()
         run = self._reference.prepared(*self._inputs)
         watched = layer_modules(run.module, self._precisions.reference_flow)
@@ -149,7 +161,8 @@ class _Run:
             self._noise.recorded(),
             hooked(watched, after=count),
         ):
-            outputs = self._read(run())
+            output = data_output(run(), self._loaded)
+        outputs = output.magnitudes()
         seconds = time.perf_counter() - warm
         if not outputs:
             raise ForwardError("The model returns no floating-point numbers, so there is no error to measure.")
@@ -158,7 +171,7 @@ class _Run:
         layers = layering.layers_of(self._reference.stored, calls, self._precisions.reference_flow)
         if not layers:
             raise ForwardError(_without_layers(scripted_part(self._loaded.module)))
-        observed = Observed(layers=layers, outputs=outputs, seconds=seconds, work_s=work_s, began=began)
+        observed = Observed(layers=layers, output=output, seconds=seconds, work_s=work_s, began=began)
         return replace(observed, own_squared_error=self._own_squared_error(observed))
 
     def _adjoint(self, stage: str, observed: Observed) -> tuple[Adjoint | None, str]:
@@ -274,7 +287,8 @@ def _doubted(
     elements = max(finite_elements(observed.outputs), 1)
     predicted = {fqn: found.value / elements for fqn, error in errors.items() if (found := error.estimate())}
     calls = {layer.fqn: layer.calls for layer in observed.layers}
-    unseen = {fqn for fqn, error in errors.items() if error.sizes.hides_values}
+    unseen = {fqn for fqn, error in errors.items() if error.sizes.hides_values or error.sizes.is_lost}
+    unseen |= {fqn for fqn, error in predicted.items() if error < (observed.own_squared_error or 0.0)}
     unseen |= {fqn for fqn, error in errors.items() if error.sizes.error_size and not predicted.get(fqn)}
     unseen.update(before_other)
     return doubtful(predicted, calls, unseen=unseen, mean_square=mean_square(observed.outputs), whole=whole)

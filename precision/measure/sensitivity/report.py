@@ -9,6 +9,7 @@ from torch import Tensor
 from precision.findings.sensitivity.together import projections_of, squared_error_together
 from precision.formats import AnyFormat, NumericFormat
 from precision.measure.casting.cast_model import CastModel
+from precision.measure.metrics.outputs import Flattened
 from precision.measure.sensitivity import layers as layering
 from precision.measure.sensitivity.adjoint import Adjoint
 from precision.measure.sensitivity.exact import finite_elements, mean_square
@@ -23,13 +24,19 @@ class Observed:
     """The reference, run."""
 
     layers: tuple[Layer, ...]
-    outputs: tuple[Tensor, ...]
+    output: Flattened
+    """Without padding."""
     seconds: float
     work_s: float
     """Of the processor, over torch's threads."""
     began: float
     own_squared_error: float | None = None
     """Of the reference against float64; None where that was not run."""
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The tensors whose errors count."""
+        return self.output.magnitudes()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,8 @@ MOST_MISSED = 2.0
 LEAST_SHARE, MOST_TIMES = 0.02, 5.0
 """Where errors are larger than the values themselves for more than this share of a layer's output, and for more times
 as many of them as their sizes let expect, many values are far below the others and lose all their digits."""
+LEAST_LOCAL_DB = 10.0
+"""A layer whose own signal-to-noise ratio is below this has errors of its values' size, as where the format clips."""
 RUNS = 32
 """Layers that are run alone in one format, at most."""
 
@@ -41,6 +43,11 @@ class Sizes:
         self.outweighed += int((errors.abs() > values.abs()).sum())
         self.size = math.hypot(self.size, size)
         self.error_size = math.hypot(self.error_size, float(torch.linalg.vector_norm(errors)))
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the errors are of the size of the values, so that nothing after the layer is near the reference."""
+        return self.error_size > self.size * 10 ** (-LEAST_LOCAL_DB / 20)
 
     @property
     def hides_values(self) -> bool:
@@ -69,8 +76,9 @@ def doubtful(
     Args:
         predicted: squared error of each layer, a mean over the outputs' elements.
         calls: of each layer in one pass.
-        unseen: the layers whose gradients do not tell: many of their values are small beside their errors (see
-            `Sizes`), their errors have no gradient at all, or a choice that comes after them turns out otherwise.
+        unseen: the layers whose gradients do not tell: many of their values are small beside their errors, or their
+            errors are as large (see `Sizes`), have no gradient at all or an effect below the reference's own rounding,
+            or a choice that comes after them turns out otherwise.
         mean_square: of the reference's outputs.
         whole: measured with all layers in the format; None where that is not finite or does not run.
     """

@@ -15,29 +15,12 @@ from precision.formats import any_format_named
 from precision.measure import preparation
 from precision.measure.machine.devices import describe_device
 from precision.measure.rounding import round_to
-from precision.results import SensitivityReport, SensitivityResult
+from precision.results import SensitivityResult
 from precision.spec import SENSITIVITY_FORMATS, Analysis, CastMethod, RunSpec
+from tests.measure.sensitivity.reports import measured
 from tests.runs import Recorder, measure_sensitivity, with_model
 from tests.zoo.awkward_models import TiedLanguageModel
 from tests.zoo.cases import Recurrent, Shared
-
-FORMATS = ("bfloat16", "float8_e4m3fn", "int8", "e5m7")
-
-
-def measured(
-    monkeypatch: pytest.MonkeyPatch,
-    module: nn.Module,
-    *args: object,
-    formats: tuple[str, ...] = FORMATS,
-    exact: bool = True,
-) -> SensitivityReport:
-    """The report of this module instead of the spec's."""
-    with_model(monkeypatch, module, *args)
-    result = measure_sensitivity(RunSpec(analysis=Analysis.SENSITIVITY, formats=formats, exact=exact))
-    assert result.failure is None, result.failure
-    assert result.report is not None
-    assert SensitivityResult.model_validate_json(result.model_dump_json()) == result
-    return result.report
 
 
 def transformer() -> nn.Module:
@@ -401,65 +384,3 @@ def test_a_buffer_that_the_models_code_only_hands_on_is_lowered_with_it(monkeypa
     report = measured(monkeypatch, HandsOn(), torch.randn(5, 7), formats=("bfloat16",))
     assert [(layer.fqn, layer.reference_bytes) for layer in report.layers] == [("one", 0), ("two", 0), ("", 28)]
     assert report.fixed_bytes == 0
-
-
-class Turns(nn.Module):
-    """Takes the other sign where the first feature is above zero."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.last = nn.Linear(16, 16), nn.Linear(16, 8)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.first(x)
-        above = x[:, :1] > 0
-        y = self.last(x)
-        return torch.where(above, y, -y)
-
-
-def test_what_comes_before_a_choice_that_turns_out_otherwise_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.manual_seed(7)
-    model, x = Turns().eval(), torch.randn(300, 16)
-    report = measured(monkeypatch, model, x, formats=("float8_e4m3fn",), exact=False)
-    layers = {layer.fqn: layer.contributions[0] for layer in report.layers}
-    assert {fqn: each.is_doubted for fqn, each in layers.items()} == {"first": True, "last": False, "": True}
-    first = layers["first"]
-    assert first.exact_squared_error is not None
-    assert first.squared_error is not None
-    assert first.best_squared_error() == first.exact_squared_error > 10 * first.squared_error
-
-
-def test_a_layer_that_only_writes_to_its_input_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Writes(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.first, self.act, self.last = nn.Linear(8, 8), nn.SiLU(inplace=True), nn.Linear(8, 4)
-
-        def forward(self, x: Tensor) -> Tensor:
-            x = self.first(x)
-            self.act(x)
-            return self.last(x)  # type: ignore[no-any-return]
-
-    torch.manual_seed(0)
-    report = measured(monkeypatch, Writes(), torch.randn(64, 8), formats=("bfloat16",), exact=False)
-    act = next(layer.contributions[0] for layer in report.layers if layer.fqn == "act")
-    assert act.squared_error == 0
-    assert act.is_doubted
-    assert act.exact_squared_error
-    assert act.best_squared_error() == act.exact_squared_error
-
-
-def test_numbers_drawn_otherwise_in_float64_say_nothing_of_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Draws(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.linear = nn.Linear(8, 8)
-
-        def forward(self, x: Tensor) -> Tensor:
-            drawn = torch.randperm(8)[:1] if x.dtype == torch.float64 else torch.zeros(1)
-            return self.linear(x) + drawn.to(x.dtype) + torch.rand(8).to(x)  # type: ignore[no-any-return]
-
-    torch.manual_seed(0)
-    with_model(monkeypatch, Draws(), torch.randn(64, 8))
-    result = measure_sensitivity(RunSpec(analysis=Analysis.SENSITIVITY, formats=("bfloat16",)))
-    assert not [said for said in result.warnings if "float64" in said]

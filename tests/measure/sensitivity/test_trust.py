@@ -58,3 +58,10 @@ def test_values_that_are_small_beside_their_errors_hide_though_all_together_are_
     assert not sizes([*loud, *[0.01]], [0.1] * 91).hides_values  # too few of them
     assert not sizes([1.0] * 80 + [0.1] * 20, [0.3] * 100).hides_values  # as many as errors of this size let expect
     assert not sizes([float("nan")] * 10 + [1.0] * 90, [0.0] * 10 + [1e-3] * 90).hides_values
+
+
+def test_errors_of_the_size_of_the_values_lose_them() -> None:
+    assert not Sizes().is_lost
+    assert not sizes([1.0] * 10, [0.316] * 10).is_lost
+    assert sizes([1.0] * 10, [0.317] * 10).is_lost
+    assert sizes([1e4, 1.0, -1.0], [448 - 1e4, 0.01, 0.0]).is_lost  # float8_e4m3fn clips the first
