@@ -22,8 +22,8 @@ _QUICK_S = 0.9
 _POLL_S = 0.5
 _DIMMED = """\
 <style>
-[data-testid="stMain"] [data-testid="stElementContainer"] {opacity: 0.5}
-[data-testid="stMain"] .st-key-under-way [data-testid="stElementContainer"] {opacity: 1}
+[data-testid="stMain"] [data-testid="stElementContainer"] {opacity: 0.5; pointer-events: none}
+[data-testid="stMain"] .st-key-under-way [data-testid="stElementContainer"] {opacity: 1; pointer-events: auto}
 </style>
 """
 """All of the page but what says what is under way."""
