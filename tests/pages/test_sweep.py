@@ -81,7 +81,7 @@ def test_every_format_is_run_and_its_row_is_that_of_its_overview() -> None:
 
 
 def test_errors_come_first_and_times_on_request() -> None:
-    app = ended(opened(PAGE, LINK | {"run": "yes", "seed": "71"}))
+    app = ended(counted(opened(PAGE, LINK | {"run": "yes", "seed": "71"})))
     rows = sweep_of(app)
     assert all(row["SQNR (dB)"] is not None and row["time (ms)"] != row["time (ms)"] for row in rows)  # NaN
     ended(app.button(key="time-sweep").click().run())
@@ -97,7 +97,7 @@ def test_errors_come_first_and_times_on_request() -> None:
 
 def test_what_overview_has_measured_is_not_run_again() -> None:
     overview = opened(link={"model": "linear-5-10", "dtype": "int8", "seed": "72"})
-    app = ended(opened(PAGE, LINK | {"run": "yes", "seed": "72"}))
+    app = ended(counted(opened(PAGE, LINK | {"run": "yes", "seed": "72"})))
     known = overview.session_state["jobs"]["compare"]
     assert known in app.session_state["side_jobs"]["sweep"].values()
     times = {row["format"]: row["time (ms)"] for row in sweep_of(app)}
@@ -107,7 +107,7 @@ def test_what_overview_has_measured_is_not_run_again() -> None:
 
 def test_overview_shows_the_errors_of_a_sweep_until_it_has_its_own() -> None:
     link = {"model": "vit-base", "dtype": "bfloat16", "seed": "73"}
-    app = ended(opened(PAGE, {**link, "formats": ["bfloat16"], "run": "yes"}))
+    app = ended(counted(opened(PAGE, {**link, "formats": ["bfloat16"], "run": "yes"})))
     sqnr = sweep_of(app)[0]["SQNR (dB)"]
     overview = opened(link=link, settle=False)
     assert engine().job(overview.session_state["jobs"]["compare"]).result is None
