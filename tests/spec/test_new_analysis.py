@@ -103,7 +103,9 @@ IN_BROWSER = """
 from streamlit.testing.v1 import AppTest
 from pages.ui.job import engine
 if __name__ == "__main__":
-    app = AppTest.from_file("app.py", default_timeout=60).switch_page("pages/signs.py").run()
+    app = AppTest.from_file("app.py", default_timeout=60)
+    app.query_params["model"] = "tinynet"
+    app.switch_page("pages/signs.py").run()
     engine().wait(app.session_state["jobs"]["signs"])
     print(app.run().title[0].value)
     engine().close()
