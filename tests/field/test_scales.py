@@ -157,17 +157,17 @@ class Similarities(nn.Module):
         self.last = nn.Linear(16, 16)
 
     def forward(self, x: Tensor, by: float, product: float, more: float) -> Tensor:
-        y = self.last(x) * by * 1e-4
+        y: Tensor = self.last(x) * by * 1e-4
         one, other = y.norm(dim=-1)[:, None] / by, y.norm(dim=-1)[None] / by
-        return ((y * product) @ y.T) / ((one * more) * other) / (by * by * product / more)
+        return ((y * product) @ y.T) / ((one * more) * other) / (by * by * product / more)  # type: ignore[no-any-return]
 
 
 @torch.no_grad()
 def test_of_several_calls_of_an_operator_each_step_says_which() -> None:
     class Plain(Similarities):
         def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-            y = self.last(x) * 1e-4
-            return (y @ y.T) / (y.norm(dim=-1)[:, None] * y.norm(dim=-1)[None])
+            y: Tensor = self.last(x) * 1e-4
+            return (y @ y.T) / (y.norm(dim=-1)[:, None] * y.norm(dim=-1)[None])  # type: ignore[no-any-return]
 
     model, x = seeded(Plain)
     result = tried(model, x)

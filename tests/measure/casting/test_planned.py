@@ -259,7 +259,7 @@ def test_attention_in_a_format_that_only_stores(name: str) -> None:
 @torch.no_grad()
 def test_a_parametrization_alone_is_handed_its_stored_weight_widened() -> None:
     torch.manual_seed(0)
-    layer = nn.utils.parametrizations.spectral_norm(nn.Linear(6, 6)).eval()
+    layer: Any = nn.utils.parametrizations.spectral_norm(nn.Linear(6, 6)).eval()
     low = mixed(nn.Sequential(layer), **{"0__parametrizations__weight__0": "float8_e4m3fn"})((X,), {})
     power, original = layer.parametrizations.weight[0], layer.parametrizations.weight.original
     weight, u, v = (each.to(torch.float8_e4m3fn).float() for each in (original, power._u, power._v))
