@@ -180,7 +180,7 @@ def test_every_odd_sensitivity_is_shown(name: str, monkeypatch: pytest.MonkeyPat
     real = engine().job(opened(PAGE, LINK).session_state["jobs"]["sensitivity"]).result
     assert isinstance(real, SensitivityResult)
     odd = real.model_copy(update={"report": REPORTS[name], "elapsed_s": float(list(REPORTS).index(name))})
-    monkeypatch.setattr("pages.ui.job.current_result", lambda *_: odd)
+    monkeypatch.setattr("pages.ui.job.current_result", lambda *_, **__: odd)
     for limit in ("bytes", "error"):
         app = opened(PAGE, {**LINK, "budget": limit}, settle=False)
         assert not app.exception
