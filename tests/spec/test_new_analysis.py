@@ -93,7 +93,9 @@ ADDED: dict[str, Edits] = {
     "precision/library/calls.py": (("def sweep(", CALL),),
     "precision/__init__.py": (("        sweep,\n", "        signs,\n"), ('"sweep", "testing"', '"signs", ')),
     "pages/signs.py": PAGE,
-    "pages/ui/shell/router.py": (('    "methods": ("Methods"', '    "signs": ("Signs", "exposure"),\n'),),
+    "pages/ui/shell/menu.py": (
+        ('        "methods": _Entry("Methods"', '        "signs": _Entry("Signs", "exposure"),\n'),
+    ),
 }
 IN_PYTHON = """
 import torch, precision as px
@@ -103,7 +105,9 @@ IN_BROWSER = """
 from streamlit.testing.v1 import AppTest
 from pages.ui.job import engine
 if __name__ == "__main__":
-    app = AppTest.from_file("app.py", default_timeout=60).switch_page("pages/signs.py").run()
+    app = AppTest.from_file("app.py", default_timeout=60)
+    app.query_params["model"] = "tinynet"
+    app.switch_page("pages/signs.py").run()
     engine().wait(app.session_state["jobs"]["signs"])
     print(app.run().title[0].value)
     engine().close()
