@@ -12,17 +12,23 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.shell import menu, pickers
+from precision.text.names import for_markdown
 
 if TYPE_CHECKING:
     from precision.results import DeviceInfo
 
 log = logging.getLogger("precision.pages")
 
+_MOST_IGNORED = 5
+"""Parameters of a link that a note names."""
+
 
 def route() -> None:
     """Draw the frame and the open page in it; a bug in a page is logged in full, and one sentence says so."""
     st.set_page_config(page_title=menu.NAME, page_icon=str(Path(__file__).parent / "icon.png"), layout="wide")
-    state.open_link()
+    if ignored := state.open_link():
+        names = ", ".join(map(for_markdown, ignored[:_MOST_IGNORED])) + ", …" * (len(ignored) > _MOST_IGNORED)
+        st.toast(f"Ignored in the link: {names}.", icon=":material/link_off:", duration="long")
     page = menu.open_page()
     devices = _known_devices()
     pickers.sidebar(devices)
