@@ -8,7 +8,8 @@ from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
 from precision.charts.error_by_magnitude import plot_error_by_magnitude
 from precision.charts.error_ecdf import plot_error_ecdf
-from precision.charts.error_histogram import HistogramKind, plot_error_histogram
+from precision.charts.error_histogram import plot_error_histogram
+from precision.charts.error_spread import HistogramKind
 from precision.findings.elements import METRICS_OF, metrics_table, pairs_table
 from precision.results import CompareResult, Comparison, OutputComparison
 from precision.text.names import escape_markdown, for_markdown
@@ -21,7 +22,10 @@ Both outputs are widened to float64 before they are subtracted. Elements that ar
 and are not part of any mean.
 
 - **Signed error**: a shifted peak is a bias; a symmetric one is rounding noise.
-- **Absolute error** and its cumulative distribution: how large, on a log axis. Exact zeros are shown separately.
+- **Absolute error** and its cumulative distribution: how large, on one log axis, from the 0.1 % quantile to the largest
+  error. The dotted line is *rounding alone*: the error of only rounding the reference's output to the format. Hover
+  anywhere to read which share of the elements has a larger error. Exact zeros and errors below the axis have bars of
+  their own on the left, as high as their share of all elements.
 - **ULP error**: the error in units of the format's own spacing at that value. The error of correct rounding
   is at most half a unit, a quarter on average.
 - **Error against magnitude**: points along a diagonal have a constant relative error, as rounding does; a flat band is
@@ -45,7 +49,7 @@ def main() -> None:
     for note in comparison.notes:
         st.info(escape_markdown(note), icon=":material/info:")
     output = frame.pick_output(comparison.outputs)
-    _distributions(output, comparison, result)
+    _distributions(output, result)
     _worst_elements(output, result)
     _all_metrics(output, comparison, result)
     frame.footer(result, how_to_read=HOW_TO_READ)
@@ -56,7 +60,7 @@ def _whose(comparison: Comparison) -> str:
     return f"All {several} outputs together are" if several > 1 else "The outputs are"
 
 
-def _distributions(output: OutputComparison, comparison: Comparison, result: CompareResult) -> None:
+def _distributions(output: OutputComparison, result: CompareResult) -> None:
     if output.distributions is None:
         st.info(
             f"{escape_markdown(output.path)} is {output.candidate_dtype} with {output.metrics.elements:,} elements: "
@@ -65,8 +69,6 @@ def _distributions(output: OutputComparison, comparison: Comparison, result: Com
         )
         return
     dtype = result.spec.dtype
-    floating = [each for each in comparison.outputs if each.distributions]
-    floor = comparison.rounding_floor if len(floating) == 1 else None  # the floor is over all outputs together
     kind = linked.radio(
         "Histogram of the error",
         KINDS,
@@ -75,7 +77,7 @@ def _distributions(output: OutputComparison, comparison: Comparison, result: Com
     )
     show_beside_each_other(
         **{f"{kind}_error": plot_error_histogram(output, dtype, kind=kind)},
-        error_ecdf=plot_error_ecdf(output, dtype, rounding_floor=floor),
+        error_ecdf=plot_error_ecdf(output, dtype),
     )
     show(plot_error_by_magnitude(output, dtype), key="error-by-magnitude")
 

@@ -27,7 +27,8 @@ _COSTS: tuple[SweepCost, ...] = ("bytes", "time")
 _METHODS = tuple(method for method in CastMethod if method not in USUAL_METHODS)
 HOW_TO_READ = """\
 Every row is a run of its own, the same as on the page Overview: one model, one format, one cast method, one device.
-Runs on one device wait for each other, so that they do not disturb each other's times; each appears as it ends.
+The errors of all formats are measured first, then, on request, their times. Runs on one device wait for each other, so
+that they do not disturb each other's times; each appears as it ends.
 
 - **Usual method**: `.to(dtype)`; for formats with scales, weights and inputs (dynamic). Another method gives a column
   of its own where it can produce the format.
@@ -156,7 +157,18 @@ def _controls(plan: SweepPlan, now: SweepState) -> None:
                 key="run-sweep",
                 on_click=sweep_jobs.start,
                 args=(plan,),
-                help="What was measured before is not run again.",
+                help="Errors, bytes and verdicts of all; times follow on request. What was measured before, here or on "
+                "another page, is not run again.",
+            )
+        elif now.untimed:
+            st.button(
+                f"Time {count_text(now.untimed, 'format')}",
+                icon=":material/timer:",
+                key="time-sweep",
+                on_click=sweep_jobs.start,
+                args=(plan,),
+                kwargs={"times": True},
+                help="Runs each again, in turns with the reference, one at a time on each device.",
             )
         return
     _progress(plan, now)

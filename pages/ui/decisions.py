@@ -110,7 +110,8 @@ def _pick_kind(output: OutputComparison) -> None:
     key = f"kind of {output.path}, {output.kind}"
 
     def choose() -> None:
-        state.say_output_is(output.path, st.session_state[key])
+        if (kind := st.session_state[key]) != output.kind:  # a list that comes back counts as changed
+            state.say_output_is(output.path, kind)
 
     left, right = st.columns([1, 2], vertical_alignment="bottom")
     left.selectbox(

@@ -13,10 +13,9 @@ def strip(audit: CastAudit, *, opens_layers: bool = False) -> None:
     layers = storing_layers(audit)
 
     def pick(place: int) -> None:
-        view_state.put("find", f"{layers[place].fqn}." if layers[place].fqn else "")
-        view_state.put("opens layers", opens_layers)
+        found = f"{layers[place].fqn}." if layers[place].fqn else ""
+        view_state.put("opened layer" if opens_layers else "find", found)
 
     show_and_pick(plot_dtype_strip(audit), key="dtype-strip", on_pick=pick)
-    if view_state.is_ticked("opens layers"):
-        view_state.put("opens layers", False)
-        st.switch_page("pages/layers.py")
+    if (found := view_state.picked_up("opened layer")) is not None:
+        st.switch_page("pages/layers.py", query_params={"find": found})

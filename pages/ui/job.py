@@ -22,8 +22,8 @@ _QUICK_S = 0.9
 _POLL_S = 0.5
 _DIMMED = """\
 <style>
-[data-testid="stMain"] [data-testid="stElementContainer"] {opacity: 0.5}
-[data-testid="stMain"] .st-key-under-way [data-testid="stElementContainer"] {opacity: 1}
+[data-testid="stMain"] [data-testid="stElementContainer"] {opacity: 0.5; pointer-events: none}
+[data-testid="stMain"] .st-key-under-way [data-testid="stElementContainer"] {opacity: 1; pointer-events: auto}
 </style>
 """
 """All of the page but what says what is under way."""
@@ -123,9 +123,10 @@ def _current_job(analysis: Analysis, also: Mapping[str, object] | None) -> Job:
 def _while_running(job: Job, shows: Callable[[AnalysisResult], bool]) -> AnalysisResult:
     """What is measured so far, if the page can show it; else the result that it showed before, dimmed."""
     seen_s = job.partial.elapsed_s if job.partial else 0.0
-    if job.partial and shows(job.partial):
-        show_progress(job.id, shown_s=seen_s)
-        return job.partial
+    for known in filter(None, (job.partial, _errors_of(job.spec))):
+        if shows(known):
+            show_progress(job.id, shown_s=seen_s)
+            return known
     before = known_job(state.last_shown(job.spec.analysis))
     with st.container(key="under-way"):
         st.title(_under_way(job.spec), anchor=False)
@@ -137,6 +138,14 @@ def _while_running(job: Job, shows: Callable[[AnalysisResult], bool]) -> Analysi
         )
     st.html(_DIMMED)
     return before.result
+
+
+def _errors_of(spec: RunSpec) -> AnalysisResult | None:
+    """What a sweep has measured already of a comparison: all but the times."""
+    if spec.analysis is not Analysis.COMPARE:
+        return None
+    job = engine().stored(spec.model_copy(update={"analysis": Analysis.ERRORS}))
+    return job.result.model_copy(update={"spec": spec}) if job and job.result else None
 
 
 def _in_short(spec: RunSpec) -> str:

@@ -294,6 +294,12 @@ def swept() -> set[str]:
     return asked
 
 
+def swept_times() -> set[str]:
+    """Digests of those whose times were asked for too."""
+    asked: set[str] = st.session_state.setdefault("swept_times", set())
+    return asked
+
+
 def sweep_cancelled() -> set[str]:
     """Digests of the runs that were asked for until Cancel was pressed on the page Sweep."""
     cancelled: set[str] = st.session_state.setdefault("sweep_cancelled", set())

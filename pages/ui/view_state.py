@@ -66,6 +66,12 @@ def put(name: str, value: str | bool | float) -> None:
     forget_refused(name)
 
 
+def picked_up(name: str) -> str | None:
+    """What a callback put there, once."""
+    value: str | None = st.session_state.pop(name, None)
+    return value
+
+
 def is_ticked(name: str) -> bool:
     """Whether a box of a page is ticked."""
     return bool(st.session_state.get(name))

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import colour_axis, log_axis, power_text
-from precision.charts.error_histogram import below_text, left_out, no_errors_because
+from precision.charts.error_spread import left_out, no_errors_because
 from precision.charts.frame import Info, Space, figure_of
 from precision.charts.palette import GROUND, ON_GROUND
 from precision.formats import NumericFormat, any_format_named, ulp_format
@@ -84,7 +84,7 @@ def _magnitude_info(output: OutputComparison, dtype: str) -> MagnitudeInfo:
 def _detail(output: OutputComparison, pairs: Histogram2D, guides: tuple[Guide, ...], dtype: str) -> str:
     parts = [left_out(output.metrics)]
     if pairs.below:
-        parts.append(below_text(pairs.below))
+        parts.append(f"{pairs.below:,} smaller ones not drawn")
     if pairs.zero_reference:
         parts.append(f"{pairs.zero_reference:,} with a reference of zero not drawn")
     if any(not guide.stepped for guide in guides):

@@ -29,6 +29,8 @@ class Info:
     """The finding."""
     detail: str = ""
     """Smaller, below the title."""
+    spoken: str = ""
+    """For those who cannot see the figure, after the detail."""
     empty: str | None = None
     """Why there is nothing to draw; None where there is something."""
 
@@ -72,7 +74,8 @@ def figure_of(kind: str, info: N, draw: Callable[[go.Figure, N], Space]) -> go.F
     # Streamlit hands `meta` on untouched; nothing is drawn from it.
     below = info.empty or info.detail
     words = (info.title, below, words_px)
-    figure.update_layout(meta={"alt": _sentence(kind, info.title, below), "words": words, "empty": bool(info.empty)})
+    alt = _sentence(kind, info.title, below, info.spoken)
+    figure.update_layout(meta={"alt": alt, "words": words, "empty": bool(info.empty)})
     return figure
 
 
@@ -137,9 +140,8 @@ def is_empty(figure: go.Figure) -> bool:
     return bool(figure.layout.meta["empty"])
 
 
-def _sentence(kind: str, title: str, detail: str) -> str:
-    parts = (kind + ":", title.rstrip(".") + ".", detail.rstrip(".") + "." if detail else "")
-    return " ".join(part for part in parts if part)
+def _sentence(kind: str, *sentences: str) -> str:
+    return " ".join((kind + ":", *(sentence.rstrip(".") + "." for sentence in sentences if sentence)))
 
 
 def alt_text(figure: go.Figure) -> str:

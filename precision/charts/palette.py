@@ -54,6 +54,7 @@ GROUND: Final = "#00224E"
 ON_GROUND: Final = "#FFFFFF"
 
 _PATTERNS: Final = (("bool", "x"), ("complex", "."), ("int", "/"), ("uint", "\\"), ("float", "|"), ("e", "+"))
+_TRANSLUCENT: Final = 0.55
 _DARK_TEXT: Final = "#101114"
 _LIGHT_TEXT: Final = "#FFFFFF"
 
@@ -61,6 +62,12 @@ _LIGHT_TEXT: Final = "#FFFFFF"
 def colour_of(dtype: str) -> str:
     """The colour of a number format, by torch's name for it; `OTHER` if it has no colour."""
     return _SHADES[_OF_FORMAT[dtype].colour] if dtype in _OF_FORMAT else OTHER
+
+
+def translucent(colour: str) -> str:
+    """A colour (`#RRGGBB`) through which another one shows."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{_TRANSLUCENT})"
 
 
 def colour_of_fit(verdict: str) -> str:

@@ -223,6 +223,7 @@ def sweep_text(result: SweepResult) -> str:
 _TEXTS: Mapping[Analysis, Callable[..., str]] = {
     Analysis.AUDIT: audit_text,
     Analysis.COMPARE: compare_text,
+    Analysis.ERRORS: compare_text,
     Analysis.LAYERS: layers_text,
     Analysis.RANGES: ranges_text,
     Analysis.REGIMES: regimes_text,

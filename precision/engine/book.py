@@ -62,16 +62,15 @@ class JobBook:
             InputError: no such device.
             JobError: the queue is full, or this session has too many unfinished jobs.
         """
-        digest = spec.digest()
-        fresh = fresh or not self._kept_is_current(digest)
+        kept = None if fresh else self.stored(spec)
         with self._changed:
             for record in self._unfinished.values():
                 if record.spec == spec and not record.stopping:
                     record.sessions.add(session)
                     return self._snapshot(record)
-            if not fresh and (known := self._done_by_digest.get(digest)):
-                self._finished.move_to_end(known)
-                return self._snapshot(self._finished[known])
+            if kept is not None and kept.id in self._finished:
+                self._finished.move_to_end(kept.id)
+                return kept
             if self._closed is not None:
                 raise JobError(self._closed)
             self._check_device(spec)
@@ -81,6 +80,13 @@ class JobBook:
             job = self._snapshot(record)
         self._on_queued()
         return job
+
+    def stored(self, spec: RunSpec) -> Job | None:
+        """The job that has measured this spec already; None without one, or where its model may have changed since."""
+        with self._changed:
+            known = self._done_by_digest.get(spec.digest())
+            job = self._snapshot(self._finished[known]) if known else None
+        return job if job is not None and self.is_current(job) else None
 
     def is_current(self, job: Job) -> bool:
         """Whether a job's result is that of what its model's files hold now; False too where that cannot be told."""
@@ -220,12 +226,6 @@ class JobBook:
         with self._changed:
             for record in list(self._unfinished.values()):
                 self._end(record, "failed", error=JobError(message))
-
-    def _kept_is_current(self, digest: str) -> bool:
-        with self._changed:
-            known = self._done_by_digest.get(digest)
-            kept = self._snapshot(self._finished[known]) if known else None
-        return kept is None or self.is_current(kept)
 
     # --- rules, called with the lock held -------------------------------------------------------
 

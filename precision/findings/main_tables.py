@@ -51,7 +51,7 @@ def _memory(result: MemoryResult) -> Table:
 
 _TABLES: Mapping[Analysis, tuple[str, Callable[[Any], Table]]] = {
     Analysis.AUDIT: ("audit", lambda result: audit_table(result.audit.tensors)),
-    Analysis.COMPARE: ("comparison", _metrics),
+    **dict.fromkeys((Analysis.COMPARE, Analysis.ERRORS), ("comparison", _metrics)),
     Analysis.LAYERS: ("report", lambda result: calls_table(result.report)),
     Analysis.RANGES: (
         "ranges",

@@ -17,7 +17,7 @@ from precision.results import (
     Verdict,
 )
 from precision.results.intervals import Interval
-from precision.spec import MAX_BATCH
+from precision.spec import MAX_BATCH, Analysis
 from precision.text.units import count_text, fine_share_text, number_text, ratio_text
 
 Level = Literal["safe", "check", "avoid", "unknown"]
@@ -164,7 +164,8 @@ def _input(result: CompareResult) -> InputChoice | None:
 
 def _speed(result: CompareResult) -> str:
     if result.cost is None:
-        return "" if result.failure or result.comparison is None else "Speed: being measured."
+        under_way = result.comparison and not result.failure and result.spec.analysis is Analysis.COMPARE
+        return "Speed: being measured." if under_way else ""
     if result.execution.label == "simulated":
         return "Speed is not known: simulated here."
     return f"{text[:1].upper()}{text[1:]} here." if (text := compare_speed(result.cost).alone) else ""

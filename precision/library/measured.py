@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
-from precision.charts.error_histogram import HistogramKind
+from precision.charts.error_spread import HistogramKind
 from precision.charts.histogram_svg import histogram_svg
 from precision.cli.texts import sweep_text, text_of
 from precision.errors import InputError
@@ -128,8 +128,15 @@ class Comparison(Measured[CompareResult]):
         pairs = [pair for output in self.outputs for pair in output.worst]
         return sorted(pairs, key=lambda pair: -math.inf if pair.abs_error is None else -pair.abs_error)[:n]
 
-    def plot_errors(self, output: str | None = None, *, kind: HistogramKind = "absolute") -> go.Figure:
+    def plot_errors(
+        self, output: str | None = None, *, kind: HistogramKind = "absolute", others: Sequence[Comparison] = ()
+    ) -> go.Figure:
         """The distribution of the errors of an output, the first by default.
+
+        Args:
+            output: its path.
+            kind: of error: absolute, signed or ulp.
+            others: of the same model in other formats, to draw over it.
 
         Raises:
             InputError: nothing was compared, no such output, or no such kind.
@@ -138,7 +145,9 @@ class Comparison(Measured[CompareResult]):
 
         if kind not in get_args(HistogramKind):
             raise InputError(f"Unknown kind {kind!r}. Choose of: {', '.join(get_args(HistogramKind))}.")
-        return plot_error_histogram(self._output(output), self.result.spec.dtype, kind=kind)
+        drawn = self._output(output)
+        over = [(other._output(drawn.path), other.result.spec.candidate) for other in others]
+        return plot_error_histogram(drawn, self.result.spec.dtype, *over, kind=kind)
 
     def _output(self, path: str | None) -> OutputComparison:
         found = next((each for each in self.outputs if path in (None, each.path)), None)

@@ -10,7 +10,6 @@ from precision.results.cast import CastAudit, ModuleNode, StoredValues, TensorAu
 from precision.results.claims import ClaimsResult, ClaimText, ClaimWord, Evidence, MeasuredClaim, Scope, Statement
 from precision.results.comparison import (
     Comparison,
-    Ecdf,
     ElementPair,
     ErrorDistributions,
     ErrorMetrics,

@@ -76,7 +76,7 @@ class Histogram(Result):
     """Exact zeros, which a log axis cannot show; counted separately in log histograms, 0 in linear ones."""
     log: bool = False
     below: int = 0
-    """Non-zero elements under the first edge: at most one in a hundred, many octaves below all others."""
+    """Non-zero elements under the first edge: at most one in a thousand, or one in a hundred that is far lower."""
 
 
 class Histogram2D(Result):
@@ -94,20 +94,12 @@ class Histogram2D(Result):
     """Other pairs left of the first x edge, or whose error is under the first y edge and not zero."""
 
 
-class Ecdf(Result):
-    """Empirical distribution of the absolute error: `values[i]` is the quantile at `probabilities[i]`."""
-
-    probabilities: tuple[float, ...]
-    values: tuple[float, ...]
-
-
 class ErrorDistributions(Result):
     """Binned where they are computed; a few kB for an output of any size."""
 
     signed: Histogram
     absolute: Histogram
     ulp: Histogram
-    ecdf: Ecdf
     error_by_magnitude: Histogram2D
 
 
@@ -167,6 +159,8 @@ class OutputComparison(Result):
     """Why it was taken for that, in a sentence."""
     rounding_floor: ErrorMetrics | None = None
     """Of only rounding the reference's output to the candidate's format; None for integer outputs."""
+    rounding_floor_absolute: Histogram | None = None
+    """The absolute errors of that."""
     repeat_floor: ErrorMetrics | None = None
     """Between two runs of the reference; None where there was one run. Integer outputs have a share of equal elements
     only."""

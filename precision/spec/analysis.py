@@ -13,6 +13,7 @@ class Analysis(StrEnum):
 
     AUDIT = "audit"
     COMPARE = "compare"
+    ERRORS = "errors"
     LAYERS = "layers"
     RANGES = "ranges"
     REGIMES = "regimes"
@@ -78,6 +79,14 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
             "precision.results.run:CompareResult",
             (*_IN_REGIME, *_CANDIDATE, "outputs"),
             "run a model in two formats and show what differs",
+            _COMPARING,
+            streams=True,
+        ),
+        Analysis.ERRORS: AnalysisInfo(
+            "precision.measure.compare.compare:compare_errors",
+            "precision.results.run:CompareResult",
+            (*_IN_REGIME, *_CANDIDATE, "outputs"),
+            "do as compare does, but do not time the models",
             _COMPARING,
             streams=True,
         ),

@@ -26,9 +26,11 @@ def test_a_folder_is_loaded_and_compared_on_sentences(minilm: Path, dashboard: D
     visit = visitors.visit(dashboard).open()
     visit.result("Check float16 first")
     name_checkpoint(visit, str(minilm))
-    visit.result("pretrained")
+    visit.result("keep their nearest neighbour")
     visit.said_in_link("model", f"hf:{minilm}")
-    assert "input sentences" in visit.page.get_by_test_id("stMain").inner_text()
+    shown = visit.page.get_by_test_id("stMain").inner_text()
+    assert "(pretrained)" in shown
+    assert "input sentences" in shown
 
 
 def test_a_folder_with_a_hostile_name_is_shown_as_text(
@@ -37,7 +39,8 @@ def test_a_folder_with_a_hostile_name_is_shown_as_text(
     hostile = "![x](x.png)<img src=x onerror=alert(1)>"
     (tmp_path / hostile).symlink_to(minilm)
     visit = visitors.visit(dashboard).open("/", model=f"hf:{tmp_path / hostile}")
-    assert hostile in visit.result()
+    visit.result()
+    assert hostile in visit.page.get_by_test_id("stMain").inner_text()
     for path in ("/layers", "/errors"):
         visit.open(path, model=f"hf:{tmp_path / hostile}").result()
     assert visit.complaints == []

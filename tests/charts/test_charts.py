@@ -23,7 +23,7 @@ from precision.charts.side_by_side import plot_side_by_side
 from precision.charts.stored_bytes import plot_stored_bytes
 from precision.charts.stored_values import plot_stored_values
 from precision.charts.timing import plot_timing
-from tests.charts.odd_results import AUDITS, COSTS, OUTPUTS, floor_of
+from tests.charts.odd_results import AUDITS, COSTS, HOSTILE_NAME, OUTPUTS
 
 MAX_JSON_BYTES = 500_000
 OWN_TAGS = re.compile(r"</?(br|b|sup|extra)/?>")
@@ -32,18 +32,14 @@ Draw = Callable[[], go.Figure]
 
 def every_chart() -> Iterator[tuple[str, Draw]]:
     for name, output in OUTPUTS.items():
-        floors = {
-            "no floor": None,
-            "floor": floor_of(output, mean=1e-4, largest=3e-4),
-            "exact floor": floor_of(output, mean=0.0, largest=0.0),
-        }
+        no_floor = output.model_copy(update={"rounding_floor": None, "rounding_floor_absolute": None})
         for kind in ("signed", "absolute", "ulp"):
             yield f"{kind} of {name}", partial(plot_error_histogram, output, "float16", kind=kind)
-        for floor_name, floor in floors.items():
-            yield (
-                f"ecdf of {name}, {floor_name}",
-                partial(plot_error_ecdf, output, "bfloat16", rounding_floor=floor),
-            )
+            others = ((OUTPUTS["many"], "bfloat16"), (OUTPUTS["exact"], HOSTILE_NAME))
+            yield f"{kind} of {name} and others", partial(plot_error_histogram, output, "float16", *others, kind=kind)
+        yield f"ecdf of {name}", partial(plot_error_ecdf, output, "bfloat16")
+        yield f"ecdf of {name}, no floor", partial(plot_error_ecdf, no_floor, "bfloat16")
+        yield f"ecdf of {name} and others", partial(plot_error_ecdf, output, "bfloat16", *others)
         for dtype in ("float64", "float8_e4m3fn"):
             yield f"magnitude of {name}, {dtype}", partial(plot_error_by_magnitude, output, dtype)
         yield f"side by side of {name}", partial(plot_side_by_side, output, "float16")
@@ -111,10 +107,9 @@ def _strings(value: object) -> Iterator[str]:
         ("magnitude of integers, float64", "The output is int64"),
         ("signed of nothing finite", "No element is finite"),
         ("magnitude of zero reference, float64", "Every reference is zero"),
-        ("ecdf of exact, floor", "Exact: all 3 errors are zero"),
+        ("ecdf of exact", "Exact: all 3 errors are zero"),
         ("side by side of empty", "The output has no elements"),
         ("timing not measured", "The run has no timing"),
-        ("ecdf of all beyond float64, floor", "Every difference is beyond float64"),
     ],
 )
 def test_a_figure_without_data_says_why(name: str, said: str) -> None:
@@ -143,13 +138,14 @@ def test_a_figure_without_data_says_why(name: str, said: str) -> None:
         ("bytes of nothing changed", "The model keeps its 64 B"),
         ("signed of exact", "Exact: all 3 errors are zero"),
         ("signed of all equal errors", "Errors lean up: 100 % of those that are not zero"),
-        ("absolute of all equal errors", "Half of the errors are at most 0.125, all at<br>most 0.125"),
+        ("absolute of all equal errors", "Half of the errors are at most 0.125, the<br>largest is 0.125"),
         ("magnitude of many, float64", "Errors grow with the values: a steady relative<br>error"),
         ("side by side of exact", "The 3 values shown are exactly equal"),
         ("side by side of some NaN and inf", "The difference is infinite or NaN for 2 of the 4<br>values shown"),
         ("side by side of beyond float64", "The difference is infinite or NaN for 1 of the 2<br>values shown"),
-        ("ecdf of eight, no floor", "All errors are at most 3.000e-4"),
-        ("ecdf of many, no floor", "99.0 % of the errors are at most 0.6616"),
+        ("absolute of one element", "The only error is 1.000e-3"),
+        ("ecdf of eight", "All errors are at most 3.000e-4"),
+        ("ecdf of all beyond float64", "All errors are at most ∞"),
         ("stored values of small damage", "Stored values: 3 became infinite or NaN, 10<br>became zero"),
     ],
 )  # fmt: skip

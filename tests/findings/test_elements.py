@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from precision.charts.error_ecdf import _ecdf_info
 from precision.charts.error_histogram import plot_error_histogram
 from precision.findings.elements import metric_text, metrics_table
 from precision.findings.thresholds import parse_threshold, violations
@@ -38,8 +37,6 @@ def test_quantiles_of_a_sample_are_marked_where_they_are_shown() -> None:
         table = metrics_table(output, comparison)
         marked = {row[0] for row in table.rows if str(row[2]).startswith("≈")}
         assert marked == ({"Median absolute error", "99th percentile of the absolute error"} if mark else set())
-        info = _ecdf_info(output, "float16", rounding_floor=None)
-        assert ("at most ≈" in info.title) == ("≈ from a sample of" in info.detail) == mark
         drawn = plot_error_histogram(output, "float16", kind="absolute").to_json()
         assert ("at most \\u2248" in drawn or "at most ≈" in drawn) == mark
         limit = parse_threshold("median_abs_error=1e-9", higher_is_better=False)

@@ -73,6 +73,15 @@ def test_worst_elements_and_plots() -> None:
         run.plot_errors("hidden")
 
 
+def test_errors_in_another_format_are_drawn_over_those_of_a_run() -> None:
+    coarse, fine = (px.compare(small(), X, dtype=dtype) for dtype in ("bfloat16", "float16"))
+    figure = coarse.plot_errors(others=[fine])
+    ratio = coarse.metrics["mean_abs_error"] / fine.metrics["mean_abs_error"]
+    words = f"errors in bfloat16 are {float(f'{ratio:.2g}'):g} × those in float16"
+    assert words in figure.layout.title.text.replace("<br>", " ")
+    assert {"bfloat16", "float16"} <= {trace.name for trace in figure.data}
+
+
 def test_layers_name_the_first_infinity_and_the_largest_error() -> None:
     assert px.layers(small(), X).first_nonfinite is None
     born = px.layers(Overflows(), X).first_nonfinite

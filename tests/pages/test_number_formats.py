@@ -172,4 +172,4 @@ def test_a_link_whose_run_is_not_possible_still_shows_the_number(link: dict[str,
     app.sidebar.selectbox(key="dtype").set_value("float64").run()
     assert not app.warning
     assert app.query_params["dtype"] == "float64"
-    assert app.query_params["model"] == "tinynet"
+    assert app.query_params["model"] == "digits"

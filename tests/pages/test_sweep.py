@@ -78,10 +78,42 @@ def test_every_format_is_run_and_its_row_is_that_of_its_overview() -> None:
     assert rows[0]["bytes, theory"] == rows[0]["bytes, measured"]
     assert len(app.get("plotly_chart")) == 2
     assert "of 2 formats" in app.title[0].value or "no format" in app.title[0].value
-    link = str(rows[0]["page"]).removeprefix("./?")
+
+
+def test_errors_come_first_and_times_on_request() -> None:
+    app = ended(counted(opened(PAGE, LINK | {"run": "yes", "seed": "71"})))
+    rows = sweep_of(app)
+    assert all(row["SQNR (dB)"] is not None and row["time (ms)"] != row["time (ms)"] for row in rows)  # NaN
+    ended(app.button(key="time-sweep").click().run())
+    timed = sweep_of(app)
+    assert [row["SQNR (dB)"] for row in timed] == [row["SQNR (dB)"] for row in rows]
+    assert all(isinstance(row["time (ms)"], float) and row["time (ms)"] > 0 for row in timed)
+    assert not {"time-sweep", "run-sweep"} & {button.key for button in app.button}
+    link = str(timed[0]["page"]).removeprefix("./?")
     overview = opened(link=dict(part.split("=", 1) for part in link.split("&")))
     assert overview.session_state["jobs"]["compare"] in link
     assert "bfloat16" in overview.title[0].value
+
+
+def test_what_overview_has_measured_is_not_run_again() -> None:
+    overview = opened(link={"model": "linear-5-10", "dtype": "int8", "seed": "72"})
+    app = ended(counted(opened(PAGE, LINK | {"run": "yes", "seed": "72"})))
+    known = overview.session_state["jobs"]["compare"]
+    assert known in app.session_state["side_jobs"]["sweep"].values()
+    times = {row["format"]: row["time (ms)"] for row in sweep_of(app)}
+    assert times["int8"] > 0  # type: ignore[operator]
+    assert times["bfloat16"] != times["bfloat16"]
+
+
+def test_overview_shows_the_errors_of_a_sweep_until_it_has_its_own() -> None:
+    link = {"model": "vit-base", "dtype": "bfloat16", "seed": "73"}
+    app = ended(counted(opened(PAGE, {**link, "formats": ["bfloat16"], "run": "yes"})))
+    sqnr = sweep_of(app)[0]["SQNR (dB)"]
+    overview = opened(link=link, settle=False)
+    assert engine().job(overview.session_state["jobs"]["compare"]).result is None
+    assert "bfloat16" in overview.title[0].value
+    assert any("Speed: being measured." in each.value.replace("\\", "") for each in overview.markdown)
+    assert isinstance(sqnr, float)
 
 
 def test_a_link_of_a_sweep_shows_its_results_to_another_session() -> None:

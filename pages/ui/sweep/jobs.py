@@ -25,7 +25,7 @@ class SweepState(NamedTuple):
     running: tuple[Job, ...]
     """Submitted and not ended."""
     asked: int
-    """Runs of the plan that were asked for."""
+    """Runs of the plan that were asked for: for errors, and for times."""
     left: int
     """Of these, those that have not ended."""
     held_up: str
@@ -36,14 +36,20 @@ class SweepState(NamedTuple):
         """Whether all runs that were asked for have ended."""
         return not self.left
 
+    @property
+    def untimed(self) -> int:
+        """Runs whose errors are measured and whose times are not."""
+        return sum(row.reason is None and row.time_s is None for row in self.rows)
+
 
 def advance(plan: SweepPlan, *, wait: bool = False) -> SweepState:
     """Submit those of the runs asked for that can start now, and return the progress of all.
 
-    Runs that are no longer asked for are cancelled. A job that was ended by another session starts again. With `wait`,
-    a running job gets a moment to end, so that the next one can follow.
+    Errors of all formats come first, then times. What is known from another page is not run again. Runs that are no
+    longer asked for are cancelled. A job that was ended by another session starts again. With `wait`, a running job
+    gets a moment to end, so that the next one can follow.
     """
-    wanted = {spec.digest(): spec for spec in plan.specs if spec.digest() in state.swept()}
+    wanted = _wanted(plan)
     _cancel_all_but(wanted)
     held_up = _submit(wanted)
     running = _unfinished(wanted)
@@ -52,25 +58,30 @@ def advance(plan: SweepPlan, *, wait: bool = False) -> SweepState:
         held_up = _submit(wanted)
         running = _unfinished(wanted)
     rows = tuple(row for spec in plan.specs if (row := _row(spec)) is not None)
-    left = len(wanted.keys() - {row.spec.digest() for row in rows})
+    left = sum(not _has_ended(spec) for spec in wanted.values())
     return SweepState(rows=rows, running=running, asked=len(wanted), left=left, held_up=held_up)
 
 
-def start(plan: SweepPlan) -> None:
-    """Ask for every run of the plan; those that failed start again."""
+def start(plan: SweepPlan, *, times: bool = False) -> None:
+    """Ask for the errors of every run of the plan, or for their times too; those that failed start again."""
     state.sweep_cancelled().clear()
     state.swept().clear()
     state.swept().update(spec.digest() for spec in plan.specs)
+    state.swept_times().clear()
+    if times:
+        state.swept_times().update(spec.digest() for spec in plan.specs)
     for spec in plan.specs:
-        job = RUNS.job(spec)
-        if job is not None and job.status in ("failed", "cancelled"):
-            RUNS.forget(spec)
+        for run in (spec, _errors_alone(spec)):
+            job = RUNS.job(run)
+            if job is not None and job.status in ("failed", "cancelled"):
+                RUNS.forget(run)
 
 
 def cancel() -> None:
     """Stop asking for runs; what has been measured stays."""
     state.sweep_cancelled().update(state.swept())
     state.swept().clear()
+    state.swept_times().clear()
     _cancel_all_but({})
 
 
@@ -93,6 +104,31 @@ def memory_of(spec: RunSpec) -> MemoryResult | str | None:
     return _MEMORY.failure(job).message if job.finished else None
 
 
+def _errors_alone(spec: RunSpec) -> RunSpec:
+    """The same comparison without timing."""
+    return spec.model_copy(update={"analysis": Analysis.ERRORS})
+
+
+def _wanted(plan: SweepPlan) -> dict[str, RunSpec]:
+    """The runs asked for, in the order in which they run, by digest."""
+    asked = [spec for spec in plan.specs if spec.digest() in state.swept()]
+    errors = [_errors_alone(spec) for spec in asked if not _is_timed(spec)]
+    times = [spec for spec in asked if spec.digest() in state.swept_times() or _is_timed(spec)]
+    return {run.digest(): run for run in (*errors, *times)}
+
+
+def _is_timed(spec: RunSpec) -> bool:
+    """Whether the whole comparison is known, by this page or by another; it is followed then."""
+    if (job := RUNS.job(spec)) is not None and job.result is not None:
+        return True
+    return engine().stored(spec) is not None and RUNS.start(spec).finished
+
+
+def _has_ended(spec: RunSpec) -> bool:
+    job = RUNS.job(spec)
+    return job is not None and job.finished and job.status != "cancelled"
+
+
 def _submit(wanted: dict[str, RunSpec]) -> str:
     """Submit the next run of every device that has none; returns why one could not be."""
     busy = {job.spec.device for job in _unfinished(wanted)}
@@ -104,6 +140,7 @@ def _submit(wanted: dict[str, RunSpec]) -> str:
             started = RUNS.start(spec)
         except InputError:
             state.swept().discard(digest)  # its device is gone: the plan says so
+            state.swept_times().discard(digest)
         except PrecisionError as error:
             return str(error)
         else:
@@ -123,10 +160,13 @@ def _cancel_all_but(wanted: dict[str, RunSpec]) -> None:
 
 
 def _row(spec: RunSpec) -> SweepRow | None:
-    job = RUNS.job(spec)
-    if job is None or not job.finished or job.status == "cancelled":
+    """Of the whole comparison; while it is not known, of its errors alone."""
+    run = next((each for each in (spec, _errors_alone(spec)) if _has_ended(each)), None)
+    job = RUNS.job(run) if run else None
+    if job is None:
         return None
-    if isinstance(job.result, CompareResult):
-        return sweep_row(job.result)
-    reason = RUNS.failure(job).message
-    return sweep_row(job.partial, reason=reason) if isinstance(job.partial, CompareResult) else failed_row(spec, reason)
+    reason = None if isinstance(job.result, CompareResult) else RUNS.failure(job).message
+    found = job.result or job.partial
+    if not isinstance(found, CompareResult):
+        return failed_row(spec, reason or "")
+    return sweep_row(found.model_copy(update={"spec": spec}), reason=reason)

@@ -30,6 +30,7 @@ from precision.measure.nonfinite_modules import reference_warnings, without_mask
 from precision.measure.preparation import Prepared, Task, as_reference, failure_of, module_progress, prepare
 from precision.results import ClassDecisions, CompareResult, Comparison, Cost, RunMemory
 from precision.results.comparison import NoiseDrawn
+from precision.spec import Analysis
 from precision.text.units import number_text
 
 OF_FIRST_BATCH = (
@@ -50,6 +51,13 @@ def compare(task: Task, *, validate: Validate | None = None) -> CompareResult:
     result = _measure(run, result)
     score = scored(run, validate) if validate and not result.failure else None
     return result.model_copy(update={"verdict": judge(result), "score": score})
+
+
+def compare_errors(task: Task) -> CompareResult:
+    """As `compare`, without timing: the cost is None."""
+    run, result = _audited(task)
+    result = _measure(run, result)
+    return result.model_copy(update={"verdict": judge(result)})
 
 
 def audit_cast(task: Task) -> CompareResult:
@@ -130,6 +138,8 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
             result = result.model_copy(update={"real_kernels": checked})
             run.progress.partial(result)
         del output
+        if run.spec.analysis is Analysis.ERRORS:
+            return result
         stage = "Timing both"
         return result.model_copy(update={"cost": _cost(run, stage, (reference_took.wall_s, candidate_took.wall_s))})
     except (ForwardError, MemoryError, torch.OutOfMemoryError) as error:

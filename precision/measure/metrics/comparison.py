@@ -9,8 +9,9 @@ from torch import Tensor
 from precision.formats import AnyFormat, NumericFormat
 from precision.measure.metrics.chunks import pair_chunks
 from precision.measure.metrics.decisions import decisions
-from precision.measure.metrics.distributions import distributions
+from precision.measure.metrics.distributions import MAX_LOG_BINS, array_of, distributions
 from precision.measure.metrics.elements import WorstElements, preview, worst_integers
+from precision.measure.metrics.log_bins import MagnitudeCounts
 from precision.measure.metrics.output_kinds import Known
 from precision.measure.metrics.outputs import Flattened, Leaf, Paired, flatten, paired
 from precision.measure.metrics.statistics import ErrorStatistics, mismatch_metrics
@@ -125,7 +126,7 @@ def _compare_floating(
         worst.update(chunk)
         if total is not None:
             total.update(chunk)
-    metrics, taken = statistics.result(), known.taken(reference)
+    metrics, taken, rounding = statistics.result(), known.taken(reference), MagnitudeCounts()
     metrics = metrics.model_copy(update=clustered_errors(reference, candidate, metrics))
     if metrics.max_abs_error_index is not None:
         metrics = metrics.model_copy(update={"max_abs_error_index": reference.index(metrics.max_abs_error_index)})
@@ -135,13 +136,14 @@ def _compare_floating(
         reference_dtype=reference.dtype,
         candidate_dtype=candidate.dtype,
         metrics=metrics,
-        distributions=distributions(reference.tensor, candidate.tensor, fmt, sample=statistics.sample),
+        distributions=distributions(reference.tensor, candidate.tensor, fmt),
         worst=worst.result(),
         preview=preview(reference, candidate, fmt),
         decisions=decisions(reference, candidate, taken, known.labels),
         kind=taken.kind,
         kind_reason=taken.why,
-        rounding_floor=_rounding_floor([reference.tensor], fmt),
+        rounding_floor=_rounding_floor([reference.tensor], fmt, rounding),
+        rounding_floor_absolute=rounding.histogram(MAX_LOG_BINS),
     )
 
 
@@ -174,16 +176,22 @@ def overall_errors(pairs: Sequence[tuple[Leaf, Leaf]], fmt: AnyFormat) -> ErrorM
     return _statistics([(reference.tensor, candidate.tensor) for reference, candidate in floating], fmt)
 
 
-def _rounding_floor(tensors: Sequence[Tensor], fmt: AnyFormat) -> ErrorMetrics:
+def _rounding_floor(tensors: Sequence[Tensor], fmt: AnyFormat, counts: MagnitudeCounts | None = None) -> ErrorMetrics:
     if isinstance(fmt, NumericFormat):
-        return _statistics([(tensor, fmt) for tensor in tensors], fmt)
+        return _statistics([(tensor, fmt) for tensor in tensors], fmt, counts)
     # Scales depend on more than a chunk.
     held = [tensor if tensor.dtype == torch.float64 else tensor.float() for tensor in tensors]
-    return _statistics([(tensor, round_to(tensor, fmt)) for tensor in held], fmt)
+    return _statistics([(tensor, round_to(tensor, fmt)) for tensor in held], fmt, counts)
 
 
-def _statistics(pairs: Sequence[tuple[Tensor, Tensor | NumericFormat]], fmt: AnyFormat) -> ErrorMetrics:
+def _statistics(
+    pairs: Sequence[tuple[Tensor, Tensor | NumericFormat]], fmt: AnyFormat, counts: MagnitudeCounts | None = None
+) -> ErrorMetrics:
+    """Errors over all pairs together; the absolute ones go into `counts`."""
     statistics = ErrorStatistics(fmt, sum(reference.numel() for reference, _ in pairs))
     for reference, candidate in pairs:
-        statistics.add(reference, candidate)
+        for chunk in pair_chunks(reference, candidate, domain=statistics.domain):
+            statistics.update(chunk)
+            if counts is not None:
+                counts.add(array_of(chunk.abs_error))
     return statistics.result()

@@ -11,15 +11,13 @@ from precision.formats import AnyFormat, ulp_format
 from precision.measure.metrics.chunks import CHUNK_ELEMENTS, PairChunk, pair_chunks
 from precision.measure.metrics.log_bins import BINNED, UNDER, ZERO, LogAxis, MagnitudeCounts, Magnitudes
 from precision.measure.metrics.measures import SMALLEST_NORMAL
-from precision.measure.metrics.quantiles import QuantileSample
 from precision.measure.metrics.statistics import domain_of, scaled_errors
-from precision.results import Ecdf, ErrorDistributions, Histogram, Histogram2D
+from precision.results import ErrorDistributions, Histogram, Histogram2D
 
 SIGNED_BINS = 101
 """Odd: the middle bin is centred on zero."""
 MAX_LOG_BINS = 200
 MAX_MAP_BINS = 64
-ECDF_POINTS = 201
 _SAFE_SINGLE = 1e-30
 """float32 does not resolve narrower bins."""
 
@@ -28,44 +26,42 @@ def distributions(
     reference: Tensor,
     candidate: Tensor,
     fmt: AnyFormat,
-    *,
-    sample: QuantileSample,
 ) -> ErrorDistributions | None:
-    """Histograms of the signed, absolute and ULP error, its ECDF, and error against magnitude; None if empty.
+    """Histograms of the signed, absolute and ULP error, and error against magnitude; None if empty.
 
     Only pairs that are finite on both sides; without any, None. Bins contain their lower edge; the last one of the
-    signed histogram its upper edge too. Exact zeros have no place on a log axis and are counted apart, and so is a
-    thousandth of the elements where a log axis would have to reach many octaves further down for them. The ULP is that
-    of the candidate's format, and the ECDF that of `sample`.
+    signed histogram its upper edge too. Exact zeros have no place on a log axis and are counted apart, and so is the
+    thousandth of the elements with the smallest errors, or the hundredth where the axis would otherwise reach many
+    octaves further down. The ULP is that of the candidate's format.
     """
     smallest_normal = domain_of(fmt).smallest_normal
     numeric = ulp_format(fmt)
     absolute, ulp, magnitude = MagnitudeCounts(), MagnitudeCounts(), MagnitudeCounts()
     largest = -math.inf
     for chunk in pair_chunks(reference, candidate, chunk_elements=CHUNK_ELEMENTS):
-        absolute.add(_array(chunk.abs_error))
-        magnitude.add(_array(chunk.reference.abs()))
+        absolute.add(array_of(chunk.abs_error))
+        magnitude.add(array_of(chunk.reference.abs()))
         if numeric is not None:
             in_range = chunk.widened() if chunk.is_single and smallest_normal < SMALLEST_NORMAL else chunk
-            ulp.add(_array(scaled_errors(in_range, smallest_normal).mul_(2.0**numeric.mantissa_bits)))
+            ulp.add(array_of(scaled_errors(in_range, smallest_normal).mul_(2.0**numeric.mantissa_bits)))
         largest = max(largest, chunk.max_abs_error)
     if largest < 0:
         return None
     signed = _SignedCounts(largest, fmt)
     by_magnitude = _MagnitudeMap(x=magnitude.axis(MAX_MAP_BINS), y=absolute.axis(MAX_MAP_BINS))
     for chunk in pair_chunks(reference, candidate, chunk_elements=CHUNK_ELEMENTS):
-        signed.add(_array(chunk.error))
+        signed.add(array_of(chunk.error))
         by_magnitude.add(chunk)
     return ErrorDistributions(
         signed=signed.histogram(),
         absolute=absolute.histogram(MAX_LOG_BINS),
         ulp=ulp.histogram(MAX_LOG_BINS),
-        ecdf=_ecdf(sample),
         error_by_magnitude=by_magnitude.histogram(),
     )
 
 
-def _array(x: Tensor) -> Magnitudes:
+def array_of(x: Tensor) -> Magnitudes:
+    """A tensor of float32 or float64, from any device, for NumPy."""
     array: Magnitudes = x.cpu().numpy()
     return array
 
@@ -111,9 +107,9 @@ class _MagnitudeMap:
         self._counts: npt.NDArray[np.int64] = np.zeros((y.bins + BINNED, x.bins + BINNED), dtype=np.int64)
 
     def add(self, chunk: PairChunk) -> None:
-        cells = self._y.places(_array(chunk.abs_error))
+        cells = self._y.places(array_of(chunk.abs_error))
         cells *= self._counts.shape[1]
-        cells += self._x.places(_array(chunk.reference.abs()))
+        cells += self._x.places(array_of(chunk.reference.abs()))
         self._counts += np.bincount(cells, minlength=self._counts.size).reshape(self._counts.shape)
 
     def histogram(self) -> Histogram2D:
@@ -126,10 +122,3 @@ class _MagnitudeMap:
             zero_reference=int(counts[:, ZERO].sum()),
             below=int(counts[:, UNDER].sum() + counts[UNDER, BINNED:].sum()),
         )
-
-
-def _ecdf(sample: QuantileSample) -> Ecdf:
-    points = min(ECDF_POINTS, sample.size)
-    probabilities = tuple(i / (points - 1) for i in range(points)) if points > 1 else (1.0,) * points
-    values = tuple(value for value in sample.quantiles(probabilities) if value is not None)
-    return Ecdf(probabilities=probabilities, values=values)

@@ -24,8 +24,8 @@ _FINE_BINS = 2047 << _SUB_BITS
 _BINS_PER_OCTAVE = (8, 4, 2, 1)
 UNDER, ZERO, BINNED = 0, 1, 2
 """What a place on an axis means: under all bins, a zero, and the first of the bins."""
-_TAIL = 0.001
-"""Share of the smallest magnitudes that may lie under an axis, where they would make it much longer."""
+_TAIL, _LONG_TAIL = 0.001, 0.01
+"""Share of the smallest magnitudes that may lie under an axis: the second one where they would make it much longer."""
 _LONG_TAIL_OCTAVES = 10
 
 
@@ -70,16 +70,20 @@ class MagnitudeCounts:
         self._counts[first + offset : first + offset + counts.size] += counts
 
     def axis(self, max_bins: int) -> LogAxis:
-        """An axis of at most `max_bins` bins over all that was counted but the zeros and a long thin tail to them."""
+        """An axis of at most `max_bins` bins, from the 0.1 % quantile of all that was counted but zeros to the maximum.
+
+        It begins at the 1 % quantile where that is many octaves higher: a channel of an output may be as good as dead.
+        """
         occupied = np.flatnonzero(self._counts)
         if not occupied.size:
             return LogAxis((), max_bins)
-        first, last = int(occupied[0]), int(occupied[-1])
         up_to = np.cumsum(self._counts[occupied])
-        after_tail = int(occupied[np.searchsorted(up_to, _TAIL * up_to[-1], side="right")])
-        if after_tail - first > _LONG_TAIL_OCTAVES * _OCTAVE:
-            first = after_tail
-        return LogAxis((first, last), max_bins)
+        first, shorter = (
+            int(occupied[np.searchsorted(up_to, tail * up_to[-1], side="right")]) for tail in (_TAIL, _LONG_TAIL)
+        )
+        if shorter - first > _LONG_TAIL_OCTAVES * _OCTAVE:
+            first = shorter
+        return LogAxis((first, int(occupied[-1])), max_bins)
 
     def histogram(self, max_bins: int) -> Histogram:
         """The counts, gathered into at most `max_bins` bins of nearly equal width on a log axis."""

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from precision.formats import format_named
-from precision.measure.metrics import distributions as metrics
-from precision.measure.metrics.chunks import pair_chunks
+from precision.formats import any_format_named, format_named
+from precision.measure.metrics import distributions as counting
+from precision.measure.metrics.comparison import compare_outputs
 from precision.measure.metrics.distributions import MAX_MAP_BINS, SIGNED_BINS, distributions
-from precision.measure.metrics.quantiles import QuantileSample
+from precision.measure.rounding import round_to
 from precision.results import ErrorDistributions
 
 FLOAT16 = format_named("float16")
@@ -21,12 +21,9 @@ VALUE = st.one_of(
 
 
 def measure(reference: Tensor, candidate: Tensor, *, chunk_elements: int = 1024) -> ErrorDistributions | None:
-    sample = QuantileSample(reference.numel())
-    for chunk in pair_chunks(reference, candidate, chunk_elements=chunk_elements):
-        sample.add(chunk)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "CHUNK_ELEMENTS", chunk_elements)
-        return distributions(reference, candidate, FLOAT16, sample=sample)
+        patch.setattr(counting, "CHUNK_ELEMENTS", chunk_elements)
+        return distributions(reference, candidate, FLOAT16)
 
 
 def measured(reference: Tensor, candidate: Tensor) -> ErrorDistributions:
@@ -99,18 +96,55 @@ def test_a_large_output_agrees_with_numpy() -> None:
     magnitude = np.abs(reference.double().numpy())[error != 0]
     expected = np.histogram2d(nonzero, magnitude, bins=[np.array(grid.y_edges), np.array(grid.x_edges)])[0]
     assert np.array(grid.counts).tolist() == expected.tolist()
-    assert found.ecdf.values[100] == pytest.approx(float(np.median(np.abs(error))), rel=1e-12)
 
 
-def test_the_ecdf_ends_at_the_extremes() -> None:
-    few = measured(torch.zeros(3), torch.tensor([3.0, -1.0, 2.0])).ecdf
-    assert (few.probabilities, few.values) == ((0.0, 0.5, 1.0), (1.0, 2.0, 3.0))
-    many = measured(torch.zeros(1000), torch.arange(1000.0)).ecdf
-    assert len(many.probabilities) == 201
-    assert (many.probabilities[0], many.probabilities[-1]) == (0.0, 1.0)
-    assert (many.values[0], many.values[-1]) == (0.0, 999.0)
-    one = measured(torch.zeros(1), torch.ones(1)).ecdf
-    assert (one.probabilities, one.values) == ((1.0,), (1.0,))
+def heavy_tails(n: int) -> Tensor:
+    """Errors over many decades, a tenth of them zero."""
+    random = np.random.default_rng(5)
+    errors = 10.0 ** random.uniform(-9, -5, n) * random.standard_cauchy(n)
+    errors[: n // 10] = 0
+    return torch.from_numpy(random.permutation(errors))
+
+
+@pytest.mark.parametrize("n", [1, 7, 1000, 30_000])
+def test_the_axis_runs_from_the_thousandth_quantile_to_the_maximum(n: int) -> None:
+    error = heavy_tails(n)
+    absolute = measured(torch.zeros(n), error).absolute
+    nonzero = np.sort(np.abs(error.numpy()[error.numpy() != 0]))
+    lowest = nonzero[nonzero.size // 1000]
+    assert absolute.edges[0] <= lowest < absolute.edges[1]
+    assert absolute.edges[-2] <= nonzero[-1] < absolute.edges[-1]
+    assert absolute.below == np.count_nonzero(nonzero < absolute.edges[0])
+    assert absolute.below <= nonzero.size / 1000
+    assert absolute.zeros + absolute.below + sum(absolute.counts) == n
+
+
+def test_a_channel_as_good_as_dead_does_not_stretch_the_axis() -> None:
+    """More than a thousandth of the errors, so that the quantile itself is many decades below all others."""
+    error = torch.full((384, 100), 1e-3, dtype=torch.float64)
+    error[7] = 1e-35
+    absolute = measured(torch.zeros(384, 100), error).absolute
+    assert (absolute.below, sum(absolute.counts)) == (100, 383 * 100)
+    assert absolute.edges[0] <= 1e-3 < absolute.edges[1]
+    assert len(absolute.counts) == 1
+    error[8:11] = 1e-35  # more than one in a hundred: no longer a few
+    assert measured(torch.zeros(384, 100), error).absolute.edges[0] <= 1e-35
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16", "float8_e4m3fn", "int8", "mxfp8_e4m3"])
+def test_the_floor_is_counted_as_its_rounded_output(name: str) -> None:
+    fmt = any_format_named(name)
+    reference = torch.randn(40, 500, generator=torch.Generator().manual_seed(2))
+    (output,) = compare_outputs(reference=reference, candidate=reference + 1, repeat=None, fmt=fmt).outputs
+    floor, metrics = output.rounding_floor_absolute, output.rounding_floor
+    assert floor is not None
+    assert metrics is not None
+    error = (round_to(reference, fmt).double() - reference.double()).abs().numpy()
+    nonzero = error[error != 0]
+    assert list(floor.counts) == np.histogram(nonzero, bins=np.array(floor.edges))[0].tolist()
+    assert floor.zeros == np.count_nonzero(error == 0)
+    assert floor.below == np.count_nonzero(nonzero < floor.edges[0])
+    assert floor.zeros + floor.below + sum(floor.counts) == metrics.finite_pairs
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
@@ -120,7 +154,6 @@ def test_an_exact_output_is_a_single_bar(value: float) -> None:
     assert found.signed.edges[0] < 0 < found.signed.edges[1]
     assert (found.absolute.counts, found.absolute.edges, found.absolute.zeros) == ((), (), 4)
     assert found.ulp.zeros == 4
-    assert set(found.ecdf.values) == {0.0}
     grid = found.error_by_magnitude
     assert grid.counts == ()
     assert (sum(grid.zero_error), grid.zero_reference) == ((0, 4) if value == 0 else (4, 0))

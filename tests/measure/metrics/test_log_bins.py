@@ -90,9 +90,13 @@ def test_a_long_thin_tail_is_counted_under_the_axis() -> None:
     assert places.tolist() == [UNDER, ZERO, BINNED, BINNED + axis.bins - 1]
 
 
-def test_a_tail_stays_on_the_axis_where_it_is_short_or_thick() -> None:
-    crowd = [2.0 ** (k / 500) for k in range(5000)]
-    for tail in ([2.0**-9, 2.0**-8], [1e-30] * 6):
-        histogram = counted([*crowd, *tail]).histogram(200)
-        assert histogram.below == 0
-        assert histogram.edges[0] <= min(tail)
+@pytest.mark.parametrize(
+    ("tail", "below"),
+    [([2.0**-9] * 5, 5), ([2.0**-9] * 6, 0), ([1e-30] * 6, 6), ([1e-30] * 50, 50), ([1e-30] * 51, 0)],
+)
+def test_a_thousandth_is_under_the_axis_and_a_hundredth_where_it_is_far_lower(tail: list[float], below: int) -> None:
+    crowd = [2.0 ** (k / 500) for k in range(5000 - len(tail))]
+    histogram = counted([*crowd, *tail]).histogram(200)
+    assert histogram.below == below
+    assert sum(histogram.counts) == 5000 - below
+    assert (histogram.edges[0] <= min(tail)) == (below == 0)
