@@ -1,4 +1,4 @@
-"""Inputs: are the findings true for other inputs, and where does overflow start?"""
+"""Stress test: are the findings true for other inputs, and where does overflow start?"""
 
 import streamlit as st
 

@@ -131,9 +131,7 @@ def _header(base: RunSpec, plan: SweepPlan, now: SweepState) -> None:
     title = escape_markdown(model.short_title)
     finding = f": {escape_markdown(sweep_finding(now.rows, len(plan.specs)))}" if now.rows else " in many formats"
     st.title(f"{title}{finding}", anchor=False)
-    st.caption(
-        f"Every format against {base.reference}: error, bytes and time, each a run of its own. {WHAT_VERDICTS_ARE}"
-    )
+    st.caption(f"Every format against {base.reference}, each a run of its own.", help=WHAT_VERDICTS_ARE)
     for said in dict.fromkeys(row.reference_nonfinite for row in now.rows if row.reference_nonfinite):
         st.warning(escape_markdown(said), icon=":material/report:")
     if model.weights == "random":

@@ -48,10 +48,17 @@ def session_id() -> str:
     return context.session_id if context else "no-session"
 
 
-def open_link() -> None:
-    """Set the widgets from the link, once a session; a link that cannot be followed is kept and explained."""
+def open_link() -> tuple[str, ...]:
+    """Set the widgets from the link, once a session; a link that cannot be followed is kept and explained.
+
+    Returns:
+        The names of parameters that are nobody's here, such as those that trackers add; they are gone from the link.
+    """
     if "model" in st.session_state:
-        return
+        return ()
+    unknown = tuple(name for name in st.query_params if name not in ("job", *VIEW, *RunSpec.model_fields))
+    for name in unknown:
+        del st.query_params[name]
     query = {name: value for name, value in st.query_params.to_dict().items() if name not in ("job", *VIEW)}
     try:
         usual = {} if "model" in query else {"model": _DEFAULT.model, "dtype": _DEFAULT.dtype}
@@ -66,6 +73,7 @@ def open_link() -> None:
     st.session_state["jobs"] = {}
     view_state.forget_all_refused()
     st.session_state["linked_job"] = st.query_params.get("job")
+    return unknown
 
 
 def _set_widgets(spec: RunSpec) -> None:

@@ -53,6 +53,8 @@ class NumericFormat:
     look: Look | None = None
     """Its colour and hatching; None in the table: the first look that no other row has."""
     default_for: tuple[DefaultList, ...] = ()
+    use: str = ""
+    """What it is for, in one sentence; empty for typed formats."""
     oracle: Oracle = "fractions"
 
     @property

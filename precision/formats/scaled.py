@@ -74,6 +74,8 @@ class ScaledFormat:
     look: Look | None = None
     """Its colour and hatching; None in the table: the first look that no other row has."""
     default_for: tuple[DefaultList, ...] = ()
+    use: str = ""
+    """What it is for, in one sentence; empty for typed formats."""
 
     @property
     def computes(self) -> bool:

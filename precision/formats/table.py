@@ -14,68 +14,80 @@ FORMATS: tuple[NumericFormat, ...] = (
         aliases=("fp64", "double"),
         has_dtype=True, computes=True, relative_tolerance=1e-7, absolute_tolerance=1e-7,
         look=Look("purple"), oracle="numpy",
+        use="Twice the bytes of float32: to check float32 itself, and for scientific computing.",
     ),
     NumericFormat(
         name="float32", exponent_bits=8, mantissa_bits=23,
         aliases=("fp32", "float"),
         has_dtype=True, computes=True, relative_tolerance=1.3e-6, absolute_tolerance=1e-5,
         look=Look("blue"), oracle="numpy",
+        use="The default of torch, and the usual reference.",
     ),
     NumericFormat(
         name="tf32", exponent_bits=8, mantissa_bits=10, stored_bits=32,
         aliases=("tensorfloat32",),
         look=Look("blue", "/"),
+        use="How NVIDIA's GPUs since Ampere can multiply float32: its range, float16's precision.",
     ),
     NumericFormat(
         name="bfloat16", exponent_bits=8, mantissa_bits=7,
         aliases=("bf16",),
         has_dtype=True, computes=True, relative_tolerance=1.6e-2, absolute_tolerance=1e-5,
         look=Look("green"), default_for=("sweep", "sensitivity"), oracle="ml_dtypes",
+        use="float32's range in half the bytes; the usual choice for large models.",
     ),
     NumericFormat(
         name="float16", exponent_bits=5, mantissa_bits=10,
         aliases=("fp16", "half"),
         has_dtype=True, computes=True, relative_tolerance=1e-3, absolute_tolerance=1e-5,
         look=Look("red"), default_for=("sweep", "sensitivity"), oracle="numpy",
+        use="Three bits more precise than bfloat16, but its largest value is 65,504.",
     ),
     NumericFormat(
         name="float8_e4m3fn", exponent_bits=4, mantissa_bits=3, specials="nan_only",
         aliases=("fp8_e4m3", "e4m3", "e4m3fn"),
         has_dtype=True,
         look=Look("orange"), default_for=("sweep", "sensitivity"), oracle="ml_dtypes",
+        use="For weights and activations in 8 bits; its largest value is 448.",
     ),
     NumericFormat(
         name="float8_e5m2", exponent_bits=5, mantissa_bits=2,
         aliases=("fp8_e5m2", "e5m2"),
         has_dtype=True,
         look=Look("sky"), default_for=("sweep",), oracle="ml_dtypes",
+        use="For gradients in 8 bits: float16's exponents, two bits of mantissa.",
     ),
     NumericFormat(
         name="float8_e4m3fnuz", exponent_bits=4, mantissa_bits=3, specials="fnuz",
         aliases=("fp8_e4m3fnuz", "e4m3fnuz"),
         has_dtype=True,
         look=Look("orange", "/"), oracle="ml_dtypes",
+        use="The e4m3 of AMD's MI300: one zero, one NaN, and a largest value of 240.",
     ),
     NumericFormat(
         name="float8_e5m2fnuz", exponent_bits=5, mantissa_bits=2, specials="fnuz",
         aliases=("fp8_e5m2fnuz", "e5m2fnuz"),
         has_dtype=True,
         look=Look("sky", "/"), oracle="ml_dtypes",
+        use="The e5m2 of AMD's MI300: one zero, one NaN and no infinities.",
     ),
     NumericFormat(
         name="float6_e3m2fn", exponent_bits=3, mantissa_bits=2, specials="finite",
         aliases=("fp6_e3m2", "e3m2", "e3m2fn"),
         look=Look("yellow"), oracle="ml_dtypes",
+        use="Made for blocks with a scale, as in mxfp6; its largest value is 28.",
     ),
     NumericFormat(
         name="float6_e2m3fn", exponent_bits=2, mantissa_bits=3, specials="finite",
         aliases=("fp6_e2m3", "e2m3", "e2m3fn"),
         look=Look("yellow", "/"), oracle="ml_dtypes",
+        use="Made for blocks with a scale, as in mxfp6; its largest value is 7.5.",
     ),
     NumericFormat(
         name="float4_e2m1fn", exponent_bits=2, mantissa_bits=1, specials="finite",
         aliases=("fp4_e2m1", "fp4", "e2m1", "e2m1fn"),
         look=Look("purple", "/"), oracle="ml_dtypes",
+        use="Made for blocks with a scale, as in mxfp4 and nvfp4: eight magnitudes, from 0 to 6.",
     ),
 )  # fmt: skip
 """Floating-point formats without scales, the widest first."""
@@ -83,36 +95,66 @@ FORMATS: tuple[NumericFormat, ...] = (
 _ROWS: dict[str, NumericFormat] = {name: row for row in FORMATS for name in (row.name, *row.aliases)}
 
 
-def _mx(name: str, element: str, *aliases: str, look: Look, default_for: tuple[DefaultList, ...] = ()) -> ScaledFormat:
+def _mx(
+    name: str, element: str, *aliases: str, look: Look, use: str, default_for: tuple[DefaultList, ...] = ()
+) -> ScaledFormat:
     return ScaledFormat(
         name=name, element=_ROWS[element], scale="e8m0", granularity="block", block_size=32, aliases=aliases,
-        look=look, default_for=default_for,
+        look=look, default_for=default_for, use=use,
     )  # fmt: skip
 
 
 def _integers(
-    name: str, bits: int, granularity: Granularity, *, look: Look, default_for: tuple[DefaultList, ...]
+    name: str, bits: int, granularity: Granularity, *, look: Look, use: str, default_for: tuple[DefaultList, ...]
 ) -> ScaledFormat:
     return ScaledFormat(
         name=name, element=IntegerGrid(bits=bits), scale="float32", granularity=granularity,
-        look=look, default_for=default_for,
+        look=look, default_for=default_for, use=use,
     )  # fmt: skip
 
 
 SCALED_FORMATS: tuple[ScaledFormat, ...] = (
-    _mx("mxfp8_e4m3", "float8_e4m3fn", "mxfp8", look=Look("orange", "x"), default_for=("sweep",)),
-    _mx("mxfp8_e5m2", "float8_e5m2", look=Look("sky", "x")),
-    _integers("int8_per_channel", 8, "channel", look=Look("green", "x"), default_for=("sweep",)),
-    _integers("int8", 8, "tensor", look=Look("green", "/"), default_for=("sweep", "sensitivity")),
-    _mx("mxfp6_e3m2", "float6_e3m2fn", look=Look("yellow", "x")),
-    _mx("mxfp6_e2m3", "float6_e2m3fn", "mxfp6", look=Look("yellow", "+")),
+    _mx(
+        "mxfp8_e4m3", "float8_e4m3fn", "mxfp8", look=Look("orange", "x"), default_for=("sweep",),
+        use="float8_e4m3fn in blocks of 32 with a power of two as scale: 8 bits of the OCP standard.",
+    ),
+    _mx(
+        "mxfp8_e5m2", "float8_e5m2", look=Look("sky", "x"),
+        use="float8_e5m2 in blocks of 32 with a power of two as scale: more range than mxfp8_e4m3.",
+    ),
+    _integers(
+        "int8_per_channel", 8, "channel", look=Look("green", "x"), default_for=("sweep",),
+        use="Integers to ±127 with a scale for every channel: common for weights.",
+    ),
+    _integers(
+        "int8", 8, "tensor", look=Look("green", "/"), default_for=("sweep", "sensitivity"),
+        use="Integers to ±127 with one scale for a whole tensor: one large value makes all others coarse.",
+    ),
+    _mx(
+        "mxfp6_e3m2", "float6_e3m2fn", look=Look("yellow", "x"),
+        use="6-bit numbers in blocks of 32 with a power of two as scale: between mxfp8 and mxfp4.",
+    ),
+    _mx(
+        "mxfp6_e2m3", "float6_e2m3fn", "mxfp6", look=Look("yellow", "+"),
+        use="As mxfp6_e3m2, with one bit more of mantissa and one less of exponent.",
+    ),
     ScaledFormat(
         name="nvfp4", element=_ROWS["float4_e2m1fn"], scale="e4m3", granularity="block", block_size=16,
         look=Look("purple", "+"), default_for=("sweep",),
+        use="4-bit numbers in blocks of 16 with finer scales than mxfp4, for NVIDIA's Blackwell.",
     ),
-    _mx("mxfp4_e2m1", "float4_e2m1fn", "mxfp4", look=Look("purple", "x"), default_for=("sensitivity",)),
-    _integers("int4_per_channel", 4, "channel", look=Look("red", "x"), default_for=("sweep",)),
-    _integers("int4", 4, "tensor", look=Look("red", "/"), default_for=()),
+    _mx(
+        "mxfp4_e2m1", "float4_e2m1fn", "mxfp4", look=Look("purple", "x"), default_for=("sensitivity",),
+        use="4-bit numbers in blocks of 32 with a power of two as scale: 4 bits of the OCP standard.",
+    ),
+    _integers(
+        "int4_per_channel", 4, "channel", look=Look("red", "x"), default_for=("sweep",),
+        use="Integers to ±7 with a scale for every channel: weights in about an eighth of float32's bytes.",
+    ),
+    _integers(
+        "int4", 4, "tensor", look=Look("red", "/"), default_for=(),
+        use="Integers to ±7 with one scale for a whole tensor: one large value makes all others coarse.",
+    ),
 )  # fmt: skip
 """Formats whose values share scales, the widest first."""
 

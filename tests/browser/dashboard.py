@@ -161,6 +161,13 @@ class Visit:
         self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
         return self
 
+    def menu(self, group: str | None = None) -> Locator:
+        """The line above the page, with one of its groups opened."""
+        line = self.page.locator(".st-key-menu")
+        if group:
+            line.get_by_role("button", name=group).click()
+        return line
+
     def sidebar(self) -> Locator:
         return self.page.get_by_test_id("stSidebar")
 

@@ -13,6 +13,6 @@ def test_claims_grow_to_the_whole_list_and_show_their_code(dashboard: Dashboard,
     visit.page.get_by_text("Claims", exact=True).click()
     visit.said_in_link("section", "Claims")
     visit.result("24 claims do not hold here")
-    visit.page.get_by_text("Evidence and code").first.click()
+    visit.page.get_by_text("Which dtype do parameters have by default?").click()
     expect(visit.page.get_by_text("torch.get_default_dtype()").first).to_be_visible(timeout=PATIENCE_MS)
     assert visit.complaints == []

@@ -13,10 +13,11 @@ from playwright.sync_api import expect
 
 from tests.browser.dashboard import PATIENCE_MS, Dashboard, Visitors
 
-NAVIGATION = [
-    *("Overview", "Layers", "Errors", "Propagation", "Ranges", "Sweep", "Mixed precision"),
-    *("Inputs", "Casting", "Number formats", "Methods"),
-]
+NAVIGATION = {
+    "Explore": ["Layers", "Errors", "Propagation", "Ranges"],
+    "Decide": ["Sweep", "Mixed precision", "Casting", "Stress test"],
+    "Learn": ["Number formats", "Methods"],
+}
 
 
 def test_a_deep_link_may_be_the_very_first_request(
@@ -36,7 +37,11 @@ def test_a_deep_link_may_be_the_very_first_request(
         ):
             assert finding in visit.open(path, model=None).result()
             expect(visit.picker("Model")).to_be_visible(timeout=PATIENCE_MS)
-            expect(visit.page.get_by_test_id("stSidebarNavLink")).to_contain_text(NAVIGATION)
+            expect(visit.menu().get_by_role("link", name="Overview")).to_be_visible()
+            for group, titles in NAVIGATION.items():
+                visit.menu(group)
+                expect(visit.page.get_by_test_id("stPopoverBody").get_by_role("link")).to_contain_text(titles)
+                visit.page.keyboard.press("Escape")
             assert "page not found" not in visit.page.locator("body").inner_text().casefold()
         assert visit.complaints == []
         assert visit.elsewhere() == []
@@ -61,7 +66,8 @@ def test_the_navigation_keeps_the_choice(page: str, dashboard: Dashboard, visito
     visit = visitors.visit(dashboard).open("/", dtype="bfloat16", seed="3")
     visit.result("bfloat16")
     job = visit.link()["job"]
-    visit.sidebar().get_by_role("link", name=page).click()
+    visit.menu("Explore")
+    visit.page.get_by_test_id("stPopoverBody").get_by_role("link", name=page).click()
     visit.page.wait_for_url(f"**/{page.lower()}?**")
     visit.said_in_link("job", job)
     visit.result()

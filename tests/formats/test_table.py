@@ -130,3 +130,26 @@ def test_unknown_format_lists_the_known_ones() -> None:
         InputError, match=r"Unknown format 'float13'. Choose one of: float64, .*int4; or type one, such"
     ):
         format_named("float13")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("float16", f"{torch.finfo(torch.float16).max:,.0f}"),
+        ("float8_e4m3fn", f"{torch.finfo(torch.float8_e4m3fn).max:.0f}"),
+        ("float8_e4m3fnuz", f"{torch.finfo(torch.float8_e4m3fnuz).max:.0f}"),
+        ("float6_e3m2fn", f"{float(ml_dtypes.finfo(ml_dtypes.float6_e3m2fn).max):g}"),  # type: ignore[no-untyped-call]
+        ("float6_e2m3fn", f"{float(ml_dtypes.finfo(ml_dtypes.float6_e2m3fn).max):g}"),  # type: ignore[no-untyped-call]
+        ("float4_e2m1fn", f"from 0 to {float(ml_dtypes.finfo(ml_dtypes.float4_e2m1fn).max):g}"),  # type: ignore[no-untyped-call]
+        ("int8", f"±{torch.iinfo(torch.int8).max}"),
+    ],
+)
+def test_numbers_in_a_line_of_use_are_those_of_the_format(name: str, said: str) -> None:
+    assert said in any_format_named(name).use
+
+
+@pytest.mark.parametrize("row", ALL_FORMATS, ids=lambda row: row.name)
+def test_a_line_of_use_is_one_short_sentence(row: AnyFormat) -> None:
+    if row.use:  # a row may leave it out
+        assert row.use.endswith(".")
+        assert len(row.use) <= 100

@@ -9,6 +9,7 @@ from pages.ui.job import engine
 from precision.engine import Engine
 from precision.results import ClaimsResult, RoutesResult
 from precision.spec import Analysis
+from precision.text.names import escape_markdown
 from tests.conftest import PATIENCE_S, until
 from tests.pages.conftest import opened, settled
 
@@ -76,8 +77,12 @@ def test_claims_are_counted_filtered_and_each_has_its_code(running_engine: Engin
     assert snippets <= {code.value.strip() for code in app.code}
     app.selectbox(key="verdict").set_value("false").run()
     assert not app.exception
-    questions = [each.value for each in app.markdown if "Claimed" in each.value and each.value.count("-badge[") == 1]
-    assert len(questions) == len(false)
+    lines = [each for each in app.expander if "-badge[" in each.label]
+    assert len(lines) == len(false)
+    for line, claim in zip(lines, false, strict=True):
+        assert not line.proto.expanded
+        assert escape_markdown(claim.question) in line.label
+        assert f"Found: {claim.finding}" in line.markdown[0].value.replace("\\", "")
 
 
 def test_another_model_is_a_click_away() -> None:

@@ -103,13 +103,23 @@ def test_a_method_that_cannot_give_the_format_gives_way() -> None:
     assert not app.error
 
 
+def test_what_others_add_to_a_link_is_ignored_with_a_note() -> None:
+    app = opened(link={"utm_source": "*news*", "dtype": "bfloat16", "chart": "ulp"})
+    assert "bfloat16" in app.title[0].value
+    assert "utm_source" not in app.query_params
+    assert app.query_params["chart"] in ("ulp", ["ulp"])  # of another page
+    first = opened(link={"a": "1", "b`": "2", "dtype": "float13"}, settle=False)
+    assert first.toast[0].value == "Ignored in the link: `a`, `` b` ``."
+    assert "Unknown format" in first.error[0].value
+    assert not first.run().toast
+
+
 @pytest.mark.parametrize(
     ("link", "message"),
     [
         ({"model": "tinynett"}, "tinynet"),
         ({"dtype": "float13"}, "Unknown format"),
         ({"batch": "99999"}, "4096"),
-        ({"colour": "red"}, "Unknown setting"),
         ({"method": "half", "dtype": "bfloat16"}, "gives float16"),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(value.values()),

@@ -1,4 +1,4 @@
-"""The page Inputs: every regime, and a regime chosen for all pages."""
+"""The page Stress test: every regime, and a regime chosen for all pages."""
 
 from __future__ import annotations
 

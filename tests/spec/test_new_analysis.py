@@ -93,7 +93,9 @@ ADDED: dict[str, Edits] = {
     "precision/library/calls.py": (("def sweep(", CALL),),
     "precision/__init__.py": (("        sweep,\n", "        signs,\n"), ('"sweep", "testing"', '"signs", ')),
     "pages/signs.py": PAGE,
-    "pages/ui/shell/router.py": (('    "methods": ("Methods"', '    "signs": ("Signs", "exposure"),\n'),),
+    "pages/ui/shell/menu.py": (
+        ('        "methods": _Entry("Methods"', '        "signs": _Entry("Signs", "exposure"),\n'),
+    ),
 }
 IN_PYTHON = """
 import torch, precision as px

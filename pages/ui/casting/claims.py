@@ -22,7 +22,8 @@ Two articles make these claims: one about loading models in other data types, on
 - **True**, **false**: what was measured agrees with the claim, or contradicts it.
 - **Depends**: it is true in part, or for a reason that the claim does not name; the sentence says which.
 - **Not testable here**: this machine or this model does not have what the claim is about. Nothing is guessed.
-- Beside each verdict is its **scope**: it is valid for this model, this device, or the installed packages.
+- A click on a claim unfolds what was claimed and found, what the verdict is valid for (this model, this device, or the
+  installed packages), and the evidence.
 - The **code** shows the evidence in a new process. It is plain PyTorch and Transformers. Where it imports `precision`
   to load a model of this product, run it where this package is installed, or in its folder.
 """
@@ -103,15 +104,13 @@ def _picked(claims: tuple[MeasuredClaim, ...]) -> list[MeasuredClaim]:
 
 
 def _one(claim: MeasuredClaim, packages: str) -> None:
-    """The claim and its finding; evidence and code, to unfold."""
-    with st.container(border=True):
-        st.markdown(f"**{escape_markdown(claim.question)}**")
-        badge = f"{_badge(claim.verdict, claim.verdict)} :gray[{escape_markdown(claim.scope)}]"
-        told = map(escape_markdown, (*claim.claimed, f"Found: {claim.finding}"))
-        st.markdown("  \n".join((badge, *told)))
-        with st.expander("Evidence and code", icon=":material/labs:"):
-            where = f" Packages: {packages}." if claim.scope == "with the installed packages" else ""
-            st.caption(escape_markdown(f"Tried: {claim.method}{where}"))
-            facts = (f"{plain(fact.label)}: {plain(fact.text, limit=None)}" for fact in claim.evidence)
-            st.markdown("\n".join(f"- {escape_markdown(fact)}" for fact in facts))
-            st.code(claim.snippet, language="python")
+    """A line with the verdict, the question and the finding's first sentence; all that belongs to it, to unfold."""
+    first = claim.finding.partition(". ")[0].removesuffix(".") + "."
+    badge = _badge(claim.verdict, claim.verdict)
+    with st.expander(f"{badge} **{escape_markdown(claim.question)}** {escape_markdown(first)}"):
+        st.markdown("  \n".join(map(escape_markdown, (*claim.claimed, f"Found: {claim.finding}"))))
+        where = f" Packages: {packages}." if claim.scope == "with the installed packages" else ""
+        st.caption(escape_markdown(f"Valid {claim.scope}. Tried: {claim.method}{where}"))
+        facts = (f"{plain(fact.label)}: {plain(fact.text, limit=None)}" for fact in claim.evidence)
+        st.markdown("\n".join(f"- {escape_markdown(fact)}" for fact in facts))
+        st.code(claim.snippet, language="python")

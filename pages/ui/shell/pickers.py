@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.ui import state
 from precision.errors import InputError
-from precision.formats import ALL_FORMATS, ScaledFormat, any_format_named
+from precision.formats import AnyFormat, any_format_named, formats_with
 from precision.models.catalogue import CATALOGUE
 from precision.results import DeviceInfo, InputChoice, ModelDescription
 from precision.spec import MAX_BATCH, MAX_LENGTH, MAX_TEXT_CHARACTERS, CastMethod, RunSpec, formats_of
@@ -36,7 +36,8 @@ def sidebar(devices: tuple[DeviceInfo, ...] | None) -> None:
     """Draw the pickers. `devices` is None until the worker has named them."""
     with st.sidebar:
         _model()
-        _format_and_method()
+        _format(_native_formats(devices))
+        _method()
         _kept()
         _device(devices)
         _input()
@@ -88,18 +89,22 @@ def _chosen() -> ModelDescription | None:
         return None
 
 
-def _format_and_method() -> None:
-    names = [row.name for row in ALL_FORMATS]
-    if (typed := state.choice("dtype")) not in names:
-        names.append(typed)  # by a link
+def _format(native: tuple[str, ...] | None) -> None:
+    widest_first = sorted(formats_with(state.choice("dtype")), key=lambda row: row.bits_per_value, reverse=True)
     _selectbox(
         "Format",
-        names,
+        [row.name for row in widest_first],
         key="dtype",
         format_func=_format_label,
         on_change=state.drop_plan,
-        help="The number format under test. Its result is compared with the reference below.",
+        help="The number format under test, the widest first. Its result is compared with the reference below. "
+        "**Simulated**: a wider format computes, and its values are rounded to this one.",
     )
+    row = any_format_named(state.choice("dtype"))
+    st.caption(f"{_where(row, native)}{row.use}")
+
+
+def _method() -> None:
     methods = [method for method in CastMethod if formats_of(method, (state.choice("dtype"),))]
     state.keep_among("method", [method.value for method in methods])
     _selectbox(
@@ -146,10 +151,21 @@ def _kept() -> None:
         )
 
 
+def _where(row: AnyFormat, native: tuple[str, ...] | None) -> str:
+    if native is None or not row.computes:
+        return ""
+    return "Computes here. " if row.name in native else "This device has no kernels for it. "
+
+
+def _native_formats(devices: tuple[DeviceInfo, ...] | None) -> tuple[str, ...] | None:
+    """What the chosen device computes in; None where that is not known."""
+    return next((each.native_formats for each in devices or () if each.id == state.choice("device")), None)
+
+
 def _format_label(name: str) -> str:
+    # Nothing that depends on the device: the browser sends a label back, which must still be one of the picker's.
     row = any_format_named(name)
-    bits = row.bits_per_value if isinstance(row, ScaledFormat) else row.stored_bits or row.bits
-    return f"{name} · {bits:g} bits" + ("" if row.computes else ", simulated")
+    return f"{name} · {row.bits_per_value:g} bits" + ("" if row.computes else ", simulated")
 
 
 def _device(devices: tuple[DeviceInfo, ...] | None) -> None:

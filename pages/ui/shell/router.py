@@ -1,4 +1,4 @@
-"""The frame around every page: page config, navigation and sidebar."""
+"""The frame around every page: page config, menu and sidebar."""
 
 from __future__ import annotations
 
@@ -11,45 +11,25 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.ui import state
-from pages.ui.shell import pickers
+from pages.ui.shell import menu, pickers
+from precision.text.names import for_markdown
 
 if TYPE_CHECKING:
     from precision.results import DeviceInfo
 
 log = logging.getLogger("precision.pages")
 
-_MENU = {
-    "overview": ("Overview", "speed"),
-    "layers": ("Layers", "account_tree"),
-    "errors": ("Errors", "bar_chart"),
-    "propagation": ("Propagation", "trending_up"),
-    "ranges": ("Ranges", "straighten"),
-    "sweep": ("Sweep", "grid_on"),
-    "mixed_precision": ("Mixed precision", "balance"),
-    "regimes": ("Inputs", "tune"),
-    "casting": ("Casting", "swap_horiz"),
-    "number_formats": ("Number formats", "pin"),
-    "methods": ("Methods", "menu_book"),
-}
-"""Title and icon of each page, by the name of its script."""
+_MOST_IGNORED = 5
+"""Parameters of a link that a note names."""
 
 
 def route() -> None:
     """Draw the frame and the open page in it; a bug in a page is logged in full, and one sentence says so."""
-    st.set_page_config(
-        page_title="Precision Explorer", page_icon=str(Path(__file__).parent / "icon.png"), layout="wide"
-    )
-    state.open_link()
-    menu = [
-        st.Page(f"pages/{name}.py", title=title, icon=f":material/{icon}:", default=name == "overview")
-        for name, (title, icon) in _MENU.items()
-    ]
-    as_written = [  # addresses that people may type after reading the menu
-        st.Page(f"pages/{name}.py", url_path=address, visibility="hidden")
-        for name, (title, _) in _MENU.items()
-        for address in _addresses(title) - {name}
-    ]
-    page = st.navigation([*menu, *as_written])
+    st.set_page_config(page_title=menu.NAME, page_icon=str(Path(__file__).parent / "icon.png"), layout="wide")
+    if ignored := state.open_link():
+        names = ", ".join(map(for_markdown, ignored[:_MOST_IGNORED])) + ", …" * (len(ignored) > _MOST_IGNORED)
+        st.toast(f"Ignored in the link: {names}.", icon=":material/link_off:", duration="long")
+    page = menu.open_page()
     devices = _known_devices()
     pickers.sidebar(devices)
     from pages.ui.job import engine  # only now: its import takes half a second
@@ -68,11 +48,6 @@ def route() -> None:
         )
     if devices is None and engine().devices() is not None:
         st.rerun()  # the worker has named the devices in the meantime
-
-
-def _addresses(title: str) -> set[str]:
-    written = title.replace(" ", "_")
-    return {written, written.lower()}
 
 
 def _known_devices() -> tuple[DeviceInfo, ...] | None:
