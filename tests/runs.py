@@ -79,6 +79,7 @@ def _measuring(analysis: Analysis, kind: type[R_co]) -> Measuring[R_co]:
 
 
 _SILENT = Silent()
+compare_errors = _measuring(Analysis.ERRORS, CompareResult)
 audit_cast = _measuring(Analysis.AUDIT, CompareResult)
 compare = _measuring(Analysis.COMPARE, CompareResult)
 compare_layers = _measuring(Analysis.LAYERS, LayersResult)

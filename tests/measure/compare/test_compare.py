@@ -13,7 +13,7 @@ from precision.measure import preparation
 from precision.measure.machine.devices import describe_device
 from precision.results import ClassDecisions, CompareResult
 from precision.spec import CastMethod, RunSpec
-from tests.runs import Recorder, audit_cast, compare, with_model
+from tests.runs import Recorder, audit_cast, compare, compare_errors, with_model
 
 ARTICLE_MAX = 0.00022590160369873047
 ARTICLE_MEAN = 0.00020454823970794678
@@ -46,11 +46,24 @@ def test_progress_moves_forward_through_every_stage_and_hands_over_partial_resul
         "Running in float64",
         "Timing both",
     ]
-    audited, compared = (partial for partial in progress.partials if isinstance(partial, CompareResult))
+    audited, compared, truly = (partial for partial in progress.partials if isinstance(partial, CompareResult))
     assert audited.audit is not None
     assert audited.comparison is None
     assert compared.comparison is not None
-    assert compared.cost is None
+    assert compared.comparison.truth is None
+    assert truly.comparison is not None
+    assert truly.comparison.truth is not None
+    assert truly.cost is None
+
+
+def test_errors_alone_are_those_of_the_comparison_without_its_times() -> None:
+    spec = RunSpec(model="digits", dtype="bfloat16", batch=40)
+    whole, alone = compare(spec), compare_errors(spec)
+    assert whole.comparison == alone.comparison
+    assert whole.verdict == alone.verdict
+    assert whole.cost is not None
+    assert alone.cost is None
+    assert alone.failure is None
 
 
 @pytest.mark.parametrize("stage", ["Loading", "Casting", "Running the float32", "Running the float16", "Timing"])
