@@ -51,16 +51,20 @@ def main() -> None:
     result = current_result(RangesResult)
     if result.ranges is None or not result.ranges.tensors:
         frame.nothing_to_show("No values to judge", result, how_to_read=HOW_TO_READ)
-    top = st.container()
-    fmt, limits = _pick_format(), _pick_limits()
+    top, judged = st.container(), st.container()
+    limits = _pick_limits()  # below the matrix that they decide
+    with judged:
+        fmt = _pick_format()
     run = f"{result.spec.digest()} {result.measured_at} {result.elapsed_s}"
     table = _judged(run, fmt.name, limits, _ranges=result.ranges)
     with top:
         frame.header(_finding(result.ranges, table, fmt), result)
-    tensors = _pick_tensors(result.ranges, table, fmt)
+    with judged:
+        tensors = _pick_tensors(result.ranges, table, fmt)
+        if tensors:
+            show(plot_fit_matrix(table, by_module(tensors), fmt.name), key="fit")
     if tensors:
         show(plot_exponent_heatmap(result.ranges, tensors, fmt), key="exponents")
-        show(plot_fit_matrix(table, by_module(tensors), fmt.name), key="fit")
         show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
     smallest_run.section(result.spec, result.ranges, table)
     if tensors:

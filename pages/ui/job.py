@@ -25,8 +25,9 @@ _DIMMED = """\
 [data-testid="stMain"] [data-testid="stElementContainer"] {opacity: 0.5; pointer-events: none}
 [data-testid="stMain"] .st-key-under-way [data-testid="stElementContainer"] {opacity: 1; pointer-events: auto}
 </style>
+<span class="px-style"></span>
 """
-"""All of the page but what says what is under way."""
+"""All of the page but what says what is under way. For the element in it, see `pages.ui.shell.menu`."""
 CANCELLED = "cancelled"
 """Stage of a failure that somebody asked for."""
 NOT_POSSIBLE = "This choice cannot be run"
@@ -136,7 +137,7 @@ def _while_running(job: Job, shows: Callable[[AnalysisResult], bool]) -> Analysi
         st.caption(
             f":material/history: Until there is something to show, the result before: **{_in_short(before.spec)}**."
         )
-    st.html(_DIMMED)
+        st.html(_DIMMED)
     return before.result
 
 
@@ -242,7 +243,8 @@ def _progress_text(job: Job) -> str:
             return "The worker is starting; this takes a few seconds."
         return f"Waiting for the device: position {job.position} in the queue."
     detail = f" · {for_markdown(job.detail)}" if job.detail else ""
-    left = f" · about {seconds_text(job.remaining_s)} left" if job.remaining_s is not None else ""
+    is_known = job.remaining_s is not None and not job.stage.startswith("Timing")  # which ends when it is sure
+    left = f" · about {seconds_text(job.remaining_s or 0.0)} left" if is_known else ""
     return f"{job.stage}{detail} · {seconds_text(job.elapsed_s)}{left}"
 
 

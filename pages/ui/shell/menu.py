@@ -17,12 +17,15 @@ _SENTENCE = "what number formats do to a model"
 _STYLE = """\
 <style>
 [data-testid="stMainBlockContainer"] {padding-top: 4rem}
+[data-testid="stElementContainer"]:has(.px-style) {display: none}
 [data-testid="stMain"] .st-key-menu [data-testid="stElementContainer"] {opacity: 1}
 .st-key-menu button:is(:hover, :focus, :active) {color: inherit}
 </style>
+<span class="px-style"></span>
 """
-"""Streamlit leaves 6rem above a page, 2.25 of them below its header. The menu is not
-dimmed with an old result. A button's colour under the mouse is too dark for the dark theme."""
+"""Streamlit leaves 6rem above a page, 2.25 of them below its header. The menu is not dimmed with an old result. A
+button's colour under the mouse is too dark for the dark theme. What only brings styles takes no room; without the
+element in it, it would take the place of a message that a callback shows."""
 
 
 class _Entry(NamedTuple):
@@ -81,8 +84,8 @@ def _addresses(entry: _Entry) -> set[str]:
 
 
 def _draw(groups: Mapping[str, Sequence[Page]], title: str) -> None:
-    st.html(_STYLE)
     with st.container(key="menu", horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(_STYLE, width="content")
         st.caption(f"**{NAME}** · {_SENTENCE}", width="stretch")
         for group, pages in groups.items():
             if not group:
