@@ -232,7 +232,9 @@ def show_progress(job_id: str, *, shown_s: float | None = None, key: str = "canc
 
 
 def _cancel(job_id: str) -> None:
-    engine().cancel(job_id, session=state.session_id())
+    job = engine().cancel(job_id, session=state.session_id())
+    if not (job.stopping or job.finished):
+        st.toast("The run goes on: somebody else is waiting for it too.", icon=":material/group:")
 
 
 def _progress_text(job: Job) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from precision.engine import Engine
+from tests.conftest import PATIENCE_S
 from tests.pages.conftest import COMPARISON_PAGES, PAGES, opened, settled
 
 pytestmark = pytest.mark.usefixtures("running_engine")
@@ -295,3 +296,16 @@ def test_bytes_of_a_format_that_no_dtype_stores_are_estimated_beside(dtype: str,
         assert (held, said) == ("30 B", [])
         assert header == "11 of 11 tensors changed dtype"
         assert layers == "11 of 11 tensors change: 120 B become 30 B"
+
+
+def test_cancel_by_one_of_two_viewers_says_that_the_run_goes_on(running_engine: Engine) -> None:
+    app = opened(link={"model": "bert-base", "dtype": "bfloat16", "seed": "91"}, settle=False)
+    job = app.session_state["jobs"]["compare"]
+    running_engine.submit(running_engine.job(job).spec, session="somebody else")
+    app.button(key="cancel").click().run()
+    assert [toast.value for toast in app.toast] == ["The run goes on: somebody else is waiting for it too."]
+    assert not running_engine.job(job).finished
+    running_engine.cancel(job, session="somebody else")
+    app.button(key="cancel").click().run()
+    assert not app.toast
+    assert running_engine.wait(job, timeout_s=PATIENCE_S).status == "cancelled"
