@@ -185,7 +185,9 @@ class Visit:
         return heading.inner_text()
 
     def numbers(self) -> dict[str, str]:
-        """The metrics of the overview."""
+        """The metrics of the overview, once the run has ended."""
+        expect(self.page.get_by_test_id("stProgress")).to_have_count(0, timeout=PATIENCE_MS)
+        self.settled()
         shown = self.page.get_by_test_id("stMetric")
         expect(shown.first).to_be_visible(timeout=PATIENCE_MS)  # the browser loads their code when it meets the first
         return {
