@@ -38,6 +38,6 @@ def _offer(step: Step) -> None:
         icon=":material/arrow_forward:",
         key="next-step",
         type="primary",
-        on_click=state.take_step,
+        on_click=state.choose,
         args=("batch", step.batch) if step.batch else ("reference", step.reference),
     )

@@ -124,10 +124,10 @@ def _current_job(analysis: Analysis, also: Mapping[str, object] | None) -> Job:
 def _while_running(job: Job, shows: Callable[[AnalysisResult], bool]) -> AnalysisResult:
     """What is measured so far, if the page can show it; else the result that it showed before, dimmed."""
     seen_s = job.partial.elapsed_s if job.partial else 0.0
-    for known in filter(None, (job.partial, _errors_of(job.spec))):
-        if shows(known):
-            show_progress(job.id, shown_s=seen_s)
-            return known
+    known = job.partial if job.partial and shows(job.partial) else _errors_of(job.spec)
+    if known and shows(known):
+        show_progress(job.id, shown_s=seen_s)
+        return known
     before = known_job(state.last_shown(job.spec.analysis))
     with st.container(key="under-way"):
         st.title(_under_way(job.spec), anchor=False)

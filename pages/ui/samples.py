@@ -60,9 +60,7 @@ def _lines(sample: ShownSample) -> list[str]:
         return []
     (before, after), (sure, now) = sample.classes, map(fine_share_text, sample.probabilities)
     lines = [f"class {before} → {after}" if sample.is_changed else f"class {before}, kept", f"{sure} → {now}"]
-    if sample.true_class is not None and sample.true_class not in (before, after):
-        lines.append(f"truly {sample.true_class}")
-    elif sample.true_class is not None and sample.true_class != after:
+    if sample.true_class not in (None, after):
         lines.append("now wrong" if sample.true_class == before else f"truly {sample.true_class}")
     return lines
 

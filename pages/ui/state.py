@@ -136,13 +136,7 @@ def choose_model(model_id: str) -> None:
     model_changed()
 
 
-def choose(name: str, value: str) -> None:
-    """Pick a format or a cast method, as the sidebar does."""
-    st.session_state[name] = value
-    choice_changed()
-
-
-def take_step(name: str, value: object) -> None:
+def choose(name: str, value: object) -> None:
     """Change one setting of the run, as its picker does."""
     st.session_state[name] = value
     choice_changed()

@@ -14,7 +14,7 @@ from precision.findings.sweep import KEEPING_WORDS, smallest_keeping, so_far
 from precision.results import SweepRow
 from precision.spec.cast_methods import USUAL_METHODS
 from precision.text.names import escape_plotly, for_plotly, plain
-from precision.text.units import bytes_text, count_text, number_text, seconds_text, share_text
+from precision.text.units import bytes_text, capitalised, count_text, number_text, seconds_text, share_text
 
 SweepCost = Literal["bytes", "time"]
 
@@ -130,7 +130,7 @@ def _apart(first: _Run, second: _Run) -> bool:
 
 def _title(rows: Sequence[SweepRow], cost: SweepCost, planned: int | None) -> str:
     title = so_far(rows, planned) + _finding(rows, cost)
-    return title[0].upper() + title[1:]
+    return capitalised(title)
 
 
 def _finding(rows: Sequence[SweepRow], cost: SweepCost) -> str:

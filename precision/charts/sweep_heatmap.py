@@ -14,7 +14,7 @@ from precision.findings.sweep import KEEPING_WORDS, so_far
 from precision.results import SkippedRun, SweepRow
 from precision.spec.cast_methods import USUAL_METHODS, CastMethod
 from precision.text.names import escape_plotly, for_plotly, plain
-from precision.text.units import count_text, number_text
+from precision.text.units import capitalised, count_text, number_text
 
 _KIND = "Table of verdicts, formats down, devices and methods across"
 _ROW_PX = 34
@@ -72,7 +72,7 @@ def _sweep_heatmap_info(
         formats=tuple(dict.fromkeys(cell.format for cell in cells)),
         columns=tuple(dict.fromkeys(cell.column for cell in cells)),
         cells=cells,
-        title=finding[0].upper() + finding[1:],
+        title=capitalised(finding),
         detail="the verdict of every run; its colour is the signal-to-noise ratio (SQNR)",
     )
 

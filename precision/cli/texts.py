@@ -41,7 +41,7 @@ from precision.results import (
 )
 from precision.spec import Analysis
 from precision.text.names import plain
-from precision.text.units import bytes_text, count_text, number_text
+from precision.text.units import bytes_text, capitalised, count_text, number_text
 
 _RANGES = (
     *("tensor", "kind", "elements", "zeros", "smallest", "largest", "smallest format"),
@@ -213,7 +213,7 @@ def sweep_text(result: SweepResult) -> str:
     skipped = (f"{each.dtype} by {each.method.value} on {each.device}: {each.reason}" for each in result.skipped)
     return paragraphs(
         warnings_text(*filter(None, (row.reference_nonfinite for row in result.rows))),
-        plain(finding[0].upper() + finding[1:] + ".", limit=None),
+        plain(capitalised(finding) + ".", limit=None),
         table_text(sweep_table([row.spec for row in result.rows], result.rows).pick(*_SWEEP)),
         WHAT_VERDICTS_ARE,
         warnings_text(*stopped, *skipped),

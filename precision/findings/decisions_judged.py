@@ -7,7 +7,7 @@ from precision.findings.decisions import samples_text
 from precision.results import ClassDecisions, CrossingDecisions, NeighbourDecisions, OutputComparison, Verdict
 from precision.results.decisions import Counted
 from precision.results.intervals import Z_95, Interval, samples_to_exclude, t_95
-from precision.text.units import count_text, fine_share_text, number_text
+from precision.text.units import capitalised, count_text, fine_share_text, number_text
 
 Judged: TypeAlias = ClassDecisions | CrossingDecisions
 """Decisions that are judged by the share of samples that changed."""
@@ -55,18 +55,19 @@ def _by_changes(found: Judged, changes: Interval, limits: Yardsticks) -> Verdict
         above = "at least one change" if tolerated == 0 else f"a 95 % interval above {fine_share_text(tolerated)}"
         return Verdict(
             word="changed",
-            sentence=f"{counted} {_capital(could)}, and at least {fine_share_text(changes.low)}.{_few_clusters(found)}",
+            sentence=f"{counted} {capitalised(could)}, and at least {fine_share_text(changes.low)}."
+            f"{_few_clusters(found)}",
             rule=f"Changed: {above}.",
         )
     if changes.high <= most:
         return Verdict(
             word="kept",
-            sentence=f"{counted} {_capital(could)}.{_few_clusters(found)}",
+            sentence=f"{counted} {capitalised(could)}.{_few_clusters(found)}",
             rule=f"Kept: the 95 % interval of the share that changes ends at or below {fine_share_text(most)}.",
         )
     return Verdict(
         word="uncertain",
-        sentence=f"{counted} {_capital(could)}: there are too few to exclude more than {fine_share_text(most)}. "
+        sentence=f"{counted} {capitalised(could)}: there are too few to exclude more than {fine_share_text(most)}. "
         f"{_needed_text(found, limits)}",
         rule=f"Uncertain: the 95 % interval of the share that changes starts at or below {fine_share_text(tolerated)} "
         f"and ends above {fine_share_text(most)}.",
@@ -176,10 +177,6 @@ def could_change_text(found: Judged, changes: Interval, sample: str = "") -> str
     A clause: `at most 3.7 % of similar samples would change, 95 % sure`.
     """
     return f"at most {fine_share_text(changes.high)} of similar {sample or found.unit}s would change, 95 % sure"
-
-
-def _capital(clause: str) -> str:
-    return clause[0].upper() + clause[1:]
 
 
 def few_clusters_text(found: Counted) -> str:

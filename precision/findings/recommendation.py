@@ -20,7 +20,7 @@ from precision.results import (
 )
 from precision.results.intervals import Interval
 from precision.spec import MAX_BATCH, Analysis
-from precision.text.units import count_text, fine_share_text, number_text, ratio_text
+from precision.text.units import capitalised, count_text, fine_share_text, number_text, ratio_text
 
 Level = Literal["safe", "check", "avoid", "unknown"]
 _BEGINNINGS: dict[Level, str] = {
@@ -119,12 +119,12 @@ def _happened(verdict: Verdict, output: OutputComparison | None, result: Compare
     if output is None or verdict.word == "not measured" or output.metrics.nonfinite_differ:
         return _ending(verdict.sentence), ""
     found = output.decisions
-    lost = verdict.word == "broken" and found is not None and not found.changed_samples
-    if found is None or not found.samples or output.differs_as_integer or lost:
+    is_kept = verdict.word == "broken" and found is not None and not found.changed_samples
+    if found is None or not found.samples or output.differs_as_integer or is_kept:
         return _values(output, verdict), ""
     changes = _changes(output)
     sure = could_change_text(found, changes, _sample(found, result)) if changes and isinstance(found, Judged) else ""
-    surely = (f"{sure[:1].upper()}{sure[1:]}.", few_clusters_text(found)) if sure else ()
+    surely = (f"{capitalised(sure)}.", few_clusters_text(found)) if sure else ()
     return _decided(found, _sample(found, result)), " ".join(filter(None, surely))
 
 
@@ -178,7 +178,7 @@ def _speed(result: CompareResult) -> str:
         return "Speed: being measured." if under_way else ""
     if result.execution.label == "simulated":
         return "Speed is not known: simulated here."
-    return f"{text[:1].upper()}{text[1:]} here." if (text := compare_speed(result.cost).alone) else ""
+    return f"{capitalised(text)} here." if (text := compare_speed(result.cost).alone) else ""
 
 
 def _why(verdict: Verdict, output: OutputComparison | None, limits: Yardsticks) -> str:

@@ -1,4 +1,4 @@
-"""Numbers as text for people, the same on pages and in the terminal."""
+"""Numbers, and the sentences they stand in, as text for people, the same on pages and in the terminal."""
 
 import math
 import re
@@ -158,6 +158,15 @@ def count_text(count: int, noun: str) -> str:
     ('1 element', '2,500 elements')
     """
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def capitalised(clause: str) -> str:
+    """A clause as the beginning of a sentence.
+
+    >>> capitalised("bfloat16 keeps it"), capitalised("")
+    ('Bfloat16 keeps it', '')
+    """
+    return clause[:1].upper() + clause[1:]
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

@@ -112,8 +112,9 @@ def _errors_alone(spec: RunSpec) -> RunSpec:
 def _wanted(plan: SweepPlan) -> dict[str, RunSpec]:
     """The runs asked for, in the order in which they run, by digest."""
     asked = [spec for spec in plan.specs if spec.digest() in state.swept()]
-    errors = [_errors_alone(spec) for spec in asked if not _is_timed(spec)]
-    times = [spec for spec in asked if spec.digest() in state.swept_times() or _is_timed(spec)]
+    timed = {spec.digest() for spec in asked if _is_timed(spec)}
+    errors = [_errors_alone(spec) for spec in asked if spec.digest() not in timed]
+    times = [spec for spec in asked if spec.digest() in timed | state.swept_times()]
     return {run.digest(): run for run in (*errors, *times)}
 
 

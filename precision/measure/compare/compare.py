@@ -119,11 +119,12 @@ def _measure(run: Prepared, result: CompareResult) -> CompareResult:
                 "warnings": (*_caveats(comparison, run), *result.warnings),
             }
         )
+        sides = [data_output(each, run.loaded) for each in (first, output)]
         if not run.loaded.more:
-            sides = (data_output(each, run.loaded) for each in (first, output))
             result = result.model_copy(update={"samples": shown_samples(comparison, run.loaded, *sides)})
         known = Known.of(run.loaded.module, run.spec.outputs, run.loaded.labels)
-        data = without_masked_classes(*(data_output(each, run.loaded) for each in (first, output)), known=known)
+        data = without_masked_classes(*sides, known=known)
+        del sides
         own = reference_warnings(run.reference, run.loaded.args, dict(run.loaded.kwargs), data)
         result = result.model_copy(update={"warnings": (*own, *result.warnings)})
         run.progress.partial(result)

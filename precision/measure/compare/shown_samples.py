@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from precision.measure.metrics.outputs import Flattened
+from precision.measure.metrics.outputs import Flattened, paired
 from precision.measure.models.loading import LoadedModel
 from precision.results import ClassDecisions, Comparison, NeighbourDecisions, OutputComparison, Picture, ShownSample
 from precision.spec.output_kinds import OutputKind
@@ -35,20 +36,19 @@ def shown_samples(
     count = len(pictures) if pictures is not None else len(loaded.texts)
     if not loaded.input.real or not count:
         return ()
-    sides = ({leaf.path: leaf.padded() for leaf in side.leaves} for side in (reference, candidate))
-    by_path = dict(zip(("reference", "candidate"), sides, strict=True))
+    pairs = {pair[0].path: pair for pair in paired(reference, candidate).pairs}
     for output in comparison.outputs:
-        r, y = (by_path[side].get(output.path) for side in ("reference", "candidate"))
-        if r is None or y is None or len(r) != count or r.shape != y.shape or r.numel() > MOST_ELEMENTS:
+        if output.shape[:1] != (count,) or math.prod(output.shape) > MOST_ELEMENTS:
             continue
-        r, y = r.detach().cpu().double(), y.detach().cpu().double()
+        r, y = (leaf.padded().detach().cpu().double() for leaf in pairs[output.path])
         if isinstance(output.decisions, ClassDecisions) and r.dim() == 2:
             found = _of_classes(r, y, output, loaded.labels)
         elif isinstance(output.decisions, NeighbourDecisions):
             found = _of_vectors(r.flatten(1), y.flatten(1))
         else:
             continue
-        return tuple(_with_input(sample, pictures, loaded.texts) for sample in found)
+        seen = _seen(pictures, loaded.texts)
+        return tuple(sample.model_copy(update=seen(sample.place)) for sample in found)
     return ()
 
 
@@ -83,10 +83,12 @@ def _finite(r: Tensor, y: Tensor) -> list[int]:
     return found
 
 
-def _with_input(sample: ShownSample, pictures: Tensor | None, texts: Sequence[str]) -> ShownSample:
+def _seen(pictures: Tensor | None, texts: Sequence[str]) -> Callable[[int], dict[str, object]]:
+    """What is shown of the sample at a place."""
     if pictures is None:
-        return sample.model_copy(update={"text": texts[sample.place][:MOST_CHARACTERS]})
-    return sample.model_copy(update={"picture": _picture(pictures[sample.place], pictures.min(), pictures.max())})
+        return lambda place: {"text": texts[place][:MOST_CHARACTERS]}
+    black, white = pictures.aminmax()
+    return lambda place: {"picture": _picture(pictures[place], black, white)}
 
 
 def _pictures(loaded: LoadedModel) -> Tensor | None:
