@@ -235,6 +235,18 @@ class OperatorErrors(PackedResult):
     factor_error_se: float | None = None
 
 
+UNKNOWN = "?"
+Source = int | str
+"""Place of an operator in `LayersReport.operators`, or the name of an input; `UNKNOWN` where neither is known."""
+
+
+class OutputSource(PackedResult):
+    """One output tensor of the model, and the operators and inputs whose values are in it."""
+
+    path: str
+    sources: tuple[Source, ...]
+
+
 class OperatorRow(PackedResult):
     """One operator call inside one module call; in the order in which they ran."""
 
@@ -263,6 +275,8 @@ class OperatorRow(PackedResult):
     """Those that differ in the reference, along that dimension."""
     beyond: int = 0
     """Elements of the reference beyond the end of the format to which the simulation rounds modules' outputs."""
+    sources: tuple[Source, ...] = ()
+    """Where what it was given comes from, in the candidate if that ran it; without what the model stores."""
 
     @property
     def only(self) -> Side | None:
@@ -343,6 +357,8 @@ class LayersReport(Result):
     notes: tuple[str, ...]
     reference_origin: NonfiniteOrigin | None = None
     """Where the reference's own NaN or infinity comes from; None where its outputs are finite."""
+    output_sources: tuple[OutputSource, ...] = ()
+    """Of the candidate; empty unless operators were recorded and the run came to its end."""
     masked_elements: int = 0
     """Of the model's outputs: -inf by which both sides mask classes, which is no alarm."""
 

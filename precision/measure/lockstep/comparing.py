@@ -1,7 +1,7 @@
 """Two returns of one module call become a row; the operators in it become rows too; nothing else is kept of them."""
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -17,11 +17,12 @@ from precision.measure.lockstep.origins import Origins
 from precision.measure.lockstep.pairs import Matched, matched, numbers_of
 from precision.measure.lockstep.replay import NotSeparableError
 from precision.measure.lockstep.routing import OTHER_ROWS, Routing
-from precision.measure.lockstep.rows import LayerDraft, Ledger
+from precision.measure.lockstep.rows import LayerDraft, Ledger, placed
+from precision.measure.lockstep.sources import Names
 from precision.measure.lockstep.values import tensors_in
 from precision.measure.metrics.output_kinds import Known
 from precision.measure.nonfinite_modules import masked_elements
-from precision.results.layers import Divergence, LayersReport, ObserverCheck, Stopped
+from precision.results.layers import Divergence, LayersReport, ObserverCheck, OutputSource, Stopped
 from precision.results.origins import Side
 
 
@@ -38,8 +39,6 @@ class Comparer:
     """Compares what both sides bring to their meetings.
 
     `simulated` is the format that the candidate rounds outputs to, where its arithmetic is simulated. `decomposition`
-    takes calls apart; None leaves them whole. At most `max_operators` operators become rows. `data`
-    says which positions `(texts, positions)` are no padding: padding enters no number.
     takes calls of leaf modules apart; None leaves them whole. At most `max_operators` operators become rows. `data`
     says which positions `(texts, positions)` are no padding: padding enters no number. `known` is what is known of the
     model's outputs.
@@ -152,17 +151,22 @@ class Comparer:
         not_called: tuple[str, ...],
         observer: ObserverCheck | None,
         watched_operators: bool,
+        output_sources: Mapping[str, Names],
         notes: Sequence[str],
     ) -> LayersReport:
         """Everything compared."""
         places = self._ledger.places()
         operators, dtypes = self._ledger.operator_rows(places)
+        at = self._ledger.operator_places["candidate"]
         return LayersReport(
             rows=tuple(draft.row(places) for draft in self._ledger.drafts),
             operators=operators,
             operator_dtypes=dtypes,
             origins=self._origins["candidate"].first(places),
             reference_origin=next(iter(self._origins["reference"].first(places)), None),
+            output_sources=tuple(
+                OutputSource(path=path, sources=placed(sources, at)) for path, sources in output_sources.items()
+            ),
             masked_elements=self._masked,
             divergences=divergences,
             not_called=not_called,

@@ -17,8 +17,10 @@ from precision.measure.lockstep.observer import Frame, Observer, Returned
 from precision.measure.lockstep.operators import OperatorRecorder
 from precision.measure.lockstep.pairs import same_outputs
 from precision.measure.lockstep.replay import Inputs
+from precision.measure.lockstep.sources import Names
 from precision.measure.lockstep.turns import Ended, RandomState, RendezvousTimeoutError, Side
 from precision.measure.metrics.output_kinds import Known
+from precision.measure.metrics.outputs import flatten
 from precision.results.layers import Divergence, LayersReport, ObserverCheck, Stopped
 from precision.results.origins import Side as SideName
 
@@ -105,6 +107,7 @@ class Director:
         recorder = None
         if self._options.operators:
             recorder = OperatorRecorder(finds_nonfinite=True, module=prepared.module)
+            recorder.sources.begin(prepared.module, prepared.args, prepared.kwargs)
 
         def run() -> object:
             with observer.hooks(), recorder.watching() if recorder is not None else nullcontext():
@@ -286,8 +289,17 @@ class Director:
             not_called=tuple(not_called[:MAX_NOT_CALLED]),
             observer=observer,
             watched_operators=self._options.operators,
+            output_sources=self._output_sources(),
             notes=notes,
         )
+
+    def _output_sources(self) -> dict[str, Names]:
+        """The sources of the candidate's outputs, once it has returned them, which the reference does first."""
+        recorder, outputs = self._candidate.observer.recorder, self._outputs[1:]
+        if recorder is None:
+            return {}
+        leaves = (leaf for output in outputs for leaf in flatten(output, detached=False).leaves)
+        return {leaf.path: recorder.sources.of([leaf.tensor]) for leaf in leaves}
 
     def _fused(self, called: frozenset[str]) -> tuple[str, ...]:
         """Notes on modules whose forward may be a single kernel."""

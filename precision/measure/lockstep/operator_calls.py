@@ -6,6 +6,7 @@ from typing import Self
 
 from torch import Tensor
 
+from precision.measure.lockstep.sources import Names
 from precision.measure.lockstep.values import Magnitudes, version_of
 
 
@@ -81,6 +82,10 @@ class OperatorCall:
     """One operator call."""
 
     name: str
+    number: int
+    """Of its side's operators, in the order in which they ran."""
+    sources: Names
+    """Of all that it was given."""
     inputs: tuple[str, ...]
     """dtypes of its tensor arguments; those without dimensions, which promote no others, say so."""
     computed: tuple[str, ...]

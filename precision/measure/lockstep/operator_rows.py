@@ -79,6 +79,7 @@ class OperatorComparer:
         if len(self._ledger.operators) >= self._max_operators:
             return
         errors = numbers.errors if numbers else None
+        calls: dict[Side, OperatorCall | None] = {"reference": reference, "candidate": candidate}
         self._ledger.operators.append(
             OperatorDraft(
                 draft=draft,
@@ -92,6 +93,8 @@ class OperatorComparer:
                 input_made_by=_input_maker(candidate) if numbers and numbers.integers_differ else "",
                 remark=OTHER_ROWS if elsewhere else "",
                 beyond=self._beyond(found),
+                numbers={side: call.number for side, call in calls.items() if call is not None},
+                sources=(candidate or some).sources,
                 merged=_most_merged(pairs) if errors is not None and errors.exact_share != 1 else NONE_MERGED,
             )
         )

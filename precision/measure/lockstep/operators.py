@@ -1,9 +1,11 @@
 """The operators of one side: what each returned, and the dtype that its kernels really computed in."""
 
+import itertools
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -16,6 +18,7 @@ from precision.measure.casting.stored_tensors import stored_tensors
 from precision.measure.lockstep.inside import Arguments, first_inside
 from precision.measure.lockstep.kernels import computed, written
 from precision.measure.lockstep.operator_calls import Given, KeptOutput, Nonfinite, OperatorCall
+from precision.measure.lockstep.sources import Sources
 from precision.measure.lockstep.values import (
     Magnitudes,
     magnitudes,
@@ -50,8 +53,10 @@ class _Current:
 
     kernels: int = 0
     computed: list[str] = field(default_factory=list)
-    overwritten: list[Tensor] = field(default_factory=list)
+    written: list[Tensor] = field(default_factory=list)
     """Tensors that it has changed."""
+    overwritten: list[Tensor] = field(default_factory=list)
+    """Those of them that hold floating-point values, where these are looked at."""
     before: list[Magnitudes] = field(default_factory=list)
     """What those were like whose values it read."""
 
@@ -76,7 +81,7 @@ class OperatorRecorder:
     (views, sizes) are left out.
 
     With `finds_nonfinite`, the arguments of operators are kept too, and looked at where the output is not finite. What
-    `module` stores is called by its name.
+    `module` stores is called by its name. `sources` follows where tensors come from.
     """
 
     def __init__(self, *, finds_nonfinite: bool, module: nn.Module | None = None) -> None:
@@ -90,6 +95,8 @@ class OperatorRecorder:
         self._finds_nonfinite = finds_nonfinite
         self._named = module
         self._current: _Current | None = None
+        self.sources = Sources()
+        self._numbers = itertools.count()
         self._kept: dict[int, list[weakref.ref[KeptOutput]]] = {}
         self._makers: dict[int, _Made] = {}
 
@@ -109,8 +116,12 @@ class OperatorRecorder:
 
     def function(self, func: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
         """Run an operator that the model's code called."""
-        if self.paused or self._current is not None:
+        if self._current is not None:
             return func(*args, **kwargs)
+        if self.paused:
+            result = func(*args, **kwargs)
+            self.sources.handed_on(islice(tensors_in((args, kwargs)), 1), tensors_in(result))
+            return result
         current = self._current = _Current()
         try:
             result = func(*args, **kwargs)
@@ -123,6 +134,8 @@ class OperatorRecorder:
             self.paused = True
             self._record(func, (args, dict(kwargs)), result, current)
             self.paused = False
+        else:
+            self.sources.handed_on(tensors_in((args, kwargs)), tensors_in(result))
         return result
 
     def kernel(self, func: Any, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
@@ -134,7 +147,11 @@ class OperatorRecorder:
             self._before_overwriting(tensor, is_read=is_read)
         result = func(*args, **kwargs)
         current = self._current
-        if current is not None and not func.is_view:
+        if current is None:
+            self.sources.handed_on(tensors_in((args, kwargs)), tensors_in(result), [tensor for tensor, _ in writes])
+            return result
+        current.written += [tensor for tensor, _ in writes]
+        if not func.is_view:
             current.kernels += 1
             dtype = computed(func, (args, kwargs), result)
             if dtype is not None and dtype not in current.computed:
@@ -154,20 +171,25 @@ class OperatorRecorder:
         current.overwritten.append(tensor)
 
     def _record(self, func: Callable[..., object], given: Arguments, result: object, current: _Current) -> None:
-        outputs = tuple(tensors_in(result))
+        outputs, inputs = tuple(tensors_in(result)), tuple(tensors_in(given))
+        if not outputs or self.into is None:
+            self.sources.handed_on(inputs, outputs, current.written)
         if not outputs:
             return
         name = operator_name(func)
-        inputs = tuple(tensors_in(given))
         nonfinite = _nonfinite(inputs, outputs, current) if self._finds_nonfinite and self.into is not None else None
         kept = self._given(inputs, current, named=nonfinite is not None)
         looks_inside = nonfinite is not None and _can_look_inside(current, inputs, kept)
         self._remember_makers(inputs, outputs, name)
         if self.into is None:
             return
+        number, sources = next(self._numbers), self.sources.of(inputs)
+        self.sources.made(number, outputs, current.written)
         self.into.append(
             OperatorCall(
                 name=name,
+                number=number,
+                sources=sources,
                 inputs=tuple(dtype_name(tensor.dtype) + ("" if tensor.dim() else SCALAR) for tensor in inputs),
                 computed=tuple(current.computed),
                 outputs=tuple(self._keep(tensor) for tensor in outputs),

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from precision.measure.lockstep.merged import NONE_MERGED, Merged
 from precision.measure.lockstep.pairs import PairNumbers
-from precision.results.layers import Corners, LayerRow, OperatorDtypes, OperatorErrors, OperatorRow, TensorPair
+from precision.measure.lockstep.sources import Names
+from precision.results.layers import (
+    UNKNOWN,
+    Corners,
+    LayerRow,
+    OperatorDtypes,
+    OperatorErrors,
+    OperatorRow,
+    Source,
+    TensorPair,
+)
+from precision.results.origins import Side
 
 
 @dataclass(kw_only=True, eq=False)
@@ -82,6 +94,15 @@ class OperatorDraft:
     remark: str = ""
     merged: Merged = NONE_MERGED
     beyond: int = 0
+    numbers: Mapping[Side, int]
+    """Of the call on each side that ran it."""
+    sources: Names = ()
+    """Of the candidate's call if there is one, else of the reference's."""
+
+    @property
+    def side(self) -> Side:
+        """Whose numbers the sources are."""
+        return "reference" if self.candidate is None else "candidate"
 
 
 class Ledger:
@@ -108,9 +129,19 @@ class Ledger:
         self.drafts.sort(key=lambda draft: draft.order)
         return {id(draft): place for place, draft in enumerate(self.drafts)}
 
+    @property
+    def operator_places(self) -> dict[Side, dict[int, int]]:
+        """The row of each operator, by its side's number."""
+        found: dict[Side, dict[int, int]] = {"reference": {}, "candidate": {}}
+        for place, draft in enumerate(self.operators):
+            for side, number in draft.numbers.items():
+                found[side][number] = place
+        return found
+
     def operator_rows(self, places: dict[int, int]) -> tuple[tuple[OperatorRow, ...], tuple[OperatorDtypes, ...]]:
         """All operators' rows, and the table of dtypes that they refer to."""
         table: dict[OperatorDtypes, int] = {}
+        at = self.operator_places
         rows = [
             OperatorRow(
                 row=places[id(each.draft)],
@@ -126,10 +157,17 @@ class Ledger:
                 became_equal=each.merged.became_equal,
                 neighbours=each.merged.pairs if each.merged.became_equal else 0,
                 beyond=each.beyond,
+                sources=placed(each.sources, at[each.side]),
             )
             for each in self.operators
         ]
         return tuple(rows), tuple(table)
+
+
+def placed(sources: Names, places: Mapping[int, int]) -> tuple[Source, ...]:
+    """Sources by the rows of their operators, which those that are in no row do not have."""
+    found = (places.get(each, UNKNOWN) if isinstance(each, int) else each for each in sources)
+    return tuple(dict.fromkeys(found))
 
 
 def _place(dtypes: OperatorDtypes | None, table: dict[OperatorDtypes, int]) -> int | None:
