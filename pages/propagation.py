@@ -11,12 +11,11 @@ from precision.charts.error_tree import plot_error_tree
 from precision.charts.layer_corners import plot_layer_corners
 from precision.charts.layer_errors import plot_layer_errors
 from precision.findings.elements import worst_table
-from precision.findings.layers import calls_table, divergence_text, labels_of, name_of_own, operators_table
-from precision.findings.origins import origin_text, place_text, reference_text, silent_causes
+from precision.findings.layers import calls_table, divergence_text, labels_of, operators_table
+from precision.findings.origins import finding, origin_text, place_text, reference_text, silent_causes
 from precision.findings.remedies import helpful, kept_by, remedies_texts, vain_texts
 from precision.results import LayersReport, LayersResult
 from precision.text.names import escape_markdown, for_markdown
-from precision.text.units import number_text
 
 DEFAULT_LIMIT = 0.01
 
@@ -49,7 +48,7 @@ def main() -> None:
     report = result.report
     if report is None or not report.rows:
         frame.nothing_to_show("No layer to show", result, how_to_read=HOW_TO_READ)
-    frame.header(_finding(report), result)
+    frame.header(escape_markdown(finding(report)), result)
     _stopped(report)
     _causes(report)
     _remedies(result)
@@ -74,21 +73,6 @@ def main() -> None:
     )
     _differences(report)
     frame.footer(result, how_to_read=HOW_TO_READ)
-
-
-def _finding(report: LayersReport) -> str:
-    if report.origins:
-        return f"The first infinity or NaN appears in {escape_markdown(place_text(report.origins[0]))}"
-    places = [row for row in report.rows if row.own]
-    if not places:
-        return f"{report.calls} module calls compared"
-    most = max(places, key=lambda row: row.own.local.normalized_l2 if row.own else 0.0)
-    if not most.own or not most.own.local.normalized_l2:
-        return "Every layer is exact" if report.is_exact else "No layer measured alone adds error"
-    return (
-        f"Of the layers measured alone, most error is added in {escape_markdown(name_of_own(most))}: "
-        f"{number_text(most.own.local.normalized_l2)} of its output"
-    )
 
 
 def _stopped(report: LayersReport) -> None:

@@ -1,11 +1,26 @@
 """Where infinities and NaNs come from, in words."""
 
+from precision.findings.layers import name_of_own
 from precision.results import LayersReport, NonfiniteOrigin
 from precision.text.names import plain
 from precision.text.units import count_text, number_text
 
 REFERENCE_NONFINITE = "The reference itself is infinite or NaN"
 """How a warning of any analysis begins that says so."""
+
+
+def finding(report: LayersReport) -> str:
+    """The main finding of a run layer by layer: where the first infinity or NaN appears, or most error is added."""
+    if report.origins:
+        return f"The first infinity or NaN appears in {place_text(report.origins[0])}"
+    places = [row for row in report.rows if row.own]
+    if not places:
+        return f"{report.calls} module calls compared"
+    most = max(places, key=lambda row: row.own.local.normalized_l2 if row.own else 0.0)
+    if not most.own or not most.own.local.normalized_l2:
+        return "Every layer is exact" if report.is_exact else "No layer measured alone adds error"
+    added = number_text(most.own.local.normalized_l2)
+    return f"Of the layers measured alone, most error is added in {name_of_own(most)}: {added} of its output"
 
 
 def causes(report: LayersReport) -> tuple[str, ...]:

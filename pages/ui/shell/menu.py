@@ -38,6 +38,7 @@ class _Entry(NamedTuple):
 _MENU = {
     "": {"overview": _Entry("Overview", "speed")},
     "Explore": {
+        "graph": _Entry("Graph", "schema"),
         "layers": _Entry("Layers", "account_tree"),
         "errors": _Entry("Errors", "bar_chart"),
         "propagation": _Entry("Propagation", "trending_up"),

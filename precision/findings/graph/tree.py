@@ -192,7 +192,7 @@ def _arrange(box: Box) -> None:
     box.inside.sort(key=lambda each: each.order)
     if box.inside:
         box.order = box.inside[0].order
-    if box.kind == "module" and len(box.inside) == 1 and box.inside[0].operator is not None:
+    if box.kind == "module" and len(box.inside) == 1 and box.inside[0].kind in ("operator", "constant"):
         box.operator, box.inside = box.inside[0].operator, []
     alike = [list(group) for _, group in groupby(box.inside, key=_alike)]
     box.inside = [each for group in alike for each in ([_stack(group)] if len(group) >= _FEWEST else group)]

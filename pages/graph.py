@@ -1,0 +1,154 @@
+"""Graph: how values flow through the model, and where on their way the error is born."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import streamlit as st
+
+from pages.ui import downloads, frame, linked, measured, view_state
+from pages.ui.graph.component import show_graph
+from pages.ui.job import current_result
+from pages.ui.layer_panel import layer_panel
+from pages.ui.shell.guard import enter_through_router
+from precision.charts.palette import colour_of, colour_of_fit
+from precision.findings.fit.table import fit_table, formats_to_judge
+from precision.findings.graph.measures import Readings, dtypes_read, errors_read, fits_read, sensitivities_read
+from precision.findings.graph.paths import nonfinite_path, worst_path
+from precision.findings.graph.tree import Graph, graph_of
+from precision.findings.layers import calls_table
+from precision.findings.origins import finding
+from precision.results import LayersReport, LayersResult, SensitivityResult
+from precision.results.ranges import RangesResult
+from precision.text.names import escape_markdown
+
+CARRIED, BORN, DTYPE, FIT, SENSITIVITY = "error carried", "error born here", "dtype", "fit of values", "sensitivity"
+MEASURES = (CARRIED, BORN, DTYPE, FIT, SENSITIVITY)
+
+HOW_TO_READ = """\
+Every box is a module or an operator, every line a tensor that goes from where it is made to where it is read. Both are
+seen while the model runs. Boxes with a ▸ can be opened; modules built alike that follow each other are folded into a
+stack, with a bar for each.
+
+- **Error carried**: the relative error of what a box returns (normalized L2), with all that came before.
+- **Error born here**: what the box adds itself, on the reference's own input; of a module with others inside, what its
+  own code adds. Single operators are not measured alone, and have no number.
+- **Dtype**: of what the box returns in the candidate. It is the stripe at the left of each box, too.
+- **Fit of values**: whether the format holds a module's weights, inputs and outputs, as on the page Ranges; the worst.
+- **Sensitivity**: the relative error of the model's output if that layer alone is in the format.
+
+Bars are logarithmic, from the smallest error of an innermost box to the largest, over at most four decades. The strip at the left is the whole model, from
+the first operator to the last. Dashed boxes make values from nothing that was computed, such as positions. Modules
+without operators, such as dropout or compiled code, are left out.
+
+**Keyboard**: ↓ and ↑ follow the data, → opens and ← folds, Enter chooses.
+"""
+
+
+class _View(NamedTuple):
+    readings: Readings
+    legend: tuple[tuple[str, str, str], ...]
+
+
+def main() -> None:
+    """Draw the page."""
+    enter_through_router()
+    result = current_result(LayersResult, shows=lambda result: bool(result.report and result.report.operators))
+    report = result.report
+    if report is None or not report.rows or not report.operators:
+        frame.nothing_to_show("No operator to show", result, how_to_read=HOW_TO_READ)
+    frame.header(escape_markdown(finding(report)), result)
+    run = f"{result.spec.digest()} {result.measured_at} {result.elapsed_s}"
+    _graph_and_panel(result, run)
+    with st.expander("The same as a table", icon=":material/table:"):
+        downloads.table(
+            calls_table(report), name=f"{downloads.file_stem(result)}-graph", key="graph-table", alt="Every module call"
+        )
+    frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _graph(run: str, *, _report: LayersReport) -> Graph:
+    del run  # identifies the report, which is too large for a cache key
+    return graph_of(_report)
+
+
+@st.fragment
+def _graph_and_panel(result: LayersResult, run: str) -> None:
+    report = result.report
+    if report is None:
+        return
+    graph = _graph(run, _report=report)
+    wide, narrow = st.columns([5, 2], gap="medium")
+    with wide:
+        measure = linked.radio("Coloured by", MEASURES, key="colour", label_visibility="collapsed")
+        view = _view(measure, graph, result, report)
+        path = nonfinite_path(graph, report)
+        with narrow:
+            chosen = _pick(graph)
+        show_graph(
+            graph,
+            view.readings,
+            measure=measure,
+            run=run,
+            chosen=chosen,
+            path=path or worst_path(graph),
+            is_nonfinite=bool(path),
+            legend=view.legend + ((("not finite", "broken", ""),) if path else ()),
+            colour=colour_of if measure == DTYPE else colour_of_fit,
+            on_choice=_chosen,
+        )
+        if graph.unknown:
+            st.caption(f"{graph.unknown:,} operators read tensors that were made where no operator is seen.")
+    with narrow:
+        box = graph.named.get(chosen)
+        if box is None or box.row is None:
+            st.caption("Click a box, or walk with the arrow keys and press Enter.")
+        else:
+            layer_panel(result, box.row, operator=box.operator if box.kind in ("operator", "constant") else None)
+
+
+def _pick(graph: Graph) -> str:
+    names = [box.name for box in graph.model.all if box.row is not None]
+    picked = linked.selectbox(
+        "Layer or operator", names, key="node", index=None, placeholder="none chosen", label_visibility="collapsed"
+    )
+    return picked or ""
+
+
+def _chosen() -> None:
+    view_state.put("node", st.session_state["graph"].chosen)
+
+
+def _view(measure: str, graph: Graph, result: LayersResult, report: LayersReport) -> _View:
+    fmt = result.spec.dtype
+    if measure == DTYPE:
+        return _categories(dtypes_read(graph))
+    if measure == FIT:
+        ranges = measured.known_or_offered(
+            RangesResult, label="Count the values", says="One pass of the reference, as on the page Ranges."
+        )
+        if ranges is None or ranges.ranges is None:
+            return _View({}, ())
+        return _categories(fits_read(graph, report, ranges.ranges, fit_table(ranges.ranges, formats_to_judge(fmt)), fmt))
+    if measure == SENSITIVITY:
+        found = measured.known_or_offered(
+            SensitivityResult, label="Measure sensitivities", says="As on the page Mixed precision."
+        )
+        if found is None or found.report is None or fmt not in found.report.formats:
+            return _View({}, ())
+        return _View(
+            sensitivities_read(graph, report, found.report, fmt), (("output error if alone in it", "carried", ""),)
+        )
+    if measure == BORN:
+        return _View(errors_read(graph, lambda box: box.born), (("born here", "carried", ""),))
+    legend = (("born here", "born", ""), ("carried", "carried", ""))
+    return _View(errors_read(graph, lambda box: box.carried, with_born=True), legend)
+
+
+def _categories(readings: Readings) -> _View:
+    found: Sequence[str] = list(dict.fromkeys(reading.category for reading in readings.values()))
+    colour = colour_of if any(each.category == each.text for each in readings.values()) else colour_of_fit
+    return _View(readings, tuple((name, "", colour(name)) for name in found))
+
+
+main()

@@ -1,0 +1,114 @@
+"""The graph on a page: what the browser's part is sent, and where its files are."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import streamlit as st
+from streamlit.components.v2.component_manager import BidiComponentManager
+from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
+from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
+from streamlit.components.v2.types import ComponentRenderer
+
+from precision.charts.palette import colour_of
+from precision.findings.graph.measures import Reading, Readings
+from precision.findings.graph.tree import Box, Graph
+from precision.text.names import plain
+
+_NAME: Final = "precision-explorer.graph"
+_HERE: Final = Path(__file__).parent
+_KINDS: Final = {"stack": "folded", "input": "input", "output": "output", "constant": "constant", "operator": "operator"}
+_LABEL_CHARACTERS: Final = 34
+
+_renderers: WeakKeyDictionary[BidiComponentManager, ComponentRenderer] = WeakKeyDictionary()
+
+
+def show_graph(
+    graph: Graph,
+    readings: Readings,
+    *,
+    measure: str,
+    run: str,
+    chosen: str,
+    path: Sequence[Box],
+    is_nonfinite: bool,
+    legend: Sequence[tuple[str, str, str]],
+    colour: Callable[[str], str],
+    on_choice: Callable[[], None],
+) -> None:
+    """Draw the graph.
+
+    Args:
+        graph: what to draw.
+        readings: what each box shows; none where nothing was measured.
+        measure: what that is, in words.
+        run: tells one run from another.
+        chosen: name of the box that is chosen; empty for none.
+        path: boxes to light, in order.
+        is_nonfinite: whether the path is that of an infinity or NaN.
+        legend: words, a class of the style sheet, and a colour that replaces that of the class.
+        colour: of a category of the readings.
+        on_choice: called when a box is chosen; the session's `graph` then has its name in `chosen`.
+    """
+    boxes = list(graph.model.all)
+    at = {box: place for place, box in enumerate(boxes)}
+    around = {inner: at[box] for box in boxes for inner in box.inside}
+    _renderer()(
+        key="graph",
+        data={
+            "graph": run,
+            "measure": measure,
+            "chosen": chosen,
+            "boxes": [
+                _fields(box, around.get(box), readings.get(box, Reading()), measure, colour) for box in boxes
+            ],
+            "edges": [(at[source], at[target]) for source, target in graph.edges],
+            "path": [at[box] for box in path],
+            "lit": "nonfinite" if is_nonfinite else "worst",
+            "legend": list(legend),
+        },
+        on_chosen_change=on_choice,
+    )
+
+
+def _fields(
+    box: Box, around: int | None, reading: Reading, measure: str, colour: Callable[[str], str]
+) -> tuple[object, ...]:
+    """As graph.js reads them."""
+    return (
+        around,
+        box.kind,
+        box.name,
+        plain(box.label, limit=_LABEL_CHARACTERS),
+        plain(box.about, limit=_LABEL_CHARACTERS) if box.about else "",
+        reading.text,
+        reading.share,
+        reading.born,
+        colour_of(box.dtype) if box.dtype else "",
+        colour(reading.category) if reading.category else "",
+        _said(box, reading, measure),
+        box.is_broken,
+    )
+
+
+def _said(box: Box, reading: Reading, measure: str) -> str:
+    """The box for those who hear it, and under the mouse."""
+    what = _KINDS.get(box.kind, "module")
+    value = f"{measure}: {reading.text}" if reading.text else ""
+    name = plain(box.name, limit=None)
+    return ", ".join(filter(None, (name, plain(box.about, limit=None) if box.about else "", what, value, box.dtype)))
+
+
+def _renderer() -> ComponentRenderer:
+    """What mounts the component; its files are registered once for each server."""
+    manager = get_bidi_component_manager()
+    if manager not in _renderers:
+        if manager.get_component_asset_root(_NAME) is None:
+            package, _, name = _NAME.partition(".")
+            manifest = ComponentManifest(package, "1", [ComponentConfig(name, "assets")])
+            manager.register_from_manifest(manifest, _HERE)
+        _renderers[manager] = st.components.v2.component(
+            _NAME, html=(_HERE / "assets" / "graph.html").read_text(), css="graph-*.css", js="graph-*.js"
+        )
+    return _renderers[manager]

@@ -1,0 +1,34 @@
+"""What other analyses have measured of the same run, for pages that show it beside their own."""
+
+from typing import TypeVar
+
+from pages.ui import state
+from pages.ui.job import engine
+from pages.ui.side_jobs import SideJobs
+from precision.analyses import analysis_of
+from precision.errors import PrecisionError
+from precision.results import AnalysisResult
+
+R = TypeVar("R", bound=AnalysisResult)
+_JOBS = SideJobs("beside")
+
+
+def known(kind: type[R]) -> R | None:
+    """The result of that kind for what the sidebar asks; None where it was not measured."""
+    try:
+        job = engine().stored(state.spec(analysis_of(kind)).measured)
+    except PrecisionError:
+        return None
+    return job.result if job is not None and isinstance(job.result, kind) else None
+
+
+def known_or_offered(kind: type[R], *, label: str, says: str) -> R | None:
+    """As `known`; where it was not measured, a button that measures it, then its progress."""
+    if (result := known(kind)) is not None:
+        return result
+    spec = state.spec(analysis_of(kind)).measured
+    if _JOBS.job(spec) is None:
+        _JOBS.button(label, spec, key=f"measure-{spec.analysis}", icon=":material/play_arrow:", says=says)
+    else:
+        _JOBS.show(spec)
+    return None
