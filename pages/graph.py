@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from pages.ui import downloads, frame, linked, measured, view_state
+from pages.ui import downloads, frame, layer_panel, linked, measured, view_state
 from pages.ui.graph.component import show_graph
 from pages.ui.job import current_result
-from pages.ui.layer_panel import layer_panel
 from pages.ui.shell.guard import enter_through_router
 from precision.charts.palette import colour_of, colour_of_fit
 from precision.findings.fit.table import fit_table, formats_to_judge
@@ -19,7 +18,7 @@ from precision.findings.layers import calls_table
 from precision.findings.origins import finding
 from precision.results import LayersReport, LayersResult, SensitivityResult
 from precision.results.ranges import RangesResult
-from precision.text.names import escape_markdown
+from precision.text.names import escape_markdown, for_markdown
 
 CARRIED, BORN, DTYPE, FIT, SENSITIVITY = "error carried", "error born here", "dtype", "fit of values", "sensitivity"
 MEASURES = (CARRIED, BORN, DTYPE, FIT, SENSITIVITY)
@@ -78,7 +77,7 @@ def _graph_and_panel(result: LayersResult, run: str) -> None:
     if report is None:
         return
     graph = _graph(run, _report=report)
-    wide, narrow = st.columns([5, 2], gap="medium")
+    wide, narrow = st.columns([5, 3], gap="medium")
     with wide:
         measure = linked.radio("Coloured by", MEASURES, key="colour", label_visibility="collapsed")
         view = _view(measure, graph, result, report)
@@ -104,7 +103,13 @@ def _graph_and_panel(result: LayersResult, run: str) -> None:
         if box is None or box.row is None:
             st.caption("Click a box, or walk with the arrow keys and press Enter.")
         else:
-            layer_panel(result, box.row, operator=box.operator if box.kind in ("operator", "constant") else None)
+            st.markdown(f"**{for_markdown(box.name, limit=None)}** · {escape_markdown(box.about)}")
+            if box.kind in ("operator", "constant") and box.operator is not None:
+                layer_panel.operator_summary(report, report.operators[box.operator])
+            else:
+                layer_panel.summary(result, report, box.row)
+    if box is not None and box.row is not None and box.kind not in ("operator", "constant"):
+        layer_panel.details(result, report, box.row)
 
 
 def _pick(graph: Graph) -> str:
@@ -129,7 +134,9 @@ def _view(measure: str, graph: Graph, result: LayersResult, report: LayersReport
         )
         if ranges is None or ranges.ranges is None:
             return _View({}, ())
-        return _categories(fits_read(graph, report, ranges.ranges, fit_table(ranges.ranges, formats_to_judge(fmt)), fmt))
+        return _categories(
+            fits_read(graph, report, ranges.ranges, fit_table(ranges.ranges, formats_to_judge(fmt)), fmt)
+        )
     if measure == SENSITIVITY:
         found = measured.known_or_offered(
             SensitivityResult, label="Measure sensitivities", says="As on the page Mixed precision."

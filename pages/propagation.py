@@ -2,15 +2,13 @@
 
 import streamlit as st
 
-from pages.ui import downloads, frame, linked, state, view_state
-from pages.ui.chart import show, show_and_pick, show_beside_each_other
+from pages.ui import downloads, frame, layer_panel, linked, state, view_state
+from pages.ui.chart import show, show_and_pick
 from pages.ui.job import current_result
+from pages.ui.layer_panel import keep_button
 from pages.ui.shell.guard import enter_through_router
 from precision.charts.error_along_depth import layer_points, plot_error_along_depth
 from precision.charts.error_tree import plot_error_tree
-from precision.charts.layer_corners import plot_layer_corners
-from precision.charts.layer_errors import plot_layer_errors
-from precision.findings.elements import worst_table
 from precision.findings.layers import calls_table, divergence_text, labels_of, operators_table
 from precision.findings.origins import finding, origin_text, place_text, reference_text, silent_causes
 from precision.findings.remedies import helpful, kept_by, remedies_texts, vain_texts
@@ -93,10 +91,10 @@ def _remedies(result: LayersResult) -> None:
     for name in dict.fromkeys(remedy.input for remedy in good if remedy.input):
         _uncast_button(name)
     for kept in dict.fromkeys(filter(None, map(kept_by, good))):
-        _keep_button(kept, key=f"keep-remedy-{kept}")
+        keep_button(kept, key=f"keep-remedy-{kept}")
     stopped = result.report.stopped if result.report else None
     if result.remedies is None and stopped is not None and stopped.keep is not None:
-        _keep_button(stopped.keep, key="keep-stopped")
+        keep_button(stopped.keep, key="keep-stopped")
 
 
 def _uncast_button(name: str) -> None:
@@ -109,21 +107,6 @@ def _uncast_button(name: str) -> None:
         on_click=state.leave_uncast,
         args=(name,),
         help="The model gets this argument as it is given; everything else is cast as before.",
-    )
-
-
-def _keep_button(kept: str, *, key: str) -> None:
-    if not kept or state.is_kept(kept):
-        return
-    st.button(
-        f"Keep {escape_markdown(kept)} in the reference's precision, and run again",
-        key=key,
-        icon=":material/shield:",
-        on_click=state.keep_module,
-        args=(kept,),
-        help="This module, or the operator after the colon, computes in the reference's format; *code* stands for all "
-        "operators outside the modules in it. Inputs are widened; outputs are rounded back, or stay wide where the "
-        "name ends in *wide*.",
     )
 
 
@@ -148,44 +131,8 @@ def _one_layer(result: LayersResult, report: LayersReport) -> None:
         key="layer",
         help="Or click a point of the chart above.",
     )
-    at = labels.index(label)
-    row, owner = report.rows[at], at
-    if row.same_as is not None:
-        owner = row.same_as
-        st.caption(f"Returns the same tensors as {for_markdown(labels[owner])}, so it has the same propagated error.")
-    numbers = report.rows[owner]
-    show_beside_each_other(
-        layer_corners=plot_layer_corners(row, result.spec.dtype),
-        layer_errors=plot_layer_errors(numbers, result.spec.dtype),
-    )
-    for reason in row.uncompared:
-        st.caption(escape_markdown(reason))
-    if kept := state.kept_around(row.fqn):
-        st.caption(
-            f"{for_markdown(kept)} is kept in {result.spec.reference}: its only own error is the rounding of its "
-            "inputs on the way in and of its outputs on the way back."
-        )
-    if row.has_own_code:
-        st.caption("The first chart is of what its own code makes, the second of what the whole module returns.")
-        _keep_button(f"{row.fqn}:code", key="keep-code")
-    _keep_button(row.fqn, key="keep-layer")
-    if numbers.worst:
-        st.subheader("Worst elements", anchor=False)
-        downloads.table(
-            worst_table(numbers.worst),
-            name=f"{downloads.file_stem(result)}-worst",
-            key="worst",
-            alt="The elements of this layer with the largest absolute error",
-        )
-    operators = operators_table(report, row=at)
-    if operators.rows:
-        st.subheader("Operators in this call", anchor=False)
-        downloads.table(
-            operators,
-            name=f"{downloads.file_stem(result)}-operators",
-            key="operators",
-            alt="Every operator that ran directly in this call, with its error and dtypes",
-        )
+    layer_panel.summary(result, report, labels.index(label))
+    layer_panel.details(result, report, labels.index(label))
 
 
 def _worst_call(report: LayersReport) -> int:

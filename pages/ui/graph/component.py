@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import streamlit as st
@@ -18,7 +18,13 @@ from precision.text.names import plain
 
 _NAME: Final = "precision-explorer.graph"
 _HERE: Final = Path(__file__).parent
-_KINDS: Final = {"stack": "folded", "input": "input", "output": "output", "constant": "constant", "operator": "operator"}
+_KINDS: Final = {
+    "stack": "folded",
+    "input": "input",
+    "output": "output",
+    "constant": "constant",
+    "operator": "operator",
+}
 _LABEL_CHARACTERS: Final = 34
 
 _renderers: WeakKeyDictionary[BidiComponentManager, ComponentRenderer] = WeakKeyDictionary()
@@ -60,9 +66,7 @@ def show_graph(
             "graph": run,
             "measure": measure,
             "chosen": chosen,
-            "boxes": [
-                _fields(box, around.get(box), readings.get(box, Reading()), measure, colour) for box in boxes
-            ],
+            "boxes": [_fields(box, around.get(box), readings.get(box, Reading()), measure, colour) for box in boxes],
             "edges": [(at[source], at[target]) for source, target in graph.edges],
             "path": [at[box] for box in path],
             "lit": "nonfinite" if is_nonfinite else "worst",

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import streamlit as st
 
 from pages.ui import linked, state, view_state
+from precision.errors import InputError
 from precision.formats import any_format_named
 from precision.plan.constraints import Constraints
 from precision.plan.front import front_of
@@ -18,7 +19,7 @@ from precision.text.units import bytes_text, seconds_text
 
 BudgetKind = Literal["bytes", "error", "time"]
 _KEYS: dict[BudgetKind, str] = {"bytes": "most_bytes", "error": "least_sqnr", "time": "most_time"}
-_FIRST_SHARE = 40.0
+FIRST_SHARE = 40.0
 """Percent: between casts to 8 and to 16 bits, so that the plan mixes both."""
 _FIRST_DB = 40.0
 """An error of a hundredth of the output."""
@@ -100,6 +101,15 @@ def choose(run: str, report: SensitivityReport, constraints: Constraints, refere
     return Chosen(kind, value, constraints, front, plan, found_s + time.perf_counter() - began)
 
 
+def first_plan(run: str, report: SensitivityReport, reference: str) -> Plan | None:
+    """The plan that the page shows before anything is chosen; None where the kept modules leave none."""
+    constraints = Constraints(keep=tuple(state.kept_modules()))
+    try:
+        return _plan(run, "bytes", FIRST_SHARE, constraints, reference, _report=report)
+    except InputError:
+        return None
+
+
 def move_to(chosen: Chosen, point: int) -> None:
     """Set the slider to the plan of one of the front's points."""
     totals = chosen.front.points[point].totals
@@ -132,7 +142,7 @@ def _slider(kind: BudgetKind, front: Front, whole: Totals, reference: str) -> fl
     return linked.slider(
         f"{'Largest size' if kind == 'bytes' else 'Longest time'}, as a share of {reference}'s {unit}",
         key=_KEYS[kind],
-        value=_FIRST_SHARE,
+        value=FIRST_SHARE,
         least=low,
         most=_ALL,
         step=_STEP,

@@ -15,6 +15,8 @@ from precision.text.units import number_text
 
 NONFINITE = "∞ / NaN"
 _MOST_DECADES = 4.0
+_SMALL = 1e-3
+"""Smaller ones are written with a power of ten."""
 _LEAST = 0.04
 """Of a bar, for what is smallest but not zero."""
 
@@ -75,7 +77,10 @@ class Scale(NamedTuple):
 
 
 def _text(error: float | None) -> str:
-    return "" if error is None else number_text(float(f"{error:.2g}"))
+    """To two digits: there is one in every box."""
+    if error is None or error >= _SMALL or not error:
+        return "" if error is None else number_text(float(f"{error:.2g}"))
+    return f"{error:.1e}".replace("e-0", "e-")
 
 
 def fits_read(graph: Graph, report: LayersReport, ranges: Ranges, table: FitTable, fmt: str) -> Readings:

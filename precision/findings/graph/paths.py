@@ -10,7 +10,9 @@ def nonfinite_path(graph: Graph, report: LayersReport) -> tuple[Box, ...]:
         return ()
     origin = report.origins[0]
     made_in = [box for box in graph.model.leaves if box.row == origin.row and box.is_broken]
-    named = [box for box in made_in if box.operator is not None and report.operators[box.operator].name == origin.operator]
+    named = [
+        box for box in made_in if box.operator is not None and report.operators[box.operator].name == origin.operator
+    ]
     found = dict.fromkeys((named or made_in)[:1])
     left = list(found)
     while left:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Literal
 
 from precision.findings.layers import labels_of
@@ -220,6 +220,6 @@ def _stack(boxes: Sequence[Box]) -> Box:
 
 
 def _inputs(report: LayersReport) -> list[Box]:
-    given = (source for each in (*report.operators, *report.output_sources) for source in each.sources)
+    given = chain(*(each.sources for each in report.operators), *(each.sources for each in report.output_sources))
     names = dict.fromkeys(name for name in given if isinstance(name, str) and name != UNKNOWN)
     return [Box(kind="input", name=f"input {name}", label=name, about="") for name in names]

@@ -10,12 +10,11 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from precision.measure.casting.memory_spans import storage_of
 from precision.measure.casting.stored_tensors import stored_tensors
-from precision.measure.lockstep.values import tensors_in
 from precision.measure.metrics.outputs import flatten
 from precision.results.layers import UNKNOWN, Source
 
 Names = tuple[Source, ...]
-"""The sources of a tensor, each once: numbers of this side's operators, and names. None of one that the model stores."""
+"""Sources of a tensor, each once: numbers of this side's operators, and names. None of what the model stores."""
 
 _MANY = 4096
 """From this many entries on, a table drops those of tensors that are gone."""
@@ -32,6 +31,11 @@ class _Memory(NamedTuple):
     sources: Names
     tick: int
     """When it was last written to."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was freed; something else may have its address."""
+        return bool(self.storage.expired())  # type: ignore[no-untyped-call]
 
 
 class Sources:
@@ -84,17 +88,18 @@ class Sources:
         self._tick += 1
         self._tensors[id(tensor)] = _Known(weakref.ref(tensor), sources, self._tick)
         memory = self._memory.get(storage_of(tensor))
-        if memory is None or memory.storage.expired():
+        if memory is None or memory.is_gone:
             self._remember_memory(tensor, sources)
 
     def _remember_memory(self, tensor: Tensor, sources: Names) -> None:
         if address := storage_of(tensor):
-            self._memory[address] = _Memory(StorageWeakRef(tensor.untyped_storage()), sources, self._tick)
+            storage = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
+            self._memory[address] = _Memory(storage, sources, self._tick)
 
     def _own(self, tensor: Tensor) -> Names:
         known = self._tensors.get(id(tensor))
         memory = self._memory.get(storage_of(tensor))
-        if memory is not None and memory.storage.expired():
+        if memory is not None and memory.is_gone:
             memory = None
         if known is not None and known.tensor() is tensor:
             return memory.sources if memory is not None and memory.tick > known.tick else known.sources
@@ -104,11 +109,11 @@ class Sources:
 
     def _of_memory(self, tensor: Tensor) -> Names:
         memory = self._memory.get(storage_of(tensor))
-        return memory.sources if memory is not None and not memory.storage.expired() else ()
+        return memory.sources if memory is not None and not memory.is_gone else ()
 
     def _forget_the_gone(self) -> None:
         self._tensors = {key: each for key, each in self._tensors.items() if each.tensor() is not None}
-        self._memory = {key: each for key, each in self._memory.items() if not each.storage.expired()}
+        self._memory = {key: each for key, each in self._memory.items() if not each.is_gone}
 
 
 def _arguments(module: nn.Module, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, object]:

@@ -6,7 +6,7 @@ import { Graph, layout } from "./dagre-3.1.3.js";
 const SVG = "http://www.w3.org/2000/svg";
 const [PAD, HEADER, GAP, RANK] = [14, 30, 22, 30];
 const ROW = 26;
-const NARROW = 620; // px: below, one column is drawn
+const NARROW = 440; // px: below, one column is drawn
 const OPENED = 48; // boxes that are shown at first, about
 const views = new WeakMap(); // one for each place on a page; survives new data
 
