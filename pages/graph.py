@@ -20,7 +20,7 @@ from precision.results import LayersReport, LayersResult, SensitivityResult
 from precision.results.ranges import RangesResult
 from precision.text.names import escape_markdown, for_markdown
 
-CARRIED, BORN, DTYPE, FIT, SENSITIVITY = "error carried", "error born here", "dtype", "fit of values", "sensitivity"
+CARRIED, BORN, DTYPE, FIT, SENSITIVITY = "error carried", "error born", "dtype", "fit", "sensitivity"
 MEASURES = (CARRIED, BORN, DTYPE, FIT, SENSITIVITY)
 
 HOW_TO_READ = """\
@@ -29,15 +29,15 @@ seen while the model runs. Boxes with a ▸ can be opened; modules built alike t
 stack, with a bar for each.
 
 - **Error carried**: the relative error of what a box returns (normalized L2), with all that came before.
-- **Error born here**: what the box adds itself, on the reference's own input; of a module with others inside, what its
+- **Error born**: what the box adds itself, on the reference's own input; of a module with others inside, what its
   own code adds. Single operators are not measured alone, and have no number.
 - **Dtype**: of what the box returns in the candidate. It is the stripe at the left of each box, too.
-- **Fit of values**: whether the format holds a module's weights, inputs and outputs, as on the page Ranges; the worst.
+- **Fit**: whether the format holds a module's weights, inputs and outputs, as on the page Ranges; the worst.
 - **Sensitivity**: the relative error of the model's output if that layer alone is in the format.
 
-Bars are logarithmic, from the smallest error of an innermost box to the largest, over at most four decades. The strip at the left is the whole model, from
-the first operator to the last. Dashed boxes make values from nothing that was computed, such as positions. Modules
-without operators, such as dropout or compiled code, are left out.
+Bars are logarithmic, from the smallest error of an innermost box to the largest, over at most four decades. The strip
+at the left is the whole model, from the first operator to the last. Dashed boxes make values of nothing that was
+computed, such as positions. Modules without operators, such as dropout or compiled code, are left out.
 
 **Keyboard**: ↓ and ↑ follow the data, → opens and ← folds, Enter chooses.
 """

@@ -19,7 +19,7 @@ from precision.results import LayersReport, LayersResult, SensitivityResult
 from precision.results.layers import OperatorRow, TensorPair
 from precision.results.ranges import RangesResult, TensorRange
 from precision.text.names import escape_markdown, for_markdown
-from precision.text.units import number_text, shape_text
+from precision.text.units import shape_text, short_text
 
 
 def summary(result: LayersResult, report: LayersReport, row: int) -> None:
@@ -37,7 +37,7 @@ def summary(result: LayersResult, report: LayersReport, row: int) -> None:
     )
     with st.container(horizontal=True):
         for name, value, said in figures:
-            st.metric(name, number_text(value) if value is not None else "–", help=said, width=120)
+            st.metric(name, short_text(value) or "–", help=said, width=120)
     _dtypes("Takes", layer.inputs)
     _dtypes("Returns", layer.outputs)
     _fit(result, layer.fqn)
@@ -52,7 +52,7 @@ def operator_summary(report: LayersReport, operator: OperatorRow) -> None:
             ("Error carried", errors.normalized_l2 if errors else None),
             ("Largest error", errors.max_abs_error if errors else None),
         ):
-            st.metric(name, number_text(value) if value is not None else "–", width=120)
+            st.metric(name, short_text(value) or "–", width=120)
     if errors and errors.cand_only_nonfinite:
         st.markdown(f"{errors.cand_only_nonfinite:,} of {errors.elements:,} values are new NaN or infinities.")
     if dtypes:
@@ -70,7 +70,8 @@ def _dtypes(verb: str, pairs: Sequence[TensorPair]) -> None:
     for pair in pairs:
         changes = pair.reference_dtype != pair.candidate_dtype
         dtype = f"{pair.reference_dtype} → **{pair.candidate_dtype}**" if changes else pair.candidate_dtype
-        st.markdown(f"{verb} {for_markdown(pair.path)}: {dtype}, {shape_text(pair.shape)}")
+        which = f" {for_markdown(pair.path)}" if len(pairs) > 1 else ""
+        st.markdown(f"{verb}{which}: {dtype}, {shape_text(pair.shape)}")
 
 
 def _fit(result: LayersResult, fqn: str) -> None:

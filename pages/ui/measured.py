@@ -28,7 +28,7 @@ def known_or_offered(kind: type[R], *, label: str, says: str) -> R | None:
         return result
     spec = state.spec(analysis_of(kind)).measured
     if _JOBS.job(spec) is None:
-        _JOBS.button(label, spec, key=f"measure-{spec.analysis}", icon=":material/play_arrow:", says=says)
+        _JOBS.button(label, spec, key=f"measure-{spec.analysis}", icon=":material/play_arrow:", says=says, again=True)
     else:
         _JOBS.show(spec)
     return None

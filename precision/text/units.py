@@ -104,6 +104,20 @@ def number_text(value: float | None) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
+def short_text(value: float | None) -> str:
+    """A number to two digits, where there is room for no more; nothing for None.
+
+    >>> short_text(0.012345), short_text(0.00012345), short_text(1234567.0)
+    ('0.012', '1.2e-4', '1.2e6')
+    """
+    if value is None or not math.isfinite(value):
+        return "" if value is None else number_text(value)
+    if value and not 1e-3 <= abs(value) < 1e3:
+        mantissa, exponent = f"{value:.1e}".split("e")
+        return f"{mantissa}e{int(exponent)}"
+    return f"{float(f'{value:.2g}'):g}"
+
+
 def ratio_text(ratio: float, digits: int = 3) -> str:
     """A ratio, to so many significant digits.
 

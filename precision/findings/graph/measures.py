@@ -11,12 +11,10 @@ from precision.findings.sensitivity.rows import rows_of
 from precision.results import LayersReport
 from precision.results.ranges import Ranges, by_module
 from precision.results.sensitivity import SensitivityReport
-from precision.text.units import number_text
+from precision.text.units import short_text
 
 NONFINITE = "∞ / NaN"
 _MOST_DECADES = 4.0
-_SMALL = 1e-3
-"""Smaller ones are written with a power of ten."""
 _LEAST = 0.04
 """Of a bar, for what is smallest but not zero."""
 
@@ -42,7 +40,7 @@ def errors_read(graph: Graph, value: Callable[[Box], float | None], *, with_born
     scale = Scale.of(found[box] for box in graph.model.leaves)
     return {
         box: Reading(
-            NONFINITE if box.is_broken else _text(error),
+            NONFINITE if box.is_broken else short_text(error),
             None if box.is_broken else scale.length(error),
             born=scale.length(box.born) if with_born else 0.0,
         )
@@ -76,13 +74,6 @@ class Scale(NamedTuple):
         return round(1 - (1 - _LEAST) * below, 3)
 
 
-def _text(error: float | None) -> str:
-    """To two digits: there is one in every box."""
-    if error is None or error >= _SMALL or not error:
-        return "" if error is None else number_text(float(f"{error:.2g}"))
-    return f"{error:.1e}".replace("e-0", "e-")
-
-
 def fits_read(graph: Graph, report: LayersReport, ranges: Ranges, table: FitTable, fmt: str) -> Readings:
     """How the values of each module fit a format, the worst of its weights, inputs and outputs."""
     of_module = {each.module: table.worst(each.tensors, fmt) for each in by_module(ranges.tensors)}
@@ -104,7 +95,7 @@ def sensitivities_read(graph: Graph, report: LayersReport, sensitivity: Sensitiv
         if cell is not None and cell.sqnr_db is not None:
             found[box] = 10 ** (-cell.sqnr_db / 20)
     scale = Scale.of(found.values())
-    return {box: Reading(_text(error), scale.length(error)) for box, error in found.items()}
+    return {box: Reading(short_text(error), scale.length(error)) for box, error in found.items()}
 
 
 def dtypes_read(graph: Graph) -> Readings:

@@ -356,6 +356,7 @@ class View {
     const strip = this.find(".strip");
     const [width, height] = [strip.clientWidth, strip.clientHeight];
     strip.replaceChildren();
+    if (!width) return;
     strip.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const step = height / this.leaves.length;
     this.leaves.forEach((box, at) => {
@@ -475,6 +476,7 @@ class View {
   }
 
   listen() {
+    new ResizeObserver(() => this.data && (this.asColumn ? this.draw() : this.drawStrip())).observe(this.pane);
     const on = (selector, event, act) => this.find(selector).addEventListener(event, act);
     const boxOf = (event) => event.composedPath().find((node) => node.box)?.box;
     on(".tree", "click", (event) => {
