@@ -43,6 +43,7 @@ class View {
     const moves = isNew || data.chosen !== this.data?.chosen;
     this.data = data;
     this.read();
+    this.current = this.byName.get(this.current?.name);
     if (isNew) {
       this.open = this.firstOpened();
       this.matches = [];
@@ -50,7 +51,7 @@ class View {
     if (data.chosen !== this.chosen) this.chosen = data.chosen;
     const start = this.byName.get(this.chosen) ?? (isNew && data.lit === "nonfinite" ? this.boxes[data.path[0]] : null);
     if (start && moves) this.reveal(start);
-    if (isNew && !this.asColumn) this.zoom = Math.min(1, Math.max(0.6, (this.pane.clientWidth - 20) / (this.arrange(this.root).width + 2 * PAD)));
+    if (isNew && !this.asColumn) this.zoom = Math.min(1, Math.max(0.75, (this.pane.clientWidth - 20) / (this.arrange(this.root).width + 2 * PAD)));
     this.litPath = new Set(data.lit === "nonfinite" || this.showsPath ? data.path : []);
     this.words();
     this.draw();
