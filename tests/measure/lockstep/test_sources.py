@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ class Recurrent(nn.Module):
         super().__init__()
         self.whole, self.cell = nn.LSTM(8, 8, num_layers=2), nn.GRUCell(8, 8)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         y, (state, _) = self.whole(x)
         hidden = state[0]
         for step in y.unbind(0):
@@ -104,16 +105,16 @@ def _behind(node: Any, made_by: Mapping[Any, int], at: int) -> Iterator[Any]:
             left += [next_ for next_, _ in each.next_functions]
 
 
-def residual(x: Tensor, linear: nn.Linear) -> Tensor:
+def residual(x: Tensor, linear: nn.Linear) -> Any:
     return x + linear(torch.nn.functional.gelu(linear(x)))
 
 
-def views(x: Tensor, linear: nn.Linear) -> Tensor:
+def views(x: Tensor, linear: nn.Linear) -> Any:
     first, second = linear(x).view(4, 2, 4).transpose(0, 1).unbind(0)
     return torch.cat([first.exp(), second[:, ::2].T.sin().T.repeat(1, 2)], dim=-1) @ linear(x)[:1].expand(8, 8)
 
 
-def in_place(x: Tensor, linear: nn.Linear) -> Tensor:
+def in_place(x: Tensor, linear: nn.Linear) -> Any:
     y = linear(x)
     y += x
     z = y.mul(2)
@@ -122,17 +123,26 @@ def in_place(x: Tensor, linear: nn.Linear) -> Tensor:
     return z.sum(-1) + y.sum(-1)
 
 
-def several_outputs(x: Tensor, linear: nn.Linear) -> Tensor:
+def several_outputs(x: Tensor, linear: nn.Linear) -> Any:
     values, _ = linear(x).topk(3)
     mean, spread = torch.var_mean(linear(x), dim=-1)
     return values.sum(-1) + mean * spread
 
 
-MODELS: dict[str, Callable[[], tuple[nn.Module, tuple[Any, ...], Mapping[str, Any]]]] = {
-    **{
-        function.__name__: (lambda function=function: (Function(function), (X,), {}))
-        for function in (residual, views, in_place, several_outputs)
-    },
+Built = tuple[nn.Module, tuple[Any, ...], Mapping[str, Any]]
+
+
+def _of_function(function: Callable[..., Any]) -> Built:
+    return Function(function), (X,), {}
+
+
+def _of_catalogue(name: str) -> Built:
+    loaded = load(RunSpec(model=name))
+    return loaded.module, loaded.args, loaded.kwargs
+
+
+MODELS: dict[str, Callable[[], Built]] = {
+    **{each.__name__: partial(_of_function, each) for each in (residual, views, in_place, several_outputs)},
     "recurrent": lambda: (Recurrent(), (X,), {}),
     "attention": lambda: (nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0), (X,), {}),
     "convolutions": lambda: (
@@ -140,13 +150,8 @@ MODELS: dict[str, Callable[[], tuple[nn.Module, tuple[Any, ...], Mapping[str, An
         (X,),
         {},
     ),
-    **{name: (lambda name=name: _of_catalogue(name)) for name in ("tinynet", "digits", "bert-tiny", "vit-tiny")},
+    **{name: partial(_of_catalogue, name) for name in ("tinynet", "digits", "bert-tiny", "vit-tiny")},
 }
-
-
-def _of_catalogue(name: str) -> tuple[nn.Module, tuple[Any, ...], Mapping[str, Any]]:
-    loaded = load(RunSpec(model=name))
-    return loaded.module, loaded.args, loaded.kwargs
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -184,11 +189,12 @@ def test_what_the_model_stores_is_no_source_and_what_nobody_saw_is_unknown() -> 
     class Stores(nn.Module):
         def __init__(self) -> None:
             super().__init__()
+            self.shift: Tensor
             self.scale = nn.Parameter(torch.ones(8))
             self.register_buffer("shift", torch.ones(8))
             self.plain = [torch.ones(8)]
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return (x * self.scale.view(1, 8) + self.shift - self.plain[0]).div(elsewhere)
 
     report = lockstep(Stores(), X, name="float32", operators=True)
@@ -206,7 +212,7 @@ def test_simulated_formats_hide_nothing() -> None:
 
 
 def test_what_only_one_side_does_is_in_the_flow() -> None:
-    def casts_in_half(x: Tensor, linear: nn.Linear) -> Tensor:
+    def casts_in_half(x: Tensor, linear: nn.Linear) -> Any:
         y = linear(x)
         return (y.float().abs() if y.dtype == torch.float16 else y).relu()
 
