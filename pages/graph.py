@@ -1,27 +1,18 @@
 """Graph: how values flow through the model, and where on their way the error is born."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 import streamlit as st
 
-from pages.ui import downloads, frame, layer_panel, linked, measured, view_state
+from pages.ui import downloads, frame, layer_panel, linked, view_state
 from pages.ui.graph.component import show_graph
+from pages.ui.graph.measures import MEASURES, LegendEntry, view_of
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
-from precision.charts.palette import colour_of, colour_of_fit
-from precision.findings.fit.table import fit_table, formats_to_judge
-from precision.findings.graph.measures import Readings, dtypes_read, errors_read, fits_read, sensitivities_read
 from precision.findings.graph.paths import nonfinite_path, worst_path
 from precision.findings.graph.tree import Graph, graph_of
 from precision.findings.layers import calls_table
 from precision.findings.origins import finding
-from precision.results import LayersReport, LayersResult, SensitivityResult
-from precision.results.ranges import RangesResult
+from precision.results import LayersReport, LayersResult
 from precision.text.names import escape_markdown, for_markdown
-
-CARRIED, BORN, DTYPE, FIT, SENSITIVITY = "error carried", "error born", "dtype", "fit", "sensitivity"
-MEASURES = (CARRIED, BORN, DTYPE, FIT, SENSITIVITY)
 
 HOW_TO_READ = """\
 Every box is a module or an operator, every line a tensor that goes from where it is made to where it is read. Both are
@@ -41,11 +32,6 @@ computed, such as positions. Modules without operators, such as dropout or compi
 
 **Keyboard**: ↓ and ↑ follow the data, → opens and ← folds, Enter chooses.
 """
-
-
-class _View(NamedTuple):
-    readings: Readings
-    legend: tuple[tuple[str, str, str], ...]
 
 
 def main() -> None:
@@ -80,7 +66,7 @@ def _graph_and_panel(result: LayersResult, run: str) -> None:
     wide, narrow = st.columns([5, 3], gap="medium")
     with wide:
         measure = linked.radio("Coloured by", MEASURES, key="colour", label_visibility="collapsed")
-        view = _view(measure, graph, result, report)
+        view = view_of(measure, graph, report, result.spec.dtype)
         path = nonfinite_path(graph, report)
         with narrow:
             chosen = _pick(graph)
@@ -92,8 +78,8 @@ def _graph_and_panel(result: LayersResult, run: str) -> None:
             chosen=chosen,
             path=path or worst_path(graph),
             is_nonfinite=bool(path),
-            legend=view.legend + ((("not finite", "broken", ""),) if path else ()),
-            colour=colour_of if measure == DTYPE else colour_of_fit,
+            legend=(*view.legend, *([LegendEntry("not finite", "broken")] if path else [])),
+            colours=view.colours,
             on_choice=_chosen,
         )
         if graph.unknown:
@@ -122,40 +108,6 @@ def _pick(graph: Graph) -> str:
 
 def _chosen() -> None:
     view_state.put("node", st.session_state["graph"].chosen)
-
-
-def _view(measure: str, graph: Graph, result: LayersResult, report: LayersReport) -> _View:
-    fmt = result.spec.dtype
-    if measure == DTYPE:
-        return _categories(dtypes_read(graph))
-    if measure == FIT:
-        ranges = measured.known_or_offered(
-            RangesResult, label="Count the values", says="One pass of the reference, as on the page Ranges."
-        )
-        if ranges is None or ranges.ranges is None:
-            return _View({}, ())
-        return _categories(
-            fits_read(graph, report, ranges.ranges, fit_table(ranges.ranges, formats_to_judge(fmt)), fmt)
-        )
-    if measure == SENSITIVITY:
-        found = measured.known_or_offered(
-            SensitivityResult, label="Measure sensitivities", says="As on the page Mixed precision."
-        )
-        if found is None or found.report is None or fmt not in found.report.formats:
-            return _View({}, ())
-        return _View(
-            sensitivities_read(graph, report, found.report, fmt), (("output error if alone in it", "carried", ""),)
-        )
-    if measure == BORN:
-        return _View(errors_read(graph, lambda box: box.born), (("born here", "carried", ""),))
-    legend = (("born here", "born", ""), ("carried", "carried", ""))
-    return _View(errors_read(graph, lambda box: box.carried, with_born=True), legend)
-
-
-def _categories(readings: Readings) -> _View:
-    found: Sequence[str] = list(dict.fromkeys(reading.category for reading in readings.values()))
-    colour = colour_of if any(each.category == each.text for each in readings.values()) else colour_of_fit
-    return _View(readings, tuple((name, "", colour(name)) for name in found))
 
 
 main()

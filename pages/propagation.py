@@ -61,6 +61,8 @@ def main() -> None:
     depth = plot_error_along_depth(report, result.spec.dtype, limit=limit or None)
     show_and_pick(depth, key="error-along-depth", on_pick=lambda row: view_state.put("layer", labels[row]))
     show(plot_error_tree(report), key="error-tree")
+    if report.operators:
+        st.page_link("pages/graph.py", label="The same as a graph", icon=":material/schema:")
     _one_layer(result, report)
     st.header("All layer calls", anchor=False)
     every = calls_table(report)

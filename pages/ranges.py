@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui import downloads, frame, linked, smallest_run, state
 from pages.ui.chart import show
+from pages.ui.graph.measures import FIT
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
 from precision.charts.exponent_heatmap import plot_exponent_heatmap
@@ -66,6 +67,7 @@ def main() -> None:
     if tensors:
         show(plot_exponent_heatmap(result.ranges, tensors, fmt), key="exponents")
         show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
+    st.page_link("pages/graph.py", label="The fits as a graph", icon=":material/schema:", query_params={"colour": FIT})
     smallest_run.section(result.spec, result.ranges, table)
     if tensors:
         st.header("All numbers", anchor=False)

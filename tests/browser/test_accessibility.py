@@ -32,6 +32,8 @@ def opened(visit: Visit, path: str, link: dict[str, str]) -> None:
     if link:  # a section of Casting, without a chart
         expect(visit.page.get_by_test_id(SECTIONS[link["section"]]).first).to_be_visible(timeout=PATIENCE_MS)
         return
+    if path == "/graph":
+        visit.page.locator(".tree .box", has_text="linear_1").click(timeout=PATIENCE_MS)  # opens its panel
     charts = visit.page.get_by_test_id("stPlotlyChart")
     expect(charts.first.locator(".main-svg").first).to_be_visible(timeout=PATIENCE_MS)
     for chart in charts.all():

@@ -16,7 +16,14 @@ APP = str(Path(__file__).parents[2] / "app.py")
 COMPARISON_PAGES = ("pages/overview.py", "pages/layers.py", "pages/errors.py")
 PAGES = (
     *COMPARISON_PAGES,
-    *("pages/propagation.py", "pages/ranges.py", "pages/sweep.py", "pages/mixed_precision.py", "pages/regimes.py"),
+    *(
+        "pages/graph.py",
+        "pages/propagation.py",
+        "pages/ranges.py",
+        "pages/sweep.py",
+        "pages/mixed_precision.py",
+        "pages/regimes.py",
+    ),
     *("pages/casting.py", "pages/number_formats.py", "pages/methods.py"),
 )
 

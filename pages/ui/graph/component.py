@@ -1,6 +1,6 @@
 """The graph on a page: what the browser's part is sent, and where its files are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -40,7 +40,7 @@ def show_graph(
     path: Sequence[Box],
     is_nonfinite: bool,
     legend: Sequence[tuple[str, str, str]],
-    colour: Callable[[str], str],
+    colours: Mapping[str, str],
     on_choice: Callable[[], None],
 ) -> None:
     """Draw the graph.
@@ -54,7 +54,7 @@ def show_graph(
         path: boxes to light, in order.
         is_nonfinite: whether the path is that of an infinity or NaN.
         legend: words, a class of the style sheet, and a colour that replaces that of the class.
-        colour: of a category of the readings.
+        colours: of the readings' categories.
         on_choice: called when a box is chosen; the session's `graph` then has its name in `chosen`.
     """
     boxes = list(graph.model.all)
@@ -66,7 +66,7 @@ def show_graph(
             "graph": run,
             "measure": measure,
             "chosen": chosen,
-            "boxes": [_fields(box, around.get(box), readings.get(box, Reading()), measure, colour) for box in boxes],
+            "boxes": [_fields(box, around.get(box), readings.get(box, Reading()), measure, colours) for box in boxes],
             "edges": [(at[source], at[target]) for source, target in graph.edges],
             "path": [at[box] for box in path],
             "lit": "nonfinite" if is_nonfinite else "worst",
@@ -77,7 +77,7 @@ def show_graph(
 
 
 def _fields(
-    box: Box, around: int | None, reading: Reading, measure: str, colour: Callable[[str], str]
+    box: Box, around: int | None, reading: Reading, measure: str, colours: Mapping[str, str]
 ) -> tuple[object, ...]:
     """As graph.js reads them."""
     return (
@@ -90,7 +90,7 @@ def _fields(
         reading.share,
         reading.born,
         colour_of(box.dtype) if box.dtype else "",
-        colour(reading.category) if reading.category else "",
+        colours.get(reading.category, ""),
         _said(box, reading, measure),
         box.is_broken,
     )

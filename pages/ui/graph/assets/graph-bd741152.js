@@ -428,6 +428,7 @@ class View {
   }
 
   choose(box) {
+    if (!isChoosable(box)) return box.inside.length ? this.toggle(box) : this.setCurrent(box);
     this.chosen = box.name;
     this.draw();
     this.setCurrent(box);
@@ -484,7 +485,7 @@ class View {
       const box = boxOf(event);
       if (!box || this.dragged) return;
       const isHeader = this.isOpen(box) || (box.inside.length && event.target.classList.contains("label"));
-      if (box.inside.length && (isHeader || this.chosen === box.name)) this.toggle(box);
+      if (box.inside.length && (isHeader || this.chosen === box.name || !isChoosable(box))) this.toggle(box);
       else this.choose(box);
     });
     on(".tree", "dblclick", (event) => boxOf(event) && this.toggle(boxOf(event)));
@@ -543,6 +544,11 @@ function above(box) {
 function holds(box, inner) {
   for (let each = inner; each; each = each.around) if (each === box) return true;
   return false;
+}
+
+// Stacks, inputs and outputs are no layer of their own.
+function isChoosable(box) {
+  return !["stack", "input", "output"].includes(box.kind);
 }
 
 function link(group, a, b) {
