@@ -95,6 +95,7 @@ def _graph_and_panel(result: LayersResult, run: str) -> None:
             else:
                 layer_panel.summary(result, report, box.row)
     if box is not None and box.row is not None and box.kind not in ("operator", "constant"):
+        st.header("This layer", anchor=False)
         layer_panel.details(result, report, box.row)
 
 
