@@ -32,6 +32,8 @@ class Box:
     label: str
     about: str
     """Its type, or the shape of what it returns."""
+    type: str = ""
+    """The class of a module."""
     row: int | None = None
     """Of the module call; of an operator, the call that it ran in."""
     operator: int | None = None
@@ -66,7 +68,7 @@ class Box:
     @property
     def build(self) -> tuple[object, ...]:
         """The same for modules of the same classes; operators do not count."""
-        return self.kind, self.about, *(box.build for box in self.inside if box.kind == "module")
+        return self.type, *(box.build for box in self.inside if box.kind == "module")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -143,8 +145,9 @@ def _calls(report: LayersReport, labels: Sequence[str]) -> list[Box]:
                 kind="model" if row.parent is None else "module",
                 name=labels[at],
                 # a number says less than what it is the number of
-                label=row.type if own_name.isdigit() or not own_name else own_name,
-                about=f"{row.type} {own_name}" if own_name.isdigit() else row.type,
+                label=f"{row.type} {own_name}" if own_name.isdigit() or not own_name else own_name,
+                about="" if own_name.isdigit() else row.type,
+                type=row.type,
                 row=at,
                 dtype=row.outputs[0].candidate_dtype if row.outputs else "",
                 carried=_relative(errors),
@@ -204,13 +207,12 @@ def _alike(box: Box) -> object:
 
 def _stack(boxes: Sequence[Box]) -> Box:
     first, last = boxes[0], boxes[-1]
-    start, dot, number = first.label.rpartition(".")
-    same_start = last.label.startswith(start + dot) and number.isdigit()
+    start = first.label.rstrip("0123456789")
     return Box(
         kind="stack",
         name=f"{first.name} … {last.name}",
-        label=f"{first.label} … {last.label.removeprefix(start + dot) if same_start else last.label}",
-        about=f"{len(boxes)} × {first.about}",
+        label=f"{first.label} … {last.label.removeprefix(start)}",
+        about=f"{len(boxes)} × {first.type}",
         order=first.order,
         dtype=first.dtype if len({box.dtype for box in boxes}) == 1 else "",
         carried=last.carried,

@@ -75,13 +75,27 @@ def test_modules_alike_that_follow_each_other_are_one_stack() -> None:
     assert stack.carried == stack.inside[-1].carried
 
 
+def test_blocks_of_a_sequential_are_folded_too_and_layers_are_not() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(*(Residual() for _ in range(3)), *(nn.ReLU() for _ in range(3)))
+    graph = graph_of(lockstep(module, X, operators=True))
+    assert [(box.kind, box.label) for box in graph.model.inside] == [
+        ("input", "input"),
+        ("stack", "Residual 0 … 2"),
+        ("module", "ReLU 3"),
+        ("module", "ReLU 4"),
+        ("module", "ReLU 5"),
+        ("output", "output"),
+    ]
+
+
 def test_two_alike_are_not_folded_and_numbers_come_after_types() -> None:
     graph, _ = deep(2)
     assert [box.kind for box in graph.model.inside] == ["input", *["module"] * 4, "output", "output"]
     assert labels(graph.named["head"]) == [
-        ("module", "Linear", "Linear 0"),
-        ("module", "ReLU", "ReLU 1"),
-        ("module", "Linear", "Linear 2"),
+        ("module", "Linear 0", ""),
+        ("module", "ReLU 1", ""),
+        ("module", "Linear 2", ""),
     ]
 
 
