@@ -4,12 +4,14 @@ Streamlit's own menu has groups too, but it pushes the pickers out of sight in a
 its list has headings between its items, a fault that axe finds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from itertools import chain
 from typing import Any, NamedTuple
 
 import streamlit as st
 from streamlit.navigation.page import Page
+
+from pages.ui.shell import theme
 
 NAME = "Precision Explorer"
 _SENTENCE = "what number formats do to a model"
@@ -69,8 +71,9 @@ def open_page() -> Page:
         for name, entry in entries.items()
         for address in sorted(_addresses(entry) - {name})
     ]
-    opened = st.navigation([*chain.from_iterable(groups.values()), *as_written], position="hidden")
-    _draw(groups, opened.title)
+    every = [*chain.from_iterable(groups.values()), *as_written]
+    opened = st.navigation(every, position="hidden")
+    _draw(groups, opened.title, {page.url_path for page in every})
     return opened
 
 
@@ -83,7 +86,7 @@ def _addresses(entry: _Entry) -> set[str]:
     return {*written, *map(str.lower, written)}
 
 
-def _draw(groups: Mapping[str, Sequence[Page]], title: str) -> None:
+def _draw(groups: Mapping[str, Sequence[Page]], title: str, addresses: Set[str]) -> None:
     with st.container(key="menu", horizontal=True, vertical_alignment="center", gap="small"):
         st.html(_STYLE, width="content")
         st.caption(f"**{NAME}** · {_SENTENCE}", width="stretch")
@@ -95,6 +98,7 @@ def _draw(groups: Mapping[str, Sequence[Page]], title: str) -> None:
             # Another key on every page: a list that was used to get here is closed.
             with st.popover(f"**{group}**" if open_here else group, type="tertiary", key=f"{group} from {title}"):
                 _links(pages)
+        theme.button(addresses)
 
 
 def _links(pages: Sequence[Page]) -> None:
