@@ -38,7 +38,7 @@ def main() -> None:
     """Draw the page."""
     enter_through_router()
     require_choice()
-    top = st.container()
+    top, found = st.container(), st.container()
     formats, exact = _pick_runs()
     also: dict[str, object] = {}
     if set(formats) != set(SENSITIVITY_FORMATS):
@@ -55,12 +55,13 @@ def main() -> None:
         if report is None or not report.layers or not report.formats:
             frame.header(f"{frame.model_name(result)}: no layer was measured", result)
         else:
-            frame.header(f"{frame.model_name(result)}: {escape_markdown(finding(report))}", result)
+            title = frame.header("The best plan", result)
+            run = f"{result.spec.digest()} {result.measured_at} {result.elapsed_s} {len(report.formats)}"
+            plan_view.section(result, run, report, _title=title)
     if report is not None and report.layers and report.formats:
-        sensitivity_view.section(result, report)
+        found.header(f"Layer by layer: {escape_markdown(finding(report))}", anchor=False)
         sensitivity_view.keep_one_more(report)
-        run = f"{result.spec.digest()} {result.measured_at} {result.elapsed_s} {len(report.formats)}"
-        plan_view.section(result, run, report)
+        sensitivity_view.section(result, report)
         sensitivity_view.check(result, report)
     frame.footer(result, how_to_read=HOW_TO_READ)
 

@@ -20,8 +20,6 @@ from precision.results import CastAudit, CompareResult, Comparison, OutputCompar
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text, seconds_text
 
-SHORT_TABLE = 15
-"""A table of up to this many rows is shown whole."""
 MOST_WARNINGS = 3
 """Warnings of the cast that are shown here."""
 
@@ -57,7 +55,7 @@ def main() -> None:
     """Draw the page."""
     enter_through_router()
     result = current_result(CompareResult, shows=lambda result: result.comparison is not None)
-    top = st.container()
+    top, pictures = st.container(), st.container()
     with st.expander("The technical verdict, and its limits", icon=":material/gavel:"):
         place = st.container()
         limits = decisions.pick_yardsticks()
@@ -66,13 +64,14 @@ def main() -> None:
         frame.header(decision.title(recommended), result, lead=lambda: decision.details(recommended))
     with place:
         _technical(judge(result, limits), result.comparison)
+    with pictures:
+        _four_numbers(result)
+        if said := real_kernels_text(result):
+            st.caption(f":material/memory: {escape_markdown(said)}", help=KERNELS_HELP)
+        if result.audit:
+            dtypes.strip(result.audit, opens_layers=True)
+        samples.section(result)
     device_speed.banner(result)
-    _four_numbers(result)
-    if said := real_kernels_text(result):
-        st.caption(f":material/memory: {escape_markdown(said)}", help=KERNELS_HELP)
-    samples.section(result)
-    if result.audit:
-        dtypes.strip(result.audit, opens_layers=True)
     if result.comparison and result.comparison.outputs:
         output = frame.pick_output(result.comparison.outputs)
         show_beside_each_other(
@@ -113,8 +112,8 @@ def _technical(verdict: Verdict, comparison: Comparison | None) -> None:
 def _four_numbers(result: CompareResult) -> None:
     mean, largest, size, speed = st.columns(4)
     metrics = result.comparison.overall if result.comparison else None
-    decisions.number(mean, "mean_abs_error", number_text(metrics.mean_abs_error if metrics else None))
-    decisions.number(largest, "max_abs_error", number_text(metrics.max_abs_error if metrics else None))
+    decisions.number(mean, "mean_abs_error", number_text(metrics.mean_abs_error if metrics else None, 3))
+    decisions.number(largest, "max_abs_error", number_text(metrics.max_abs_error if metrics else None, 3))
     if result.audit:
         frame.bytes_metric(
             size,
@@ -189,7 +188,6 @@ def _dtypes(audit: CastAudit) -> None:
         name=None,
         key="dtypes",
         alt="Data type of every tensor before and after the cast",
-        whole=len(audit.tensors) <= SHORT_TABLE,
     )
     st.page_link("pages/layers.py", label="Bytes, ties and rounding of every tensor", icon=":material/account_tree:")
 

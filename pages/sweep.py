@@ -59,7 +59,9 @@ def main() -> None:
         heading.title("Sweep", anchor=False)
         _await_devices()
         st.stop()
-    plan = _pick_plan(base, devices)
+    controls, charts = st.container(), st.container()
+    with st.expander("Formats, cast methods and devices", expanded=True, icon=":material/tune:"):
+        plan = _pick_plan(base, devices)
     state.mirror_choice_in_link()
     if view_state.link_asks_to_run():
         sweep_jobs.start(plan)
@@ -67,9 +69,12 @@ def main() -> None:
     view_state.mirror_run_in_link(bool(now.asked))
     with heading:
         _header(base, plan, now)
-    _controls(plan, now)
+    with controls:
+        _controls(plan, now)
     if now.rows:
-        _charts(plan, now.rows)
+        with charts:
+            show(plot_sweep_heatmap(now.rows, plan.skipped, planned=len(plan.specs)), key="sweep")
+        _costs(plan, now.rows)
     memory = sweep_jobs.memory_of(base)
     table(base, plan, now.rows, memory, devices)
     if isinstance(memory, MemoryResult):
@@ -204,8 +209,7 @@ def _await_memory(base: RunSpec) -> None:
         st.rerun()
 
 
-def _charts(plan: SweepPlan, rows: tuple[SweepRow, ...]) -> None:
-    show(plot_sweep_heatmap(rows, plan.skipped, planned=len(plan.specs)), key="sweep")
+def _costs(plan: SweepPlan, rows: tuple[SweepRow, ...]) -> None:
     cost: SweepCost = radio("Cost", _COSTS, key="cost", help="What the horizontal axis of the dots shows.")
     show(plot_sweep_costs(rows, cost, planned=len(plan.specs)), key="costs")
 

@@ -18,9 +18,14 @@ from precision.text.terms import term_named
 from precision.text.units import bytes_text, change_text, moment_text
 
 
-def header(finding: str, result: RunResult, *, lead: Callable[[], object] | None = None) -> None:
-    """The page's main finding as its title, what was run, what `lead` draws, and warnings."""
-    st.title(finding, anchor=False)
+def header(finding: str, result: RunResult, *, lead: Callable[[], object] | None = None) -> DeltaGenerator:
+    """The page's main finding as its title, what was run, what `lead` draws, and warnings.
+
+    Returns:
+        Where the title stands: a fragment of the page may write another one there.
+    """
+    place = st.empty()
+    place.title(finding, anchor=False)
     spec = result.spec
     st.caption(
         f"**{model_name(result)}** · {spec.in_words(spec.analysis.info.about, escape=escape_markdown)} · "
@@ -32,6 +37,7 @@ def header(finding: str, result: RunResult, *, lead: Callable[[], object] | None
     if lead:
         lead()
     say_troubles(result)
+    return place
 
 
 def say_troubles(result: AnalysisResult) -> None:

@@ -40,10 +40,13 @@ def forget_all_refused() -> None:
     st.session_state["refused"] = {}
 
 
-def keep_between(name: str, low: float, high: float) -> None:
-    """Move what a slider of a page holds into its range, which may have changed."""
-    if name in st.session_state:
-        st.session_state[name] = min(max(st.session_state[name], low), high)
+def keep_between(name: str, low: float, high: float, *, first: float) -> None:
+    """Move what a slider of a page holds into its range, which may have changed; untouched, to the new `first`."""
+    held = st.session_state.get(name)
+    if held is not None:
+        is_untouched = held == st.session_state.get(f"first {name}")
+        st.session_state[name] = first if is_untouched else min(max(held, low), high)
+    st.session_state[f"first {name}"] = first
 
 
 def taken(name: str) -> str | None:

@@ -42,13 +42,13 @@ def section() -> None:
     st.title(f"Autocast lowers {lowered} of {count_text(tried, 'operator')} to {dtype}", anchor=False)
     st.caption(f"{device}, {escape_markdown(result.device.name)} · for every model · **measured**")
     frame.say_troubles(result)
+    autocast_model.section()
+    st.header("Every operator, by its rule", anchor=False)
     for rule in _RULES:
         if operators := result.of_rule(rule):
             names = ", ".join(f"`{operator.name}`" for operator in operators)
             st.markdown(f"**{rule}** ({len(operators)}): {names}")
     st.markdown(_gradients_text(result))
-    autocast_model.section()
-    st.header("Every operator", anchor=False)
     downloads.table(
         autocast_table(result),
         name=f"{downloads.file_stem(result)}-operators",

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui import downloads, frame
 from pages.ui.job import current_result
 from precision.findings.routes import facts as words
-from precision.findings.routes.differences import finding
+from precision.findings.routes.differences import finding, sentences
 from precision.findings.routes.tables import (
     AFTERWARDS,
     RUN,
@@ -51,6 +51,8 @@ def section() -> None:
     report = result.report
     said = escape_markdown(finding(report, result.spec.dtype))
     frame.header(f"{frame.model_name(result)}: {said}", result)
+    for told in sentences(report, result.spec.dtype):
+        st.markdown(escape_markdown(told))
     ran, baseline = routes_that_ran(report), baseline_of(report)
     if baseline is not None:
         _matrices(result, ran, baseline)
@@ -75,9 +77,9 @@ def _matrices(result: RoutesResult, ran: list[RouteFacts], baseline: RouteFacts)
         help="Leaves out facts that are the same for every route.",
     )
     st.caption(
-        f"{_DIFFERS} differs from {escape_markdown(words.route_text(baseline, result.spec.dtype))}. In rows of another "
-        "format, a cell is marked only if the format alone does not explain the difference. A tied tensor counts once "
-        "for each of its names."
+        f"{_DIFFERS} differs from {escape_markdown(words.route_text(baseline, result.spec.dtype))}.",
+        help="In rows of another format, a cell is marked only if the format alone does not explain the difference. A "
+        "tied tensor counts once for each of its names.",
     )
     for title, facts in (("What is stored", STORED), ("What runs", RUN), ("What follows", AFTERWARDS)):
         _matrix(result, ran, baseline, title=title, facts=facts, only_differences=only)
@@ -112,7 +114,6 @@ def _matrix(
             pinned=True,
             widths=_WIDTHS_PX,
             marked=_DIFFERS,
-            whole=True,
         )
     if same:
         alike = "; ".join(f"{name}: {table.column(name)[0]}" for name in same)
