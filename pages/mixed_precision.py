@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import frame, state
+from pages.ui import detail, frame, state
 from pages.ui.job import current_result, require_choice
 from pages.ui.linked import multiselect
 from pages.ui.plan import sensitivity as sensitivity_view
@@ -29,8 +29,7 @@ For every layer and every format: what happens to the output if this layer alone
 - **Simulated** formats: values are rounded to the format and computed with in float32. Errors are those of this
   simulation, there is no time, and a plan with such formats needs a runtime that provides them.
 
-The sidebar's *format*, *cast method* and *inputs that are not cast* are not used here. Modules that the sidebar keeps
-are kept by every plan.
+Modules that the sidebar keeps are kept by every plan.
 """
 
 
@@ -62,7 +61,8 @@ def main() -> None:
         found.header(f"Layer by layer: {escape_markdown(finding(report))}", anchor=False)
         sensitivity_view.keep_one_more(report)
         sensitivity_view.section(result, report)
-        sensitivity_view.check(result, report)
+        if detail.shows_all("whether the predictions are right"):
+            sensitivity_view.check(result, report)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 

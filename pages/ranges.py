@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import downloads, frame, linked, smallest_run, state
+from pages.ui import detail, downloads, frame, linked, smallest_run, state
 from pages.ui.chart import show
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
@@ -69,9 +69,9 @@ def main() -> None:
             show(plot_fit_matrix(table, by_module(tensors), fmt.name), key="fit")
     if tensors:
         show(plot_exponent_heatmap(result.ranges, tensors, fmt), key="exponents")
-        show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
     smallest_run.section(result.spec, result.ranges, table)
-    if tensors:
+    if tensors and detail.shows_all("headroom and all numbers"):
+        show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
         st.header("All numbers", anchor=False)
         downloads.table(
             ranges_table(result.ranges, tensors, table, fmt.name),

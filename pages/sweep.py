@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import device_speed, frame, state, view_state
+from pages.ui import device_speed, frame, share, state, view_state
 from pages.ui.chart import show
 from pages.ui.job import NOT_POSSIBLE, engine, refuse, require_choice
 from pages.ui.linked import multiselect, radio
@@ -67,7 +67,7 @@ def main() -> None:
         sweep_jobs.start(plan)
     now = sweep_jobs.advance(plan)
     view_state.mirror_run_in_link(bool(now.asked))
-    with heading:
+    with heading.container(key=share.ANSWER):
         _header(base, plan, now)
     with controls:
         _controls(plan, now)
@@ -135,7 +135,7 @@ def _header(base: RunSpec, plan: SweepPlan, now: SweepState) -> None:
     model = describe(base.model)
     title = escape_markdown(model.short_title)
     finding = f": {escape_markdown(sweep_finding(now.rows, len(plan.specs)))}" if now.rows else " in many formats"
-    st.title(f"{title}{finding}", anchor=False)
+    frame.title(f"{title}{finding}")
     st.caption(f"Every format against {base.reference}, each a run of its own.", help=WHAT_VERDICTS_ARE)
     for said in dict.fromkeys(row.reference_nonfinite for row in now.rows if row.reference_nonfinite):
         st.warning(escape_markdown(said), icon=":material/report:")

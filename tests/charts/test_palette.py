@@ -62,7 +62,7 @@ def test_text_on_every_fill_is_readable(colour: str) -> None:
     assert contrast(text_on(colour), colour) >= 4.5
 
 
-@pytest.mark.parametrize(("page", "theme"), [("#FFFFFF", "#101114"), ("#0E1117", "#F4F4F5")])
+@pytest.mark.parametrize(("page", "theme"), [("#FFFFFF", "#101114"), ("#171614", "#F4F4F5")])
 @pytest.mark.parametrize(
     ("colour", "opacity"),
     [

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import downloads, frame
+from pages.ui import detail, downloads, frame
 from pages.ui.job import current_result
 from precision.findings.routes import facts as words
 from precision.findings.routes.differences import finding, sentences
@@ -37,8 +37,6 @@ A tied tensor counts once for each of its names; the optimizer and `.half()` aft
 - `.to(dtype)` with a format that has no kernels gives a model that cannot run; here it is simulated.
 - **half() afterwards** is tried on models quantized with `quantize_` of torchao. A model that transformers itself
   quantized refuses it: see the claims.
-
-The sidebar's *cast method* is not used here: all methods are tried.
 """
 _DIFFERS = "≠"
 _WIDTHS_PX = {"route": 240, "parameters": 260, "dtypes in training": 350, "in training": 440, "half() afterwards": 330}
@@ -81,7 +79,10 @@ def _matrices(result: RoutesResult, ran: list[RouteFacts], baseline: RouteFacts)
         help="In rows of another format, a cell is marked only if the format alone does not explain the difference. A "
         "tied tensor counts once for each of its names.",
     )
-    for title, facts in (("What is stored", STORED), ("What runs", RUN), ("What follows", AFTERWARDS)):
+    _matrix(result, ran, baseline, title="What is stored", facts=STORED, only_differences=only)
+    if not detail.shows_all("what runs and what follows"):
+        return
+    for title, facts in (("What runs", RUN), ("What follows", AFTERWARDS)):
         _matrix(result, ran, baseline, title=title, facts=facts, only_differences=only)
     for text in (*words.step_failure_texts(ran, result.spec.dtype), *words.no_layer_texts(ran)):
         st.caption(f":material/info: {escape_markdown(text)}")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import downloads, frame, state
+from pages.ui import detail, downloads, frame, state
 from pages.ui.casting.format import require_16_bits
 from pages.ui.chart import show, show_beside_each_other
 from pages.ui.job import current_result, is_followed, run_again
@@ -77,8 +77,9 @@ def section() -> None:
         column_config={"cosine": st.column_config.NumberColumn(format="%.6f")},
     )
     _steps(result, report)
-    _charts(report, dtype)
-    _parameters(result, report)
+    if detail.shows_all("where the gradients lie, and those of every parameter"):
+        _charts(report, dtype)
+        _parameters(result, report)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 

@@ -10,13 +10,11 @@ _BUTTON = """\
 .px-theme {all: unset; box-sizing: border-box; display: block; padding: 0.35rem; border-radius: 0.5rem; cursor: pointer}
 .px-theme:hover {background: rgba(124, 124, 130, 0.2)}
 .px-theme:focus-visible {outline: 2px solid currentColor}
-.px-theme svg {display: block}
+.px-theme::before {content: ""; display: block; width: 1rem; height: 1rem; box-sizing: border-box; border-radius: 50%;
+  border: 2px solid currentColor; background: linear-gradient(90deg, transparent 50%, currentColor 50%)}
 .px-choosing [data-testid="stMainMenuPopover"] {opacity: 0}
 </style>
-<button class="px-theme" type="button" aria-label="Switch between light and dark" title="Light or dark">
-<svg width="18" height="18" viewBox="0 0 18 18" aria-hidden="true"><circle cx="9" cy="9" r="7.5" fill="none"
-stroke="currentColor" stroke-width="1.8"/><path d="M9 1.5a7.5 7.5 0 0 1 0 15z" fill="currentColor"/></svg>
-</button>
+<button class="px-theme" type="button" aria-label="Switch between light and dark" title="Light or dark"></button>
 <script>
 (() => {
   const addresses = ADDRESSES, stored = window.localStorage, ours = "px-theme";
@@ -33,7 +31,7 @@ stroke="currentColor" stroke-width="1.8"/><path d="M9 1.5a7.5 7.5 0 0 1 0 15z" f
     else if (tries) window.setTimeout(() => soon(find, then, tries - 1), 25);
     else document.body.classList.remove("px-choosing");
   };
-  const menu = () => document.querySelector('[data-testid="stMainMenu"] button, button[data-testid="stMainMenuButton"]');
+  const menu = () => document.querySelector('[data-testid="stMainMenuButton"]');
   const entry = (name) => [...document.querySelectorAll('[data-testid="stThemeSwitcher"] [role="menuitemradio"]')]
     .find((each) => each.textContent.includes(name) || each.getAttribute("aria-label") === name);
   const button = document.querySelector(".px-theme");
@@ -55,7 +53,7 @@ stroke="currentColor" stroke-width="1.8"/><path d="M9 1.5a7.5 7.5 0 0 1 0 15z" f
 })();
 </script>
 """
-"""It presses the entry of Streamlit's menu, so that all of the page follows at once, charts too, and nothing reloads."""
+"""It presses the entry of Streamlit's menu: all of the page follows at once, charts too, and nothing reloads."""
 
 
 def button(addresses: Iterable[str]) -> None:
