@@ -25,7 +25,7 @@ def test_nothing_to_round_has_no_estimate() -> None:
 
 
 def test_memory_is_told_as_a_share() -> None:
-    same = audit().model_copy(update={"bytes_before": 100, "bytes_after": 100, "tensors": ()})
+    same = audit([]).model_copy(update={"bytes_before": 100, "bytes_after": 100})
     assert memory_text(same) == "No memory saved."
     assert memory_text(same.model_copy(update={"bytes_after": 50})) == "Half the memory to store it."
     assert memory_text(same.model_copy(update={"bytes_after": 150})) == "1.5 times the memory to store it."
