@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import downloads, frame, linked
+from pages.ui import detail, downloads, frame, linked
 from pages.ui.chart import show, show_beside_each_other
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
@@ -50,8 +50,11 @@ def main() -> None:
         st.info(escape_markdown(note), icon=":material/info:")
     output = frame.pick_output(comparison.outputs)
     _distributions(output, result)
-    _worst_elements(output, result)
-    _all_metrics(output, comparison, result)
+    if detail.shows_all("errors by magnitude, the worst elements and all metrics"):
+        if output.distributions is not None:
+            show(plot_error_by_magnitude(output, result.spec.dtype), key="error-by-magnitude")
+        _worst_elements(output, result)
+        _all_metrics(output, comparison, result)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
@@ -79,7 +82,6 @@ def _distributions(output: OutputComparison, result: CompareResult) -> None:
         **{f"{kind}_error": plot_error_histogram(output, dtype, kind=kind)},
         error_ecdf=plot_error_ecdf(output, dtype),
     )
-    show(plot_error_by_magnitude(output, dtype), key="error-by-magnitude")
 
 
 def _worst_elements(output: OutputComparison, result: CompareResult) -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import frame, state
+from pages.ui import detail, frame, state
 from pages.ui.job import current_result, require_choice
 from pages.ui.linked import multiselect
 from pages.ui.plan import sensitivity as sensitivity_view
@@ -29,8 +29,7 @@ For every layer and every format: what happens to the output if this layer alone
 - **Simulated** formats: values are rounded to the format and computed with in float32. Errors are those of this
   simulation, there is no time, and a plan with such formats needs a runtime that provides them.
 
-The sidebar's *format*, *cast method* and *inputs that are not cast* are not used here. Modules that the sidebar keeps
-are kept by every plan.
+Modules that the sidebar keeps are kept by every plan.
 """
 
 
@@ -38,7 +37,7 @@ def main() -> None:
     """Draw the page."""
     enter_through_router()
     require_choice()
-    top = st.container()
+    top, found = st.container(), st.container()
     formats, exact = _pick_runs()
     also: dict[str, object] = {}
     if set(formats) != set(SENSITIVITY_FORMATS):
@@ -55,13 +54,15 @@ def main() -> None:
         if report is None or not report.layers or not report.formats:
             frame.header(f"{frame.model_name(result)}: no layer was measured", result)
         else:
-            frame.header(f"{frame.model_name(result)}: {escape_markdown(finding(report))}", result)
+            title = frame.header("The best plan", result)
+            run = f"{result.spec.digest()} {result.measured_at} {result.elapsed_s} {len(report.formats)}"
+            plan_view.section(result, run, report, _title=title)
     if report is not None and report.layers and report.formats:
-        sensitivity_view.section(result, report)
+        found.header(f"Layer by layer: {escape_markdown(finding(report))}", anchor=False)
         sensitivity_view.keep_one_more(report)
-        run = f"{result.spec.digest()} {result.measured_at} {result.elapsed_s} {len(report.formats)}"
-        plan_view.section(result, run, report)
-        sensitivity_view.check(result, report)
+        sensitivity_view.section(result, report)
+        if detail.shows_all("whether the predictions are right"):
+            sensitivity_view.check(result, report)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 

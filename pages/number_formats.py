@@ -22,7 +22,7 @@ from precision.charts.number_line import plot_number_line
 from precision.findings.format_tables import constants_table, number_table
 from precision.findings.numbers import SCALE_RULES, error_text, finding, formula, scaled_finding
 from precision.findings.tables import of_kind, table_of
-from precision.formats import ALL_FORMATS, AnyFormat, NumericFormat, ScaledFormat, formats_with
+from precision.formats import NumericFormat, ScaledFormat, formats_with
 from precision.formats.anatomy import ExactNumber, NumberAnatomy
 from precision.formats.number_in_format import in_every_format, in_format, is_exact
 from precision.formats.typed_number import code_text, dissect_typed, exact_text
@@ -31,6 +31,7 @@ from precision.text.terms import term_named
 from precision.text.units import number_text
 
 _NARROW_BITS = 32
+VIEWS = ("one number", "all formats")
 SCALES: tuple[ValueScale, ...] = ("logarithmic", "linear")
 HOW_TO_READ = """\
 A floating-point number is a **sign**, an **exponent** and a **mantissa**: (−1)^sign × 2^(exponent − bias) ×
@@ -52,10 +53,19 @@ Everything on this page is exact arithmetic on the number as typed; nothing is m
 def main() -> None:
     """Draw the page."""
     enter_through_router()
+    state.mirror_choice_in_link()
+    view = linked.radio("What to show", VIEWS, key="view")
+    if view == "all formats":
+        _all_formats()
+    else:
+        _one_number()
+    frame.explain(HOW_TO_READ, method="formats")
+
+
+def _one_number() -> None:
     heading = st.container()
     warn_of_link_error()
     number, fmt, saturate, largest = choose()
-    state.mirror_choice_in_link()
     if number is None or fmt is None:
         heading.title("What can a number format represent?", anchor=False)
     elif isinstance(fmt, ScaledFormat):
@@ -67,8 +77,6 @@ def main() -> None:
     if isinstance(fmt, NumericFormat):
         st.header(f"The values of {fmt.name}", anchor=False)
         show_beside_each_other(format_spacing=plot_format_spacing(fmt, number), format_density=plot_format_density(fmt))
-    _all_formats(fmt)
-    frame.explain(HOW_TO_READ, method="formats")
 
 
 def _floating(number: ExactNumber, fmt: NumericFormat, *, saturate: bool, heading: DeltaGenerator) -> None:
@@ -173,11 +181,13 @@ def _side_by_side(number: ExactNumber, *, saturate: bool, largest: float | None)
     )
 
 
-def _all_formats(fmt: AnyFormat | None) -> None:
-    st.header("All formats", anchor=False)
-    rows = formats_with(fmt.name) if fmt else ALL_FORMATS
+def _all_formats() -> None:
+    rows = formats_with(state.choice("dtype"))
+    widths = [row.bits_per_value for row in rows]
+    st.title(f"{len(rows)} number formats, from {max(widths):g} to {min(widths):g} bits a value", anchor=False)
+    warn_of_link_error()
     floats = [row for row in rows if isinstance(row, NumericFormat)]
-    chosen = fmt.name if isinstance(fmt, NumericFormat) else "float16"
+    chosen = next((row.name for row in floats if row.name == state.choice("dtype")), "float16")
     # float64's range would leave the others no width.
     narrow = [row for row in floats if row.name == chosen or row.bits <= _NARROW_BITS]
     windows = plot_format_windows(narrow, chosen=chosen)

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.ui import decision, decisions, device_speed, downloads, dtypes, frame, samples
-from pages.ui.chart import show, show_beside_each_other
+from pages.ui import decision, decisions, detail, device_speed, downloads, dtypes, frame, samples, tour
+from pages.ui.chart import show
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
 from precision.charts.error_histogram import plot_error_histogram
@@ -15,13 +15,11 @@ from precision.findings.elements import pairs_table
 from precision.findings.real_kernels import real_kernels_text
 from precision.findings.recommendation import recommend
 from precision.findings.speed import compare_speed
-from precision.findings.verdict import judge, technical_text
+from precision.findings.verdict import technical_text
 from precision.results import CastAudit, CompareResult, Comparison, OutputComparison, Verdict
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text, seconds_text
 
-SHORT_TABLE = 15
-"""A table of up to this many rows is shown whole."""
 MOST_WARNINGS = 3
 """Warnings of the cast that are shown here."""
 
@@ -61,28 +59,49 @@ def main() -> None:
     with st.expander("The technical verdict, and its limits", icon=":material/gavel:"):
         place = st.container()
         limits = decisions.pick_yardsticks()
+    recommended = recommend(result, limits)
     with top:
-        recommended = recommend(result, limits)
         frame.header(decision.title(recommended), result, lead=lambda: decision.details(recommended))
+        _four_numbers(result)
+        if said := real_kernels_text(result):
+            st.caption(f":material/memory: {escape_markdown(said)}", help=KERNELS_HELP)
+        with st.container(key=tour.PICTURES):
+            if result.audit:
+                dtypes.strip(result.audit, opens_layers=True)
+            output = _distribution(result)
+        if result.audit:
+            _cast_warnings(result.audit)
+        _timing_warnings(result)
+        device_speed.banner(result)
     with place:
-        _technical(judge(result, limits), result.comparison)
-    device_speed.banner(result)
-    _four_numbers(result)
-    if said := real_kernels_text(result):
-        st.caption(f":material/memory: {escape_markdown(said)}", help=KERNELS_HELP)
-    samples.section(result)
-    if result.audit:
-        dtypes.strip(result.audit, opens_layers=True)
-    if result.comparison and result.comparison.outputs:
-        output = frame.pick_output(result.comparison.outputs)
-        show_beside_each_other(
-            absolute_error=plot_error_histogram(output, result.spec.dtype),
-            side_by_side=plot_side_by_side(output, result.spec.dtype),
-        )
+        _technical(recommended.verdict, result.comparison)
+    for note in result.comparison.notes if result.comparison else ():
+        st.caption(escape_markdown(note))
+    if detail.shows_all("decisions, outputs, bytes, times and every tensor's dtype"):
+        _everything(result, output)
+    frame.footer(result, how_to_read=HOW_TO_READ)
+    tour.offer()
+
+
+def _distribution(result: CompareResult) -> OutputComparison | None:
+    """The output's errors, with samples beside them where the input is real; the output that is shown."""
+    if not result.comparison or not result.comparison.outputs:
+        return None
+    output = frame.pick_output(result.comparison.outputs)
+    left, right = st.columns(2) if result.samples else (st.container(), st.container())
+    with left:
+        show(plot_error_histogram(output, result.spec.dtype), key="absolute-error")
+    with right:
+        samples.section(result)
+    return output
+
+
+def _everything(result: CompareResult, output: OutputComparison | None) -> None:
+    """What simple pages leave out."""
+    if output:
         decisions.decisions(output, result)
+        show(plot_side_by_side(output, result.spec.dtype), key="side-by-side")
         _side_by_side(output, result)
-        for note in result.comparison.notes:
-            st.caption(escape_markdown(note))
     left, right = st.columns(2)
     if result.audit:
         with left:
@@ -93,11 +112,8 @@ def main() -> None:
         else:
             timing = plot_timing(result.cost, reference=result.spec.reference, candidate=result.candidate_name)
             show(timing, key="timing")
-        _timing_warnings(result)
     if result.audit:
-        _cast_warnings(result.audit)
         _dtypes(result.audit)
-    frame.footer(result, how_to_read=HOW_TO_READ)
 
 
 def _technical(verdict: Verdict, comparison: Comparison | None) -> None:
@@ -113,8 +129,8 @@ def _technical(verdict: Verdict, comparison: Comparison | None) -> None:
 def _four_numbers(result: CompareResult) -> None:
     mean, largest, size, speed = st.columns(4)
     metrics = result.comparison.overall if result.comparison else None
-    decisions.number(mean, "mean_abs_error", number_text(metrics.mean_abs_error if metrics else None))
-    decisions.number(largest, "max_abs_error", number_text(metrics.max_abs_error if metrics else None))
+    decisions.number(mean, "mean_abs_error", number_text(metrics.mean_abs_error if metrics else None, 3))
+    decisions.number(largest, "max_abs_error", number_text(metrics.max_abs_error if metrics else None, 3))
     if result.audit:
         frame.bytes_metric(
             size,
@@ -189,7 +205,6 @@ def _dtypes(audit: CastAudit) -> None:
         name=None,
         key="dtypes",
         alt="Data type of every tensor before and after the cast",
-        whole=len(audit.tensors) <= SHORT_TABLE,
     )
     st.page_link("pages/layers.py", label="Bytes, ties and rounding of every tensor", icon=":material/account_tree:")
 

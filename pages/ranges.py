@@ -1,8 +1,11 @@
 """Ranges: do the values fit the format, and which is the smallest format that holds them?"""
 
-import streamlit as st
+from collections.abc import Sequence
 
-from pages.ui import downloads, frame, linked, smallest_run, state
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.ui import detail, downloads, frame, linked, smallest_run, state
 from pages.ui.chart import show
 from pages.ui.graph.measures import FIT
 from pages.ui.job import current_result
@@ -20,7 +23,7 @@ HOW_TO_READ = """\
 One pass of the reference counts every weight and every module's inputs and outputs by power of two. Those counts
 answer for every format: choosing another one here needs no new run.
 
-- **Exponent histograms**: a row is a tensor, a column a power of two, the colour its share of the tensor's non-zero
+- **Exponent histograms**: a row is a tensor, a column a power of two, the shade its share of the tensor's non-zero
   values. The frame is the format's normal range; hatched to its left lie the subnormal values, and then those that
   become zero; to its right, those that overflow. Look for values outside the frame.
 - **Headroom**: how many times the largest value may double before it overflows.
@@ -55,21 +58,22 @@ def main() -> None:
     top, judged = st.container(), st.container()
     limits = _pick_limits()  # below the matrix that they decide
     with judged:
-        fmt = _pick_format()
+        left, *places = st.columns([2, 2, 3])
+        fmt = _pick_format(left)
     run = f"{result.spec.digest()} {result.measured_at} {result.elapsed_s}"
     table = _judged(run, fmt.name, limits, _ranges=result.ranges)
     with top:
         frame.header(_finding(result.ranges, table, fmt), result)
     with judged:
-        tensors = _pick_tensors(result.ranges, table, fmt)
+        tensors = _pick_tensors(result.ranges, table, fmt, places)
         if tensors:
             show(plot_fit_matrix(table, by_module(tensors), fmt.name), key="fit")
     if tensors:
         show(plot_exponent_heatmap(result.ranges, tensors, fmt), key="exponents")
-        show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
     st.page_link("pages/graph.py", label="The fits as a graph", icon=":material/schema:", query_params={"colour": FIT})
     smallest_run.section(result.spec, result.ranges, table)
-    if tensors:
+    if tensors and detail.shows_all("headroom and all numbers"):
+        show(plot_headroom(result.ranges, tensors, fmt), key="headroom")
         st.header("All numbers", anchor=False)
         downloads.table(
             ranges_table(result.ranges, tensors, table, fmt.name),
@@ -88,14 +92,13 @@ def _judged(run: str, name: str, limits: FitLimits, *, _ranges: Ranges) -> FitTa
     return fit_table(_ranges, formats_to_judge(name), limits=limits)
 
 
-def _pick_format() -> AnyFormat:
-    left, _ = st.columns([2, 3])
+def _pick_format(place: DeltaGenerator) -> AnyFormat:
     sidebar = state.choice("dtype")
     name = linked.selectbox(
         "Judge by",
         [SIDEBAR, *(fmt.name for fmt in ALL_FORMATS)],
         key="format",
-        place=left,
+        place=place,
         format_func=lambda name: f"{sidebar}, {SIDEBAR}" if name == SIDEBAR else name,
         help="Another format needs no new run: only the window and the verdicts change.",
     )
@@ -116,8 +119,10 @@ def _pick_limits() -> FitLimits:
     return FitLimits(underflow_fraction=underflow / 100, subnormal_fraction=subnormal / 100, sqnr_db=sqnr_db)
 
 
-def _pick_tensors(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> list[TensorRange]:
-    left, right = st.columns([2, 3])
+def _pick_tensors(
+    ranges: Ranges, table: FitTable, fmt: AnyFormat, places: Sequence[DeltaGenerator]
+) -> list[TensorRange]:
+    left, right = places
     find = frame.find_box("tensor", in_what="name or module type", place=left)
     which = linked.radio("Show", WHICH, key="values", place=right)
     found = [
@@ -126,7 +131,8 @@ def _pick_tensors(ranges: Ranges, table: FitTable, fmt: AnyFormat) -> list[Tenso
         if find.casefold() in f"{tensor.label} {tensor.module_type} {tensor.kind}".casefold()
         and _is(which, tensor, table.fit(tensor, fmt.name))
     ]
-    st.caption(f"{len(found):,} of {len(ranges.tensors):,} tensors{'' if found else ': there is nothing to draw'}.")
+    if len(found) < len(ranges.tensors):
+        st.caption(f"{len(found):,} of {len(ranges.tensors):,} tensors{'' if found else ': there is nothing to draw'}.")
     return found
 
 

@@ -38,8 +38,9 @@ def main() -> None:
     show(plot_regime_errors(report, dtype), key="regimes")
     st.header("Every regime", anchor=False)
     st.caption(
-        "The worst sample of a regime has the most new infinities and NaNs, then the largest normalized L2. Samples in "
-        "which the reference itself is infinite or NaN are left out."
+        "Each with its worst sample.",
+        help="It has the most new infinities and NaNs, then the largest normalized L2. Samples in which the reference "
+        "itself is infinite or NaN are left out.",
     )
     downloads.table(
         regimes_table(report).without("name"),

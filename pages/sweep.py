@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import device_speed, frame, state, view_state
+from pages.ui import device_speed, frame, share, state, view_state
 from pages.ui.chart import show
 from pages.ui.job import NOT_POSSIBLE, engine, refuse, require_choice
 from pages.ui.linked import multiselect, radio
@@ -59,17 +59,22 @@ def main() -> None:
         heading.title("Sweep", anchor=False)
         _await_devices()
         st.stop()
-    plan = _pick_plan(base, devices)
+    controls, charts = st.container(), st.container()
+    with st.expander("Formats, cast methods and devices", expanded=True, icon=":material/tune:"):
+        plan = _pick_plan(base, devices)
     state.mirror_choice_in_link()
     if view_state.link_asks_to_run():
         sweep_jobs.start(plan)
     now = sweep_jobs.advance(plan)
     view_state.mirror_run_in_link(bool(now.asked))
-    with heading:
+    with heading.container(key=share.ANSWER):
         _header(base, plan, now)
-    _controls(plan, now)
+    with controls:
+        _controls(plan, now)
     if now.rows:
-        _charts(plan, now.rows)
+        with charts:
+            show(plot_sweep_heatmap(now.rows, plan.skipped, planned=len(plan.specs)), key="sweep")
+        _costs(plan, now.rows)
     memory = sweep_jobs.memory_of(base)
     table(base, plan, now.rows, memory, devices)
     if isinstance(memory, MemoryResult):
@@ -130,7 +135,7 @@ def _header(base: RunSpec, plan: SweepPlan, now: SweepState) -> None:
     model = describe(base.model)
     title = escape_markdown(model.short_title)
     finding = f": {escape_markdown(sweep_finding(now.rows, len(plan.specs)))}" if now.rows else " in many formats"
-    st.title(f"{title}{finding}", anchor=False)
+    frame.title(f"{title}{finding}")
     st.caption(f"Every format against {base.reference}, each a run of its own.", help=WHAT_VERDICTS_ARE)
     for said in dict.fromkeys(row.reference_nonfinite for row in now.rows if row.reference_nonfinite):
         st.warning(escape_markdown(said), icon=":material/report:")
@@ -204,8 +209,7 @@ def _await_memory(base: RunSpec) -> None:
         st.rerun()
 
 
-def _charts(plan: SweepPlan, rows: tuple[SweepRow, ...]) -> None:
-    show(plot_sweep_heatmap(rows, plan.skipped, planned=len(plan.specs)), key="sweep")
+def _costs(plan: SweepPlan, rows: tuple[SweepRow, ...]) -> None:
     cost: SweepCost = radio("Cost", _COSTS, key="cost", help="What the horizontal axis of the dots shows.")
     show(plot_sweep_costs(rows, cost, planned=len(plan.specs)), key="costs")
 

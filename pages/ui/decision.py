@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import state, tour
 from precision.findings.recommendation import Level, Recommendation, Step
 from precision.text.names import escape_markdown
 
@@ -26,7 +26,8 @@ def details(recommendation: Recommendation) -> None:
     if recommendation.why:
         st.markdown(escape_markdown(recommendation.why))
     if recommendation.step:
-        _offer(recommendation.step)
+        with st.container(key=tour.NEXT):
+            _offer(recommendation.step)
 
 
 def _offer(step: Step) -> None:

@@ -163,7 +163,7 @@ def _neighbour_numbers(found: NeighbourDecisions) -> None:
     agreement = share_cells(found.neighbour_agreement, found.agreement_interval)
     number(columns[0], "neighbour_agreement", *agreement)
     _, spread = mean_cells(found.cosine, found, higher_is_better=True)
-    number(columns[1], "mean_cosine", number_text(found.mean_cosine), spread)
+    number(columns[1], "mean_cosine", number_text(found.mean_cosine, 3), spread)
 
 
 def _mean(
@@ -173,8 +173,8 @@ def _mean(
     if mean is None:
         return
     _, spread = mean_cells(mean, found, higher_is_better=higher_is_better)
-    sure = f"± {number_text(mean.standard_error)}; " if mean.standard_error is not None else ""
-    number(place, name, number_text(mean.mean), sure + spread)
+    sure = f"± {number_text(mean.standard_error, 3)}; " if mean.standard_error is not None else ""
+    number(place, name, number_text(mean.mean, 3), sure + spread)
 
 
 def number(place: DeltaGenerator, name: str, value: str, remark: str = "") -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 from pandas.api.types import is_integer_dtype, is_numeric_dtype
 
+from pages.ui import view_state
 from precision.findings.tables import Column, Kind, Table, written
 from precision.results import AnalysisResult
 from precision.spec import RunSpec
@@ -17,6 +18,9 @@ _SCIENTIFIC = "%.3e"
 """Format of numbers that span many powers of ten: the same in all columns, so that they can be compared."""
 _SCIENTIFIC_PX = 95
 """Wide enough for such a number: a narrower cell would cut off its first digits."""
+_ROW_PX, _BORDERS_PX = 35, 2
+_LONG, _FEW, _MOST = 8, 5, 30
+"""A table of more rows than the first is long: it shows so few until it is opened, then up to so many at a time."""
 _LETTER_PX, _BESIDE_TITLE_PX = 7, 26
 """A title takes about so many pixels a letter, and these at its sides."""
 _MARKED = "background-color: rgba(240, 160, 0, 0.22)"
@@ -44,9 +48,10 @@ def table(
     widths: Mapping[str, int | Literal["small", "large"]] | None = None,
     column_config: Mapping[str, object] | None = None,
     marked: str = "",
-    whole: bool = False,
 ) -> None:
     """A sortable, searchable table with its CSV download below; what is missing is an empty cell, a NaN is named.
+
+    A long table shows its first rows, and all at a click.
 
     Args:
         shown: the rows.
@@ -58,25 +63,42 @@ def table(
         widths: of columns that are to be wider or narrower than usual, by name.
         column_config: Streamlit's, by column.
         marked: cells that begin with this sign have another background.
-        whole: whether it is as high as its rows, instead of scrolling.
     """
     frame = pd.DataFrame({each.title: _series(shown.column(each.name), each.kind) for each in shown.columns})
     config = {
         column.title: _config(column, frame, is_pinned=pinned and not at, width=(widths or {}).get(column.name))
         for at, column in enumerate(shown.columns)
     } | dict(column_config or {})
+    is_long, is_open = len(frame) > _LONG, view_state.is_ticked(f"opened-{key}")
     st.dataframe(  # type: ignore[call-overload]
         frame.style.map(lambda value: _MARKED if str(value).startswith(marked) else "") if marked else frame,
         hide_index=True,
         key=f"table-{key}",
         width="stretch",
-        height="content" if whole else "auto",
+        height=_BORDERS_PX + _ROW_PX * (1 + min(len(frame), _MOST if is_open else _FEW)) if is_long else "content",
         placeholder="",
         alt=alt,
         column_config=config,
     )
-    if name is not None:
-        text_file("Table as CSV", _safe_csv(frame), name=f"{name}.csv", mime="text/csv", key=f"csv-{key}")
+    if not is_long and name is None:
+        return
+    with st.container(horizontal=True, gap="medium"):
+        if is_long:
+            _opener(key, len(frame), is_open=is_open)
+        if name is not None:
+            text_file("Table as CSV", _safe_csv(frame), name=f"{name}.csv", mime="text/csv", key=f"csv-{key}")
+
+
+def _opener(key: str, rows: int, *, is_open: bool) -> None:
+    """The button that opens a long table, or closes it."""
+    st.button(
+        f"First {_FEW} rows" if is_open else f"All {rows:,} rows",
+        key=f"{'close' if is_open else 'open'}-{key}",
+        icon=f":material/{'unfold_less' if is_open else 'unfold_more'}:",
+        type="tertiary",
+        on_click=view_state.put,
+        args=(f"opened-{key}", not is_open),
+    )
 
 
 def _config(

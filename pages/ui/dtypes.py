@@ -17,5 +17,5 @@ def strip(audit: CastAudit, *, opens_layers: bool = False) -> None:
         view_state.put("opened layer" if opens_layers else "find", found)
 
     show_and_pick(plot_dtype_strip(audit), key="dtype-strip", on_pick=pick)
-    if (found := view_state.picked_up("opened layer")) is not None:
+    if (found := view_state.taken("opened layer")) is not None:
         st.switch_page("pages/layers.py", query_params={"find": found})

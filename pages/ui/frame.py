@@ -8,7 +8,7 @@ from typing import NoReturn
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import downloads, linked
+from pages.ui import downloads, linked, share
 from pages.ui.job import offer_run_again, run_again, say_failure
 from precision.results import AnalysisResult, OutputComparison, RunResult
 from precision.spec import RunSpec
@@ -18,9 +18,32 @@ from precision.text.terms import term_named
 from precision.text.units import bytes_text, change_text, moment_text
 
 
-def header(finding: str, result: RunResult, *, lead: Callable[[], object] | None = None) -> None:
-    """The page's main finding as its title, what was run, what `lead` draws, and warnings."""
-    st.title(finding, anchor=False)
+def header(finding: str, result: RunResult, *, lead: Callable[[], object] | None = None) -> DeltaGenerator:
+    """The page's main finding as its title, what was run, what `lead` draws, and warnings.
+
+    Returns:
+        Where the title stands: a fragment of the page may write another one there.
+    """
+    with st.container(key=share.ANSWER):
+        place = title(finding, result)
+        _about(result)
+        if lead:
+            lead()
+        say_troubles(result)
+    return place
+
+
+def title(finding: str, result: AnalysisResult | None = None) -> DeltaGenerator:
+    """A title with the menu Share beside it; where the title stands. Without a `result`, its link alone is shared."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        place = st.empty()
+        place.title(finding, anchor=False)
+        share.popover(result, command=command_line(result.spec) if result else "")
+    return place
+
+
+def _about(result: RunResult) -> None:
+    """What was run, of what, on what."""
     spec = result.spec
     st.caption(
         f"**{model_name(result)}** · {spec.in_words(spec.analysis.info.about, escape=escape_markdown)} · "
@@ -29,9 +52,6 @@ def header(finding: str, result: RunResult, *, lead: Callable[[], object] | None
         f"{spec.analysis.info.arithmetic_of}arithmetic **{result.execution.label}**",
         help=f"{escape_markdown(result.execution.explanation)}\n\n{term_named(result.execution.label).definition}",
     )
-    if lead:
-        lead()
-    say_troubles(result)
 
 
 def say_troubles(result: AnalysisResult) -> None:

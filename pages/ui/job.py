@@ -76,7 +76,7 @@ def warn_of_link_error() -> None:
     """If the link that opened the session cannot be followed: the reason and a way out. The page continues."""
     if error := state.link_error():
         st.warning(
-            f"This link cannot be followed; the sidebar shows the default. {escape_markdown(error)}",
+            f"This link cannot be followed; the default is chosen instead. {escape_markdown(error)}",
             icon=":material/link_off:",
         )
         _offer_default()

@@ -52,9 +52,10 @@ def number_input(label: str, *, key: str, least: float, **settings: Any) -> floa
 
 def slider(label: str, *, key: str, value: float, least: float, most: float, **settings: Any) -> float:
     """A slider from `least` to the larger `most`, at first at `value`; what it holds is moved into that range."""
-    view_state.keep_between(key, least, most)
+    first = min(max(value, least), most)
+    view_state.keep_between(key, least, most, first=first)
     settings |= {"min_value": least, "max_value": most, "shown": "{:g}".format}
-    settings["value"] = min(max(value, least), most)  # the link leaves this value out
+    settings["value"] = first  # the link leaves this value out
     takes, why = partial(_is_number, least=least, most=most), f"which is not between {least:g} and {most:g}"
     chosen: float = _draw("slider", label, key=key, takes=takes, why=why, **settings)
     return chosen

@@ -100,7 +100,6 @@ def _measured(found: CompareResult) -> None:
             name=None,
             key="smallest",
             alt="What the formats of the weights do to the outputs",
-            whole=True,
         )
     if found.warnings:
         st.caption("  \n".join(escape_markdown(warning) for warning in found.warnings))

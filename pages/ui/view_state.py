@@ -12,7 +12,8 @@ VIEW = (
     *("node", "colour"),
     *("output", "chart", "find", "show", "part", "layer", "limit", "format", "values", "margin", "scales"),
     *("section", "differences", "verdict", "article"),
-    *("number", "number_format", "largest", "overflow", "axis", "topic"),
+    *("number", "number_format", "largest", "overflow", "axis", "topic", "view"),
+    *("expert", "tour"),
 )
 """Settings of a page's own view that its link carries."""
 
@@ -41,17 +42,13 @@ def forget_all_refused() -> None:
     st.session_state["refused"] = {}
 
 
-def keep_between(name: str, low: float, high: float) -> None:
-    """Move what a slider of a page holds into its range, which may have changed."""
-    if name in st.session_state:
-        st.session_state[name] = min(max(st.session_state[name], low), high)
-
-
-def taken(name: str) -> str | None:
-    """What is picked in a list of a page; the list is empty afterwards."""
-    picked: str | None = st.session_state[name]
-    st.session_state[name] = None
-    return picked
+def keep_between(name: str, low: float, high: float, *, first: float) -> None:
+    """Move what a slider of a page holds into its range, which may have changed; untouched, to the new `first`."""
+    held = st.session_state.get(name)
+    if held is not None:
+        is_untouched = held == st.session_state.get(f"first {name}")
+        st.session_state[name] = first if is_untouched else min(max(held, low), high)
+    st.session_state[f"first {name}"] = first
 
 
 def clicked_point(name: str) -> int | None:
@@ -67,10 +64,29 @@ def put(name: str, value: str | bool | float) -> None:
     forget_refused(name)
 
 
-def picked_up(name: str) -> str | None:
-    """What a callback put there, once."""
-    value: str | None = st.session_state.pop(name, None)
+def taken(name: str) -> str | None:
+    """What a list of a page holds, or a callback put there, once: it is empty afterwards."""
+    value: str | None = st.session_state.get(name)
+    if value is not None:
+        st.session_state[name] = None
     return value
+
+
+def remember_page(address: str) -> None:
+    """Note which page is open, by the last part of its address."""
+    st.session_state["page"] = address
+
+
+def open_page() -> str:
+    """The last part of the address of the page that is open; "" of the first."""
+    address: str = st.session_state["page"]
+    return address
+
+
+def section() -> str:
+    """The section of a page that is open, or that its link asks for; "" of pages without any."""
+    asked: str = st.session_state.get("section") or st.query_params.get("section", "")
+    return asked
 
 
 def is_ticked(name: str) -> bool:

@@ -98,15 +98,24 @@ def rows_axis(names: Sequence[str], *, letters: int | None = None) -> dict[str, 
     }
 
 
-def colour_axis(low: float, high: float, *, title: str, ticks: Sequence[float], texts: Sequence[str]) -> dict[str, Any]:
+def colour_axis(
+    low: float,
+    high: float,
+    *,
+    title: str,
+    ticks: Sequence[float],
+    texts: Sequence[str],
+    scale: Sequence[Sequence[object]] = (),
+) -> dict[str, Any]:
     """A plotly colour axis from `low`, the darkest colour of the sequential palette, to `high`, the lightest.
 
-    Its bar lies along the bottom of the figure, has a title with the unit, and names the values `ticks` by `texts`.
+    Another `scale` is one of plotly's. The bar lies along the bottom of the figure, has a title with the unit, and
+    names the values `ticks` by `texts`.
     """
     return {
         "cmin": low,
         "cmax": high,
-        "colorscale": [[at / (len(SEQUENTIAL) - 1), colour] for at, colour in enumerate(SEQUENTIAL)],
+        "colorscale": scale or [[at / (len(SEQUENTIAL) - 1), colour] for at, colour in enumerate(SEQUENTIAL)],
         "colorbar": {
             "title": {"text": title, "font": {"size": 12}},
             "orientation": "h",

@@ -7,11 +7,13 @@ import numpy as np
 import plotly.graph_objects as go
 
 from precision.charts.axes import colour_axis, rows_axis
-from precision.charts.palette import SEQUENTIAL, colour_at
+from precision.charts.palette import WORST, letters_on, translucent
 
 _LOWEST_DB, _HIGHEST_DB = 0.0, 100.0
 """Beyond these the colour does not change."""
 _TICKS = (0, 20, 40, 60, 80, 100)
+_OPACITIES = {10.0: 1.0, 20.0: 0.85, 30.0: 0.55, 40.0: 0.4, 60.0: 0.25, 80.0: 0.12, 100.0: 0.05}
+"""Of the colour, by the decibels up to which it is so: the worst is the most visible."""
 
 
 class Sign(NamedTuple):
@@ -88,7 +90,9 @@ def write_signs(figure: go.Figure, signs: Sequence[Sign], *, letters: int) -> No
 def sqnr_axis() -> dict[str, Any]:
     """A plotly colour axis for decibels that are `clipped`."""
     texts = ["≤ 0", *(f"{tick}" for tick in _TICKS[1:-1]), "≥ 100"]
-    return colour_axis(_LOWEST_DB, _HIGHEST_DB, title="SQNR (dB)", ticks=_TICKS, texts=texts)
+    steps = zip([_LOWEST_DB, *_OPACITIES], _OPACITIES.items(), strict=False)
+    scale = [[end / _HIGHEST_DB, translucent(WORST, opacity)] for low, (high, opacity) in steps for end in (low, high)]
+    return colour_axis(_LOWEST_DB, _HIGHEST_DB, title="SQNR (dB)", ticks=_TICKS, texts=texts, scale=scale)
 
 
 def clipped(sqnr_db: float) -> float:
@@ -96,10 +100,10 @@ def clipped(sqnr_db: float) -> float:
     return min(max(sqnr_db, _LOWEST_DB), _HIGHEST_DB)
 
 
-def colour_of_sqnr(sqnr_db: float) -> str:
-    """The colour of the axis there, as `#RRGGBB`.
+def letters_on_sqnr(sqnr_db: float) -> str | None:
+    """The colour of letters on the axis' colour there; None: that of the page's theme.
 
-    >>> colour_of_sqnr(-5.0), colour_of_sqnr(float("inf"))
-    ('#666970', '#FEE838')
+    >>> letters_on_sqnr(-5.0), letters_on_sqnr(float("inf"))
+    ('#FFFFFF', None)
     """
-    return colour_at((clipped(sqnr_db) - _LOWEST_DB) / (_HIGHEST_DB - _LOWEST_DB), SEQUENTIAL)
+    return letters_on(WORST, next(opacity for end, opacity in _OPACITIES.items() if clipped(sqnr_db) <= end))

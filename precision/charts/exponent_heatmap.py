@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import plotly.graph_objects as go
 
 from precision.charts.axes import colour_axis, power_text, rows_axis
 from precision.charts.frame import Info, Space, figure_of
-from precision.charts.palette import GROUND, ON_GROUND
+from precision.charts.palette import OUTLINE, WORST, colour_of_fit, translucent
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.findings.fit.rounding import window_of
 from precision.formats import AnyFormat, NumericFormat, ScaledFormat
@@ -71,7 +72,9 @@ def _heatmap_info(ranges: Ranges, tensors: Sequence[TensorRange], fmt: AnyFormat
     groups = neighbours(drawn, MAX_ROWS)
     rows = tuple(_row(ranges, group, edges) for group in groups)
     shared, names = without_shared([tensor.label for tensor in drawn])
-    parts = [f"colour: share of a {'tensor' if len(groups) == len(drawn) else 'row'}'s non-zero values"]
+    parts = [f"shade: share of a {'tensor' if len(groups) == len(drawn) else 'row'}'s non-zero values"]
+    if isinstance(fmt, NumericFormat):
+        parts.append("red overflows or becomes zero, orange is subnormal")
     if len(groups) < len(drawn):
         parts.insert(0, f"{count_text(len(drawn), 'tensor')} in {len(groups)} rows of neighbours")
     if len(drawn) < len(tensors):
@@ -144,28 +147,57 @@ def _finding(ranges: Ranges, drawn: Sequence[TensorRange], fmt: AnyFormat) -> st
 def _draw(figure: go.Figure, info: HeatmapInfo) -> Space:
     counts = np.asarray(info.rows, dtype=np.float64)
     shares = counts / counts.sum(axis=1, keepdims=True)
-    figure.add_heatmap(
-        x=np.asarray(info.edges, dtype=np.float32),
-        y=np.arange(len(info.rows)),
-        z=np.log10(np.where(counts > 0, np.maximum(shares, _LEAST_SHARE), np.nan)).astype(np.float32),
-        customdata=counts,
-        coloraxis="coloraxis",
-        hoverongaps=False,
-        hovertemplate="%{y}<br>about 2<sup>%{x:.1f}</sup>: %{customdata:,} values<extra></extra>",
-    )
+    decades = np.log10(np.where(counts > 0, np.maximum(shares, _LEAST_SHARE), np.nan)).astype(np.float32)
+    parts = _parts(info)
+    for names, look in _LOOKS.items():
+        here = np.isin(parts, names)
+        if not here.any():
+            continue
+        figure.add_heatmap(
+            x=np.asarray(info.edges, dtype=np.float32),
+            y=np.arange(len(info.rows)),
+            z=np.where(here, decades, np.float32(np.nan)),
+            customdata=counts,
+            hoverongaps=False,
+            hovertemplate="%{y}<br>about 2<sup>%{x:.1f}</sup>: %{customdata:,} values<extra></extra>",
+            **({"coloraxis": "coloraxis"} if "normal" in names else _colours(look)),
+        )
     bottom, top = len(info.rows) - 0.5, -0.5
     for part in info.window:
         _add_part(figure, part, (bottom, top), width=info.edges[-1] - info.edges[0])
     figure.update_layout(
         xaxis={"title": "Magnitude", **_axis(info.edges), "showgrid": False, "zeroline": False},
         yaxis={**rows_axis([row_name(label) for label in info.labels], letters=9), "showgrid": False},
-        plot_bgcolor=GROUND,
         coloraxis=_colour_axis(),
     )
     return Space(max(_ROW_PX * len(info.rows), 60) + 16, footer=96, above=16)
 
 
 _HATCHING = {"subnormal": "/", "becomes zero": "x", "overflows": "x", "normal": ""}
+_LOOKS = {
+    ("normal",): (OUTLINE, 0.05, 0.75),
+    ("subnormal",): (colour_of_fit("underflows"), 0.4, 1.0),
+    ("becomes zero", "overflows"): (WORST, 0.6, 1.0),
+}
+"""Colour, and its opacity for the smallest and the largest share: what fits recedes, a single lost value is seen."""
+
+
+def _parts(info: HeatmapInfo) -> list[str]:
+    """The part of the window in which the middle of each column lies; without a window, all is normal."""
+    middles = [(start + end) / 2 for start, end in pairwise(info.edges)]
+    return [
+        next((part.name for part in info.window if part.start <= middle < part.end), "normal") for middle in middles
+    ]
+
+
+def _scale(look: tuple[str, float, float]) -> list[list[object]]:
+    colour, least, most = look
+    return [[0, translucent(colour, least)], [1, translucent(colour, most)]]
+
+
+def _colours(look: tuple[str, float, float]) -> dict[str, Any]:
+    """The colour scale of shares that are not those of the colour bar."""
+    return {"colorscale": _scale(look), "zmin": math.log10(_LEAST_SHARE), "zmax": 0, "showscale": False}
 
 
 def _add_part(figure: go.Figure, part: WindowPart, rows: tuple[float, float], *, width: float) -> None:
@@ -176,10 +208,10 @@ def _add_part(figure: go.Figure, part: WindowPart, rows: tuple[float, float], *,
             y=[bottom, bottom, top, top],
             mode="none",
             fill="toself",
-            fillcolor="rgba(255,255,255,0.08)",
+            fillcolor=translucent(OUTLINE, 0.08),
             fillpattern={
                 "shape": _HATCHING[part.name],
-                "fgcolor": ON_GROUND,
+                "fgcolor": OUTLINE,
                 "fgopacity": 0.35,
                 "size": 7,
                 "solidity": 0.15,
@@ -190,7 +222,7 @@ def _add_part(figure: go.Figure, part: WindowPart, rows: tuple[float, float], *,
         figure.add_shape(
             type="rect",
             x0=part.start, x1=part.end, y0=bottom, y1=top,
-            line={"color": ON_GROUND, "width": 2},
+            line={"color": OUTLINE, "width": 2},
         )  # fmt: skip
     if part.end - part.start >= _LABELLED * width:
         figure.add_annotation(
@@ -213,4 +245,5 @@ def _colour_axis() -> dict[str, Any]:
     decades = math.log10(_LEAST_SHARE)
     ticks = range(round(decades), 1, 2)
     texts = [share_text(10.0**tick) if tick > -3 else f"{10.0 ** (tick + 2):g} %" for tick in ticks]
-    return colour_axis(decades, 0, title="Share", ticks=ticks, texts=texts)
+    scale = _scale(_LOOKS["normal",])
+    return colour_axis(decades, 0, title="Share", ticks=ticks, texts=texts, scale=scale)

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from precision.charts.cells import Sign, add_cells, cell_axes, write_signs
 from precision.charts.frame import Info, Space, figure_of
-from precision.charts.palette import colour_of_fit, text_on
+from precision.charts.palette import colour_of_fit, letters_on, translucent
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.findings.fit.fitness import Fit, Fitness, worst
 from precision.findings.fit.table import FitTable
@@ -30,6 +30,16 @@ SIGNS = {
 }
 """What a cell says besides its colour."""
 
+_OPACITIES = {
+    Fit.FITS: 0.08,
+    Fit.NEEDS_SCALING: 0.3,
+    Fit.TOO_COARSE: 0.4,
+    Fit.SUBNORMAL: 0.4,
+    Fit.UNDERFLOWS: 0.75,
+    Fit.OVERFLOWS: 1.0,
+    Fit.NOTHING: 0.0,
+}
+"""Of the colours: what fits recedes, what is lost stands out."""
 _KIND = "Table of verdicts, modules down, formats across"
 _ROW_PX = 18
 
@@ -116,11 +126,11 @@ def _draw(figure: go.Figure, info: FitMatrixInfo) -> Space:
     hovers = [
         [f"{for_plotly(row.label)} in {for_plotly(fit.format)}: {_words(fit)}" for fit in row.fits] for row in info.rows
     ]
-    scale = _steps([colour_of_fit(verdict.value) for verdict in verdicts])
+    scale = _steps([translucent(colour_of_fit(verdict.value), _OPACITIES[verdict]) for verdict in verdicts])
     ends: dict[str, Any] = {"zmin": -0.5, "zmax": len(verdicts) - 0.5}
     add_cells(figure, np.asarray(places, dtype=np.uint8), hovers, colorscale=scale, showscale=False, **ends)
     signs = [
-        Sign(x, y, SIGNS[fit.verdict], text_on(colour_of_fit(fit.verdict.value)))
+        Sign(x, y, SIGNS[fit.verdict], letters_on(colour_of_fit(fit.verdict.value), _OPACITIES[fit.verdict]))
         for y, row in enumerate(info.rows)
         for x, fit in enumerate(row.fits)
     ]

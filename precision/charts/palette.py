@@ -49,12 +49,16 @@ _OF_FIT: Final = {
 
 SEQUENTIAL: Final = ("#666970", "#948E77", "#C8B866", "#FEE838")
 """The upper part of cividis, for counts from 1 up."""
+WORST: Final = "#A63603"
+"""Of what is worst in a table; what is harmless recedes into the page, light or dark, as it is nearly transparent."""
 GROUND: Final = "#00224E"
 """Cividis' dark end, for counts of zero: a panel that looks the same on both pages."""
 ON_GROUND: Final = "#FFFFFF"
 
 _PATTERNS: Final = (("bool", "x"), ("complex", "."), ("int", "/"), ("uint", "\\"), ("float", "|"), ("e", "+"))
 _TRANSLUCENT: Final = 0.55
+_PAGE_SHOWS: Final = 0.7
+"""Up to this opacity, letters in the page theme's colour can be read, on the light and on the dark page."""
 _DARK_TEXT: Final = "#101114"
 _LIGHT_TEXT: Final = "#FFFFFF"
 
@@ -64,10 +68,15 @@ def colour_of(dtype: str) -> str:
     return _SHADES[_OF_FORMAT[dtype].colour] if dtype in _OF_FORMAT else OTHER
 
 
-def translucent(colour: str) -> str:
+def translucent(colour: str, opacity: float = _TRANSLUCENT) -> str:
     """A colour (`#RRGGBB`) through which another one shows."""
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{_TRANSLUCENT})"
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
+def letters_on(colour: str, opacity: float) -> str | None:
+    """The colour of letters on a translucent `colour`, on either page; None: that of the page's theme."""
+    return text_on(colour) if opacity > _PAGE_SHOWS else None
 
 
 def colour_of_fit(verdict: str) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.cells import Sign, add_cells, cell_axes, clipped, colour_of_sqnr, sqnr_axis, write_signs
+from precision.charts.cells import Sign, add_cells, cell_axes, clipped, letters_on_sqnr, sqnr_axis, write_signs
 from precision.charts.frame import Info, Space, figure_of
-from precision.charts.palette import colour_of_fit, text_on
+from precision.charts.palette import WORST, text_on
 from precision.charts.row_groups import group_label, neighbours, row_name, shared_text, without_shared
 from precision.findings.sensitivity.rows import RowKind, RowOrder, SensitivityCell, SensitivityRow, rows_of, worst_cell
 from precision.results import SensitivityReport
@@ -19,7 +19,6 @@ from precision.text.units import count_text, number_text
 MAX_ROWS = 60
 _KIND = "Table of signal-to-noise ratios, layers down, formats across"
 _ROW_PX = 18
-_BROKEN = colour_of_fit("overflows")
 _NOT_FINITE, _NO_KERNEL, _EXACT = "▲", "–", "="
 
 
@@ -129,7 +128,7 @@ def _draw(figure: go.Figure, info: SensitivityHeatmapInfo) -> Space:
     add_cells(figure, decibels, hovers, coloraxis="coloraxis")
     if np.isnan(decibels).any():
         missing = np.where(np.isnan(decibels), np.float32(1), np.float32(np.nan))
-        add_cells(figure, missing, hovers, colorscale=[[0, _BROKEN], [1, _BROKEN]], showscale=False)
+        add_cells(figure, missing, hovers, colorscale=[[0, WORST], [1, WORST]], showscale=False)
     write_signs(figure, _signs(info), letters=10)
     axes = cell_axes(list(map(for_plotly, info.formats)), list(map(row_name, info.labels)), letters=9)
     figure.update_layout(axes, coloraxis=sqnr_axis())
@@ -138,7 +137,7 @@ def _draw(figure: go.Figure, info: SensitivityHeatmapInfo) -> Space:
 
 def _signs(info: SensitivityHeatmapInfo) -> list[Sign]:
     return [
-        Sign(x, y, _sign(cell), text_on(_BROKEN if cell.sqnr_db is None else colour_of_sqnr(cell.sqnr_db)))
+        Sign(x, y, _sign(cell), text_on(WORST) if cell.sqnr_db is None else letters_on_sqnr(cell.sqnr_db))
         for y, row in enumerate(info.rows)
         for x, cell in enumerate(row.cells)
     ]

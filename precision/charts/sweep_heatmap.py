@@ -1,4 +1,4 @@
-"""The verdict of every format, by device and method; the colour of a cell is the SQNR."""
+"""The verdict of every format, by device and method: the worse it is, the stronger is the colour."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from precision.charts.cells import Sign, add_cells, cell_axes, clipped, colour_of_sqnr, sqnr_axis, write_signs
+from precision.charts.cells import Sign, add_cells, cell_axes, write_signs
 from precision.charts.frame import Info, Space, figure_of
-from precision.charts.palette import text_on
+from precision.charts.palette import WORST, letters_on, translucent
 from precision.findings.sweep import KEEPING_WORDS, so_far
 from precision.results import SkippedRun, SweepRow
 from precision.spec.cast_methods import USUAL_METHODS, CastMethod
@@ -18,17 +18,27 @@ from precision.text.units import capitalised, count_text, number_text
 
 _KIND = "Table of verdicts, formats down, devices and methods across"
 _ROW_PX = 34
+_OPACITIES: dict[str, float] = {
+    "exact": 0.05,
+    "kept": 0.08,
+    "close": 0.16,
+    "not attributable": 0.25,
+    "uncertain": 0.25,
+    "changed": 0.55,
+    "broken": 1.0,
+}
 _WHY = 200
 """Characters of a reason in a hover text."""
 
 
 class SweepCell(NamedTuple):
-    """One run: where it is drawn, what is written, and its signal-to-noise ratio if it has one."""
+    """One run: where it is drawn, what is written, and how visible it is."""
 
     format: str
     column: str
     words: str
-    sqnr_db: float | None
+    opacity: float
+    """Of its colour: the worse the verdict, the more visible."""
     hover: str
 
 
@@ -44,7 +54,7 @@ class SweepHeatmapInfo(Info):
 def plot_sweep_heatmap(
     rows: Sequence[SweepRow], skipped: Sequence[SkippedRun] = (), *, planned: int | None = None
 ) -> go.Figure:
-    """A cell for every run: the verdict's word on a colour that is its SQNR in decibels.
+    """A cell for every run: the verdict's word and the SQNR in decibels; what breaks is the most visible.
 
     Combinations that are not possible have no colour. `planned` counts all runs of the sweep, where more are to come.
     """
@@ -60,7 +70,7 @@ def _sweep_heatmap_info(
         *(_cell(row) for row in rows),
         *(
             SweepCell(
-                each.dtype, _column(each.device, each.method), "not possible", None, plain(each.reason, limit=_WHY)
+                each.dtype, _column(each.device, each.method), "not possible", 0.0, plain(each.reason, limit=_WHY)
             )
             for each in skipped
         ),
@@ -73,16 +83,17 @@ def _sweep_heatmap_info(
         columns=tuple(dict.fromkeys(cell.column for cell in cells)),
         cells=cells,
         title=capitalised(finding),
-        detail="the verdict of every run; its colour is the signal-to-noise ratio (SQNR)",
+        detail="the verdict and the signal-to-noise ratio (SQNR) of every run",
     )
 
 
 def _cell(row: SweepRow) -> SweepCell:
     column = _column(row.spec.device, row.spec.method)
     if row.verdict.word == "not measured":
-        return SweepCell(row.spec.dtype, column, "not measured", None, plain(row.verdict.sentence, limit=_WHY))
+        return SweepCell(row.spec.dtype, column, "not measured", 0.0, plain(row.verdict.sentence, limit=_WHY))
     measured = "" if row.sqnr_db is None else f" · {number_text(row.sqnr_db)} dB"
-    return SweepCell(row.spec.dtype, column, f"{row.verdict.word}{measured}", row.sqnr_db, row.verdict.sentence)
+    opacity = _OPACITIES.get(row.verdict.word, 0.0)
+    return SweepCell(row.spec.dtype, column, f"{row.verdict.word}{measured}", opacity, row.verdict.sentence)
 
 
 def _column(device: str, method: CastMethod) -> str:
@@ -94,15 +105,15 @@ def _draw(figure: go.Figure, info: SweepHeatmapInfo) -> Space:
     colours = np.full((len(info.formats), len(info.columns)), np.nan, dtype=np.float32)
     hovers = [["" for _ in info.columns] for _ in info.formats]
     for cell, (x, y) in zip(info.cells, places, strict=True):
-        if cell.sqnr_db is not None:
-            colours[y, x] = clipped(cell.sqnr_db)
+        colours[y, x] = cell.opacity or np.nan
         hovers[y][x] = escape_plotly(f"{cell.format} on {cell.column}: {cell.hover}")
-    add_cells(figure, colours, hovers, gap=2, coloraxis="coloraxis")
+    scale = [[0, translucent(WORST, 0)], [1, WORST]]
+    add_cells(figure, colours, hovers, gap=2, colorscale=scale, showscale=False, zmin=0, zmax=1)
     signs = [
-        Sign(x, y, escape_plotly(cell.words), None if cell.sqnr_db is None else text_on(colour_of_sqnr(cell.sqnr_db)))
+        Sign(x, y, escape_plotly(cell.words), letters_on(WORST, cell.opacity))
         for cell, (x, y) in zip(info.cells, places, strict=True)
     ]
     write_signs(figure, signs, letters=11)
     columns, formats = (list(map(for_plotly, names)) for names in (info.columns, info.formats))
-    figure.update_layout(cell_axes(columns, formats, slanted=False), coloraxis=sqnr_axis())
-    return Space(max(_ROW_PX * len(info.formats), 48), footer=76)
+    figure.update_layout(cell_axes(columns, formats, slanted=False))
+    return Space(max(_ROW_PX * len(info.formats), 48), footer=40)

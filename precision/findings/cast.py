@@ -74,7 +74,9 @@ def memory_text(audit: CastAudit) -> str:
     share = after / audit.bytes_before
     part = next((name for name, part in _PARTS.items() if abs(share / part - 1) < _NEARLY), "")
     size = part or (f"{fine_share_text(share)} of the memory" if share < 1 else f"{ratio_text(share)} times the memory")
-    return f"{size} if stored in {rounded} (estimated)." if rounded else f"{size} to store it."
+    if rounded:
+        return f"{size} if stored in {rounded} (estimated)."
+    return f"{size}." if part.startswith("No ") else f"{size} to store it."
 
 
 def estimated_text(audit: CastAudit) -> str:

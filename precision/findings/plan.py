@@ -10,7 +10,7 @@ from precision.formats import any_format_named
 from precision.results import SensitivityReport
 from precision.results.plan import Plan, Totals, Verification, root, sqnr_db
 from precision.results.sensitivity import Contribution
-from precision.text.units import bytes_text, count_text, number_text, ratio_text
+from precision.text.units import bytes_text, count_text, fine_share_text, number_text, ratio_text
 
 LAYER_TIMES = (
     "every layer was timed once, alone, in each format that this device computes in. On a busy machine, two runs can "
@@ -230,6 +230,20 @@ def _price_text(plan: Plan) -> str:
     saved = plan.totals.stored_bytes - price.stored_bytes
     smaller = f", and {bytes_text(saved)} fewer would be stored" if saved > 0 else ""
     return f" With that in {price.dtype}, the SQNR would {change} (estimated){smaller}."
+
+
+def plan_finding(plan: Plan, report: SensitivityReport) -> str:
+    """What a plan saves, and how far its outputs are off, in a clause."""
+    share = plan.totals.stored_bytes / max(plan.uniform[0].totals.stored_bytes, 1)
+    error, size = root(plan.totals.squared_error), root(report.output_mean_square)
+    how = "measured" if plan.totals.is_measured else "predicted"
+    if error is None:
+        off = "its error is not predicted"
+    elif not error:
+        off = "outputs exactly the same"
+    else:
+        off = f"outputs off by {fine_share_text(error / size) if size else number_text(error, 3)} ({how})"
+    return f"{fine_share_text(share)} of the bytes, {off}"
 
 
 def formats_text(plan: Plan) -> str:

@@ -57,6 +57,8 @@ class Recommendation(NamedTuple):
     why: str
     """In one sentence; empty where nothing is known."""
     step: Step | None
+    verdict: Verdict
+    """What it rests on."""
 
 
 def recommend(result: CompareResult, limits: Yardsticks | None = None) -> Recommendation:
@@ -80,6 +82,7 @@ def recommend(result: CompareResult, limits: Yardsticks | None = None) -> Recomm
         details=tuple(filter(None, (sure, *gained, _speed(result), which))),
         why=_why(verdict, output, limits),
         step=_step(verdict, output, result, limits),
+        verdict=verdict,
     )
 
 

@@ -67,8 +67,8 @@ def moment_text(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def number_text(value: float | None) -> str:
-    """Four significant digits, more just below one, all of whole numbers below 1e8; words for what is no plain number.
+def number_text(value: float | None, digits: int = 4) -> str:
+    """So many significant digits, more just below one, all of whole numbers below 1e8; words for what is no number.
 
     >>> number_text(0.00022590160369873047), number_text(None), number_text(float("inf")), number_text(0.0)
     ('2.259e-4', 'not measured', '∞', '0')
@@ -76,8 +76,8 @@ def number_text(value: float | None) -> str:
     ('1 − 1.1e-16', '−1 + 1.0e-10')
     >>> number_text(0.9999857), number_text(1.0), number_text(12345.6), number_text(16777216)
     ('0.9999857', '1', '12,346', '16,777,216')
-    >>> number_text(105064000000000.0)
-    '1.051e14'
+    >>> number_text(105064000000000.0), number_text(0.02263, 3), number_text(2345.6, 3)
+    ('1.051e14', '0.0226', '2,346')
     """
     if value is None:
         return "not measured"
@@ -97,10 +97,10 @@ def number_text(value: float | None) -> str:
     if value == int(value) and abs(value) < _IN_FULL:
         return f"{int(value):,}"
     if 1e-3 <= abs(value) < 1e3:
-        return f"{value:.4g}"
+        return f"{value:.{digits}g}"
     if 1e3 <= abs(value) < 1e6:
-        return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:,.1f}"
-    mantissa, exponent = f"{value:.3e}".split("e")
+        return f"{value:,.0f}" if abs(value) >= 1e4 or digits < 4 else f"{value:,.1f}"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     return f"{mantissa}e{int(exponent)}"
 
 

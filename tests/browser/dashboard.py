@@ -139,8 +139,8 @@ class Visit:
         return [url for url in self.requests if not url.startswith(own)]
 
     def open(self, path: str = "/", *, model: str | None = "tinynet", **link: str) -> Self:
-        """Go to a page by its link; None leaves the model out."""
-        query = link if model is None else {"model": model, **link}
+        """Go to a page by its link, for experts unless it says otherwise; None leaves the model out."""
+        query = {"expert": "true", "tour": "off"} | ({} if model is None else {"model": model}) | link
         self.page.goto(f"{self._url}{path}?{urlencode(query)}" if query else f"{self._url}{path}")
         return self
 

@@ -1,5 +1,6 @@
 import pytest
 
+from precision.charts import cells, fit_matrix, sweep_heatmap
 from precision.charts.palette import (
     GROUND,
     MIXED,
@@ -7,8 +8,12 @@ from precision.charts.palette import (
     OTHER,
     OUTLINE,
     SEQUENTIAL,
+    WORST,
+    between,
     colour_of,
+    colour_of_fit,
     contrast,
+    letters_on,
     looks_of,
     pattern_of,
     text_on,
@@ -55,6 +60,19 @@ def test_outlines_show_on_both_pages(page: str) -> None:
 @pytest.mark.parametrize("colour", [*(colour_of(row.name) for row in ALL_FORMATS), OTHER, MIXED])
 def test_text_on_every_fill_is_readable(colour: str) -> None:
     assert contrast(text_on(colour), colour) >= 4.5
+
+
+@pytest.mark.parametrize(("page", "theme"), [("#FFFFFF", "#101114"), ("#171614", "#F4F4F5")])
+@pytest.mark.parametrize(
+    ("colour", "opacity"),
+    [
+        *((WORST, opacity) for opacity in cells._OPACITIES.values()),
+        *((WORST, opacity) for opacity in sweep_heatmap._OPACITIES.values()),
+        *((colour_of_fit(fit.value), opacity) for fit, opacity in fit_matrix._OPACITIES.items()),
+    ],
+)
+def test_letters_in_a_table_are_readable_on_both_pages(colour: str, opacity: float, page: str, theme: str) -> None:
+    assert contrast(letters_on(colour, opacity) or theme, between(page, colour, opacity)) >= 4.5
 
 
 def test_counts_from_one_up_stand_out_from_none() -> None:

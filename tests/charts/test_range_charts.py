@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 import torch
@@ -165,6 +166,19 @@ def test_another_format_moves_only_the_window() -> None:
     assert (parts["normal"].start, parts["normal"].end) == (-14, math.log2(65504))
     assert (parts["subnormal"].start, parts["subnormal"].end) == (-25, -14)
     assert [part.name for part in infos[0].window] == ["becomes zero", "subnormal", "normal", "overflows"]
+
+
+def test_values_that_are_lost_are_drawn_in_colours_of_their_own() -> None:
+    ranges, fmt = RUNS["a few"], format_named("float8_e4m3fn")
+    info = _heatmap_info(ranges, ranges.tensors, fmt)
+    counts = np.asarray(info.rows)
+    middles = (np.asarray(info.edges[:-1]) + np.asarray(info.edges[1:])) / 2
+    smallest, largest = fmt.min_exponent - fmt.mantissa_bits - 1, math.log2(fmt.max)
+    lost = (middles < smallest) | (middles >= largest)
+    drawn = [trace for trace in plot_exponent_heatmap(ranges, ranges.tensors, fmt).data if trace.type == "heatmap"]
+    red = [trace for trace in drawn if trace.colorscale and "166,54,3" in trace.colorscale[1][1]]
+    seen = sum(int(np.isfinite(np.asarray(trace.z, dtype=float)).sum()) for trace in red)
+    assert seen == int((counts[:, lost] > 0).sum()) > 0
 
 
 def test_a_window_beyond_the_data_is_cut_off() -> None:

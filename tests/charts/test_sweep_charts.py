@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from precision.charts.cells import colour_of_sqnr, sqnr_axis
+from precision.charts.cells import letters_on_sqnr, sqnr_axis
 from precision.charts.frame import alt_text
 from precision.charts.sweep_costs import SweepCost, _front, _sweep_costs_info, plot_sweep_costs
 from precision.charts.sweep_heatmap import _sweep_heatmap_info, plot_sweep_heatmap
@@ -76,9 +76,14 @@ def test_a_cell_for_every_run_and_every_impossible_one() -> None:
     ]
 
 
-def test_colours_run_from_end_to_end() -> None:
-    colours = [colour_of_sqnr(db) for db in (-5.0, 0.0, 1e9, math.inf)]
-    assert colours == [*("#666970",) * 2, *("#FEE838",) * 2]
+def test_the_worst_is_the_most_visible() -> None:
+    opacities = [float(colour.split(",")[-1].rstrip(")")) for _, colour in sqnr_axis()["colorscale"]]
+    assert opacities == sorted(opacities, reverse=True)
+    assert (opacities[0], opacities[-1]) == (1.0, 0.05)
+    assert [letters_on_sqnr(db) for db in (-5.0, 0.0, 1e9, math.inf)] == [*("#FFFFFF",) * 2, *(None,) * 2]
+    words = ("exact", "kept", "close", "uncertain", "changed", "broken")
+    seen = [_sweep_heatmap_info([row(word=word)], ()).cells[0].opacity for word in words]
+    assert seen == sorted(set(seen))
 
 
 def test_the_front_holds_what_no_other_run_beats() -> None:

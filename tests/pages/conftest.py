@@ -40,9 +40,9 @@ def running_engine() -> Iterator[Engine]:
 def opened(
     page: str = "pages/overview.py", link: Mapping[str, str | list[str]] | None = None, *, settle: bool = True
 ) -> AppTest:
-    """A page opened cold by its link, of TinyNet unless it says otherwise; by default, when its run has ended."""
+    """A page opened cold by its link, of TinyNet and for experts unless it says otherwise; when its run has ended."""
     app = AppTest.from_file(APP, default_timeout=60)
-    for name, value in ({"model": "tinynet"} | dict(link or {})).items():
+    for name, value in ({"model": "tinynet", "expert": "true", "tour": "off"} | dict(link or {})).items():
         app.query_params[name] = value
     app.switch_page(page).run()
     return settled(app) if settle else app

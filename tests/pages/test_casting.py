@@ -128,7 +128,7 @@ def test_autocast_of_the_model_runs_at_a_click_and_is_drawn() -> None:
     assert not app.exception
     assert len(app.get("plotly_chart")) == 1
     assert "Not in bfloat16, but in float32: 2 × layer_norm, embedding. Arithmetic" in text_of(app)
-    assert app.sidebar.selectbox(key="method").value != "autocast"
+    assert app.session_state["method"] != "autocast"
     assert app.query_params.get("method") is None
     app.sidebar.selectbox(key="dtype").set_value("float16").run()
     settled(app)

@@ -60,8 +60,20 @@ def test_it_shows_a_sensitivity_and_a_plan(link: dict[str, str | list[str]]) -> 
     assert re.search(r"forward pass(es)? of the reference", text_of(app))
 
 
-def test_the_title_names_the_format_that_a_layer_cannot_take() -> None:
-    assert "layers do not work in float16" in opened(PAGE, {"model": "overflow"}).title[0].value
+def test_a_heading_names_the_format_that_a_layer_cannot_take() -> None:
+    assert "layers do not work in float16" in opened(PAGE, {"model": "overflow"}).header[0].value
+
+
+def test_the_title_is_the_plan_and_once_it_has_run_the_decision(running_engine: Engine) -> None:
+    app = opened(PAGE, {"model": "digits", "batch": "64", "lower_to": ["bfloat16", "int8"]})
+    said = app.title[0].value.replace("\\", "")
+    error = 10 ** (-float(metrics(app)["SQNR, predicted"].removesuffix(" dB")) / 20)
+    assert float(re.findall(r"off by (.*) %", said)[0]) == pytest.approx(100 * error, rel=0.05)
+    verified(app.button(key="verify").click().run())
+    (job,) = app.session_state["side_jobs"]["plan"].values()
+    changed = running_engine.job(job).result.comparison.outputs[0].decisions.changed_samples  # type: ignore[union-attr]
+    assert changed == 0
+    assert ": all 64 test images keep their class" in app.title[0].value.replace("\\", "")
 
 
 def test_the_slider_moves_the_plan_and_the_link_carries_every_control() -> None:
@@ -72,8 +84,7 @@ def test_the_slider_moves_the_plan_and_the_link_carries_every_control() -> None:
     assert small["Stored bytes"] != metrics(opened(PAGE, {**LINK, "most_bytes": "100.0"}))["Stored bytes"]
     link = dict(app.query_params)
     assert metrics(opened(PAGE, link)) == small
-    settled(app.selectbox(key="dtype").set_value("bfloat16").run())
-    assert metrics(app) == small
+    assert metrics(opened(PAGE, {**link, "dtype": "bfloat16"})) == small
 
 
 def test_a_budget_outside_the_slider_is_told() -> None:
@@ -84,12 +95,12 @@ def test_a_budget_outside_the_slider_is_told() -> None:
 def test_constraints_hold() -> None:
     app = opened(PAGE, {**LINK, "most_bytes": "60"})
     app.checkbox(key="native").check().run()
-    formats = set(app.dataframe[-1].value["format"])
+    formats = set(app.dataframe[0].value["format"])
     assert "int8" not in formats
-    fqn = app.dataframe[-1].value["layer"][0]
+    fqn = app.dataframe[0].value["layer"][0]
     settled(app.selectbox(key="keep_more").set_value(fqn).run())
     assert not app.exception
-    assert set(app.dataframe[-1].value["format"]) == {"float32"}
+    assert set(app.dataframe[0].value["format"]) == {"float32"}
     assert app.sidebar.multiselect(key="keep").value == [fqn]
 
 

@@ -34,6 +34,17 @@ def bits(app: AppTest) -> str:
     return "".join(str(int(bool(box.value))) for box in boxes)
 
 
+def test_all_formats_are_apart_from_one_number() -> None:
+    app = shown(view="all formats")
+    assert finding(app) == f"{len(ALL_FORMATS)} number formats, from 64 to 4 bits a value"
+    assert len(app.dataframe) == 1
+    assert len(app.dataframe[0].value) == len(ALL_FORMATS)
+    assert not app.text_input
+    app.radio(key="view").set_value("one number").run()
+    assert "is stored as" in finding(app)
+    assert not app.exception
+
+
 def test_opens_with_a_finding_and_without_any_run() -> None:
     app = shown()
     assert finding(app) == "0.1 in float16 is stored as 0.09998, off by 2.441e-5"
@@ -45,7 +56,7 @@ def test_opens_with_a_finding_and_without_any_run() -> None:
         "Error in ULP": "0.4",
     }
     assert not app.session_state["jobs"]
-    assert app.sidebar.selectbox(key="dtype").value == "float16"
+    assert not app.sidebar.selectbox
 
 
 def test_boxes_are_named_by_place_field_and_bit() -> None:
@@ -167,9 +178,9 @@ def test_a_link_whose_run_is_not_possible_still_shows_the_number(link: dict[str,
     assert finding(app).startswith("3 in float8_e5m2 is exact")
     assert not app.error
     (warning,) = app.warning
-    assert warning.value.startswith("This link cannot be followed; the sidebar shows the default.")
+    assert warning.value.startswith("This link cannot be followed; the default is chosen instead.")
     assert {name: app.query_params[name] for name in link} == link  # a reload says it again
-    app.sidebar.selectbox(key="dtype").set_value("float64").run()
+    next(button for button in app.button if button.label == "Show the default instead").click().run()
     assert not app.warning
-    assert app.query_params["dtype"] == "float64"
+    assert app.query_params["dtype"] == "bfloat16"
     assert app.query_params["model"] == "digits"

@@ -12,11 +12,9 @@ pytestmark = pytest.mark.usefixtures("running_engine")
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_opens_cold_with_the_sidebar_and_a_result(page: str) -> None:
+def test_opens_cold_with_a_result(page: str) -> None:
     app = opened(page)
     assert not app.exception
-    pickers = [str(box.key).removesuffix("-asked") for box in app.sidebar.selectbox]  # until the devices are known
-    assert pickers[:4] == ["model", "dtype", "method", "device"]
     assert app.title
     assert not app.error
 
@@ -46,8 +44,8 @@ def test_every_page_shows_every_kind_of_run(page: str, link: dict[str, str]) -> 
 def test_overview_opens_with_the_articles_result() -> None:
     app = opened()
     values = {metric.label: metric.value for metric in app.metric}
-    assert values["Mean absolute error"].startswith("2.04")
-    assert values["Max absolute error"] == "2.259e-4"
+    assert values["Mean absolute error"] == "2.05e-4"
+    assert values["Max absolute error"] == "2.26e-4"
     assert values["Stored bytes"] == "60 B"
     assert "Check float16 first" in app.title[0].value
     assert any("TinyNet" in caption.value for caption in app.caption)

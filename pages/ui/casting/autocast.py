@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import downloads, frame
+from pages.ui import detail, downloads, frame, share
 from pages.ui.casting import autocast_model
 from pages.ui.casting.format import require_16_bits
 from pages.ui.job import current_result
@@ -39,16 +39,23 @@ def section() -> None:
     result = current_result(AutocastResult)
     dtype, device = result.spec.dtype, escape_markdown(result.device.id)
     lowered, tried = len(result.of_rule("lower")), len(result.operators)
-    st.title(f"Autocast lowers {lowered} of {count_text(tried, 'operator')} to {dtype}", anchor=False)
-    st.caption(f"{device}, {escape_markdown(result.device.name)} · for every model · **measured**")
+    with st.container(key=share.ANSWER):
+        frame.title(f"Autocast lowers {lowered} of {count_text(tried, 'operator')} to {dtype}", result)
+        st.caption(f"{device}, {escape_markdown(result.device.name)} · for every model · **measured**")
     frame.say_troubles(result)
+    autocast_model.section()
+    if detail.shows_all("the rule of every operator"):
+        _operators(result)
+    frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def _operators(result: AutocastResult) -> None:
+    st.header("Every operator, by its rule", anchor=False)
     for rule in _RULES:
         if operators := result.of_rule(rule):
             names = ", ".join(f"`{operator.name}`" for operator in operators)
             st.markdown(f"**{rule}** ({len(operators)}): {names}")
     st.markdown(_gradients_text(result))
-    autocast_model.section()
-    st.header("Every operator", anchor=False)
     downloads.table(
         autocast_table(result),
         name=f"{downloads.file_stem(result)}-operators",
@@ -56,7 +63,6 @@ def section() -> None:
         alt="The rule of every operator under autocast, and the dtypes in which it computed",
         pinned=True,
     )
-    frame.footer(result, how_to_read=HOW_TO_READ)
 
 
 def _gradients_text(result: AutocastResult) -> str:

@@ -44,6 +44,7 @@ def _offer(spec: RunSpec, *, again: bool = False) -> None:
     st.button(
         "Run it again" if again else "Run this model under autocast",
         icon=":material/play_arrow:",
+        type="tertiary" if again else "primary",
         key="run-autocast",
         on_click=_RUNS.start_or_tell,
         args=(spec,),

@@ -49,7 +49,6 @@ def section() -> None:
         return
     counts = Counter(claim.verdict for claim in claims)
     st.markdown(" ".join(_badge(word, f"{counts[word]} {word}") for word in _WORDS if counts[word]))
-    st.caption("The claims are about float16: the sidebar's format and cast method are not used.")
     _other_models(result.spec.model)
     shown = _picked(claims)
     if not shown:

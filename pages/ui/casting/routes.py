@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from pages.ui import downloads, frame
+from pages.ui import detail, downloads, frame
 from pages.ui.job import current_result
 from precision.findings.routes import facts as words
-from precision.findings.routes.differences import finding
+from precision.findings.routes.differences import finding, sentences
 from precision.findings.routes.tables import (
     AFTERWARDS,
     RUN,
@@ -37,8 +37,6 @@ A tied tensor counts once for each of its names; the optimizer and `.half()` aft
 - `.to(dtype)` with a format that has no kernels gives a model that cannot run; here it is simulated.
 - **half() afterwards** is tried on models quantized with `quantize_` of torchao. A model that transformers itself
   quantized refuses it: see the claims.
-
-The sidebar's *cast method* is not used here: all methods are tried.
 """
 _DIFFERS = "≠"
 _WIDTHS_PX = {"route": 240, "parameters": 260, "dtypes in training": 350, "in training": 440, "half() afterwards": 330}
@@ -51,6 +49,8 @@ def section() -> None:
     report = result.report
     said = escape_markdown(finding(report, result.spec.dtype))
     frame.header(f"{frame.model_name(result)}: {said}", result)
+    for told in sentences(report, result.spec.dtype):
+        st.markdown(escape_markdown(told))
     ran, baseline = routes_that_ran(report), baseline_of(report)
     if baseline is not None:
         _matrices(result, ran, baseline)
@@ -75,11 +75,14 @@ def _matrices(result: RoutesResult, ran: list[RouteFacts], baseline: RouteFacts)
         help="Leaves out facts that are the same for every route.",
     )
     st.caption(
-        f"{_DIFFERS} differs from {escape_markdown(words.route_text(baseline, result.spec.dtype))}. In rows of another "
-        "format, a cell is marked only if the format alone does not explain the difference. A tied tensor counts once "
-        "for each of its names."
+        f"{_DIFFERS} differs from {escape_markdown(words.route_text(baseline, result.spec.dtype))}.",
+        help="In rows of another format, a cell is marked only if the format alone does not explain the difference. A "
+        "tied tensor counts once for each of its names.",
     )
-    for title, facts in (("What is stored", STORED), ("What runs", RUN), ("What follows", AFTERWARDS)):
+    _matrix(result, ran, baseline, title="What is stored", facts=STORED, only_differences=only)
+    if not detail.shows_all("what runs and what follows"):
+        return
+    for title, facts in (("What runs", RUN), ("What follows", AFTERWARDS)):
         _matrix(result, ran, baseline, title=title, facts=facts, only_differences=only)
     for text in (*words.step_failure_texts(ran, result.spec.dtype), *words.no_layer_texts(ran)):
         st.caption(f":material/info: {escape_markdown(text)}")
@@ -112,7 +115,6 @@ def _matrix(
             pinned=True,
             widths=_WIDTHS_PX,
             marked=_DIFFERS,
-            whole=True,
         )
     if same:
         alike = "; ".join(f"{name}: {table.column(name)[0]}" for name in same)

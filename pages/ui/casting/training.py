@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import downloads, frame, state
+from pages.ui import detail, downloads, frame, state
 from pages.ui.casting.format import require_16_bits
 from pages.ui.chart import show, show_beside_each_other
 from pages.ui.job import current_result, is_followed, run_again
@@ -17,7 +17,7 @@ from precision.results import TrainingResult
 from precision.results.training import RECIPES, TrainingReport
 from precision.spec import Analysis
 from precision.text.names import escape_markdown, plain
-from precision.text.units import count_text, number_text
+from precision.text.units import capitalised, count_text, number_text
 
 HOW_TO_READ = """\
 One forward and backward pass, and one step of SGD and of AdamW with torch's default settings (learning rate 0.001),
@@ -60,10 +60,13 @@ def section() -> None:
         frame.header(f"{frame.model_name(result)}: no gradient was measured", result)
         frame.footer(result, how_to_read=HOW_TO_READ)
         return
-    frame.header(f"{frame.model_name(result)}: {escape_markdown(finding(report, dtype))}", result)
-    st.caption(escape_markdown(f"Loss: {report.loss_words}; {number_text(report.loss)} in float32."))
+    found = escape_markdown(finding(report, dtype))
+    advised = escape_markdown(advice(report, dtype).rstrip(".")) if report.is_complete else ""
+    frame.header(f"{frame.model_name(result)}: {advised or found}", result)
+    if advised:
+        st.markdown(f"**{capitalised(found)}.**")
     if report.recipes:
-        _conclusions(report, dtype)
+        _conclusions(report)
     st.header("Gradients", anchor=False)
     downloads.table(
         recipes_table(report),
@@ -72,11 +75,11 @@ def section() -> None:
         alt="Error of the gradients by each way to train in the format",
         pinned=True,
         column_config={"cosine": st.column_config.NumberColumn(format="%.6f")},
-        whole=True,
     )
     _steps(result, report)
-    _charts(report, dtype)
-    _parameters(result, report)
+    if detail.shows_all("where the gradients lie, and those of every parameter"):
+        _charts(report, dtype)
+        _parameters(result, report)
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 
@@ -101,11 +104,11 @@ def _offer() -> None:
     )
 
 
-def _conclusions(report: TrainingReport, dtype: str) -> None:
+def _conclusions(report: TrainingReport) -> None:
     lines = [f"- **{recipe.label}**: {escape_markdown(recipe_finding(report, recipe))}." for recipe in report.recipes]
     tried = count_text(len(lines), "way") + ("" if report.is_complete else f" of {len(RECIPES)} so far")
-    advised = f"**{escape_markdown(advice(report, dtype))}** " if report.is_complete else ""
-    st.markdown("\n".join((f"{advised}One step, {tried}:\n", *lines)))
+    st.markdown("\n".join((f"One step, {tried}:\n", *lines)))
+    st.caption(escape_markdown(f"Loss: {report.loss_words}; {number_text(report.loss)} in float32."))
     if left_out := left_out_text(report):
         st.caption(escape_markdown(left_out))
     if report.without_gradient:
@@ -133,7 +136,6 @@ def _steps(result: TrainingResult, report: TrainingReport) -> None:
         key="steps",
         alt="Weights that break or do not move, and the error of the update, by way to train and optimizer",
         pinned=True,
-        whole=True,
     )
     for text, ways in _broken(report).items():
         st.caption(escape_markdown(f"{', '.join(ways)}: {text}."))

@@ -1,7 +1,6 @@
 """What the user asks of a plan: a budget, set with a slider, and constraints."""
 
 import math
-import time
 from typing import Literal, NamedTuple
 
 import streamlit as st
@@ -36,15 +35,13 @@ class Chosen(NamedTuple):
     constraints: Constraints
     front: Front
     plan: Plan
-    took_s: float
-    """Time to find front and plan."""
 
 
 def _resource_of(kind: BudgetKind) -> Resource:
     return "time" if kind == "time" else "bytes"
 
 
-def pick_constraints(report: SensitivityReport) -> Constraints:
+def _pick_constraints(report: SensitivityReport) -> Constraints:
     """What every plan must observe, including the modules that the sidebar keeps."""
     columns = st.columns(3)
     norms = columns[0].checkbox(
@@ -85,20 +82,23 @@ def _pick_kind(report: SensitivityReport) -> BudgetKind:
     )
 
 
-def choose(run: str, report: SensitivityReport, constraints: Constraints, reference: str) -> Chosen:
-    """Draw the slider and find the best plan within its budget; `run` identifies the report.
+def choose(run: str, report: SensitivityReport, reference: str) -> Chosen:
+    """Draw the controls and find the best plan that they allow; `run` identifies the report.
 
     Raises:
         InputError: no plan observes the constraints.
     """
-    kind = _pick_kind(report)
-    began = time.perf_counter()
+    limit, allowed = st.container(), st.container()
+    with allowed:
+        constraints = _pick_constraints(report)
+    with limit.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        kind = _pick_kind(report)
+        slider = st.container()
     front = _front(run, _resource_of(kind), constraints, reference, _report=report)
-    found_s = time.perf_counter() - began
-    value = _slider(kind, front, whole_of(report, reference), reference)
-    began = time.perf_counter()
+    with slider:
+        value = _slider(kind, front, whole_of(report, reference), reference)
     plan = _plan(run, kind, value, constraints, reference, _report=report)
-    return Chosen(kind, value, constraints, front, plan, found_s + time.perf_counter() - began)
+    return Chosen(kind, value, constraints, front, plan)
 
 
 def first_plan(run: str, report: SensitivityReport, reference: str) -> Plan | None:

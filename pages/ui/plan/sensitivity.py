@@ -18,10 +18,10 @@ _ORDERS: tuple[RowOrder, ...] = ("worst first", "model order")
 
 def section(result: SensitivityResult, report: SensitivityReport) -> None:
     """Every layer in every format."""
-    said = f"{method_text(report, exact=result.spec.exact)} Arithmetic: {kinds_text(report)}."
+    said = f"Arithmetic: {kinds_text(report)}. {term_named('simulated').definition}"
     st.caption(
-        f":material/science: {escape_markdown(said)}",
-        help=escape_markdown(term_named("simulated").definition),
+        f":material/science: {escape_markdown(method_text(report, exact=result.spec.exact))}",
+        help=escape_markdown(said),
     )
     left, right = st.columns(2)
     order = linked.radio("Order", _ORDERS, key="order", place=left, help="Worst: the largest error in any format.")

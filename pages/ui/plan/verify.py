@@ -27,16 +27,17 @@ class Verified(NamedTuple):
     verification: Verification
 
 
-def section(result: SensitivityResult, report: SensitivityReport, plan: Plan) -> bool:
-    """A button that runs the plan, its progress, or what it measured; whether it was measured."""
+def section(result: SensitivityResult, report: SensitivityReport, plan: Plan) -> CompareResult | None:
+    """A button that runs the plan, its progress, or what it measured; the comparison, once it was measured."""
     asked = _asked(plan, result.spec)
     job = _RUNS.show(asked)
     if job is None:
         _button("Verify by a run", asked)
     if job is None or not job.finished:
-        return False
-    if isinstance(job.result, CompareResult):
-        _measured(verification_of(plan, job.result), report, plan)
+        return None
+    found = job.result if isinstance(job.result, CompareResult) else None
+    if found:
+        _measured(verification_of(plan, found), report, plan)
         st.link_button(
             "Open on Overview",
             frame.overview_address(job.spec, job.id),
@@ -44,7 +45,7 @@ def section(result: SensitivityResult, report: SensitivityReport, plan: Plan) ->
             help="In a new tab; all pages there compare the plan with the reference.",
         )
     _button("Run the plan again", asked, again=True)
-    return isinstance(job.result, CompareResult)
+    return found
 
 
 def verified(report: SensitivityReport, spec: RunSpec) -> Iterator[Verified]:

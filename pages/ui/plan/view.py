@@ -5,8 +5,9 @@ from functools import partial
 
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import downloads, frame
+from pages.ui import decision, downloads, frame
 from pages.ui.chart import show, show_and_pick
 from pages.ui.plan import budget as plan_budget
 from pages.ui.plan import export as plan_export
@@ -16,7 +17,8 @@ from pages.ui.plan.verify import Verified
 from precision.charts.plan_front import MeasuredPlan, plot_plan_front
 from precision.charts.plan_strip import plot_plan_strip
 from precision.errors import PrecisionError
-from precision.findings.plan import doubts_text, formats_text, left_wide_text, plan_table
+from precision.findings.plan import doubts_text, formats_text, left_wide_text, plan_finding, plan_table
+from precision.findings.recommendation import recommend
 from precision.results import SensitivityReport, SensitivityResult
 from precision.results.plan import Plan, Totals
 from precision.text.names import escape_markdown
@@ -24,36 +26,31 @@ from precision.text.units import number_text, seconds_text
 
 
 @st.fragment
-def section(result: SensitivityResult, run: str, _report: SensitivityReport) -> None:
-    """Controls and the plan that they ask for; moving the slider redraws only this part.
+def section(result: SensitivityResult, run: str, _report: SensitivityReport, *, _title: DeltaGenerator) -> None:
+    """The plan that the controls below it ask for; moving the slider redraws only this part, and the page's title.
 
     `run` identifies `_report`, which is that of `result`.
     """
-    st.header("The best plan", anchor=False)
     spec = result.spec
-    constraints = plan_budget.pick_constraints(_report)
+    top = st.container()
     try:
-        chosen = plan_budget.choose(run, _report, constraints, spec.reference)
+        chosen = plan_budget.choose(run, _report, spec.reference)
     except PrecisionError as error:
-        st.warning(escape_markdown(str(error)), icon=":material/rule:")
+        _title.title("No plan is possible", anchor=False)
+        top.warning(escape_markdown(str(error)), icon=":material/rule:")
         return
     plan = chosen.plan
-    _numbers(plan)
-    st.caption(
-        f":material/bolt: Found in {seconds_text(chosen.took_s)}"
-        + ("." if plan.optimal else ", cut short: there may be a better plan.")
-    )
+    with top:
+        is_measured = _decision(result, _report, plan, title=_title)
+        _numbers(plan)
+        if not is_measured:  # the run says what is left wide, and there is no doubt any more
+            for said in filter(None, (doubts_text(plan, _report), left_wide_text(plan))):
+                st.caption(escape_markdown(said))
+        if not plan.optimal:
+            st.caption(":material/bolt: The search was cut short: there may be a better plan.")
     runs = list(plan_verify.verified(_report, spec))
-    left, right = st.columns([3, 2])
-    with left:
-        show_and_pick(_front(chosen, _report, runs), key="front", on_pick=partial(plan_budget.move_to, chosen))
-        st.caption("Click a point of the line to choose its plan.")
-    with right:
-        show(plot_plan_strip(plan), key="strip")
-        is_measured = plan_verify.section(result, _report, plan)
-    if not is_measured:  # the run says what is left wide, and there is no doubt any more
-        for said in filter(None, (doubts_text(plan, _report), left_wide_text(plan))):
-            st.caption(escape_markdown(said))
+    show_and_pick(_front(chosen, _report, runs), key="front", on_pick=partial(plan_budget.move_to, chosen))
+    st.caption("Click a point of the line to choose its plan.")
     with st.expander("Every layer of the plan", icon=":material/table:"):
         downloads.table(
             plan_table(plan, _report),
@@ -63,6 +60,15 @@ def section(result: SensitivityResult, run: str, _report: SensitivityReport) -> 
             pinned=True,
         )
     plan_export.section(result, chosen)
+
+
+def _decision(result: SensitivityResult, report: SensitivityReport, plan: Plan, *, title: DeltaGenerator) -> bool:
+    """What the plan is and saves, and its error, with a button that measures it; whether it was measured."""
+    found = plan_verify.section(result, report, plan)
+    said = escape_markdown(f"Best plan: {plan_finding(plan, report)}")
+    title.title(decision.title(recommend(found)) if found else said, anchor=False)
+    show(plot_plan_strip(plan), key="strip")
+    return found is not None
 
 
 def _numbers(plan: Plan) -> None:
@@ -76,8 +82,8 @@ def _numbers(plan: Plan) -> None:
     )
     error.metric(
         "SQNR, measured" if plan.totals.is_measured else "SQNR, predicted",
-        "exact" if plan.totals.sqnr_db == math.inf else f"{number_text(plan.totals.sqnr_db)} dB",
-        delta=f"RMSE {number_text(_rmse(plan.totals))}",
+        "exact" if plan.totals.sqnr_db == math.inf else f"{number_text(plan.totals.sqnr_db, 3)} dB",
+        delta=f"RMSE {number_text(_rmse(plan.totals), 3)}",
         delta_color="off",
         delta_arrow="off",
         help=f"Estimated from the errors of the layers; measured for one format. {frame.metric_help('sqnr_db')}",

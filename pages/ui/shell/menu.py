@@ -4,12 +4,16 @@ Streamlit's own menu has groups too, but it pushes the pickers out of sight in a
 its list has headings between its items, a fault that axe finds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from itertools import chain
 from typing import Any, NamedTuple
 
 import streamlit as st
 from streamlit.navigation.page import Page
+
+from pages.ui import detail, view_state
+from pages.ui.shell import theme
+from precision.spec import Analysis
 
 NAME = "Precision Explorer"
 _SENTENCE = "what number formats do to a model"
@@ -31,8 +35,14 @@ element in it, it would take the place of a message that a callback shows."""
 class _Entry(NamedTuple):
     title: str
     icon: str
+    reads: tuple[str, ...] = Analysis.COMPARE.info.reads
+    """The settings of a run that it shows, so that their pickers are there."""
     former_title: str = ""
     """Links that were made with it go on working."""
+
+
+def _all_but(*names: str) -> tuple[str, ...]:
+    return tuple(name for name in Analysis.COMPARE.info.reads if name not in names)
 
 
 _MENU = {
@@ -42,17 +52,17 @@ _MENU = {
         "layers": _Entry("Layers", "account_tree"),
         "errors": _Entry("Errors", "bar_chart"),
         "propagation": _Entry("Propagation", "trending_up"),
-        "ranges": _Entry("Ranges", "straighten"),
+        "ranges": _Entry("Ranges", "straighten", (*Analysis.RANGES.info.reads, "dtype")),
     },
     "Decide": {
-        "sweep": _Entry("Sweep", "grid_on"),
-        "mixed_precision": _Entry("Mixed precision", "balance"),
-        "casting": _Entry("Casting", "swap_horiz"),
-        "regimes": _Entry("Stress test", "fitness_center", former_title="Inputs"),
+        "sweep": _Entry("Sweep", "grid_on", _all_but("dtype", "method", "device", "plan", "weights")),
+        "mixed_precision": _Entry("Mixed precision", "balance", (*Analysis.SENSITIVITY.info.reads, "keep")),
+        "casting": _Entry("Casting", "swap_horiz", _all_but("method", "plan", "weights")),
+        "regimes": _Entry("Stress test", "fitness_center", Analysis.REGIMES.info.reads, former_title="Inputs"),
     },
     "Learn": {
-        "number_formats": _Entry("Number formats", "pin"),
-        "methods": _Entry("Methods", "menu_book"),
+        "number_formats": _Entry("Number formats", "pin", ()),
+        "methods": _Entry("Methods", "menu_book", ()),
     },
 }
 """Groups, and the pages in each by the name of their script; those without a group stand in the line itself."""
@@ -70,9 +80,18 @@ def open_page() -> Page:
         for name, entry in entries.items()
         for address in sorted(_addresses(entry) - {name})
     ]
-    opened = st.navigation([*chain.from_iterable(groups.values()), *as_written], position="hidden")
-    _draw(groups, opened.title)
+    every = [*chain.from_iterable(groups.values()), *as_written]
+    opened = st.navigation(every, position="hidden")
+    view_state.remember_page(opened.url_path)
+    _draw(groups, opened.title, {page.url_path for page in every})
     return opened
+
+
+def settings_of(page: Page) -> tuple[str, ...]:
+    """The settings of a run that a page reads; of the articles' claims, which are about one format, fewer."""
+    if page.title == "Casting" and view_state.section() == "Claims":
+        return Analysis.CLAIMS.info.reads
+    return next(entry.reads for entries in _MENU.values() for entry in entries.values() if entry.title == page.title)
 
 
 def _page(name: str, entry: _Entry, **settings: Any) -> Page:
@@ -84,7 +103,7 @@ def _addresses(entry: _Entry) -> set[str]:
     return {*written, *map(str.lower, written)}
 
 
-def _draw(groups: Mapping[str, Sequence[Page]], title: str) -> None:
+def _draw(groups: Mapping[str, Sequence[Page]], title: str, addresses: Set[str]) -> None:
     with st.container(key="menu", horizontal=True, vertical_alignment="center", gap="small"):
         st.html(_STYLE, width="content")
         st.caption(f"**{NAME}** · {_SENTENCE}", width="stretch")
@@ -96,6 +115,8 @@ def _draw(groups: Mapping[str, Sequence[Page]], title: str) -> None:
             # Another key on every page: a list that was used to get here is closed.
             with st.popover(f"**{group}**" if open_here else group, type="tertiary", key=f"{group} from {title}"):
                 _links(pages)
+        detail.toggle()
+        theme.button(addresses)
 
 
 def _links(pages: Sequence[Page]) -> None:

@@ -4,7 +4,7 @@ Each picker keeps its choice for the whole session (`persist_state`). Not every 
 browser that draws a picker late, over a slow network, must show the choice and not the default.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 import streamlit as st
@@ -31,16 +31,36 @@ _METHOD_HELP = """How the model is brought into the format.
   **set_default_dtype** builds the model in the format.
 - **torchao** quantizes the weights of linear layers, and multiplies by its own kernels."""
 
+_NO_SIDEBAR = """\
+<style>[data-testid="stSidebar"], [data-testid="stExpandSidebarButton"] {display: none}</style>
+<span class="px-style"></span>
+"""
 
-def sidebar(devices: tuple[DeviceInfo, ...] | None) -> None:
-    """Draw the pickers. `devices` is None until the worker has named them."""
+
+def sidebar(devices: tuple[DeviceInfo, ...] | None, reads: Collection[str]) -> None:
+    """Draw the pickers of the settings that the page `reads`; the others keep what they hold.
+
+    `devices` is None until the worker has named them.
+    """
+    _require_possible_method()
+    if not reads:
+        st.html(_NO_SIDEBAR)
+        return
     with st.sidebar:
-        _model()
-        _format(_native_formats(devices))
-        _method()
-        _kept()
-        _device(devices)
-        _input()
+        if "model" in reads:
+            _model()
+        if "dtype" in reads:
+            _format(_native_formats(devices))
+        if "method" in reads:
+            _method()
+        if "keep" in reads:
+            _kept()
+        if "wide_inputs" in reads:
+            _wide_inputs()
+        if "device" in reads:
+            _device(devices)
+        if "input" in reads:
+            _input(reads)
 
 
 def _pick(widget: Callable[..., object], *given: object, key: str, **settings: object) -> None:
@@ -78,7 +98,7 @@ def _model() -> None:
         size = f" {count_text(model.parameters, 'parameter')}." if model.parameters else ""
         accuracy = f" Accuracy: {model.accuracy}." if model.accuracy else ""
         st.caption(
-            escape_markdown(f"{model.good_for}{size}{accuracy}"), help=escape_markdown(f"Licence: {model.licence}")
+            escape_markdown(model.good_for), help=escape_markdown(f"{size}{accuracy} Licence: {model.licence}".strip())
         )
 
 
@@ -104,12 +124,19 @@ def _format(native: tuple[str, ...] | None) -> None:
     st.caption(f"{_where(row, native)}{row.use}")
 
 
+def _possible_methods() -> list[str]:
+    return [method.value for method in CastMethod if formats_of(method, (state.choice("dtype"),))]
+
+
+def _require_possible_method() -> None:
+    """Where the format was changed, its first method if the one that is held does not give it."""
+    state.keep_among("method", _possible_methods())
+
+
 def _method() -> None:
-    methods = [method for method in CastMethod if formats_of(method, (state.choice("dtype"),))]
-    state.keep_among("method", [method.value for method in methods])
     _selectbox(
         "Cast method",
-        [method.value for method in methods],
+        _possible_methods(),
         key="method",
         format_func=lambda value: CastMethod(value).label,
         on_change=state.drop_plan,
@@ -136,6 +163,9 @@ def _kept() -> None:
             key="keep",
             help="Modules that the candidate does not cast. Remove one to cast it again.",
         )
+
+
+def _wide_inputs() -> None:
     model = _chosen()
     inputs = list(dict.fromkeys([*(model.floating_inputs if model else ()), *state.wide_inputs()]))
     if inputs:
@@ -195,20 +225,21 @@ def _device_text(device: DeviceInfo) -> str:
     return f"{device.id}: {device.name}{memory}"
 
 
-def _input() -> None:
+def _input(reads: Collection[str]) -> None:
     model = _chosen()
     # No limits on these fields: they would only turn red, while the spec says what is wrong.
     with st.expander("Input, seed and reference", expanded=False):
         if model:
             _input_choice(model.inputs)
-        _selectbox(
-            "Input regime",
-            [*USUAL, *({state.choice("regime")} - set(USUAL))],  # another factor by a link
-            key="regime",
-            format_func=label_of,
-            help="Runs every page on the input as given, scaled, with one channel a hundred times as large, or with "
-            "random values. Of models that take ids, the vectors of the embeddings are scaled.",
-        )
+        if "regime" in reads:
+            _selectbox(
+                "Input regime",
+                [*USUAL, *({state.choice("regime")} - set(USUAL))],  # another factor by a link
+                key="regime",
+                format_func=label_of,
+                help="Runs every page on the input as given, scaled, with one channel a hundred times as large, or "
+                "with random values. Of models that take ids, the vectors of the embeddings are scaled.",
+            )
         _pick(
             st.number_input,
             "Seed",
@@ -216,12 +247,13 @@ def _input() -> None:
             key="seed",
             help="Seeds random weights and random inputs. Equal seeds give equal numbers.",
         )
-        _selectbox(
-            "Reference",
-            ["float32", "float64"],
-            key="reference",
-            help="The trusted precision. float64 also shows float32's own error: choose float32 as the format.",
-        )
+        if "reference" in reads:
+            _selectbox(
+                "Reference",
+                ["float32", "float64"],
+                key="reference",
+                help="The trusted precision. float64 also shows float32's own error: choose float32 as the format.",
+            )
 
 
 def _input_choice(choices: tuple[InputChoice, ...]) -> None:

@@ -31,7 +31,7 @@ def route() -> None:
         st.toast(f"Ignored in the link: {names}.", icon=":material/link_off:", duration="long")
     page = menu.open_page()
     devices = _known_devices()
-    pickers.sidebar(devices)
+    pickers.sidebar(devices, menu.settings_of(page))
     from pages.ui.job import engine  # only now: its import takes half a second
 
     engine().start()  # keeps the process and the machine busy for seconds

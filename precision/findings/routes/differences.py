@@ -1,6 +1,8 @@
 """The most important difference between the routes to a format."""
 
-from precision.findings.routes.facts import leaves_all, sqnr_text
+from collections.abc import Callable, Sequence
+
+from precision.findings.routes.facts import bytes_change_text, leaves_all, sqnr_text, training_text
 from precision.formats import any_format_named
 from precision.results.routes import RouteFacts, RoutesReport
 from precision.spec.cast_methods import is_call
@@ -34,6 +36,40 @@ def finding(report: RoutesReport, dtype: str) -> str:
         names = f"{len(unlike):,} of {len(ran):,} routes give"
     agree = f"; {alike:,} more {'gives' if alike == 1 else 'give'} the same as {report.baseline.label}" if alike else ""
     return f"{names} a different output than {report.baseline.label}{agree}"
+
+
+def sentences(report: RoutesReport, dtype: str) -> tuple[str, ...]:
+    """What the routes to the format store, give and allow afterwards, in a sentence each, most routes first.
+
+    Of calls alone, where there are any; what no route tells has no sentence.
+    """
+    routes = _calls(report, dtype) or [facts for facts in report.routes if facts.format == dtype]
+    told: tuple[tuple[str, Callable[[RouteFacts], str], str], ...] = (
+        ("Stored", bytes_change_text, ""),
+        ("SQNR of the output", sqnr_text, " dB"),
+        ("In training", training_text, ""),
+    )
+    said = ((label, _by_text(routes, text), unit) for label, text, unit in told)
+    return tuple(
+        f"{label}: {'; '.join(f'{text}{unit} after {_names(names)}' for text, names in groups.items())}."
+        for label, groups, unit in said
+        if groups
+    )
+
+
+def _by_text(routes: Sequence[RouteFacts], text: Callable[[RouteFacts], str]) -> dict[str, list[str]]:
+    """The names of the routes of which the same is said, the most first."""
+    groups: dict[str, list[str]] = {}
+    for facts in routes:
+        if said := text(facts):
+            groups.setdefault(said.replace("; ", ", "), []).append(facts.method.label)
+    return dict(sorted(groups.items(), key=lambda each: -len(each[1])))
+
+
+def _names(names: Sequence[str]) -> str:
+    if len(names) > _MOST_NAMES:
+        return count_text(len(names), "route")
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _calls(report: RoutesReport, dtype: str) -> list[RouteFacts]:

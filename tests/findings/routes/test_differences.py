@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from precision.findings.routes import facts as words
-from precision.findings.routes.differences import finding
+from precision.findings.routes.differences import finding, sentences
 from precision.results import ErrorMetrics, Failure, RoutesReport
 from precision.spec.cast_methods import CastMethod
 from tests.findings.routes.test_facts import change, facts
@@ -31,6 +31,18 @@ def test_the_finding_names_the_routes_that_give_another_output() -> None:
     assert two == ".type(dtype) and autocast give a different output than .half(); 1 more gives the same as .half()"
     many = (half, kind, auto, assign, (CastMethod.FROM_PRETRAINED, UNLIKE))
     assert found(*many) == "4 of 5 routes give a different output than .half()"
+
+
+def test_three_sentences_group_the_routes_by_what_they_do() -> None:
+    small, large = ({**ALIKE, "bytes_after": size} for size in (2048, 4096))
+    methods = (CastMethod.HALF, CastMethod.TO, CastMethod.TYPE, CastMethod.LOAD_STATE_DICT_ASSIGN)
+    rows = tuple(facts(method=method, format="float16", **small) for method in methods)
+    auto = facts(method=CastMethod.AUTOCAST, format="float16", **large)
+    report = RoutesReport.model_construct(baseline=CastMethod.HALF, routes=(auto, *rows), of=5)
+    stored, quality = sentences(report, "float16")
+    assert stored == "Stored: 2.00 KiB after 4 routes; 4.00 KiB after autocast."
+    assert quality == "SQNR of the output: 60 dB after 5 routes."
+    assert sentences(RoutesReport.model_construct(baseline=None, routes=(), of=0), "float16") == ()
 
 
 def test_a_simulation_is_no_route_that_gives_another_output() -> None:
