@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import detail, downloads, frame, linked
+from pages.ui import baseline, detail, downloads, frame, linked, state
 from pages.ui.chart import show, show_beside_each_other
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
@@ -12,6 +12,7 @@ from precision.charts.error_histogram import plot_error_histogram
 from precision.charts.error_spread import HistogramKind
 from precision.findings.elements import METRICS_OF, metrics_table, pairs_table
 from precision.results import CompareResult, Comparison, OutputComparison
+from precision.spec import Analysis
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text
 
@@ -48,6 +49,7 @@ def main() -> None:
     )
     for note in comparison.notes:
         st.info(escape_markdown(note), icon=":material/info:")
+    baseline.section(result, state.job_id(Analysis.COMPARE))
     output = frame.pick_output(comparison.outputs)
     _distributions(output, result)
     if detail.shows_all("errors by magnitude, the worst elements and all metrics"):
@@ -78,9 +80,10 @@ def _distributions(output: OutputComparison, result: CompareResult) -> None:
         key="chart",
         help="Signed, absolute, or in units in the last place of the format.",
     )
+    others = baseline.overlaid(result, output)
     show_beside_each_other(
-        **{f"{kind}_error": plot_error_histogram(output, dtype, kind=kind)},
-        error_ecdf=plot_error_ecdf(output, dtype),
+        **{f"{kind}_error": plot_error_histogram(output, dtype, *others, kind=kind)},
+        error_ecdf=plot_error_ecdf(output, dtype, *others),
     )
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import decision, decisions, detail, device_speed, downloads, dtypes, frame, samples, tour
+from pages.ui import baseline, decision, decisions, detail, device_speed, downloads, dtypes, frame, samples, state, tour
 from pages.ui.chart import show
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
@@ -17,6 +17,7 @@ from precision.findings.recommendation import recommend
 from precision.findings.speed import compare_speed
 from precision.findings.verdict import technical_text
 from precision.results import CastAudit, CompareResult, Comparison, OutputComparison, Verdict
+from precision.spec import Analysis
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import number_text, seconds_text
 
@@ -63,6 +64,7 @@ def main() -> None:
     with top:
         frame.header(decision.title(recommended), result, lead=lambda: decision.details(recommended))
         _four_numbers(result)
+        baseline.section(result, state.job_id(Analysis.COMPARE))
         if said := real_kernels_text(result):
             st.caption(f":material/memory: {escape_markdown(said)}", help=KERNELS_HELP)
         with st.container(key=tour.PICTURES):
@@ -90,7 +92,8 @@ def _distribution(result: CompareResult) -> OutputComparison | None:
     output = frame.pick_output(result.comparison.outputs)
     left, right = st.columns(2) if result.samples else (st.container(), st.container())
     with left:
-        show(plot_error_histogram(output, result.spec.dtype), key="absolute-error")
+        others = baseline.overlaid(result, output)
+        show(plot_error_histogram(output, result.spec.dtype, *others), key="absolute-error")
     with right:
         samples.section(result)
     return output

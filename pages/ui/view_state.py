@@ -9,7 +9,7 @@ VIEW = (
     *("formats", "methods", "devices", "cost", "run"),
     *("lower_to", "exact", "rows", "order", "budget", "most_bytes", "most_time", "least_sqnr"),
     *("keep_norms", "native", "tied"),
-    *("node", "colour"),
+    *("node", "colour", "against", "baseline"),
     *("output", "chart", "find", "show", "part", "layer", "limit", "format", "values", "margin", "scales"),
     *("section", "differences", "verdict", "article"),
     *("number", "number_format", "largest", "overflow", "axis", "topic", "view"),

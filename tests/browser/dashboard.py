@@ -33,7 +33,7 @@ from tests.conftest import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
-    *("/", "/graph", "/layers", "/errors", "/propagation", "/ranges", "/sweep", "/mixed_precision"),
+    *("/", "/graph", "/layers", "/errors", "/propagation", "/ranges", "/compare", "/sweep", "/mixed_precision"),
     *("/regimes", "/casting", "/number_formats", "/methods"),
 )
 PATIENCE_MS = PATIENCE_S * 1000

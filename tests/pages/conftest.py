@@ -13,7 +13,7 @@ from precision.engine import Engine
 from tests.conftest import PATIENCE_S
 
 APP = str(Path(__file__).parents[2] / "app.py")
-COMPARISON_PAGES = ("pages/overview.py", "pages/layers.py", "pages/errors.py")
+COMPARISON_PAGES = ("pages/overview.py", "pages/layers.py", "pages/errors.py", "pages/compare.py")
 PAGES = (
     *COMPARISON_PAGES,
     *(

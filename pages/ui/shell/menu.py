@@ -55,6 +55,7 @@ _MENU = {
         "ranges": _Entry("Ranges", "straighten", (*Analysis.RANGES.info.reads, "dtype")),
     },
     "Decide": {
+        "compare": _Entry("Compare", "compare_arrows"),
         "sweep": _Entry("Sweep", "grid_on", _all_but("dtype", "method", "device", "plan", "weights")),
         "mixed_precision": _Entry("Mixed precision", "balance", (*Analysis.SENSITIVITY.info.reads, "keep")),
         "casting": _Entry("Casting", "swap_horiz", _all_but("method", "plan", "weights")),

@@ -1,0 +1,123 @@
+"""Compare: two formats, or a run and the pinned one, side by side."""
+
+import streamlit as st
+
+from pages.ui import baseline, decision, downloads, frame, linked
+from pages.ui.chart import show, show_beside_each_other
+from pages.ui.job import current_result, engine
+from pages.ui.shell.guard import enter_through_router
+from pages.ui.side_jobs import SideJobs
+from precision.charts.dtype_strip import plot_dtype_strip
+from precision.charts.error_ecdf import plot_error_ecdf
+from precision.charts.error_histogram import plot_error_histogram
+from precision.errors import PrecisionError
+from precision.findings.recommendation import recommend
+from precision.findings.tables import of_kind, table_of
+from precision.findings.two_runs import differing, figures, finding, why_not_comparable
+from precision.formats import ALL_FORMATS
+from precision.results import CompareResult
+from precision.spec import Analysis, RunSpec
+from precision.text.names import escape_markdown
+
+HOW_TO_READ = """\
+The run of the sidebar is on the right. On the left is what it is compared with: the same run in another format, or the
+pinned run. Both are compared with their own reference; where that and the input are the same, so are the outputs that
+the errors are of, and the errors can be compared with each other.
+
+- **Change**: what becomes of the left number on the right. Shares are of these samples; *may be chance* where the 95 %
+  intervals of the two overlap.
+- **Speed** is against the reference that was timed in turns with it. Times of different runs are not compared.
+- **Bytes in the format**: of what the cast stores; *estimated* where no dtype stores the format.
+
+Pin a run with *Pin as baseline* on Overview. It stays pinned on every page until you unpin it, and the link has it.
+"""
+PINNED = "the pinned run"
+_RUNS = SideJobs("compare")
+
+
+def main() -> None:
+    """Draw the page."""
+    enter_through_router()
+    result = current_result(CompareResult, shows=lambda result: result.comparison is not None)
+    top = st.container()
+    other = _other(result)
+    if other is None:
+        with top:
+            frame.header(escape_markdown(f"{result.spec.candidate}: what to compare it with?"), result)
+        frame.footer(result, how_to_read=HOW_TO_READ)
+        return
+    with top:
+        frame.header(escape_markdown(finding(other, result)), result)
+    left, right = st.columns(2, gap="medium")
+    for place, each in ((left, other), (right, result)):
+        with place, st.container(border=True):
+            recommended = recommend(each)
+            st.subheader(decision.title(recommended), anchor=False)
+            st.markdown(escape_markdown(" ".join(recommended.details)))
+            st.caption(escape_markdown(baseline.name(each)))
+    columns = of_kind("text", "figure", other.spec.candidate, f"{result.spec.candidate} ", "change")
+    downloads.table(
+        table_of(columns, figures(other, result)),
+        name=f"{downloads.file_stem(result)}-compared",
+        key="compared",
+        alt="Every key figure of both runs",
+    )
+    _pictures(other, result)
+    apart = differing(other.spec, result.spec)
+    with st.expander(f"The two differ in {len(apart.rows)} settings", icon=":material/difference:"):
+        downloads.table(apart, name=None, key="settings", alt="The settings in which the two runs differ")
+    frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def _pictures(other: CompareResult, result: CompareResult) -> None:
+    if result.comparison and result.comparison.outputs and not why_not_comparable(other.spec, result.spec):
+        output = frame.pick_output(result.comparison.outputs)
+        if output.distributions is not None:
+            others = baseline.of_path(other, output.path)
+            show_beside_each_other(
+                absolute_error=plot_error_histogram(output, result.spec.dtype, *others),
+                error_ecdf=plot_error_ecdf(output, result.spec.dtype, *others),
+            )
+    for each in (other, result):
+        if each.audit:
+            st.markdown(f"**{escape_markdown(baseline.name(each))}**")
+            show(plot_dtype_strip(each.audit), key=f"dtype-strip-{each is result}")
+
+
+def _other(result: CompareResult) -> CompareResult | None:
+    """The run that is picked to compare with, once it has something to show."""
+    pinned = baseline.pinned()
+    formats = [fmt.name for fmt in ALL_FORMATS if fmt.name != result.spec.dtype]
+    options = [PINNED, *formats] if pinned is not None else formats
+    usual = PINNED if pinned is not None else "float16" if result.spec.dtype != "float16" else "bfloat16"
+    picked = linked.selectbox(
+        "Compare with",
+        options,
+        index=options.index(usual),
+        key="against",
+        help="The same run in another format; or the run that was pinned on Overview.",
+    )
+    if picked == PINNED:
+        return pinned
+    return _in_format(result.spec, picked)
+
+
+def _in_format(spec: RunSpec, name: str) -> CompareResult | None:
+    """The same run in another format: as Overview has it, else its errors."""
+    try:
+        shared = spec.model_dump(exclude={"dtype", "method", "plan", "weights"})
+        whole = RunSpec.parse({**shared, "dtype": name, "analysis": Analysis.COMPARE}).measured
+        if (job := engine().stored(whole)) is not None and isinstance(job.result, CompareResult):
+            return job.result
+        errors = whole.model_copy(update={"analysis": Analysis.ERRORS})
+        if _RUNS.job(errors) is None:
+            _RUNS.start(errors)
+    except PrecisionError as error:
+        st.error(escape_markdown(str(error)), icon=":material/error:")
+        return None
+    job = _RUNS.show(errors)
+    found = job.result if job else None
+    return found if isinstance(found, CompareResult) else None
+
+
+main()

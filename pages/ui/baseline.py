@@ -1,0 +1,76 @@
+"""The pinned run: any comparison of the session, that others are shown against."""
+
+import streamlit as st
+
+from pages.ui.job import known_job
+from precision.charts.error_spread import InFormat
+from precision.findings.two_runs import figures, why_not_comparable
+from precision.models.catalogue import describe
+from precision.results import CompareResult, OutputComparison
+from precision.text.names import escape_markdown
+
+_KEY = "baseline"
+
+
+def pinned() -> CompareResult | None:
+    """The pinned run; None where none is, or where it is forgotten."""
+    if _KEY not in st.session_state and _KEY in st.query_params:  # of the link
+        st.session_state[_KEY] = st.query_params[_KEY]
+    job = known_job(st.session_state.get(_KEY))
+    result = (job.result or job.partial) if job else None
+    if not isinstance(result, CompareResult):
+        return None
+    if st.query_params.get(_KEY) != st.session_state[_KEY]:
+        st.query_params[_KEY] = st.session_state[_KEY]
+    return result
+
+
+def name(result: CompareResult) -> str:
+    """A run in a few words, for a heading or a list."""
+    return f"{describe(result.spec.model).short_title} in {result.spec.candidate}"
+
+
+def section(result: CompareResult, job_id: str | None) -> None:
+    """What the run on the page is against the pinned one, in a line; or the button that pins it."""
+    baseline = pinned()
+    if baseline is None or baseline.spec == result.spec:
+        is_pinned = baseline is not None
+        st.button(
+            "Unpin" if is_pinned else "Pin as baseline",
+            key="pin",
+            icon=":material/keep_off:" if is_pinned else ":material/keep:",
+            type="tertiary",
+            on_click=_put,
+            args=(None if is_pinned else job_id,),
+            disabled=not is_pinned and job_id is None,
+            help="The runs that follow are shown against this one: every key figure, and the charts of errors.",
+        )
+        return
+    changes = [f"{each.label.lower()} {each.change}" for each in figures(baseline, result) if each.change]
+    said = why_not_comparable(baseline.spec, result.spec) or " · ".join(changes)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":material/keep: Against **{escape_markdown(name(baseline))}**: {escape_markdown(said)}", width="stretch"
+        )
+        st.page_link("pages/compare.py", label="Compare", icon=":material/compare_arrows:")
+        st.button("Unpin", key="pin", icon=":material/keep_off:", type="tertiary", on_click=_put, args=(None,))
+
+
+def overlaid(result: CompareResult, output: OutputComparison) -> tuple[InFormat, ...]:
+    """The same output of the pinned run, to draw over this one's; none where they cannot be compared."""
+    baseline = pinned()
+    if baseline is None or baseline.spec == result.spec or why_not_comparable(baseline.spec, result.spec):
+        return ()
+    return of_path(baseline, output.path)
+
+
+def of_path(result: CompareResult, path: str) -> tuple[InFormat, ...]:
+    """The output of a run at that path, with the name of its format."""
+    outputs = result.comparison.outputs if result.comparison else ()
+    return tuple((each, result.spec.dtype) for each in outputs if each.path == path and each.distributions)
+
+
+def _put(job_id: str | None) -> None:
+    st.session_state[_KEY] = job_id
+    if job_id is None:
+        st.query_params.pop(_KEY, None)
