@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui import baseline, decision, downloads, frame, linked
 from pages.ui.chart import show, show_beside_each_other
-from pages.ui.job import current_result, engine
+from pages.ui.job import current_result, engine, say_failure, show_progress
 from pages.ui.shell.guard import enter_through_router
 from pages.ui.side_jobs import SideJobs
 from precision.charts.dtype_strip import plot_dtype_strip
@@ -40,10 +40,10 @@ def main() -> None:
     enter_through_router()
     result = current_result(CompareResult, shows=lambda result: result.comparison is not None)
     top = st.container()
-    other = _other(result)
+    picked, other = _other(result)
     if other is None:
         with top:
-            frame.header(escape_markdown(f"{result.spec.candidate}: what to compare it with?"), result)
+            frame.header(escape_markdown(f"{result.spec.candidate} beside {picked}"), result)
         frame.footer(result, how_to_read=HOW_TO_READ)
         return
     with top:
@@ -84,8 +84,8 @@ def _pictures(other: CompareResult, result: CompareResult) -> None:
             show(plot_dtype_strip(each.audit), key=f"dtype-strip-{each is result}")
 
 
-def _other(result: CompareResult) -> CompareResult | None:
-    """The run that is picked to compare with, once it has something to show."""
+def _other(result: CompareResult) -> tuple[str, CompareResult | None]:
+    """What is picked to compare with, and its run once that has something to show."""
     pinned = baseline.pinned()
     formats = [fmt.name for fmt in ALL_FORMATS if fmt.name != result.spec.dtype]
     options = [PINNED, *formats] if pinned is not None else formats
@@ -97,9 +97,7 @@ def _other(result: CompareResult) -> CompareResult | None:
         key="against",
         help="The same run in another format; or the run that was pinned on Overview.",
     )
-    if picked == PINNED:
-        return pinned
-    return _in_format(result.spec, picked)
+    return picked, pinned if picked == PINNED else _in_format(result.spec, picked)
 
 
 def _in_format(spec: RunSpec, name: str) -> CompareResult | None:
@@ -115,9 +113,13 @@ def _in_format(spec: RunSpec, name: str) -> CompareResult | None:
     except PrecisionError as error:
         st.error(escape_markdown(str(error)), icon=":material/error:")
         return None
-    job = _RUNS.show(errors)
-    found = job.result if job else None
-    return found if isinstance(found, CompareResult) else None
+    job = _RUNS.job(errors)
+    found = (job.result or job.partial) if job else None
+    if job is not None and not job.finished:
+        show_progress(job.id, shown_s=found.elapsed_s if found else 0.0, key="cancel-compare")
+    elif job is not None and job.result is None:
+        say_failure(_RUNS.failure(job))
+    return found if isinstance(found, CompareResult) and found.comparison else None
 
 
 main()

@@ -16,7 +16,7 @@ _INPUT = ("model", "input", "seed", "batch", "length", "text", "regime", "refere
 """Settings without which two errors are of other outputs."""
 _SAME = 1.01
 """Up to this ratio, two errors are called the same."""
-NOT_TIMED = "not timed"
+_NOT_TIMED = "not timed"
 
 
 class Figure(NamedTuple):
@@ -90,7 +90,7 @@ def _stored(audit: CastAudit) -> _Stored:
 
 
 def _speed(result: CompareResult) -> str:
-    return compare_speed(result.cost).alone if result.cost else NOT_TIMED
+    return compare_speed(result.cost).alone if result.cost else _NOT_TIMED
 
 
 def _of_metric(

@@ -1,0 +1,59 @@
+"""The page Compare, and the pinned run on the pages of a comparison."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import opened, settled
+
+pytestmark = pytest.mark.usefixtures("running_engine")
+PAGE = "pages/compare.py"
+
+
+def until_compared(app: AppTest) -> AppTest:
+    for _ in range(60):
+        if len(app.subheader) == 2:
+            return app
+        app.run()
+    raise AssertionError(app.title[0].value)
+
+
+def said(app: AppTest) -> str:
+    return " ".join(text.value for text in app.markdown)
+
+
+def test_two_formats_side_by_side() -> None:
+    app = until_compared(opened(PAGE, {"dtype": "bfloat16", "against": "float16"}))
+    assert not app.exception
+    assert app.title[0].value.startswith("bfloat16 against float16\\: the mean error is")
+    table = app.dataframe[0].value
+    assert list(table.columns) == ["figure", "float16", "bfloat16 ", "change"]
+    mean = dict(zip(table["figure"], table["change"], strict=True))["Mean absolute error"]
+    assert mean.endswith("× larger")
+
+
+def test_a_pinned_run_stays_and_the_next_one_is_shown_against_it() -> None:
+    app = opened("pages/overview.py", {"dtype": "float16"})
+    settled(app.button(key="pin").click().run())
+    assert app.query_params["baseline"]
+    assert app.button(key="pin").label == "Unpin"
+    settled(app.sidebar.selectbox(key="dtype").set_value("bfloat16").run())
+    assert "Against **TinyNet in float16**" in said(app)
+    assert "× larger" in said(app)
+    app.switch_page(PAGE).run()
+    assert app.selectbox(key="against").value == "the pinned run"
+    assert app.title[0].value.startswith("bfloat16 against float16\\: the mean error is")
+
+
+def test_a_link_brings_its_pinned_run() -> None:
+    first = opened("pages/overview.py", {"dtype": "float16"})
+    job = first.query_params["job"]
+    app = opened("pages/errors.py", {"dtype": "bfloat16", "baseline": job})
+    assert "Against **TinyNet in float16**" in said(app)
+
+
+def test_runs_on_other_inputs_are_not_compared() -> None:
+    job = opened("pages/overview.py", {"dtype": "float16", "seed": "7"}).query_params["job"]
+    app = opened("pages/overview.py", {"dtype": "bfloat16", "baseline": job})
+    assert "The two differ in seed" in said(app)
