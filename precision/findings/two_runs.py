@@ -10,7 +10,7 @@ from precision.results import CastAudit, ClassDecisions, CompareResult, ErrorMet
 from precision.results.intervals import Interval
 from precision.spec import RunSpec
 from precision.text.metrics import metric_named
-from precision.text.units import bytes_text, change_text, ratio_text, share_text
+from precision.text.units import bytes_text, ratio_text, share_text
 
 _INPUT = ("model", "input", "seed", "batch", "length", "text", "regime", "reference")
 """Settings without which two errors are of other outputs."""
@@ -60,7 +60,7 @@ def _figures(first: CompareResult, second: CompareResult, *, compares: bool) -> 
     if first.comparison is not None and second.comparison is not None:
         errors = first.comparison.overall, second.comparison.overall
         for name in ("mean_abs_error", "max_abs_error", "rmse"):
-            yield _of_metric(name, "error", errors, _error_change if compares else _none)
+            yield _of_metric(name, "error", errors, _times if compares else _none)
         yield _of_metric("sqnr_db", "decibels", errors, _decibels_change if compares else _none)
         new = tuple(metrics.cand_only_nonfinite for metrics in errors)
         if any(new):
@@ -71,9 +71,7 @@ def _figures(first: CompareResult, second: CompareResult, *, compares: bool) -> 
         yield Figure(decided[0].label, share_text(decided[0].share), share_text(decided[1].share), change)
     if first.audit is not None and second.audit is not None:
         before, after = _stored(first.audit), _stored(second.audit)
-        same = before.size == after.size
-        change = "the same" if same else change_text(before.size, after.size)
-        yield Figure("Bytes in the format", before.text, after.text, change)
+        yield Figure("Bytes in the format", before.text, after.text, _times(before.size, after.size))
     if first.cost is not None or second.cost is not None:
         yield Figure("Speed against the reference", _speed(first), _speed(second), "")
 
@@ -110,11 +108,11 @@ def _none(_first: float, _second: float) -> str:
     return ""
 
 
-def _error_change(first: float, second: float) -> str:
+def _times(first: float, second: float) -> str:
     if first == second:
         return "the same"
     if not first or not second:
-        return "exact instead" if first else "no longer exact"
+        return "none any more" if first else "some now"
     ratio = second / first
     if 1 / _SAME < ratio < _SAME:
         return "about the same"
@@ -176,6 +174,6 @@ def finding(first: CompareResult, second: CompareResult) -> str:
     if mean is not None and mean.change:
         parts.append(f"the mean error is {mean.change}")
     if size is not None:
-        parts.append("the bytes are the same" if size.change == "the same" else f"{size.change} bytes")
+        parts.append(f"the bytes are {size.change}")
     names = f"{second.spec.candidate} against {first.spec.candidate}"
     return f"{names}: {', '.join(parts) or 'nothing to compare'}"
