@@ -85,5 +85,4 @@ def popover(result: AnalysisResult | None, *, command: str) -> None:
 def _address() -> str:
     """The address of the page as it is; whoever opens it is not taken on the tour."""
     query = {name: st.query_params.get_all(name) for name in st.query_params} | {"tour": ["off"]}
-    root = (st.context.url or "").rstrip("/")
-    return f"{root}/{view_state.open_page()}?{urlencode(query, doseq=True)}"
+    return f"{view_state.page_address()}?{urlencode(query, doseq=True)}"
