@@ -68,6 +68,7 @@ _PICTURE = """\
 
 def popover(result: AnalysisResult | None, *, command: str) -> None:
     """Draw the menu beside a page's title; `command` prints the same numbers, where there is one."""
+    # Code without colours: Streamlit's are too pale for some readers.
     with st.popover("Share", icon=":material/ios_share:", type="tertiary", key="share"):
         st.caption("The link: it shows this page as it is.")
         st.code(_address(), language=None, wrap_lines=True)
@@ -76,14 +77,13 @@ def popover(result: AnalysisResult | None, *, command: str) -> None:
         st.caption("A picture of a chart: the camera above it, when the mouse is on it.")
         if isinstance(result, RunResult) and (code := cast_code(result)):
             st.caption("The cast in PyTorch")
-            st.code(code, language="python", wrap_lines=True)
+            st.code(code, language=None, wrap_lines=True)
         if command:
             st.caption("The same numbers on the command line")
-            st.code(command, language="bash", wrap_lines=True)
+            st.code(command, language=None, wrap_lines=True)
 
 
 def _address() -> str:
     """The address of the page as it is; whoever opens it is not taken on the tour."""
     query = {name: st.query_params.get_all(name) for name in st.query_params} | {"tour": ["off"]}
-    root = (st.context.url or "").rstrip("/")
-    return f"{root}/{view_state.open_page()}?{urlencode(query, doseq=True)}"
+    return f"{view_state.page_address()}?{urlencode(query, doseq=True)}"

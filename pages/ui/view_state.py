@@ -1,6 +1,6 @@
 """The state of a page's own widgets, and what its link says about them. `state` holds the run that is chosen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import streamlit as st
 
@@ -72,15 +72,16 @@ def taken(name: str) -> str | None:
     return value
 
 
-def remember_page(address: str) -> None:
-    """Note which page is open, by the last part of its address."""
-    st.session_state["page"] = address
+def remember_page(address: str, every: Collection[str]) -> None:
+    """Note which page is open, by the last part of its address, and those of `every` page."""
+    st.session_state["page"], st.session_state["pages"] = address, every
 
 
-def open_page() -> str:
-    """The last part of the address of the page that is open; "" of the first."""
-    address: str = st.session_state["page"]
-    return address
+def page_address() -> str:
+    """The address of the page that is open, without a query."""
+    root = (st.context.url or "").rstrip("/")  # of this page or of the one before
+    before, _, last = root.rpartition("/")
+    return f"{before if last in st.session_state['pages'] else root}/{st.session_state['page']}"
 
 
 def section() -> str:

@@ -11,7 +11,7 @@ from tests.browser.dashboard import PATIENCE_MS, Dashboard, Visitors
 
 def test_a_plan_is_chosen_by_slider_and_by_click_then_verified(dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard, viewport={"width": 1280, "height": 1600})
-    visit.open("/mixed_precision", model="linear-5-10", native="true").result("Linear")
+    visit.open("/mixed_precision", model="linear-5-10", native="true").result("Best plan")
     slider = visit.page.get_by_role("slider")
     slider.focus()
     slider.press("End")

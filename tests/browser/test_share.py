@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.dashboard import PATIENCE_MS, Dashboard, Visitors
@@ -23,6 +24,8 @@ def test_the_link_opens_the_page_as_it_is_and_the_picture_is_one(
     expect(link).to_contain_text("tour=off", timeout=PATIENCE_MS)
     address = "".join(link.locator("code").inner_text().split())
     expect(menu).to_contain_text("model = model.to(torch.bfloat16)")
+    found = Axe().run(visit.page)
+    assert found.violations_count == 0, found.generate_report()
     with visit.page.expect_download() as download:
         menu.get_by_role("button", name="Save a picture of the answer").click()
     download.value.save_as(tmp_path / "answer.png")

@@ -45,6 +45,7 @@ def test_one_click_changes_page_and_charts_and_lasts_on_all_pages(dashboard: Das
 def test_a_choice_in_streamlits_own_menu_lasts_on_all_pages(dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard, color_scheme="light").open("/methods")
     visit.result("Methods")
+    expect(visit.page.get_by_role("button", name=BUTTON)).to_be_visible(timeout=PATIENCE_MS)
     visit.page.get_by_role("button", name="Main menu").click()
     visit.page.get_by_role("menuitemradio", name="Dark").click()
     wears(visit, "dark")

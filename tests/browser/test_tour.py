@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, expect
 
 from tests.browser.dashboard import PATIENCE_MS, Dashboard, Visit, Visitors
@@ -22,6 +23,8 @@ def test_four_stops_by_keyboard_never_cover_the_answer(
 ) -> None:
     visit = visitors.visit(dashboard, viewport={"width": size[0], "height": size[1]})
     card = first_visit(visit)
+    found = Axe().run(visit.page)
+    assert found.violations_count == 0, found.generate_report()
     answer = visit.page.get_by_role("heading", level=1).bounding_box()
     covered = card.bounding_box()
     assert answer

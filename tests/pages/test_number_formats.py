@@ -151,7 +151,6 @@ def test_malformed_input_is_explained_and_kept(link: dict[str, str], message: st
     assert message in said(app)
     assert app.title
     assert {name: app.query_params[name] for name in link} == link
-    assert app.get("download_button")
 
 
 def test_an_empty_field_asks_for_a_number() -> None:

@@ -24,11 +24,13 @@ _STYLE = """\
 [data-testid="stElementContainer"]:has(.px-style) {display: none}
 [data-testid="stMain"] .st-key-menu [data-testid="stElementContainer"] {opacity: 1}
 .st-key-menu button:is(:hover, :focus, :active) {color: inherit}
+[data-testid="stPlotlyChart"] .textpoint text[style*="rgb(128, 132, 149)"] {fill: currentColor !important}
 </style>
 <span class="px-style"></span>
 """
 """Streamlit leaves 6rem above a page, 2.25 of them below its header. The menu is not dimmed with an old result. A
-button's colour under the mouse is too dark for the dark theme. What only brings styles takes no room; without the
+button's colour under the mouse is too dark for the dark theme. Letters in the cells of a chart are as dark as the text
+of the page, instead of Streamlit's grey, which is for axes. What only brings styles takes no room; without the
 element in it, it would take the place of a message that a callback shows."""
 
 
@@ -83,8 +85,9 @@ def open_page() -> Page:
     ]
     every = [*chain.from_iterable(groups.values()), *as_written]
     opened = st.navigation(every, position="hidden")
-    view_state.remember_page(opened.url_path)
-    _draw(groups, opened.title, {page.url_path for page in every})
+    addresses = {page.url_path for page in every}
+    view_state.remember_page(opened.url_path, addresses)
+    _draw(groups, opened.title, addresses)
     return opened
 
 

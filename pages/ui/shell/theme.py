@@ -49,6 +49,7 @@ _BUTTON = """\
       });
     });
   };
+  follow();
   window.onpagehide = follow;
 })();
 </script>
