@@ -135,7 +135,7 @@ def _finding(found: Decisions) -> str:
         return f"{kept} keep their nearest neighbour"
     if isinstance(found, CrossingDecisions):
         return f"{kept} keep every value on its side of one half"
-    return f"{kept} keep their class"
+    return f"{kept} keep their {found.choice}"
 
 
 def _class_numbers(found: ClassDecisions) -> None:

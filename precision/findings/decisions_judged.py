@@ -167,8 +167,10 @@ def changes_text(found: Judged) -> str:
             return f"No value changed its side of one half ({values} in {samples})."
         return f"{found.crossed:,} of {values} crossed one half, in {found.changed:,} of {samples}."
     if found.flips:
-        return f"{found.flips:,} of {samples} changed class."
-    return f"{'All ' if found.samples > 1 else 'The '}{samples} kept {'their' if found.samples > 1 else 'its'} class."
+        return f"{found.flips:,} of {samples} changed {found.choice}."
+    if found.samples > 1:
+        return f"All {samples} kept their {found.choice}."
+    return f"The {samples} kept its {found.choice}."
 
 
 def could_change_text(found: Judged, changes: Interval, sample: str = "") -> str:

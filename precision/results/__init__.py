@@ -64,7 +64,7 @@ from precision.results.routes import (
     TrainingFacts,
 )
 from precision.results.run import AnalysisResult, CompareResult, Execution, Failure, RunResult, Score
-from precision.results.samples import Picture, ShownSample
+from precision.results.samples import Picture, ReadToken, ShownSample
 from precision.results.sensitivity import (
     Contribution,
     LayerSensitivity,

@@ -135,6 +135,11 @@ class ClassDecisions(Counted):
     """None where the input has no true classes."""
 
     @property
+    def choice(self) -> str:
+        """What a sample has: a class, or a token the first choice of what follows."""
+        return "first choice" if self.unit == "token" else "class"
+
+    @property
     def top1_agreement(self) -> float | None:
         """Share of samples with the same class; None without samples."""
         return 1 - self.flips / self.samples if self.samples else None

@@ -47,6 +47,11 @@ class ModelDescription(Result):
     """Accuracy of a trained model, with the data that it was measured on."""
 
     @property
+    def name(self) -> str:
+        """The title without what it says of the weights."""
+        return self.title.partition(" (")[0]
+
+    @property
     def short_title(self) -> str:
         """The title without the part that a result's warnings repeat."""
         return self.title.removesuffix(" (random weights)")

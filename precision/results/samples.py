@@ -14,6 +14,15 @@ class Picture(Result):
     """A byte each, row by row, channels last, in base64; black and white are the input's smallest and largest value."""
 
 
+class ReadToken(Result):
+    """A token of a text, and what stands there if the models write."""
+
+    text: str
+    """With its spaces; empty for what follows the text."""
+    choices: tuple[str, str] | None = None
+    """The first choice of the reference and of the candidate for this place, where they differ."""
+
+
 class ShownSample(Result):
     """One sample, and what became of it."""
 
@@ -21,6 +30,8 @@ class ShownSample(Result):
     """In the input, from 0."""
     picture: Picture | None = None
     text: str = ""
+    tokens: tuple[ReadToken, ...] = ()
+    """Of logits of tokens: the text as the model reads it, instead of `text`."""
     classes: tuple[int, int] | None = None
     """The first class of the reference and of the candidate."""
     probabilities: tuple[float, float] | None = None
@@ -31,5 +42,10 @@ class ShownSample(Result):
 
     @property
     def is_changed(self) -> bool:
-        """Whether the candidate chooses another class."""
-        return self.classes is not None and self.classes[0] != self.classes[1]
+        """Whether the candidate chooses another class, or another token anywhere."""
+        return self.changed_tokens > 0 or (self.classes is not None and self.classes[0] != self.classes[1])
+
+    @property
+    def changed_tokens(self) -> int:
+        """Places where the candidate's first choice is another token."""
+        return sum(token.choices is not None for token in self.tokens)

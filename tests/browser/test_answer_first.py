@@ -56,3 +56,13 @@ def test_samples_of_a_real_input_are_shown(dashboard: Dashboard, visitors: Visit
     expect(cards).to_have_count(10, timeout=PATIENCE_MS)
     expect(cards.first).to_contain_text("→")
     assert visit.elsewhere() == []
+
+
+def test_a_language_models_changed_tokens_are_marked(dashboard: Dashboard, visitors: Visitors) -> None:
+    visit = visitors.visit(dashboard).open(model="austen", dtype="float8_e4m3fn", batch="4")
+    visit.result(re.compile("tokens change their first choice"))
+    cards = visit.page.get_by_role("listitem").filter(has_text="of 64 first choices changed")
+    expect(cards).to_have_count(4, timeout=PATIENCE_MS)
+    expect(cards.first.locator("mark").first).to_be_visible()
+    expect(cards.first).to_contain_text("→")
+    assert visit.elsewhere() == []

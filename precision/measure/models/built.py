@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -17,5 +18,7 @@ class Built:
     """True classes `(B,)` int64, where the input has them."""
     texts: tuple[str, ...] = ()
     """The sentences that were tokenized, one for each sample; empty where the input is no text."""
+    tokenizer: Any = None
+    """What made token ids of the texts; None where the input is no text."""
     warnings: tuple[str, ...] = ()
     """What a person must know of this module, such as weights that its checkpoint lacks."""

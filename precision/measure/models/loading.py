@@ -40,6 +40,8 @@ class LoadedModel:
     """True classes `(B,)` int64 of a labelled input, else None."""
     texts: tuple[str, ...] = ()
     """The sentence of each sample; empty where the input is no text."""
+    tokenizer: Any = None
+    """What made token ids of the texts; None where the input is no text."""
     warnings: tuple[str, ...] = ()
     more: Iterable[Batch] = ()
     """Batches after the first; read once."""
@@ -83,6 +85,7 @@ def load(spec: RunSpec) -> LoadedModel:
         ),
         labels=built.labels,
         texts=built.texts,
+        tokenizer=built.tokenizer,
         warnings=built.warnings,
         asked={name: getattr(spec, name) for name in ("model", "input", "seed", "batch", "length", "text")},
     )

@@ -67,7 +67,7 @@ def minilm_skeleton(_model_id: str) -> nn.Module:
     Raises:
         InputError: the package is not installed; the message says how to.
     """
-    return _skeleton_in(_minilm_folder())
+    return skeleton_in(_minilm_folder())
 
 
 def skeleton_of(model_id: str) -> nn.Module:
@@ -76,10 +76,15 @@ def skeleton_of(model_id: str) -> nn.Module:
     Raises:
         InputError: its configuration is not available, or refused.
     """
-    return _skeleton_in(locate(model_id.removeprefix(HUB_PREFIX).strip(), config_only=True))
+    return skeleton_in(locate(model_id.removeprefix(HUB_PREFIX).strip(), config_only=True))
 
 
-def _skeleton_in(folder: Path) -> nn.Module:
+def skeleton_in(folder: Path) -> nn.Module:
+    """The model of a checkpoint folder on `meta`.
+
+    Raises:
+        InputError: the configuration is refused.
+    """
     with quiet_transformers():
         module: nn.Module = _configured(folder, read_config(folder))[2]
         return module
@@ -103,7 +108,7 @@ def build_from(folder: Path, request: InputRequest) -> Built:
     if "use_cache" in accepted:
         kwargs["use_cache"] = False
     texts = () if tokenizer is None else tuple(_lines(request))
-    return Built(module, kwargs=kwargs, texts=texts, warnings=warnings)
+    return Built(module, kwargs=kwargs, texts=texts, tokenizer=tokenizer, warnings=warnings)
 
 
 def _load(checkpoint: Checkpoint) -> tuple[Any, tuple[str, ...]]:
