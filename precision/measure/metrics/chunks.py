@@ -24,6 +24,8 @@ from precision.measure.rounding import round_to
 
 SINGLE_MIN_ELEMENTS = 2**14
 """Smaller tensors are measured in float64: that is as quick as compiling anything for them."""
+COMPILED_ELEMENTS = MIN_SPAN_ELEMENTS
+"""Smaller chunks are counted by NumPy sooner than loops are compiled that count them."""
 CHUNK_ELEMENTS = 30 * 2**10
 """120 KiB of float32: the handful of buffers a chunk needs stay in the second-level cache, and torch hands most work
 only of 2^15 elements and more to several threads."""
@@ -91,6 +93,11 @@ class PairChunk:
     def max_place(self) -> int:
         """Of the first largest error among the finite pairs; 0 without any."""
         return first_largest(self.abs_error)[0]
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether it is worth a compiled loop: a float32 chunk so large that others take longer than compiling."""
+        return self.is_single and self.elements >= COMPILED_ELEMENTS
 
     def widened(self) -> PairChunk:
         """The same pairs in float64."""

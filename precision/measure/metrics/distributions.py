@@ -91,14 +91,14 @@ class _SignedCounts:
     def add(self, chunk: PairChunk) -> None:
         if self._bins == 1:
             self._counts += chunk.raw[0].numel()
-        elif chunk.is_single and _SAFE_SINGLE < self._half_width < 1 / _SAFE_SINGLE:
+        elif chunk.is_compiled and _SAFE_SINGLE < self._half_width < 1 / _SAFE_SINGLE:
             from precision.measure.metrics import counting_kernels as kernels  # only where there is much to count
 
             counts = np.zeros((kernels.BIN_LANES, self._bins), dtype=np.int64)
             kernels.count_signed(raw_bits(chunk.raw[0]), raw_bits(chunk.raw[1]), self._edges, counts)
             self._counts += counts.sum(axis=0)
         else:
-            self._add(chunk.error.cpu().double().numpy())
+            self._add(chunk.widened().error.cpu().numpy())
 
     def _add(self, error: npt.NDArray[np.float64]) -> None:
         error = np.clip(error, -self._half_width, self._half_width)

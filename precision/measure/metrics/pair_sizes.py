@@ -30,7 +30,7 @@ class PairSizes:
 
     def add(self, chunk: PairChunk) -> None:
         """Count one chunk."""
-        if chunk.is_single:
+        if chunk.is_compiled:
             self._add_single(chunk)
             return
         errors, references = (x.cpu().numpy() for x in (chunk.abs_error, chunk.reference.abs()))

@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from precision.measure.metrics.chunks import SINGLE_MIN_ELEMENTS, PairChunk
+from precision.measure.metrics.chunks import COMPILED_ELEMENTS, PairChunk
 from precision.measure.metrics.spans import raw_bits
 
 SAMPLE_ELEMENTS = 2**20
@@ -44,7 +44,7 @@ class QuantileSample:
             self._zeros += len(range(first, chunk.elements, self._stride))  # nothing to keep of them
             return
         self._sorted = False
-        if chunk.is_single:
+        if chunk.is_compiled:
             self._take_single(chunk, first)
             return
         values = chunk.abs_error
@@ -89,7 +89,7 @@ class QuantileSample:
 
 def _selected(values: Values, ranks: Sequence[int]) -> list[float]:
     """The values of these ranks, of which there are few, among values in no order."""
-    if values.size < SINGLE_MIN_ELEMENTS:
+    if values.size < COMPILED_ELEMENTS:
         return np.partition(values, ranks)[ranks].tolist() if ranks else []
     from precision.measure.metrics import counting_kernels as kernels  # only where there is much to look at
 

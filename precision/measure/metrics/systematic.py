@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from precision.measure.metrics.chunks import are_single
+from precision.measure.metrics.chunks import COMPILED_ELEMENTS, are_single
 from precision.measure.metrics.clusters import Values
 from precision.measure.metrics.outputs import Leaf
 from precision.measure.metrics.spans import raw_bits, readable
@@ -46,7 +46,7 @@ def clustered_errors(reference: Leaf, candidate: Leaf, metrics: ErrorMetrics) ->
 
 def _sums(reference: Tensor, candidate: Tensor) -> Values:
     """Of each row: finite pairs, and the sums of e, r e and r² over them, `(4, rows)`."""
-    if are_single(reference, candidate):
+    if reference.numel() >= COMPILED_ELEMENTS and are_single(reference, candidate):
         from precision.measure.metrics import counting_kernels as kernels  # only where there is much to add up
 
         sums = np.empty((len(reference), 4))

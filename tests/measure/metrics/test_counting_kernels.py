@@ -18,7 +18,7 @@ from precision.measure.metrics.quantiles import QuantileSample
 from precision.measure.rounding import round_to
 from precision.results import ErrorDistributions
 
-N = 2**15
+N = 2**17
 FLOAT16 = format_named("float16")
 
 
@@ -121,7 +121,7 @@ def test_errors_in_ulps_are_those_of_a_division(name: str) -> None:
 def test_quantiles_of_many_are_numpys(name: str, limit: int) -> None:
     reference, candidate = CASES[name]
     sample = QuantileSample(N, limit=limit)
-    for chunk in pair_chunks(reference, candidate, chunk_elements=5 * 1024):
+    for chunk in pair_chunks(reference, candidate, chunk_elements=100 * 1024):
         sample.add(chunk)
     kept = np.abs(errors_of(reference, candidate))[:: -(-N // limit)]
     assert sample.size == kept.size
@@ -133,7 +133,7 @@ def test_quantiles_of_many_are_numpys(name: str, limit: int) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_rows_add_up_as_in_float64(dtype: torch.dtype) -> None:
     """The same numbers as float64 tensors, which no compiled loop reads."""
-    reference, candidate = noise(0).reshape(16, 64, 32), (noise(0) + 1e-2 * noise(1)).to(dtype).reshape(16, 64, 32)
+    reference, candidate = noise(0).reshape(64, 64, 32), (noise(0) + 1e-2 * noise(1)).to(dtype).reshape(64, 64, 32)
     candidate[3, 4, 5] = torch.nan
     reference[5, 6, 7] = torch.inf
     narrow, wide_ = (
@@ -148,8 +148,10 @@ def test_rows_add_up_as_in_float64(dtype: torch.dtype) -> None:
 def test_the_floor_of_a_format_with_a_dtype_is_that_of_exact_rounding(name: str) -> None:
     """torch's cast rounds the chunks; `round_to` rounds here."""
     fmt = format_named(name)
-    reference = torch.cat([wide(0), noise(0), noise(1) * 6e-5, torch.full((N,), 65519.9), -torch.full((N,), 3.4e38)])
-    for chunk in pair_chunks(reference, fmt, chunk_elements=1024):
+    reference = torch.cat(
+        [wide(0)[: 2**14], noise(0), noise(1) * 6e-5, torch.full((N,), 65519.9), -torch.full((N,), 3.4e38)]
+    )
+    for chunk in pair_chunks(reference, fmt, chunk_elements=4096):
         rounded = round_to(reference[chunk.start : chunk.start + chunk.elements], fmt, saturate=False)
         if chunk.positions is None:
             assert torch.equal(chunk.candidate.float(), rounded)
