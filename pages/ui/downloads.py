@@ -1,18 +1,21 @@
 """Tables on a page, and downloads: tables as CSV, results as JSON."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
 import streamlit as st
-from pandas.api.types import is_integer_dtype, is_numeric_dtype
 
 from pages.ui import view_state
 from precision.findings.tables import Column, Kind, Table, written
 from precision.results import AnalysisResult
 from precision.spec import RunSpec
 from precision.text.names import escape_markdown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SCIENTIFIC = "%.3e"
 """Format of numbers that span many powers of ten: the same in all columns, so that they can be compared."""
@@ -64,6 +67,8 @@ def table(
         column_config: Streamlit's, by column.
         marked: cells that begin with this sign have another background.
     """
+    import pandas as pd  # only now: its import takes half a second, in which a page's headline can be shown already
+
     frame = pd.DataFrame({each.title: _series(shown.column(each.name), each.kind) for each in shown.columns})
     config = {
         column.title: _config(column, frame, is_pinned=pinned and not at, width=(widths or {}).get(column.name))
@@ -105,6 +110,8 @@ def _config(
     column: Column, frame: pd.DataFrame, *, is_pinned: bool, width: int | Literal["small", "large"] | None
 ) -> object:
     """How a column is written; sorting and CSV use the full numbers."""
+    from pandas.api.types import is_integer_dtype, is_numeric_dtype
+
     said = escape_markdown(column.help) if column.help else None
     if not is_numeric_dtype(frame[column.title]):
         alignment: Literal["left", "right"] = "left" if column.kind == "text" else "right"  # such as NaN among numbers
@@ -116,6 +123,8 @@ def _config(
 
 
 def _series(values: Sequence[Any], kind: Kind) -> pd.Series:
+    import pandas as pd
+
     if kind == "text":
         return pd.Series([value and written(value, kind) for value in values], dtype="object")
     if kind != "value":

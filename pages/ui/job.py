@@ -1,7 +1,9 @@
 """Running the chosen comparison: submit, show progress, cancel, explain an end without a result."""
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import NoReturn, TypeVar
 
 import streamlit as st
@@ -121,7 +123,8 @@ def _current_job(analysis: Analysis, also: Mapping[str, object] | None) -> Job:
         st.button("Try again")  # like every button, it runs the page again
         st.stop()
     state.mirror_in_link(spec)
-    return job if job.finished else engine().wait(job.id, timeout_s=_QUICK_S)
+    starting = engine().state == "starting"  # no answer comes within seconds: the page says so at once
+    return job if job.finished or starting else engine().wait(job.id, timeout_s=_QUICK_S)
 
 
 def _while_running(job: Job, shows: Callable[[AnalysisResult], bool]) -> AnalysisResult:
@@ -136,12 +139,19 @@ def _while_running(job: Job, shows: Callable[[AnalysisResult], bool]) -> Analysi
         st.title(_under_way(job.spec), anchor=False)
         show_progress(job.id, shown_s=seen_s)
         if before is None or before.result is None:
+            _import_ahead()
             st.stop()
         st.caption(
             f":material/history: Until there is something to show, the result before: **{_in_short(before.spec)}**."
         )
         st.html(_DIMMED)
     return before.result
+
+
+@st.cache_resource(show_spinner=False)
+def _import_ahead() -> None:
+    """Import what the first answer needs while it is being measured, once in a server."""
+    threading.Thread(target=import_module, args=("pandas",), name="import ahead", daemon=True).start()
 
 
 def _errors_of(spec: RunSpec) -> AnalysisResult | None:

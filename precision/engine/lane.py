@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from precision.analyses import result_type
+from precision.analyses import MODULES, result_type
 from precision.engine.announcement import Announcement
 from precision.engine.book import JobBook
 from precision.engine.cluster import Cluster
@@ -29,6 +29,7 @@ _log = logging.getLogger("precision.engine")
 _IDLE_S = 0.5
 """Without a job for this long, the lane imports ahead."""
 _AHEAD = (
+    *MODULES[1:],
     "transformers",
     "sympy",
     "torch.fx.experimental.symbolic_shapes",
@@ -39,7 +40,7 @@ _AHEAD = (
     "transformers.modeling_utils",
     "transformers.models.bert.modeling_bert",
 )
-"""What a Hugging Face model needs imported, seconds in all, in steps that no job waits long behind."""
+"""What other analyses and Hugging Face models need imported, seconds in all, in steps that no job waits long behind."""
 _LIMIT_GRACE_S = 0.5
 """At its time limit a job has this long to stop by itself."""
 _ASK_WITHIN_S = 0.5

@@ -6,7 +6,7 @@ import sys
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
 
-from precision.engine.worker import modules_of
+from precision import analyses
 
 _TRIM_BYTES = "65536"
 """What a job freed goes back to the system, so that it does not count against the next job's memory limit."""
@@ -34,6 +34,12 @@ def worker_processes(threads: int, task: str) -> ProcessContext:
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "precision.engine.worker", *modules_of(task)])
+    context.set_forkserver_preload(["torch", "precision.engine.worker", first_module(task)])
     forkserver.ensure_running()
     return context
+
+
+def first_module(task: str) -> str:
+    """What a worker imports before it says that it is ready; of the task of all analyses, the module of the first."""
+    module = task.partition(":")[0]
+    return analyses.MODULES[0] if module == analyses.__name__ else module

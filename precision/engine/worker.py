@@ -21,9 +21,9 @@ from typing import Any, Literal, NamedTuple
 import dask
 from distributed import Worker, get_worker
 
-from precision import analyses
 from precision.engine.announcement import Announcement, code_version, versions
 from precision.engine.faults import SMALLER
+from precision.engine.processes import first_module
 from precision.errors import JobCancelledError, JobError, PrecisionError
 from precision.progress import Progress
 from precision.results import AnalysisResult
@@ -88,9 +88,8 @@ def _end_with_parent() -> None:
 
 
 def announce(task: str) -> str:
-    """Import what jobs need, and return this worker's `Announcement` as JSON."""
-    for module in modules_of(task):
-        import_module(module)
+    """Import what the first job needs, and return this worker's `Announcement` as JSON."""
+    import_module(first_module(task))
     from precision.measure.machine.devices import list_devices
 
     if threads := os.environ.get("OMP_NUM_THREADS"):
@@ -98,14 +97,6 @@ def announce(task: str) -> str:
     _forget_garbage()
     announcement = Announcement(precision=code_version(), versions=versions(), devices=tuple(list_devices()))
     return announcement.model_dump_json()
-
-
-def modules_of(task: str) -> list[str]:
-    """What a task needs imported; the task of all analyses, the modules of each."""
-    module = task.partition(":")[0]
-    if module != analyses.__name__:
-        return [module]
-    return list(analyses.MODULES)
 
 
 def import_ahead(module: str) -> None:

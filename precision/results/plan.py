@@ -133,9 +133,12 @@ def sqnr_db(mean_square: float, squared_error: float | None) -> float | None:
 
 def sum_of(values: Iterable[float | None]) -> float | None:
     """The sum of all values; None where one is not known."""
-    listed = list(values)
-    known = [value for value in listed if value is not None]
-    return math.fsum(known) if len(known) == len(listed) else None
+    listed: list[float] = []
+    for value in values:
+        if value is None:
+            return None
+        listed.append(value)
+    return math.fsum(listed)
 
 
 def root(squared_error: float | None) -> float | None:

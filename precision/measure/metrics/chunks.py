@@ -24,9 +24,13 @@ from precision.measure.rounding import round_to
 
 SINGLE_MIN_ELEMENTS = 2**14
 """Smaller tensors are measured in float64: that is as quick as compiling anything for them."""
+COMPILED_ELEMENTS = MIN_SPAN_ELEMENTS
+"""Smaller chunks are counted by NumPy sooner than loops are compiled that count them."""
 CHUNK_ELEMENTS = 30 * 2**10
 """120 KiB of float32: the handful of buffers a chunk needs stay in the second-level cache, and torch hands most work
 only of 2^15 elements and more to several threads."""
+_CAST_DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
+"""Formats to which a cast by torch rounds as `round_to` does without saturating, and much faster."""
 ACCELERATOR_CHUNK_ELEMENTS = 2**21
 """Large enough that starting a kernel costs little beside it, and small beside an accelerator's memory."""
 
@@ -90,6 +94,11 @@ class PairChunk:
         """Of the first largest error among the finite pairs; 0 without any."""
         return first_largest(self.abs_error)[0]
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether it is worth a compiled loop: a float32 chunk so large that others take longer than compiling."""
+        return self.is_single and self.elements >= COMPILED_ELEMENTS
+
     def widened(self) -> PairChunk:
         """The same pairs in float64."""
         return _double_chunk(self.start, self.reference.double(), self.candidate.double())
@@ -122,11 +131,8 @@ def pair_chunks(
     flat_candidate = candidate if isinstance(candidate, NumericFormat) else candidate.detach().reshape(-1)
     device = _device(reference, candidate)
     buffers = _Buffers(device, chunk_elements)
-    dtypes = {x.dtype for x in (reference, candidate) if isinstance(x, Tensor)}
-    total = flat_reference.numel()
-    single = device.type == "cpu" and torch.float64 not in dtypes and total >= SINGLE_MIN_ELEMENTS
-    start = 0
-    if single:
+    total, start = flat_reference.numel(), 0
+    if are_single(reference, candidate):
         in_threads = domain is not None and total >= 2 * MIN_SPAN_ELEMENTS
         size = span_elements(total) if in_threads else SPAN_ELEMENTS
         parts = _parts(flat_reference, flat_candidate, min(chunk_elements or size, size))
@@ -146,6 +152,13 @@ def pair_chunks(
     yield from buffers.double_chunks(flat_reference, flat_candidate, start, total)
 
 
+def are_single(reference: Tensor, candidate: Tensor | NumericFormat) -> bool:
+    """Whether chunks of this pair are float32, as far as all is finite."""
+    wide = torch.float64 in {x.dtype for x in (reference, candidate) if isinstance(x, Tensor)}
+    on_cpu = _device(reference, candidate).type == "cpu"
+    return on_cpu and not wide and reference.numel() >= SINGLE_MIN_ELEMENTS
+
+
 def _parts(reference: Tensor, candidate: Tensor | NumericFormat, elements: int) -> Iterator[Part]:
     """Whole rows; what is left at the end is no part."""
     start, whole = 0, reference.numel() // ROW_ELEMENTS * ROW_ELEMENTS
@@ -155,7 +168,8 @@ def _parts(reference: Tensor, candidate: Tensor | NumericFormat, elements: int) 
         r = reference[start:end]
         if isinstance(candidate, NumericFormat):
             r = r.resolve_neg().float()
-            yield Part(start, r, round_to(r, candidate, saturate=False))
+            dtype = _CAST_DTYPES.get(candidate.name)
+            yield Part(start, r, round_to(r, candidate, saturate=False) if dtype is None else r.to(dtype))
         else:
             yield Part(start, r, candidate[start:end])
         start = end

@@ -9,11 +9,11 @@ from torch import Tensor
 from precision.formats import AnyFormat, NumericFormat
 from precision.measure.metrics.chunks import pair_chunks
 from precision.measure.metrics.decisions import decisions
-from precision.measure.metrics.distributions import MAX_LOG_BINS, array_of, distributions
+from precision.measure.metrics.distributions import MAX_LOG_BINS, distributions
 from precision.measure.metrics.elements import WorstElements, preview, worst_integers
-from precision.measure.metrics.log_bins import MagnitudeCounts
 from precision.measure.metrics.output_kinds import Known
 from precision.measure.metrics.outputs import Flattened, Leaf, Paired, flatten, paired
+from precision.measure.metrics.pair_sizes import PairSizes
 from precision.measure.metrics.statistics import ErrorStatistics, mismatch_metrics
 from precision.measure.metrics.systematic import clustered_errors
 from precision.measure.rounding import round_to
@@ -120,13 +120,14 @@ def _compare_floating(
 ) -> OutputComparison:
     shape = tuple(reference.tensor.shape)
     statistics = ErrorStatistics(fmt, math.prod(shape), shape=shape)
-    worst = WorstElements(fmt, reference)
+    worst, sizes, rounding = WorstElements(fmt, reference), PairSizes(), PairSizes()
     for chunk in pair_chunks(reference.tensor, candidate.tensor, domain=statistics.domain):
         statistics.update(chunk)
         worst.update(chunk)
+        sizes.add(chunk)
         if total is not None:
             total.update(chunk)
-    metrics, taken, rounding = statistics.result(), known.taken(reference), MagnitudeCounts()
+    metrics, taken = statistics.result(), known.taken(reference)
     metrics = metrics.model_copy(update=clustered_errors(reference, candidate, metrics))
     if metrics.max_abs_error_index is not None:
         metrics = metrics.model_copy(update={"max_abs_error_index": reference.index(metrics.max_abs_error_index)})
@@ -136,14 +137,16 @@ def _compare_floating(
         reference_dtype=reference.dtype,
         candidate_dtype=candidate.dtype,
         metrics=metrics,
-        distributions=distributions(reference.tensor, candidate.tensor, fmt),
+        distributions=None
+        if metrics.max_abs_error is None
+        else distributions(reference.tensor, candidate.tensor, fmt, sizes=sizes, largest=metrics.max_abs_error),
         worst=worst.result(),
         preview=preview(reference, candidate, fmt),
         decisions=decisions(reference, candidate, taken, known.labels),
         kind=taken.kind,
         kind_reason=taken.why,
         rounding_floor=_rounding_floor([reference.tensor], fmt, rounding),
-        rounding_floor_absolute=rounding.histogram(MAX_LOG_BINS),
+        rounding_floor_absolute=rounding.errors().histogram(MAX_LOG_BINS),
     )
 
 
@@ -176,22 +179,22 @@ def overall_errors(pairs: Sequence[tuple[Leaf, Leaf]], fmt: AnyFormat) -> ErrorM
     return _statistics([(reference.tensor, candidate.tensor) for reference, candidate in floating], fmt)
 
 
-def _rounding_floor(tensors: Sequence[Tensor], fmt: AnyFormat, counts: MagnitudeCounts | None = None) -> ErrorMetrics:
+def _rounding_floor(tensors: Sequence[Tensor], fmt: AnyFormat, sizes: PairSizes | None = None) -> ErrorMetrics:
     if isinstance(fmt, NumericFormat):
-        return _statistics([(tensor, fmt) for tensor in tensors], fmt, counts)
+        return _statistics([(tensor, fmt) for tensor in tensors], fmt, sizes)
     # Scales depend on more than a chunk.
     held = [tensor if tensor.dtype == torch.float64 else tensor.float() for tensor in tensors]
-    return _statistics([(tensor, round_to(tensor, fmt)) for tensor in held], fmt, counts)
+    return _statistics([(tensor, round_to(tensor, fmt)) for tensor in held], fmt, sizes)
 
 
 def _statistics(
-    pairs: Sequence[tuple[Tensor, Tensor | NumericFormat]], fmt: AnyFormat, counts: MagnitudeCounts | None = None
+    pairs: Sequence[tuple[Tensor, Tensor | NumericFormat]], fmt: AnyFormat, sizes: PairSizes | None = None
 ) -> ErrorMetrics:
     """Errors over all pairs together; the absolute ones go into `counts`."""
     statistics = ErrorStatistics(fmt, sum(reference.numel() for reference, _ in pairs))
     for reference, candidate in pairs:
         for chunk in pair_chunks(reference, candidate, domain=statistics.domain):
             statistics.update(chunk)
-            if counts is not None:
-                counts.add(array_of(chunk.abs_error))
+            if sizes is not None:
+                sizes.add(chunk)
     return statistics.result()

@@ -7,11 +7,21 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from precision.formats import AnyFormat, ulp_format
-from precision.measure.metrics.chunks import CHUNK_ELEMENTS, PairChunk, pair_chunks
-from precision.measure.metrics.log_bins import BINNED, UNDER, ZERO, LogAxis, MagnitudeCounts, Magnitudes
-from precision.measure.metrics.measures import SMALLEST_NORMAL
-from precision.measure.metrics.statistics import domain_of, scaled_errors
+from precision.formats import AnyFormat, NumericFormat, ulp_format
+from precision.measure.metrics.chunks import PairChunk, pair_chunks
+from precision.measure.metrics.log_bins import (
+    BINNED,
+    EIGHTHS,
+    OCTAVE_OF_ONE,
+    UNDER,
+    ZERO,
+    LogAxis,
+    SizeCounts,
+    Sizes,
+    drawn,
+)
+from precision.measure.metrics.pair_sizes import PairSizes
+from precision.measure.metrics.spans import raw_bits
 from precision.results import ErrorDistributions, Histogram, Histogram2D
 
 SIGNED_BINS = 101
@@ -19,51 +29,52 @@ SIGNED_BINS = 101
 MAX_LOG_BINS = 200
 MAX_MAP_BINS = 64
 _SAFE_SINGLE = 1e-30
-"""float32 does not resolve narrower bins."""
+"""float32 resolves bins of wider errors, and of narrower ones than its reciprocal."""
 
 
 def distributions(
-    reference: Tensor,
-    candidate: Tensor,
-    fmt: AnyFormat,
-) -> ErrorDistributions | None:
-    """Histograms of the signed, absolute and ULP error, and error against magnitude; None if empty.
+    reference: Tensor, candidate: Tensor, fmt: AnyFormat, *, sizes: PairSizes, largest: float
+) -> ErrorDistributions:
+    """Histograms of the signed, absolute and ULP error, and error against magnitude.
 
-    Only pairs that are finite on both sides; without any, None. Bins contain their lower edge; the last one of the
+    Only pairs that are finite on both sides, of which there is one. Bins contain their lower edge; the last one of the
     signed histogram its upper edge too. Exact zeros have no place on a log axis and are counted apart, and so is the
     thousandth of the elements with the smallest errors, or the hundredth where the axis would otherwise reach many
     octaves further down. The ULP is that of the candidate's format.
+
+    Args:
+        reference: Of the trusted model.
+        candidate: Of the model under test, of the same shape.
+        fmt: The candidate's format.
+        sizes: Of all chunks of the pair.
+        largest: The largest absolute error.
     """
-    smallest_normal = domain_of(fmt).smallest_normal
+    errors, references, counts = sizes.cells()
+    absolute, ulp, magnitude = SizeCounts(), SizeCounts(), SizeCounts()
+    absolute.add(errors, counts)
+    magnitude.add(references, counts)
     numeric = ulp_format(fmt)
-    absolute, ulp, magnitude = MagnitudeCounts(), MagnitudeCounts(), MagnitudeCounts()
-    largest = -math.inf
-    for chunk in pair_chunks(reference, candidate, chunk_elements=CHUNK_ELEMENTS):
-        absolute.add(array_of(chunk.abs_error))
-        magnitude.add(array_of(chunk.reference.abs()))
-        if numeric is not None:
-            in_range = chunk.widened() if chunk.is_single and smallest_normal < SMALLEST_NORMAL else chunk
-            ulp.add(array_of(scaled_errors(in_range, smallest_normal).mul_(2.0**numeric.mantissa_bits)))
-        largest = max(largest, chunk.max_abs_error)
-    if largest < 0:
-        return None
+    if numeric is not None:
+        ulp.add(_in_ulps(errors, references, numeric), counts)
     signed = _SignedCounts(largest, fmt)
-    by_magnitude = _MagnitudeMap(x=magnitude.axis(MAX_MAP_BINS), y=absolute.axis(MAX_MAP_BINS))
-    for chunk in pair_chunks(reference, candidate, chunk_elements=CHUNK_ELEMENTS):
-        signed.add(array_of(chunk.error))
-        by_magnitude.add(chunk)
+    for chunk in pair_chunks(reference, candidate):
+        signed.add(chunk)
     return ErrorDistributions(
         signed=signed.histogram(),
         absolute=absolute.histogram(MAX_LOG_BINS),
         ulp=ulp.histogram(MAX_LOG_BINS),
-        error_by_magnitude=by_magnitude.histogram(),
+        error_by_magnitude=_map(
+            drawn(errors), drawn(references), counts, x=magnitude.axis(MAX_MAP_BINS), y=absolute.axis(MAX_MAP_BINS)
+        ),
     )
 
 
-def array_of(x: Tensor) -> Magnitudes:
-    """A tensor of float32 or float64, from any device, for NumPy."""
-    array: Magnitudes = x.cpu().numpy()
-    return array
+def _in_ulps(errors: Sizes, references: Sizes, fmt: NumericFormat) -> Sizes:
+    """Sizes of errors in units of 2^(max(floor(log2|r|), min exponent) - mantissa bits): whole octaves away."""
+    normal = OCTAVE_OF_ONE + math.frexp(fmt.smallest_normal)[1] - 1
+    octaves = np.maximum(references // EIGHTHS, normal) - OCTAVE_OF_ONE - fmt.mantissa_bits
+    found: Sizes = np.where(errors == 0, 0, np.maximum(errors - octaves * EIGHTHS, 1))
+    return found
 
 
 class _SignedCounts:
@@ -77,21 +88,28 @@ class _SignedCounts:
         self._edges = self._half_width * ((2 * np.arange(self._bins + 1, dtype=np.float64) - self._bins) / self._bins)
         self._counts: npt.NDArray[np.int64] = np.zeros(self._bins, dtype=np.int64)
 
-    def add(self, error: Magnitudes) -> None:
+    def add(self, chunk: PairChunk) -> None:
         if self._bins == 1:
-            self._counts += error.size
-            return
-        if error.dtype == np.float64 or self._half_width < _SAFE_SINGLE:
-            error = np.clip(error, -self._half_width, self._half_width, dtype=np.float64)
+            self._counts += chunk.raw[0].numel()
+        elif chunk.is_compiled and _SAFE_SINGLE < self._half_width < 1 / _SAFE_SINGLE:
+            from precision.measure.metrics import counting_kernels as kernels  # only where there is much to count
+
+            counts = np.zeros((kernels.BIN_LANES, self._bins), dtype=np.int64)
+            kernels.count_signed(raw_bits(chunk.raw[0]), raw_bits(chunk.raw[1]), self._edges, counts)
+            self._counts += counts.sum(axis=0)
+        else:
+            self._add(chunk.widened().error.cpu().numpy())
+
+    def _add(self, error: npt.NDArray[np.float64]) -> None:
+        error = np.clip(error, -self._half_width, self._half_width)
         # Arithmetic may be off by one at an edge; close to one, the edges themselves decide.
-        unsure = 1e-4 if error.dtype == np.float32 else 1e-9
-        guess = error / error.dtype.type(self._half_width)
+        guess = error / self._half_width
         guess += 1
-        guess *= error.dtype.type(self._bins / 2)
+        guess *= self._bins / 2
         bins = guess.astype(np.int64)
         guess -= np.rint(guess)
-        places = np.flatnonzero(np.abs(guess, out=guess) < unsure)
-        exact = np.searchsorted(self._edges, error[places].astype(np.float64), side="right") - 1
+        places = np.flatnonzero(np.abs(guess, out=guess) < 1e-9)
+        exact = np.searchsorted(self._edges, error[places], side="right") - 1
         bins[places] = np.minimum(exact, self._bins - 1)
         self._counts += np.bincount(bins, minlength=self._bins)
 
@@ -99,26 +117,15 @@ class _SignedCounts:
         return Histogram(edges=tuple(self._edges.tolist()), counts=tuple(self._counts.tolist()))
 
 
-class _MagnitudeMap:
+def _map(errors: Sizes, references: Sizes, counts: npt.NDArray[np.int64], *, x: LogAxis, y: LogAxis) -> Histogram2D:
     """Counts by the places of |r| (columns) and |e| (rows) on their axes."""
-
-    def __init__(self, *, x: LogAxis, y: LogAxis) -> None:
-        self._x, self._y = x, y
-        self._counts: npt.NDArray[np.int64] = np.zeros((y.bins + BINNED, x.bins + BINNED), dtype=np.int64)
-
-    def add(self, chunk: PairChunk) -> None:
-        cells = self._y.places(array_of(chunk.abs_error))
-        cells *= self._counts.shape[1]
-        cells += self._x.places(array_of(chunk.reference.abs()))
-        self._counts += np.bincount(cells, minlength=self._counts.size).reshape(self._counts.shape)
-
-    def histogram(self) -> Histogram2D:
-        counts = self._counts
-        return Histogram2D(
-            x_edges=self._x.edges,
-            y_edges=self._y.edges,
-            counts=tuple(tuple(row) for row in counts[BINNED:, BINNED:].tolist()),
-            zero_error=tuple(counts[ZERO, BINNED:].tolist()),
-            zero_reference=int(counts[:, ZERO].sum()),
-            below=int(counts[:, UNDER].sum() + counts[UNDER, BINNED:].sum()),
-        )
+    cells = np.zeros((y.bins + BINNED, x.bins + BINNED), dtype=np.int64)
+    np.add.at(cells, (y.places(errors), x.places(references)), counts)
+    return Histogram2D(
+        x_edges=x.edges,
+        y_edges=y.edges,
+        counts=tuple(tuple(row) for row in cells[BINNED:, BINNED:].tolist()),
+        zero_error=tuple(cells[ZERO, BINNED:].tolist()),
+        zero_reference=int(cells[:, ZERO].sum()),
+        below=int(cells[:, UNDER].sum() + cells[UNDER, BINNED:].sum()),
+    )

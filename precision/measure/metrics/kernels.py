@@ -45,12 +45,12 @@ _LESS, _MORE = np.float32(1 - 2.0**-20), np.float32(1 + 2.0**-20)
 """More than float32 rounds a tolerance and an error as large as it."""
 
 
-def _widened(raw: Raw, block: Floats, start: int) -> Floats:
+def widened(raw: Raw, block: Floats, start: int) -> Floats:
     """A block of `raw` in float32: itself, or made in `block`."""
     raise NotImplementedError  # compiled code has what `_overload_widened` says
 
 
-@overload(_widened, inline="always")
+@overload(widened, inline="always")
 def _overload_widened(raw: Any, block: Any, start: Any) -> Any:  # noqa: ARG001 - Numba compares the names
     from_bits = from_half if raw.dtype == types.int16 else from_bfloat16
 
@@ -66,13 +66,31 @@ def _overload_widened(raw: Any, block: Any, start: Any) -> Any:  # noqa: ARG001 
     return itself if raw.dtype == types.float32 else widened
 
 
+def value_of(raw: Raw, i: int) -> float:
+    """One value of `raw` in float32."""
+    raise NotImplementedError  # compiled code has what `_overload_value_of` says
+
+
+@overload(value_of, inline="always")
+def _overload_value_of(raw: Any, i: Any) -> Any:  # noqa: ARG001 - Numba compares the names
+    from_bits = from_half if raw.dtype == types.int16 else from_bfloat16
+
+    def itself(raw: Any, i: Any) -> Any:
+        return raw[i]
+
+    def converted(raw: Any, i: Any) -> Any:
+        return from_bits(raw[i])
+
+    return itself if raw.dtype == types.float32 else converted
+
+
 @compiled
 def largest_error(r: Raw, y: Raw) -> float:
     """Of arrays as `measure` takes them, the largest |y - r|: infinity or NaN where not all is finite."""
     wide = np.empty((2, BLOCK), dtype=np.float32)
     largest = np.int32(0)
     for start in range(0, r.shape[0], BLOCK):
-        r_block, y_block = _widened(r, wide[0], start), _widened(y, wide[1], start)
+        r_block, y_block = widened(r, wide[0], start), widened(y, wide[1], start)
         for i in range(BLOCK):
             bits = bits_of(abs(y_block[i] - r_block[i]))
             largest = bits if bits > largest else largest
@@ -99,7 +117,7 @@ def pairs_above(
     count = 0
     for k in range(maxima.shape[0]):
         if maxima[k] > above and maxima[k] >= least:
-            r_block, y_block = _widened(r, wide[0], k * BLOCK), _widened(y, wide[1], k * BLOCK)
+            r_block, y_block = widened(r, wide[0], k * BLOCK), widened(y, wide[1], k * BLOCK)
             for i in range(BLOCK):
                 error = abs(y_block[i] - r_block[i])
                 if error > above and error >= least:
@@ -201,7 +219,7 @@ def measure(
     block = np.zeros(FOUND + 2)
     fields = np.empty(BLOCK, dtype=np.uint8)
     for start in range(0, r.shape[0], BLOCK):
-        r_block, y_block = _widened(r, wide[0], start), _widened(y, wide[1], start)
+        r_block, y_block = widened(r, wide[0], start), widened(y, wide[1], start)
         _measure_block(r_block, y_block, limits, block, fields)
         if not block[_LARGEST] < np.inf:
             return False

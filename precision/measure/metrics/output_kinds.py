@@ -160,6 +160,8 @@ def _is_plane(shape: tuple[int, ...]) -> bool:
 def _between_0_and_1(tensor: Tensor) -> bool:
     """Whether finite values lie in 0 to 1; many exact zeros are a sign of cut-off values, not of probabilities."""
     flat = tensor.reshape(-1)[:_LOOKED_AT].float()
+    if _exceeds(flat):
+        return False
     flat = flat[flat.isfinite()]
     in_range = bool(flat.numel() and (flat >= 0).all() and (flat <= 1).all() and (flat < 1).any())
     return in_range and int((flat == 0).sum()) <= _MOST_ZEROS * flat.numel()
@@ -168,8 +170,18 @@ def _between_0_and_1(tensor: Tensor) -> bool:
 def _add_up_to_1(tensor: Tensor) -> bool:
     rows = tensor.reshape(-1, tensor.shape[-1])
     rows = rows[: max(1, _LOOKED_AT // rows.shape[1])].float()
+    if _exceeds(rows):
+        return False
     rows = rows[rows.isfinite().all(1)]
     if not len(rows):
         return False
     sums = rows.sum(1)
     return bool(((rows >= 0) & (rows <= 1)).all() and torch.isclose(sums, torch.ones(()), atol=_ADD_UP_WITHIN).all())
+
+
+def _exceeds(values: Tensor) -> bool:
+    """Whether all are finite, and some outside 0 to 1; costs one read."""
+    if not values.numel():
+        return False
+    low, high = values.aminmax()
+    return bool((low < 0) | (high > 1)) and bool((high - low).isfinite())

@@ -74,7 +74,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 def _span(part: Part, domain: Domain | None) -> Span:
     from precision.measure.metrics import kernels  # only where there is much to read: it takes a second to compile
 
-    part = Part(part.start, _readable(part.reference), _readable(part.candidate))
+    part = Part(part.start, readable(part.reference), readable(part.candidate))
     r, y = raw_bits(part.reference), raw_bits(part.candidate)
     if domain is None:
         return Span(part=part, max_abs_error=kernels.largest_error(r, y), measures=None)
@@ -102,7 +102,7 @@ def _limits(domain: Domain) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.flo
     return np.array([rtol, atol, domain.smallest_normal], dtype=np.float32), np.array([atol, rtol])
 
 
-def _readable(x: Tensor) -> Tensor:
+def readable(x: Tensor) -> Tensor:
     """In a dtype that the kernels read, and without a pending sign, as an imaginary part may have one."""
     return x.resolve_neg() if x.dtype in (torch.float32, torch.float16, torch.bfloat16) else x.float()
 

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from precision.measure.metrics.chunks import COMPILED_ELEMENTS, are_single
 from precision.measure.metrics.clusters import Values
 from precision.measure.metrics.outputs import Leaf
+from precision.measure.metrics.spans import raw_bits, readable
 from precision.results import ErrorMetrics
 from precision.results.intervals import Z_95, t_95
 
@@ -26,7 +29,7 @@ def clustered_errors(reference: Leaf, candidate: Leaf, metrics: ErrorMetrics) ->
     tensor = reference.tensor
     if mean is None or tensor.dim() < 2 or not tensor.numel():
         return {}
-    rows = np.concatenate(list(_sums(reference, candidate)), axis=1)
+    rows = _sums(reference.tensor, candidate.tensor)
     units = np.arange(len(tensor)) if reference.rows is None else reference.rows[:, 0].cpu().numpy()
     _, places = np.unique(units, return_inverse=True)
     pairs, errors, products, squares = (np.bincount(places, weights=row) for row in rows)
@@ -41,10 +44,21 @@ def clustered_errors(reference: Leaf, candidate: Leaf, metrics: ErrorMetrics) ->
     return {name: max(value, getattr(metrics, name) or 0.0) if few else value for name, value in found.items()}
 
 
-def _sums(reference: Leaf, candidate: Leaf) -> Iterator[Values]:
+def _sums(reference: Tensor, candidate: Tensor) -> Values:
     """Of each row: finite pairs, and the sums of e, r e and r² over them, `(4, rows)`."""
-    step = max(_CHUNK_ELEMENTS * len(reference.tensor) // reference.tensor.numel(), 1)
-    for r, y in zip(torch.split(reference.tensor, step), torch.split(candidate.tensor, step), strict=True):
+    if reference.numel() >= COMPILED_ELEMENTS and are_single(reference, candidate):
+        from precision.measure.metrics import counting_kernels as kernels  # only where there is much to add up
+
+        sums = np.empty((len(reference), 4))
+        r, y = (raw_bits(readable(x.reshape(-1))) for x in (reference, candidate))
+        kernels.sum_rows(r, y, sums)
+        return sums.T
+    return np.concatenate(list(_wide_sums(reference, candidate)), axis=1)
+
+
+def _wide_sums(reference: Tensor, candidate: Tensor) -> Iterator[Values]:
+    step = max(_CHUNK_ELEMENTS * len(reference) // reference.numel(), 1)
+    for r, y in zip(torch.split(reference, step), torch.split(candidate, step), strict=True):
         wide = r.flatten(1).double()
         error = y.flatten(1).double() - wide
         is_pair = error.isfinite()

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from precision.formats import any_format_named, format_named
-from precision.measure.metrics import distributions as counting
+from precision.measure.metrics.chunks import pair_chunks
 from precision.measure.metrics.comparison import compare_outputs
 from precision.measure.metrics.distributions import MAX_MAP_BINS, SIGNED_BINS, distributions
+from precision.measure.metrics.pair_sizes import PairSizes
 from precision.measure.rounding import round_to
 from precision.results import ErrorDistributions
 
@@ -21,9 +22,11 @@ VALUE = st.one_of(
 
 
 def measure(reference: Tensor, candidate: Tensor, *, chunk_elements: int = 1024) -> ErrorDistributions | None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counting, "CHUNK_ELEMENTS", chunk_elements)
-        return distributions(reference, candidate, FLOAT16)
+    sizes, largest = PairSizes(), -math.inf
+    for chunk in pair_chunks(reference, candidate, chunk_elements=chunk_elements):
+        sizes.add(chunk)
+        largest = max(largest, chunk.max_abs_error)
+    return None if largest < 0 else distributions(reference, candidate, FLOAT16, sizes=sizes, largest=largest)
 
 
 def measured(reference: Tensor, candidate: Tensor) -> ErrorDistributions:
@@ -178,8 +181,12 @@ def test_an_error_beyond_float64_is_in_the_last_bins() -> None:
 
 
 def test_nothing_finite_is_none() -> None:
-    assert measure(torch.empty(0, 3), torch.empty(0, 3)) is None
-    assert measure(torch.tensor([math.nan, 1.0]), torch.tensor([1.0, math.inf])) is None
+    for reference, candidate in [
+        (torch.empty(0, 3), torch.empty(0, 3)),
+        (torch.tensor([math.nan, 1.0]), torch.tensor([1.0, math.inf])),
+    ]:
+        (output,) = compare_outputs(reference=reference, candidate=candidate, repeat=None, fmt=FLOAT16).outputs
+        assert output.distributions is None
 
 
 def test_the_result_is_small_whatever_is_in_it() -> None:

@@ -5,17 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from precision.measure.metrics.log_bins import BINNED, UNDER, ZERO, LogAxis, MagnitudeCounts
+from precision.measure.metrics.log_bins import BINNED, UNDER, ZERO, LogAxis, SizeCounts, drawn, sizes_of
 
 MAGNITUDE = st.one_of(
     st.floats(min_value=0, allow_nan=False), st.floats(1e-6, 10), st.sampled_from([0.0, 5e-324, 1.0, 2.0, math.inf])
 )
 
 
-def counted(values: list[float]) -> MagnitudeCounts:
-    counts = MagnitudeCounts()
+def counted(values: list[float]) -> SizeCounts:
+    counts = SizeCounts()
     for start in range(0, len(values), 7):
-        counts.add(np.array(values[start : start + 7], dtype=np.float64))
+        sizes = sizes_of(np.array(values[start : start + 7], dtype=np.float64))
+        counts.add(sizes, np.ones_like(sizes))
     return counts
 
 
@@ -47,7 +48,7 @@ def test_counts_are_exact_and_all_are_counted(values: list[float], max_bins: int
 @given(st.lists(MAGNITUDE, min_size=1, max_size=40))
 def test_places_agree_with_the_edges(values: list[float]) -> None:
     axis = counted(values).axis(64)
-    places = (axis.places(np.array(values, dtype=np.float64)) - ZERO).tolist()
+    places = (axis.places(drawn(sizes_of(np.array(values, dtype=np.float64)))) - ZERO).tolist()
     for value, place in zip(values, places, strict=True):
         if value:
             assert axis.edges[place - 1] <= value
@@ -74,8 +75,8 @@ def test_nothing_and_zeros_only() -> None:
     for values in ([], [0.0, 0.0]):
         histogram = counted(values).histogram(200)
         assert (histogram.edges, histogram.counts, histogram.zeros) == ((), (), len(values))
-    assert LogAxis((), 5).edges == ()
-    assert LogAxis((), 5).places(np.zeros(2)).tolist() == [ZERO, ZERO]
+    assert LogAxis(None, 5).edges == ()
+    assert LogAxis(None, 5).places(np.zeros(2, dtype=np.int64)).tolist() == [ZERO, ZERO]
 
 
 def test_a_long_thin_tail_is_counted_under_the_axis() -> None:
@@ -86,7 +87,7 @@ def test_a_long_thin_tail_is_counted_under_the_axis() -> None:
     assert histogram.edges[0] == 1.0
     assert sum(histogram.counts) == 5000
     axis = counts.axis(200)
-    places = axis.places(np.array([1e-30, 0.0, 1.0, 1023.0]))
+    places = axis.places(sizes_of(np.array([1e-30, 0.0, 1.0, 1023.0])))
     assert places.tolist() == [UNDER, ZERO, BINNED, BINNED + axis.bins - 1]
 
 
