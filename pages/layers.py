@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import downloads, dtypes, frame, linked
+from pages.ui import detail, downloads, dtypes, frame, linked
 from pages.ui.chart import show
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _dtype_flow(part: str) -> None:
-    result = current_result(LayersResult)
+    result = current_result(LayersResult, shows=lambda result: bool(result.report and result.report.rows))
     report = result.report
     if report is None or not report.rows:
         frame.nothing_to_show("No layer to show", result, how_to_read=HOW_TO_READ_FLOW)
@@ -107,9 +107,10 @@ def _stored_tensors() -> None:
     for warning in audit.warnings:
         st.warning(escape_markdown(warning), icon=":material/report:")
     dtypes.strip(audit)
-    show(plot_module_tree(audit), key="module-tree")
     _tensor_table(audit, name=f"{downloads.file_stem(result)}-tensors")
-    show(plot_stored_values(audit, result.spec.dtype), key="stored-values")
+    if detail.shows_all("the bytes as a tree, and what happened to the values"):
+        show(plot_module_tree(audit), key="module-tree")
+        show(plot_stored_values(audit, result.spec.dtype), key="stored-values")
     frame.footer(result, how_to_read=HOW_TO_READ)
 
 

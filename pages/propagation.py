@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import downloads, frame, layer_panel, linked, state, view_state
+from pages.ui import detail, downloads, frame, layer_panel, linked, state, view_state
 from pages.ui.chart import show, show_and_pick
 from pages.ui.job import current_result
 from pages.ui.layer_panel import keep_button
@@ -42,7 +42,7 @@ amplifies. A large local error means that the format does not suit the layer.
 def main() -> None:
     """Draw the page."""
     enter_through_router()
-    result = current_result(LayersResult)
+    result = current_result(LayersResult, shows=lambda result: bool(result.report and result.report.rows))
     report = result.report
     if report is None or not report.rows:
         frame.nothing_to_show("No layer to show", result, how_to_read=HOW_TO_READ)
@@ -60,10 +60,17 @@ def main() -> None:
     labels = labels_of(report)
     depth = plot_error_along_depth(report, result.spec.dtype, limit=limit or None)
     show_and_pick(depth, key="error-along-depth", on_pick=lambda row: view_state.put("layer", labels[row]))
-    show(plot_error_tree(report), key="error-tree")
     if report.operators:
         st.page_link("pages/graph.py", label="The same as a graph", icon=":material/schema:")
     _one_layer(result, report)
+    if detail.shows_all("the tree of modules and all layer calls"):
+        show(plot_error_tree(report), key="error-tree")
+        _all_calls(result, report)
+    _differences(report)
+    frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def _all_calls(result: LayersResult, report: LayersReport) -> None:
     st.header("All layer calls", anchor=False)
     every = calls_table(report)
     table = every.find(frame.find_box("layer", in_what="name or type"), "layer", "type")
@@ -71,8 +78,6 @@ def main() -> None:
     downloads.table(
         table, name=f"{downloads.file_stem(result)}-layers", key="layers", alt="Errors of every module call"
     )
-    _differences(report)
-    frame.footer(result, how_to_read=HOW_TO_READ)
 
 
 def _stopped(report: LayersReport) -> None:
