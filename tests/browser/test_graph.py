@@ -25,6 +25,12 @@ def test_it_opens_where_the_first_infinity_is_made_and_a_click_shows_the_layer(
     visit.said_in_link("node", "blocks.0.feed_forward.wi_0")
     expect(page.get_by_text("Born here")).to_be_visible(timeout=PATIENCE_MS)
     expect(box(page, "blocks.0.feed_forward.wi_0")).to_have_attribute("aria-selected", "true")
+    picker = page.get_by_test_id("stMain").get_by_role("combobox", name="Layer or operator")
+    visit.choose_from(picker, "head")
+    visit.said_in_link("node", "head")
+    expect(box(page, "head")).to_have_attribute("aria-selected", "true")
+    box(page, "blocks.0.feed_forward.wi_0").click()  # the one that was clicked before
+    visit.said_in_link("node", "blocks.0.feed_forward.wi_0")
 
 
 def test_the_keyboard_follows_the_data_folds_and_chooses(dashboard: Dashboard, visitors: Visitors) -> None:
