@@ -132,7 +132,13 @@ def test_a_figure_without_layers_says_why(name: str) -> None:
 def test_the_heatmap_writes_decibels_and_marks_what_has_none() -> None:
     made = report(of("a", 1e-4, 0.0), of("b", None, 1e-3, nonfinite=2), of("c", None, 10.0), formats=FORMATS)
     figure = plot_sensitivity_heatmap(made, order="model order")
-    assert list(figure.data[-1].text) == ["40", "=", "▲", "30", "–", "−10"]
+    written = [
+        (y, x, text)
+        for trace in figure.data
+        if trace.type == "scatter"
+        for x, y, text in zip(trace.x, trace.y, trace.text, strict=True)
+    ]
+    assert [text for _, _, text in sorted(written)] == ["40", "=", "▲", "30", "–", "−10"]
     assert (
         _sensitivity_heatmap_info(made, by="layer", order="model order").title
         == "2 of 3 layers cannot compute in some format"

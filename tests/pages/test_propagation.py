@@ -30,7 +30,7 @@ def local_error(app: AppTest, layer: str) -> float:
 def test_opens_with_the_layer_in_which_most_error_is_born() -> None:
     app = opened(PAGE)
     assert not app.exception
-    assert app.title[0].value.startswith("Of the layers measured alone, most error is added in linear\\_1")
+    assert app.title[0].value.startswith("Of the layers measured alone\\, most error is added in linear\\_1")
     assert selectbox(app, "Layer call") == "linear_1"
     assert list(app.dataframe[-1].value["layer"]) == [
         "the model (TinyNet)",
