@@ -52,7 +52,7 @@ def main() -> None:
     for place, each in ((left, other), (right, result)):
         with place, st.container(border=True):
             recommended = recommend(each)
-            st.subheader(decision.title(recommended), anchor=False)
+            st.header(decision.title(recommended), anchor=False)
             st.markdown(escape_markdown(" ".join(recommended.details)))
             st.caption(escape_markdown(baseline.name(each)))
     columns = of_kind("text", "figure", other.spec.candidate, f"{result.spec.candidate} ", "change")

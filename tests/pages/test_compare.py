@@ -13,7 +13,7 @@ PAGE = "pages/compare.py"
 
 def until_compared(app: AppTest) -> AppTest:
     for _ in range(60):
-        if len(app.subheader) == 2:
+        if len(app.header) == 2:
             return app
         app.run()
     raise AssertionError(app.title[0].value)
