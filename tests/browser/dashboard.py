@@ -44,6 +44,7 @@ _FROM_CHECKOUT = (sys.executable, "-m", "streamlit", "run", "app.py", "--server.
 _NOWHERE = "http://127.0.0.1:9"
 _ENDS_WITHIN_S = 15.0
 _ADDRESS_WITHIN_MS = 20_000.0
+_FOR_EXPERTS = {"expert": "true", "tour": "off"}
 _OPENS_WITHIN_MS, _TRIES = 10_000.0, 3
 _UNDER_WAY = re.compile("^(Comparing|Counting the values of|Measuring how much|Trying) ")
 """The heading of a page whose run goes on."""
@@ -140,7 +141,7 @@ class Visit:
 
     def open(self, path: str = "/", *, model: str | None = "tinynet", **link: str) -> Self:
         """Go to a page by its link, for experts unless it says otherwise; None leaves the model out."""
-        query = {"expert": "true", "tour": "off"} | ({} if model is None else {"model": model}) | link
+        query = _FOR_EXPERTS | ({} if model is None else {"model": model}) | link
         self.page.goto(f"{self._url}{path}?{urlencode(query)}" if query else f"{self._url}{path}")
         return self
 
@@ -228,8 +229,9 @@ class Visit:
         choice.click()
 
     def link(self) -> dict[str, str]:
-        """What the address says."""
-        return {name: values[0] for name, values in parse_qs(urlsplit(self.page.url).query).items()}
+        """What the address says, besides what `open` does."""
+        said = parse_qs(urlsplit(self.page.url).query)
+        return {name: values[0] for name, values in said.items() if name not in _FOR_EXPERTS}
 
     def said_in_link(self, name: str, value: str) -> None:
         """Wait until the address says so."""

@@ -17,7 +17,7 @@ def test_the_address_reproduces_the_choice_and_its_result(
     visit = visitors.visit(dashboard).open()
     assert "Check float16 first" in visit.result()
     in_float16 = visit.numbers()
-    assert in_float16["Max absolute error"] == "2.259e-4"
+    assert in_float16["Max absolute error"] == "2.26e-4"
 
     visit.choose("Format", "bfloat16")
     chosen_at = time.monotonic()
