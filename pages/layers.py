@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _dtype_flow(part: str) -> None:
-    result = current_result(LayersResult, shows=lambda result: bool(result.report and result.report.rows))
+    result = current_result(LayersResult)
     report = result.report
     if report is None or not report.rows:
         frame.nothing_to_show("No layer to show", result, how_to_read=HOW_TO_READ_FLOW)

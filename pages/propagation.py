@@ -42,7 +42,7 @@ amplifies. A large local error means that the format does not suit the layer.
 def main() -> None:
     """Draw the page."""
     enter_through_router()
-    result = current_result(LayersResult, shows=lambda result: bool(result.report and result.report.rows))
+    result = current_result(LayersResult)
     report = result.report
     if report is None or not report.rows:
         frame.nothing_to_show("No layer to show", result, how_to_read=HOW_TO_READ)
