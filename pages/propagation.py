@@ -62,9 +62,11 @@ def main() -> None:
     show_and_pick(depth, key="error-along-depth", on_pick=lambda row: view_state.put("layer", labels[row]))
     if report.operators:
         st.page_link("pages/graph.py", label="The same as a graph", icon=":material/schema:")
-    _one_layer(result, report)
-    if detail.shows_all("the tree of modules and all layer calls"):
+    shows_all = detail.shows_all("the tree of modules and all layer calls")
+    if shows_all:
         show(plot_error_tree(report), key="error-tree")
+    _one_layer(result, report)
+    if shows_all:
         _all_calls(result, report)
     _differences(report)
     frame.footer(result, how_to_read=HOW_TO_READ)
@@ -138,7 +140,6 @@ def _one_layer(result: LayersResult, report: LayersReport) -> None:
         key="layer",
         help="Or click a point of the chart above.",
     )
-    layer_panel.summary(result, report, labels.index(label))
     layer_panel.details(result, report, labels.index(label))
 
 
