@@ -19,7 +19,7 @@ from precision.results import LayersReport, LayersResult, SensitivityResult
 from precision.results.layers import OperatorRow, TensorPair
 from precision.results.ranges import RangesResult, TensorRange
 from precision.text.names import escape_markdown, for_markdown
-from precision.text.units import shape_text, short_text
+from precision.text.units import capitalised, shape_text, short_text
 
 
 def summary(result: LayersResult, report: LayersReport, row: int) -> None:
@@ -31,7 +31,7 @@ def summary(result: LayersResult, report: LayersReport, row: int) -> None:
     about = "added by its own code" if layer.has_own_code else "added by this layer"
     figures = (
         ("Error carried", carried, "Relative error (normalized L2) of what it returns, with all that came before."),
-        ("Born here", parts[0], f"{about[0].upper()}{about[1:]}, on the reference's own input."),
+        ("Born here", parts[0], f"{capitalised(about)}, on the reference's own input."),
         ("Inherited", parts[1], "What the exact layer makes of the candidate's input."),
         ("Gain", parts[2], "How many times it amplifies the relative error of its input; below 1 it dampens it."),
     )
@@ -78,6 +78,7 @@ def _fit(result: LayersResult, fqn: str) -> None:
     """How its weights, inputs and outputs fit the format."""
     found = measured.known_or_offered(
         RangesResult,
+        place="panel",
         label="Count its values",
         says="One pass of the reference counts all values, as on the page Ranges.",
     )
@@ -106,6 +107,7 @@ def _sensitivity(result: LayersResult, fqn: str) -> None:
     """What the output's error is if it alone is in each format, and which format a plan gives it."""
     found = measured.known_or_offered(
         SensitivityResult,
+        place="panel",
         label="Measure sensitivities",
         says="Of every layer in several formats, as on Mixed precision.",
     )

@@ -10,7 +10,6 @@ from precision.errors import PrecisionError
 from precision.results import AnalysisResult
 
 R = TypeVar("R", bound=AnalysisResult)
-_JOBS = SideJobs("beside")
 
 
 def known(kind: type[R]) -> R | None:
@@ -22,13 +21,18 @@ def known(kind: type[R]) -> R | None:
     return job.result if job is not None and isinstance(job.result, kind) else None
 
 
-def known_or_offered(kind: type[R], *, label: str, says: str) -> R | None:
-    """As `known`; where it was not measured, a button that measures it, then its progress."""
+def known_or_offered(kind: type[R], *, place: str, label: str, says: str) -> R | None:
+    """As `known`; where it was not measured, a button that measures it, then its progress.
+
+    A page that may draw it twice names each `place`.
+    """
     if (result := known(kind)) is not None:
         return result
     spec = state.spec(analysis_of(kind)).measured
-    if _JOBS.job(spec) is None:
-        _JOBS.button(label, spec, key=f"measure-{spec.analysis}", icon=":material/play_arrow:", says=says, again=True)
+    jobs = SideJobs(f"{place}-{spec.analysis}")
+    if jobs.job(spec) is None:
+        key = f"measure-{jobs.purpose}"
+        jobs.button(label, spec, key=key, icon=":material/play_arrow:", says=says, again=True)
     else:
-        _JOBS.show(spec)
+        jobs.show(spec)
     return None

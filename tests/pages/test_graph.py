@@ -60,6 +60,8 @@ def test_an_operator_has_its_dtypes_and_no_error_of_its_own() -> None:
 
 def test_fits_are_measured_on_request_and_shown_in_the_panel_too() -> None:
     app = opened(PAGE, {"colour": "fit", "node": "linear_1", "seed": "4711"})  # no other test counts its values
+    assert not app.exception
+    assert not app.error
     assert all(box[5] == "" for box in sent(app)["boxes"])
     button = next(button for button in app.button if button.label == "Count the values")
     settled(button.click().run())

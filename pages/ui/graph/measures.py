@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 from pages.ui import measured
 from precision.charts.palette import colour_of, colour_of_fit
-from precision.findings.fit.table import fit_table, formats_to_judge
+from precision.findings.fit.table import fit_table
 from precision.findings.graph.measures import Readings, dtypes_read, errors_read, fits_read, sensitivities_read
 from precision.findings.graph.tree import Graph
+from precision.formats import any_format_named
 from precision.results import LayersReport, SensitivityResult
 from precision.results.ranges import RangesResult
 
@@ -55,15 +56,16 @@ def _categories(readings: Readings, colours: dict[str, str]) -> View:
 
 def _fits(graph: Graph, report: LayersReport, fmt: str) -> Readings:
     says = "One pass of the reference, as on the page Ranges."
-    found = measured.known_or_offered(RangesResult, label="Count the values", says=says)
+    found = measured.known_or_offered(RangesResult, place="colour", label="Count the values", says=says)
     if found is None or found.ranges is None:
         return {}
-    return fits_read(graph, report, found.ranges, fit_table(found.ranges, formats_to_judge(fmt)), fmt)
+    table = fit_table(found.ranges, (any_format_named(fmt),))
+    return fits_read(graph, report, found.ranges, table, fmt)
 
 
 def _sensitivities(graph: Graph, report: LayersReport, fmt: str) -> Readings:
     says = "Of every layer, in several formats, as on the page Mixed precision."
-    found = measured.known_or_offered(SensitivityResult, label="Measure sensitivities", says=says)
+    found = measured.known_or_offered(SensitivityResult, place="colour", label="Measure sensitivities", says=says)
     if found is None or found.report is None or fmt not in found.report.formats:
         return {}
     return sensitivities_read(graph, report, found.report, fmt)
