@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui import baseline, decision, downloads, frame, linked
 from pages.ui.chart import show, show_beside_each_other
-from pages.ui.job import current_result, engine, say_failure, show_progress
+from pages.ui.job import current_result, engine, in_short, say_failure, show_progress
 from pages.ui.shell.guard import enter_through_router
 from pages.ui.side_jobs import SideJobs
 from precision.charts.dtype_strip import plot_dtype_strip
@@ -54,7 +54,7 @@ def main() -> None:
             recommended = recommend(each)
             st.header(decision.title(recommended), anchor=False)
             st.markdown(escape_markdown(" ".join(recommended.details)))
-            st.caption(escape_markdown(baseline.name(each)))
+            st.caption(in_short(each.spec))
     columns = of_kind("text", "figure", other.spec.candidate, f"{result.spec.candidate} ", "change")
     downloads.table(
         table_of(columns, figures(other, result)),
@@ -80,7 +80,7 @@ def _pictures(other: CompareResult, result: CompareResult) -> None:
             )
     for each in (other, result):
         if each.audit:
-            st.markdown(f"**{escape_markdown(baseline.name(each))}**")
+            st.markdown(f"**{in_short(each.spec)}**")
             show(plot_dtype_strip(each.audit), key=f"dtype-strip-{each is result}")
 
 

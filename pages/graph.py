@@ -90,11 +90,11 @@ def _graph_and_panel(result: LayersResult, run: str) -> None:
             st.caption("Click a box, or walk with the arrow keys and press Enter.")
         else:
             st.markdown(f"**{for_markdown(box.name, limit=None)}** · {escape_markdown(box.about)}")
-            if box.kind in ("operator", "constant") and box.operator is not None:
+            if box.is_operator and box.operator is not None:
                 layer_panel.operator_summary(report, report.operators[box.operator])
             else:
                 layer_panel.summary(result, report, box.row)
-    if box is not None and box.row is not None and box.kind not in ("operator", "constant"):
+    if box is not None and box.row is not None and not box.is_operator:
         st.header("This layer", anchor=False)
         layer_panel.details(result, report, box.row)
 

@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from pages.ui.job import known_job
+from pages.ui.job import in_short, known_job
 from precision.charts.error_spread import InFormat
 from precision.findings.two_runs import figures, why_not_comparable
-from precision.models.catalogue import describe
 from precision.results import CompareResult, OutputComparison
 from precision.text.names import escape_markdown
 
@@ -23,11 +22,6 @@ def pinned() -> CompareResult | None:
     if st.query_params.get(_KEY) != st.session_state[_KEY]:
         st.query_params[_KEY] = st.session_state[_KEY]
     return result
-
-
-def name(result: CompareResult) -> str:
-    """A run in a few words, for a heading or a list."""
-    return f"{describe(result.spec.model).short_title} in {result.spec.candidate}"
 
 
 def section(result: CompareResult, job_id: str | None) -> None:
@@ -49,9 +43,7 @@ def section(result: CompareResult, job_id: str | None) -> None:
     changes = [f"{each.label.lower()} {each.change}" for each in figures(baseline, result) if each.change]
     said = why_not_comparable(baseline.spec, result.spec) or " · ".join(changes)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f":material/keep: Against **{escape_markdown(name(baseline))}**: {escape_markdown(said)}", width="stretch"
-        )
+        st.markdown(f":material/keep: Against **{in_short(baseline.spec)}**: {escape_markdown(said)}", width="stretch")
         st.page_link("pages/compare.py", label="Compare", icon=":material/compare_arrows:")
         st.button("Unpin", key="pin", icon=":material/keep_off:", type="tertiary", on_click=_put, args=(None,))
 

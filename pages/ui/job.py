@@ -142,7 +142,7 @@ def _while_running(job: Job, shows: Callable[[AnalysisResult], bool]) -> Analysi
             _import_ahead()
             st.stop()
         st.caption(
-            f":material/history: Until there is something to show, the result before: **{_in_short(before.spec)}**."
+            f":material/history: Until there is something to show, the result before: **{in_short(before.spec)}**."
         )
         st.html(_DIMMED)
     return before.result
@@ -162,7 +162,8 @@ def _errors_of(spec: RunSpec) -> AnalysisResult | None:
     return job.result.model_copy(update={"spec": spec}) if job and job.result else None
 
 
-def _in_short(spec: RunSpec) -> str:
+def in_short(spec: RunSpec) -> str:
+    """A run in a few words, safe in a heading."""
     return escape_markdown(f"{describe(spec.model).short_title} in {spec.candidate}")
 
 

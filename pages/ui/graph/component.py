@@ -18,13 +18,8 @@ from precision.text.names import plain
 
 _NAME: Final = "precision-explorer.graph"
 _HERE: Final = Path(__file__).parent
-_KINDS: Final = {
-    "stack": "folded",
-    "input": "input",
-    "output": "output",
-    "constant": "constant",
-    "operator": "operator",
-}
+_SPOKEN: Final = {"stack": "folded", "model": "module"}
+"""Kinds of boxes that are called otherwise."""
 _LABEL_CHARACTERS: Final = 34
 
 _renderers: WeakKeyDictionary[BidiComponentManager, ComponentRenderer] = WeakKeyDictionary()
@@ -98,7 +93,7 @@ def _fields(
 
 def _said(box: Box, reading: Reading, measure: str) -> str:
     """The box for those who hear it, and under the mouse."""
-    what = _KINDS.get(box.kind, "module")
+    what = _SPOKEN.get(box.kind, box.kind)
     value = f"{measure}: {reading.text}" if reading.text else ""
     name = plain(box.name, limit=None)
     return ", ".join(filter(None, (name, plain(box.about, limit=None) if box.about else "", what, value, box.dtype)))

@@ -51,6 +51,11 @@ class Box:
     inside: list[Box] = field(default_factory=list)
 
     @property
+    def is_operator(self) -> bool:
+        """Whether it is a single operator, and no module."""
+        return self.kind in ("operator", "constant")
+
+    @property
     def leaves(self) -> Iterator[Box]:
         """The innermost boxes in it, or itself."""
         if not self.inside:
@@ -195,7 +200,7 @@ def _arrange(box: Box) -> None:
     box.inside.sort(key=lambda each: each.order)
     if box.inside:
         box.order = box.inside[0].order
-    if box.kind == "module" and len(box.inside) == 1 and box.inside[0].kind in ("operator", "constant"):
+    if box.kind == "module" and len(box.inside) == 1 and box.inside[0].is_operator:
         box.operator, box.inside = box.inside[0].operator, []
     alike = [list(group) for _, group in groupby(box.inside, key=_alike)]
     box.inside = [each for group in alike for each in ([_stack(group)] if len(group) >= _FEWEST else group)]

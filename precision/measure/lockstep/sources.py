@@ -68,7 +68,8 @@ class Sources:
         whole = tuple(dict.fromkeys(source for sources in known.values() for source in sources))
         for tensor in outputs:
             if id(tensor) not in known:
-                self._know(tensor, self._of_memory(tensor) or whole)
+                memory = self._alive(tensor)
+                self._know(tensor, memory.sources if memory and memory.sources else whole)
         self._tell(whole, (), written)
 
     def of(self, tensors: Iterable[Tensor]) -> Names:
@@ -87,8 +88,7 @@ class Sources:
             self._forget_the_gone()
         self._tick += 1
         self._tensors[id(tensor)] = _Known(weakref.ref(tensor), sources, self._tick)
-        memory = self._memory.get(storage_of(tensor))
-        if memory is None or memory.is_gone:
+        if self._alive(tensor) is None:
             self._remember_memory(tensor, sources)
 
     def _remember_memory(self, tensor: Tensor, sources: Names) -> None:
@@ -97,19 +97,17 @@ class Sources:
             self._memory[address] = _Memory(storage, sources, self._tick)
 
     def _own(self, tensor: Tensor) -> Names:
-        known = self._tensors.get(id(tensor))
-        memory = self._memory.get(storage_of(tensor))
-        if memory is not None and memory.is_gone:
-            memory = None
+        known, memory = self._tensors.get(id(tensor)), self._alive(tensor)
         if known is not None and known.tensor() is tensor:
             return memory.sources if memory is not None and memory.tick > known.tick else known.sources
         if memory is not None:
             return memory.sources
         return () if isinstance(tensor, nn.Parameter) or storage_of(tensor) in self._stored else (UNKNOWN,)
 
-    def _of_memory(self, tensor: Tensor) -> Names:
+    def _alive(self, tensor: Tensor) -> _Memory | None:
+        """What is known of its memory; None where nothing is."""
         memory = self._memory.get(storage_of(tensor))
-        return memory.sources if memory is not None and not memory.is_gone else ()
+        return None if memory is None or memory.is_gone else memory
 
     def _forget_the_gone(self) -> None:
         self._tensors = {key: each for key, each in self._tensors.items() if each.tensor() is not None}
