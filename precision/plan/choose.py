@@ -5,7 +5,7 @@ from collections.abc import Collection
 from precision.errors import InputError
 from precision.formats import any_format_named
 from precision.plan.constraints import Constraints
-from precision.plan.solve import least_cost, least_error, squared_error_of
+from precision.plan.solve import Planner, squared_error_of
 from precision.plan.totals import share_of, whole_of
 from precision.results import SensitivityReport, SensitivityResult
 from precision.results.plan import Plan, Resource
@@ -51,12 +51,13 @@ def choose(
         keep=tuple(keep), keep_norms=keep_norms, formats=computing if native else None, tied_together=not split_ties
     )
     if min_sqnr is not None:
-        limit = squared_error_of(report, min_sqnr)
-        return least_cost(report, limit, constraints=constraints, reference=spec.reference)
+        planner = Planner(report=report, constraints=constraints, reference=spec.reference)
+        return planner.least_cost(squared_error_of(report, min_sqnr))
     resource: Resource = "bytes" if time_share is None else "time"
     share = time_share if bytes_share is None else bytes_share
     budget = max_bytes if share is None else share_of(whole_of(report, spec.reference), share, resource)
-    return least_error(report, budget or 0, resource=resource, constraints=constraints, reference=spec.reference)
+    planner = Planner(report=report, resource=resource, constraints=constraints, reference=spec.reference)
+    return planner.least_error(budget or 0)
 
 
 def report_in(result: SensitivityResult) -> SensitivityReport:

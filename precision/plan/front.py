@@ -3,55 +3,41 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from precision.plan.constraints import Constraints, groups_of
-from precision.plan.knapsack import Step, cheapest_choice, hull_steps
-from precision.plan.solve import FREE, items_of, priced
-from precision.plan.totals import formats_of_layers, totals_of, uniform_choices
+from precision.plan.knapsack import Step, cheapest_choice
+from precision.plan.solve import Planner
+from precision.plan.totals import formats_of_layers, totals_of
 from precision.results.plan import Front, FrontPoint, Resource
-from precision.results.sensitivity import SensitivityReport
 
 POINTS = 40
 """The largest number of vertices to show."""
 
 
-def front_of(
-    report: SensitivityReport,
-    *,
-    resource: Resource = "bytes",
-    constraints: Constraints = FREE,
-    reference: str = "float32",
-    points: int = POINTS,
-) -> Front:
+def front_of(planner: Planner, *, points: int = POINTS) -> Front:
     """Plans that no other plan beats, from the cheapest to the most exact.
 
     They are vertices of the convex hull of the summed errors of the layers: each is the best for its own cost, and for
-    some price of a byte or second. `solve.least_error` finds other plans between two of them. One format for all layers
-    is a point too, unless another plan beats it.
+    some price of a byte or second. `Planner.least_error` finds other plans between two of them. One format for all
+    layers is a point too, unless another plan beats it.
 
     Args:
-        report: the sensitivity of the model's layers.
-        resource: what is traded for error.
-        constraints: of every plan.
-        reference: the format of everything else.
+        planner: of the layers; says what is traded for error.
         points: the largest number, evenly spread over the cost; at least 2.
 
     Raises:
         InputError: the constraints cannot be met, or times were not measured.
     """
-    groups = priced(groups_of(report, constraints, reference=reference), resource)
-    items = items_of(groups, resource)
-    steps = hull_steps(items)
-    chosen = cheapest_choice(items)
+    steps = planner.steps
+    chosen = cheapest_choice(planner.items)
     shown: list[FrontPoint] = []
     wanted = _spread(steps, points)
     for at in range(len(steps) + 1):
         if at:
             chosen[steps[at - 1].group] = steps[at - 1].option
         if at in wanted:
-            formats = formats_of_layers(groups, chosen)
-            shown.append(FrontPoint(formats=formats, totals=totals_of(report, formats, reference)))
-    shown += uniform_choices(report, constraints, reference=reference)
-    return Front(resource=resource, points=tuple(_undominated(shown, resource)))
+            formats = formats_of_layers(planner.groups, chosen)
+            shown.append(FrontPoint(formats=formats, totals=totals_of(planner.report, formats, planner.reference)))
+    shown += planner.one_format
+    return Front(resource=planner.resource, points=tuple(_undominated(shown, planner.resource)))
 
 
 def _undominated(points: Sequence[FrontPoint], resource: Resource) -> Iterator[FrontPoint]:

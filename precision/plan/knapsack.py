@@ -53,7 +53,7 @@ class OverBudgetError(InputError):
         self.least = least
 
 
-def choose(groups: Sequence[Sequence[Item]], budget: float) -> Choice:
+def choose(groups: Sequence[Sequence[Item]], budget: float, *, steps: Sequence[Step] | None = None) -> Choice:
     """The choice of least total value whose total cost is at most `budget`.
 
     The relaxed problem, in which options may be mixed, is solved by steps along the convex hulls of the groups, and
@@ -64,6 +64,7 @@ def choose(groups: Sequence[Sequence[Item]], budget: float) -> Choice:
     Args:
         groups: options of each group, at least one; values and costs are finite and not negative.
         budget: in the unit of the costs.
+        steps: `hull_steps` of the groups, where they are known.
 
     Raises:
         OverBudgetError: even the cheapest options cost more.
@@ -76,8 +77,7 @@ def choose(groups: Sequence[Sequence[Item]], budget: float) -> Choice:
     least = math.fsum(items[at].cost for items, at in zip(groups, cheapest, strict=True))
     if least > budget:
         raise OverBudgetError(least)
-    steps = hull_steps(groups)
-    rounded, slope = _rounded(groups, cheapest, steps, budget)
+    rounded, slope = _rounded(groups, cheapest, hull_steps(groups) if steps is None else steps, budget)
     if slope is None:
         return Choice(options=rounded, optimal=True)
     reduced = [np.array([item.value + slope * item.cost for item in items]) for items in groups]

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from precision.errors import InputError
 from precision.plan.constraints import Constraints, Group, groups_of
-from precision.plan.knapsack import Choice, Item, OverBudgetError, choose
-from precision.plan.totals import formats_of_layers, plan_of, uniform_choices
-from precision.results.plan import Plan, Resource, Totals
+from precision.plan.knapsack import Choice, Item, OverBudgetError, Step, choose, hull_steps
+from precision.plan.totals import formats_of_layers, plan_of, uniform_choices, uniform_totals
+from precision.results.plan import FrontPoint, Plan, Resource, Totals, Uniform
 from precision.results.sensitivity import SensitivityReport
 from precision.text.units import bytes_text, seconds_text
 
@@ -18,89 +20,119 @@ FREE = Constraints()
 """No constraints."""
 
 
-def least_error(
-    report: SensitivityReport,
-    budget: float,
-    *,
-    resource: Resource = "bytes",
-    constraints: Constraints = FREE,
-    reference: str = "float32",
-) -> Plan:
-    """The plan with the least predicted error that needs at most `budget`.
+@dataclass(frozen=True, kw_only=True)
+class Planner:
+    """Finds plans under constraints; what all plans of a sensitivity share is worked out once."""
 
-    Chosen by the sum of the layers' errors, then compared with one format for all layers, whose error was measured.
+    report: SensitivityReport
+    """The sensitivity of the model's layers."""
+    resource: Resource = "bytes"
+    """What a plan costs: bytes of all weights and buffers, or seconds of all layers' calls."""
+    constraints: Constraints = FREE
+    """Of every plan."""
+    reference: str = "float32"
+    """The format of everything else."""
 
-    Args:
-        report: the sensitivity of the model's layers.
-        budget: bytes of all weights and buffers, or seconds of all layers' calls.
-        resource: which of these.
-        constraints: of the plan.
-        reference: the format of everything else.
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The layers in groups, with only those options whose cost is known.
 
-    Raises:
-        InputError: no plan is within the budget (the message says what the least is), the constraints cannot be
-            met, or times were not measured.
-    """
-    groups = priced(groups_of(report, constraints, reference=reference), resource)
-    fixed = report.fixed_bytes if resource == "bytes" else 0
-    items = items_of(groups, resource)
-    try:
-        choice = choose(items, budget - fixed)
-    except OverBudgetError as error:
-        outside = f", of which {bytes_text(fixed)} lie outside the layers" if fixed else ""
-        raise InputError(
-            f"No plan fits in {_amount(budget, resource)}: the least possible is "
-            f"{_amount(error.least + fixed, resource)}{outside}. "
-            "Allow more, narrower formats, or fewer kept layers."
-        ) from error
-    plan = _plan(report, groups, choice, reference)
-    for uniform in uniform_choices(report, constraints, reference=reference, known=plan.uniform):
-        cost = uniform.totals.cost(resource)
-        if cost is not None and cost <= budget and _error(uniform.totals) < _error(plan.totals):
-            plan = plan_of(report, uniform.formats, reference=reference, optimal=plan.optimal)
-    return plan
+        Raises:
+            InputError: the constraints cannot be met, or the cost of the reference's precision is not known.
+        """
+        found = groups_of(self.report, self.constraints, reference=self.reference)
+        if any(group.options[0].cost(self.resource) is None for group in found):
+            raise InputError("The layers' times were not measured: plan by bytes.")
+        return tuple(
+            Group(layers=group.layers, options=tuple(o for o in group.options if o.cost(self.resource) is not None))
+            for group in found
+        )
 
+    @cached_property
+    def items(self) -> list[list[Item]]:
+        """Error and cost of every option."""
+        return [
+            [Item(option.squared_error, float(option.cost(self.resource) or 0)) for option in group.options]
+            for group in self.groups
+        ]
 
-def least_cost(
-    report: SensitivityReport,
-    max_squared_error: float,
-    *,
-    resource: Resource = "bytes",
-    constraints: Constraints = FREE,
-    reference: str = "float32",
-) -> Plan:
-    """The plan with the fewest bytes or seconds whose predicted error is at most `max_squared_error`.
+    @cached_property
+    def steps(self) -> list[Step]:
+        """From the cheapest plan to the most exact."""
+        return hull_steps(self.items)
 
-    There always is one, because the reference has no error.
+    @cached_property
+    def one_format(self) -> tuple[FrontPoint, ...]:
+        """One format for all layers except those that are kept: a plan has to be better than that."""
+        return tuple(uniform_choices(self.report, self.constraints, reference=self.reference, known=self._uniform))
 
-    Args:
-        report: the sensitivity of the model's layers.
-        max_squared_error: mean squared error of the model's output.
-        resource: what to minimize.
-        constraints: of the plan.
-        reference: the format of everything else.
+    @cached_property
+    def _uniform(self) -> tuple[Uniform, ...]:
+        return uniform_totals(self.report, self.reference)
 
-    Raises:
-        InputError: the error is negative or NaN, the constraints cannot be met, or times were not measured.
-    """
-    if not max_squared_error >= 0:
-        raise InputError(f"A squared error of at most {max_squared_error:g} is not possible: choose 0 or more.")
-    groups = priced(groups_of(report, constraints, reference=reference), resource)
-    items = [[Item(item.cost, item.value) for item in options] for options in items_of(groups, resource)]
-    plan = _plan(report, groups, choose(items, max_squared_error), reference)
-    limit = max_squared_error
-    for _ in range(_TIGHTENED):
-        if _error(plan.totals) <= max_squared_error:
-            break
-        limit *= _TIGHTER * max_squared_error / _error(plan.totals)
-        plan = _plan(report, groups, choose(items, limit), reference)
-    else:
-        plan = _plan(report, groups, choose(items, 0.0), reference)
-    for uniform in uniform_choices(report, constraints, reference=reference, known=plan.uniform):
-        cost, least = uniform.totals.cost(resource), plan.totals.cost(resource)
-        if cost is not None and least is not None and cost < least and _error(uniform.totals) <= max_squared_error:
-            plan = plan_of(report, uniform.formats, reference=reference, optimal=plan.optimal)
-    return plan.model_copy(update={"most_squared_error": max_squared_error})
+    def least_error(self, budget: float) -> Plan:
+        """The plan with the least predicted error that needs at most `budget` bytes or seconds.
+
+        Chosen by the sum of the layers' errors, then compared with one format for all layers, whose error was measured.
+
+        Raises:
+            InputError: no plan is within the budget (the message says what the least is), the constraints cannot be
+                met, or times were not measured.
+        """
+        fixed = self.report.fixed_bytes if self.resource == "bytes" else 0
+        try:
+            choice = choose(self.items, budget - fixed, steps=self.steps)
+        except OverBudgetError as error:
+            outside = f", of which {bytes_text(fixed)} lie outside the layers" if fixed else ""
+            raise InputError(
+                f"No plan fits in {self._amount(budget)}: the least possible is "
+                f"{self._amount(error.least + fixed)}{outside}. "
+                "Allow more, narrower formats, or fewer kept layers."
+            ) from error
+        plan = self._plan(choice)
+        for uniform in self.one_format:
+            cost = uniform.totals.cost(self.resource)
+            if cost is not None and cost <= budget and _error(uniform.totals) < _error(plan.totals):
+                plan = self._plan_of(uniform.formats, optimal=plan.optimal)
+        return plan
+
+    def least_cost(self, max_squared_error: float) -> Plan:
+        """The plan with the fewest bytes or seconds whose predicted error is at most `max_squared_error`.
+
+        There always is one, because the reference has no error.
+
+        Args:
+            max_squared_error: mean squared error of the model's output.
+
+        Raises:
+            InputError: the error is negative or NaN, the constraints cannot be met, or times were not measured.
+        """
+        if not max_squared_error >= 0:
+            raise InputError(f"A squared error of at most {max_squared_error:g} is not possible: choose 0 or more.")
+        items = [[Item(item.cost, item.value) for item in options] for options in self.items]
+        plan = self._plan(choose(items, max_squared_error))
+        limit = max_squared_error
+        for _ in range(_TIGHTENED):
+            if _error(plan.totals) <= max_squared_error:
+                break
+            limit *= _TIGHTER * max_squared_error / _error(plan.totals)
+            plan = self._plan(choose(items, limit))
+        else:
+            plan = self._plan(choose(items, 0.0))
+        for uniform in self.one_format:
+            cost, least = uniform.totals.cost(self.resource), plan.totals.cost(self.resource)
+            if cost is not None and least is not None and cost < least and _error(uniform.totals) <= max_squared_error:
+                plan = self._plan_of(uniform.formats, optimal=plan.optimal)
+        return plan.model_copy(update={"most_squared_error": max_squared_error})
+
+    def _plan(self, choice: Choice) -> Plan:
+        return self._plan_of(formats_of_layers(self.groups, choice.options), optimal=choice.optimal)
+
+    def _plan_of(self, formats: Sequence[str], *, optimal: bool) -> Plan:
+        return plan_of(self.report, formats, reference=self.reference, optimal=optimal, uniform=self._uniform)
+
+    def _amount(self, amount: float) -> str:
+        return bytes_text(math.floor(amount)) if self.resource == "bytes" else seconds_text(amount)
 
 
 def squared_error_of(report: SensitivityReport, min_sqnr_db: float) -> float:
@@ -108,34 +140,5 @@ def squared_error_of(report: SensitivityReport, min_sqnr_db: float) -> float:
     return report.output_mean_square / math.pow(10, min_sqnr_db / 10)
 
 
-def priced(groups: Sequence[Group], resource: Resource) -> tuple[Group, ...]:
-    """The groups with only those options whose cost is known.
-
-    Raises:
-        InputError: the cost of the reference's precision is not known.
-    """
-    priced = tuple(
-        Group(layers=group.layers, options=tuple(o for o in group.options if o.cost(resource) is not None))
-        for group in groups
-    )
-    if any(group.options[0].cost(resource) is None for group in groups):
-        raise InputError("The layers' times were not measured: plan by bytes.")
-    return priced
-
-
-def items_of(groups: Sequence[Group], resource: Resource) -> list[list[Item]]:
-    """Error and cost of every option of priced groups."""
-    return [[Item(o.squared_error, float(o.cost(resource) or 0)) for o in group.options] for group in groups]
-
-
-def _plan(report: SensitivityReport, groups: Sequence[Group], choice: Choice, reference: str) -> Plan:
-    formats = formats_of_layers(groups, choice.options)
-    return plan_of(report, formats, reference=reference, optimal=choice.optimal)
-
-
 def _error(totals: Totals) -> float:
     return math.inf if totals.squared_error is None else totals.squared_error
-
-
-def _amount(amount: float, resource: Resource) -> str:
-    return bytes_text(math.floor(amount)) if resource == "bytes" else seconds_text(amount)

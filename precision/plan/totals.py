@@ -32,21 +32,33 @@ def formats_of_layers(groups: Sequence[Group], options: Sequence[int]) -> tuple[
     return tuple(chosen[at] for at in range(len(chosen)))
 
 
-def plan_of(report: SensitivityReport, formats: Sequence[str], *, reference: str, optimal: bool) -> Plan:
-    """The plan that gives each layer the format at its place in `formats`."""
+def plan_of(
+    report: SensitivityReport,
+    formats: Sequence[str],
+    *,
+    reference: str,
+    optimal: bool,
+    uniform: tuple[Uniform, ...] | None = None,
+) -> Plan:
+    """The plan that gives each layer the format at its place in `formats`; `uniform` are `uniform_totals`, if known."""
     layers = tuple(_planned(layer, name, report, reference) for layer, name in zip(report.layers, formats, strict=True))
-    names = dict.fromkeys((reference, *report.formats))
     return Plan(
         reference=reference,
         layers=layers,
         totals=totals_of(report, formats, reference),
-        uniform=tuple(
-            Uniform(dtype=name, totals=totals_of(report, (name,) * len(layers), reference)) for name in names
-        ),
+        uniform=uniform_totals(report, reference) if uniform is None else uniform,
         optimal=optimal,
         outside=report.outside,
         code_lowered=_code_lowered(report, formats, reference),
         flows={name: flow for name, flow in report.flows.items() if name in {reference, *formats}},
+    )
+
+
+def uniform_totals(report: SensitivityReport, reference: str) -> tuple[Uniform, ...]:
+    """One format for all layers: the reference's first, then each that was measured."""
+    return tuple(
+        Uniform(dtype=name, totals=totals_of(report, (name,) * len(report.layers), reference))
+        for name in dict.fromkeys((reference, *report.formats))
     )
 
 
@@ -125,7 +137,7 @@ def share_of(whole: Totals, share: float, resource: Resource) -> float:
 
 
 def uniform_choices(
-    report: SensitivityReport, constraints: Constraints, *, reference: str, known: Iterable[Uniform] = ()
+    report: SensitivityReport, constraints: Constraints, *, reference: str, known: Iterable[Uniform]
 ) -> Iterator[FrontPoint]:
     """One format for all layers except those that are kept: a plan has to be better than that.
 

@@ -18,7 +18,7 @@ from precision.charts.predicted_exact import _predicted_exact_info, plot_predict
 from precision.charts.sensitivity_heatmap import MAX_ROWS, _sensitivity_heatmap_info, plot_sensitivity_heatmap
 from precision.charts.strip import MAX_BARS
 from precision.plan.front import front_of
-from precision.plan.solve import least_error
+from precision.plan.solve import Planner
 from precision.results import LayerSensitivity, SensitivityReport, UniformCheck
 from precision.results.plan import Resource
 from tests.charts.odd_results import HOSTILE_NAME
@@ -95,12 +95,12 @@ def every_chart(made: SensitivityReport) -> Iterator[go.Figure]:
     yield plot_predicted_exact(made)
     if not made.layers or not made.formats:
         return
-    plan = least_error(made, math.inf)
+    plan = Planner(report=made).least_error(math.inf)
     yield plot_plan_strip(plan)
     resources: tuple[Resource, ...] = ("bytes", "time")
     for resource in resources:
         if all(each.reference_time_s is not None for each in made.layers):
-            front = front_of(made, resource=resource)
+            front = front_of(Planner(report=made, resource=resource))
             yield plot_plan_front(front, plan, made)
             runs = [MeasuredPlan(HOSTILE_NAME, error, plan.totals) for error in (0.0, 1e-3)]
             yield plot_plan_front(front, plan, made, runs=runs)
@@ -193,9 +193,11 @@ def test_an_exact_sweep_is_no_check_of_itself() -> None:
 
 def test_the_front_shows_whole_casts_and_what_was_measured_where_they_cost() -> None:
     made = REPORTS["checked"]
-    plan = least_error(made, 0.5 * least_error(made, math.inf).uniform[0].totals.stored_bytes)
+    plan = Planner(report=made).least_error(
+        0.5 * Planner(report=made).least_error(math.inf).uniform[0].totals.stored_bytes
+    )
     runs = [MeasuredPlan("some plan", 3e-4, plan.totals)]
-    info = _plan_front_info(front_of(made), plan, made, runs=runs)
+    info = _plan_front_info(front_of(Planner(report=made)), plan, made, runs=runs)
     costs = [dot.cost for dot in info.front]
     assert costs == sorted(costs)
     assert [dot.sqnr_db for dot in info.front] == sorted(dot.sqnr_db for dot in info.front)
@@ -205,22 +207,22 @@ def test_the_front_shows_whole_casts_and_what_was_measured_where_they_cost() -> 
     assert [dot.sqnr_db for dot in info.measured] == pytest.approx([-10 * math.log10(e) for e in (1.1e-4, 2e-5, 3e-4)])
     assert info.measured[0].cost == plan.uniform[1].totals.stored_bytes
     assert info.chosen.cost == plan.totals.stored_bytes
-    drawn = plot_plan_front(front_of(made), plan, made, runs=runs)
+    drawn = plot_plan_front(front_of(Planner(report=made)), plan, made, runs=runs)
     assert [each[0] for each in drawn.data[0].customdata] == list(range(len(info.front)))
 
 
 def test_a_whole_cast_that_is_not_finite_is_left_out_and_counted() -> None:
     made = report(of("a", None, 1e-3, nonfinite=1), of("b", 1e-4, 1e-3), formats=FORMATS)
-    info = _plan_front_info(front_of(made), least_error(made, math.inf), made, runs=())
+    info = _plan_front_info(front_of(Planner(report=made)), Planner(report=made).least_error(math.inf), made, runs=())
     assert [dot.dtype for dot in info.predicted] == ["float32", "int8"]
     assert "1 without a finite error or a cost left out" in info.detail
 
 
 def test_the_strip_has_a_bar_for_each_layer_or_for_neighbours_by_share() -> None:
-    few = _plan_strip_info(least_error(REPORTS["checked"], 0.4 * 4 * 2e6))
+    few = _plan_strip_info(Planner(report=REPORTS["checked"]).least_error(0.4 * 4 * 2e6))
     assert len(few.bars) == 40
     assert all(bar.layers == 1 for bar in few.bars)
-    many = _plan_strip_info(least_error(REPORTS["many"], math.inf))
+    many = _plan_strip_info(Planner(report=REPORTS["many"]).least_error(math.inf))
     assert len(many.bars) <= MAX_BARS
     assert sum(bar.layers for bar in many.bars) == 1500
     assert many.title == "All 1,500 layers in float32"

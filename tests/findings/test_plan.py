@@ -16,7 +16,7 @@ from precision.findings.plan import (
     totals_table,
     verification_table,
 )
-from precision.plan.solve import least_error
+from precision.plan.solve import Planner
 from precision.plan.totals import plan_of
 from precision.results import Failure, UniformCheck
 from precision.results.plan import Plan, Verification
@@ -43,7 +43,7 @@ def verified(squared_error: float | None, size: int) -> Verification:
 
 
 def test_formats_are_counted_the_most_frequent_first() -> None:
-    assert formats_text(least_error(REPORT, 10**12)) == "20 × float32"
+    assert formats_text(Planner(report=REPORT).least_error(10**12)) == "20 × float32"
 
 
 @pytest.mark.parametrize(
@@ -64,13 +64,13 @@ def test_formats_are_counted_the_most_frequent_first() -> None:
     ],
 )
 def test_a_plan_is_held_against_measured_casts_of_no_more_bytes(error: float, share: float, said: str) -> None:
-    plan = least_error(REPORT, 10**12)
+    plan = Planner(report=REPORT).least_error(10**12)
     size = round(share * plan.uniform[0].totals.stored_bytes)
     assert said in comparison_text(verified(error, size), REPORT, plan)
 
 
 def test_a_plan_that_is_not_finite_is_held_against_nothing() -> None:
-    assert comparison_text(verified(None, 10**9), REPORT, least_error(REPORT, 10**12)) == ""
+    assert comparison_text(verified(None, 10**9), REPORT, Planner(report=REPORT).least_error(10**12)) == ""
 
 
 def test_a_cast_to_one_format_is_not_held_against_itself() -> None:
@@ -83,7 +83,7 @@ def test_a_cast_to_one_format_is_not_held_against_itself() -> None:
 
 
 def test_the_terminal_shows_the_figures_of_the_page() -> None:
-    plan = least_error(REPORT, REPORT.layers[0].reference_bytes * len(REPORT.layers) // 2)
+    plan = Planner(report=REPORT).least_error(REPORT.layers[0].reference_bytes * len(REPORT.layers) // 2)
     table = plan_table(plan, REPORT)
     assert sum(error**2 for error in table.column("adds RMSE")) == pytest.approx(plan.totals.squared_error)
     shown = table_text(table.pick("layer", "format", "adds RMSE", "bytes")).splitlines()[1:]
@@ -106,11 +106,14 @@ def test_what_was_measured_of_a_plan_stands_below_what_was_predicted() -> None:
     assert verification_table(verified(None, 100)).column("remark") == ("", "not finite")
     failed = verified(None, 100).model_copy(update={"failure": Failure(stage="", where=None, message="")})
     assert verification_table(failed).column("remark") == ("", "does not run")
-    assert judged_text(failed, REPORT, least_error(REPORT, 10**12)) == "This plan cannot be used: its run failed."
+    assert (
+        judged_text(failed, REPORT, Planner(report=REPORT).least_error(10**12))
+        == "This plan cannot be used: its run failed."
+    )
 
 
 def test_an_output_that_all_of_them_together_hide_is_said_to_be_broken() -> None:
-    plan = least_error(REPORT, 10**12)
+    plan = Planner(report=REPORT).least_error(10**12)
     found = verified(1e-6, 100).model_copy(update={"worst_output": "boxes", "worst_sqnr_db": 0.0})
     broken = "This plan breaks the output boxes: measured SQNR 0 dB, below 10 dB."
     assert judged_text(found, REPORT, plan) == broken

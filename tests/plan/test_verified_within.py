@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from precision.errors import InputError
-from precision.plan.solve import least_cost, squared_error_of
+from precision.plan.solve import Planner, squared_error_of
 from precision.plan.verify import verified_within
 from precision.results.plan import Plan, Verification
 from precision.spec import RunSpec
@@ -18,7 +18,7 @@ REPORT = random_report(20, 3, seed=3)
 
 
 def plan_for(min_sqnr: float) -> Plan:
-    return least_cost(REPORT, squared_error_of(REPORT, min_sqnr))
+    return Planner(report=REPORT).least_cost(squared_error_of(REPORT, min_sqnr))
 
 
 def run_with(factor: float | None) -> Callable[[Plan], Verification]:

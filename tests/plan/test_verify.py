@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import precision as px
 from precision.cli.main import main
 from precision.plan.front import front_of
-from precision.plan.solve import least_error
+from precision.plan.solve import Planner
 from precision.plan.totals import plan_of
 from precision.plan.verify import verify
 from precision.spec import Analysis, RunSpec
@@ -27,11 +27,11 @@ def test_the_whole_front_is_met_when_it_is_run_and_never_worse_than_one_format(m
     spec = RunSpec(model=model, analysis=Analysis.SENSITIVITY, batch=batch)
     report = measure_sensitivity(spec).report
     assert report is not None
-    points = front_of(report, points=5).points[:-1]
+    points = front_of(Planner(report=report), points=5).points[:-1]
     assert len({name for point in points for name in point.formats}) >= 4
     uniform = {
         each.totals.stored_bytes: each.totals.squared_error
-        for each in least_error(report, math.inf).uniform
+        for each in Planner(report=report).least_error(math.inf).uniform
         if each.totals.is_measured
     }
     for point in points:
@@ -69,7 +69,7 @@ def test_a_layer_that_overflows_in_float16_is_kept_wider_by_every_plan(input: st
     assert report is not None
     bad = {at for at, layer in enumerate(report.layers) if layer.contributions[0].nonfinite}
     assert bad
-    points = front_of(report, points=100).points
+    points = front_of(Planner(report=report), points=100).points
     assert any("float16" in point.formats for point in points)
     assert any(point.formats[at] == "bfloat16" for point in points for at in bad)
     assert not any(point.formats[at] == "float16" for point in points for at in bad)

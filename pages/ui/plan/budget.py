@@ -10,7 +10,7 @@ from precision.errors import InputError
 from precision.formats import any_format_named
 from precision.plan.constraints import Constraints
 from precision.plan.front import front_of
-from precision.plan.solve import least_cost, least_error, squared_error_of
+from precision.plan.solve import Planner, squared_error_of
 from precision.plan.totals import share_of, whole_of
 from precision.results import SensitivityReport
 from precision.results.plan import Front, Plan, Resource, Totals
@@ -94,10 +94,11 @@ def choose(run: str, report: SensitivityReport, reference: str) -> Chosen:
     with limit.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         kind = _pick_kind(report)
         slider = st.container()
-    front = _front(run, _resource_of(kind), constraints, reference, _report=report)
+    planner = _planner(run, _resource_of(kind), constraints, reference, _report=report)
+    front = _front(run, planner.resource, constraints, reference, _planner=planner)
     with slider:
         value = _slider(kind, front, whole_of(report, reference), reference)
-    plan = _plan(run, kind, value, constraints, reference, _report=report)
+    plan = _plan(run, kind, value, constraints, reference, _planner=planner)
     return Chosen(kind, value, constraints, front, plan)
 
 
@@ -105,7 +106,8 @@ def first_plan(run: str, report: SensitivityReport, reference: str) -> Plan | No
     """The plan that the page shows before anything is chosen; None where the kept modules leave none."""
     constraints = Constraints(keep=tuple(state.kept_modules()))
     try:
-        return _plan(run, "bytes", FIRST_SHARE, constraints, reference, _report=report)
+        planner = _planner(run, "bytes", constraints, reference, _report=report)
+        return _plan(run, "bytes", FIRST_SHARE, constraints, reference, _planner=planner)
     except InputError:
         return None
 
@@ -171,21 +173,25 @@ def _ends_db(front: Front) -> tuple[float, float]:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _front(
+def _planner(
     run: str, resource: Resource, constraints: Constraints, reference: str, *, _report: SensitivityReport
-) -> Front:
+) -> Planner:
     del run  # identifies the report, which is too large for a cache key
-    return front_of(_report, resource=resource, constraints=constraints, reference=reference)
+    return Planner(report=_report, resource=resource, constraints=constraints, reference=reference)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _front(run: str, resource: Resource, constraints: Constraints, reference: str, *, _planner: Planner) -> Front:
+    del run, resource, constraints, reference  # they identify the planner
+    return front_of(_planner)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _plan(
-    run: str, kind: BudgetKind, value: float, constraints: Constraints, reference: str, *, _report: SensitivityReport
+    run: str, kind: BudgetKind, value: float, constraints: Constraints, reference: str, *, _planner: Planner
 ) -> Plan:
-    del run
+    del run, constraints
     if kind == "error":
-        limit = squared_error_of(_report, value)
-        return least_cost(_report, limit, constraints=constraints, reference=reference)
-    resource = _resource_of(kind)
-    budget = share_of(whole_of(_report, reference), value / _ALL, resource)
-    return least_error(_report, budget, resource=resource, constraints=constraints, reference=reference)
+        return _planner.least_cost(squared_error_of(_planner.report, value))
+    whole = whole_of(_planner.report, reference)
+    return _planner.least_error(share_of(whole, value / _ALL, _planner.resource))
