@@ -140,7 +140,9 @@ def _one_layer(result: LayersResult, report: LayersReport) -> None:
         key="layer",
         help="Or click a point of the chart above.",
     )
-    layer_panel.details(result, report, labels.index(label))
+    row = labels.index(label)
+    layer_panel.summary(result, report, row)
+    layer_panel.details(result, report, row)
 
 
 def _worst_call(report: LayersReport) -> int:

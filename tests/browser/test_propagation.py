@@ -10,7 +10,7 @@ from tests.browser.dashboard import PATIENCE_MS, Dashboard, Visitors
 def test_a_click_on_a_point_opens_its_layer(dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard, viewport={"width": 1280, "height": 1200}).open("/propagation")
     assert "most error is added in linear_1" in visit.result()
-    chart = visit.page.get_by_test_id("stPlotlyChart").first
+    chart = visit.page.locator(".st-key-chart-error-along-depth")
     point = chart.locator(".scatterlayer .trace").first.locator(".point").first
     expect(point).to_be_visible(timeout=PATIENCE_MS)
     box = point.bounding_box()
