@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from pages.ui import detail, downloads, dtypes, frame, linked
-from pages.ui.chart import show
+from pages.ui import detail, downloads, dtypes, frame, linked, view_state
+from pages.ui.chart import show, show_and_pick
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
 from precision.charts.dtype_tree import plot_dtype_tree
-from precision.charts.module_tree import plot_module_tree
+from precision.charts.module_tree import drawn_boxes, path_within, plot_module_tree
 from precision.charts.stored_values import plot_stored_values
 from precision.findings.autocast import lowering, stayed_text
 from precision.findings.cast import audit_table, changed_text, estimated_text
@@ -109,9 +109,36 @@ def _stored_tensors() -> None:
     dtypes.strip(audit)
     _tensor_table(audit, name=f"{downloads.file_stem(result)}-tensors")
     if detail.shows_all("the bytes as a tree, and what happened to the values"):
-        show(plot_module_tree(audit), key="module-tree")
+        _module_tree(audit)
         show(plot_stored_values(audit, result.spec.dtype), key="stored-values")
     frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+@st.fragment
+def _module_tree(audit: CastAudit) -> None:
+    """Both halves open the same box; the boxes around it are above them, each a click away."""
+    within = view_state.kept("within")
+    path = path_within(audit, within)
+
+    def open_box(number: int) -> None:
+        box = drawn_boxes(audit, within)[number]
+        if number == 0:
+            view_state.keep("within", path[-2].fqn if len(path) > 1 else "")
+        elif box.parts():
+            view_state.keep("within", box.fqn)
+
+    if len(path) > 1:
+        with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall"):
+            for box in path[:-1]:
+                st.button(
+                    f"{escape_markdown(box.label)} ›",
+                    key=f"within-{box.fqn}",
+                    type="tertiary",
+                    on_click=view_state.keep,
+                    args=("within", box.fqn),
+                )
+            st.markdown(f"**{escape_markdown(path[-1].label)}**", width="content")
+    show_and_pick(plot_module_tree(audit, within), key="module-tree", on_pick=open_box)
 
 
 def _finding(audit: CastAudit) -> str:

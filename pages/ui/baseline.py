@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.ui import view_state
 from pages.ui.job import in_short, known_job
 from precision.charts.error_spread import InFormat
 from precision.findings.two_runs import figures, why_not_comparable
@@ -13,15 +14,9 @@ _KEY = "baseline"
 
 def pinned() -> CompareResult | None:
     """The pinned run; None where none is, or where it is forgotten."""
-    if _KEY not in st.session_state and _KEY in st.query_params:  # of the link
-        st.session_state[_KEY] = st.query_params[_KEY]
-    job = known_job(st.session_state.get(_KEY))
+    job = known_job(view_state.kept(_KEY))
     result = (job.result or job.partial) if job else None
-    if not isinstance(result, CompareResult):
-        return None
-    if st.query_params.get(_KEY) != st.session_state[_KEY]:
-        st.query_params[_KEY] = st.session_state[_KEY]
-    return result
+    return result if isinstance(result, CompareResult) else None
 
 
 def section(result: CompareResult, job_id: str | None) -> None:
@@ -34,8 +29,8 @@ def section(result: CompareResult, job_id: str | None) -> None:
             key="pin",
             icon=":material/keep_off:" if is_pinned else ":material/keep:",
             type="tertiary",
-            on_click=_put,
-            args=(None if is_pinned else job_id,),
+            on_click=view_state.keep,
+            args=(_KEY, "" if is_pinned else job_id),
             disabled=not is_pinned and job_id is None,
             help="The runs that follow are shown against this one: every key figure, and the charts of errors.",
         )
@@ -45,7 +40,9 @@ def section(result: CompareResult, job_id: str | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/keep: Against **{in_short(baseline.spec)}**: {escape_markdown(said)}", width="stretch")
         st.page_link("pages/compare.py", label="Compare", icon=":material/compare_arrows:")
-        st.button("Unpin", key="pin", icon=":material/keep_off:", type="tertiary", on_click=_put, args=(None,))
+        st.button(
+            "Unpin", key="pin", icon=":material/keep_off:", type="tertiary", on_click=view_state.keep, args=(_KEY, "")
+        )
 
 
 def overlaid(result: CompareResult, output: OutputComparison) -> tuple[InFormat, ...]:
@@ -60,9 +57,3 @@ def of_path(result: CompareResult, path: str) -> tuple[InFormat, ...]:
     """The output of a run at that path, with the name of its format."""
     outputs = result.comparison.outputs if result.comparison else ()
     return tuple((each, result.spec.dtype) for each in outputs if each.path == path and each.distributions)
-
-
-def _put(job_id: str | None) -> None:
-    st.session_state[_KEY] = job_id
-    if job_id is None:
-        st.query_params.pop(_KEY, None)

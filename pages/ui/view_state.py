@@ -10,7 +10,7 @@ VIEW = (
     *("lower_to", "exact", "rows", "order", "budget", "most_bytes", "most_time", "least_sqnr"),
     *("keep_norms", "native", "tied"),
     *("node", "colour", "against", "baseline"),
-    *("output", "chart", "find", "show", "part", "layer", "limit", "format", "values", "margin", "scales"),
+    *("output", "chart", "find", "within", "show", "part", "layer", "limit", "format", "values", "margin", "scales"),
     *("section", "differences", "verdict", "article"),
     *("number", "number_format", "largest", "overflow", "axis", "topic", "view"),
     *("expert", "tour"),
@@ -52,10 +52,31 @@ def keep_between(name: str, low: float, high: float, *, first: float) -> None:
 
 
 def clicked_point(name: str) -> int | None:
-    """The first number of the `customdata` of a chart's clicked point; None without a point or a number."""
+    """The number of a chart's clicked box, or the first of the `customdata` of its clicked point; None without one."""
     points = st.session_state[name]["selection"]["points"]
+    if points and "id" in points[0]:
+        return int(points[0]["id"])
     data = points[0].get("customdata") if points else None
     return None if not data or data[0] is None else int(data[0])
+
+
+def kept(name: str) -> str:
+    """What a page keeps without a widget: of the session, or of the link that opened it; the link then has it too."""
+    if name not in st.session_state and name in st.query_params:
+        st.session_state[name] = st.query_params[name]
+    value: str = st.session_state.get(name) or ""
+    if st.query_params.get(name, "") != value:
+        keep(name, value)
+    return value
+
+
+def keep(name: str, value: str) -> None:
+    """Keep it, in the session and in the link; "" for nothing."""
+    st.session_state[name] = value
+    if value:
+        st.query_params[name] = value
+    else:
+        st.query_params.pop(name, None)
 
 
 def put(name: str, value: str | bool | float) -> None:

@@ -115,6 +115,17 @@ def opened(root: B) -> tuple[B, ...]:
     return tuple(drawn)
 
 
+def path_to(root: B, fqn: str) -> tuple[B, ...]:
+    """The boxes from the root to that of `fqn`, as they are drawn within each other; the root alone without any."""
+    paths: list[tuple[B, ...]] = [(root,)]
+    while paths:
+        path = paths.pop()
+        if path[-1].fqn == fqn:
+            return path
+        paths += [(*path, part) for part in path[-1].parts()]
+    return (root,)
+
+
 def _together(run: list[S]) -> S:
     if len(run) == 1:
         return run[0]
@@ -157,6 +168,7 @@ def add_icicle(
     what: Callable[[B], str] = lambda box: for_plotly(box.what),
     hover: str = "%{hovertext}<br>%{text}",
     y: tuple[float, float] = (0.0, 1.0),
+    path_bar: bool = True,
 ) -> None:
     """Draw a tree on `figure`, the root first; a click on a box opens it.
 
@@ -169,6 +181,7 @@ def add_icicle(
         what: its own hover text; markup.
         hover: template of the hover text; `%{hovertext}` is the box's own text and `%{text}` its caption.
         y: lower and upper end of the tree, as fractions of the figure's height.
+        path_bar: whether the boxes around an opened one are named above it, each a click away.
     """
     drawn = [(at, box) for at, box in enumerate(boxes) if size(box)]
     looks = [look(box) for _, box in drawn]
@@ -198,7 +211,7 @@ def add_icicle(
         sort=False,
         maxdepth=_LEVELS,
         tiling={"orientation": "h", "pad": 0},
-        pathbar={"visible": False},
+        pathbar={"visible": path_bar, "thickness": 24, "textfont": {"size": 12}},
         domain={"x": [0, 1], "y": list(y)},
     )
     figure.update_layout(uniformtext={"minsize": 9, "mode": "hide"})

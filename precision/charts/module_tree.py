@@ -7,7 +7,7 @@ from typing import Self
 import plotly.graph_objects as go
 
 from precision.charts.frame import Info, Space, figure_of, marker
-from precision.charts.icicle import Look, SharedBox, add_icicle, opened, tree_of
+from precision.charts.icicle import Box, Look, SharedBox, add_icicle, opened, path_to, tree_of
 from precision.charts.palette import MIXED, colour_of, pattern_of
 from precision.charts.stored_bytes import SIDES, Side, bytes_finding, counted_bytes, dtype_on
 from precision.results import CastAudit
@@ -55,22 +55,38 @@ class _Branch(SharedBox):
 
 @dataclass(frozen=True)
 class ModuleTreeInfo(Info):
-    """The numbers drawn; the first node is the model."""
+    """The numbers drawn; the first node is what is opened."""
 
     nodes: tuple[_Branch, ...] = ()
+    whole: tuple[int, int] = (0, 0)
+    """Bytes of the model, before and after."""
 
 
-def plot_module_tree(audit: CastAudit) -> go.Figure:
-    """Where the model's bytes are, as boxes within boxes; both panels have one scale.
+def plot_module_tree(audit: CastAudit, within: str = "") -> go.Figure:
+    """Where the model's bytes are, as boxes within boxes; both panels have one scale, and open the same box.
 
     Parameters, buffers and attributes are the innermost boxes. Tied tensors count once, at the first; tensors
     without elements have no box. In a large model the boxes with the most bytes are opened first and the rest
     stay closed; in a long row of small modules, neighbours share a box.
+
+    Args:
+        audit: of the cast.
+        within: fqn of the box that is opened, one of `drawn_boxes`; the model where there is none of that name.
     """
-    return figure_of(_KIND, _module_tree_info(audit), _draw)
+    return figure_of(_KIND, _module_tree_info(audit, within), _draw)
 
 
-def _module_tree_info(audit: CastAudit) -> ModuleTreeInfo:
+def path_within(audit: CastAudit, within: str) -> tuple[Box, ...]:
+    """The boxes from the model to the one that is opened."""
+    return path_to(_tree(audit), within)
+
+
+def drawn_boxes(audit: CastAudit, within: str) -> tuple[Box, ...]:
+    """The boxes of the chart, by the numbers that a click on it gives."""
+    return _module_tree_info(audit, within).nodes
+
+
+def _module_tree_info(audit: CastAudit, within: str = "") -> ModuleTreeInfo:
     root = _tree(audit)
     if not root.weight:
         reason = "The model stores no values: no parameters, no buffers."
@@ -79,7 +95,8 @@ def _module_tree_info(audit: CastAudit) -> ModuleTreeInfo:
     detail = "height: bytes; colour: dtype; click a box to open it"
     if tied:
         detail += f"; {count_text(tied, 'tied tensor')} counted with what they share"
-    return ModuleTreeInfo(opened(root), title=bytes_finding(audit), detail=detail)
+    box = path_to(root, within)[-1]
+    return ModuleTreeInfo(opened(box), root.bytes, title=bytes_finding(audit), detail=detail)
 
 
 def _tree(audit: CastAudit) -> _Branch:
@@ -118,7 +135,7 @@ def _draw(figure: go.Figure, info: ModuleTreeInfo) -> Space:
         _add_heading(figure, f"{side} the cast: {bytes_text(totals[at])}", top)
         top -= _HEADING_PX / plot_height
         bottom = max(top - heights[at] / plot_height, 0.0)
-        _add_panel(figure, info.nodes, side, (bottom, top))
+        _add_panel(figure, info, side, (bottom, top))
         top = bottom
     _add_legend(figure, info.nodes)
     figure.update_layout(showlegend=True)
@@ -131,16 +148,18 @@ def _add_heading(figure: go.Figure, text: str, top: float) -> None:
     )
 
 
-def _add_panel(figure: go.Figure, nodes: tuple[_Branch, ...], side: Side, domain: tuple[float, float]) -> None:
+def _add_panel(figure: go.Figure, info: ModuleTreeInfo, side: Side, domain: tuple[float, float]) -> None:
     at = SIDES.index(side)
+    whole = info.whole[at]
     add_icicle(
         figure,
-        nodes,
+        info.nodes,
         look=lambda node: Look(_colour(node.dtypes[at]), _pattern(node.dtypes[at])),
         caption=lambda node: _caption(node.dtypes[at], node.bytes[at]),
         size=lambda node: node.bytes[at],
-        hover="%{hovertext}<br>%{text}, %{percentRoot:.1%} of the model",
+        what=lambda node: f"{for_plotly(node.what)}, {node.bytes[at] / whole:.1%} of the model",
         y=domain,
+        path_bar=False,  # the page has one for both panels
     )
 
 

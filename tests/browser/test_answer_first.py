@@ -49,6 +49,20 @@ def test_a_click_on_a_layers_dtypes_shows_its_tensors(dashboard: Dashboard, visi
     expect(visit.page.get_by_text("2 of 25 tensors.")).to_be_visible(timeout=PATIENCE_MS)
 
 
+def test_a_click_on_a_box_opens_it_before_and_after_the_cast(dashboard: Dashboard, visitors: Visitors) -> None:
+    visit = visitors.visit(dashboard, viewport={"width": 1280, "height": 1600})
+    visit.open("/layers", model="digits", dtype="bfloat16").result("22 of 25 tensors change")
+    tree = visit.page.locator(".st-key-chart-module-tree")
+    expect(tree.get_by_text("before the cast: 122 KiB")).to_be_visible(timeout=PATIENCE_MS)
+    visit.settled()
+    tree.locator(".slice").filter(has_text="classifier").first.click(force=True)
+    visit.said_in_link("within", "classifier")
+    for half in ("before the cast: 65.4 KiB", "after the cast: 32.7 KiB"):
+        expect(tree.get_by_text(half)).to_be_visible(timeout=PATIENCE_MS)
+    visit.press("model ›")
+    expect(tree.get_by_text("after the cast: 60.8 KiB")).to_be_visible(timeout=PATIENCE_MS)
+
+
 def test_samples_of_a_real_input_are_shown(dashboard: Dashboard, visitors: Visitors) -> None:
     visit = visitors.visit(dashboard).open(model="digits", dtype="float8_e5m2")
     visit.result("6 of 450 test images change their class")

@@ -14,7 +14,13 @@ from precision.charts.axes import bytes_axis, log_axis
 from precision.charts.error_by_magnitude import _magnitude_info
 from precision.charts.error_histogram import _histogram_info
 from precision.charts.icicle import MAX_NODES
-from precision.charts.module_tree import ModuleTreeInfo, _module_tree_info
+from precision.charts.module_tree import (
+    ModuleTreeInfo,
+    _module_tree_info,
+    drawn_boxes,
+    path_within,
+    plot_module_tree,
+)
 from precision.charts.side_by_side import _side_by_side_info
 from precision.charts.stored_bytes import _stored_bytes_info
 from precision.charts.stored_values import MAX_TENSORS, _stored_values_info
@@ -177,6 +183,21 @@ def test_a_long_row_of_modules_becomes_runs_that_open() -> None:
     assert len(top) == 13
     assert top[0].label == "0 … 82"
     assert any(node.parent == info.nodes.index(top[0]) for node in info.nodes)
+
+
+def test_an_opened_box_is_drawn_with_what_is_in_it_and_knows_what_is_around_it() -> None:
+    found = AUDITS["thousand modules"]
+    run = next(box for box in drawn_boxes(found, "") if box.label == "0 … 82")
+    inside = drawn_boxes(found, run.fqn)
+    assert inside[0].fqn == run.fqn
+    assert len(inside) > sum(box.parent == 0 for box in inside) + 1
+    deepest = max(inside, key=lambda box: box.fqn.count("."))
+    path = path_within(found, deepest.fqn)
+    assert [box.fqn for box in path[:2]] == ["", run.fqn]
+    assert path[-1].fqn == deepest.fqn
+    assert [box.fqn for box in path_within(found, "of another model")] == [""]
+    panels = plot_module_tree(found, run.fqn).data[:2]
+    assert [panel.ids for panel in panels] == [tuple(str(at) for at in range(len(inside)))] * 2
 
 
 def test_modules_that_only_wrap_another_are_one_box() -> None:

@@ -1,4 +1,4 @@
-"""What autocast does in a run of the chosen model: a job that a button starts."""
+"""What autocast does in a run of the chosen model: a job of its own."""
 
 import streamlit as st
 
@@ -18,11 +18,13 @@ _KEPT = "\n\nWhat ran before is shown."
 
 
 def section() -> None:
-    """A button; after the run, the model's modules by the dtypes in which they computed."""
+    """The model's modules by the dtypes in which they computed, once the run has ended that the page starts."""
     st.header("In this model", anchor=False)
     spec = state.spec(Analysis.LAYERS, {"method": CastMethod.AUTOCAST, "plan": (), "weights": ()}).measured
+    if _RUNS.job(spec) is None:
+        _RUNS.start_or_tell(spec)
     job = _RUNS.show(spec, kept=_KEPT)
-    if job is None:
+    if job is None:  # the engine did not take it
         _offer(spec)
     elif job.finished:
         found = job.result or job.partial
