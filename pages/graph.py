@@ -8,9 +8,9 @@ from pages.ui.graph.measures import MEASURES, LegendEntry, view_of
 from pages.ui.job import current_result
 from pages.ui.shell.guard import enter_through_router
 from precision.findings.graph.paths import nonfinite_path, worst_path
-from precision.findings.graph.tree import Graph, graph_of
+from precision.findings.graph.tree import Box, Graph, graph_of
 from precision.findings.layers import calls_table
-from precision.findings.origins import finding
+from precision.findings.origins import finding, found_row
 from precision.results import LayersReport, LayersResult
 from precision.text.names import escape_markdown, for_markdown
 
@@ -84,19 +84,30 @@ def _graph_and_panel(result: LayersResult, run: str) -> None:
         )
         if graph.unknown:
             st.caption(f"{graph.unknown:,} operators read tensors that were made where no operator is seen.")
+    box = graph.named.get(chosen)
     with narrow:
-        box = graph.named.get(chosen)
-        if box is None or box.row is None:
-            st.caption("Click a box, or walk with the arrow keys and press Enter.")
-        else:
-            st.markdown(f"**{for_markdown(box.name, limit=None)}** · {escape_markdown(box.about)}")
-            if box.is_operator and box.operator is not None:
-                layer_panel.operator_summary(report, report.operators[box.operator])
-            else:
-                layer_panel.summary(result, report, box.row)
+        if box is None:
+            st.caption("Click a box, or walk with the arrow keys and press Enter. Until then, the layer of the title.")
+        _summary(result, report, box or _of_title(graph, report))
     if box is not None and box.row is not None and not box.is_operator:
         st.header("This layer", anchor=False)
         layer_panel.details(result, report, box.row)
+
+
+def _of_title(graph: Graph, report: LayersReport) -> Box | None:
+    row = found_row(report)
+    boxes = (box for box in graph.model.all if box.row == row and not box.is_operator)
+    return None if row is None else next(boxes, None)
+
+
+def _summary(result: LayersResult, report: LayersReport, box: Box | None) -> None:
+    if box is None or box.row is None:
+        return
+    st.markdown(f"**{for_markdown(box.name, limit=None)}** · {escape_markdown(box.about)}")
+    if box.is_operator and box.operator is not None:
+        layer_panel.operator_summary(report, report.operators[box.operator])
+    else:
+        layer_panel.summary(result, report, box.row)
 
 
 def _pick(graph: Graph) -> str:

@@ -9,8 +9,8 @@ from pages.ui.layer_panel import keep_button
 from pages.ui.shell.guard import enter_through_router
 from precision.charts.error_along_depth import layer_points, plot_error_along_depth
 from precision.charts.error_tree import plot_error_tree
-from precision.findings.layers import calls_table, divergence_text, labels_of, operators_table
-from precision.findings.origins import finding, origin_text, place_text, reference_text, silent_causes
+from precision.findings.layers import calls_table, divergence_text, labels_of
+from precision.findings.origins import finding, found_row, origin_text, place_text, reference_text, silent_causes
 from precision.findings.remedies import helpful, kept_by, remedies_texts, vain_texts
 from precision.results import LayersReport, LayersResult
 from precision.text.names import escape_markdown, for_markdown
@@ -146,11 +146,11 @@ def _one_layer(result: LayersResult, report: LayersReport) -> None:
 
 
 def _worst_call(report: LayersReport) -> int:
-    """The layer call to show first, of those with something to show: the origin, or that of the largest local error."""
-    if report.origins and operators_table(report, row=report.origins[0].row).rows:
-        return report.origins[0].row
+    """The layer call to show first: that of the title, else that with the largest error."""
+    if (found := found_row(report)) is not None:
+        return found
     points = layer_points(report)
-    return max(points, key=lambda point: (point.local or 0.0, point.propagated or 0.0)).row if points else 0
+    return max(points, key=lambda point: point.propagated or 0.0).row if points else 0
 
 
 def _differences(report: LayersReport) -> None:

@@ -16,7 +16,7 @@ from precision.findings.layers import labels_of, operators_table
 from precision.findings.sensitivity.rows import rows_of
 from precision.formats import any_format_named
 from precision.results import LayersReport, LayersResult, SensitivityResult
-from precision.results.layers import OperatorRow, TensorPair
+from precision.results.layers import LayerErrors, OperatorRow, TensorPair
 from precision.results.ranges import RangesResult, TensorRange
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import capitalised, shape_text, short_text
@@ -38,6 +38,7 @@ def summary(result: LayersResult, report: LayersReport, row: int) -> None:
     with st.container(horizontal=True):
         for name, value, said in figures:
             st.metric(name, short_text(value) or "–", help=said, width=120)
+    _new_nonfinite(errors)
     _dtypes("Takes", layer.inputs)
     _dtypes("Returns", layer.outputs)
     _fit(result, layer.fqn)
@@ -53,8 +54,7 @@ def operator_summary(report: LayersReport, operator: OperatorRow) -> None:
             ("Largest error", errors.max_abs_error if errors else None),
         ):
             st.metric(name, short_text(value) or "–", width=120)
-    if errors and errors.cand_only_nonfinite:
-        st.markdown(f"{errors.cand_only_nonfinite:,} of {errors.elements:,} values are new NaN or infinities.")
+    _new_nonfinite(errors)
     if dtypes:
         computed = ", ".join(dtypes.computed) or "nothing: it only moves values"
         st.markdown(
@@ -64,6 +64,13 @@ def operator_summary(report: LayersReport, operator: OperatorRow) -> None:
     said = f"Only the {operator.only} does this." if operator.only else operator.remark
     if said:
         st.caption(escape_markdown(said))
+
+
+def _new_nonfinite(errors: LayerErrors | None) -> None:
+    if errors and errors.cand_only_nonfinite:
+        st.markdown(
+            f"**{errors.cand_only_nonfinite:,} of {errors.elements:,} values it returns are new NaN or infinities.**"
+        )
 
 
 def _dtypes(verb: str, pairs: Sequence[TensorPair]) -> None:

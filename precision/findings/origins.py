@@ -13,14 +13,23 @@ def finding(report: LayersReport) -> str:
     """The main finding of a run layer by layer: where the first infinity or NaN appears, or most error is added."""
     if report.origins:
         return f"The first infinity or NaN appears in {place_text(report.origins[0])}"
-    places = [row for row in report.rows if row.own]
-    if not places:
+    if not any(row.own for row in report.rows):
         return f"{report.calls} module calls compared"
-    most = max(places, key=lambda row: row.own.local.normalized_l2 if row.own else 0.0)
-    if not most.own or not most.own.local.normalized_l2:
+    at = found_row(report)
+    own = None if at is None else report.rows[at].own
+    if at is None or own is None:
         return "Every layer is exact" if report.is_exact else "No layer measured alone adds error"
-    added = number_text(most.own.local.normalized_l2)
-    return f"Of the layers measured alone, most error is added in {name_of_own(most)}: {added} of its output"
+    added = number_text(own.local.normalized_l2)
+    return f"Of the layers measured alone, most error is added in {name_of_own(report.rows[at])}: {added} of its output"
+
+
+def found_row(report: LayersReport) -> int | None:
+    """The row that `finding` names; None where it names none."""
+    if report.origins:
+        return report.origins[0].row
+    added = [(row.own.local.normalized_l2 or 0.0, -at) for at, row in enumerate(report.rows) if row.own]
+    most, at = max(added, default=(0.0, 0))
+    return -at if most else None
 
 
 def causes(report: LayersReport) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def test_it_opens_where_the_first_infinity_is_made_and_a_click_shows_the_layer(
     assert page.locator(".tree path.line.lit.nonfinite").count() >= 3
     box(page, "blocks.0.feed_forward.wi_0").click()
     visit.said_in_link("node", "blocks.0.feed_forward.wi_0")
-    expect(page.get_by_text("Born here")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("heading", name="This layer")).to_be_visible(timeout=PATIENCE_MS)
     expect(box(page, "blocks.0.feed_forward.wi_0")).to_have_attribute("aria-selected", "true")
     picker = page.get_by_test_id("stMain").get_by_role("combobox", name="Layer or operator")
     visit.choose_from(picker, "head")

@@ -5,6 +5,7 @@ import { Graph, layout } from "./dagre-3.1.3.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const [PAD, HEADER, GAP, RANK] = [14, 30, 22, 30];
+const BELOW = 12; // px between a header and what is below it, besides PAD: lines turn there
 const ROW = 26;
 const NARROW = 440; // px: below, one column is drawn
 const OPENED = 48; // boxes that are shown at first, about
@@ -40,7 +41,7 @@ class View {
 
   take(data) {
     const isNew = data.graph !== this.data?.graph;
-    const moves = isNew || data.chosen !== this.data?.chosen;
+    const moves = isNew || data.chosen !== this.chosen; // what was chosen here is in view
     this.data = data;
     this.read();
     this.current = this.byName.get(this.current?.name);
@@ -148,7 +149,7 @@ class View {
     const loose = places.filter((place) => !graph.nodeEdges(String(place))?.length).map(String);
     loose.forEach((place, at) => at && graph.setEdge(loose[at - 1], place, { minlen: 1, isOrder: true }));
     layout(graph);
-    const top = group.at ? HEADER : 0;
+    const top = group.at ? HEADER + BELOW : 0;
     const least = group.at ? this.measure(group.label, true) + this.measure(group.about, false) + this.measure(group.text, false) + 70 : 0;
     const { width } = graph.graph();
     const full = Math.max(width + 2 * PAD, least);
@@ -204,10 +205,11 @@ class View {
     }
     for (const { from, to, points } of group.layout.routes) {
       const [a, b] = [this.boxes[group.at + Number(from)], this.boxes[group.at + Number(to)]];
-      const bends = points.slice(1, -1).map((point) => ({ x: x + point.x, y: y + point.y }));
+      const header = a ? 0 : y + HEADER; // is crossed straight down
+      const bends = points.slice(1, -1).map((point) => ({ x: x + point.x, y: y + point.y })).filter((bend) => bend.y > header);
       const start = a ? end(a, "out", a.height) : { x: x + group.layout.ports.in, y };
       const stop = b ? end(b, "in", 0) : { x: x + group.layout.ports.out, y: y + group.layout.height };
-      this.drawLine([start, ...(points.length > 3 ? bends : []), stop], this.isLit(group, a, b), Boolean(b) && !this.isOpen(b));
+      this.drawLine([start, ...(a ? [] : [{ ...start, y: header }]), ...(points.length > 3 ? bends : []), stop], this.isLit(group, a, b), Boolean(b) && !this.isOpen(b));
     }
   }
 
