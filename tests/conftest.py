@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
@@ -49,6 +49,17 @@ def until(holds: Callable[[], bool], *, again: Callable[[], object] = lambda: ti
         if time.monotonic() > given_up_at:
             pytest.fail(f"not within {PATIENCE_S:g} s")
         again()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def brief_timing() -> Iterator[None]:
+    """Times of runs in the tests' own process are of a few runs: none of them is judged."""
+    from precision.measure.machine import cost  # torch with it
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cost, "_BLOCK_S", 1e-4)
+        patch.setattr(cost, "_TRIES_S", 1e-3)
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,6 +15,11 @@ from precision.measure.machine.cost import time_side_by_side
 from precision.results import Timing
 
 
+@pytest.fixture(scope="module", autouse=True)
+def brief_timing() -> None:
+    """Not here."""
+
+
 class Clock:
     """Moves on by what is timed, and by nothing else."""
 
