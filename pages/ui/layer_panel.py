@@ -16,7 +16,7 @@ from precision.findings.layers import labels_of, operators_table
 from precision.findings.sensitivity.rows import rows_of
 from precision.formats import any_format_named
 from precision.results import LayersReport, LayersResult, SensitivityResult
-from precision.results.layers import LayerErrors, OperatorRow, TensorPair
+from precision.results.layers import LayerErrors, OperatorErrors, OperatorRow, TensorPair
 from precision.results.ranges import RangesResult, TensorRange
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import capitalised, shape_text, short_text
@@ -66,7 +66,7 @@ def operator_summary(report: LayersReport, operator: OperatorRow) -> None:
         st.caption(escape_markdown(said))
 
 
-def _new_nonfinite(errors: LayerErrors | None) -> None:
+def _new_nonfinite(errors: LayerErrors | OperatorErrors | None) -> None:
     if errors and errors.cand_only_nonfinite:
         st.markdown(
             f"**{errors.cand_only_nonfinite:,} of {errors.elements:,} values it returns are new NaN or infinities.**"

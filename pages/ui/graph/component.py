@@ -3,26 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
-from weakref import WeakKeyDictionary
 
-import streamlit as st
-from streamlit.components.v2.component_manager import BidiComponentManager
-from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
-from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
-from streamlit.components.v2.types import ComponentRenderer
-
+from pages.ui.packaged import packaged
 from precision.charts.palette import colour_of
 from precision.findings.graph.measures import Reading, Readings
 from precision.findings.graph.tree import Box, Graph
 from precision.text.names import plain
 
-_NAME: Final = "precision-explorer.graph"
 _HERE: Final = Path(__file__).parent
 _SPOKEN: Final = {"stack": "folded", "model": "module"}
 """Kinds of boxes that are called otherwise."""
 _LABEL_CHARACTERS: Final = 34
-
-_renderers: WeakKeyDictionary[BidiComponentManager, ComponentRenderer] = WeakKeyDictionary()
 
 
 def show_graph(
@@ -55,7 +46,7 @@ def show_graph(
     boxes = list(graph.model.all)
     at = {box: place for place, box in enumerate(boxes)}
     around = {inner: at[box] for box in boxes for inner in box.inside}
-    _renderer()(
+    packaged("graph", _HERE)(
         key="graph",
         data={
             "graph": run,
@@ -97,17 +88,3 @@ def _said(box: Box, reading: Reading, measure: str) -> str:
     value = f"{measure}: {reading.text}" if reading.text else ""
     name = plain(box.name, limit=None)
     return ", ".join(filter(None, (name, plain(box.about, limit=None) if box.about else "", what, value, box.dtype)))
-
-
-def _renderer() -> ComponentRenderer:
-    """What mounts the component; its files are registered once for each server."""
-    manager = get_bidi_component_manager()
-    if manager not in _renderers:
-        if manager.get_component_asset_root(_NAME) is None:
-            package, _, name = _NAME.partition(".")
-            manifest = ComponentManifest(package, "1", [ComponentConfig(name, "assets")])
-            manager.register_from_manifest(manifest, _HERE)
-        _renderers[manager] = st.components.v2.component(
-            _NAME, html=(_HERE / "assets" / "graph.html").read_text(), css="graph-*.css", js="graph-*.js"
-        )
-    return _renderers[manager]
