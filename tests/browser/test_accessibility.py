@@ -52,6 +52,7 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(
         for scrolls in ("html", '[data-testid="stMain"]'):
             wide = visit.page.locator(scrolls).evaluate("box => box.scrollWidth - box.clientWidth")
             assert wide <= 0, f"{path} {link}: {scrolls} is {wide} px wider than the window"
+    assert visit.complaints == []  # nor does a page break the server's policy
 
 
 def test_the_sidebar_can_be_used_on_a_phone(dashboard: Dashboard, visitors: Visitors) -> None:
