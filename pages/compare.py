@@ -18,6 +18,7 @@ from precision.formats import ALL_FORMATS
 from precision.results import CompareResult
 from precision.spec import Analysis, RunSpec
 from precision.text.names import escape_markdown
+from precision.text.units import count_text
 
 HOW_TO_READ = """\
 The run of the sidebar is on the right. On the left is what it is compared with: the same run in another format, or the
@@ -64,7 +65,7 @@ def main() -> None:
     )
     _pictures(other, result)
     apart = differing(other.spec, result.spec)
-    with st.expander(f"The two differ in {len(apart.rows)} settings", icon=":material/difference:"):
+    with st.expander(f"The two differ in {count_text(len(apart.rows), 'setting')}", icon=":material/difference:"):
         downloads.table(apart, name=None, key="settings", alt="The settings in which the two runs differ")
     frame.footer(result, how_to_read=HOW_TO_READ)
 

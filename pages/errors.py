@@ -41,12 +41,9 @@ def main() -> None:
     comparison = result.comparison
     if comparison is None or not comparison.outputs:
         frame.nothing_to_show("No outputs to compare", result, how_to_read=HOW_TO_READ)
-    overall = comparison.overall
-    frame.header(
-        f"{_whose(comparison)} off by {number_text(overall.mean_abs_error)} on average, "
-        f"{number_text(overall.max_abs_error)} at most",
-        result,
-    )
+    frame.header(_finding(comparison), result)
+    if comparison.overall.cand_only_nonfinite:
+        st.page_link("pages/propagation.py", label="Find where they come from", icon=":material/trending_up:")
     for note in comparison.notes:
         st.info(escape_markdown(note), icon=":material/info:")
     baseline.section(result, state.job_id(Analysis.COMPARE))
@@ -58,6 +55,19 @@ def main() -> None:
         _worst_elements(output, result)
         _all_metrics(output, comparison, result)
     frame.footer(result, how_to_read=HOW_TO_READ)
+
+
+def _finding(comparison: Comparison) -> str:
+    overall = comparison.overall
+    errors = (
+        f"off by {number_text(overall.mean_abs_error)} on average, {number_text(overall.max_abs_error)} at most"
+        if overall.mean_abs_error is not None
+        else ""
+    )
+    if lost := overall.cand_only_nonfinite:
+        rest = f"; the others are {errors}" if errors else ""
+        return f"{lost:,} of {overall.elements:,} output values become infinite or NaN{rest}"
+    return f"{_whose(comparison)} {errors}" if errors else "No error could be measured"
 
 
 def _whose(comparison: Comparison) -> str:

@@ -103,7 +103,8 @@ def _of_title(graph: Graph, report: LayersReport) -> Box | None:
 def _summary(result: LayersResult, report: LayersReport, box: Box | None) -> None:
     if box is None or box.row is None:
         return
-    st.markdown(f"**{for_markdown(box.name, limit=None)}** · {escape_markdown(box.about)}")
+    about = f" · {escape_markdown(box.about)}" if box.about else ""
+    st.markdown(f"**{for_markdown(box.name, limit=None)}**{about}")
     if box.is_operator and box.operator is not None:
         layer_panel.operator_summary(report, report.operators[box.operator])
     else:

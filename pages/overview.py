@@ -10,7 +10,7 @@ from precision.charts.error_histogram import plot_error_histogram
 from precision.charts.side_by_side import plot_side_by_side
 from precision.charts.stored_bytes import plot_stored_bytes
 from precision.charts.timing import plot_timing
-from precision.findings.cast import audit_table, changed_text, estimated_text
+from precision.findings.cast import audit_table, changed_text
 from precision.findings.elements import pairs_table
 from precision.findings.real_kernels import real_kernels_text
 from precision.findings.recommendation import recommend
@@ -19,7 +19,7 @@ from precision.findings.verdict import technical_text
 from precision.results import CastAudit, CompareResult, Comparison, OutputComparison, Verdict
 from precision.spec import Analysis
 from precision.text.names import escape_markdown, for_markdown
-from precision.text.units import number_text, seconds_text
+from precision.text.units import bytes_text, number_text, seconds_text
 
 MOST_WARNINGS = 3
 """Warnings of the cast that are shown here."""
@@ -135,18 +135,19 @@ def _four_numbers(result: CompareResult) -> None:
     decisions.number(mean, "mean_abs_error", number_text(metrics.mean_abs_error if metrics else None, 3))
     decisions.number(largest, "max_abs_error", number_text(metrics.max_abs_error if metrics else None, 3))
     if result.audit:
+        estimated = result.audit.estimated_bytes_after
         frame.bytes_metric(
             size,
             result.audit.bytes_before,
-            result.audit.bytes_after,
-            help="Measured: every parameter, buffer and plain tensor attribute of the real model; tied ones once.",
+            result.audit.bytes_after if estimated is None else estimated,
+            label="Stored bytes" if estimated is None else "Stored bytes, estimated",
+            help="Measured: every parameter, buffer and plain tensor attribute of the real model; tied ones once."
+            if estimated is None
+            else "The bits of the format with its scales, for every tensor that is rounded to it. No dtype stores the "
+            "format: a wider one holds its values here.",
         )
-        if estimate := estimated_text(result.audit):
-            size.caption(
-                escape_markdown(f"If torch stored {estimate.removeprefix('stored in ')}"),
-                help="No dtype stores the format, so a wider one holds its values here. Estimated: the bits of the "
-                "format with its scales, for every tensor that is rounded to it.",
-            )
+        if estimated is not None:
+            size.caption(f"Held here in {bytes_text(result.audit.bytes_after)}.")
     if result.cost is None and not result.failure:
         speed.metric("Time per run", "…")
         speed.caption(_TIMING)

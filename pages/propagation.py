@@ -13,6 +13,7 @@ from precision.findings.layers import calls_table, divergence_text, labels_of
 from precision.findings.origins import finding, found_row, origin_text, place_text, reference_text, silent_causes
 from precision.findings.remedies import helpful, kept_by, remedies_texts, vain_texts
 from precision.results import LayersReport, LayersResult
+from precision.spec import CastMethod
 from precision.text.names import escape_markdown, for_markdown
 
 DEFAULT_LIMIT = 0.01
@@ -94,16 +95,35 @@ def _remedies(result: LayersResult) -> None:
     for text in remedies_texts(result, with_vain=False):
         st.markdown(f"- {escape_markdown(text)}")
     if vain := vain_texts(result):
-        with st.expander(f"Tried in vain ({len(vain)})", icon=":material/do_not_disturb_on:"):
+        with st.expander(f"Tried, without success ({len(vain)})", icon=":material/do_not_disturb_on:"):
             st.markdown("\n".join(f"- {escape_markdown(text)}" for text in vain))
     good = helpful(result)
     for name in dict.fromkeys(remedy.input for remedy in good if remedy.input):
         _uncast_button(name)
     for kept in dict.fromkeys(filter(None, map(kept_by, good))):
         keep_button(kept, key=f"keep-remedy-{kept}")
+    for dtype in dict.fromkeys(remedy.format for remedy in good if remedy.format):
+        _change_button(f"Use {dtype} instead, and run again", "dtype", dtype)
+    if any(remedy.kind == "autocast" for remedy in good):
+        _change_button("Use autocast instead, and run again", "method", CastMethod.AUTOCAST.value)
+    if result.remedies:
+        st.page_link(
+            "pages/mixed_precision.py", label="Find a plan: a format for every layer", icon=":material/balance:"
+        )
     stopped = result.report.stopped if result.report else None
     if result.remedies is None and stopped is not None and stopped.keep is not None:
         keep_button(stopped.keep, key="keep-stopped")
+
+
+def _change_button(label: str, setting: str, value: str) -> None:
+    st.button(
+        label,
+        key=f"remedy-{value}",
+        icon=":material/swap_horiz:",
+        on_click=state.choose_cast,
+        args=(setting, value),
+        help="As the picker in the sidebar does.",
+    )
 
 
 def _uncast_button(name: str) -> None:

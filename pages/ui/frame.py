@@ -146,10 +146,10 @@ def command_line(spec: RunSpec) -> str:
     return shlex.join(["python", "-m", "precision", spec.analysis.value, *words])
 
 
-def bytes_metric(place: DeltaGenerator, before: int, after: int, *, help: str) -> None:
+def bytes_metric(place: DeltaGenerator, before: int, after: int, *, help: str, label: str = "Stored bytes") -> None:
     """How many bytes are stored, and how that compares with before."""
     place.metric(
-        "Stored bytes",
+        label,
         bytes_text(after),
         delta=f"{change_text(before, after)} from {bytes_text(before)}",
         delta_color="off" if before == after else "green" if after < before else "red",

@@ -1,5 +1,6 @@
 """Everything that is known of one layer, wherever it is chosen."""
 
+import math
 from collections.abc import Sequence
 
 import streamlit as st
@@ -13,6 +14,7 @@ from precision.charts.layer_errors import plot_layer_errors
 from precision.findings.elements import worst_table
 from precision.findings.fit.table import fit_table
 from precision.findings.layers import labels_of, operators_table
+from precision.findings.remedies import kept_by, vain
 from precision.findings.sensitivity.rows import rows_of
 from precision.formats import any_format_named
 from precision.results import LayersReport, LayersResult, SensitivityResult
@@ -125,12 +127,16 @@ def _sensitivity(result: LayersResult, fqn: str) -> None:
     if row is None:
         st.caption("Its sensitivity was not measured: it is no layer that computes by itself.")
         return
-    known = [f"{cell.format} {cell.sqnr_db:.0f} dB" for cell in row.cells if cell.sqnr_db is not None]
+    known = [f"{cell.format} {_decibels(cell.sqnr_db)}" for cell in row.cells if cell.sqnr_db is not None]
     st.markdown(f"Output's SQNR if it alone is in: {', '.join(known)}")
     plan = first_plan(f"{found.spec.digest()} {found.measured_at}", report, result.spec.reference)
     planned = {layer.fqn: layer.format for layer in plan.layers} if plan else {}
     if fqn in planned:
         st.markdown(f"Best plan within {FIRST_SHARE:.0f} % of the bytes: **{planned[fqn]}** (estimated)")
+
+
+def _decibels(sqnr_db: float) -> str:
+    return "exact" if math.isinf(sqnr_db) else f"{sqnr_db:.0f} dB"
 
 
 def details(result: LayersResult, report: LayersReport, row: int) -> None:
@@ -154,8 +160,10 @@ def details(result: LayersResult, report: LayersReport, row: int) -> None:
         )
     if layer.has_own_code:
         st.caption("The first chart is of what its own code makes, the second of what the whole module returns.")
-        keep_button(f"{layer.fqn}:code", key="keep-code")
-    keep_button(layer.fqn, key="keep-layer")
+    in_vain = {kept_by(remedy) for remedy in vain(result)}
+    for kept, key in ((f"{layer.fqn}:code" if layer.has_own_code else "", "keep-code"), (layer.fqn, "keep-layer")):
+        if kept not in in_vain:
+            keep_button(kept, key=key)
     found = measured.known(RangesResult)
     if found is not None and found.ranges is not None and (tensors := _tensors(found, layer.fqn)):
         fmt = any_format_named(result.spec.dtype)

@@ -142,6 +142,12 @@ def choose(name: str, value: object) -> None:
     choice_changed()
 
 
+def choose_cast(name: str, value: str) -> None:
+    """Change the format or the method, as its picker does: a plan is of others."""
+    st.session_state[name] = value
+    drop_plan()
+
+
 def say_output_is(path: str, kind: OutputKind) -> None:
     """Say what an output is, instead of the guess."""
     said = [entry for entry in st.session_state["outputs"] if entry.rpartition("=")[0] != path]

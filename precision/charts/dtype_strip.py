@@ -106,9 +106,10 @@ def _finding(layers: Sequence[StoringLayer]) -> str:
 
 def _exceptions(layers: Sequence[StoringLayer]) -> str:
     """The layers whose floating-point tensors are all as they were, and those that hold other numbers, by name."""
-    kept = [layer.fqn for layer in layers if not any(map(_is_changed, layer.tensors))]
-    whole = [layer.fqn for layer in layers if not all(map(_is_floating, layer.tensors))]
-    said = ((kept, "Unchanged"), (whole, "With whole numbers"))
+    alone = [layer.fqn for layer in layers if not any(map(_is_floating, layer.tensors))]
+    kept = [layer.fqn for layer in layers if layer.fqn not in alone and not any(map(_is_changed, layer.tensors))]
+    whole = [layer.fqn for layer in layers if layer.fqn not in alone and not all(map(_is_floating, layer.tensors))]
+    said = ((kept, "Unchanged"), (alone, "Whole numbers alone"), (whole, "With whole numbers"))
     return ". ".join(f"{what}: {_some(names)}" for names, what in said if names and len(names) < len(layers))
 
 

@@ -136,7 +136,8 @@ def _draw(figure: go.Figure, info: FitMatrixInfo) -> Space:
     ]
     write_signs(figure, signs, letters=11)
     figure.update_layout(cell_axes(names, list(map(row_name, info.labels)), letters=9))
-    return Space(max(_ROW_PX * len(info.rows), 48), footer=110)
+    figure.update_xaxes(side="top")  # in view however many rows there are
+    return Space(max(_ROW_PX * len(info.rows), 48), above=100, footer=16)
 
 
 def _steps(colours: Sequence[str]) -> list[list[object]]:

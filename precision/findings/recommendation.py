@@ -74,12 +74,13 @@ def recommend(result: CompareResult, limits: Yardsticks | None = None) -> Recomm
     several = result.spec.plan or result.spec.weights
     it = f"this {result.spec.candidate}" if several else result.spec.candidate
     beginning = _BEGINNINGS[level].format(it=it, in_it=f"{'with' if several else 'in'} {it}")
-    which = f"That is its worst output, {verdict.output}." if verdict.output else ""
-    gained = () if level == "unknown" or result.audit is None else (memory_text(result.audit),)
+    which = f"Of several outputs, this is about the worst: {verdict.output}." if verdict.output else ""
+    is_lost = level == "unknown" or verdict.word == "broken"
+    gained = () if is_lost or result.audit is None else (memory_text(result.audit), _speed(result))
     return Recommendation(
         level=level,
         headline=f"{beginning}: {happened}",
-        details=tuple(filter(None, (sure, *gained, _speed(result), which))),
+        details=tuple(filter(None, (sure, *gained, which))),
         why=_why(verdict, output, limits),
         step=_step(verdict, output, result, limits),
         verdict=verdict,
@@ -122,9 +123,15 @@ def _happened(verdict: Verdict, output: OutputComparison | None, result: Compare
     if output is None or verdict.word == "not measured" or output.metrics.nonfinite_differ:
         return _ending(verdict.sentence), ""
     found = output.decisions
+    if verdict.word == "exact" and result.spec.candidate == result.spec.reference:
+        return _values(output, verdict), ""
     is_kept = verdict.word == "broken" and found is not None and not found.changed_samples
     if found is None or not found.samples or output.differs_as_integer or is_kept:
         return _values(output, verdict), ""
+    if isinstance(found, NeighbourDecisions) and found.cosine.low is not None:
+        low = number_text(found.cosine.low)
+        mean = f"On average, vectors keep a cosine similarity of at least {low} with their own, 95 % sure."
+        return _decided(found, _sample(found, result)), mean
     changes = _changes(output)
     sure = could_change_text(found, changes, _sample(found, result)) if changes and isinstance(found, Judged) else ""
     surely = (f"{capitalised(sure)}.", few_clusters_text(found)) if sure else ()
@@ -180,7 +187,11 @@ def _speed(result: CompareResult) -> str:
         return "Speed: being measured." if under_way else ""
     if result.execution.label == "simulated":
         return "Speed is not known: simulated here."
-    return f"{capitalised(text)} here." if (text := compare_speed(result.cost).alone) else ""
+    speed = compare_speed(result.cost)
+    if not speed.is_known:
+        return f"Speed is not known: {speed.reason}."
+    is_rough = speed.ratio and (result.cost.reference_time.warnings or result.cost.candidate_time.warnings)
+    return f"{'About ' if is_rough else ''}{speed.alone} here." if is_rough else f"{capitalised(speed.alone)} here."
 
 
 def _why(verdict: Verdict, output: OutputComparison | None, limits: Yardsticks) -> str:
@@ -190,6 +201,8 @@ def _why(verdict: Verdict, output: OutputComparison | None, limits: Yardsticks) 
         return _too_few(output, limits)
     if verdict.word == "not attributable":
         return verdict.sentence
+    if output.metrics.cand_only_nonfinite and verdict.word == "broken":
+        return "An infinity or a NaN is made on the way, and takes with it whatever is computed from it."
     found = output.decisions
     if isinstance(found, ClassDecisions) and found.accuracy:
         before, after = (fine_share_text(share) for share in (found.accuracy.reference, found.accuracy.candidate))

@@ -36,6 +36,12 @@ def helpful(result: LayersResult) -> list[Remedy]:
     return [remedy for remedy in found.tried if helps(found, remedy)] if found else []
 
 
+def vain(result: LayersResult) -> list[Remedy]:
+    """Those that were tried and do not help."""
+    found = result.remedies
+    return [remedy for remedy in found.tried if remedy.tried and not helps(found, remedy)] if found else []
+
+
 def kept_by(remedy: Remedy) -> str:
     """The setting `keep` that does it; empty where that is something else."""
     if remedy.kind in ("module", "own code", "own code wide"):
@@ -54,25 +60,21 @@ def remedies_texts(result: LayersResult, *, with_vain: bool = True) -> tuple[str
     good = [
         f"Remedy, tried: {remedy_text(result, each)}{_setting(each)}: {_decibels(each)}." for each in helpful(result)
     ]
-    vain = vain_texts(result)
+    vain_ones = vain_texts(result)
     untried = [remedy_text(result, each) for each in found.tried if not each.tried]
     is_broken = (found.before_db or 0.0) < Yardsticks().broken_below_db
-    none = ("None of the remedies tried helps.",) if vain and not good and is_broken else ()
+    none = ("None of the remedies tried helps.",) if vain_ones and not good and is_broken else ()
     return (
         *good,
         *none,
-        *(f"Tried in vain: {text}." for text in vain if with_vain),
+        *(f"Tried, without success: {text}." for text in vain_ones if with_vain),
         *((f"Not tried: {'; '.join(untried)}.",) if untried else ()),
     )
 
 
 def vain_texts(result: LayersResult) -> tuple[str, ...]:
     """What was tried and does not help, each with what became of it."""
-    found = result.remedies
-    if found is None:
-        return ()
-    vain = (each for each in found.tried if each.tried and not helps(found, each))
-    return tuple(f"{remedy_text(result, each)} ({_outcome(each)})" for each in vain)
+    return tuple(f"{remedy_text(result, each)} ({_outcome(each)})" for each in vain(result))
 
 
 def remedy_text(result: LayersResult, remedy: Remedy) -> str:

@@ -8,6 +8,8 @@ from precision.results import Cost, Timing
 _DISTURBED = 0.25
 """Interquartile range over median, above which `torch.utils.benchmark` suspects its surroundings, and so do we."""
 
+_OVERLAP = "the times overlap"
+
 
 class Speed(NamedTuple):
     """The candidate's speed against the reference's."""
@@ -20,9 +22,14 @@ class Speed(NamedTuple):
     reason: str = ""
     """Why there is no measurable difference, such as "the times overlap"; empty where there is one."""
 
+    is_known: bool = True
+    """Whether the times tell anything: a machine that was busy with something else, or a clock too coarse, does not."""
+
     @property
     def alone(self) -> str:
         """The same without a name to follow, such as "2.0 × faster"."""
+        if not self.is_known:
+            return "speed not known"
         return self.text.removesuffix(" than") if self.ratio else "no measurable difference in speed"
 
 
@@ -36,7 +43,7 @@ def compare_speed(cost: Cost) -> Speed:
     reference, candidate = cost.reference_time, cost.candidate_time
     reason = _reason(reference, candidate)
     if reason:
-        return Speed(None, "not measurably faster or slower than", reason)
+        return Speed(None, "not measurably faster or slower than", reason, is_known=reason == _OVERLAP)
     return Speed(reference.median_s / candidate.median_s, _speed_text(reference.median_s, candidate.median_s))
 
 
@@ -48,7 +55,7 @@ def _reason(reference: Timing, candidate: Timing) -> str:
     if are_disturbed(reference, candidate):
         return "the times of equal runs differ too much"
     overlap = abs(reference.median_s - candidate.median_s) <= (reference.iqr_s + candidate.iqr_s) / 2
-    return "the times overlap" if overlap else ""
+    return _OVERLAP if overlap else ""
 
 
 def are_disturbed(*times: Timing) -> bool:

@@ -17,6 +17,7 @@ _INPUT = ("model", "input", "seed", "batch", "length", "text", "regime", "refere
 _SAME = 1.01
 """Up to this ratio, two errors are called the same."""
 _NOT_TIMED = "not timed"
+_NEW = "New NaN or ±inf"
 
 
 class Figure(NamedTuple):
@@ -64,7 +65,7 @@ def _figures(first: CompareResult, second: CompareResult, *, compares: bool) -> 
         yield _of_metric("sqnr_db", "decibels", errors, _decibels_change if compares else _none)
         new = tuple(metrics.cand_only_nonfinite for metrics in errors)
         if any(new):
-            yield Figure("New NaN or ±inf", f"{new[0]:,}", f"{new[1]:,}", _count_change(*new) if compares else "")
+            yield Figure(_NEW, f"{new[0]:,}", f"{new[1]:,}", _count_change(*new) if compares else "")
     decided = _decided(first), _decided(second)
     if decided[0] and decided[1] and decided[0].label == decided[1].label:
         change = _decided_change(decided[0], decided[1]) if compares else ""
@@ -170,7 +171,8 @@ def finding(first: CompareResult, second: CompareResult) -> str:
     found = {figure.label: figure for figure in figures(first, second)}
     mean = found.get(metric_named("mean_abs_error").label)
     size = found.get("Bytes in the format")
-    parts = []
+    new = found.get(_NEW)
+    parts = [f"{new.second} new NaN or infinities against {new.first}"] if new is not None else []
     if mean is not None and mean.change:
         parts.append(f"the mean error is {mean.change}")
     if size is not None:

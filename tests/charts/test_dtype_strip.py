@@ -51,7 +51,7 @@ def test_every_bar_holds_the_dtypes_of_its_layer() -> None:
 def test_exceptions_are_named() -> None:
     info = _dtype_strip_info(audited(mixed(), "bfloat16", keep=["1"]))
     assert info.title == "2 of 4 layers store bfloat16 after the cast"
-    assert "Unchanged: (model), 1. With whole numbers: (model), 1" in info.detail
+    assert "Unchanged: 1. Whole numbers alone: (model). With whole numbers: 1" in info.detail
 
 
 def test_a_format_that_no_dtype_stores_is_that_to_which_values_are_rounded() -> None:

@@ -67,8 +67,16 @@ def test_an_overflow_is_avoided_and_its_operator_is_the_next_step() -> None:
     found = recommended(model="overflow", dtype="float16")
     assert found.headline == "Do not use float16 here: 16 of 16 output values become infinite or NaN"
     assert found.level == "avoid"
+    assert found.details == ()  # nothing is gained by what is lost
+    assert found.why == "An infinity or a NaN is made on the way, and takes with it whatever is computed from it."
     assert found.step is not None
     assert found.step.page == "propagation"
+
+
+def test_the_reference_beside_itself_is_the_same_on_any_sample() -> None:
+    found = recommended(model="digits", dtype="float32")
+    assert found.headline == "Safe in float32: its outputs are exactly the same"
+    assert not any("would change" in said for said in found.details)
 
 
 def test_values_that_nothing_rests_on_are_to_be_checked() -> None:
@@ -116,7 +124,7 @@ def test_of_outputs_with_the_same_word_the_worse_one_is_named() -> None:
         exact, low = model(x)[1].double(), copy.deepcopy(model).half()(x.half())[1].double()
     share = 100 * float((low - exact).norm() / exact.norm())
     assert found.headline == f"Check float16 first: its values are off by {share:.2g} % of their size"
-    assert found.details[-1] == "That is its worst output, [1]."
+    assert found.details[-1] == "Of several outputs, this is about the worst: [1]."
 
 
 class Angles(nn.Module):

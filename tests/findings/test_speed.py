@@ -63,7 +63,13 @@ def test_other_times_are_not_told_apart_for_a_reason(
     reference: tuple[float, float], candidate: tuple[float, float], reason: str
 ) -> None:
     speed = compare_speed(cost(reference, candidate))
-    assert speed == (None, "not measurably faster or slower than", reason)
+    assert speed == (None, "not measurably faster or slower than", reason, reason == "the times overlap")
+
+
+def test_only_times_that_overlap_tell_that_there_is_no_difference() -> None:
+    assert compare_speed(cost((1.0, 0.125), (1.0625, 0.125))).alone == "no measurable difference in speed"
+    assert compare_speed(cost((1.0, 0.0), (19.0, 4.8))).alone == "speed not known"
+    assert compare_speed(cost((1.0, 0.0), (2.0, 0.0))).alone == "2.0 × slower"
 
 
 def test_times_of_a_crowded_machine_are_not_told_apart() -> None:

@@ -33,6 +33,19 @@ def test_two_formats_side_by_side() -> None:
     assert mean.endswith("× larger")
 
 
+def test_a_side_that_is_lost_is_said_first() -> None:
+    app = until_compared(opened(PAGE, {"model": "overflow", "dtype": "bfloat16", "against": "float16"}))
+    assert (
+        app.title[0].value.replace("\\", "").startswith("bfloat16 against float16: 0 new NaN or infinities against 16")
+    )
+
+
+def test_errors_of_a_lost_output_say_so() -> None:
+    app = opened("pages/errors.py", {"model": "overflow", "dtype": "float16"})
+    assert app.title[0].value.replace("\\", "") == "16 of 16 output values become infinite or NaN"
+    assert "Find where they come from" in [link.proto.label for link in app.get("page_link")]
+
+
 def test_a_pinned_run_stays_and_the_next_one_is_shown_against_it() -> None:
     app = opened("pages/overview.py", {"dtype": "float16"})
     settled(app.button(key="pin").click().run())

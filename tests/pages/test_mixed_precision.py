@@ -211,6 +211,9 @@ def test_a_link_to_a_verified_plan_makes_it_the_candidate_of_every_page_until_it
     overview = opened("pages/overview.py", link)
     assert not overview.exception
     assert " this plan of 1 × float16" in overview.title[0].value
+    again = opened(PAGE, {**LINK, "native": "true", "most_bytes": "50"})
+    assert again.button(key="verify").label == "Run the plan again"
+    assert "SQNR, measured" in [metric.label for metric in again.metric]
     assert overview.query_params["plan"] == link["plan"]
     assert "--plan" in " ".join(code.value for code in overview.code)
     for page in ("pages/propagation.py", "pages/sweep.py", PAGE):

@@ -282,16 +282,16 @@ def test_real_kernels_are_beside_a_simulated_run_only() -> None:
 )
 def test_bytes_of_a_format_that_no_dtype_stores_are_estimated_beside(dtype: str, method: str, estimated: str) -> None:
     overview = opened(link={"dtype": dtype, "method": method})
-    held = next(metric.value for metric in overview.metric if metric.label == "Stored bytes")
-    said = [caption.value.replace("\\", "") for caption in overview.caption if caption.value.startswith("If ")]
+    stored = next((metric.label, metric.value) for metric in overview.metric if metric.label.startswith("Stored"))
+    said = [caption.value for caption in overview.caption if caption.value.startswith("Held here")]
     header = next(header.value for header in overview.header if "tensors" in header.value).replace("\\", "")
     layers = opened("pages/layers.py", {"dtype": dtype, "method": method}).title[0].value.replace("\\", "")
     if estimated:
-        assert (held, said) == ("120 B", ["If torch stored int8: 88 B (estimated)"])
+        assert (stored, said) == (("Stored bytes, estimated", "88 B"), ["Held here in 120 B."])
         assert header == "4 of 11 tensors rounded to int8, held in float32"
         assert layers == f"{header}; {estimated}"
     else:
-        assert (held, said) == ("30 B", [])
+        assert (stored, said) == (("Stored bytes", "30 B"), [])
         assert header == "11 of 11 tensors changed dtype"
         assert layers == "11 of 11 tensors change: 120 B become 30 B"
 

@@ -74,6 +74,15 @@ def test_the_operator_of_a_planted_overflow_is_named(choice: str, operator: str,
     assert any(f"operator {operator} in {module}" in text.value.replace("\\", "") for text in app.markdown)
 
 
+def test_from_an_overflow_to_the_format_that_mends_it_by_one_click() -> None:
+    app = opened(PAGE, {"model": "overflow", "dtype": "float16"})
+    assert "Find a plan: a format for every layer" in [link.proto.label for link in app.get("page_link")]
+    settled(app.button(key="remedy-bfloat16").click().run())
+    assert not app.exception
+    assert app.query_params["dtype"] == "bfloat16"
+    assert "most error is added in" in app.title[0].value
+
+
 def test_own_code_has_rows_a_chart_and_a_button() -> None:
     app = opened(PAGE, {"model": "rotary", "layer": "blocks.0"})
     assert not app.exception

@@ -103,10 +103,11 @@ def _picked(claims: tuple[MeasuredClaim, ...]) -> list[MeasuredClaim]:
 
 
 def _one(claim: MeasuredClaim, packages: str) -> None:
-    """A line with the verdict, the question and the finding's first sentence; all that belongs to it, to unfold."""
+    """A line with verdict, question, claim and the finding's first sentence; all that belongs to it, to unfold."""
     first = claim.finding.partition(". ")[0].removesuffix(".") + "."
     badge = _badge(claim.verdict, claim.verdict)
-    with st.expander(f"{badge} **{escape_markdown(claim.question)}** {escape_markdown(first)}"):
+    said = escape_markdown(f"Claimed: {claim.statements[0].text} Found: {first}")
+    with st.expander(f"{badge} **{escape_markdown(claim.question)}** {said}"):
         st.markdown("  \n".join(map(escape_markdown, (*claim.claimed, f"Found: {claim.finding}"))))
         where = f" Packages: {packages}." if claim.scope == "with the installed packages" else ""
         st.caption(escape_markdown(f"Valid {claim.scope}. Tried: {claim.method}{where}"))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from pages.ui import frame
+from pages.ui.job import engine
 from pages.ui.side_jobs import SideJobs
 from precision.findings.plan import comparison_text, judged_text, left_wide_text
 from precision.plan.totals import plan_of
@@ -30,7 +31,7 @@ class Verified(NamedTuple):
 def section(result: SensitivityResult, report: SensitivityReport, plan: Plan) -> CompareResult | None:
     """A button that runs the plan, its progress, or what it measured; the comparison, once it was measured."""
     asked = _asked(plan, result.spec)
-    job = _RUNS.show(asked)
+    job = _RUNS.show(asked) or engine().stored(asked)
     if job is None:
         _button("Verify by a run", asked)
     if job is None or not job.finished:

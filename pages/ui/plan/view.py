@@ -19,8 +19,9 @@ from precision.charts.plan_strip import plot_plan_strip
 from precision.errors import PrecisionError
 from precision.findings.plan import doubts_text, formats_text, left_wide_text, plan_finding, plan_table
 from precision.findings.recommendation import recommend
-from precision.results import SensitivityReport, SensitivityResult
-from precision.results.plan import Plan, Totals
+from precision.plan.verify import verification_of
+from precision.results import CompareResult, SensitivityReport, SensitivityResult
+from precision.results.plan import Plan, root, sqnr_db
 from precision.text.names import escape_markdown
 from precision.text.units import number_text, seconds_text
 
@@ -41,9 +42,9 @@ def section(result: SensitivityResult, run: str, _report: SensitivityReport, *, 
         return
     plan = chosen.plan
     with top:
-        is_measured = _decision(result, _report, plan, title=_title)
-        _numbers(plan)
-        if not is_measured:  # the run says what is left wide, and there is no doubt any more
+        found = _decision(result, _report, plan, title=_title)
+        _numbers(plan, _report, found)
+        if found is None:  # the run says what is left wide, and there is no doubt any more
             for said in filter(None, (doubts_text(plan, _report), left_wide_text(plan))):
                 st.caption(escape_markdown(said))
         if not plan.optimal:
@@ -62,17 +63,23 @@ def section(result: SensitivityResult, run: str, _report: SensitivityReport, *, 
     plan_export.section(result, chosen)
 
 
-def _decision(result: SensitivityResult, report: SensitivityReport, plan: Plan, *, title: DeltaGenerator) -> bool:
-    """What the plan is and saves, and its error, with a button that measures it; whether it was measured."""
+def _decision(
+    result: SensitivityResult, report: SensitivityReport, plan: Plan, *, title: DeltaGenerator
+) -> CompareResult | None:
+    """What the plan is and saves, and its error, with a button that measures it; the comparison, once measured."""
     found = plan_verify.section(result, report, plan)
     said = escape_markdown(f"Best plan: {plan_finding(plan, report)}")
     title.title(decision.title(recommend(found)) if found else said, anchor=False)
     show(plot_plan_strip(plan), key="strip")
-    return found is not None
+    return found
 
 
-def _numbers(plan: Plan) -> None:
+def _numbers(plan: Plan, report: SensitivityReport, found: CompareResult | None) -> None:
     whole = plan.uniform[0].totals
+    squared_error = plan.totals.squared_error
+    if found is not None:
+        squared_error = verification_of(plan, found).measured_squared_error
+    decibels = sqnr_db(report.output_mean_square, squared_error)
     size, error, time, formats = st.columns(4)
     frame.bytes_metric(
         size,
@@ -81,9 +88,9 @@ def _numbers(plan: Plan) -> None:
         help="By theory: weights and buffers in the plan's formats, scales included, as if each could be stored.",
     )
     error.metric(
-        "SQNR, measured" if plan.totals.is_measured else "SQNR, predicted",
-        "exact" if plan.totals.sqnr_db == math.inf else f"{number_text(plan.totals.sqnr_db, 3)} dB",
-        delta=f"RMSE {number_text(_rmse(plan.totals), 3)}",
+        "SQNR, measured" if found is not None or plan.totals.is_measured else "SQNR, predicted",
+        "exact" if decibels == math.inf else f"{number_text(decibels, 3)} dB",
+        delta=f"RMSE {number_text(root(squared_error), 3)}",
         delta_color="off",
         delta_arrow="off",
         help=f"Estimated from the errors of the layers; measured for one format. {frame.metric_help('sqnr_db')}",
@@ -111,7 +118,3 @@ def _front(chosen: Chosen, report: SensitivityReport, runs: list[Verified]) -> g
         if (error := each.verification.measured_squared_error) is not None
     ]
     return plot_plan_front(chosen.front, chosen.plan, report, runs=measured)
-
-
-def _rmse(totals: Totals) -> float | None:
-    return None if totals.squared_error is None else math.sqrt(totals.squared_error)

@@ -73,7 +73,8 @@ _selectbox = partial(_pick, st.selectbox)
 
 
 def _model() -> None:
-    titles = {model.id: _model_label(model) for model in CATALOGUE} | {
+    trained_first = sorted(CATALOGUE, key=lambda model: model.weights == "random")
+    titles = {model.id: _model_label(model) for model in trained_first} | {
         state.PRETRAINED: "From Hugging Face, or a folder …"
     }
     _selectbox(

@@ -1,5 +1,5 @@
 // The card of the tour: it marks what each stop is about. The browser remembers that it was left; a link with
-// `tour=off`, such as a shared one, shows none.
+// `tour=off`, such as a shared one, shows none for as long as its window is open.
 
 const [KEY, LEFT, MARK] = ["px-tour", "left", "px-stop"];
 const MARKED = `.${MARK} {scroll-margin-top: 5rem; outline: 3px solid #2F6FDB; outline-offset: 6px; border-radius: 0.25rem}`;
@@ -11,8 +11,9 @@ export default function ({ parentElement, data }) {
   const stops = data.stops;
   const stored = window.localStorage;
   const card = parentElement.querySelector(".px-tour");
-  const off = new URLSearchParams(window.location.search).get("tour") === "off";
-  if (off || stored.getItem(KEY) === LEFT) return;
+  const isOff = new URLSearchParams(window.location.search).get("tour") === "off";
+  if (isOff) window.sessionStorage.setItem(KEY, LEFT); // of this window, on the pages that follow too
+  if (isOff || window.sessionStorage.getItem(KEY) === LEFT || stored.getItem(KEY) === LEFT) return;
   const style = document.createElement("style");
   style.textContent = MARKED;
   document.head.append(style);
