@@ -157,6 +157,14 @@ def _tensor_table(audit: CastAudit, *, name: str) -> None:
     which = linked.radio("Show", FILTERS, key="show", place=right)
     every = audit_table(tensor for tensor in audit.tensors if _is(which, tensor))
     table = every.find(find, "tensor", "kind", "before", "after")
+    layer = find.removesuffix(".")
+    if layer and any(module.fqn == layer for module in audit.modules):
+        st.page_link(
+            "pages/propagation.py",
+            label=f"All that is known of {escape_markdown(layer)}",
+            icon=":material/trending_up:",
+            query_params={"layer": layer},
+        )
     st.caption(f"{len(table.rows)} of {len(audit.tensors)} tensors.")
     downloads.table(table, name=name, key="tensors", alt="Every stored tensor before and after the cast")
 

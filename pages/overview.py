@@ -1,5 +1,7 @@
 """Overview: what happens to this model in this format on this device?"""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from pages.ui import baseline, decision, decisions, detail, device_speed, downloads, dtypes, frame, samples, state, tour
@@ -15,15 +17,19 @@ from precision.findings.elements import pairs_table
 from precision.findings.real_kernels import real_kernels_text
 from precision.findings.recommendation import recommend
 from precision.findings.speed import compare_speed
+from precision.findings.two_runs import STORED
 from precision.findings.verdict import technical_text
 from precision.results import CastAudit, CompareResult, Comparison, OutputComparison, Verdict
 from precision.spec import Analysis
+from precision.text.metrics import metric_named
 from precision.text.names import escape_markdown, for_markdown
 from precision.text.units import bytes_text, number_text, seconds_text
 
 MOST_WARNINGS = 3
 """Warnings of the cast that are shown here."""
 
+_ON_CARDS = (metric_named("mean_abs_error").label, metric_named("max_abs_error").label, STORED)
+"""The key figures of two runs that have a card."""
 _TIMING = ":material/timer: Both models are timed last."
 
 HOW_TO_READ = """\
@@ -63,8 +69,8 @@ def main() -> None:
     recommended = recommend(result, limits)
     with top:
         frame.header(decision.title(recommended), result, lead=lambda: decision.details(recommended))
-        _four_numbers(result)
-        baseline.section(result, state.job_id(Analysis.COMPARE))
+        _four_numbers(result, baseline.changes(result))
+        baseline.section(result, state.job_id(Analysis.COMPARE), told=_ON_CARDS)
         if said := real_kernels_text(result):
             st.caption(f":material/memory: {escape_markdown(said)}", help=KERNELS_HELP)
         with st.container(key=tour.PICTURES):
@@ -129,11 +135,15 @@ def _technical(verdict: Verdict, comparison: Comparison | None) -> None:
         decisions.truth_line(comparison)
 
 
-def _four_numbers(result: CompareResult) -> None:
+def _four_numbers(result: CompareResult, changes: Mapping[str, str]) -> None:
+    """The key figures; below each, what became of the pinned run's."""
     mean, largest, size, speed = st.columns(4)
     metrics = result.comparison.overall if result.comparison else None
     decisions.number(mean, "mean_abs_error", number_text(metrics.mean_abs_error if metrics else None, 3))
     decisions.number(largest, "max_abs_error", number_text(metrics.max_abs_error if metrics else None, 3))
+    for place, label in zip((mean, largest, size), _ON_CARDS, strict=True):
+        if label in changes:
+            place.caption(f":material/keep: {escape_markdown(changes[label])}", help="Against the pinned run.")
     if result.audit:
         estimated = result.audit.estimated_bytes_after
         frame.bytes_metric(

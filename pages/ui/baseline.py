@@ -1,5 +1,7 @@
 """The pinned run: any comparison of the session, that others are shown against."""
 
+from collections.abc import Collection
+
 import streamlit as st
 
 from pages.ui import view_state
@@ -19,8 +21,19 @@ def pinned() -> CompareResult | None:
     return result if isinstance(result, CompareResult) else None
 
 
-def section(result: CompareResult, job_id: str | None) -> None:
-    """What the run on the page is against the pinned one, in a line; or the button that pins it."""
+def changes(result: CompareResult) -> dict[str, str]:
+    """What became of each key figure of the pinned run, by its label; none without one, or beside itself."""
+    baseline = pinned()
+    if baseline is None or baseline.spec == result.spec:
+        return {}
+    return {each.label: each.change for each in figures(baseline, result) if each.change}
+
+
+def section(result: CompareResult, job_id: str | None, *, told: Collection[str] = ()) -> None:
+    """What the run on the page is against the pinned one, in a line; or the button that pins it.
+
+    Figures that are `told` elsewhere on the page are left out.
+    """
     baseline = pinned()
     if baseline is None or baseline.spec == result.spec:
         is_pinned = baseline is not None
@@ -35,8 +48,9 @@ def section(result: CompareResult, job_id: str | None) -> None:
             help="The runs that follow are shown against this one: every key figure, and the charts of errors.",
         )
         return
-    changes = [f"{each.label.lower()} {each.change}" for each in figures(baseline, result) if each.change]
-    said = why_not_comparable(baseline.spec, result.spec) or " · ".join(changes)
+    found = changes(result)
+    rest = [f"{label} {change}" for label, change in found.items() if label not in told]
+    said = why_not_comparable(baseline.spec, result.spec) or " · ".join(rest)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/keep: Against **{in_short(baseline.spec)}**: {escape_markdown(said)}", width="stretch")
         st.page_link("pages/compare.py", label="Compare", icon=":material/compare_arrows:")

@@ -24,9 +24,11 @@ _OPACITIES: dict[str, float] = {
     "close": 0.16,
     "not attributable": 0.25,
     "uncertain": 0.25,
-    "changed": 0.55,
     "broken": 1.0,
 }
+_CHANGED = (0.35, 0.8)
+"""Of a run that changes what matters, by its SQNR: at `_CLEAN_DB` and more, and at 0 dB and less."""
+_CLEAN_DB = 60.0
 _WHY = 200
 """Characters of a reason in a hover text."""
 
@@ -92,8 +94,15 @@ def _cell(row: SweepRow) -> SweepCell:
     if row.verdict.word == "not measured":
         return SweepCell(row.spec.dtype, column, "not measured", 0.0, plain(row.verdict.sentence, limit=_WHY))
     measured = "" if row.sqnr_db is None else f" · {number_text(row.sqnr_db)} dB"
-    opacity = _OPACITIES.get(row.verdict.word, 0.0)
-    return SweepCell(row.spec.dtype, column, f"{row.verdict.word}{measured}", opacity, row.verdict.sentence)
+    return SweepCell(row.spec.dtype, column, f"{row.verdict.word}{measured}", _opacity(row), row.verdict.sentence)
+
+
+def _opacity(row: SweepRow) -> float:
+    if row.verdict.word != "changed":
+        return _OPACITIES.get(row.verdict.word, 0.0)
+    least, most = _CHANGED
+    clean = min(max((row.sqnr_db or 0.0) / _CLEAN_DB, 0.0), 1.0)
+    return most - (most - least) * clean
 
 
 def _column(device: str, method: CastMethod) -> str:

@@ -16,6 +16,8 @@ _INPUT = ("model", "input", "seed", "batch", "length", "text", "regime", "refere
 """Settings without which two errors are of other outputs."""
 _SAME = 1.01
 """Up to this ratio, two errors are called the same."""
+STORED = "Bytes in the format"
+"""Label of a figure."""
 _NOT_TIMED = "not timed"
 _NEW = "New NaN or ±inf"
 
@@ -72,7 +74,7 @@ def _figures(first: CompareResult, second: CompareResult, *, compares: bool) -> 
         yield Figure(decided[0].label, share_text(decided[0].share), share_text(decided[1].share), change)
     if first.audit is not None and second.audit is not None:
         before, after = _stored(first.audit), _stored(second.audit)
-        yield Figure("Bytes in the format", before.text, after.text, _times(before.size, after.size))
+        yield Figure(STORED, before.text, after.text, _times(before.size, after.size))
     if first.cost is not None or second.cost is not None:
         yield Figure("Speed against the reference", _speed(first), _speed(second), "")
 
@@ -170,7 +172,7 @@ def finding(first: CompareResult, second: CompareResult) -> str:
         return why.removesuffix(".")
     found = {figure.label: figure for figure in figures(first, second)}
     mean = found.get(metric_named("mean_abs_error").label)
-    size = found.get("Bytes in the format")
+    size = found.get(STORED)
     new = found.get(_NEW)
     parts = [f"{new.second} new NaN or infinities against {new.first}"] if new is not None else []
     if mean is not None and mean.change:

@@ -47,6 +47,9 @@ def test_a_click_on_a_layers_dtypes_shows_its_tensors(dashboard: Dashboard, visi
     strip.locator(".barlayer .point path").first.click(force=True)
     visit.said_in_link("find", "features.0.")
     expect(visit.page.get_by_text("2 of 25 tensors.")).to_be_visible(timeout=PATIENCE_MS)
+    visit.page.get_by_role("link", name="All that is known of features.0").click()
+    visit.said_in_link("layer", "features.0")
+    expect(visit.page.get_by_role("heading", name="One layer")).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_a_click_on_a_box_opens_it_before_and_after_the_cast(dashboard: Dashboard, visitors: Visitors) -> None:

@@ -84,6 +84,9 @@ def test_the_worst_is_the_most_visible() -> None:
     words = ("exact", "kept", "close", "uncertain", "changed", "broken")
     seen = [_sweep_heatmap_info([row(word=word)], ()).cells[0].opacity for word in words]
     assert seen == sorted(set(seen))
+    rows = [row(word="changed", sqnr_db=decibels) for decibels in (80.0, 60.0, 40.0, 0.0, -math.inf, None)]
+    seen = [cell.opacity for cell in _sweep_heatmap_info(rows, ()).cells]
+    assert seen == pytest.approx([0.35, 0.35, 0.5, 0.8, 0.8, 0.8])
 
 
 def test_the_front_holds_what_no_other_run_beats() -> None:
