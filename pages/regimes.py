@@ -36,7 +36,7 @@ def main() -> None:
     if report.overflow is not None:
         st.info(escape_markdown(overflow_text(report.overflow, dtype)), icon=":material/vertical_align_top:")
     show(plot_regime_errors(report, dtype), key="regimes")
-    st.header("Every regime", anchor=False)
+    st.header("Every input tried", anchor=False)
     st.caption(
         "Each with its worst sample.",
         help="It has the most new infinities and NaNs, then the largest normalized L2. Samples in which the reference "

@@ -3,7 +3,7 @@
 from precision.findings.layers import name_of_own
 from precision.results import LayersReport, NonfiniteOrigin
 from precision.text.names import plain
-from precision.text.units import count_text, number_text
+from precision.text.units import count_text, fine_share_text, number_text
 
 REFERENCE_NONFINITE = "The reference itself is infinite or NaN"
 """How a warning of any analysis begins that says so."""
@@ -19,8 +19,9 @@ def finding(report: LayersReport) -> str:
     own = None if at is None else report.rows[at].own
     if at is None or own is None:
         return "Every layer is exact" if report.is_exact else "No layer measured alone adds error"
-    added = number_text(own.local.normalized_l2)
-    return f"Of the layers measured alone, most error is added in {name_of_own(report.rows[at])}: {added} of its output"
+    added = fine_share_text(own.local.normalized_l2 or 0.0)
+    name = name_of_own(report.rows[at])
+    return f"Of the layers measured alone, most error is added in {name}: {added} of the size of its output"
 
 
 def found_row(report: LayersReport) -> int | None:

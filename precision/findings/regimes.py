@@ -71,7 +71,7 @@ def finding(report: RegimesReport, dtype: str) -> str:
     if not sqnr:
         return f"{dtype} in {count_text(len(report.rows), 'input regime')}"
     which = " in which the reference runs" if any(map(_reference_fails, report.rows)) else ""
-    return f"{dtype} keeps an SQNR of {number_text(min(sqnr))} dB or more in every input regime{which}"
+    return f"{dtype} keeps an SQNR of {number_text(min(sqnr))} dB or more on every input tried{which}"
 
 
 def is_broken(row: RegimeRow) -> bool:

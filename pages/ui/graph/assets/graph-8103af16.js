@@ -56,6 +56,7 @@ class View {
     this.litPath = new Set(data.lit === "nonfinite" || this.showsPath ? data.path : []);
     this.words();
     this.draw();
+    if (moves) this.target = start; // until somebody looks elsewhere: the style, and with it the room, may come late
     if (start && moves) this.show(start);
     else if (isNew) this.pane.scrollTo(Math.max(0, (this.extent.width * this.zoom - this.pane.clientWidth) / 2), 0);
   }
@@ -480,8 +481,15 @@ class View {
   }
 
   listen() {
-    new ResizeObserver(() => this.data && (this.asColumn ? this.draw() : this.drawStrip())).observe(this.pane);
+    const resized = () => {
+      if (!this.data) return;
+      if (this.asColumn) this.draw();
+      else this.drawStrip();
+      if (this.target) this.show(this.target);
+    };
+    new ResizeObserver(resized).observe(this.pane);
     const on = (selector, event, act) => this.find(selector).addEventListener(event, act);
+    for (const event of ["wheel", "pointerdown", "keydown"]) on(".graph", event, () => { this.target = null; });
     const boxOf = (event) => event.composedPath().find((node) => node.box)?.box;
     on(".tree", "click", (event) => {
       const box = boxOf(event);
