@@ -191,7 +191,7 @@ def _speed(result: CompareResult) -> str:
     if not speed.is_known:
         return f"Speed is not known: {speed.reason}."
     is_rough = speed.ratio and (result.cost.reference_time.warnings or result.cost.candidate_time.warnings)
-    return f"{'About ' if is_rough else ''}{speed.alone} here." if is_rough else f"{capitalised(speed.alone)} here."
+    return f"{capitalised(f'about {speed.alone}' if is_rough else speed.alone)} here."
 
 
 def _why(verdict: Verdict, output: OutputComparison | None, limits: Yardsticks) -> str:
