@@ -50,10 +50,11 @@ VOLUME /data
 USER 10001:10001
 EXPOSE 8501
 
-# The server says that it is well, and the page is really served. Proxy settings must not apply to this request.
+# The server says that it is well and that a job could run, and the page is really served. Proxy settings must not apply.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["python", "-c", \
     "from urllib.request import ProxyHandler, build_opener; get = build_opener(ProxyHandler({})).open; \
      at = 'http://127.0.0.1:8501/'; well = get(at + '_stcore/health', timeout=4).read() == b'ok'; \
+     well = well and get(at + 'ready', timeout=4).status == 200; \
      raise SystemExit(not (well and b'<title>' in get(at, timeout=4).read()))"]
 
 CMD ["streamlit", "run", "app.py"]

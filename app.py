@@ -9,6 +9,8 @@ elif __name__ == "app":
     import streamlit as st
     from starlette.middleware import Middleware
 
+    from pages.ui import readiness
     from pages.ui.shell.shield import Shield
 
-    app = st.App(__file__, middleware=[Middleware(Shield)])
+    readiness.allow_many_files()
+    app = st.App(__file__, middleware=[Middleware(Shield)], routes=[readiness.ROUTE])

@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import readiness, state
 from pages.ui.installed import require_installed
 from pages.ui.sessions import watch_sessions
 from precision.analyses import analysis_of
@@ -44,6 +44,7 @@ def engine() -> Engine:
     """The server's one engine; the frame starts it."""
     made = Engine(EngineConfig.from_environment())
     watch_sessions(made)
+    readiness.watch(made)
     return made
 
 
