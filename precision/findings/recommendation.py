@@ -129,7 +129,7 @@ def _happened(verdict: Verdict, output: OutputComparison | None, result: Compare
     if found is None or not found.samples or output.differs_as_integer or is_kept:
         return _values(output, verdict), ""
     if isinstance(found, NeighbourDecisions) and found.cosine.low is not None:
-        low = number_text(found.cosine.low)
+        low = f"{math.floor(1e4 * found.cosine.low) / 1e4:g}"  # a bound is not rounded up
         mean = f"On average, vectors keep a cosine similarity of at least {low} with their own, 95 % sure."
         return _decided(found, _sample(found, result)), mean
     changes = _changes(output)
@@ -202,7 +202,7 @@ def _why(verdict: Verdict, output: OutputComparison | None, limits: Yardsticks) 
     if verdict.word == "not attributable":
         return verdict.sentence
     if output.metrics.cand_only_nonfinite and verdict.word == "broken":
-        return "An infinity or a NaN is made on the way, and takes with it whatever is computed from it."
+        return "One infinity or NaN takes with it whatever is computed from it."
     found = output.decisions
     if isinstance(found, ClassDecisions) and found.accuracy:
         before, after = (fine_share_text(share) for share in (found.accuracy.reference, found.accuracy.candidate))

@@ -14,7 +14,7 @@ from precision.findings.recommendation import Level, Recommendation, recommend
 from precision.results import CompareResult
 from precision.spec import RunSpec
 from tests.field.cases.outputs import Voice
-from tests.findings.test_decisions_judged import decided
+from tests.findings.test_decisions_judged import decided, pointing
 from tests.runs import Recorder, compare
 
 
@@ -63,12 +63,21 @@ def test_changed_classes_are_avoided_where_surely_more_change_than_counts_as_non
     assert (found.level, found.headline) == (level, said)
 
 
+def test_vectors_say_how_sure_their_mean_cosine_is_and_round_no_bound_up() -> None:
+    described = compare(RunSpec(model="linear-5-10"))
+    found = recommend(described.model_copy(update={"comparison": pointing(0.99997, 1e-5, 0).comparison}))
+    assert found.headline == "Safe in float16: all 50 samples keep their nearest neighbour"
+    assert found.details[0] == (
+        "On average, vectors keep a cosine similarity of at least 0.9999 with their own, 95 % sure."
+    )
+
+
 def test_an_overflow_is_avoided_and_its_operator_is_the_next_step() -> None:
     found = recommended(model="overflow", dtype="float16")
     assert found.headline == "Do not use float16 here: 16 of 16 output values become infinite or NaN"
     assert found.level == "avoid"
     assert found.details == ()  # nothing is gained by what is lost
-    assert found.why == "An infinity or a NaN is made on the way, and takes with it whatever is computed from it."
+    assert found.why == "One infinity or NaN takes with it whatever is computed from it."
     assert found.step is not None
     assert found.step.page == "propagation"
 
