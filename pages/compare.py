@@ -108,7 +108,7 @@ def _in_format(spec: RunSpec, name: str) -> CompareResult | None:
         whole = RunSpec.parse({**shared, "dtype": name, "analysis": Analysis.COMPARE}).measured
         if (job := engine().stored(whole)) is not None and isinstance(job.result, CompareResult):
             return job.result
-        errors = whole.model_copy(update={"analysis": Analysis.ERRORS})
+        errors = whole.errors_alone
         if _RUNS.job(errors) is None:
             _RUNS.start(errors)
     except PrecisionError as error:

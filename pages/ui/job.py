@@ -159,7 +159,7 @@ def _errors_of(spec: RunSpec) -> AnalysisResult | None:
     """What a sweep has measured already of a comparison: all but the times."""
     if spec.analysis is not Analysis.COMPARE:
         return None
-    job = engine().stored(spec.model_copy(update={"analysis": Analysis.ERRORS}))
+    job = engine().stored(spec.errors_alone)
     return job.result.model_copy(update={"spec": spec}) if job and job.result else None
 
 

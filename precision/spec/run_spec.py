@@ -240,6 +240,11 @@ class RunSpec(BaseModel):
         return self.model_copy(update=update)
 
     @property
+    def errors_alone(self) -> Self:
+        """The same comparison without timing."""
+        return self.model_copy(update={"analysis": Analysis.ERRORS})
+
+    @property
     def unread(self) -> Collection[str]:
         """The settings that the analysis does not read."""
         return _DEFAULTS.keys() - {*self.analysis.info.reads, "analysis"}

@@ -71,7 +71,7 @@ def start(plan: SweepPlan, *, times: bool = False) -> None:
     if times:
         state.swept_times().update(spec.digest() for spec in plan.specs)
     for spec in plan.specs:
-        for run in (spec, _errors_alone(spec)):
+        for run in (spec, spec.errors_alone):
             job = RUNS.job(run)
             if job is not None and job.status in ("failed", "cancelled"):
                 RUNS.forget(run)
@@ -104,16 +104,11 @@ def memory_of(spec: RunSpec) -> MemoryResult | str | None:
     return _MEMORY.failure(job).message if job.finished else None
 
 
-def _errors_alone(spec: RunSpec) -> RunSpec:
-    """The same comparison without timing."""
-    return spec.model_copy(update={"analysis": Analysis.ERRORS})
-
-
 def _wanted(plan: SweepPlan) -> dict[str, RunSpec]:
     """The runs asked for, in the order in which they run, by digest."""
     asked = [spec for spec in plan.specs if spec.digest() in state.swept()]
     timed = {spec.digest() for spec in asked if _is_timed(spec)}
-    errors = [_errors_alone(spec) for spec in asked if spec.digest() not in timed]
+    errors = [spec.errors_alone for spec in asked if spec.digest() not in timed]
     times = [spec for spec in asked if spec.digest() in timed | state.swept_times()]
     return {run.digest(): run for run in (*errors, *times)}
 
@@ -162,7 +157,7 @@ def _cancel_all_but(wanted: dict[str, RunSpec]) -> None:
 
 def _row(spec: RunSpec) -> SweepRow | None:
     """Of the whole comparison; while it is not known, of its errors alone."""
-    run = next((each for each in (spec, _errors_alone(spec)) if _has_ended(each)), None)
+    run = next((each for each in (spec, spec.errors_alone) if _has_ended(each)), None)
     job = RUNS.job(run) if run else None
     if job is None:
         return None
