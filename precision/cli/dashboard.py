@@ -17,7 +17,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--address",
         metavar="ADDRESS",
-        help="address to listen on; 0.0.0.0 lets other machines connect (default: 127.0.0.1, only this machine)",
+        help="address to listen on; 0.0.0.0 lets other machines connect, by the names that "
+        "STREAMLIT_SERVER_ALLOWED_HOSTS lists (default: 127.0.0.1, only this machine)",
     )
 
 
