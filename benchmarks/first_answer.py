@@ -130,7 +130,7 @@ def one_round(browser: Browser, folder: Path, times: dict[str, list[float]]) -> 
             until_idle(page)
         opened = time.perf_counter()
         with window(browser, f"{url}/?model=digits&dtype=float16") as page:
-            answer = until_decided(page)
+            until_decided(page)
             times["digits in float16, link"].append(time.perf_counter() - opened)
             until_idle(page)
         # The seed makes a new run of what is measured already.

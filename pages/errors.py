@@ -11,6 +11,7 @@ from precision.charts.error_ecdf import plot_error_ecdf
 from precision.charts.error_histogram import plot_error_histogram
 from precision.charts.error_spread import HistogramKind
 from precision.findings.elements import METRICS_OF, metrics_table, pairs_table
+from precision.findings.recommendation import lost_text
 from precision.results import CompareResult, Comparison, OutputComparison
 from precision.spec import Analysis
 from precision.text.names import escape_markdown, for_markdown
@@ -64,9 +65,8 @@ def _finding(comparison: Comparison) -> str:
         if overall.mean_abs_error is not None
         else ""
     )
-    if lost := overall.cand_only_nonfinite:
-        rest = f"; the others are {errors}" if errors else ""
-        return f"{lost:,} of {overall.elements:,} output values become infinite or NaN{rest}"
+    if overall.cand_only_nonfinite:
+        return f"{lost_text(overall)}; the others are {errors}" if errors else lost_text(overall)
     return f"{_whose(comparison)} {errors}" if errors else "No error could be measured"
 
 

@@ -107,9 +107,7 @@ def _remedies(result: LayersResult) -> None:
     if any(remedy.kind == "autocast" for remedy in good):
         _change_button("Use autocast instead, and run again", "method", CastMethod.AUTOCAST.value)
     if result.remedies:
-        st.page_link(
-            "pages/mixed_precision.py", label="Find a plan: a format for every layer", icon=":material/balance:"
-        )
+        frame.link_to_plan()
     stopped = result.report.stopped if result.report else None
     if result.remedies is None and stopped is not None and stopped.keep is not None:
         keep_button(stopped.keep, key="keep-stopped")

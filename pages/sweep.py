@@ -74,9 +74,7 @@ def main() -> None:
     if now.rows:
         with charts:
             show(plot_sweep_heatmap(now.rows, plan.skipped, planned=len(plan.specs)), key="sweep")
-            st.page_link(
-                "pages/mixed_precision.py", label="Find a plan: a format for every layer", icon=":material/balance:"
-            )
+            frame.link_to_plan()
         _costs(plan, now.rows)
     memory = sweep_jobs.memory_of(base)
     table(base, plan, now.rows, memory, devices)

@@ -21,12 +21,16 @@ def pinned() -> CompareResult | None:
     return result if isinstance(result, CompareResult) else None
 
 
+def _other(result: CompareResult) -> CompareResult | None:
+    """The pinned run, where it is another than this."""
+    baseline = pinned()
+    return None if baseline is None or baseline.spec == result.spec else baseline
+
+
 def changes(result: CompareResult) -> dict[str, str]:
     """What became of each key figure of the pinned run, by its label; none without one, or beside itself."""
-    baseline = pinned()
-    if baseline is None or baseline.spec == result.spec:
-        return {}
-    return {each.label: each.change for each in figures(baseline, result) if each.change}
+    baseline = _other(result)
+    return {each.label: each.change for each in figures(baseline, result) if each.change} if baseline else {}
 
 
 def section(result: CompareResult, job_id: str | None, *, told: Collection[str] = ()) -> None:
@@ -34,9 +38,9 @@ def section(result: CompareResult, job_id: str | None, *, told: Collection[str] 
 
     Figures that are `told` elsewhere on the page are left out.
     """
-    baseline = pinned()
-    if baseline is None or baseline.spec == result.spec:
-        is_pinned = baseline is not None
+    baseline = _other(result)
+    if baseline is None:
+        is_pinned = pinned() is not None
         st.button(
             "Unpin" if is_pinned else "Pin as baseline",
             key="pin",
@@ -61,8 +65,8 @@ def section(result: CompareResult, job_id: str | None, *, told: Collection[str] 
 
 def overlaid(result: CompareResult, output: OutputComparison) -> tuple[InFormat, ...]:
     """The same output of the pinned run, to draw over this one's; none where they cannot be compared."""
-    baseline = pinned()
-    if baseline is None or baseline.spec == result.spec or why_not_comparable(baseline.spec, result.spec):
+    baseline = _other(result)
+    if baseline is None or why_not_comparable(baseline.spec, result.spec):
         return ()
     return of_path(baseline, output.path)
 

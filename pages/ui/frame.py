@@ -146,6 +146,11 @@ def command_line(spec: RunSpec) -> str:
     return shlex.join(["python", "-m", "precision", spec.analysis.value, *words])
 
 
+def link_to_plan() -> None:
+    """The way to Mixed precision, from where one format for all layers is not enough."""
+    st.page_link("pages/mixed_precision.py", label="Find a plan: a format for every layer", icon=":material/balance:")
+
+
 def bytes_metric(place: DeltaGenerator, before: int, after: int, *, help: str, label: str = "Stored bytes") -> None:
     """How many bytes are stored, and how that compares with before."""
     place.metric(

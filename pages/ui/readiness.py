@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-import psutil
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
@@ -45,6 +44,8 @@ def why_not_ready() -> str:
             return engine.reason or "There is no worker."
     if sys.platform != "win32":
         import resource
+
+        import psutil  # only when asked: the first page waits for what is imported at start
 
         used, limit = psutil.Process().num_fds(), resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if limit != resource.RLIM_INFINITY and limit < used + _SPARE:

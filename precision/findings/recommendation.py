@@ -13,6 +13,7 @@ from precision.results import (
     CompareResult,
     CrossingDecisions,
     Decisions,
+    ErrorMetrics,
     InputChoice,
     NeighbourDecisions,
     OutputComparison,
@@ -118,8 +119,8 @@ def _changes(output: OutputComparison | None) -> Interval | None:
 
 def _happened(verdict: Verdict, output: OutputComparison | None, result: CompareResult) -> tuple[str, str]:
     """What happened, as the end of a sentence; and how sure that is of other samples, in a sentence."""
-    if output is not None and (lost := output.metrics.cand_only_nonfinite) and verdict.word == "broken":
-        return f"{lost:,} of {output.metrics.elements:,} output values become infinite or NaN", ""
+    if output is not None and output.metrics.cand_only_nonfinite and verdict.word == "broken":
+        return lost_text(output.metrics), ""
     if output is None or verdict.word == "not measured" or output.metrics.nonfinite_differ:
         return _ending(verdict.sentence), ""
     found = output.decisions
@@ -136,6 +137,11 @@ def _happened(verdict: Verdict, output: OutputComparison | None, result: Compare
     sure = could_change_text(found, changes, _sample(found, result)) if changes and isinstance(found, Judged) else ""
     surely = (f"{capitalised(sure)}.", few_clusters_text(found)) if sure else ()
     return _decided(found, _sample(found, result)), " ".join(filter(None, surely))
+
+
+def lost_text(metrics: ErrorMetrics) -> str:
+    """How many values the candidate alone has infinite or NaN, as a sentence without a full stop."""
+    return f"{metrics.cand_only_nonfinite:,} of {metrics.elements:,} output values become infinite or NaN"
 
 
 def _ending(sentence: str) -> str:
