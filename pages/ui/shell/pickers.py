@@ -92,8 +92,8 @@ def _model() -> None:
             key="checkpoint",
             placeholder="sentence-transformers/all-MiniLM-L6-v2",
             on_change=state.model_changed,
-            help="A text encoder, sequence classifier, causal or encoder-decoder language model with safetensors "
-            "weights: an id on the Hugging Face hub, or a folder on the server. Code in the repository is never run.",
+            help="A model of text, pictures or sound that transformers builds, with safetensors weights: an id on the "
+            "Hugging Face hub, or a folder on the server. Code in the repository is never run.",
         )
 
     if model := _chosen():

