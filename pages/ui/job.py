@@ -102,9 +102,9 @@ def require_choice() -> None:
     """Stop the page if the link cannot be followed, the sidebar waits for a model's name, or a package is missing."""
     if link_error := state.link_error():
         refuse("This link cannot be followed", link_error, icon=":material/link_off:")
-    if state.awaits_checkpoint():
+    if missing := state.awaited():
         st.title("Which model?", anchor=False)
-        st.info("Name a Hugging Face model, or a folder on the server, in the sidebar.", icon=":material/edit:")
+        st.info(missing, icon=":material/edit:")
         st.stop()
     if model := state.chosen_model():
         require_installed(model)

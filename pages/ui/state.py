@@ -12,7 +12,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from pages.ui import view_state
 from pages.ui.view_state import VIEW
 from precision.errors import InputError
-from precision.models.catalogue import CATALOGUE, describe
+from precision.models import pasted
+from precision.models.catalogue import HUB_PREFIX, describe
+from precision.models.pasted import PASTED_PREFIX
 from precision.models.request import request_input
 from precision.results import ModelDescription
 from precision.spec import AUTOCAST_DTYPE, Analysis, RunSpec
@@ -20,8 +22,16 @@ from precision.spec.keep import Kept
 from precision.spec.output_kinds import OutputKind
 from precision.text.names import enclosing
 
-PRETRAINED = "hf:"
+PRETRAINED = HUB_PREFIX
 """The picker's entry for a Hugging Face id or folder."""
+PASTED = PASTED_PREFIX
+"""The picker's entry for code."""
+_NAMED_BY = {PRETRAINED: "checkpoint", PASTED: "pasted"}
+"""What holds the rest of the id of a model that is not one of the picker's own."""
+_AWAITED = {
+    PRETRAINED: "Name a Hugging Face model, or a folder on the server, in the sidebar.",
+    PASTED: "Write the model in the sidebar, then press *Use*.",
+}
 _DEFAULT = RunSpec(model="digits", dtype="bfloat16")
 """What a link without a model shows: a trained network on real images."""
 _HELD = (
@@ -80,9 +90,10 @@ def _set_widgets(spec: RunSpec) -> None:
     state = st.session_state
     for name in (*_HELD, *_SIZES):
         state[name] = getattr(spec, name)
-    catalogued = any(spec.model == model.id for model in CATALOGUE)
-    state["model"] = spec.model if catalogued else PRETRAINED
-    state["checkpoint"] = "" if catalogued else spec.model.removeprefix(PRETRAINED)
+    state["model"] = next((entry for entry in _NAMED_BY if spec.model.startswith(entry)), spec.model)
+    for entry, named_by in _NAMED_BY.items():
+        state[named_by] = spec.model.removeprefix(entry) if state["model"] == entry else ""
+    state["pasted_code"] = pasted.text_of(spec.model) if state["model"] == PASTED else pasted.TEMPLATE
     state["method"] = spec.method.value
     state["text"] = spec.text or ""
     state["keep"] = list(spec.keep)
@@ -134,6 +145,12 @@ def choose_model(model_id: str) -> None:
     """Pick a model of the catalogue, as the sidebar does."""
     st.session_state["model"] = model_id
     model_changed()
+
+
+def use_code(model_id: str) -> None:
+    """Pick the model of a pasted text."""
+    st.session_state["pasted"] = model_id.removeprefix(PASTED)
+    choose_model(PASTED)
 
 
 def choose(name: str, value: object) -> None:
@@ -204,21 +221,20 @@ def keep_among(name: str, options: list[str]) -> None:
         st.session_state[name] = options[0]
 
 
-def awaits_checkpoint() -> bool:
-    """Whether a checkpoint is chosen but its name is not typed yet."""
-    return _model_id() == PRETRAINED
+def awaited() -> str | None:
+    """What is still to be typed before there is a model; None where there is one."""
+    return _AWAITED.get(_model_id())
 
 
 def chosen_model() -> ModelDescription | None:
-    """The model picked, or None while a checkpoint is not named yet."""
-    model_id = _model_id()
-    return None if model_id == PRETRAINED else describe(model_id)
+    """The model picked, or None while it is not named yet."""
+    return None if awaited() else describe(_model_id())
 
 
 def _model_id() -> str:
     state = st.session_state
     picked: str = state["model"]
-    return PRETRAINED + state["checkpoint"].strip() if picked == PRETRAINED else picked
+    return picked + state[_NAMED_BY[picked]].strip() if picked in _NAMED_BY else picked
 
 
 def spec(analysis: Analysis, also: Mapping[str, object] | None = None) -> RunSpec:
@@ -232,8 +248,8 @@ def spec(analysis: Analysis, also: Mapping[str, object] | None = None) -> RunSpe
         InputError: the choice is not complete or not valid; the message says what to do.
     """
     state = st.session_state
-    if _model_id() == PRETRAINED:
-        raise InputError("Name a Hugging Face model id or a local folder in the sidebar.")
+    if missing := awaited():
+        raise InputError(missing)
     model = describe(_model_id())
     default_input = model.inputs[0]
     chosen_input = next((choice for choice in model.inputs if choice.name == state["input"]), default_input)

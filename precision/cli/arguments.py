@@ -24,7 +24,7 @@ _VIOLATED = "1 a limit of --fail-above or --fail-below is violated; "
 _METHOD = ". How it is measured, by which formula and when it is wrong: docs/methods/{name}.md, or page Methods"
 _FORMATS = tuple(row.name for row in ALL_FORMATS)
 _SETTINGS = {
-    "model": "a model of the catalogue, or hf:<hub id or local folder>",
+    "model": "a model of the catalogue, hf:<hub id or local folder>, or python:<name> of your own",
     "dtype": "the candidate's format: " + ", ".join(_FORMATS) + "; or typed, such as e5m7",
     "method": "how to cast: " + ", ".join(CastMethod),
     "device": "where to compute",

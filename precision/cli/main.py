@@ -21,7 +21,7 @@ from precision.findings.fit.smallest import smallest_spec
 from precision.findings.plan import judged_text
 from precision.findings.sweep import failed_row, plan_sweep, sweep_row
 from precision.findings.thresholds import parse_threshold, violations
-from precision.models.catalogue import CATALOGUE, describe
+from precision.models.catalogue import describe, offered
 from precision.results import AnalysisResult, CompareResult, DeviceInfo, DeviceSpeedResult, SweepResult
 from precision.results.plan import Plan
 from precision.spec import Analysis, RunSpec
@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _models(arguments: argparse.Namespace) -> int:
-    print(tables.results_json(CATALOGUE) if arguments.json else tables.models_text())
+    print(tables.results_json(offered()) if arguments.json else tables.models_text())
     return _DONE
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from precision.findings.format_tables import constants_table
 from precision.findings.tables import Column, Table, written
 from precision.formats import FORMATS
-from precision.models.catalogue import CATALOGUE, missing_package
+from precision.models.catalogue import missing_package, offered
 from precision.results import DeviceInfo, Result
 from precision.text.names import plain
 from precision.text.units import bytes_text
@@ -43,15 +43,18 @@ def _heading(column: Column) -> str:
 
 
 def models_text() -> str:
-    """One line a model of the catalogue."""
+    """One line a model."""
     rows = [["MODEL", "FAMILY", "WEIGHTS", "PARAMETERS", "INPUTS", "TITLE"]]
-    for model in CATALOGUE:
+    for model in offered():
         parameters = "not counted" if model.parameters is None else f"{model.parameters:,}"
         inputs = " ".join(choice.name for choice in model.inputs)
         missing = missing_package(model.id)
         title = f"{model.title}, not installed: {missing.install}" if missing else model.title
         rows.append([model.id, model.family, model.weights, parameters, inputs, title])
-    note = "Also hf:<hub id or local folder>: any Hugging Face model of text, pictures or sound."
+    note = (
+        "Also hf:<hub id or local folder>: any Hugging Face model of text, pictures or sound. "
+        "Models of your own: docs/your_models.md."
+    )
     return f"{columns(rows)}\n\n{note}"
 
 

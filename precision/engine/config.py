@@ -3,7 +3,6 @@
 import math
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Self
 import psutil
 
 from precision.errors import InputError
+from precision.models.data_folder import absolute, default_folder
+from precision.models.python_models import functions_in
 from precision.text.units import parse_bytes
 
 _MEMORY_SHARE = 0.75
@@ -38,10 +39,6 @@ def _default_threads() -> int:
     return max(1, cores)
 
 
-def _default_data() -> Path:
-    return Path(tempfile.gettempdir()) / f"precision-explorer-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
-
-
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
     """Limits of the job engine and where it runs; each field has an environment variable of its name."""
@@ -60,8 +57,12 @@ class EngineConfig:
     """Seconds that a job has to stop by itself before its worker is ended. `PRECISION_CANCEL_GRACE`."""
     scheduler: str | None = None
     """Address (`tcp://host:port`) of an existing Dask scheduler to use. `PRECISION_SCHEDULER`."""
-    data: Path = field(default_factory=_default_data)
-    """Folder for temporary files and for measured speeds of devices. `PRECISION_DATA`."""
+    data: Path = field(default_factory=default_folder)
+    """Folder for temporary files, measured speeds of devices and pasted code. `PRECISION_DATA`."""
+    models: tuple[str, ...] = ()
+    """Functions that give models, as `package.module:function`. `PRECISION_MODELS`; workers read it themselves."""
+    allow_code: bool = False
+    """Whether people may paste code of models. `PRECISION_ALLOW_CODE`, 1 or 0; workers read it themselves."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -78,7 +79,9 @@ class EngineConfig:
             "session_limit": _count,
             "cancel_grace": _seconds,
             "scheduler": scheduler_address,
-            "data": _folder,
+            "data": absolute,
+            "models": lambda text: tuple(entry.value for entry in functions_in(text)),
+            "allow_code": _switch,
         }
         given = {}
         for name, parse in parsers.items():
@@ -118,8 +121,7 @@ def scheduler_address(text: str) -> str:
     return text
 
 
-def _folder(text: str) -> Path:
-    folder = Path(text).expanduser()
-    if not folder.is_absolute():
-        raise ValueError("expected an absolute path")
-    return folder
+def _switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("expected 1 or 0")
+    return text == "1"

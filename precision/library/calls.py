@@ -29,10 +29,11 @@ _READ_BY_LOAD = ("input", "seed", "batch", "length", "text")
 
 
 def load(model: str, **settings: Any) -> LoadedModel:
-    """A model of the catalogue, or an `hf:` checkpoint, with its input: what the functions here take as a model.
+    """A model by its id, with its input: what the functions here take as a model.
 
     Args:
-        model: an id, as `precision-explorer models` lists them, or `hf:<hub id or local folder>`.
+        model: an id, as `precision-explorer models` lists them, those of your own among them; or
+            `hf:<hub id or local folder>`.
         **settings: `input`, `seed`, `batch`, `length` and `text`, as on the command line.
 
     Raises:

@@ -10,7 +10,8 @@ from torch.nn.parameter import is_lazy
 
 from precision.errors import InputError, UnsupportedError
 from precision.measure.casting.methods import copied
-from precision.measure.models.loading import Batch, LoadedModel, tensors_of
+from precision.measure.models.built import Batch
+from precision.measure.models.loading import LoadedModel, tensors_of
 from precision.models.catalogue import OWN_PREFIX
 from precision.results import InputChoice, InputDescription, ModelDescription
 from precision.text.names import plain

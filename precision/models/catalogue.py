@@ -4,7 +4,10 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from precision.errors import InputError
+from precision.models import pasted, python_models
 from precision.models.architectures import ARCHITECTURES, random_input
+from precision.models.pasted import PASTED_PREFIX
+from precision.models.python_models import PYTHON_PREFIX
 from precision.results import InputChoice, ModelDescription
 from precision.text.lookup import looked_up
 
@@ -233,7 +236,7 @@ class Package(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A model and the functions of `precision.measure.models` that build it, as `module:name`."""
+    """A model and the functions that build it: `module:name` in `precision.measure.models`, or a module's full name."""
 
     description: ModelDescription
     builder: str
@@ -266,11 +269,17 @@ CATALOGUE: tuple[ModelDescription, ...] = tuple(entry.description for entry in _
 _BY_ID = {entry.description.id: entry for entry in _ENTRIES}
 
 
+def offered() -> tuple[ModelDescription, ...]:
+    """The models to choose from: those that whoever runs this adds in Python, then the catalogue."""
+    return (*map(describe, python_models.unambiguous()), *CATALOGUE)
+
+
 def describe(model_id: str) -> ModelDescription:
     """The description of a model before it is loaded.
 
     Args:
-        model_id: an id of the catalogue, or `hf:` and a hub id or a local folder.
+        model_id: an id of the catalogue; `hf:` and a hub id or a local folder; `python:` and a name; or `code:` and the
+            hash of a pasted text.
 
     Raises:
         InputError: no such model; the message lists similar ids, or all.
@@ -288,6 +297,10 @@ def entry_of(model_id: str) -> Entry:
     """The description of a model and the functions that build it; see `describe`."""
     if model_id.startswith(HUB_PREFIX):
         return Entry(_pretrained(model_id), "pretrained.build:build", "pretrained.build:skeleton_of")
+    if model_id.startswith(PYTHON_PREFIX):
+        return Entry(python_models.described(model_id), "precision.measure.python_model:build")
+    if model_id.startswith(PASTED_PREFIX):
+        return Entry(pasted.described(model_id), "precision.measure.python_model:build_pasted")
     if model_id.startswith(OWN_PREFIX):
         raise InputError(
             f"{model_id[:80]!r} is a caller's own module: it only exists in the Python process that made it."

@@ -66,7 +66,7 @@ class RunSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=MAX_TEXT_CHARACTERS)
 
     model: str = "tinynet"
-    """A model id of the catalogue, or `hf:<hub id or local folder>`."""
+    """A model id of the catalogue, `hf:<hub id or local folder>`, `python:<name>` or `code:<hash of a pasted text>`."""
     dtype: str = "float16"
     """The candidate's format, by name or alias; `AUTOCAST_DTYPE` by default for the analysis of autocast."""
     method: CastMethod = CastMethod.TO

@@ -33,6 +33,8 @@ def test_every_variable_is_read() -> None:
             "PRECISION_CANCEL_GRACE": "0.5",
             "PRECISION_SCHEDULER": "tcp://scheduler:8786",
             "PRECISION_DATA": "/data",
+            "PRECISION_MODELS": "zoo:owl, my.zoo:crow",
+            "PRECISION_ALLOW_CODE": "1",
         }
     )
     assert config == EngineConfig(
@@ -44,6 +46,8 @@ def test_every_variable_is_read() -> None:
         cancel_grace=0.5,
         scheduler="tcp://scheduler:8786",
         data=Path("/data"),
+        models=("zoo:owl", "my.zoo:crow"),
+        allow_code=True,
     )
 
 
@@ -69,6 +73,8 @@ def test_memory_sizes(text: str, size: int) -> None:
         ("PRECISION_SESSION_LIMIT", "²", "whole number"),
         ("PRECISION_SCHEDULER", "scheduler:8786", "expected an address"),
         ("PRECISION_DATA", "data", "absolute path"),
+        ("PRECISION_MODELS", "zoo", "package.module:function"),
+        ("PRECISION_ALLOW_CODE", "yes", "1 or 0"),
     ],
 )
 def test_a_malformed_value_names_its_variable(variable: str, value: str, reason: str) -> None:

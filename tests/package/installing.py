@@ -11,9 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def build_wheel(folder: Path) -> Path:
-    """Build the wheel into `folder`, without the network."""
-    _pip("wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder), str(ROOT))
+def build_wheel(folder: Path, project: Path = ROOT) -> Path:
+    """Build the wheel of a project into an empty `folder`, without the network."""
+    _pip("wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder), str(project))
     (wheel,) = folder.glob("*.whl")
     return wheel
 
@@ -35,7 +35,11 @@ class Installed:
         self.packages = Path(self.run(self.python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"))
         ours = [path for path in sys.path if Path(path).name == "site-packages"]
         (self.packages / "dependencies.pth").write_text("\n".join(ours))
-        _pip("--python", self.python, "install", "--no-deps", "--no-index", str(build_wheel(folder)))
+        self.install(build_wheel(folder))
+
+    def install(self, wheel: Path) -> None:
+        """Install one more package, without the network."""
+        _pip("--python", self.python, "install", "--no-deps", "--no-index", str(wheel))
 
     def run(self, *command: str, code: int = 0) -> str:
         """What a command prints in the empty folder, its errors too."""

@@ -11,9 +11,11 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.installed import not_installed
+from pages.ui.shell import pasted_code
 from precision.errors import InputError
 from precision.formats import AnyFormat, any_format_named, formats_with
-from precision.models.catalogue import CATALOGUE
+from precision.models.catalogue import offered
+from precision.models.pasted import is_allowed
 from precision.results import DeviceInfo, InputChoice, ModelDescription
 from precision.spec import MAX_BATCH, MAX_LENGTH, MAX_TEXT_CHARACTERS, CastMethod, RunSpec, formats_of
 from precision.spec.regimes import USUAL, label_of
@@ -73,10 +75,12 @@ _selectbox = partial(_pick, st.selectbox)
 
 
 def _model() -> None:
-    trained_first = sorted(CATALOGUE, key=lambda model: model.weights == "random")
+    trained_first = sorted(offered(), key=lambda model: model.weights == "random")
     titles = {model.id: _model_label(model) for model in trained_first} | {
         state.PRETRAINED: "From Hugging Face, or a folder …"
     }
+    if is_allowed():
+        titles[state.PASTED] = pasted_code.OFFERED
     _selectbox(
         "Model",
         list(titles),
@@ -95,6 +99,8 @@ def _model() -> None:
             help="A model of text, pictures or sound that transformers builds, with safetensors weights: an id on the "
             "Hugging Face hub, or a folder on the server. Code in the repository is never run.",
         )
+    if state.choice("model") == state.PASTED:
+        pasted_code.editor()
 
     if model := _chosen():
         size = f" {count_text(model.parameters, 'parameter')}." if model.parameters else ""
@@ -108,7 +114,8 @@ def _model_label(model: ModelDescription) -> str:
     # Said in the label, since a picker cannot grey one of its options.
     if not_installed(model.id):
         return f"{model.name} · not installed"
-    return model.title.replace("(random weights)", "· random")
+    own = " · own" if model.weights == "own" else ""
+    return model.title.replace("(random weights)", "· random") + own
 
 
 def _chosen() -> ModelDescription | None:

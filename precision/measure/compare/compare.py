@@ -24,7 +24,7 @@ from precision.measure.machine.working_memory import how_measured, working_memor
 from precision.measure.metrics.comparison import compare_outputs
 from precision.measure.metrics.output_kinds import Known
 from precision.measure.metrics.outputs import Flattened
-from precision.measure.models.loading import Batch
+from precision.measure.models.built import Batch
 from precision.measure.models.padding import data_output, data_positions
 from precision.measure.nonfinite_modules import reference_warnings, without_masked_classes
 from precision.measure.preparation import Prepared, Task, as_reference, failure_of, module_progress, prepare

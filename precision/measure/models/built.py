@@ -1,10 +1,19 @@
 """What every source of models returns: a module with its input."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
+
+
+class Batch(NamedTuple):
+    """The arguments of one call."""
+
+    args: tuple[object, ...]
+    kwargs: Mapping[str, object]
+    labels: Tensor | None
+    """True classes `(B,)`, where the batch has them."""
 
 
 @dataclass(frozen=True)
@@ -22,3 +31,7 @@ class Built:
     """What made token ids of the texts; None where the input is no text."""
     warnings: tuple[str, ...] = ()
     """What a person must know of this module, such as weights that its checkpoint lacks."""
+    more: Iterable[Batch] = ()
+    """Batches after the first."""
+    mask: Tensor | str | None = None
+    """As `LoadedModel.mask`."""

@@ -6,25 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pkgutil import resolve_name
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-from precision.measure.models.built import Built
+from precision.measure.models.built import Batch, Built
 from precision.models.catalogue import describe, entry_of
 from precision.models.request import request_input
 from precision.results import InputDescription, ModelDescription
 from precision.spec import RunSpec
-
-
-class Batch(NamedTuple):
-    """The arguments of one call."""
-
-    args: tuple[object, ...]
-    kwargs: Mapping[str, object]
-    labels: Tensor | None
-    """True classes `(B,)`, where the batch has them."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +64,7 @@ def load(spec: RunSpec) -> LoadedModel:
     with _isolated(spec.seed):
         built: Built = function_named(entry_of(spec.model).builder)(request)
     module = built.module.eval()
-    parameters = sum(parameter.numel() for parameter in module.parameters())
+    parameters = sum(parameter.numel() for parameter in module.parameters() if not is_lazy(parameter))
     return LoadedModel(
         module=module,
         args=built.args,
@@ -87,6 +79,8 @@ def load(spec: RunSpec) -> LoadedModel:
         texts=built.texts,
         tokenizer=built.tokenizer,
         warnings=built.warnings,
+        more=built.more,
+        mask=built.mask,
         asked={name: getattr(spec, name) for name in ("model", "input", "seed", "batch", "length", "text")},
     )
 
@@ -106,8 +100,8 @@ def skeleton(model_id: str) -> nn.Module:
 
 
 def function_named(path: str) -> Any:
-    """A function of this package, by its place: `module:name`."""
-    return resolve_name(f"precision.measure.models.{path}")
+    """A function by its place: `module:name` in this folder, or with the module's full name."""
+    return resolve_name(path if path.startswith("precision.") else f"precision.measure.models.{path}")
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from precision.errors import InputError
 from precision.measure.metrics.outputs import Flattened, flatten
 
 if TYPE_CHECKING:
-    from precision.measure.models.loading import Batch, LoadedModel
+    from precision.measure.models.built import Batch
+    from precision.measure.models.loading import LoadedModel
 
 _IS_MASK = r"^attention_mask$|padding_mask$"
 """Names of arguments that say which positions are data, in transformers and in torch."""
