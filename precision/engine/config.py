@@ -1,5 +1,6 @@
 """Settings of the job engine, read from environment variables."""
 
+import contextlib
 import math
 import os
 import re
@@ -42,6 +43,14 @@ def _default_data() -> Path:
     return Path(tempfile.gettempdir()) / f"precision-explorer-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
 
 
+def _default_roots() -> tuple[Path, ...]:
+    """Where whoever runs the server has files of their own."""
+    own: tuple[Path, ...] = ()
+    with contextlib.suppress(RuntimeError, OSError):  # a user without a home, or a working folder that is gone
+        own = (Path.home(), Path.cwd())
+    return tuple(dict.fromkeys(folder for folder in own if folder != Path(folder.anchor)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
     """Limits of the job engine and where it runs; each field has an environment variable of its name."""
@@ -62,6 +71,8 @@ class EngineConfig:
     """Address (`tcp://host:port`) of an existing Dask scheduler to use. `PRECISION_SCHEDULER`."""
     data: Path = field(default_factory=_default_data)
     """Folder for temporary files and for measured speeds of devices. `PRECISION_DATA`."""
+    model_roots: tuple[Path, ...] = field(default_factory=_default_roots)
+    """Folders in which jobs may load local checkpoints. `PRECISION_MODEL_ROOTS`, separated as in `PATH`."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -79,6 +90,7 @@ class EngineConfig:
             "cancel_grace": _seconds,
             "scheduler": scheduler_address,
             "data": _folder,
+            "model_roots": _folders,
         }
         given = {}
         for name, parse in parsers.items():
@@ -123,3 +135,10 @@ def _folder(text: str) -> Path:
     if not folder.is_absolute():
         raise ValueError("expected an absolute path")
     return folder
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    try:
+        return tuple(_folder(part) for part in text.split(os.pathsep))
+    except ValueError:
+        raise ValueError(f"expected absolute paths with {os.pathsep!r} between them") from None

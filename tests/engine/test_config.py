@@ -33,6 +33,7 @@ def test_every_variable_is_read() -> None:
             "PRECISION_CANCEL_GRACE": "0.5",
             "PRECISION_SCHEDULER": "tcp://scheduler:8786",
             "PRECISION_DATA": "/data",
+            "PRECISION_MODEL_ROOTS": f"/models{os.pathsep}/more models",
         }
     )
     assert config == EngineConfig(
@@ -44,6 +45,7 @@ def test_every_variable_is_read() -> None:
         cancel_grace=0.5,
         scheduler="tcp://scheduler:8786",
         data=Path("/data"),
+        model_roots=(Path("/models"), Path("/more models")),
     )
 
 
@@ -69,8 +71,18 @@ def test_memory_sizes(text: str, size: int) -> None:
         ("PRECISION_SESSION_LIMIT", "²", "whole number"),
         ("PRECISION_SCHEDULER", "scheduler:8786", "expected an address"),
         ("PRECISION_DATA", "data", "absolute path"),
+        ("PRECISION_MODEL_ROOTS", f"/models{os.pathsep}more", "expected absolute paths with '.' between them"),
+        ("PRECISION_MODEL_ROOTS", f"/models{os.pathsep}", "expected absolute paths"),
     ],
 )
 def test_a_malformed_value_names_its_variable(variable: str, value: str, reason: str) -> None:
     with pytest.raises(InputError, match=f"{variable} = .*{reason}"):
         EngineConfig.from_environment({variable: value})
+
+
+def test_local_models_are_those_of_whoever_runs_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert EngineConfig().model_roots == (tmp_path / "home", tmp_path)
+    monkeypatch.setenv("HOME", "/")
+    assert EngineConfig().model_roots == (tmp_path,)

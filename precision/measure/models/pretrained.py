@@ -9,8 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from precision.errors import InputError, UnsupportedError
+from precision.measure.models.bounded_build import bounded_build
 from precision.measure.models.built import Built
-from precision.measure.models.checkpoint import Checkpoint, read_checkpoint, read_config
+from precision.measure.models.checkpoint import Checkpoint, read_checkpoint, refuse_integers
+from precision.measure.models.configuration import read_config
+from precision.measure.models.foreign_files import explained, shown
 from precision.measure.models.hub import locate
 from precision.measure.models.quiet import quiet_transformers
 from precision.models.catalogue import HUB_PREFIX, MINILM_INSTALL
@@ -115,7 +118,7 @@ def _load(checkpoint: Checkpoint) -> tuple[Any, tuple[str, ...]]:
     folder = checkpoint.folder
     auto_class, config, skeleton = _configured(folder, checkpoint.config)
     _check_skeleton(checkpoint, skeleton)
-    try:
+    with explained(f"{folder}: its weights cannot be loaded"):
         module, info = auto_class.from_pretrained(
             folder,
             config=config,
@@ -125,8 +128,6 @@ def _load(checkpoint: Checkpoint) -> tuple[Any, tuple[str, ...]]:
             local_files_only=True,
             output_loading_info=True,
         )
-    except Exception as error:  # whatever foreign weights make transformers or safetensors raise
-        raise InputError(f"{folder}: its weights cannot be loaded: {error}") from error
     return module, tuple(_warnings(checkpoint, sorted(info["missing_keys"])))
 
 
@@ -136,14 +137,15 @@ def _configured(folder: Path, settings: Mapping[str, object]) -> tuple[Any, Any,
 
     model_type = settings["model_type"]
     if model_type not in transformers.CONFIG_MAPPING:
-        raise InputError(f"{folder}: transformers {transformers.__version__} has no architecture {model_type!r}.")
+        raise InputError(
+            f"{folder}: transformers {transformers.__version__} has no architecture {shown(str(model_type))!r}."
+        )
     auto_class = getattr(transformers, _auto_class_name(settings))
-    try:
+    unbuilt = f"{folder}: no model can be built from its config.json"
+    with explained(unbuilt), bounded_build(f"{folder}/config.json"):
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         with torch.device("meta"):
             skeleton = auto_class.from_config(config, trust_remote_code=False, dtype=torch.float32)
-    except Exception as error:  # whatever a foreign config makes transformers raise
-        raise InputError(f"{folder}: no model can be built from its config.json: {error}") from error
     return auto_class, config, skeleton
 
 
@@ -171,6 +173,8 @@ def _check_skeleton(checkpoint: Checkpoint, skeleton: Any) -> None:
             f"{folder} is a {type(skeleton).__name__}. Text encoders, sequence classifiers, causal language models and "
             f"encoder-decoders that generate text can be loaded."
         )
+    floating = [name for name, parameter in skeleton.named_parameters() if parameter.is_floating_point()]
+    refuse_integers(checkpoint, floating, prefix=skeleton.base_model_prefix)
     parameters = sum(parameter.numel() for parameter in skeleton.parameters())
     # Twice, for a head that the checkpoint may lack. More is a config that does not belong to these weights.
     if parameters > 2 * checkpoint.elements:
@@ -194,10 +198,8 @@ def _tokenizer(folder: Path) -> Any:
 
     if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
         raise InputError(f"{folder} has no tokenizer, so it cannot read text. Choose the input 'random'.")
-    try:
+    with explained(f"{folder}: its tokenizer cannot be loaded"):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # whatever foreign files make tokenizers raise
-        raise InputError(f"{folder}: its tokenizer cannot be loaded: {error}") from error
     if tokenizer.pad_token is None:
         # Padding is masked, so any token serves; language models often have no token of their own for it.
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
@@ -210,13 +212,14 @@ def _tokens(tokenizer: Any, module: Any, request: InputRequest) -> dict[str, Ten
     pads = request.length is not None or len(lines) > 1
     if pads and tokenizer.pad_token is None:
         raise InputError("This tokenizer has no padding token. Give one sentence and no length.")
-    tokens = tokenizer(
-        lines,
-        padding="max_length" if request.length else pads,
-        truncation=True,
-        max_length=request.length or min(tokenizer.model_max_length, limit),
-        return_tensors="pt",
-    )
+    with explained("The checkpoint's tokenizer cannot read this text"):
+        tokens = tokenizer(
+            lines,
+            padding="max_length" if request.length else pads,
+            truncation=True,
+            max_length=request.length or min(tokenizer.model_max_length, limit),
+            return_tensors="pt",
+        )
     if tokens["input_ids"].numel() == 0:
         raise InputError("The tokenizer finds no token in this text. Write a sentence.")
     largest = int(tokens["input_ids"].max())
