@@ -42,6 +42,7 @@ RUN python -m compileall -q --invalidation-mode unchecked-hash . && \
 ENV HOME=/app \
     PYTHONUNBUFFERED=1 \
     PRECISION_DATA=/data \
+    PRECISION_MODEL_ROOTS=/data \
     HF_HOME=/data/huggingface \
     TORCHINDUCTOR_CACHE_DIR=/tmp/torchinductor \
     NUMBA_CACHE_DIR=/tmp/numba \

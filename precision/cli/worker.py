@@ -12,7 +12,9 @@ from precision.engine.config import scheduler_address
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """The options of the command `worker`."""
-    command.epilog = "PRECISION_MEMORY_LIMIT, PRECISION_THREADS and PRECISION_DATA apply to this worker."
+    command.epilog = (
+        "PRECISION_MEMORY_LIMIT, PRECISION_THREADS, PRECISION_DATA and PRECISION_MODEL_ROOTS apply to this worker."
+    )
     command.add_argument("scheduler", type=_address, metavar="SCHEDULER", help="its address, such as tcp://box:8786")
     command.add_argument(
         "--name",

@@ -1,5 +1,6 @@
 """Settings of the job engine, read from environment variables."""
 
+import contextlib
 import math
 import os
 import re
@@ -39,6 +40,14 @@ def _default_threads() -> int:
     return max(1, cores)
 
 
+def _default_roots() -> tuple[Path, ...]:
+    """Where whoever runs the server has files of their own."""
+    own: tuple[Path, ...] = ()
+    with contextlib.suppress(RuntimeError, OSError):  # a user without a home, or a working folder that is gone
+        own = (Path.home(), Path.cwd())
+    return tuple(dict.fromkeys(folder for folder in own if folder != Path(folder.anchor)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
     """Limits of the job engine and where it runs; each field has an environment variable of its name."""
@@ -63,6 +72,8 @@ class EngineConfig:
     """Functions that give models, as `package.module:function`. `PRECISION_MODELS`; workers read it themselves."""
     allow_code: bool = False
     """Whether people may paste code of models. `PRECISION_ALLOW_CODE`, 1 or 0; workers read it themselves."""
+    model_roots: tuple[Path, ...] = field(default_factory=_default_roots)
+    """Folders in which jobs may load local checkpoints. `PRECISION_MODEL_ROOTS`, separated as in `PATH`."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -82,6 +93,7 @@ class EngineConfig:
             "data": absolute,
             "models": lambda text: tuple(entry.value for entry in functions_in(text)),
             "allow_code": _switch,
+            "model_roots": _folders,
         }
         given = {}
         for name, parse in parsers.items():
@@ -125,3 +137,10 @@ def _switch(text: str) -> bool:
     if text not in ("0", "1"):
         raise ValueError("expected 1 or 0")
     return text == "1"
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    try:
+        return tuple(absolute(part) for part in text.split(os.pathsep))
+    except ValueError:
+        raise ValueError(f"expected absolute paths with {os.pathsep!r} between them") from None

@@ -55,7 +55,7 @@ class LocalHost:
     async def start(self) -> str:
         """See `Host.start`."""
         receiver, sender = self._processes.Pipe(duplex=False)
-        arguments = (self._scheduler, self._name, str(self._config.data), self._config.threads, sender)
+        arguments = (self._scheduler, self._name, self._config, sender)
         process = self._processes.Process(target=serve, args=arguments, name=self._name, daemon=True)
         # Starting waits for the server of forks, which imports torch: not in the event loop.
         starting = asyncio.create_task(asyncio.to_thread(process.start))

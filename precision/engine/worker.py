@@ -22,9 +22,11 @@ import dask
 from distributed import Worker, get_worker
 
 from precision.engine.announcement import Announcement, code_version, versions
+from precision.engine.config import EngineConfig
 from precision.engine.faults import SMALLER
 from precision.engine.processes import first_module
 from precision.errors import JobCancelledError, JobError, PrecisionError
+from precision.models.roots import confined_to
 from precision.progress import Progress
 from precision.results import AnalysisResult
 from precision.spec import RunSpec
@@ -32,6 +34,7 @@ from precision.spec import RunSpec
 Task = Callable[[RunSpec, Progress], AnalysisResult]
 
 _REPORT_EVERY_S = 0.1
+_CONFIG = "precision-config"
 _STOPPED_JOBS = "precision-stopped-jobs"
 
 
@@ -45,25 +48,26 @@ class Outcome(NamedTuple):
     """Class name of the `PrecisionError`."""
 
 
-def serve(scheduler: str, name: str, folder: str, threads: int, started: Connection) -> None:
+def serve(scheduler: str, name: str, config: EngineConfig, started: Connection) -> None:
     """Be one worker until told to stop, or until the process that started it is gone.
 
-    Torch computes with `threads`. `started` receives the address of the worker once it is connected.
+    `started` receives the address of the worker once it is connected.
     """
     _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    _compute_with(threads)
-    asyncio.run(_serve(scheduler, name, folder, started))
+    _compute_with(config.threads)
+    asyncio.run(_serve(scheduler, name, config, started))
 
 
-async def _serve(scheduler: str, name: str, folder: str, started: Connection) -> None:
+async def _serve(scheduler: str, name: str, config: EngineConfig, started: Connection) -> None:
     # The profiler would interrupt what is being timed; no HTTP routes, since only the engine may ask this worker.
     dask.config.set({"distributed.worker.profile.enabled": False, "distributed.worker.http.routes": []})
     async with Worker(
-        scheduler, name=name, nthreads=1, memory_limit=0, local_directory=folder, host="127.0.0.1",
+        scheduler, name=name, nthreads=1, memory_limit=0, local_directory=str(config.data), host="127.0.0.1",
         dashboard_address="127.0.0.1:0", dashboard=False,
     ) as worker:  # fmt: skip
+        worker.extensions[_CONFIG] = config
         started.send_bytes(worker.address.encode())
         started.close()
         await worker.finished()
@@ -112,7 +116,8 @@ def run_job(task: str, spec: str, job_id: str, topic: str) -> Outcome:
     """Run `task`, a `module:function`, on a `RunSpec` as JSON, and publish its progress to `topic` under `job_id`."""
     progress = _Published(job_id, topic)
     try:
-        result = resolve_name(task)(RunSpec.model_validate_json(spec), progress)
+        with confined_to(_config(get_worker()).model_roots):
+            result = resolve_name(task)(RunSpec.model_validate_json(spec), progress)
         return Outcome("done", result.model_dump_json())
     except JobCancelledError:
         return Outcome("cancelled")
@@ -132,11 +137,12 @@ def request_stop(job_id: str, dask_worker: Any = None) -> None:
     _stopped_jobs(dask_worker).add(job_id)
 
 
-def content_now(model: str) -> str | None:
+def content_now(model: str, dask_worker: Any = None) -> str | None:
     """What the files of a checkpoint hold now; asked beside the job, in the worker's event loop."""
     from precision.measure.models.content import content_key
 
-    return content_key(model)
+    with confined_to(_config(dask_worker).model_roots):
+        return content_key(model)
 
 
 def end_process() -> None:
@@ -154,6 +160,12 @@ def _out_of_memory(error: BaseException) -> bool:
     """Whether memory of the machine or of an accelerator was refused; torch has several errors for it."""
     allocator = isinstance(error, RuntimeError) and "allocate memory" in str(error)
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or allocator
+
+
+def _config(worker: Any) -> EngineConfig:
+    """Of the engine that started this worker; a cluster's worker has settings of its own."""
+    config: EngineConfig | None = worker.extensions.get(_CONFIG)
+    return config or EngineConfig.from_environment()
 
 
 def _stopped_jobs(worker: Any) -> set[str]:

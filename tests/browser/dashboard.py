@@ -76,7 +76,9 @@ class Dashboard:
             self._process = psutil.Popen(
                 [*command, str(port)],
                 cwd=cwd,
-                env=clean | {"PRECISION_DATA": str(folder / "data"), "HF_ENDPOINT": _NOWHERE} | settings,
+                env=clean
+                | {"PRECISION_DATA": str(folder / "data"), "PRECISION_MODEL_ROOTS": "/", "HF_ENDPOINT": _NOWHERE}
+                | settings,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for pytest, which ends the server

@@ -23,6 +23,7 @@ from precision.measure.metrics.octaves import MAX_OCTAVES
 from precision.measure.metrics.outputs import MAX_DEPTH, MAX_LEAVES
 from precision.measure.metrics.quantiles import SAMPLE_ELEMENTS
 from precision.measure.metrics.sample_means import MAX_UNITS, RESAMPLES
+from precision.measure.models.bounded_build import MAX_BUILD_S, MAX_PARTS
 from precision.measure.sensitivity.adjoint import MOST_OUTPUTS, PASSES, PROBES
 from precision.measure.training.float64_step import MAX_FLOAT32_S
 from precision.measure.training.scaling import INITIAL_SCALE, MAX_ATTEMPTS
@@ -44,6 +45,7 @@ VERDICT, FIT = Yardsticks(), FitLimits()
         ("operating", f"a batch of {MAX_BATCH:,}, a length of {MAX_LENGTH:,}, a text of {MAX_TEXT_CHARACTERS:,}"),
         ("your_models", f"at most {MAX_CHARACTERS:,} characters"),
         ("operating", f"a plan of {MAX_PLAN_LAYERS:,} layers"),
+        ("operating", f"more than {MAX_PARTS:,} modules and parameters, or takes {MAX_BUILD_S:g} s"),
         ("methods/compare", f"took more than {MAX_REFERENCE_S:g} s"),
         ("methods/compare", f"more than {MAX_STORED_BYTES / 2**30:g} GiB"),
         ("methods/compare", f"SQNR < {VERDICT.broken_below_db:g} dB"),

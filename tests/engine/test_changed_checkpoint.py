@@ -16,8 +16,8 @@ from tests.conftest import PATIENCE_S
 
 
 @pytest.fixture
-def engine() -> Iterator[Engine]:
-    engine = Engine(EngineConfig.from_environment())
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = Engine(EngineConfig(model_roots=(tmp_path,)))
     engine.start()
     yield engine
     engine.close()

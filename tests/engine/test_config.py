@@ -35,6 +35,7 @@ def test_every_variable_is_read() -> None:
             "PRECISION_DATA": "/data",
             "PRECISION_MODELS": "zoo:owl, my.zoo:crow",
             "PRECISION_ALLOW_CODE": "1",
+            "PRECISION_MODEL_ROOTS": f"/models{os.pathsep}/more models",
         }
     )
     assert config == EngineConfig(
@@ -48,6 +49,7 @@ def test_every_variable_is_read() -> None:
         data=Path("/data"),
         models=("zoo:owl", "my.zoo:crow"),
         allow_code=True,
+        model_roots=(Path("/models"), Path("/more models")),
     )
 
 
@@ -75,8 +77,18 @@ def test_memory_sizes(text: str, size: int) -> None:
         ("PRECISION_DATA", "data", "absolute path"),
         ("PRECISION_MODELS", "zoo", "package.module:function"),
         ("PRECISION_ALLOW_CODE", "yes", "1 or 0"),
+        ("PRECISION_MODEL_ROOTS", f"/models{os.pathsep}more", "expected absolute paths with '.' between them"),
+        ("PRECISION_MODEL_ROOTS", f"/models{os.pathsep}", "expected absolute paths"),
     ],
 )
 def test_a_malformed_value_names_its_variable(variable: str, value: str, reason: str) -> None:
     with pytest.raises(InputError, match=f"{variable} = .*{reason}"):
         EngineConfig.from_environment({variable: value})
+
+
+def test_local_models_are_those_of_whoever_runs_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert EngineConfig().model_roots == (tmp_path / "home", tmp_path)
+    monkeypatch.setenv("HOME", "/")
+    assert EngineConfig().model_roots == (tmp_path,)

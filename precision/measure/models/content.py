@@ -1,15 +1,18 @@
 """What a checkpoint's files hold, as a short key: cheap to ask again, so that a changed checkpoint is noticed."""
 
 import hashlib
+import os
 from pathlib import Path
+from typing import BinaryIO
 
 from precision.errors import InputError
+from precision.measure.models.foreign_files import check_folder, opened
 from precision.measure.models.hub import located_here
+from precision.measure.models.safetensors_header import HEADER_LIMIT_BYTES
 from precision.models.catalogue import HUB_PREFIX
 
 _SUFFIXES = (".safetensors", ".json", ".txt")
 """Of weights and their index, the configuration, and the tokenizer."""
-_HEADER_LIMIT_BYTES = 8 * 2**20
 _KEY_CHARACTERS = 16
 
 
@@ -34,16 +37,16 @@ def content_key(model_id: str) -> str | None:
 
 def _hash_of(folder: Path) -> str:
     digest = hashlib.sha256(str(folder.resolve()).encode())
-    for file in sorted(folder.iterdir()):
-        if file.suffix in _SUFFIXES and file.is_file():  # a pipe is none, and reading one would wait
-            status = file.stat()
-            digest.update(f"\0{file.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
-            if file.suffix == ".safetensors":
-                digest.update(_header(file))
+    for name in sorted(check_folder(folder)):
+        if name.endswith(_SUFFIXES):
+            with opened(folder / name) as file:
+                status = os.fstat(file.fileno())
+                digest.update(f"\0{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+                if name.endswith(".safetensors"):
+                    digest.update(_header(file))
     return digest.hexdigest()[:_KEY_CHARACTERS]
 
 
-def _header(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        size = opened.read(8)
-        return size + opened.read(min(int.from_bytes(size, "little"), _HEADER_LIMIT_BYTES))
+def _header(file: BinaryIO) -> bytes:
+    size = file.read(8)
+    return size + file.read(min(int.from_bytes(size, "little"), HEADER_LIMIT_BYTES))

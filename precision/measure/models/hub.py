@@ -9,11 +9,12 @@ from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 
 from precision.errors import InputError
-from precision.measure.models.checkpoint import read_config
+from precision.measure.models.configuration import read_config
+from precision.measure.models.foreign_files import shown
+from precision.models.roots import is_confined, permitted
 
 _HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?", re.ASCII)
 _FOLDER_PREFIXES = ("/", "./", "../", "~")
-_SHOWN_CHARACTERS = 200
 _TIMEOUT_S = 5.0
 """How long the hub may take to answer before it counts as unreachable."""
 
@@ -35,7 +36,8 @@ _FILES = [
 def locate(source: str, *, config_only: bool = False) -> Path:
     """The folder of a checkpoint, downloaded where it has to be and can be.
 
-    `source` is an existing folder, or a hub id such as `google-bert/bert-base-uncased`. With `config_only`, a folder
+    `source` is an existing folder, or a hub id such as `google-bert/bert-base-uncased`. Where folders are confined
+    (`precision.models.roots`), those elsewhere count as none, whether they exist or not. With `config_only`, a folder
     that holds its config.json will do: weights are left where they are.
 
     Raises:
@@ -55,18 +57,23 @@ def located_here(source: str) -> Path | None:
 
 
 def _check_hub_id(source: str) -> None:
-    shown = source[:_SHOWN_CHARACTERS]
-    if source.startswith(_FOLDER_PREFIXES):
-        raise InputError(f"No folder {shown!r} on the machine that computes. Give an existing folder or a hub id.")
-    if not _HUB_ID.fullmatch(source):
-        raise InputError(f"{shown!r} is neither an existing folder nor a hub id such as owner/name.")
+    if source.startswith(_FOLDER_PREFIXES) or not _HUB_ID.fullmatch(source):
+        if is_confined() and permitted(Path(source)) is None:
+            # Never says whether it exists.
+            raise InputError(
+                f"{shown(source)!r} is neither a hub id such as owner/name nor inside a folder that this server may "
+                f"read. Those are named by PRECISION_MODEL_ROOTS where the worker runs."
+            )
+        if source.startswith(_FOLDER_PREFIXES):
+            raise InputError(f"No folder {shown(source)!r} on the machine that computes. Give one, or a hub id.")
+        raise InputError(f"{shown(source)!r} is neither an existing folder nor a hub id such as owner/name.")
 
 
 def _folder(source: str) -> Path | None:
+    path = permitted(Path(source))
     try:
-        folder = Path(source).expanduser()
-        return folder if folder.is_dir() else None
-    except (OSError, RuntimeError):  # too long for a path, not readable, or the home of nobody
+        return path if path is not None and path.is_dir() else None
+    except (OSError, ValueError):  # too long for a path, or not readable
         return None
 
 
@@ -76,7 +83,7 @@ def _cached(hub_id: str) -> Path | None:
     except LocalEntryNotFoundError:
         return None
     except HFValidationError as error:
-        raise InputError(f"{hub_id[:_SHOWN_CHARACTERS]!r} is not a hub id: {error}") from error
+        raise InputError(f"{shown(hub_id)!r} is not a hub id: {error}") from error
     complete = (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
     return folder if complete else None
 

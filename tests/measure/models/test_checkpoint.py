@@ -1,4 +1,5 @@
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from precision.errors import InputError
-from precision.measure.models.checkpoint import read_checkpoint, read_config
+from precision.measure.models.checkpoint import read_checkpoint, refuse_integers
 
 
 def write_config(folder: Path, **settings: object) -> None:
@@ -34,50 +35,6 @@ def test_no_config(tmp_path: Path) -> None:
         read_checkpoint(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("{", "is not valid JSON"),
-        ("[" * 100_000, "is not valid JSON"),
-        ("[]", "does not hold a JSON object"),
-        ("{}", "has no model_type"),
-        (" " * (4 * 2**20 + 1), "is larger than 4194304 bytes"),
-    ],
-)
-def test_a_config_that_is_none(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "config.json").write_text(content)
-    with pytest.raises(InputError, match=message):
-        read_config(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"auto_map": {"AutoModel": "modeling.Own"}}, "needs its own Python code"),
-        ({"text_config": {"auto_map": {"AutoModel": "modeling.Own"}}}, "needs its own Python code"),
-        ({"quantization_config": {"quant_method": "gptq"}}, "describes a quantized checkpoint"),
-        ({"_attn_implementation": "owner/kernel"}, "asks for the attention 'owner/kernel'"),
-        ({"num_hidden_layers": 10**6}, r"says num_hidden_layers = 1e\+06, beyond the limit of 512"),
-        ({"parts": [{"hidden_sizes": [64, 2**30]}]}, "beyond the limit of 1048576"),
-        ({"vocab_size": -(10**9)}, "beyond the limit of 4000000"),
-        ({"anything": 2**70}, "beyond the limit"),
-    ],
-)
-def test_a_config_that_asks_too_much(tmp_path: Path, settings: dict[str, object], message: str) -> None:
-    write_config(tmp_path, **settings)
-    with pytest.raises(InputError, match=message):
-        read_config(tmp_path)
-
-
-def test_a_tokenizer_that_asks_for_code(tmp_path: Path) -> None:
-    write_config(tmp_path)
-    (tmp_path / "tokenizer_config.json").write_text(
-        json.dumps({"model_max_length": 10**30, "auto_map": {"AutoTokenizer": ["own.Own", None]}})
-    )
-    with pytest.raises(InputError, match=r"tokenizer_config.json needs its own Python code"):
-        read_config(tmp_path)
-
-
 def test_pickled_weights(tmp_path: Path) -> None:
     write_config(tmp_path)
     torch.save({}, tmp_path / "pytorch_model.bin")
@@ -87,7 +44,7 @@ def test_pickled_weights(tmp_path: Path) -> None:
 
 def test_no_weights(tmp_path: Path) -> None:
     write_config(tmp_path)
-    with pytest.raises(InputError, match=r"No \*.safetensors in"):
+    with pytest.raises(InputError, match=r"No model.safetensors or model.safetensors.index.json in"):
         read_checkpoint(tmp_path)
 
 
@@ -124,3 +81,82 @@ def test_a_crafted_header(tmp_path: Path, header: str, message: str) -> None:
     write_header(tmp_path, header, b"\0\0\0\0")
     with pytest.raises(InputError, match=message):
         read_checkpoint(tmp_path)
+
+
+def part(folder: Path, name: str, *tensors: str) -> None:
+    save_file({tensor: torch.zeros(1) for tensor in tensors}, folder / name)
+
+
+def write_index(folder: Path, weight_map: object) -> None:
+    write_config(folder)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+
+
+def test_parts_are_those_that_the_index_names(tmp_path: Path) -> None:
+    write_index(tmp_path, {"a": "model-1.safetensors", "b": "model-2.safetensors"})
+    part(tmp_path, "model-1.safetensors", "a")
+    part(tmp_path, "model-2.safetensors", "b")
+    (tmp_path / "other.safetensors").write_bytes(b"never read")
+    assert read_checkpoint(tmp_path).tensors.keys() == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "name", ["../base/model.safetensors", "/base/model.safetensors", "", "gone.safetensors", "a.bin"]
+)
+def test_an_index_that_names_no_file_of_its_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "base").mkdir()
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    part(tmp_path / "base", "model.safetensors", "a")
+    part(folder, "a.bin", "a")
+    write_index(folder, {"a": name})
+    with pytest.raises(InputError, match=r"names '.*', which is no \*\.safetensors file in its folder"):
+        read_checkpoint(folder)
+
+
+@pytest.mark.parametrize("weight_map", [None, [], {}, {"a": 1}, "model.safetensors"])
+def test_an_index_without_a_map(tmp_path: Path, weight_map: object) -> None:
+    write_index(tmp_path, weight_map)
+    with pytest.raises(InputError, match="has no weight_map of tensors and files"):
+        read_checkpoint(tmp_path)
+
+
+def test_each_part_is_checked_wherever_the_fault_is(tmp_path: Path) -> None:
+    write_index(tmp_path, {"a": "model-1.safetensors", "b": "b.safetensors"})
+    part(tmp_path, "model-1.safetensors", "a")
+    (tmp_path / "b.safetensors").write_bytes(struct.pack("<Q", 2**40))
+    with pytest.raises(InputError, match=r"b\.safetensors is not a safetensors file"):
+        read_checkpoint(tmp_path)
+    part(tmp_path, "b.safetensors", "a")
+    with pytest.raises(InputError, match=r"tensor 'a' is in another file too"):
+        read_checkpoint(tmp_path)
+
+
+def test_tensors_are_counted_over_all_parts(tmp_path: Path) -> None:
+    entry = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    write_index(tmp_path, {"a0": "a.safetensors", "b0": "b.safetensors"})
+    for name in "ab":
+        header = json.dumps({f"{name}{index}": entry for index in range(10_001)})
+        (tmp_path / f"{name}.safetensors").write_bytes(struct.pack("<Q", len(header)) + header.encode())
+    with pytest.raises(InputError, match="has 20002 tensors, beyond the limit of 20000"):
+        read_checkpoint(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_weights_that_are_a_pipe(tmp_path: Path) -> None:
+    write_config(tmp_path)
+    os.mkfifo(tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match=r"model\.safetensors is not a regular file"):
+        read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("stored", ["bert.fc.weight", "fc.weight"])
+def test_whole_numbers_where_weights_are_expected(tmp_path: Path, stored: str) -> None:
+    write_config(tmp_path)
+    tensors = {stored: torch.zeros(2, dtype=torch.int8), "bert.position_ids": torch.zeros(2, dtype=torch.int64)}
+    save_file(tensors, tmp_path / "model.safetensors")
+    checkpoint = read_checkpoint(tmp_path)
+    refuse_integers(checkpoint, ["fc.bias"], prefix="bert")
+    for name in ("bert.fc.weight", "fc.weight"):
+        with pytest.raises(InputError, match=r"stores (bert\.)?fc\.weight as I8, where the model has floating-point"):
+            refuse_integers(checkpoint, [name], prefix="bert")

@@ -12,7 +12,8 @@ import huggingface_hub.constants
 import pytest
 
 from precision.errors import InputError
-from precision.measure.models.hub import locate
+from precision.measure.models.hub import locate, located_here
+from precision.models.roots import confined_to
 
 COMMIT = "0" * 40
 
@@ -163,3 +164,61 @@ def test_a_refused_config_stops_the_download(hub: type[Hub], causal: Path) -> No
     with pytest.raises(InputError, match="needs its own Python code"):
         locate("owner/name")
     assert not any(path.endswith(".safetensors") for path in hub.asked)
+
+
+def refusal(source: str) -> str:
+    with pytest.raises(InputError) as raised:
+        locate(source)
+    assert located_here(source) is None
+    return str(raised.value).replace(f"'{source}'", "SOURCE")
+
+
+def test_of_folders_elsewhere_nothing_is_told(tmp_path: Path, causal: Path) -> None:
+    root = tmp_path / "root"
+    (root / "own").mkdir(parents=True)
+    (root / "link").symlink_to(causal)
+    (root / "loop").symlink_to("loop")
+    outside = (
+        *(str(causal), f"{tmp_path}/none", f"{root}/../causal", f"{root}/link", f"{root}/own/../../none"),
+        *("/", "/etc", "/proc/self/cwd", "~", "~root", "~nobody-of-that-name/x", "./tests", "../x", "/" + "x" * 120),
+        *(str(tmp_path), f"{root}-not", "a/b/c"),
+    )
+    with confined_to([root]):
+        assert {refusal(source) for source in outside} == {
+            "SOURCE is neither a hub id such as owner/name nor inside a folder that this server may read. "
+            "Those are named by PRECISION_MODEL_ROOTS where the worker runs."
+        }
+        assert (
+            locate(str(root / "own")) == locate(f"{root}/x/../own") == located_here(str(root / "own")) == root / "own"
+        )
+        assert refusal(f"{root}/none").startswith("No folder")
+        assert refusal(f"{root}/loop").startswith("No folder")
+    assert locate(str(causal)) == causal
+    assert locate(f"{root}/link") == root / "link"
+
+
+def test_a_root_may_be_a_link(tmp_path: Path, causal: Path) -> None:
+    (tmp_path / "root").symlink_to(causal.parent)
+    with confined_to([tmp_path / "root"]):
+        assert locate(str(tmp_path / "root" / causal.name)) == causal
+        assert locate(str(causal)) == causal
+
+
+def test_a_folder_elsewhere_with_the_name_of_a_hub_id_is_none(
+    tmp_path: Path, causal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "owner").mkdir()
+    shutil.copytree(causal, tmp_path / "owner" / "name")
+    monkeypatch.chdir(tmp_path)
+    with confined_to([Path("/nowhere")]):
+        messages = {source: refusal(source) for source in ("owner/name", "owner/none")}
+    assert all("hub cannot be reached" in message for message in messages.values())
+    with confined_to([tmp_path]):
+        assert locate("owner/name") == tmp_path / "owner" / "name"
+
+
+def test_the_cache_is_no_root_and_needs_none(cache: Path, causal: Path) -> None:
+    snapshot = put_in_cache(cache, causal)
+    with confined_to([Path("/nowhere")]):
+        assert locate("owner/name") == snapshot
+        assert refusal(str(snapshot)).startswith("SOURCE is neither")

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from precision.errors import InputError
 from precision.measure.models.built import Built
-from precision.measure.models.checkpoint import Checkpoint, read_checkpoint, read_config
+from precision.measure.models.checkpoint import Checkpoint, read_checkpoint, refuse_integers
+from precision.measure.models.configuration import read_config
+from precision.measure.models.foreign_files import explained
 from precision.measure.models.hub import locate
 from precision.measure.models.pretrained.classes import arguments_of, configured, taken_by
 from precision.measure.models.pretrained.random_values import random_inputs
@@ -122,7 +124,7 @@ def _load(checkpoint: Checkpoint) -> tuple[Any, tuple[str, ...]]:
     folder = checkpoint.folder
     skeleton = configured(folder, checkpoint.config)
     _check_skeleton(checkpoint, skeleton)
-    try:
+    with explained(f"{folder}: its weights cannot be loaded"):
         module, info = type(skeleton).from_pretrained(
             folder,
             config=skeleton.config,
@@ -131,12 +133,12 @@ def _load(checkpoint: Checkpoint) -> tuple[Any, tuple[str, ...]]:
             local_files_only=True,
             output_loading_info=True,
         )
-    except Exception as error:  # whatever foreign weights make transformers or safetensors raise
-        raise InputError(f"{folder}: its weights cannot be loaded: {error}") from error
     return module, tuple(_warnings(checkpoint, sorted(info["missing_keys"])))
 
 
 def _check_skeleton(checkpoint: Checkpoint, skeleton: Any) -> None:
+    floating = [name for name, parameter in skeleton.named_parameters() if parameter.is_floating_point()]
+    refuse_integers(checkpoint, floating, prefix=skeleton.base_model_prefix)
     parameters = sum(parameter.numel() for parameter in skeleton.parameters())
     # Twice, for a head that the checkpoint may lack. More is a config that does not belong to these weights.
     if parameters > 2 * checkpoint.elements:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 from precision.errors import InputError
+from precision.measure.models.bounded_build import bounded_build
+from precision.measure.models.foreign_files import explained, shown
 
 PLACEHOLDERS = ("image_token_id", "image_token_index", "video_token_id", "audio_token_id", "audio_token_index")
 """Settings of models whose text holds a token where a picture or sound goes."""
@@ -25,16 +27,16 @@ def configured(folder: Path, settings: Mapping[str, object]) -> Any:
 
     model_type = settings["model_type"]
     if model_type not in transformers.CONFIG_MAPPING:
-        raise InputError(f"{folder}: transformers {transformers.__version__} has no architecture {model_type!r}.")
-    try:
+        raise InputError(
+            f"{folder}: transformers {transformers.__version__} has no architecture {shown(str(model_type))!r}."
+        )
+    with explained(f"{folder}: no model can be built from its config.json"), bounded_build(f"{folder}/config.json"):
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         with torch.device("meta"):
             if named := _named(config):
                 return named._from_config(config, dtype=torch.float32)
             base: Any = transformers.AutoModel
             return base.from_config(config, trust_remote_code=False, dtype=torch.float32)
-    except Exception as error:  # whatever a foreign config makes transformers raise
-        raise InputError(f"{folder}: no model can be built from its config.json: {error}") from error
 
 
 def _named(config: Any) -> Any:

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from precision.errors import InputError, UnsupportedError
 from precision.measure.models.files import read_image, read_sound
+from precision.measure.models.foreign_files import explained
 from precision.measure.models.pretrained.classes import arguments_of, setting, taken_by
 from precision.measure.models.pretrained.tokens import decoder_inputs, has_tokenizer, tokenizer_in, tokens_of
 from precision.measure.models.samples import Samples, lines_of, shipped
 from precision.models.request import InputRequest
 
 _ASK = "Describe this."
-_OF_A_PROCESSOR = "Choose the input 'random', or give a folder with its preprocessor_config.json."
+_OF_A_PROCESSOR = "Choose the input 'random', or give a folder with its preprocessor_config.json"
 
 
 class Reader:
@@ -135,21 +136,14 @@ class Reader:
     def _processor(self, name: str) -> Any:
         import transformers
 
-        try:
+        with explained(f"{self._folder}: what prepares its pictures or sound cannot be loaded. {_OF_A_PROCESSOR}"):
             return getattr(transformers, name).from_pretrained(
                 self._folder, trust_remote_code=False, local_files_only=True
             )
-        except Exception as error:  # whatever foreign files, or libraries that are missing, make transformers raise
-            raise InputError(
-                f"{self._folder}: what prepares its pictures or sound cannot be loaded: {_brief(error)} "
-                f"{_OF_A_PROCESSOR}"
-            ) from error
 
     def _called(self, processor: Any, *given: Any, **settings: Any) -> Mapping[str, Tensor]:
-        try:
+        with explained(f"{self._folder}: its {type(processor).__name__} fails"):
             return dict(processor(*given, return_tensors="pt", **settings))
-        except Exception as error:  # whatever a foreign configuration makes a processor raise
-            raise InputError(f"{self._folder}: its {type(processor).__name__} fails: {_brief(error)}") from error
 
 
 def _again(files: tuple[Path, ...], count: int) -> tuple[Path, ...]:
@@ -160,9 +154,3 @@ def _again(files: tuple[Path, ...], count: int) -> tuple[Path, ...]:
 def _too_few(asked: int, there: int, samples: Samples) -> str:
     what = "pictures" if samples.pictures else "recordings" if samples.recordings else "sentences, one per line"
     return f"A batch of {asked} needs {asked} {what}; there are {there}."
-
-
-def _brief(error: Exception) -> str:
-    """An error's first line, ended."""
-    line = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-    return line if line.endswith(".") else f"{line}."

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from precision.errors import InputError
+from precision.measure.models.foreign_files import explained
 from precision.measure.models.pretrained.classes import setting
 from precision.models.request import InputRequest
 from precision.spec import MAX_LENGTH
@@ -32,10 +33,8 @@ def tokenizer_in(folder: Path) -> Any:
 
     if not has_tokenizer(folder):
         raise InputError(f"{folder} has no tokenizer, so it cannot read text. Choose the input 'random'.")
-    try:
+    with explained(f"{folder}: its tokenizer cannot be loaded"):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # whatever foreign files make tokenizers raise
-        raise InputError(f"{folder}: its tokenizer cannot be loaded: {error}") from error
     if tokenizer.pad_token is None:
         # Padding is masked, so any token serves; language models often have no token of their own for it.
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
@@ -52,13 +51,14 @@ def tokens_of(tokenizer: Any, lines: Sequence[str], module: Any, request: InputR
     pads = request.length is not None or len(lines) > 1
     if pads and tokenizer.pad_token is None:
         raise InputError("This tokenizer has no padding token. Give one sentence and no length.")
-    tokens = tokenizer(
-        list(lines),
-        padding="max_length" if request.length else pads,
-        truncation=True,
-        max_length=request.length or min(tokenizer.model_max_length, limit),
-        return_tensors="pt",
-    )
+    with explained("The checkpoint's tokenizer cannot read this text"):
+        tokens = tokenizer(
+            list(lines),
+            padding="max_length" if request.length else pads,
+            truncation=True,
+            max_length=request.length or min(tokenizer.model_max_length, limit),
+            return_tensors="pt",
+        )
     if tokens["input_ids"].numel() == 0:
         raise InputError("The tokenizer finds no token in this text. Write a sentence.")
     largest, vocabulary = int(tokens["input_ids"].max()), _vocabulary(module)

