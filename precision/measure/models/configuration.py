@@ -30,6 +30,7 @@ _SIZE_LIMITS = (
     ("ctx", 2**24),
     ("token", 2**24),
     ("head", 2**16),
+    ("labels", 2**16),
     *(
         (part, 2**20)
         for part in ("hidden", "intermediate", "embd", "embedding_size", "dim", "d_model", "d_ff", "inner", "labels")

@@ -37,7 +37,7 @@ def explained(what: str) -> Iterator[None]:
     except (PrecisionError, MemoryError):
         raise
     except Exception as error:
-        raise InputError(f"{what}: {shown(str(error))}") from error
+        raise InputError(f"{what}: {shown(_reason(error))}") from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # of libraries in Rust, no Exception
             raise
@@ -136,4 +136,5 @@ def _is_file(entry: os.DirEntry[str], homes: list[Path]) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return (error.strerror or "").lower() if isinstance(error, OSError) and error.strerror else "it is no usable path"
+    """What went wrong; of the system's errors without the path, which may be the server's own."""
+    return error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)

@@ -20,6 +20,7 @@ from transformers.utils import logging
 
 from precision.errors import InputError
 from precision.measure.models.loading import LoadedModel, load
+from precision.measure.models.pretrained.build import skeleton_in
 from precision.measure.models.samples import SENTENCES
 from precision.spec import RunSpec
 from tests.measure.models.conftest import save_tokenizer
@@ -301,3 +302,19 @@ def test_a_tokenizer_that_fails_as_it_reads(causal: Path) -> None:
         tokenizer["added_tokens"] = []
     with pytest.raises(InputError, match="tokenizer"):
         load(spec(causal, text="zebra"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"model_type": "git", "num_image_with_embedding": 60_000}, "more than 50,000 modules and parameters"),
+        ({"model_type": "albert", "num_hidden_groups": 500, "inner_group_num": 500}, "more than 50,000 modules"),
+    ],
+)
+def test_repeats_that_multiply_are_counted_as_they_are_built(
+    tmp_path: Path, settings: dict[str, object], message: str
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(InputError, match=rf"config\.json asks for a model of {message}"):
+        skeleton_in(tmp_path)
