@@ -22,9 +22,15 @@ TEMPLATE = """\
 import torch
 from torch import nn
 
-model = nn.Sequential(nn.Linear(64, 128), nn.GELU(), nn.LayerNorm(128), nn.Linear(128, 10))
-inputs = torch.randn(32, 64)  # or a tuple of arguments, a dict of named ones, a list of batches
-# labels = torch.randint(10, (32,))  # true classes, if there are any
+model = nn.Sequential(
+    nn.Linear(64, 128),
+    nn.GELU(),
+    nn.LayerNorm(128),
+    nn.Linear(128, 10),
+)
+inputs = torch.randn(32, 64)
+# True classes, if there are any:
+# labels = [0, 1, 2, 3] * 8
 """
 _HASH = re.compile(r"[0-9a-f]{64}")
 
