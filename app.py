@@ -11,6 +11,8 @@ elif __name__ == "app":
 
     from pages.ui import readiness
     from pages.ui.shell.shield import Shield
+    from pages.ui.upload.route import routes
+    from pages.ui.upload.store import uploads
 
     readiness.allow_many_files()
-    app = st.App(__file__, middleware=[Middleware(Shield)], routes=[readiness.ROUTE])
+    app = st.App(__file__, middleware=[Middleware(Shield)], routes=[readiness.ROUTE, *routes(uploads)])

@@ -1,19 +1,25 @@
-"""Frees the device when a browser goes away."""
+"""Frees the device, and the room of uploads, when a browser goes away."""
 
 import threading
 import time
 
 from streamlit.runtime import Runtime
 
+from pages.ui.upload.store import uploads
 from precision.engine import Engine
 
 _CHECK_S = 1.0
 _GONE_AFTER_S = 3.0
 """A reload closes one session and opens the next within about a second; its job must not be cancelled."""
+_FILES_KEPT_S = 60.0
+"""What somebody uploaded stays a little longer, for a browser that lost its connection or opens the link again."""
 
 
 def watch_sessions(engine: Engine) -> None:
-    """Release the jobs of sessions whose browser has been gone for a few seconds, as long as the server runs."""
+    """Release the jobs of sessions whose browser has been gone for a few seconds, and later their uploads.
+
+    As long as the server runs.
+    """
     threading.Thread(target=_watch, args=(engine,), name="session-watch", daemon=True).start()
 
 
@@ -24,7 +30,8 @@ def _watch(engine: Engine) -> None:
         if not Runtime.exists():
             continue
         now = time.monotonic()
-        sessions = engine.sessions()
+        here = uploads()
+        sessions = {*engine.sessions(), *here.sessions()}
         gone_since = {
             session: gone_since.get(session, now)
             for session in sessions
@@ -33,3 +40,5 @@ def _watch(engine: Engine) -> None:
         for session, since in gone_since.items():
             if now - since >= _GONE_AFTER_S:
                 engine.release(session)
+            if now - since >= _FILES_KEPT_S:
+                here.release(session)

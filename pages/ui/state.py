@@ -15,7 +15,8 @@ from precision.errors import InputError
 from precision.models import pasted
 from precision.models.catalogue import HUB_PREFIX, describe
 from precision.models.pasted import PASTED_PREFIX
-from precision.models.request import request_input
+from precision.models.request import OWN_DATA, request_input
+from precision.models.uploads import UPLOAD_PREFIX
 from precision.results import ModelDescription
 from precision.spec import AUTOCAST_DTYPE, Analysis, RunSpec
 from precision.spec.keep import Kept
@@ -26,11 +27,14 @@ PRETRAINED = HUB_PREFIX
 """The picker's entry for a Hugging Face id or folder."""
 PASTED = PASTED_PREFIX
 """The picker's entry for code."""
-_NAMED_BY = {PRETRAINED: "checkpoint", PASTED: "pasted"}
+UPLOADED = UPLOAD_PREFIX
+"""The picker's entry for a checkpoint from the browser's machine."""
+_NAMED_BY = {PRETRAINED: "checkpoint", PASTED: "pasted", UPLOADED: "uploaded"}
 """What holds the rest of the id of a model that is not one of the picker's own."""
 _AWAITED = {
     PRETRAINED: "Name a Hugging Face model, or a folder on the server, in the sidebar.",
     PASTED: "Write the model in the sidebar, then press *Use*.",
+    UPLOADED: "Choose the checkpoint's files, or its folder, in the sidebar.",
 }
 _DEFAULT = RunSpec(model="digits", dtype="bfloat16")
 """What a link without a model shows: a trained network on real images."""
@@ -48,7 +52,7 @@ _HELD = (
     "outputs",
 )
 """Settings of a run that the sidebar holds whatever the model is."""
-_SIZES = ("input", "batch", "length", "text")
+_SIZES = ("input", "batch", "length", "text", "data")
 """Settings that some models do not have."""
 
 
@@ -145,6 +149,19 @@ def choose_model(model_id: str) -> None:
     """Pick a model of the catalogue, as the sidebar does."""
     st.session_state["model"] = model_id
     model_changed()
+
+
+def use_upload(reference: str) -> None:
+    """Pick the checkpoint that was uploaded."""
+    st.session_state["uploaded"] = reference.removeprefix(UPLOADED)
+    choose_model(UPLOADED)
+
+
+def use_data(reference: str) -> None:
+    """Take the uploaded samples in place of the model's input; "" for that again."""
+    for name in _SIZES:
+        st.session_state[name] = {"text": "", "input": "default", "data": reference or None}.get(name)
+    choice_changed()
 
 
 def use_code(model_id: str) -> None:
@@ -252,16 +269,21 @@ def spec(analysis: Analysis, also: Mapping[str, object] | None = None) -> RunSpe
         raise InputError(missing)
     model = describe(_model_id())
     default_input = model.inputs[0]
-    chosen_input = next((choice for choice in model.inputs if choice.name == state["input"]), default_input)
+    chosen_input = (
+        OWN_DATA
+        if state["data"]
+        else next((choice for choice in model.inputs if choice.name == state["input"]), default_input)
+    )
     asked = RunSpec.parse(
         {
             "model": model.id,
             **{name: state[name] for name in _HELD if not (state["weights"] and name in ("dtype", "method"))},
-            "input": "default" if chosen_input is default_input else chosen_input.name,
+            "input": "default" if chosen_input in (default_input, OWN_DATA) else chosen_input.name,
             # A picker that is not drawn keeps its old value.
             "batch": state["batch"] if chosen_input.takes_batch else None,
             "length": state["length"] if chosen_input.takes_length else None,
             "text": (state["text"].strip() or None) if chosen_input.takes_text else None,
+            "data": state["data"],
             "analysis": analysis,
             **(also or {}),
         }

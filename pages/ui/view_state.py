@@ -105,6 +105,11 @@ def page_address() -> str:
     return f"{before if last in st.session_state['pages'] else root}/{st.session_state['page']}"
 
 
+def root_address() -> str:
+    """The address of the server, with a slash at its end."""
+    return f"{page_address().rpartition('/')[0]}/"
+
+
 def section() -> str:
     """The section of a page that is open, or that its link asks for; "" of pages without any."""
     asked: str = st.session_state.get("section") or st.query_params.get("section", "")

@@ -45,6 +45,8 @@ _SETTINGS = {
     "formats": "formats to measure, separated by commas",
     "exact": "also run the model for every layer and format: with only this layer, and without it",
     "text": "a sentence for a model with a tokenizer; can be repeated",
+    "data": "your own samples: a file of lines (.txt), a table (.csv), arrays (.npy, .npz, .safetensors), a picture, a "
+    "recording, or a folder or .zip of these",
 }
 """Options of the same names as the fields of `RunSpec`, which checks their values."""
 _ANALYSES = {

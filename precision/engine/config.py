@@ -74,6 +74,10 @@ class EngineConfig:
     """Whether people may paste code of models. `PRECISION_ALLOW_CODE`, 1 or 0; workers read it themselves."""
     model_roots: tuple[Path, ...] = field(default_factory=_default_roots)
     """Folders in which jobs may load local checkpoints. `PRECISION_MODEL_ROOTS`, separated as in `PATH`."""
+    upload_limit: int = 4 * 2**30
+    """Bytes that one session may have uploaded at a time. `PRECISION_UPLOAD_LIMIT`, such as `4GiB`."""
+    uploads_limit: int = 16 * 2**30
+    """Bytes that all sessions may have uploaded at a time. `PRECISION_UPLOADS_LIMIT`."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -94,6 +98,8 @@ class EngineConfig:
             "models": lambda text: tuple(entry.value for entry in functions_in(text)),
             "allow_code": _switch,
             "model_roots": _folders,
+            "upload_limit": parse_bytes,
+            "uploads_limit": parse_bytes,
         }
         given = {}
         for name, parse in parsers.items():

@@ -270,7 +270,8 @@ def _step(verdict: Verdict, output: OutputComparison | None, result: CompareResu
 def _more_samples(output: OutputComparison | None, result: CompareResult, limits: Yardsticks) -> Step:
     found, choice = (output.decisions if output else None), _input(result)
     needed = samples_needed(found, limits) if isinstance(found, Judged) else None
-    if choice and choice.takes_batch and found and needed and found.clusters is None:
+    has_more = choice is not None and choice.takes_batch and (choice.max_batch is not None or not choice.takes_text)
+    if choice and has_more and found and needed and found.clusters is None:
         batch = min(needed, choice.max_batch or MAX_BATCH, MAX_BATCH)
         if batch > found.samples:
             return Step(f"Run with {count_text(batch, choice.sample)}", batch=batch)

@@ -8,11 +8,11 @@ from precision.findings.speed import compare_speed
 from precision.findings.tables import Column, Kind, Table, Value, table_of, written
 from precision.results import CastAudit, ClassDecisions, CompareResult, ErrorMetrics, NeighbourDecisions
 from precision.results.intervals import Interval
-from precision.spec import RunSpec
+from precision.spec import INPUT, RunSpec
 from precision.text.metrics import metric_named
 from precision.text.units import bytes_text, ratio_text, share_text
 
-_INPUT = ("model", "input", "seed", "batch", "length", "text", "regime", "reference")
+_INPUT = ("model", *INPUT, "regime", "reference")
 """Settings without which two errors are of other outputs."""
 _SAME = 1.01
 """Up to this ratio, two errors are called the same."""

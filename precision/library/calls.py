@@ -15,7 +15,7 @@ from precision.library.bar import bar
 from precision.library.measured import Comparison, Layers, Measured, Ranges, Sensitivity, Sweep
 from precision.library.settings import Cast, Reference, Uncast, Where, format_name, several, spec_of
 from precision.results import CompareResult, SweepResult
-from precision.spec import AUTOCAST_DTYPE, Analysis, RunSpec
+from precision.spec import AUTOCAST_DTYPE, INPUT, Analysis, RunSpec
 from precision.spec.cast_methods import method_named
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from precision.measure.models.loading import LoadedModel
 
 M = TypeVar("M", bound=Measured[Any])
-_READ_BY_LOAD = ("input", "seed", "batch", "length", "text")
 
 
 def load(model: str, **settings: Any) -> LoadedModel:
@@ -34,13 +33,13 @@ def load(model: str, **settings: Any) -> LoadedModel:
     Args:
         model: an id, as `precision-explorer models` lists them, those of your own among them; or
             `hf:<hub id or local folder>`.
-        **settings: `input`, `seed`, `batch`, `length` and `text`, as on the command line.
+        **settings: `input`, `seed`, `batch`, `length`, `text` and `data`, as on the command line.
 
     Raises:
         InputError: the model or its input is not to be had as asked.
     """
-    if unread := settings.keys() - set(_READ_BY_LOAD):
-        raise InputError(f"load does not read {', '.join(sorted(unread))}. It reads: {', '.join(_READ_BY_LOAD)}.")
+    if unread := settings.keys() - set(INPUT):
+        raise InputError(f"load does not read {', '.join(sorted(unread))}. It reads: {', '.join(INPUT)}.")
     spec = RunSpec.parse({"model": model, **settings})
     loaded: LoadedModel = import_module("precision.measure.models.loading").load(spec)
     return loaded

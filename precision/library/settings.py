@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from precision.errors import InputError
-from precision.spec import Analysis, RunSpec
+from precision.spec import INPUT, Analysis, RunSpec
 
 if TYPE_CHECKING:
     import torch
@@ -66,7 +66,7 @@ class Cast(Uncast, total=False):
     `"float8_e4m3fn*2^7"` where it is multiplied by 2^7 first; all else is in the reference's precision."""
 
 
-_NOT_THE_CALLERS = ("model", "input", "batch", "length", "text")
+_NOT_THE_CALLERS = {"model", *INPUT} - {"seed"}
 """Settings by which a spec chooses a model and its input."""
 
 

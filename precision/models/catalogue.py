@@ -8,6 +8,7 @@ from precision.models import pasted, python_models
 from precision.models.architectures import ARCHITECTURES, random_input
 from precision.models.pasted import PASTED_PREFIX
 from precision.models.python_models import PYTHON_PREFIX
+from precision.models.uploads import UPLOAD_PREFIX, uploaded
 from precision.results import InputChoice, ModelDescription
 from precision.text.lookup import looked_up
 
@@ -278,8 +279,8 @@ def describe(model_id: str) -> ModelDescription:
     """The description of a model before it is loaded.
 
     Args:
-        model_id: an id of the catalogue; `hf:` and a hub id or a local folder; `python:` and a name; or `code:` and the
-            hash of a pasted text.
+        model_id: an id of the catalogue; `hf:` and a hub id or a local folder; `python:` and a name; `code:` and the
+            hash of a pasted text; or `upload:` and the key of an upload.
 
     Raises:
         InputError: no such model; the message lists similar ids, or all.
@@ -297,6 +298,8 @@ def entry_of(model_id: str) -> Entry:
     """The description of a model and the functions that build it; see `describe`."""
     if model_id.startswith(HUB_PREFIX):
         return Entry(_pretrained(model_id), "pretrained.build:build", "pretrained.build:skeleton_of")
+    if model_id.startswith(UPLOAD_PREFIX):
+        return Entry(_uploaded(model_id), "pretrained.build:build_uploaded", "pretrained.build:uploaded_skeleton")
     if model_id.startswith(PYTHON_PREFIX):
         return Entry(python_models.described(model_id), "precision.measure.python_model:build")
     if model_id.startswith(PASTED_PREFIX):
@@ -307,6 +310,20 @@ def entry_of(model_id: str) -> Entry:
         )
     hint = f" A checkpoint is named {HUB_PREFIX}<hub id or local folder>."
     return looked_up(model_id, _BY_ID, unknown="Unknown model", hint=hint)
+
+
+def _uploaded(model_id: str) -> ModelDescription:
+    uploaded(model_id)
+    return ModelDescription(
+        id=model_id,
+        title="Uploaded checkpoint",
+        family="Own",
+        weights="trained",
+        licence="The checkpoint's own.",
+        good_for="It shows the errors of what you uploaded; its link works as long as somebody has the page open.",
+        parameters=None,
+        inputs=_CHECKPOINT_INPUTS,
+    )
 
 
 def _pretrained(model_id: str) -> ModelDescription:

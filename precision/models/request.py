@@ -7,6 +7,14 @@ from precision.errors import InputError
 from precision.results import InputChoice, ModelDescription
 from precision.spec import RunSpec
 
+OWN_DATA = InputChoice(
+    name="your own data",
+    description="Your own file: batch says how many samples run at once.",
+    real=True,
+    takes_length=True,
+)
+"""The input where a spec names data."""
+
 
 @dataclass(frozen=True)
 class InputRequest:
@@ -19,6 +27,8 @@ class InputRequest:
     length: int | None
     text: str | None
     seed: int
+    data: str | None = None
+    """The user's own samples, in place of the choice's: a file or folder, or an upload."""
 
 
 def request_input(description: ModelDescription, spec: RunSpec) -> InputRequest:
@@ -27,8 +37,10 @@ def request_input(description: ModelDescription, spec: RunSpec) -> InputRequest:
     Raises:
         InputError: no such input, a size or text that this input does not take, or one beyond its limit.
     """
-    choice = _choice(description, spec.input)
+    choice = OWN_DATA if spec.data else _choice(description, spec.input)
     text, where = spec.text, f"Input {choice.name!r} of {description.id}"
+    if spec.data is not None and spec.input != "default":
+        raise InputError(f"Input {spec.input!r} and data of your own: leave one of them out.")
     if text is not None and not choice.takes_text:
         raise InputError(f"{where} takes no text. Leave the text empty.")
     if text is not None and not text.strip():
@@ -40,6 +52,7 @@ def request_input(description: ModelDescription, spec: RunSpec) -> InputRequest:
         length=_size(where, "length", spec, choice),
         text=text,
         seed=spec.seed,
+        data=spec.data,
     )
 
 

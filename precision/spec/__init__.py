@@ -1,6 +1,6 @@
 """What to run: one frozen, validated request, and the cast methods and input regimes that it may name."""
 
-from precision.spec.analysis import Analysis
+from precision.spec.analysis import INPUT, Analysis
 from precision.spec.cast_methods import CastMethod, formats_of
 from precision.spec.run_spec import (
     AUTOCAST_DTYPE,

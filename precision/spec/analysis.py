@@ -60,7 +60,9 @@ class AnalysisInfo(NamedTuple):
         return "method" in self.reads
 
 
-_INPUT = ("model", "device", "input", "seed", "batch", "length", "text")
+INPUT = ("input", "seed", "batch", "length", "text", "data")
+"""The settings that choose a model's input."""
+_INPUT = ("model", "device", *INPUT)
 _IN_REGIME = (*_INPUT, "regime")
 _CANDIDATE = ("dtype", "method", "keep", "wide_inputs", "plan", "weights", "reference")
 _COMPARING = "Comparing {model} in {candidate} with {reference}"

@@ -80,6 +80,8 @@ class RunSpec(BaseModel):
     length: Annotated[int, Field(ge=1, le=MAX_LENGTH)] | None = None
     text: str | None = None
     """Sentences, one a line, for models with a tokenizer."""
+    data: str | None = None
+    """The user's own samples in place of the model's input: a file or folder where it computes, or `upload:KEY`."""
     regime: str = GIVEN
     """How the input is changed; see `precision.spec.regimes`."""
     reference: Literal["float32", "float64"] = "float32"

@@ -99,6 +99,11 @@ class Dashboard:
         family = self._process.children(recursive=True)
         return [process for process in family if process.ppid() != self._process.pid]
 
+    def memory_bytes(self) -> int:
+        """What the web process itself holds."""
+        held: int = self._process.memory_info().rss
+        return held
+
     def end(self) -> list[psutil.Process]:
         """Stop the server as a service manager does; the processes that outlive it, which are then killed."""
         family = [self._process, *self._process.children(recursive=True)]

@@ -24,5 +24,5 @@ def test_files_that_browsers_keep_are_named_after_their_content(file: Path) -> N
 
 def test_each_component_has_one_file_of_each_kind() -> None:
     names = {file.stem.partition("-")[0] for file in KEPT} - {VENDORED}
-    assert names == {"graph", "share", "theme", "tour"}
+    assert names == {"graph", "share", "theme", "tour", "upload"}
     assert all(sum(file.match(f"{name}-*") for file in KEPT) == 2 for name in names)

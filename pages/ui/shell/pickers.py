@@ -12,10 +12,12 @@ import streamlit as st
 from pages.ui import state
 from pages.ui.installed import not_installed
 from pages.ui.shell import pasted_code
+from pages.ui.upload.component import upload_box
 from precision.errors import InputError
 from precision.formats import AnyFormat, any_format_named, formats_with
 from precision.models.catalogue import offered
 from precision.models.pasted import is_allowed
+from precision.models.uploads import DATA_FILES, MODEL_FILES, UPLOAD_PREFIX
 from precision.results import DeviceInfo, InputChoice, ModelDescription
 from precision.spec import MAX_BATCH, MAX_LENGTH, MAX_TEXT_CHARACTERS, CastMethod, RunSpec, formats_of
 from precision.spec.regimes import USUAL, label_of
@@ -77,7 +79,8 @@ _selectbox = partial(_pick, st.selectbox)
 def _model() -> None:
     trained_first = sorted(offered(), key=lambda model: model.weights == "random")
     titles = {model.id: _model_label(model) for model in trained_first} | {
-        state.PRETRAINED: "From Hugging Face, or a folder …"
+        state.PRETRAINED: "From Hugging Face, or a folder …",
+        state.UPLOADED: "Upload a checkpoint …",
     }
     if is_allowed():
         titles[state.PASTED] = pasted_code.OFFERED
@@ -98,6 +101,15 @@ def _model() -> None:
             on_change=state.model_changed,
             help="A model of text, pictures or sound that transformers builds, with safetensors weights: an id on the "
             "Hugging Face hub, or a folder on the server. Code in the repository is never run.",
+        )
+    if state.choice("model") == state.UPLOADED:
+        upload_box(
+            "model",
+            asked="config.json, safetensors, and the tokenizer's or processor's files; or a .zip of them.",
+            suffixes=MODEL_FILES,
+            folders=True,
+            held=_reference(state.choice("uploaded")),
+            on_done=state.use_upload,
         )
     if state.choice("model") == state.PASTED:
         pasted_code.editor()
@@ -245,8 +257,10 @@ def _input(reads: Collection[str]) -> None:
     model = _chosen()
     # No limits on these fields: they would only turn red, while the spec says what is wrong.
     with st.expander("Input, seed and reference", expanded=False):
-        if model:
+        if model and not state.choice("data"):
             _input_choice(model.inputs)
+        if model:
+            _own_data()
         if "regime" in reads:
             _selectbox(
                 "Input regime",
@@ -294,6 +308,25 @@ def _input_choice(choices: tuple[InputChoice, ...]) -> None:
             max_chars=MAX_TEXT_CHARACTERS,
             placeholder="Leave empty for the default sentences.",
         )
+
+
+def _own_data() -> None:
+    data = state.choice("data")
+    upload_box(
+        "data",
+        asked="Your own samples: lines of text, a table, arrays, pictures, recordings, or a .zip of these.",
+        suffixes=DATA_FILES,
+        folders=True,
+        held=data or "",
+        on_done=state.use_data,
+    )
+    if data:
+        _size("At once", "batch", None, MAX_BATCH)
+        st.button("Use the model's own input", on_click=state.use_data, args=("",))
+
+
+def _reference(key: str) -> str:
+    return f"{UPLOAD_PREFIX}{key}" if key else ""
 
 
 def _size(label: str, key: str, default: int | None, limit: int) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from precision.models.architectures import ARCHITECTURES, Architecture
 from precision.models.catalogue import HUB_PREFIX
 from precision.results import InputDescription
-from precision.spec import RunSpec
+from precision.spec import INPUT, RunSpec
 
 _RUN = """
 def run(model, dtype):
@@ -102,7 +102,7 @@ def _drawn(given: InputDescription, seed: int) -> str:
 def _ours(spec: RunSpec) -> Setup:
     settings = ", ".join(
         f"{name}={value!r}"
-        for name, value in spec.model_dump(include={"model", "input", "seed", "batch", "length", "text"}).items()
+        for name, value in spec.model_dump(include={"model", *INPUT}).items()
         if name == "model" or value != type(spec).model_fields[name].default
     )
     return Setup(

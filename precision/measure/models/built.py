@@ -1,10 +1,15 @@
 """What every source of models returns: a module with its input."""
 
-from collections.abc import Iterable, Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from precision.measure.models.samples import Samples
 
 
 class Batch(NamedTuple):
@@ -35,3 +40,5 @@ class Built:
     """Batches after the first."""
     mask: Tensor | str | None = None
     """As `LoadedModel.mask`."""
+    read: Callable[[Samples, int | None], Iterator[Built]] | None = None
+    """Samples as arguments, so many at a time; None of a module that takes arrays alone."""

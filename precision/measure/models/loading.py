@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from precision.measure.models.built import Batch, Built
+from precision.measure.models.own_data import with_data
 from precision.models.catalogue import describe, entry_of
 from precision.models.request import request_input
 from precision.results import InputDescription, ModelDescription
-from precision.spec import RunSpec
+from precision.spec import INPUT, RunSpec
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ def load(spec: RunSpec) -> LoadedModel:
     request = request_input(description, spec)
     with _isolated(spec.seed):
         built: Built = function_named(entry_of(spec.model).builder)(request)
+        if request.data is not None:
+            built = with_data(built, request)
     module = built.module.eval()
     parameters = sum(parameter.numel() for parameter in module.parameters() if not is_lazy(parameter))
     return LoadedModel(
@@ -81,7 +84,7 @@ def load(spec: RunSpec) -> LoadedModel:
         warnings=built.warnings,
         more=built.more,
         mask=built.mask,
-        asked={name: getattr(spec, name) for name in ("model", "input", "seed", "batch", "length", "text")},
+        asked={name: getattr(spec, name) for name in ("model", *INPUT)},
     )
 
 

@@ -37,8 +37,8 @@ class Samples:
     texts: tuple[str, ...] = ()
     pictures: tuple[Path, ...] = ()
     recordings: tuple[Path, ...] = ()
-    labels: tuple[int, ...] = ()
-    """True classes; empty where they are not known."""
+    labels: tuple[str, ...] = ()
+    """True classes, by number or name; empty where they are not known."""
 
     def __len__(self) -> int:
         return max(map(len, (self.texts, self.pictures, self.recordings)))

@@ -1,6 +1,8 @@
 """A checkpoint as a module with its input: checked, built on `meta`, filled from safetensors, with samples."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,11 @@ from precision.measure.models.pretrained.random_values import random_inputs
 from precision.measure.models.pretrained.reader import Reader
 from precision.measure.models.pretrained.tokens import decoder_inputs, max_length
 from precision.measure.models.quiet import quiet_transformers
+from precision.measure.models.samples import Samples
+from precision.measure.models.unpacking import unpacked
 from precision.models.catalogue import HUB_PREFIX, MINILM_INSTALL
 from precision.models.request import InputRequest
+from precision.models.uploads import uploaded
 
 _NAMES_SHOWN = 4
 
@@ -31,6 +36,23 @@ def build(request: InputRequest) -> Built:
         InputError: the checkpoint or its input is not available as asked.
     """
     return build_from(locate(request.model.removeprefix(HUB_PREFIX).strip()), request)
+
+
+def build_uploaded(request: InputRequest) -> Built:
+    """The checkpoint behind `upload:`; as `build`."""
+    return build_from(_unpacked(request.model), request)
+
+
+def uploaded_skeleton(model_id: str) -> nn.Module:
+    """The uploaded model on `meta`; as `skeleton_of`."""
+    return skeleton_in(_unpacked(model_id))
+
+
+def _unpacked(reference: str) -> Path:
+    """The folder of an upload, or of what is in its one archive."""
+    folder = uploaded(reference)
+    archives = [file for file in folder.iterdir() if file.suffix.lower() == ".zip"]
+    return unpacked(archives[0]) if len(archives) == 1 else folder
 
 
 def build_minilm(request: InputRequest) -> Built:
@@ -90,18 +112,24 @@ def build_from(folder: Path, request: InputRequest) -> Built:
         module, warnings = _load(checkpoint)
         built = (_with_samples if request.choice.real else _with_random_values)(folder, module, request)
     always = {"use_cache": False} if "use_cache" in arguments_of(module) else {}
-    return Built(
-        module,
-        kwargs={**built.kwargs, **always},
-        texts=built.texts,
-        tokenizer=built.tokenizer,
-        warnings=(*warnings, *built.warnings),
-    )
+    return replace(built, kwargs={**built.kwargs, **always}, warnings=warnings)
 
 
 def _with_samples(folder: Path, module: Any, request: InputRequest) -> Built:
+    if request.data is not None:
+        return Built(module, read=partial(_read, folder, module, request))
     reader = Reader(folder, module, request)
-    samples = reader.samples
+    return _built(reader, module, reader.samples)
+
+
+def _read(folder: Path, module: Any, request: InputRequest, samples: Samples, at_once: int | None) -> Iterator[Built]:
+    with quiet_transformers():
+        reader = Reader(folder, module, request).for_all(samples)
+        for some in samples.in_batches(at_once or reader.usual_batch):
+            yield _built(reader, module, some)
+
+
+def _built(reader: Reader, module: Any, samples: Samples) -> Built:
     return Built(
         module,
         kwargs=reader.arguments(samples),

@@ -1,21 +1,30 @@
 """Samples as the arguments of a checkpoint's model, by its own tokenizer and processors."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from precision.errors import InputError, UnsupportedError
-from precision.measure.models.files import read_image, read_sound
 from precision.measure.models.foreign_files import explained
+from precision.measure.models.images import read_image
 from precision.measure.models.pretrained.classes import arguments_of, setting, taken_by
-from precision.measure.models.pretrained.tokens import decoder_inputs, has_tokenizer, tokenizer_in, tokens_of
+from precision.measure.models.pretrained.tokens import (
+    decoder_inputs,
+    has_tokenizer,
+    max_length,
+    tokenizer_in,
+    tokens_of,
+)
 from precision.measure.models.samples import Samples, lines_of, shipped
+from precision.measure.models.sound import read_sound
 from precision.models.request import InputRequest
+from precision.spec import MAX_LENGTH
 
 _ASK = "Describe this."
 _OF_A_PROCESSOR = "Choose the input 'random', or give a folder with its preprocessor_config.json"
@@ -68,6 +77,37 @@ class Reader:
     def fixed_length(self) -> bool:
         """Whether recordings of any length become inputs of one length."""
         return setting(self._module.config, "max_source_positions", "spec_size", "frequency_stride") is not None
+
+    def for_all(self, samples: Samples) -> Self:
+        """To read these samples in several batches, of one length.
+
+        Raises:
+            InputError: they are not what the model takes.
+        """
+        taken = self._taken
+        lacking = [
+            what
+            for what, is_needed, given in (
+                ("texts", taken.text and not taken.in_text, samples.texts),
+                ("pictures", taken.pictures, samples.pictures),
+                ("recordings", taken.sound is not None, samples.recordings),
+            )
+            if is_needed and not given
+        ]
+        if lacking:
+            raise InputError(f"A {type(self._module).__name__} takes {' and '.join(lacking)}; the data has none.")
+        if self.is_text and self._request.length is None and self.tokenizer.pad_token is not None:
+            limit = max_length(self._module, self._request) or MAX_LENGTH
+            longest = max(map(len, self.tokenizer(list(samples.texts))["input_ids"]))
+            self._request = replace(self._request, length=max(1, min(longest, limit)))
+        return self
+
+    @property
+    def usual_batch(self) -> int:
+        """How many samples run at once where nobody says; recordings of unlike lengths one by one."""
+        if self.is_text:
+            return 16
+        return 1 if self._taken.sound and not self.fixed_length else 4
 
     def arguments(self, samples: Samples) -> dict[str, object]:
         """What the model is called with for these samples.
