@@ -45,6 +45,9 @@ _SETTINGS = {
     "formats": "formats to measure, separated by commas",
     "exact": "also run the model for every layer and format: with only this layer, and without it",
     "text": "a sentence for a model with a tokenizer; can be repeated",
+    "own_weights": "your own weights for the model: a safetensors file, a folder of them, or hf:<hub id or folder>",
+    "candidate_weights": "other weights of the same architecture for the candidate alone, named in the same ways; the "
+    "dtype then is the reference's, unless given",
     "data": "your own samples: a file of lines (.txt), a table (.csv), arrays (.npy, .npz, .safetensors), a picture, a "
     "recording, or a folder or .zip of these",
 }

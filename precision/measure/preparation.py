@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Self
 
 import torch
+from torch import nn
 
 from precision.errors import ForwardError, InputError, ReferenceFailedError, UnsupportedError
 from precision.formats import AnyFormat, any_format_named, format_named
@@ -20,6 +21,7 @@ from precision.measure.casting.own_formats import in_own_formats
 from precision.measure.casting.precisions import Precisions
 from precision.measure.machine.devices import describe_device, device_named, environment
 from precision.measure.models.loading import LoadedModel, argument_names, load
+from precision.measure.models.other_weights import fill
 from precision.measure.regime_inputs import in_regime
 from precision.progress import Progress
 from precision.results import AnalysisResult, DeviceInfo, Failure, RunResult
@@ -98,6 +100,8 @@ class Prepared:
 
     spec: RunSpec
     loaded: LoadedModel
+    uncast: nn.Module
+    """What the candidate was cast from."""
     reference: CastModel
     candidate: CastModel
     head: RunResult
@@ -114,13 +118,32 @@ def prepare(task: Task) -> Prepared:
     loaded = task.load()
     task.progress.step(f"Casting to {spec.candidate}", 0.15)
     reference = task.reference(loaded)
-    candidate = _candidate(spec, loaded, reference)
+    uncast, said = _uncast(spec, loaded)
+    candidate = _candidate(spec, loaded, reference, uncast)
     reference = replace(reference, fused=candidate.fused)
     head = task.head(loaded, candidate)
-    warnings = (*head.warnings, *input_warnings(candidate, loaded.args, loaded.kwargs))
+    warnings = (*said, *head.warnings, *input_warnings(candidate, loaded.args, loaded.kwargs))
     head = head.model_copy(update={"warnings": warnings})
     return Prepared(
-        spec=spec, loaded=loaded, reference=reference, candidate=candidate, head=head, progress=task.progress
+        spec=spec,
+        loaded=loaded,
+        uncast=uncast,
+        reference=reference,
+        candidate=candidate,
+        head=head,
+        progress=task.progress,
+    )
+
+
+def _uncast(spec: RunSpec, loaded: LoadedModel) -> tuple[nn.Module, tuple[str, ...]]:
+    """What the candidate is cast from, with sentences on its weights."""
+    if not spec.candidate_weights:
+        return loaded.module, ()
+    module = casting.copied(loaded.module)
+    said = fill(module, spec.candidate_weights)
+    return module, (
+        "The candidate has other weights than the reference: their difference is part of each error.",
+        *said,
     )
 
 
@@ -138,15 +161,15 @@ def require_kernels(formats: Iterable[AnyFormat], device: DeviceInfo) -> None:
         )
 
 
-def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel) -> CastModel:
+def _candidate(spec: RunSpec, loaded: LoadedModel, reference: CastModel, uncast: nn.Module) -> CastModel:
     if spec.weights:
         return in_own_formats(reference, spec.own_formats)
     fmt = format_named(spec.reference)
-    uncast = wide_inputs(spec, loaded)
-    precisions = Precisions(loaded.module, reference, fmt, loaded.args, loaded.kwargs, uncast)
+    wide = wide_inputs(spec, loaded)
+    precisions = Precisions(uncast, reference, fmt, loaded.args, loaded.kwargs, wide)
     if spec.plan:
         return precisions.planned({fqn: any_format_named(name) for fqn, name in spec.plan})
-    candidate = casting.cast(loaded.module, spec.format, method=spec.method, device=reference.device)
+    candidate = casting.cast(uncast, spec.format, method=spec.method, device=reference.device)
     return precisions.kept(candidate, spec.format, spec.method, map(Kept.parse, spec.keep))
 
 

@@ -60,11 +60,12 @@ class AnalysisInfo(NamedTuple):
         return "method" in self.reads
 
 
-INPUT = ("input", "seed", "batch", "length", "text", "data")
-"""The settings that choose a model's input."""
+INPUT = ("input", "seed", "batch", "length", "text", "data", "own_weights")
+"""The settings that choose a model's input, and its weights."""
 _INPUT = ("model", "device", *INPUT)
 _IN_REGIME = (*_INPUT, "regime")
 _CANDIDATE = ("dtype", "method", "keep", "wide_inputs", "plan", "weights", "reference")
+_OUTPUTS = ("candidate_weights", "outputs")
 _COMPARING = "Comparing {model} in {candidate} with {reference}"
 
 ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
@@ -79,7 +80,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
         Analysis.COMPARE: AnalysisInfo(
             "precision.measure.compare.compare:compare",
             "precision.results.run:CompareResult",
-            (*_IN_REGIME, *_CANDIDATE, "outputs"),
+            (*_IN_REGIME, *_CANDIDATE, *_OUTPUTS),
             "run a model in two formats and show what differs",
             _COMPARING,
             streams=True,
@@ -87,7 +88,7 @@ ANALYSES: Mapping[Analysis, AnalysisInfo] = MappingProxyType(
         Analysis.ERRORS: AnalysisInfo(
             "precision.measure.compare.compare:compare_errors",
             "precision.results.run:CompareResult",
-            (*_IN_REGIME, *_CANDIDATE, "outputs"),
+            (*_IN_REGIME, *_CANDIDATE, *_OUTPUTS),
             "do as compare does, but do not time the models",
             _COMPARING,
             streams=True,

@@ -82,6 +82,11 @@ class RunSpec(BaseModel):
     """Sentences, one a line, for models with a tokenizer."""
     data: str | None = None
     """The user's own samples in place of the model's input: a file or folder where it computes, or `upload:KEY`."""
+    own_weights: str | None = None
+    """The user's own weights, in place of the model's: a safetensors file or folder, `hf:…` or `upload:KEY`."""
+    candidate_weights: str | None = None
+    """Other weights of the same architecture for the candidate alone, named as `own_weights` and cast like the model's.
+    Its `dtype` then is the reference's by default."""
     regime: str = GIVEN
     """How the input is changed; see `precision.spec.regimes`."""
     reference: Literal["float32", "float64"] = "float32"
@@ -111,6 +116,8 @@ class RunSpec(BaseModel):
     def _canonical_format(cls, data: object) -> object:
         if isinstance(data, Mapping) and data.get("analysis") == Analysis.AUTOCAST:
             data = {"dtype": AUTOCAST_DTYPE, **data}
+        if isinstance(data, Mapping) and data.get("candidate_weights") and not data.get("plan"):
+            data = {"dtype": data.get("reference", "float32"), **data}
         if isinstance(data, Mapping) and data.get("plan"):
             data = _with_plan(data)
         if isinstance(data, Mapping) and data.get("weights"):
@@ -173,10 +180,22 @@ class RunSpec(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _candidate_weights_fit_the_rest(self) -> Self:
+        # What a plan or `keep` leaves in the reference's precision would be the reference's weights too.
+        if self.candidate_weights and (self.plan or self.keep):
+            raise InputError("With candidate_weights, the whole candidate has them: leave out plan and keep.")
+        return self
+
+    @model_validator(mode="after")
     def _weights_fit_the_rest(self) -> Self:
         if not self.weights:
             return self
-        others = {"plan": self.plan, "keep": self.keep, "wide_inputs": self.wide_inputs}
+        others = {
+            "plan": self.plan,
+            "keep": self.keep,
+            "wide_inputs": self.wide_inputs,
+            "candidate_weights": self.candidate_weights,
+        }
         if given := [name for name, value in others.items() if value]:
             raise InputError(
                 f"With weights, everything but these weights is in {self.reference}: leave out {', '.join(given)}."
@@ -203,7 +222,8 @@ class RunSpec(BaseModel):
         """The candidate's name: its format, or the formats of its plan or its weights."""
         if self.weights:
             return f"{self.dtype} with weights in {counted_text([way.partition('*')[0] for _, way in self.weights])}"
-        return f"plan of {counted_text([name for _, name in self.plan])}" if self.plan else self.dtype
+        own = f"plan of {counted_text([name for _, name in self.plan])}" if self.plan else self.dtype
+        return f"{own} with other weights" if self.candidate_weights else own
 
     @property
     def format(self) -> AnyFormat:

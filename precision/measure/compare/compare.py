@@ -72,7 +72,7 @@ def _audited(task: Task) -> tuple[Prepared, CompareResult]:
     result = CompareResult(
         **dict(run.head),
         audit=audit(
-            run.loaded.module,
+            run.uncast,
             run.candidate.stored,
             fmt=spec.format,
             method=spec.method,
@@ -217,7 +217,7 @@ def _unused_mask(run: Prepared, sides: Sequence[Flattened]) -> tuple[str, ...]:
 def _has_a_kernel_to_check(result: CompareResult) -> bool:
     """Whether the candidate's arithmetic stands for that of kernels: after `load_state_dict` float32 is what it is."""
     spec = result.spec
-    parts = spec.plan or spec.weights
+    parts = spec.plan or spec.weights or spec.candidate_weights
     return result.execution.label == "simulated" and not parts and not spec.method.row.keeps_dtype
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from precision.measure.models.built import Batch, Built
+from precision.measure.models.other_weights import fill
 from precision.measure.models.own_data import with_data
 from precision.models.catalogue import describe, entry_of
 from precision.models.request import request_input
@@ -67,6 +68,7 @@ def load(spec: RunSpec) -> LoadedModel:
         if request.data is not None:
             built = with_data(built, request)
     module = built.module.eval()
+    warnings = (*built.warnings, *(fill(module, spec.own_weights) if spec.own_weights else ()))
     parameters = sum(parameter.numel() for parameter in module.parameters() if not is_lazy(parameter))
     return LoadedModel(
         module=module,
@@ -81,7 +83,7 @@ def load(spec: RunSpec) -> LoadedModel:
         labels=built.labels,
         texts=built.texts,
         tokenizer=built.tokenizer,
-        warnings=built.warnings,
+        warnings=warnings,
         more=built.more,
         mask=built.mask,
         asked={name: getattr(spec, name) for name in ("model", *INPUT)},

@@ -39,7 +39,7 @@ def with_data(built: Built, request: InputRequest) -> Built:
     Raises:
         InputError: there is no such file, it cannot be read, or it is not what the module takes.
     """
-    path = _file(str(request.data))
+    path = named_file(str(request.data))
     found = _read(path)
     batches = _of_samples(built, found, request) if isinstance(found, Samples) else _of_arrays(built, found, request)
     first, second = next(batches), next(batches, None)
@@ -51,8 +51,12 @@ def _as_batch(built: Built) -> Batch:
     return Batch(built.args, built.kwargs, built.labels)
 
 
-def _file(data: str) -> Path:
-    """The file or folder; of a folder with one file, that file; of an archive, what it holds."""
+def named_file(data: str) -> Path:
+    """The file or folder of a path or an upload; of a folder with one file, that file; of an archive, what it holds.
+
+    Raises:
+        InputError: it is not there, or not where it may be read.
+    """
     path = uploaded(data) if data.startswith(UPLOAD_PREFIX) else _permitted(data)
     if path.is_dir():
         inside = sorted(each for each in path.iterdir() if each.is_file())

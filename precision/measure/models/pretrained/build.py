@@ -101,6 +101,18 @@ def skeleton_in(folder: Path) -> nn.Module:
         return module
 
 
+def module_of(model_id: str) -> nn.Module:
+    """The model behind `hf:`, without any input.
+
+    Raises:
+        InputError: the checkpoint is refused.
+    """
+    checkpoint = read_checkpoint(locate(model_id.removeprefix(HUB_PREFIX).strip()))
+    with quiet_transformers():
+        module: nn.Module = _load(checkpoint)[0]
+        return module
+
+
 def build_from(folder: Path, request: InputRequest) -> Built:
     """The checkpoint in `folder`, checked before it is opened.
 

@@ -1,0 +1,138 @@
+"""Weights of a user's own for a model that is there already: which tensors match by name and shape, which do not."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from precision.errors import InputError
+from precision.measure.models.foreign_files import explained, shown
+from precision.measure.models.own_data import named_file
+from precision.measure.models.pretrained.build import module_of
+from precision.measure.models.safetensors_header import StoredTensor, read_header
+from precision.models.catalogue import HUB_PREFIX
+
+_WRAPPERS = ("module.", "_orig_mod.", "model.")
+"""What training frameworks put before every name."""
+_SHOWN = 4
+
+
+class _Source(NamedTuple):
+    """Stored tensors: their shapes, and what reads one."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    integers: frozenset[str]
+    """Those with whole numbers or truth values."""
+    read: Callable[[str], Tensor]
+
+
+def fill(module: nn.Module, source: str) -> tuple[str, ...]:
+    """Give `module`, in place, the tensors of `source` that have its names, one at a time; the others keep theirs.
+
+    Args:
+        module: float32, on the CPU.
+        source: a safetensors file, or a folder of them; `hf:` and a checkpoint; or `upload:KEY`.
+
+    Returns:
+        Sentences on the tensors that have no counterpart.
+
+    Raises:
+        InputError: it cannot be read, no name matches, or a tensor has another shape.
+    """
+    own: dict[str, Tensor] = dict(module.named_parameters(remove_duplicate=False))
+    own |= module.named_buffers(remove_duplicate=False)
+    with _opened(source) as stored:
+        names = _matched(own, list(stored.shapes), str(source))
+        wrong = [
+            f"{name} {list(stored.shapes[there])} instead of {list(own[name].shape)}"
+            for name, there in names.items()
+            if stored.shapes[there] != tuple(own[name].shape)
+        ]
+        if wrong:
+            raise InputError(
+                f"{shown(source)}: {len(wrong)} tensors have another shape than in {type(module).__name__}: "
+                f"{_some(wrong)}. They are of another architecture."
+            )
+        floating = [name for name in names if own[name].is_floating_point()]
+        if quantized := [name for name in floating if names[name] in stored.integers]:
+            raise InputError(
+                f"{shown(source)}: {_some(quantized)} hold whole numbers where the model has floating-point weights."
+            )
+        with torch.no_grad():
+            for name, there in names.items():
+                own[name].copy_(stored.read(there))
+    saved = module.state_dict()
+    missing = [name for name in saved if name not in names]
+    unexpected = [name for name in stored.shapes if name not in names.values()]
+    return tuple(_said(missing, unexpected, len(saved)))
+
+
+def _said(missing: Sequence[str], unexpected: Sequence[str], count: int) -> Iterator[str]:
+    if missing:
+        yield f"{len(missing)} of {count} tensors are not in the weights given, and keep the model's: {_some(missing)}."
+    if unexpected:
+        yield f"{len(unexpected)} tensors of the weights given have no place in the model: {_some(unexpected)}."
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(shown(name) for name in names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+
+
+def _matched(own: Mapping[str, Tensor], stored: Sequence[str], source: str) -> Mapping[str, str]:
+    """Which stored tensor is which of the module's: by name, or with a prefix that all of one side have."""
+    ways: list[Callable[[str], str]] = [lambda name: name]
+    ways += [lambda name, start=start: name.removeprefix(start) for start in _WRAPPERS]  # type: ignore[misc]
+    ways += [lambda name, start=start: start + name for start in _WRAPPERS]  # type: ignore[misc]
+    found = [{way(there): there for there in stored if way(there) in own} for way in ways]
+    best = max(found, key=len)
+    if not best:
+        raise InputError(
+            f"{shown(source)}: none of its {len(stored)} tensors has a name of the model's. It has {_some(stored)}; "
+            f"the model has {_some(list(own))}."
+        )
+    return best
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[_Source]:
+    if source.startswith(HUB_PREFIX):
+        yield _of_checkpoint(source)
+        return
+    path = named_file(source)
+    if path.is_dir() and (path / "config.json").is_file():
+        yield _of_checkpoint(f"{HUB_PREFIX}{path}")
+        return
+    files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+    if not files or any(file.suffix.lower() != ".safetensors" for file in files):
+        raise InputError(
+            f"{shown(source)}: weights are read from safetensors, which hold no code. In Python: "
+            "safetensors.torch.save_file(model.state_dict(), 'model.safetensors')."
+        )
+    with ExitStack() as stack:
+        yield _of_files(files, stack)
+
+
+def _of_checkpoint(source: str) -> _Source:
+    state = module_of(source).state_dict()
+    whole = frozenset(name for name, tensor in state.items() if not tensor.is_floating_point())
+    return _Source({name: tuple(tensor.shape) for name, tensor in state.items()}, whole, state.__getitem__)
+
+
+def _of_files(files: Sequence[Path], stack: ExitStack) -> _Source:
+    headers: dict[str, StoredTensor] = {}
+    where: dict[str, Any] = {}
+    for file in files:
+        header = read_header(file)
+        with explained(f"{shown(file)} cannot be read"):
+            opened: Any = stack.enter_context(safe_open(file, framework="pt"))
+        headers |= header
+        where |= dict.fromkeys(header, opened)
+    return _Source(
+        {name: tensor.shape for name, tensor in headers.items()},
+        frozenset(name for name, tensor in headers.items() if tensor.is_integer),
+        lambda name: where[name].get_tensor(name),
+    )
