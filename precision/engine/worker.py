@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
     """Class name of the `PrecisionError`."""
 
 
-def serve(scheduler: str, name: str, folder: str, threads: int, started: Connection) -> None:
+def serve(scheduler: str, folder: str, threads: int, started: Connection) -> None:
     """Be one worker until told to stop, or until the process that started it is gone.
 
     Torch computes with `threads`. `started` receives the address of the worker once it is connected.
@@ -54,14 +54,14 @@ def serve(scheduler: str, name: str, folder: str, threads: int, started: Connect
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     _compute_with(threads)
-    asyncio.run(_serve(scheduler, name, folder, started))
+    asyncio.run(_serve(scheduler, folder, started))
 
 
-async def _serve(scheduler: str, name: str, folder: str, started: Connection) -> None:
+async def _serve(scheduler: str, folder: str, started: Connection) -> None:
     # The profiler would interrupt what is being timed; no HTTP routes, since only the engine may ask this worker.
     dask.config.set({"distributed.worker.profile.enabled": False, "distributed.worker.http.routes": []})
     async with Worker(
-        scheduler, name=name, nthreads=1, memory_limit=0, local_directory=folder, host="127.0.0.1",
+        scheduler, nthreads=1, memory_limit=0, local_directory=folder, host="127.0.0.1",
         dashboard_address="127.0.0.1:0", dashboard=False,
     ) as worker:  # fmt: skip
         started.send_bytes(worker.address.encode())
