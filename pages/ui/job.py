@@ -256,8 +256,10 @@ def _progress_text(job: Job) -> str:
     if job.stopping:
         return "Stopping …"
     if job.status == "queued":
-        if engine().state == "starting":
+        if job.stage == "starting":
             return "The worker is starting; this takes a few seconds."
+        if job.stage == "restarting":
+            return f"The worker is restarting. The run keeps its place: position {job.position} in the queue."
         return f"Waiting for the device: position {job.position} in the queue."
     detail = f" · {for_markdown(job.detail)}" if job.detail else ""
     is_known = job.remaining_s is not None and not job.stage.startswith("Timing")  # which ends when it is sure

@@ -5,8 +5,9 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from precision.engine.job import Job, JobStatus, Record
+from precision.engine.job import STARTING, Job, JobStatus, Record
 from precision.errors import InputError, JobError, PrecisionError
 from precision.models.catalogue import HUB_PREFIX
 from precision.results import AnalysisResult, DeviceInfo
@@ -44,6 +45,8 @@ class JobBook:
         self._done_by_digest: dict[str, str] = {}
         self._devices: dict[str, DeviceInfo] | None = None
         self._queue_of: Mapping[str, str] = {}
+        self._waiting_for: dict[str, str] = {}
+        self._suspended: str | None = None
         self._closed: str | None = None
 
     # --- for pages ----------------------------------------------------------------------------
@@ -60,7 +63,7 @@ class JobBook:
 
         Raises:
             InputError: no such device.
-            JobError: the queue is full, or this session has too many unfinished jobs.
+            JobError: no worker can be started, the queue is full, or this session has too many unfinished jobs.
         """
         kept = None if fresh else self.stored(spec)
         with self._changed:
@@ -71,8 +74,8 @@ class JobBook:
             if kept is not None and kept.id in self._finished:
                 self._finished.move_to_end(kept.id)
                 return kept
-            if self._closed is not None:
-                raise JobError(self._closed)
+            if (reason := self._closed or self._suspended) is not None:
+                raise JobError(reason)
             self._check_device(spec)
             self._check_limits(session)
             record = Record(id=secrets.token_urlsafe(16), spec=spec, sessions={session})
@@ -151,7 +154,7 @@ class JobBook:
             return None if self._devices is None else tuple(self._devices.values())
 
     def set_devices(self, devices: tuple[DeviceInfo, ...], *, queue_of: Mapping[str, str]) -> None:
-        """Replace the devices; waiting jobs for others fail.
+        """Replace the devices; waiting jobs for others fail, and jobs are taken again after `suspend`.
 
         Args:
             devices: all there are.
@@ -160,6 +163,7 @@ class JobBook:
         with self._changed:
             self._devices = {device.id: device for device in devices}
             self._queue_of = dict(queue_of)
+            self._suspended = None
             for record in list(self._unfinished.values()):
                 if record.status == "queued":
                     try:
@@ -168,16 +172,35 @@ class JobBook:
                         self._end(record, "failed", error=error)
         self._on_queued()
 
+    def set_waiting_for(self, queue: str, stage: str) -> None:
+        """What the waiting jobs of a queue wait for, as their stage: `restarting` of its worker, or plain `waiting`."""
+        with self._changed:
+            self._waiting_for[queue] = stage
+
     def next(self, queue: str, *, stop: Callable[[], object]) -> Job | None:
         """Start the longest-waiting job of `queue`, or None; `stop` is called when nobody wants it any more."""
         with self._changed:
             for record in self._unfinished.values():
                 if record.status == "queued" and self._queue_of.get(record.spec.device) == queue:
-                    record.status, record.stage, record.started = "running", "starting", time.monotonic()
+                    record.status, record.stage, record.started = "running", STARTING, time.monotonic()
                     record.stop = stop
                     self._changed.notify_all()
                     return self._snapshot(record)
         return None
+
+    def put_back(self, job_id: str) -> bool:
+        """Have a job wait again, at its old place, whose worker was gone before the job did its first step.
+
+        Only once: it may be the job that ends its worker. Returns whether it waits.
+        """
+        with self._changed:
+            record = self._unfinished.get(job_id)
+            if record is None or record.status != "running" or record.stage != STARTING or record.was_put_back:
+                return False
+            record.status, record.stage, record.started, record.stop = "queued", "waiting", None, None
+            record.was_put_back = True
+            self._changed.notify_all()
+            return True
 
     def progress(self, job_id: str, stage: str, *, fraction: float, detail: str) -> None:
         """Note where a running job is; ignored for any other."""
@@ -219,10 +242,22 @@ class JobBook:
         """End every unfinished job with one reason, and take no more."""
         with self._changed:
             self._closed = self._closed or message
-        self.fail_all(message)
+        self._end_all(message)
 
-    def fail_all(self, message: str) -> None:
-        """End every unfinished job with one reason."""
+    def suspend(self, reason: str) -> None:
+        """End every unfinished job with the reason, and take no more until there are devices again."""
+        with self._changed:
+            self._suspended = reason
+        self._end_all(f"Interrupted: {reason}")
+
+    def abandon(self, queue: str, reason: str) -> None:
+        """End the jobs that wait for a queue whose worker will not come."""
+        with self._changed:
+            for record in list(self._unfinished.values()):
+                if record.status == "queued" and self._queue_of.get(record.spec.device) == queue:
+                    self._end(record, "failed", error=JobError(f"Interrupted: {reason}"))
+
+    def _end_all(self, message: str) -> None:
         with self._changed:
             for record in list(self._unfinished.values()):
                 self._end(record, "failed", error=JobError(message))
@@ -284,7 +319,11 @@ class JobBook:
         self._changed.notify_all()
 
     def _snapshot(self, record: Record) -> Job:
-        return record.snapshot(self._position(record) if record.status == "queued" else None)
+        if record.status != "queued":
+            return record.snapshot(None)
+        queue = self._queue_of.get(record.spec.device, "")
+        stage = STARTING if self._devices is None else self._waiting_for.get(queue, record.stage)
+        return replace(record.snapshot(self._position(record)), stage=stage)
 
     def _position(self, record: Record) -> int:
         queue = self._queue_of.get(record.spec.device)

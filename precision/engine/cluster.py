@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any, NamedTuple, Self
 
 import dask
-from distributed import Client, Scheduler
+from distributed import Client, KilledWorker, Scheduler
+from distributed.client import FutureCancelledError
 from toolz import pipe
 
 from precision.engine.config import EngineConfig
@@ -27,6 +28,10 @@ _SETTINGS: dict[str, object] = {
     "distributed.scheduler.http.routes": [],
     "distributed.admin.low-level-log-length": 100,  # events are kept, and partial results are events
 }
+
+
+class WorkerLostError(JobError):
+    """The scheduler has lost the worker of a task."""
 
 
 class ClusterWorker(NamedTuple):
@@ -108,11 +113,16 @@ class Cluster:
         """Run a function as the worker's next task and return its value; cancelling this gives the task up.
 
         The scheduler loads every task. It needs no module of ours for this one: bytes that the worker loads and calls.
+
+        Raises:
+            WorkerLostError: the worker was lost before there was a value.
         """
         call = pickle.dumps(partial(function, *arguments))
         future = self._client.submit(pipe, call, pickle.loads, operator.call, workers=[worker], pure=False)
         try:
             return await future
+        except (KilledWorker, FutureCancelledError) as error:
+            raise WorkerLostError(f"The worker at {worker} is lost: {error}") from error
         finally:
             future.release()
 

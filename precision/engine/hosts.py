@@ -1,6 +1,7 @@
 """The two places a worker lives: a process started here, or a worker of somebody's cluster."""
 
 import asyncio
+import contextlib
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Protocol
@@ -17,17 +18,28 @@ from precision.errors import JobError
 _LOOK_EVERY_S = 0.05
 _LOOK_AFTER_START_EVERY_S = 0.01
 _LOOK_AT_CLUSTER_EVERY_S = 0.5
+_UNKNOWN_EXIT_CODE = 255
+"""What a process object says once the server of forks is gone, even of a process that lives."""
 _OBEYED_WITHIN_S = 2.0
 """A worker whose interpreter is held by a kernel cannot end itself; its nanny is asked then."""
 _RETURN_WITHIN_S = 30.0
 """A cluster's worker that was ended has this long to be back under its name."""
 
 
+class NotReadyError(JobError):
+    """A worker that ended before it was ready; another may come up."""
+
+
 class Host(Protocol):
     """One worker, which may end and be started again."""
 
     async def start(self) -> str:
-        """Start the worker; return its address. Raises `JobError` if it does not come."""
+        """Start the worker; return its address.
+
+        Raises:
+            NotReadyError: it ended while it was starting.
+            JobError: it does not come.
+        """
 
     def alive(self) -> bool:
         """Whether the started worker is there, as far as is known at once."""
@@ -51,48 +63,58 @@ class LocalHost:
         self._processes = processes
         self._config = config
         self._process: BaseProcess | None = None
+        self._worker: psutil.Process | None = None
 
     async def start(self) -> str:
         """See `Host.start`."""
         receiver, sender = self._processes.Pipe(duplex=False)
-        arguments = (self._scheduler, self._name, self._config, sender)
-        process = self._processes.Process(target=serve, args=arguments, name=self._name, daemon=True)
-        # Starting waits for the server of forks, which imports torch: not in the event loop.
-        starting = asyncio.create_task(asyncio.to_thread(process.start))
-        try:
-            await asyncio.shield(starting)
-        finally:
-            await starting
-            self._process = process
-        sender.close()
         with receiver:
+            with sender:
+                await self._fork(sender)
             while not receiver.poll():
                 await asyncio.sleep(_LOOK_AFTER_START_EVERY_S)
             return _address(receiver)
 
+    async def _fork(self, sender: Connection) -> None:
+        arguments = (self._scheduler, self._config, sender)
+        self._process = self._processes.Process(target=serve, args=arguments, name=self._name, daemon=True)
+        # Starting waits for the server of forks, which imports torch: not in the event loop.
+        starting = asyncio.create_task(asyncio.to_thread(self._process.start))
+        try:
+            await asyncio.shield(starting)
+        except (OSError, EOFError) as error:
+            raise NotReadyError(f"The server of worker processes ended while it started one: {error!r}.") from error
+        finally:
+            await asyncio.wait({starting})  # given up or not, what is started must be known
+            self._worker = _known(self._process.pid)
+
     def alive(self) -> bool:
         """See `Host.alive`."""
-        return self._process is not None and self._process.is_alive()
+        if self._process is None or self._process.pid is None:
+            return False
+        return self._process.is_alive() or _runs(self._worker)
 
     async def ended(self) -> Ending:
         """See `Host.ended`."""
-        process = self._process
-        if process is None:
-            return Ending()
         exceeded = None
-        while process.is_alive():
-            resident = _resident_bytes(process.pid)
+        while self.alive():
+            resident = _resident_bytes(self._worker)
             if exceeded is None and resident > self._config.memory_limit:
                 exceeded = resident
-                process.kill()
+                await self.kill()
             await asyncio.sleep(_LOOK_EVERY_S)
-        limit = self._config.memory_limit
-        return Ending(exit_code=process.exitcode, memory_bytes=exceeded, memory_limit_bytes=limit)
+        code = None if self._process is None else self._process.exitcode
+        return Ending(
+            exit_code=None if code == _UNKNOWN_EXIT_CODE else code,
+            memory_bytes=exceeded,
+            memory_limit_bytes=self._config.memory_limit,
+        )
 
     async def kill(self) -> None:
         """See `Host.kill`."""
-        if self._process is not None:
-            self._process.kill()
+        if self._worker is not None:
+            with contextlib.suppress(psutil.Error):
+                self._worker.kill()
 
     async def close(self) -> None:
         """End the worker: it is nobody else's."""
@@ -155,12 +177,28 @@ class ClusterHost:
 def _address(started: Connection) -> str:
     try:
         return started.recv_bytes().decode()
-    except EOFError:
-        raise JobError("The worker process ended while it was starting; the server's log has the reason.") from None
+    except (EOFError, OSError):
+        raise NotReadyError(
+            "The worker process ended while it was starting; the server's log has the reason."
+        ) from None
 
 
-def _resident_bytes(pid: int | None) -> int:
+def _known(pid: int | None) -> psutil.Process | None:
     try:
-        return int(psutil.Process(pid).memory_info().rss)
+        return None if pid is None else psutil.Process(pid)
+    except psutil.Error:
+        return None
+
+
+def _runs(worker: psutil.Process | None) -> bool:
+    try:
+        return worker is not None and worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _resident_bytes(worker: psutil.Process | None) -> int:
+    try:
+        return 0 if worker is None else int(worker.memory_info().rss)
     except psutil.Error:
         return 0

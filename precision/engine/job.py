@@ -11,6 +11,8 @@ from precision.spec import RunSpec
 EngineState = Literal["starting", "ready", "failed", "closed"]
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 
+STARTING = "starting"
+"""Stage of a job that was handed to its worker and has not reported a step, or whose worker never was ready."""
 _ESTIMATE_FROM_S = 1.0
 _ESTIMATE_FROM_FRACTION = 0.05
 """Before this much of a run, the time it has left cannot be told."""
@@ -26,6 +28,7 @@ class Job:
     position: int | None
     """Place in the queue, the next to run being 1; None unless queued."""
     stage: str
+    """What it is at. A queued one is `waiting` for its turn, or its worker is `starting` or `restarting`."""
     fraction: float
     detail: str
     elapsed_s: float
@@ -70,6 +73,8 @@ class Record:
     stop: Callable[[], object] | None = field(default=None, repr=False)
     """Stops it while it runs."""
     stopping: bool = False
+    was_put_back: bool = False
+    """Whether it was handed to a worker before, which ended before the first step."""
 
     @property
     def finished(self) -> bool:

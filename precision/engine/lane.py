@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from precision.analyses import MODULES, result_type
 from precision.engine.announcement import Announcement
 from precision.engine.book import JobBook
-from precision.engine.cluster import Cluster
+from precision.engine.cluster import Cluster, WorkerLostError
 from precision.engine.config import EngineConfig
 from precision.engine.faults import Ending, crash_message, overtime_message
-from precision.engine.hosts import Host
+from precision.engine.hosts import Host, NotReadyError
 from precision.engine.job import Job
 from precision.engine.worker import Outcome, announce, content_now, import_ahead, request_stop, run_job
 from precision.errors import JobError
@@ -45,6 +45,12 @@ _LIMIT_GRACE_S = 0.5
 """At its time limit a job has this long to stop by itself."""
 _ASK_WITHIN_S = 0.5
 _ENDING_NOTICED_S = 5.0
+_TRIES_AT_FIRST = 3
+_TRIES = 8
+"""Starts in a row that may end before the worker is ready: few where none ever was, for it may never be."""
+_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 2.0
+"""Before the next of these starts: twice as long each time, up to the longest."""
 
 
 def _start(coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
@@ -88,26 +94,42 @@ class Lane:
         return content
 
     async def run(self) -> None:
-        """Serve until cancelled.
+        """Serve until cancelled; a worker that ends is started again, and waiting jobs wait for it.
 
         Raises:
-            JobError: the worker does not start.
+            JobError: the worker ends before it is ready, too many times in a row, or does not come.
         """
+        tries = _TRIES_AT_FIRST
         try:
             while True:
-                self._address = await self.host.start()
-                self._ended = _start(self.host.ended())
-                await self._warm_up()
+                await self._come_up(tries)
+                self.book.set_waiting_for(self.name, "waiting")
                 await self._serve()
+                self.book.set_waiting_for(self.name, "restarting")
                 _log.info("worker %s ended: %s", self.name, await self._ended)
+                tries = _TRIES
         finally:
             self._ended.cancel()
             await self.host.close()
 
+    async def _come_up(self, tries: int) -> None:
+        for failures in range(1, tries + 1):
+            try:
+                self._address = await self.host.start()
+                self._ended = _start(self.host.ended())
+                await self._warm_up()
+            except NotReadyError as error:
+                _log.info("worker %s, try %d of %d: %s", self.name, failures, tries, error)
+                if failures == tries:
+                    raise
+                await asyncio.sleep(min(_PAUSE_S * 2 ** (failures - 1), _LONGEST_PAUSE_S))
+            else:
+                return
+
     async def _warm_up(self) -> None:
         work = _start(self.cluster.submit(announce, self.task, worker=self._address))
         if not (await self._before_end(work) and await self._answered(work)) and self._ended.done():
-            raise JobError("The worker process ended while it was warming up; the server's log has the reason.")
+            raise NotReadyError("The worker process ended while it was warming up; the server's log has the reason.")
         self.on_ready(Announcement.model_validate_json(work.result()))
 
     async def _serve(self) -> None:
@@ -139,6 +161,9 @@ class Lane:
             return True
         # The scheduler may know before the host.
         await asyncio.wait({self._ended}, timeout=_ENDING_NOTICED_S)
+        if not self._ended.done() and isinstance(work.exception(), WorkerLostError):
+            await self.host.kill()
+            await asyncio.wait({self._ended})
         return False
 
     async def _run(self, job: Job, stop: asyncio.Event) -> None:
@@ -186,7 +211,9 @@ class Lane:
         if await self._answered(work):
             self._settle(job, work.result())
         elif self._ended.done():
-            self._fail(job, crash_message(self._ended.result(), self.book.job(job.id).stage))
+            ending = self._ended.result()
+            if ending.memory_bytes is not None or not self.book.put_back(job.id):
+                self._fail(job, crash_message(ending, self.book.job(job.id).stage))
         else:
             self._fail_for_bug(job, str(work.exception()))
 

@@ -91,7 +91,6 @@ class Service:
                 await asyncio.sleep(_LOOK_FOR_WORKERS_EVERY_S)
         finally:
             await self._close_lanes()
-            self._publish_devices()
             await cluster.close()
 
     def _open(self, cluster: Cluster, name: str) -> None:
@@ -115,9 +114,11 @@ class Service:
                 reason = self._reason(lane.name, error)
             self._log_once(reason)
             self._devices_of.pop(lane.name, None)
-            if not self._devices_of:
+            if self._devices_of:
+                self.book.abandon(lane.name, reason)
+                self._publish_devices()
+            else:
                 self._fail(reason)
-            self._publish_devices()
             if self.processes is None:
                 del self._lanes[lane.name], self._keeping[lane.name]
                 return
@@ -172,7 +173,7 @@ class Service:
     def _fail(self, reason: str) -> None:
         self._log_once(reason)
         self.report("failed", reason)
-        self.book.fail_all(f"Interrupted: {reason}")
+        self.book.suspend(reason)
 
     def _hear(self, message: Mapping[str, Any]) -> None:
         job_id = str(message["job"])

@@ -48,7 +48,7 @@ class Outcome(NamedTuple):
     """Class name of the `PrecisionError`."""
 
 
-def serve(scheduler: str, name: str, config: EngineConfig, started: Connection) -> None:
+def serve(scheduler: str, config: EngineConfig, started: Connection) -> None:
     """Be one worker until told to stop, or until the process that started it is gone.
 
     `started` receives the address of the worker once it is connected.
@@ -57,14 +57,14 @@ def serve(scheduler: str, name: str, config: EngineConfig, started: Connection) 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     _compute_with(config.threads)
-    asyncio.run(_serve(scheduler, name, config, started))
+    asyncio.run(_serve(scheduler, config, started))
 
 
-async def _serve(scheduler: str, name: str, config: EngineConfig, started: Connection) -> None:
+async def _serve(scheduler: str, config: EngineConfig, started: Connection) -> None:
     # The profiler would interrupt what is being timed; no HTTP routes, since only the engine may ask this worker.
     dask.config.set({"distributed.worker.profile.enabled": False, "distributed.worker.http.routes": []})
     async with Worker(
-        scheduler, name=name, nthreads=1, memory_limit=0, local_directory=str(config.data), host="127.0.0.1",
+        scheduler, nthreads=1, memory_limit=0, local_directory=str(config.data), host="127.0.0.1",
         dashboard_address="127.0.0.1:0", dashboard=False,
     ) as worker:  # fmt: skip
         worker.extensions[_CONFIG] = config

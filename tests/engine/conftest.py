@@ -13,8 +13,8 @@ from precision.engine import Engine, EngineConfig, Job
 from precision.spec import RunSpec
 from tests.conftest import PATIENCE_S, until
 
-collect_ignore = ["two_devices.py"]
-"""It changes the process that imports it, which must be a worker."""
+collect_ignore = ["dies_on_import.py", "two_devices.py"]
+"""They change the process that imports them, which must be a worker."""
 TASK = "tests.engine.tasks:run"
 LIMIT_BYTES = 1 << 30
 

@@ -292,3 +292,59 @@ def test_the_result_of_a_checkpoint_is_kept_only_while_its_files_hold_the_same()
         assert not book.is_current(book.job(job.id))
         again = book.submit(spec, "ada")
         assert (again.id != job.id, again.status) == (True, "queued")
+
+
+def test_a_job_that_has_not_begun_is_put_back_at_its_place_once() -> None:
+    book = _book()
+    job = book.submit(RunSpec(seed=1), "ada", fresh=False)
+    later = book.submit(RunSpec(seed=2), "bob", fresh=False)
+    _start(book)
+    assert book.put_back(job.id)
+    back = book.job(job.id)
+    assert (back.status, back.stage, back.position, back.elapsed_s) == ("queued", "waiting", 1, 0.0)
+    assert book.job(later.id).position == 2
+    assert _start(book).id == job.id
+    assert not book.put_back(job.id)
+
+
+def test_a_job_that_has_begun_or_is_not_wanted_is_not_put_back() -> None:
+    book = _book()
+    job, other = (book.submit(RunSpec(device=name), "ada", fresh=False) for name in ("cpu", "cuda:0"))
+    _start(book)
+    _start(book, "second")
+    book.progress(job.id, "Loading the model", fraction=0.1, detail="")
+    book.cancel(other.id, "ada")
+    assert not book.put_back(job.id)
+    assert not book.put_back(other.id)
+
+
+def test_waiting_jobs_say_what_they_wait_for() -> None:
+    book = JobBook(5, 2, on_queued=lambda: None)
+    job = book.submit(RunSpec(), "ada", fresh=False)
+    assert book.job(job.id).stage == "starting"
+    book.set_devices((CPU,), queue_of={"cpu": "first"})
+    assert book.job(job.id).stage == "waiting"
+    book.set_waiting_for("first", "restarting")
+    assert book.job(job.id).stage == "restarting"
+    book.set_waiting_for("first", "waiting")
+    assert book.job(job.id).stage == "waiting"
+
+
+def test_a_suspended_book_ends_all_jobs_and_takes_no_more_until_there_are_devices() -> None:
+    book = _book()
+    job = book.submit(RunSpec(seed=1), "ada", fresh=False)
+    book.suspend("No worker.")
+    assert (book.job(job.id).status, book.job(job.id).error) == ("failed", "Interrupted: No worker.")
+    assert book.devices() == (CPU, GPU)
+    with pytest.raises(JobError, match=r"^No worker\.$"):
+        book.submit(RunSpec(), "ada", fresh=False)
+    book.set_devices((CPU,), queue_of={"cpu": "first"})
+    assert book.submit(RunSpec(), "ada", fresh=False).status == "queued"
+
+
+def test_only_the_jobs_of_an_abandoned_queue_end() -> None:
+    book = _book()
+    kept, lost = (book.submit(RunSpec(device=name), "ada", fresh=False) for name in ("cpu", "cuda:0"))
+    book.abandon("second", "It does not come.")
+    assert book.job(kept.id).status == "queued"
+    assert book.job(lost.id).error == "Interrupted: It does not come."

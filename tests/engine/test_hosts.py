@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from precision.engine import Engine, EngineConfig
+from precision.engine import EngineConfig
 from precision.engine.cluster import Cluster
 from precision.engine.hosts import ClusterHost, LocalHost
 from precision.engine.processes import worker_processes
 from precision.errors import JobError
-from precision.spec import RunSpec
-from tests.conftest import until
 from tests.engine.conftest import TASK
 
 
@@ -22,18 +20,6 @@ def test_a_process_that_ends_while_starting(tmp_path: Path) -> None:
     host = LocalHost("w", "nowhere://1", processes=worker_processes(config.threads, TASK), config=config)
     with pytest.raises(JobError, match="ended while it was starting"):
         asyncio.run(host.start())
-
-
-def test_a_process_that_ends_while_warming_up(tmp_path: Path) -> None:
-    engine = Engine(EngineConfig(data=tmp_path), task="tests.engine.dies_on_import:run")
-    engine.start()
-    job = engine.submit(RunSpec(), session="ada")
-    ended = engine.wait(job.id, 20)
-    assert ended.status == "failed"
-    assert ended.error is not None
-    assert ended.error.startswith("Interrupted: The worker process ended while it was warming up")
-    until(lambda: engine.state == "failed")
-    engine.close()
 
 
 def test_a_worker_that_does_not_return_to_its_cluster(tmp_path: Path) -> None:
