@@ -40,6 +40,8 @@ class Job:
     """Name of the `PrecisionError` subclass; None for a bug in the worker."""
     stopping: bool
     """Whether it was cancelled and has yet to stop."""
+    opened: bool = False
+    """Whether its result was not measured here, but read from a file."""
 
     @property
     def finished(self) -> bool:
@@ -70,6 +72,7 @@ class Record:
     stop: Callable[[], object] | None = field(default=None, repr=False)
     """Stops it while it runs."""
     stopping: bool = False
+    opened: bool = False
 
     @property
     def finished(self) -> bool:

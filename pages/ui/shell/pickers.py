@@ -15,6 +15,7 @@ from pages.ui.shell import pasted_code
 from precision.errors import InputError
 from precision.formats import AnyFormat, any_format_named, formats_with
 from precision.models.catalogue import offered
+from precision.models.opened import elsewhere
 from precision.models.pasted import is_allowed
 from precision.results import DeviceInfo, InputChoice, ModelDescription
 from precision.spec import MAX_BATCH, MAX_LENGTH, MAX_TEXT_CHARACTERS, CastMethod, RunSpec, formats_of
@@ -76,8 +77,10 @@ _selectbox = partial(_pick, st.selectbox)
 
 def _model() -> None:
     trained_first = sorted(offered(), key=lambda model: model.weights == "random")
-    titles = {model.id: _model_label(model) for model in trained_first} | {
-        state.PRETRAINED: "From Hugging Face, or a folder …"
+    titles = {
+        **elsewhere(),
+        **{model.id: _model_label(model) for model in trained_first},
+        state.PRETRAINED: "From Hugging Face, or a folder …",
     }
     if is_allowed():
         titles[state.PASTED] = pasted_code.OFFERED
