@@ -59,11 +59,11 @@ def open_file(arguments: argparse.Namespace) -> int:
     root = f"http://localhost:{arguments.port}/"
     print(root + link, flush=True)
     if not arguments.no_browser:
-        threading.Thread(target=_show, args=(root, link), name="browser", daemon=True).start()
+        threading.Thread(target=show_when_up, args=(root, link), name="browser", daemon=True).start()
     return run(arguments)
 
 
-def _show(root: str, link: str) -> None:
+def show_when_up(root: str, link: str) -> None:
     """Open a browser once the server answers."""
     given_up_at = time.monotonic() + _STARTS_WITHIN_S
     while time.monotonic() < given_up_at:

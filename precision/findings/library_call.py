@@ -12,10 +12,10 @@ _SET = ("device", "seed", "regime", "reference", "keep", "wide_inputs", "outputs
 
 
 def library_call(spec: RunSpec) -> str:
-    """Python code, such as `px.layers(model, inputs, dtype="float16")`.
+    """Python code, such as `px.layers(model, inputs, dtype='float16')`.
 
     >>> library_call(RunSpec(analysis=Analysis.RANGES, seed=7))
-    "px.ranges(model, inputs, seed=7)"
+    'px.ranges(model, inputs, seed=7)'
     """
     reads, default = spec.analysis.info.reads, RunSpec(analysis=spec.analysis)
     given: dict[str, object] = {}

@@ -70,10 +70,8 @@ def _result(part: object, where: str) -> AnalysisResult:
         return kind.model_validate_json(json.dumps(part))
     except ValidationError as error:
         first = error.errors()[0]
-        place = plain(".".join(map(str, first["loc"])))
-        raise InputError(
-            f"{where} is no {analysis} of this version of Precision Explorer: {place}: {plain(first['msg'], limit=None)}."
-        ) from error
+        place, why = plain(".".join(map(str, first["loc"]))), plain(first["msg"], limit=None)
+        raise InputError(f"{where} is no {analysis} of this version of Precision Explorer: {place}: {why}.") from error
     except InputError as error:
         raise InputError(f"{where} has a request that is none. {error}") from error
 
@@ -122,7 +120,8 @@ def described(model_id: str) -> ModelDescription:
             f"{model_id[:80]!r} is a caller's own module: it only exists in the Python process that made it. "
             "There, run.open() shows its results here."
         )
-    return found
+    said = {"good_for": "Its results are from a file: the module itself is not here.", "licence": "not stated"}
+    return found.model_copy(update={"id": model_id, **said})
 
 
 def elsewhere() -> Mapping[str, str]:
@@ -133,4 +132,4 @@ def elsewhere() -> Mapping[str, str]:
     except InputError:
         return {}
     models = dict.fromkeys(result.spec.model for result in results if is_elsewhere(result.spec.model))
-    return {model: f"{described(model).title} (from {plain(path.name)})" for model in models} if path else {}
+    return {model: f"{plain(described(model).title)} (from {plain(path.name)})" for model in models} if path else {}

@@ -42,7 +42,8 @@ def test_what_was_saved_is_read(file: Path, runs: list[Any], tmp_path: Path) -> 
 
 def test_a_module_that_is_elsewhere_is_described_by_its_results(file: Path, runs: list[Any]) -> None:
     assert elsewhere() == {"module:Sequential": "Sequential (from net *1*.json)"}
-    assert describe("module:Sequential") == runs[0].result.model
+    known = runs[0].result.model
+    assert describe(known.id).model_copy(update={"good_for": "", "licence": ""}) == known
     assert missing_package("module:Sequential") is None
     assert len(results_of("module:Sequential")) == len(runs)
     with pytest.raises(InputError, match=r"'module:Net' is a caller's own module.* run\.open\(\) shows"):
