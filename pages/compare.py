@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import baseline, decision, downloads, frame, linked
+from pages.ui import baseline, decision, downloads, elsewhere, frame, linked
 from pages.ui.chart import show, show_beside_each_other
 from pages.ui.job import current_result, engine, in_short, say_failure, show_progress
 from pages.ui.shell.guard import enter_through_router
@@ -15,6 +15,7 @@ from precision.findings.recommendation import recommend
 from precision.findings.tables import of_kind, table_of
 from precision.findings.two_runs import differing, figures, finding, why_not_comparable
 from precision.formats import ALL_FORMATS
+from precision.models.opened import is_elsewhere
 from precision.results import CompareResult
 from precision.spec import Analysis, RunSpec
 from precision.text.names import escape_markdown
@@ -89,8 +90,15 @@ def _other(result: CompareResult) -> tuple[str, CompareResult | None]:
     """What is picked to compare with, and its run once that has something to show."""
     pinned = baseline.pinned()
     formats = [fmt.name for fmt in ALL_FORMATS if fmt.name != result.spec.dtype]
+    usual = "float16" if result.spec.dtype != "float16" else "bfloat16"
+    if is_elsewhere(result.spec.model):
+        formats = elsewhere.formats_beside(result.spec)
+        if not formats and pinned is None:
+            elsewhere.offer_call(_whole(result.spec, usual))
+            return "other formats", None
+        usual = formats[0] if formats else PINNED
     options = [PINNED, *formats] if pinned is not None else formats
-    usual = PINNED if pinned is not None else "float16" if result.spec.dtype != "float16" else "bfloat16"
+    usual = PINNED if pinned is not None else usual
     picked = linked.selectbox(
         "Compare with",
         options,
@@ -101,11 +109,15 @@ def _other(result: CompareResult) -> tuple[str, CompareResult | None]:
     return picked, pinned if picked == PINNED else _in_format(result.spec, picked)
 
 
+def _whole(spec: RunSpec, name: str) -> RunSpec:
+    shared = spec.model_dump(exclude={"dtype", "method", "plan", "weights"})
+    return RunSpec.parse({**shared, "dtype": name, "analysis": Analysis.COMPARE}).measured
+
+
 def _in_format(spec: RunSpec, name: str) -> CompareResult | None:
     """The same run in another format: as Overview has it, else its errors."""
     try:
-        shared = spec.model_dump(exclude={"dtype", "method", "plan", "weights"})
-        whole = RunSpec.parse({**shared, "dtype": name, "analysis": Analysis.COMPARE}).measured
+        whole = _whole(spec, name)
         if (job := engine().stored(whole)) is not None and isinstance(job.result, CompareResult):
             return job.result
         errors = whole.errors_alone

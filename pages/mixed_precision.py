@@ -10,6 +10,7 @@ from pages.ui.plan import view as plan_view
 from pages.ui.shell.guard import enter_through_router
 from precision.findings.sensitivity.rows import finding
 from precision.formats import formats_with
+from precision.models.opened import is_elsewhere
 from precision.results import SensitivityResult
 from precision.spec import SENSITIVITY_FORMATS
 from precision.text.names import escape_markdown
@@ -38,7 +39,9 @@ def main() -> None:
     enter_through_router()
     require_choice()
     top, found = st.container(), st.container()
-    formats, exact = _pick_runs()
+    # Of a module that is elsewhere, the formats are those that were measured.
+    is_here = not is_elsewhere(state.choice("model"))
+    formats, exact = _pick_runs() if is_here else (list(SENSITIVITY_FORMATS), False)
     also: dict[str, object] = {}
     if set(formats) != set(SENSITIVITY_FORMATS):
         also["formats"] = formats

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import device_speed, frame, share, state, view_state
+from pages.ui import device_speed, elsewhere, frame, share, state, view_state
 from pages.ui.chart import show
 from pages.ui.job import NOT_POSSIBLE, engine, refuse, require_choice
 from pages.ui.linked import multiselect, radio
@@ -16,6 +16,7 @@ from precision.errors import PrecisionError
 from precision.findings.sweep import USUAL_FORMATS, WHAT_VERDICTS_ARE, SweepPlan, plan_sweep, sweep_finding
 from precision.formats import formats_with
 from precision.models.catalogue import describe
+from precision.models.opened import is_elsewhere, results_of
 from precision.results import DeviceInfo, MemoryResult, SweepRow
 from precision.spec import Analysis, CastMethod, RunSpec
 from precision.spec.cast_methods import USUAL_METHODS
@@ -55,15 +56,19 @@ def main() -> None:
     except PrecisionError as error:
         refuse(NOT_POSSIBLE, str(error))
     heading = st.container()
-    if devices is None:
+    opened = is_elsewhere(base.model)
+    if devices is None and not opened:
         heading.title("Sweep", anchor=False)
         _await_devices()
         st.stop()
     controls, charts = st.container(), st.container()
-    with st.expander("Formats, cast methods and devices", expanded=True, icon=":material/tune:"):
-        plan = _pick_plan(base, devices)
+    if opened:
+        plan = _opened_plan(base)
+    else:
+        with st.expander("Formats, cast methods and devices", expanded=True, icon=":material/tune:"):
+            plan = _pick_plan(base, devices or ())
     state.mirror_choice_in_link()
-    if view_state.link_asks_to_run():
+    if view_state.link_asks_to_run() or opened:
         sweep_jobs.start(plan)
     now = sweep_jobs.advance(plan)
     view_state.mirror_run_in_link(bool(now.asked))
@@ -77,7 +82,7 @@ def main() -> None:
             frame.link_to_plan()
         _costs(plan, now.rows)
     memory = sweep_jobs.memory_of(base)
-    table(base, plan, now.rows, memory, devices)
+    table(base, plan, now.rows, memory, devices or ())
     if isinstance(memory, MemoryResult):
         device_speed.section(memory)
     frame.explain(HOW_TO_READ, method="sweep")
@@ -130,6 +135,15 @@ def _plan(base: RunSpec, formats: list[str], methods: list[CastMethod], devices:
     usual = plan_sweep(base, formats=formats, devices=devices)
     others = plan_sweep(base, formats=formats, devices=devices, methods=methods) if methods else SweepPlan((), ())
     return SweepPlan((*usual.specs, *others.specs), (*usual.skipped, *others.skipped))
+
+
+def _opened_plan(base: RunSpec) -> SweepPlan:
+    """The comparisons that the file has of a module that is elsewhere; stops the page where it has none."""
+    specs = (result.spec for result in results_of(base.model) if result.spec.analysis is Analysis.COMPARE)
+    whole = tuple(spec for spec in specs if not spec.plan and not spec.weights)
+    if not whole:
+        elsewhere.not_in_file(base)
+    return SweepPlan(whole, ())
 
 
 def _header(base: RunSpec, plan: SweepPlan, now: SweepState) -> None:

@@ -10,6 +10,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import downloads, linked, share
 from pages.ui.job import offer_run_again, run_again, say_failure
+from precision.findings.library_call import library_call
+from precision.findings.page_link import query_of
+from precision.models.opened import is_elsewhere
 from precision.results import AnalysisResult, OutputComparison, RunResult
 from precision.spec import RunSpec
 from precision.text.metrics import metric_named
@@ -89,8 +92,10 @@ def footer(result: AnalysisResult, *, how_to_read: str) -> None:
     explain(how_to_read, method=result.spec.analysis.value)
     st.caption(f"Measured on {moment_text(result.measured_at)}.")
     with st.expander("Reproduce and take home", icon=":material/terminal:"):
-        st.caption("The same numbers on the command line; this page's address reproduces this view.")
-        st.code(command_line(result.spec), language="bash", wrap_lines=True)
+        is_here = not is_elsewhere(result.spec.model)
+        where = "on the command line" if is_here else "from Python, where the module is"
+        st.caption(f"The same numbers {where}; this page's address reproduces this view.")
+        st.code(command_line(result.spec), language="bash" if is_here else "python", wrap_lines=True)
         environment = result.environment
         st.text(
             f"torch {environment.torch} · transformers {environment.transformers} · Python {environment.python} · "
@@ -99,8 +104,8 @@ def footer(result: AnalysisResult, *, how_to_read: str) -> None:
         left, right = st.columns(2)
         with left:
             downloads.result_json(result)
-        with right:
-            st.button(
+        if is_here:
+            right.button(
                 "Measure again",
                 icon=":material/refresh:",
                 on_click=run_again,
@@ -130,13 +135,15 @@ def method_address(method: str) -> str:
 
 def overview_address(spec: RunSpec, job: str | None) -> str:
     """The address of a run's page Overview, which shows the same job."""
-    query = {"model": spec.model, "dtype": spec.dtype} | spec.to_query() | ({"job": job} if job else {})
+    query = query_of(spec) | ({"job": job} if job else {})
     return f"./?{urllib.parse.urlencode(query)}"
 
 
 def command_line(spec: RunSpec) -> str:
-    """The command that prints this comparison."""
-    settings = {"model": spec.model, "dtype": spec.dtype} | spec.to_query()
+    """The command that prints this comparison; the call of the library, where the module is not here."""
+    if is_elsewhere(spec.model):
+        return library_call(spec)
+    settings = query_of(spec)
     options = {name: value for name, value in settings.items() if name not in spec.unread}
     words = [
         word

@@ -8,13 +8,14 @@ from typing import NoReturn, TypeVar
 
 import streamlit as st
 
-from pages.ui import readiness, state
+from pages.ui import elsewhere, readiness, state
 from pages.ui.installed import require_installed
 from pages.ui.sessions import watch_sessions
 from precision.analyses import analysis_of
 from precision.engine import Engine, EngineConfig, Job
 from precision.errors import InputError, PrecisionError
 from precision.models.catalogue import describe
+from precision.models.opened import is_elsewhere
 from precision.results import AnalysisResult, Failure
 from precision.spec import Analysis, RunSpec
 from precision.text.names import escape_markdown, for_markdown, plain
@@ -115,6 +116,9 @@ def _current_job(analysis: Analysis, also: Mapping[str, object] | None) -> Job:
     require_choice()
     try:
         spec = state.spec(analysis, also)
+        if is_elsewhere(spec.measured.model) and engine().stored(spec.measured) is None:
+            state.mirror_in_link(spec)
+            elsewhere.not_in_file(spec.measured)
         job = _job_for(spec.measured)
     except PrecisionError as error:
         if isinstance(error, InputError):
@@ -297,5 +301,8 @@ def say_failure(failure: Failure, *, kept: str = "") -> None:
 
 
 def offer_run_again(spec: RunSpec) -> None:
-    """A button that starts a stopped run again."""
+    """A button that starts a stopped run again, or the call that does."""
+    if is_elsewhere(spec.model):
+        elsewhere.offer_call(spec)
+        return
     st.button("Run again", on_click=run_again, args=(spec,), type="primary")

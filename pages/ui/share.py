@@ -27,7 +27,7 @@ def popover(result: AnalysisResult | None, *, command: str) -> None:
             st.caption("The cast in PyTorch")
             st.code(code, language=None, wrap_lines=True)
         if command:
-            st.caption("The same numbers on the command line")
+            st.caption("The same numbers without this page")
             st.code(command, language=None, wrap_lines=True)
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import elsewhere, state
 from pages.ui.job import engine, failure_of, known_job, say_failure, show_progress, submit_or_tell
 from precision.engine import Job
+from precision.models.opened import is_elsewhere
 from precision.results import Failure
 from precision.spec import RunSpec
 
@@ -38,7 +39,13 @@ class SideJobs:
             self._follow(job)
 
     def button(self, label: str, spec: RunSpec, *, key: str, icon: str, says: str, again: bool = False) -> None:
-        """Draw a button that starts a run; `again`: a quiet one, which also runs where there is a result."""
+        """Draw a button that starts a run; `again`: a quiet one, which also runs where there is a result.
+
+        Of a module that is not here, the call that measures it.
+        """
+        if is_elsewhere(spec.model):
+            elsewhere.offer_call(spec)
+            return
         st.button(
             label,
             icon=icon,

@@ -12,6 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from pages.ui import view_state
 from pages.ui.view_state import VIEW
 from precision.errors import InputError
+from precision.findings.page_link import query_of
 from precision.models import pasted
 from precision.models.catalogue import HUB_PREFIX, describe
 from precision.models.pasted import PASTED_PREFIX
@@ -346,9 +347,7 @@ def sweep_cancelled() -> set[str]:
 
 def mirror_in_link(chosen: RunSpec) -> None:
     """Make the address bar's link reproduce what is shown, and re-attach to its job."""
-    # Model and format always, whatever the defaults of a later version are.
-    wanted = {"model": chosen.model, "dtype": chosen.dtype} | chosen.to_query()
-    wanted = {name: value for name, value in wanted.items() if name not in VIEW}  # those are bound to widgets
+    wanted = {name: value for name, value in query_of(chosen).items() if name not in VIEW}  # those are bound to widgets
     if job := job_id(chosen.analysis):
         wanted["job"] = job
     shown = st.query_params.to_dict()

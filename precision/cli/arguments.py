@@ -63,6 +63,7 @@ _OWN_COMMANDS = {
     "devices": "list the devices of this machine",
     "formats": "list the number formats, or show how they store a number",
     "run": "serve the dashboard to browsers until Ctrl-C",
+    "open": "show results that were saved, in the dashboard",
     "worker": "join a Dask cluster: run the jobs of dashboards that use its scheduler, until Ctrl-C",
 }
 _DTYPES = dict.fromkeys(
@@ -158,9 +159,10 @@ def parser() -> argparse.ArgumentParser:
     _add_budget(by_name["plan"])
     _add_number(by_name["formats"])
     dashboard.add_options(by_name["run"])
+    dashboard.add_open_options(by_name["open"])
     worker.add_options(by_name["worker"])
     for name, command in by_name.items():
-        if name not in ("run", "worker"):
+        if name not in ("run", "open", "worker"):
             command.add_argument("--json", action="store_true", help="print JSON")
     options = list(dict.fromkeys(option for command in by_name.values() for option in command.reads))
     for command in by_name.values():

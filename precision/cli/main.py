@@ -10,7 +10,7 @@ from precision.claims.catalogue import claims_named
 from precision.cli import formats, tables
 from precision.cli import plan as planning
 from precision.cli.arguments import PROGRAM, parser, settings_of
-from precision.cli.dashboard import run
+from precision.cli.dashboard import open_file, run
 from precision.cli.heading import paragraphs
 from precision.cli.terminal import Part, on_terminal
 from precision.cli.texts import speed_rows_text, sweep_text, text_of
@@ -223,6 +223,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "ranges": _ranges,
     "claims": _claims,
     "run": run,
+    "open": open_file,
     "worker": work,
 }
 """Commands that do more than measure and print."""

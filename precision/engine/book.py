@@ -4,12 +4,14 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from precision.engine.job import STARTING, Job, JobStatus, Record
 from precision.errors import InputError, JobError, PrecisionError
+from precision.findings.library_call import library_call
 from precision.models.catalogue import HUB_PREFIX
+from precision.models.opened import is_elsewhere, request
 from precision.results import AnalysisResult, DeviceInfo
 from precision.spec import RunSpec
 
@@ -43,6 +45,7 @@ class JobBook:
         self._unfinished: OrderedDict[str, Record] = OrderedDict()
         self._finished: OrderedDict[str, Record] = OrderedDict()
         self._done_by_digest: dict[str, str] = {}
+        self._opened: dict[str, Record] = {}
         self._devices: dict[str, DeviceInfo] | None = None
         self._queue_of: Mapping[str, str] = {}
         self._waiting_for: dict[str, str] = {}
@@ -64,8 +67,14 @@ class JobBook:
         Raises:
             InputError: no such device.
             JobError: no worker can be started, the queue is full, or this session has too many unfinished jobs.
+            InputError: no such device, or the model is somebody's own module, which is not here.
+            JobError: the queue is full, or this session has too many unfinished jobs.
         """
         kept = None if fresh else self.stored(spec)
+        if kept is not None and kept.opened:
+            return kept
+        if is_elsewhere(spec.model):
+            raise InputError(f"The module is not here to be measured. Where it is: {library_call(spec)}.")
         with self._changed:
             for record in self._unfinished.values():
                 if record.spec == spec and not record.stopping:
@@ -84,16 +93,27 @@ class JobBook:
         self._on_queued()
         return job
 
+    def open(self, results: Iterable[AnalysisResult]) -> None:
+        """Take in results that were measured elsewhere, as finished jobs that are never forgotten."""
+        with self._changed:
+            for result in results:
+                self._opened[request(result.spec)] = Record(
+                    id=secrets.token_urlsafe(16), spec=result.spec, sessions=set(), status="done", fraction=1.0,
+                    started=0.0, ended=result.elapsed_s, result=result, opened=True,
+                )  # fmt: skip
+
     def stored(self, spec: RunSpec) -> Job | None:
         """The job that has measured this spec already; None without one, or where its model may have changed since."""
         with self._changed:
+            if self._opened and (opened := self._opened.get(request(spec))):
+                return self._snapshot(opened)
             known = self._done_by_digest.get(spec.digest())
             job = self._snapshot(self._finished[known]) if known else None
         return job if job is not None and self.is_current(job) else None
 
     def is_current(self, job: Job) -> bool:
         """Whether a job's result is that of what its model's files hold now; False too where that cannot be told."""
-        if job.result is None or not job.spec.model.startswith(HUB_PREFIX):
+        if job.result is None or job.opened or not job.spec.model.startswith(HUB_PREFIX):
             return True
         return job.result.content is not None and job.result.content == self._content_of(job.spec)
 
@@ -265,7 +285,8 @@ class JobBook:
     # --- rules, called with the lock held -------------------------------------------------------
 
     def _record(self, job_id: str) -> Record:
-        record = self._unfinished.get(job_id) or self._finished.get(job_id)
+        opened = next((record for record in self._opened.values() if record.id == job_id), None)
+        record = self._unfinished.get(job_id) or self._finished.get(job_id) or opened
         if record is None:
             raise JobError(
                 f"No job {job_id[:40]!r} here: its link is mistyped, the server was restarted since, "

@@ -12,6 +12,7 @@ from typing import Self
 import psutil
 
 from precision.errors import InputError
+from precision.models import opened
 from precision.models.data_folder import absolute, default_folder
 from precision.models.python_models import functions_in
 from precision.text.units import parse_bytes
@@ -70,6 +71,8 @@ class EngineConfig:
     """Folder for temporary files, measured speeds of devices and pasted code. `PRECISION_DATA`."""
     models: tuple[str, ...] = ()
     """Functions that give models, as `package.module:function`. `PRECISION_MODELS`; workers read it themselves."""
+    open: Path | None = None
+    """File of results that are there from the start. `PRECISION_OPEN`."""
     allow_code: bool = False
     """Whether people may paste code of models. `PRECISION_ALLOW_CODE`, 1 or 0; workers read it themselves."""
     model_roots: tuple[Path, ...] = field(default_factory=_default_roots)
@@ -96,6 +99,7 @@ class EngineConfig:
             "scheduler": scheduler_address,
             "data": absolute,
             "models": lambda text: tuple(entry.value for entry in functions_in(text)),
+            "open": _results,
             "allow_code": _switch,
             "model_roots": _folders,
             "upload_limit": parse_bytes,
@@ -137,6 +141,13 @@ def scheduler_address(text: str) -> str:
     if not re.fullmatch(r"(tcp|tls|ucx|ws|wss)://[^\s/]+:\d+", text):
         raise ValueError("expected an address such as tcp://scheduler:8786")
     return text
+
+
+def _results(text: str) -> Path:
+    """A file of results; one that holds none is refused."""
+    file = absolute(text)
+    opened.read(file)
+    return file
 
 
 def _switch(text: str) -> bool:

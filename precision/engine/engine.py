@@ -14,6 +14,7 @@ from precision.engine.config import EngineConfig
 from precision.engine.job import EngineState
 from precision.engine.processes import worker_processes
 from precision.errors import JobError
+from precision.models.opened import read
 from precision.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Engine(JobBook):
         super().__init__(
             self._config.queue_limit, self._config.session_limit, on_queued=self._wake, content_of=self._ask_content
         )
+        if self._config.open is not None:
+            self.open(read(self._config.open))
         self._thread = threading.Thread(target=self._run, name="precision engine", daemon=True)
         self._lock = threading.Lock()
         self._state: tuple[EngineState, str | None] = ("starting", None)

@@ -43,6 +43,8 @@ class Job:
     """Name of the `PrecisionError` subclass; None for a bug in the worker."""
     stopping: bool
     """Whether it was cancelled and has yet to stop."""
+    opened: bool = False
+    """Whether its result was not measured here, but read from a file."""
 
     @property
     def finished(self) -> bool:
@@ -75,6 +77,7 @@ class Record:
     stopping: bool = False
     was_put_back: bool = False
     """Whether it was handed to a worker before, which ended before the first step."""
+    opened: bool = False
 
     @property
     def finished(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -22,6 +23,7 @@ from precision.findings.sweep_table import sweep_table
 from precision.findings.verdict import judge, technical_text
 from precision.library.data_frame import frame_of
 from precision.library.mixed_plan import MixedPlan
+from precision.library.opening import Dashboard, is_interactive, save
 from precision.library.settings import format_name
 from precision.plan.choose import choose
 from precision.plan.verify import planned_spec, verification_of
@@ -73,6 +75,32 @@ class Measured(Generic[R]):
     def to_json(self) -> str:
         """All of it, as `--json` of the command line prints it; infinities and NaN are strings."""
         return self.result.model_dump_json(indent=2)
+
+    def save(self, path: str | os.PathLike[str], *others: Measured[Any]) -> None:
+        """Write it, and others with it, to a file that `precision-explorer open` shows in the dashboard.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        save([run.result for run in (self, *others)], path)
+
+    def open(self, *others: Measured[Any], block: bool | None = None, browser: bool = True) -> Dashboard:
+        """Show it in the dashboard, and others of the same module with it: each page shows what it is about.
+
+        Args:
+            *others: results of the same module, such as those of `layers` and `ranges` beside one of `compare`.
+            block: whether to return only when the server ends, which Ctrl-C does; by default, in scripts. If not, it
+                ends with this process.
+            browser: whether to open a browser.
+
+        Raises:
+            InputError: two of them are of one request.
+        """
+        dashboard = Dashboard(tuple(run.result for run in (self, *others)), browser=browser)
+        print(dashboard.address, flush=True)  # noqa: T201  # where to look is what was asked for
+        if block if block is not None else not is_interactive():
+            dashboard.wait()
+        return dashboard
 
     def to_frame(self) -> pd.DataFrame:
         """The main table, as pages and the command line show it.

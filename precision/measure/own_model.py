@@ -12,13 +12,13 @@ from precision.errors import InputError, UnsupportedError
 from precision.measure.casting.methods import copied
 from precision.measure.models.built import Batch
 from precision.measure.models.loading import LoadedModel, tensors_of
-from precision.models.catalogue import OWN_PREFIX
+from precision.models.opened import OWN_PREFIX
 from precision.results import InputChoice, InputDescription, ModelDescription
 from precision.text.names import plain
 
 Labels: TypeAlias = Tensor | Sequence[int] | str | int | None
 """True classes, or where the inputs hold them."""
-_OWN_INPUT = InputChoice(name="own", description="The caller's own.", real=True)
+_OWN_INPUT = InputChoice(name="own", description="The caller's own.", real=True, takes_batch=False)
 
 
 def own_model(

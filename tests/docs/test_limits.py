@@ -27,6 +27,7 @@ from precision.measure.models.bounded_build import MAX_BUILD_S, MAX_PARTS
 from precision.measure.sensitivity.adjoint import MOST_OUTPUTS, PASSES, PROBES
 from precision.measure.training.float64_step import MAX_FLOAT32_S
 from precision.measure.training.scaling import INITIAL_SCALE, MAX_ATTEMPTS
+from precision.models.opened import MAX_BYTES
 from precision.models.pasted import MAX_CHARACTERS
 from precision.plan.front import POINTS
 from precision.plan.knapsack import MOST_PARTIAL_CHOICES
@@ -43,6 +44,8 @@ VERDICT, FIT = Yardsticks(), FitLimits()
     [
         ("architecture", f"the last {FINISHED_KEPT} finished jobs"),
         ("operating", f"a batch of {MAX_BATCH:,}, a length of {MAX_LENGTH:,}, a text of {MAX_TEXT_CHARACTERS:,}"),
+        ("library", f"at most {MAX_BYTES // 2**20} MiB"),
+        ("operating", f"results of more than {MAX_BYTES // 2**20} MiB"),
         ("your_models", f"at most {MAX_CHARACTERS:,} characters"),
         ("operating", f"a plan of {MAX_PLAN_LAYERS:,} layers"),
         ("operating", f"more than {MAX_PARTS:,} modules and parameters, or takes {MAX_BUILD_S:g} s"),

@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import elsewhere, state
 from pages.ui.chart import show
-from pages.ui.job import say_failure
+from pages.ui.job import engine, say_failure
 from pages.ui.side_jobs import SideJobs
 from precision.charts.dtype_tree import plot_dtype_tree
 from precision.findings.autocast import lowering, stayed_text
 from precision.models.catalogue import describe
+from precision.models.opened import is_elsewhere
 from precision.results import LayersResult
 from precision.spec import Analysis, CastMethod, RunSpec
 from precision.text.names import escape_markdown
@@ -21,6 +22,9 @@ def section() -> None:
     """The model's modules by the dtypes in which they computed, once the run has ended that the page starts."""
     st.header("In this model", anchor=False)
     spec = state.spec(Analysis.LAYERS, {"method": CastMethod.AUTOCAST, "plan": (), "weights": ()}).measured
+    if is_elsewhere(spec.model) and engine().stored(spec) is None:
+        elsewhere.offer_call(spec)
+        return
     if _RUNS.job(spec) is None:
         _RUNS.start_or_tell(spec)
     job = _RUNS.show(spec, kept=_KEPT)

@@ -13,6 +13,7 @@ from precision.findings.training.steps import left_out_text, recipe_finding, ste
 from precision.findings.training.tables import parameters_table, recipes_table, steps_table
 from precision.formats import format_named
 from precision.models.catalogue import describe
+from precision.models.opened import is_elsewhere
 from precision.results import TrainingResult
 from precision.results.training import RECIPES, TrainingReport
 from precision.spec import Analysis
@@ -51,7 +52,7 @@ _CHARACTER_PX = 8
 def section() -> None:
     """A button; after the run, what the step showed."""
     require_16_bits("One training step", _WHY)
-    if not is_followed(Analysis.TRAINING):
+    if not (is_followed(Analysis.TRAINING) or is_elsewhere(state.choice("model"))):
         _offer()
         return
     result = current_result(TrainingResult)

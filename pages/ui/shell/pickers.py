@@ -16,6 +16,7 @@ from pages.ui.upload.component import upload_box
 from precision.errors import InputError
 from precision.formats import AnyFormat, any_format_named, formats_with
 from precision.models.catalogue import offered
+from precision.models.opened import elsewhere
 from precision.models.pasted import is_allowed
 from precision.models.uploads import DATA_FILES, MODEL_FILES, UPLOAD_PREFIX
 from precision.results import DeviceInfo, InputChoice, ModelDescription
@@ -78,7 +79,9 @@ _selectbox = partial(_pick, st.selectbox)
 
 def _model() -> None:
     trained_first = sorted(offered(), key=lambda model: model.weights == "random")
-    titles = {model.id: _model_label(model) for model in trained_first} | {
+    titles = {
+        **elsewhere(),
+        **{model.id: _model_label(model) for model in trained_first},
         state.PRETRAINED: "From Hugging Face, or a folder …",
         state.UPLOADED: "Upload a checkpoint …",
     }
