@@ -14,7 +14,7 @@ __all__ = ["run"]
 
 if multiprocessing.current_process().name != "cpu":
     raise ImportError("Not in the server of forks: each worker shall import it anew.")
-_deaths = Path(get_worker().local_directory).parents[1] / "deaths"  # type: ignore[no-untyped-call]
+_deaths = Path(get_worker().local_directory).parents[1] / "deaths"
 if _deaths.exists() and (left := int(_deaths.read_text())):
     _deaths.write_text(str(left - 1))
     os._exit(3)

@@ -54,7 +54,8 @@ class _Users:
             self._settle(ids)
 
     def any_at(self, *stages: str) -> bool:
-        return any(self._bench.engine.job(job_id).stage in stages for ids in self._ids.values() for job_id in ids)
+        jobs = [self._bench.engine.job(job_id) for ids in self._ids.values() for job_id in ids]
+        return any(not job.finished and job.stage in stages for job in jobs)
 
     def _settle(self, ids: list[str]) -> None:
         jobs = [self._bench.engine.job(job_id) for job_id in ids]
@@ -80,7 +81,11 @@ class _Processes:
         return self._workers
 
     def kill(self, what: str) -> None:
-        victims = self.workers() if what == "worker" else {server for server in [self.server()] if server is not None}
+        victims = self.workers()
+        if what == "server" and (server := self.server()) is not None:
+            server.suspend()  # what it has forked by now is all it will fork: none is overlooked
+            self.workers()
+            victims = {server}
         for victim in victims:
             victim.kill()
         until(lambda: not any(map(_runs, victims)))
@@ -102,7 +107,8 @@ def _runs(process: psutil.Process) -> bool:
 
 def test_only_running_jobs_suffer(bench: Bench) -> None:
     assert bench.run("return").status == "done"
-    chance, users, processes, kills = random.Random(20), _Users(bench), _Processes(), Counter[str]()
+    chance = random.Random(20)  # noqa: S311  # the same kills in every run
+    users, processes, kills = _Users(bench), _Processes(), Counter[str]()
     started = time.monotonic()
     while kills.total() < KILLS:
         users.submit(chance)
@@ -112,7 +118,7 @@ def test_only_running_jobs_suffer(bench: Bench) -> None:
                 kills["worker, ready"] += 1
             until(lambda: bool(processes.workers()))
         else:
-            until(lambda: users.any_at("Loading the model", "Stepping") or users.submit(chance) is not None)
+            until(lambda: users.any_at("Loading the model", "Stepping"), again=lambda: users.submit(chance))
         time.sleep(chance.uniform(0.0, SOON_S))
         what = chance.choice(("worker", "worker", "server"))
         users.submit(chance)
@@ -120,11 +126,11 @@ def test_only_running_jobs_suffer(bench: Bench) -> None:
         processes.kill(what)
     users.wait()
     endings = Counter(job.error or job.status for job in users.ended)
-    print(f"{time.monotonic() - started:.0f} s, {dict(kills)}, {len(users.ended)} jobs: {dict(endings)}")
+    print(f"{time.monotonic() - started:.0f} s, {dict(kills)}, {len(users.ended)} jobs: {dict(endings)}")  # noqa: T201
     failed = [job for job in users.ended if job.status != "done"]
     assert all(job.status == "failed" and CRASHED.fullmatch(job.error or "") for job in failed), endings
     assert len(failed) <= sum(count for what, count in kills.items() if what.startswith("worker"))
-    assert len(users.ended) - len(failed) > KILLS
+    assert 0 < len(failed) < len(users.ended)
     assert bench.engine.state == "ready"
     assert bench.run("return").status == "done"
     until(lambda: len(processes.workers()) == 1)
