@@ -60,6 +60,8 @@ class EngineConfig:
     """Seconds that a job has to stop by itself before its worker is ended. `PRECISION_CANCEL_GRACE`."""
     scheduler: str | None = None
     """Address (`tcp://host:port`) of an existing Dask scheduler to use. `PRECISION_SCHEDULER`."""
+    sandbox: bool = True
+    """Whether a worker gives up the rights that computing does not need, where the system can. `PRECISION_SANDBOX`."""
     data: Path = field(default_factory=_default_data)
     """Folder for temporary files and for measured speeds of devices. `PRECISION_DATA`."""
 
@@ -78,6 +80,7 @@ class EngineConfig:
             "session_limit": _count,
             "cancel_grace": _seconds,
             "scheduler": scheduler_address,
+            "sandbox": _switch,
             "data": _folder,
         }
         given = {}
@@ -105,6 +108,12 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise ValueError("expected a whole number, at least 1")
     return int(text)
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in ("on", "off"):
+        raise ValueError("expected on or off")
+    return text.lower() == "on"
 
 
 def scheduler_address(text: str) -> str:

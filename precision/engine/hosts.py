@@ -76,7 +76,8 @@ class LocalHost:
             return _address(receiver)
 
     async def _fork(self, sender: Connection) -> None:
-        arguments = (self._scheduler, str(self._config.data), self._config.threads, sender)
+        config = self._config
+        arguments = (self._scheduler, str(config.data), config.threads, config.sandbox, sender)
         self._process = self._processes.Process(target=serve, args=arguments, name=self._name, daemon=True)
         # Starting waits for the server of forks, which imports torch: not in the event loop.
         starting = asyncio.create_task(asyncio.to_thread(self._process.start))
