@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
+import platform
 import signal
 import socket
 import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from precision.engine import seccomp
 
 DONE = "done"
 
@@ -62,6 +67,16 @@ def _signal(pid: str) -> None:
     os.kill(int(pid), signal.SIGTERM)
 
 
+def _calls(_argument: str) -> str:
+    """Which of the calls that seccomp should refuse the kernel answers with another error: all arguments are wrong."""
+    libc, column = ctypes.CDLL(None, use_errno=True), seccomp._MACHINES[platform.machine()][0]
+    wrong = [ctypes.c_long(-1)] * 6
+    answers = {
+        name: libc.syscall(numbers[column], *wrong) and ctypes.get_errno() for name, numbers in seccomp._REFUSED.items()
+    }
+    return " ".join(name for name, error in answers.items() if error != errno.EPERM)
+
+
 def _temporary_file(_argument: str) -> str:
     with tempfile.NamedTemporaryFile() as file:
         return file.name
@@ -85,6 +100,7 @@ _ATTEMPTS: dict[str, Callable[[str], str | None]] = {
     "connect": _connect,
     "socket": _open_socket,
     "signal": _signal,
+    "calls": _calls,
     "temporary": _temporary_file,
     "threads": _threads,
 }

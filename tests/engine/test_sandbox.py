@@ -58,6 +58,11 @@ def test_starting_a_program(worker: Bench) -> None:
     assert _attempt(worker, "program") == _expected(worker)
 
 
+@needs_seccomp
+def test_calls_that_computing_does_not_need(worker: Bench) -> None:
+    assert (_attempt(worker, "calls") == DONE) == worker.engine._config.sandbox
+
+
 @needs_files
 @pytest.mark.parametrize("how", WRITES)
 def test_writing_elsewhere(worker: Bench, how: str, victim: Path) -> None:
