@@ -61,7 +61,7 @@ _FIRST_OF_OTHER_TABLE = 0x40000000
 _LOAD, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _AT_NUMBER, _AT_MACHINE, _AT_FIRST_ARGUMENT = 0, 4, 16
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | 1  # 1 is EPERM
-_SET_FILTER, _ALL_THREADS = 1, 1
+_SET_FILTER, _ASK_ACTION, _ALL_THREADS = 1, 2, 1
 _PR_SET_NO_NEW_PRIVS = 38
 
 
@@ -70,8 +70,11 @@ class _Program(ctypes.Structure):
 
 
 def available() -> bool:
-    """Whether this kernel and machine are known here."""
-    return sys.platform == "linux" and platform.machine() in _MACHINES and sys.byteorder == "little"
+    """Whether the kernel has it, on a machine whose system calls are known here."""
+    if sys.platform != "linux" or platform.machine() not in _MACHINES or sys.byteorder != "little":
+        return False
+    refuse = ctypes.c_uint32(_REFUSE & 0xFFFF0000)
+    return int(_libc().syscall(_MACHINES[platform.machine()][2], _ASK_ACTION, 0, ctypes.byref(refuse))) == 0
 
 
 def no_new_privileges() -> None:

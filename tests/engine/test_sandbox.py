@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -90,6 +91,12 @@ def test_temporary_files_lie_where_the_worker_may_write(worker: Bench) -> None:
 def test_connecting_elsewhere(worker: Bench) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert _attempt(worker, f"connect {server.getsockname()[1]}") == _expected(worker)
+
+
+@needs_ports
+def test_connecting_for_downloads(worker: Bench) -> None:
+    for port in sandbox._download_ports(os.environ):
+        assert _attempt(worker, f"connect {port}") in ("ConnectionRefusedError", DONE)
 
 
 @needs_seccomp
