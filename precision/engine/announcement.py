@@ -23,6 +23,8 @@ class Announcement(Result):
     versions: dict[str, str]
     """Of Python and of packages, by name; one that is missing is left out."""
     devices: tuple[DeviceInfo, ...]
+    protections: tuple[str, ...] = ()
+    """Those of `sandbox.PROTECTIONS` that are in force in its process."""
 
     def checked(self, worker: str) -> tuple[str, ...]:
         """The versions that differ from those of this process, such as `torch 2.12.0, here 2.13.0`.

@@ -33,13 +33,13 @@ async def join(scheduler: str, name: str, *, config: EngineConfig, joined: Calla
     Raises:
         JobError: it cannot join, or the scheduler is gone.
     """
-    set_environment(config.threads)
+    set_environment(config.threads, config.data)
     dask.config.set(_SETTINGS)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said in our own words
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")  # in the worker's process too
     nanny: Any = Nanny(
         scheduler, name=name, nthreads=1, memory_limit=config.memory_limit, local_directory=str(config.data),
-        dashboard_address="127.0.0.1:0", dashboard=False,
+        dashboard_address="127.0.0.1:0", dashboard=False, preload=["precision.engine.worker"],
     )  # fmt: skip
     try:
         await nanny

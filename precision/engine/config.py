@@ -67,6 +67,8 @@ class EngineConfig:
     """Seconds that a job has to stop by itself before its worker is ended. `PRECISION_CANCEL_GRACE`."""
     scheduler: str | None = None
     """Address (`tcp://host:port`) of an existing Dask scheduler to use. `PRECISION_SCHEDULER`."""
+    sandbox: bool = True
+    """Whether a worker gives up the rights that computing does not need, where the system can. `PRECISION_SANDBOX`."""
     data: Path = field(default_factory=default_folder)
     """Folder for temporary files, measured speeds of devices and pasted code. `PRECISION_DATA`."""
     models: tuple[str, ...] = ()
@@ -104,6 +106,7 @@ class EngineConfig:
             "model_roots": _folders,
             "upload_limit": parse_bytes,
             "uploads_limit": parse_bytes,
+            "sandbox": _on_or_off,
         }
         given = {}
         for name, parse in parsers.items():
@@ -130,6 +133,12 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise ValueError("expected a whole number, at least 1")
     return int(text)
+
+
+def _on_or_off(text: str) -> bool:
+    if text.lower() not in ("on", "off"):
+        raise ValueError("expected on or off")
+    return text.lower() == "on"
 
 
 def scheduler_address(text: str) -> str:

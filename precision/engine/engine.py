@@ -6,6 +6,7 @@ import contextlib
 import logging
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,11 @@ class Engine(JobBook):
     def reason(self) -> str | None:
         """Why the state is `failed`; otherwise None."""
         return self._state[1]
+
+    @property
+    def protections(self) -> Mapping[str, tuple[str, ...]]:
+        """What each worker has given up, by its name, of `sandbox.PROTECTIONS`; empty until one is ready."""
+        return {} if self._service is None else dict(self._service.protections)
 
     def start(self) -> None:
         """Bring the workers up in the background; returns at once, and does nothing the second time.
@@ -129,7 +135,7 @@ class Engine(JobBook):
         processes = None
         if self._config.scheduler is None:
             _make(self._config.data)
-            processes = worker_processes(self._config.threads, self._task)
+            processes = worker_processes(self._config.threads, self._task, self._config.data)
         # Imported here: it takes most of a second, in which a page can be shown already.
         from precision.engine.service import Service
 

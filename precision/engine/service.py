@@ -19,6 +19,7 @@ from precision.engine.hosts import ClusterHost, Host, LocalHost
 from precision.engine.job import EngineState
 from precision.engine.lane import Lane
 from precision.engine.processes import ProcessContext
+from precision.engine.sandbox import PROTECTIONS
 from precision.errors import JobError
 from precision.results import DeviceInfo
 from precision.spec import RunSpec
@@ -54,6 +55,8 @@ class Service:
         self._logged: set[str] = set()
         self._keeping: dict[str, asyncio.Task[None]] = {}
         self._devices_of: dict[str, tuple[DeviceInfo, ...]] = {}
+        self.protections: dict[str, tuple[str, ...]] = {}
+        """What each worker has given up, by its name."""
 
     async def run(self) -> None:
         """Serve until cancelled; a cluster that is lost is waited for."""
@@ -143,6 +146,9 @@ class Service:
 
     def _lane_ready(self, cluster: Cluster, name: str, announcement: Announcement) -> None:
         devices = announcement.devices
+        self.protections[name] = announcement.protections
+        if missing := [each for each in PROTECTIONS if each not in announcement.protections]:
+            _log.info("worker %s runs without these protections: %s", name, "; ".join(missing))
         if self.processes is None:
             others = announcement.checked(name)
             self._devices_of[name] = tuple(_on_cluster(name, device, others=others) for device in devices)

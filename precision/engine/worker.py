@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 import time
 import traceback
@@ -25,6 +26,7 @@ from precision.engine.announcement import Announcement, code_version, versions
 from precision.engine.config import EngineConfig
 from precision.engine.faults import SMALLER
 from precision.engine.processes import first_module
+from precision.engine.sandbox import OWN_FOLDERS, confine
 from precision.errors import JobCancelledError, JobError, PrecisionError
 from precision.models.roots import confined_to
 from precision.progress import Progress
@@ -36,6 +38,8 @@ Task = Callable[[RunSpec, Progress], AnalysisResult]
 _REPORT_EVERY_S = 0.1
 _CONFIG = "precision-config"
 _STOPPED_JOBS = "precision-stopped-jobs"
+_PROTECTIONS = "precision-protections"
+"""What the worker's extensions keep here."""
 
 
 class Outcome(NamedTuple):
@@ -53,14 +57,16 @@ def serve(scheduler: str, config: EngineConfig, started: Connection) -> None:
 
     `started` receives the address of the worker once it is connected.
     """
+    # Before there is a second thread: what is given up holds for this one and those that it starts.
+    protections = confine(config.data, [_port(scheduler)]) if config.sandbox else ()
     _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     _compute_with(config.threads)
-    asyncio.run(_serve(scheduler, config, started))
+    asyncio.run(_serve(scheduler, config, protections, started))
 
 
-async def _serve(scheduler: str, config: EngineConfig, started: Connection) -> None:
+async def _serve(scheduler: str, config: EngineConfig, protections: tuple[str, ...], started: Connection) -> None:
     # The profiler would interrupt what is being timed; no HTTP routes, since only the engine may ask this worker.
     dask.config.set({"distributed.worker.profile.enabled": False, "distributed.worker.http.routes": []})
     async with Worker(
@@ -68,9 +74,27 @@ async def _serve(scheduler: str, config: EngineConfig, started: Connection) -> N
         dashboard_address="127.0.0.1:0", dashboard=False,
     ) as worker:  # fmt: skip
         worker.extensions[_CONFIG] = config
+        _note(worker, protections)
         started.send_bytes(worker.address.encode())
         started.close()
         await worker.finished()
+
+
+def dask_setup(worker: Any) -> None:
+    """Confine a worker of somebody's cluster; its nanny calls this before the worker joins."""
+    config = EngineConfig.from_environment()
+    ports = [_port(address) for address in (worker.scheduler.address, worker.nanny)]
+    _note(worker, confine(config.data, ports) if config.sandbox else ())
+
+
+def _note(worker: Any, protections: tuple[str, ...]) -> None:
+    worker.extensions[_PROTECTIONS] = protections
+    if OWN_FOLDERS in protections:  # it cannot write to the system's folder of temporary files; Dask removes this one
+        os.environ["TMPDIR"] = tempfile.tempdir = worker.local_directory
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
 
 
 def _compute_with(threads: int) -> None:
@@ -99,8 +123,10 @@ def announce(task: str) -> str:
     if threads := os.environ.get("OMP_NUM_THREADS"):
         _compute_with(int(threads))
     _forget_garbage()
-    announcement = Announcement(precision=code_version(), versions=versions(), devices=tuple(list_devices()))
-    return announcement.model_dump_json()
+    protections = get_worker().extensions.get(_PROTECTIONS, ())
+    return Announcement(
+        precision=code_version(), versions=versions(), devices=tuple(list_devices()), protections=protections
+    ).model_dump_json()
 
 
 def import_ahead(module: str) -> None:

@@ -11,6 +11,7 @@ from precision.errors import InputError
 from precision.progress import Progress
 from precision.results import CompareResult, DeviceInfo, Environment, Execution, ModelDescription
 from precision.spec import RunSpec
+from tests.engine.attempts import attempt
 
 
 def run(spec: RunSpec, progress: Progress) -> CompareResult:
@@ -38,6 +39,8 @@ def run(spec: RunSpec, progress: Progress) -> CompareResult:
         return example_result(spec).model_copy(update={"elapsed_s": "soon"})
     elif verb == "pid":
         return _says(spec, str(os.getpid()))
+    elif verb == "attempt":
+        return _says(spec, attempt(argument))
     elif verb == "threads":
         import torch
 

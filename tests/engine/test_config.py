@@ -14,6 +14,7 @@ def test_nothing_set_gives_the_defaults() -> None:
     assert config == EngineConfig()
     assert (config.time_limit, config.queue_limit, config.session_limit) == (900.0, 20, 2)
     assert config.scheduler is None
+    assert config.sandbox
     assert 1 <= config.threads <= (os.cpu_count() or 1)
     assert config.memory_limit > 2**26
 
@@ -32,6 +33,7 @@ def test_every_variable_is_read() -> None:
             "PRECISION_SESSION_LIMIT": "5",
             "PRECISION_CANCEL_GRACE": "0.5",
             "PRECISION_SCHEDULER": "tcp://scheduler:8786",
+            "PRECISION_SANDBOX": "Off",
             "PRECISION_DATA": "/data",
             "PRECISION_MODELS": "zoo:owl, my.zoo:crow",
             "PRECISION_ALLOW_CODE": "1",
@@ -46,6 +48,7 @@ def test_every_variable_is_read() -> None:
         session_limit=5,
         cancel_grace=0.5,
         scheduler="tcp://scheduler:8786",
+        sandbox=False,
         data=Path("/data"),
         models=("zoo:owl", "my.zoo:crow"),
         allow_code=True,
@@ -74,6 +77,7 @@ def test_memory_sizes(text: str, size: int) -> None:
         ("PRECISION_QUEUE_LIMIT", "-3", "whole number"),
         ("PRECISION_SESSION_LIMIT", "²", "whole number"),
         ("PRECISION_SCHEDULER", "scheduler:8786", "expected an address"),
+        ("PRECISION_SANDBOX", "no", "expected on or off"),
         ("PRECISION_DATA", "data", "absolute path"),
         ("PRECISION_MODELS", "zoo", "package.module:function"),
         ("PRECISION_ALLOW_CODE", "yes", "1 or 0"),

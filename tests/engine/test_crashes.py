@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import psutil
 import pytest
@@ -71,9 +72,9 @@ def test_a_worker_that_dies_idle_is_replaced(bench: Bench) -> None:
     assert bench.run("return").status == "done"
 
 
-def test_workers_compute_with_the_threads_they_may_use(bench: Bench) -> None:
+def test_workers_compute_with_the_threads_they_may_use(bench: Bench, tmp_path: Path) -> None:
     result = bench.run("threads").result
     assert result is not None
     threads = str(os.environ["OMP_NUM_THREADS"])
     assert result.warnings == (threads, threads)
-    assert worker_processes(int(threads), "json:dumps").get_start_method() in ("forkserver", "spawn")
+    assert worker_processes(int(threads), "json:dumps", tmp_path).get_start_method() in ("forkserver", "spawn")

@@ -17,7 +17,7 @@ from tests.engine.conftest import TASK
 
 def test_a_process_that_ends_while_starting(tmp_path: Path) -> None:
     config = EngineConfig(data=tmp_path)
-    host = LocalHost("w", "nowhere://1", processes=worker_processes(config.threads, TASK), config=config)
+    host = LocalHost("w", "nowhere://1", processes=worker_processes(config.threads, TASK, tmp_path), config=config)
     with pytest.raises(JobError, match="ended while it was starting"):
         asyncio.run(host.start())
 

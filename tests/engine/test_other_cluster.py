@@ -14,8 +14,9 @@ from pathlib import Path
 import dask
 import pytest
 
-from precision.engine import Engine, EngineConfig
+from precision.engine import Engine, EngineConfig, landlock, seccomp
 from precision.engine.cluster_worker import join
+from precision.engine.sandbox import PROTECTIONS
 from precision.errors import InputError, JobError
 from tests.conftest import until
 from tests.engine.conftest import TASK, Bench
@@ -42,9 +43,9 @@ class Cluster:
         until(lambda: file.is_file() and file.stat().st_size > 0)  # it is made empty, and written a moment later
         self.address = str(json.loads(file.read_text())["address"])
 
-    def worker(self, name: str, *paths: Path) -> None:
+    def worker(self, name: str, *paths: Path) -> subprocess.Popen[bytes]:
         """Start a worker that looks for modules in `paths` first."""
-        self._run("precision", "worker", self.address, "--name", name, path=(*paths, ROOT))
+        return self._run("precision", "worker", self.address, "--name", name, path=(*paths, ROOT))
 
     def plain_worker(self, name: str) -> None:
         """Start a worker of Dask's own, which cannot import the package."""
@@ -141,6 +142,28 @@ def test_a_worker_past_its_memory_or_killed_takes_only_its_job(remote: Bench) ->
     ended = remote.ends(crashed)
     assert ended.error == "The worker was lost while crashing; the next job runs on a fresh worker."
     assert remote.run("return", device=SECOND).status == "done"
+
+
+def test_jobs_wait_for_a_worker_that_leaves_and_comes_back(cluster: Cluster, remote: Bench) -> None:
+    first = cluster.worker("box-2")
+    until(lambda: "box-2/cpu" in [device.id for device in remote.engine.devices() or ()])
+    running = remote.running("steps 20", "Stepping", device="box-2/cpu")
+    waiting = remote.submit("return", device="box-2/cpu", session="bob")
+    first.kill()
+    assert remote.ends(running).error == "The worker was lost while stepping; the next job runs on a fresh worker."
+    until(lambda: remote.engine.job(waiting.id).stage == "restarting")
+    cluster.worker("box-2")
+    assert remote.ends(waiting).status == "done"
+
+
+def test_workers_give_up_rights_too(remote: Bench, tmp_path: Path) -> None:
+    if landlock.version() < 6 or not seccomp.available():
+        pytest.skip("this kernel lacks some")
+    assert remote.engine.protections["box-0"] == PROTECTIONS
+    for what in ("program", f"create {tmp_path}", "connect 1"):
+        result = remote.run(f"attempt {what}", device=FIRST).result
+        assert result is not None
+        assert result.warnings == ("PermissionError",)
 
 
 @pytest.mark.usefixtures("remote")  # the first has joined
