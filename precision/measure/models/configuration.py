@@ -13,7 +13,7 @@ from precision.errors import InputError
 from precision.measure.models.foreign_files import CONFIG_LIMIT_BYTES, check_folder, read_bytes, shown
 
 _REPEATED = re.compile(
-    r"layer|depth|repeat|levels|attention_types|block_sizes|blocks|"
+    r"layer|depth|repeat|levels|cycles|times|group_detr|attention_types|block_sizes|blocks|"
     r"(^|_)(n|num|number)_(\w+_)?(block|stage|group|module|loop|resnet)s?(_|$)|"
     r"(block|stage|group|module|loop)s?_num$"
 )
