@@ -16,6 +16,7 @@ from precision.measure.models.configuration import read_config
 from precision.measure.models.foreign_files import explained, shown
 from precision.measure.models.hub import locate
 from precision.measure.models.quiet import quiet_transformers
+from precision.measure.models.weights import Filled, fill, stored_warnings
 from precision.models.catalogue import HUB_PREFIX, MINILM_INSTALL
 from precision.models.request import InputRequest
 from precision.spec import MAX_LENGTH
@@ -89,7 +90,7 @@ def skeleton_in(folder: Path) -> nn.Module:
         InputError: the configuration is refused.
     """
     with quiet_transformers():
-        module: nn.Module = _configured(folder, read_config(folder))[2]
+        module: nn.Module = _configured(folder, read_config(folder))[1]
         return module
 
 
@@ -101,8 +102,9 @@ def build_from(folder: Path, request: InputRequest) -> Built:
     """
     checkpoint = read_checkpoint(folder)
     with quiet_transformers():
-        module, warnings = _load(checkpoint)
+        filled, warnings = _load(checkpoint)
         tokenizer = _tokenizer(folder) if request.choice.takes_text else None
+    module: Any = filled.module
     inputs = _random_ids(module, request) if tokenizer is None else _tokens(tokenizer, module, request)
     accepted = inspect.signature(module.forward).parameters
     kwargs: dict[str, object] = {name: value for name, value in inputs.items() if name in accepted}
@@ -111,28 +113,18 @@ def build_from(folder: Path, request: InputRequest) -> Built:
     if "use_cache" in accepted:
         kwargs["use_cache"] = False
     texts = () if tokenizer is None else tuple(_lines(request))
-    return Built(module, kwargs=kwargs, texts=texts, tokenizer=tokenizer, warnings=warnings)
+    return Built(module, kwargs=kwargs, texts=texts, tokenizer=tokenizer, stored=filled.stored, warnings=warnings)
 
 
-def _load(checkpoint: Checkpoint) -> tuple[Any, tuple[str, ...]]:
-    folder = checkpoint.folder
-    auto_class, config, skeleton = _configured(folder, checkpoint.config)
+def _load(checkpoint: Checkpoint) -> tuple[Filled, tuple[str, ...]]:
+    config, skeleton = _configured(checkpoint.folder, checkpoint.config)
     _check_skeleton(checkpoint, skeleton)
-    with explained(f"{folder}: its weights cannot be loaded"):
-        module, info = auto_class.from_pretrained(
-            folder,
-            config=config,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    return module, tuple(_warnings(checkpoint, sorted(info["missing_keys"])))
+    filled = fill(checkpoint, config, skeleton)
+    return filled, tuple(_warnings(checkpoint, filled))
 
 
-def _configured(folder: Path, settings: Mapping[str, object]) -> tuple[Any, Any, Any]:
-    """The transformers class that a checked config.json asks for, its configuration, and the model on `meta`."""
+def _configured(folder: Path, settings: Mapping[str, object]) -> tuple[Any, Any]:
+    """The transformers configuration of a checked config.json, and the model that it asks for, on `meta`."""
     import transformers
 
     model_type = settings["model_type"]
@@ -146,7 +138,7 @@ def _configured(folder: Path, settings: Mapping[str, object]) -> tuple[Any, Any,
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         with torch.device("meta"):
             skeleton = auto_class.from_config(config, trust_remote_code=False, dtype=torch.float32)
-    return auto_class, config, skeleton
+    return config, skeleton
 
 
 def _auto_class_name(settings: Mapping[str, object]) -> str:
@@ -173,24 +165,23 @@ def _check_skeleton(checkpoint: Checkpoint, skeleton: Any) -> None:
             f"{folder} is a {type(skeleton).__name__}. Text encoders, sequence classifiers, causal language models and "
             f"encoder-decoders that generate text can be loaded."
         )
-    floating = [name for name, parameter in skeleton.named_parameters() if parameter.is_floating_point()]
-    refuse_integers(checkpoint, floating, prefix=skeleton.base_model_prefix)
+    if checkpoint.quantization is None:
+        floating = [name for name, parameter in skeleton.named_parameters() if parameter.is_floating_point()]
+        refuse_integers(checkpoint, floating, prefix=skeleton.base_model_prefix)
     parameters = sum(parameter.numel() for parameter in skeleton.parameters())
     # Twice, for a head that the checkpoint may lack. More is a config that does not belong to these weights.
-    if parameters > 2 * checkpoint.elements:
+    if parameters > 2 * checkpoint.most_parameters:
         raise InputError(
             f"{folder}: config.json describes {parameters} parameters, its safetensors hold {checkpoint.elements}. "
             f"They do not belong together."
         )
 
 
-def _warnings(checkpoint: Checkpoint, missing: list[str]) -> Iterator[str]:
-    if missing:
+def _warnings(checkpoint: Checkpoint, filled: Filled) -> Iterator[str]:
+    if missing := filled.missing:
         names = ", ".join(missing[:_NAMES_SHOWN]) + (", …" if len(missing) > _NAMES_SHOWN else "")
         yield f"{len(missing)} tensors are not in the checkpoint and have random values: {names}."
-    narrow = [dtype for dtype in checkpoint.dtypes if dtype.startswith(("F", "BF")) and dtype not in ("F32", "F64")]
-    if narrow:
-        yield f"The checkpoint stores {', '.join(narrow)} values; they were widened to float32 for the reference."
+    yield from stored_warnings(checkpoint, filled.stored)
 
 
 def _tokenizer(folder: Path) -> Any:
