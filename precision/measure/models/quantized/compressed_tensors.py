@@ -24,21 +24,21 @@ def dequantized(parts: Mapping[str, Tensor], how: Declared) -> tuple[Tensor, str
     if "weight_packed" in parts:
         rows, columns = (int(size) for size in parts["weight_shape"][:2])
         bits = _bits(parts["weight_packed"], columns, how)
-        values = unpacked(parts["weight_packed"], bits, columns) - 2 ** (bits - 1)
+        values = unpacked(parts["weight_packed"], bits, columns)
         if values.shape[0] != rows:
             raise ValueError(f"{values.shape[0]} rows are stored, where weight_shape says {rows}")
-        name = f"int{bits}"
+        name, middle = f"int{bits}", 2 ** (bits - 1)
     else:
-        values, bits = parts["weight"], 8
+        values, bits, middle = parts["weight"], 8, 0
         name = str(values.dtype).removeprefix("torch.")
         if values.dim() != 2 or values.itemsize != 1:
             raise ValueError(f"a weight of {values.dtype} in {values.dim()} dimensions has scales")
         rows, columns = values.shape
     shape = (rows, columns)
-    weight = values.float()
+    weight = values.float() - middle
     if "weight_zero_point" in parts:
-        weight = weight - _spread(_zeros(parts, rows, bits).float(), shape, parts, how)
-    return weight * _spread(parts["weight_scale"].float(), shape, parts, how), name
+        weight -= _spread(_zeros(parts, rows, bits).float(), shape, parts, how)
+    return weight.mul_(_spread(parts["weight_scale"].float(), shape, parts, how)), name
 
 
 def _bits(packed: Tensor, columns: int, how: Declared) -> int:
@@ -53,7 +53,7 @@ def _zeros(parts: Mapping[str, Tensor], rows: int, bits: int) -> Tensor:
     zeros = parts["weight_zero_point"]
     if zeros.dtype != torch.int32 or "weight_packed" not in parts:
         return zeros
-    values: Tensor = unpacked(zeros.T.contiguous(), bits, rows).T - 2 ** (bits - 1)
+    values: Tensor = unpacked(zeros.T.contiguous(), bits, rows).T.float() - 2 ** (bits - 1)
     return values
 
 

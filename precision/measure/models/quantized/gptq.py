@@ -39,7 +39,8 @@ def dequantized(parts: Mapping[str, Tensor], how: Declared) -> tuple[Tensor, str
         raise ValueError(f"{tuple(values.shape)} values do not belong to {tuple(scales.shape)} scales")
     in_order = torch.arange(inputs) // (how.group or inputs)
     group = checked_groups(parts["g_idx"], inputs) if "g_idx" in parts else in_order
-    return ((values - zeros[group]).float() * scales[group]).T.contiguous(), f"int{bits}"
+    weight = values.T.contiguous().float()
+    return weight.sub_(zeros.T.float()[:, group]).mul_(scales.T[:, group]), f"int{bits}"
 
 
 def _in_order(values: Tensor) -> Tensor:

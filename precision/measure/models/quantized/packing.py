@@ -7,7 +7,7 @@ _WORD_BITS = 32
 
 
 def unpacked(words: Tensor, bits: int, count: int) -> Tensor:
-    """The first `count` unsigned integers of each row, int32, lowest bits first.
+    """The first `count` unsigned integers of each row, uint8, lowest bits first.
 
     Args:
         words: `(rows, words)` int32.
@@ -22,8 +22,9 @@ def unpacked(words: Tensor, bits: int, count: int) -> Tensor:
         raise ValueError(
             f"{tuple(words.shape)} words of {words.dtype} do not hold {count} integers of {bits} bits a row"
         )
-    shifts = torch.arange(0, _WORD_BITS, bits, dtype=torch.int32)
-    values: Tensor = (words.unsqueeze(-1) >> shifts) & (2**bits - 1)
+    values = torch.empty((*words.shape, per_word), dtype=torch.uint8)
+    for place in range(per_word):
+        values[..., place] = (words >> place * bits) & (2**bits - 1)
     return values.flatten(1)[:, :count]
 
 
