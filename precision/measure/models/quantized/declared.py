@@ -7,10 +7,13 @@ from precision.errors import InputError
 from precision.measure.models.foreign_files import shown
 
 _READ = (
-    "Read are compressed-tensors (integers, float8), GPTQ, AWQ, bitsandbytes and float8 in blocks; "
-    "or give the unquantized checkpoint."
+    "Read are compressed-tensors (integers, float8, nvfp4, mxfp4, mxfp8), GPTQ, AWQ, bitsandbytes and float8 in "
+    "blocks; or give the unquantized checkpoint."
 )
-_COMPRESSED = ("pack-quantized", "int-quantized", "float-quantized", "naive-quantized", "mixed-precision", "dense")
+_COMPRESSED = (
+    *("pack-quantized", "int-quantized", "float-quantized", "naive-quantized", "mixed-precision", "dense"),
+    *("nvfp4-pack-quantized", "mxfp4-pack-quantized", "mxfp8-quantized"),
+)
 _PACKED_BITS = (2, 4, 8)
 """Widths that fill 32 bits; others are packed in more than one way."""
 

@@ -30,7 +30,7 @@ def of_weights(**weights: object) -> dict[str, object]:
         ({"quant_method": "awq", "bits": 3}, "with 3 bits"),
         ({"quant_method": "fp8"}, "in blocks of None"),
         ({"quant_method": "fp8", "weight_block_size": [128, 0]}, r"in blocks of \[128, 0\]"),
-        (compressed(format="nvfp4-pack-quantized"), "in the format 'nvfp4-pack-quantized', which is not read"),
+        (compressed(format="mxfp6-pack-quantized"), "in the format 'mxfp6-pack-quantized', which is not read"),
         (compressed(sparsity_config={"format": "sparse-24-bitmask"}), "with the sparsity 'sparse-24-bitmask'"),
         (compressed(transform_config={"config_groups": {}}), "with weights that are transformed"),
         (compressed(config_groups={}), "without a group that says how"),

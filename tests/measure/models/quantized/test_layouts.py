@@ -44,6 +44,9 @@ def by_compressed_tensors(**weights: object) -> Declared:
         ("int8-zeros", {"num_bits": 8}, "int8"),
         ("float8-tensor", {"num_bits": 8, "type": "float"}, "float8_e4m3fn"),
         ("float8-channel", {"num_bits": 8, "type": "float"}, "float8_e4m3fn"),
+        ("nvfp4", {"num_bits": 4, "type": "float", "group_size": 16}, "nvfp4"),
+        ("mxfp4", {"num_bits": 4, "type": "float", "group_size": 32}, "mxfp4_e2m1"),
+        ("mxfp8", {"num_bits": 8, "type": "float", "group_size": 32}, "mxfp8_e4m3"),
         ("float8-block", {"num_bits": 8, "type": "float", "block_structure": [4, 8]}, "float8_e4m3fn"),
     ],
 )
@@ -119,6 +122,8 @@ BLOCKS = declared("config.json", {"quant_method": "fp8", "weight_block_size": [4
         (compressed_tensors, INT4, "int4-group", {"weight_scale": torch.ones(12, 0)}, "do not belong to a weight"),
         (compressed_tensors, INT4, "int4-group", {"weight_g_idx": torch.tensor([0])}, "does not name a group for each"),
         (compressed_tensors, INT4, "int4-group", {"weight_g_idx": torch.arange(64) - 1}, "does not name a group"),
+        (compressed_tensors, INT4, "nvfp4", {"weight_packed": torch.zeros(32, dtype=torch.uint8)}, "has 1 dimensions"),
+        (compressed_tensors, INT4, "nvfp4", {"weight_global_scale": torch.ones(3)}, "is not one number"),
         (compressed_tensors, INT4, "int8-channel", {"weight": torch.zeros(6, 10)}, "a weight of torch.float32"),
         (gptq, GPTQ, "gptq-4", {"scales": torch.ones(4, 33)}, "do not hold 33 integers"),
         (gptq, GPTQ, "gptq-4", {"scales": torch.ones(5, 32)}, "do not belong to"),
