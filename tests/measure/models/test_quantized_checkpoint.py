@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM
 
 from precision.errors import InputError, UnsupportedError
 from precision.measure.models.loading import load, skeleton
@@ -53,15 +53,29 @@ LAYOUTS: dict[str, tuple[dict[str, Any], Callable[[Tensor], tuple[dict[str, Tens
 }
 
 
-def quantize(folder: Path, layout: str) -> dict[str, Tensor]:
-    """A small Llama, its linear layers quantized on disk; what their weights are worth."""
-    settings, quantized, _ = LAYOUTS[layout]
+def llama() -> LlamaForCausalLM:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=WORDS, hidden_size=HIDDEN, intermediate_size=INNER, num_hidden_layers=1, num_attention_heads=2,
         max_position_embeddings=32,
     )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained(folder)
+    return LlamaForCausalLM(config)
+
+
+def experts() -> Qwen3MoeForCausalLM:
+    """A model that keeps its experts' weights in one tensor, and stores each on its own."""
+    torch.manual_seed(0)
+    config = Qwen3MoeConfig(
+        vocab_size=WORDS, hidden_size=HIDDEN, intermediate_size=INNER, moe_intermediate_size=8, num_hidden_layers=1,
+        num_attention_heads=2, num_key_value_heads=1, num_experts=4, num_experts_per_tok=2,
+    )  # fmt: skip
+    return Qwen3MoeForCausalLM(config)
+
+
+def quantize(folder: Path, layout: str, model: Any = None) -> dict[str, Tensor]:
+    """A small Llama, or another model, its linear layers quantized on disk; what their weights are worth."""
+    settings, quantized, _ = LAYOUTS[layout]
+    (model or llama()).save_pretrained(folder)
     stored: dict[str, Tensor] = {}
     worth: dict[str, Tensor] = {}
     for name, weight in load_file(folder / "model.safetensors").items():
@@ -81,17 +95,15 @@ def spec(folder: Path) -> RunSpec:
     return RunSpec(model=f"hf:{folder}", input="random", batch=2, length=5)
 
 
+@pytest.mark.parametrize("made", [llama, experts])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_it_computes_what_its_stored_weights_are_worth(tmp_path: Path, layout: str) -> None:
-    worth = quantize(tmp_path, layout)
-    model = load(spec(tmp_path))
+def test_it_computes_what_its_stored_weights_are_worth(tmp_path: Path, layout: str, made: Callable[[], Any]) -> None:
+    worth = quantize(tmp_path / "quantized", layout, made())
+    model = load(spec(tmp_path / "quantized"))
     assert not hasattr(model.module.config, "quantization_config")
-    plain = tmp_path / "plain"
-    oracle: Any = LlamaForCausalLM(LlamaConfig.from_pretrained(tmp_path))
-    oracle.load_state_dict(worth)
-    del oracle.config.quantization_config
-    oracle.save_pretrained(plain)
-    oracle = AutoModelForCausalLM.from_pretrained(plain, dtype=torch.float32)
+    made().save_pretrained(tmp_path / "plain")
+    save_file(worth, tmp_path / "plain" / "model.safetensors", metadata={"format": "pt"})
+    oracle: Any = AutoModelForCausalLM.from_pretrained(tmp_path / "plain", dtype=torch.float32)
     with torch.no_grad():
         assert torch.equal(model.module(**model.kwargs).logits, oracle(**model.kwargs).logits)
     assert {parameter.dtype for parameter in model.module.parameters()} == {torch.float32}
