@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from precision.measure.models.built import Built
 from precision.models.catalogue import describe, entry_of
 from precision.models.request import request_input
-from precision.results import InputDescription, ModelDescription
+from precision.results import InputDescription, ModelDescription, StoredWeight
 from precision.spec import RunSpec
 
 
@@ -43,6 +43,8 @@ class LoadedModel:
     tokenizer: Any = None
     """What made token ids of the texts; None where the input is no text."""
     warnings: tuple[str, ...] = ()
+    stored: tuple[StoredWeight, ...] = ()
+    """What a checkpoint stores its weights as; empty of other models."""
     more: Iterable[Batch] = ()
     """Batches after the first; read once."""
     mask: Tensor | str | None = None
@@ -87,6 +89,7 @@ def load(spec: RunSpec) -> LoadedModel:
         texts=built.texts,
         tokenizer=built.tokenizer,
         warnings=built.warnings,
+        stored=built.stored,
         asked={name: getattr(spec, name) for name in ("model", "input", "seed", "batch", "length", "text")},
     )
 

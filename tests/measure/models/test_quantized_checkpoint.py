@@ -15,9 +15,6 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Qw
 
 from precision.errors import InputError, UnsupportedError
 from precision.measure.models.loading import load, skeleton
-from precision.measure.models.pretrained import build
-from precision.models.catalogue import describe
-from precision.models.request import request_input
 from precision.spec import RunSpec
 
 HIDDEN, INNER, WORDS = 16, 32, 50
@@ -112,7 +109,7 @@ def test_it_computes_what_its_stored_weights_are_worth(tmp_path: Path, layout: s
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_is_stored_is_said(tmp_path: Path, layout: str) -> None:
     quantize(tmp_path, layout)
-    built = build(request_input(describe(f"hf:{tmp_path}"), spec(tmp_path)))
+    built = load(spec(tmp_path))
     stored = {each.name: each for each in built.stored}
     weight = stored["model.layers.0.self_attn.q_proj.weight"]
     assert (weight.format, weight.elements) == (LAYOUTS[layout][2], HIDDEN * HIDDEN)

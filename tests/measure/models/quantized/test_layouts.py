@@ -127,6 +127,13 @@ BLOCKS = declared("config.json", {"quant_method": "fp8", "weight_block_size": [4
         (compressed_tensors, INT4, "int8-channel", {"weight": torch.zeros(6, 10)}, "a weight of torch.float32"),
         (gptq, GPTQ, "gptq-4", {"scales": torch.ones(4, 33)}, "do not hold 33 integers"),
         (gptq, GPTQ, "gptq-4", {"scales": torch.ones(5, 32)}, "do not belong to"),
+        (
+            gptq,
+            GPTQ,
+            "gptq-4",
+            {"scales": torch.ones(5, 32), "qzeros": torch.zeros(5, 4, dtype=torch.int32)},
+            "(64, 32) values do not belong to (5, 32) scales",
+        ),
         (gptq, GPTQ, "gptq-4", {"g_idx": torch.tensor([0])}, "does not name a group"),
         (fp8_blocks, BLOCKS, "fp8-blocks", {"weight": torch.zeros(10, 12)}, "a weight of torch.float32"),
         (fp8_blocks, BLOCKS, "fp8-blocks", {"weight_scale_inv": torch.ones(2, 2)}, "do not belong to a weight"),
