@@ -21,7 +21,7 @@ from precision.measure.casting.own_formats import in_own_formats
 from precision.measure.casting.precisions import Precisions
 from precision.measure.machine.devices import describe_device, device_named, environment
 from precision.measure.models.loading import LoadedModel, argument_names, load
-from precision.measure.models.other_weights import fill
+from precision.measure.models.other_weights import give_weights
 from precision.measure.regime_inputs import in_regime
 from precision.progress import Progress
 from precision.results import AnalysisResult, DeviceInfo, Failure, RunResult
@@ -140,7 +140,7 @@ def _uncast(spec: RunSpec, loaded: LoadedModel) -> tuple[nn.Module, tuple[str, .
     if not spec.candidate_weights:
         return loaded.module, ()
     module = casting.copied(loaded.module)
-    said = fill(module, spec.candidate_weights)
+    said = give_weights(module, spec.candidate_weights)
     return module, (
         "The candidate has other weights than the reference: their difference is part of each error.",
         *said,

@@ -47,7 +47,7 @@ from precision.results.layers import (
     WorstElement,
 )
 from precision.results.memory import FormatMemory, MemoryResult, ModelMemory
-from precision.results.model import InputChoice, InputDescription, ModelDescription
+from precision.results.model import InputChoice, InputDescription, ModelDescription, StoredWeight
 from precision.results.origins import NonfiniteKind, NonfiniteOrigin
 from precision.results.place import DeviceInfo, Environment
 from precision.results.ranges import RangesResult

@@ -25,6 +25,23 @@ class InputChoice(Result):
     """What one sample is."""
 
 
+class StoredWeight(Result):
+    """What one weight of a checkpoint is stored as."""
+
+    name: str
+    """Of the weight, as the checkpoint calls it."""
+    format: str
+    """Such as `bfloat16`, `int4` or `nf4`."""
+    elements: int
+    stored_bytes: int
+    """With its scales, zero points and tables."""
+
+    @property
+    def bits(self) -> float:
+        """Stored bits an element, scales included; 0 of nothing."""
+        return 8 * self.stored_bytes / self.elements if self.elements else 0.0
+
+
 class ModelDescription(Result):
     """What to know about a model before reading its numbers."""
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor, nn
 
+from precision.results import StoredWeight
+
 if TYPE_CHECKING:
     from precision.measure.models.samples import Samples
 
@@ -34,6 +36,8 @@ class Built:
     """The sentences that were tokenized, one for each sample; empty where the input is no text."""
     tokenizer: Any = None
     """What made token ids of the texts; None where the input is no text."""
+    stored: tuple[StoredWeight, ...] = ()
+    """What a checkpoint stores its weights as; empty of other models."""
     warnings: tuple[str, ...] = ()
     """What a person must know of this module, such as weights that its checkpoint lacks."""
     more: Iterable[Batch] = ()

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from precision.errors import InputError
-from precision.measure.models.configuration import read_config, read_json_object
+from precision.measure.models.configuration import CONFIG, quantization_of, read_config, read_json_object
 from precision.measure.models.foreign_files import check_folder, shown
+from precision.measure.models.quantized.declared import Declared
 from precision.measure.models.safetensors_header import TENSORS_LIMIT, StoredTensor, read_header
 
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -25,11 +26,20 @@ class Checkpoint:
     config: Mapping[str, object]
     tensors: Mapping[str, StoredTensor]
     """All that transformers will read, by name."""
+    places: Mapping[str, Path]
+    """The file of each."""
+    quantization: Declared | None = None
+    """How weights are stored, where it is not as they are."""
 
     @property
     def elements(self) -> int:
         """Over all stored tensors."""
         return sum(tensor.elements for tensor in self.tensors.values())
+
+    @property
+    def most_parameters(self) -> int:
+        """How many values it can hold at most; a word may hold sixteen."""
+        return self.elements * (1 if self.quantization is None else 16)
 
     @property
     def dtypes(self) -> tuple[str, ...]:
@@ -41,19 +51,21 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """The checked description of a Hugging Face checkpoint folder.
 
     Raises:
-        InputError: no config or weights, weights as pickles, code of its own, quantized, files that are none or lie
-            elsewhere, or limits exceeded.
+        InputError: no config or weights, weights as pickles, code of its own, quantized in a way that is not read,
+            files that are none or lie elsewhere, or limits exceeded.
     """
     config = read_config(folder)
     tensors: dict[str, StoredTensor] = {}
+    places: dict[str, Path] = {}
     for file in _weight_files(folder, check_folder(folder)):
         header = read_header(file)
         if twice := header.keys() & tensors.keys():
             raise InputError(f"{shown(file)}: tensor {shown(min(twice))!r} is in another file too. Save it again.")
         tensors |= header
+        places |= dict.fromkeys(header, file)
         if len(tensors) > TENSORS_LIMIT:
             raise InputError(f"{shown(folder)} has {len(tensors)} tensors, beyond the limit of {TENSORS_LIMIT}.")
-    return Checkpoint(folder, config, tensors)
+    return Checkpoint(folder, config, tensors, places, quantization_of(folder / CONFIG, config))
 
 
 def refuse_integers(checkpoint: Checkpoint, floating: Collection[str], *, prefix: str) -> None:

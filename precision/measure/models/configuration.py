@@ -11,9 +11,10 @@ from pathlib import Path
 
 from precision.errors import InputError
 from precision.measure.models.foreign_files import CONFIG_LIMIT_BYTES, check_folder, read_bytes, shown
+from precision.measure.models.quantized.declared import Declared, declared
 
 _REPEATED = re.compile(
-    r"layer|depth|repeat|levels|attention_types|block_sizes|blocks|"
+    r"layer|depth|repeat|levels|cycles|times|group_detr|attention_types|block_sizes|blocks|"
     r"(^|_)(n|num|number)_(\w+_)?(block|stage|group|module|loop|resnet)s?(_|$)|"
     r"(block|stage|group|module|loop)s?_num$"
 )
@@ -41,6 +42,8 @@ _COUNT = re.compile(r"(^|_)(n|num|number)_|_num$")
 _COUNT_LIMIT = 2**16
 _ANY_LIMIT = 2**63 - 1
 
+CONFIG = "config.json"
+_QUANTIZATION = ("quantization_config", "compression_config")
 _TOKENIZER = "tokenizer_config.json"
 _ATTENTION_BUILT_IN = ("eager", "sdpa")
 _OTHER_FILES = ("transformers_weights", "configuration_files", "fast_tokenizer_files")
@@ -52,9 +55,10 @@ def read_config(folder: Path) -> Mapping[str, object]:
     """The folder's config.json, and its tokenizer's, checked; returns the former.
 
     Raises:
-        InputError: it is missing, malformed, asks for code, is quantized, or has numbers beyond the limits.
+        InputError: it is missing, malformed, asks for code, is quantized in a way that is not read, or has numbers
+            beyond the limits.
     """
-    names, path = check_folder(folder), folder / "config.json"
+    names, path = check_folder(folder), folder / CONFIG
     if path.name not in names:
         raise InputError(f"No config.json in {shown(folder)}. Give the folder that `save_pretrained` wrote.")
     config = read_json_object(path)
@@ -65,9 +69,22 @@ def read_config(folder: Path) -> Mapping[str, object]:
     for key, value in _settings(config):
         _refuse_code(path, key, value)
         _check_numbers(path, key, value)
+        if key in _QUANTIZATION and value and config.get(key) is not value:
+            raise InputError(f"{shown(path)} describes a part that is quantized. Give the unquantized checkpoint.")
+    quantization_of(path, config)
     if _TOKENIZER in names:
         _check_tokenizer(folder / _TOKENIZER)
     return config
+
+
+def quantization_of(path: Path, config: Mapping[str, object]) -> Declared | None:
+    """How the weights of a checkpoint are stored; None where they are as they are.
+
+    Raises:
+        InputError: in a way that is not read.
+    """
+    settings = next((config[key] for key in _QUANTIZATION if config.get(key)), None)
+    return None if settings is None else declared(shown(path), settings)
 
 
 def read_json_object(path: Path, limit: int = CONFIG_LIMIT_BYTES) -> Mapping[str, object]:
@@ -115,8 +132,6 @@ def _refuse_code(path: Path, key: str, value: object) -> None:
             f"{shown(path)} needs its own Python code (auto_map), which is never run here. "
             f"Use a checkpoint of an architecture that transformers includes."
         )
-    if key == "quantization_config" and value:
-        raise InputError(f"{shown(path)} describes a quantized checkpoint. Give the unquantized one, to be cast here.")
     if "attn_implementation" in key and value is not None and value not in _ATTENTION_BUILT_IN:
         raise InputError(
             f"{shown(path)} asks for the attention {shown(repr(value))}. Remove {shown(key)}; "

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from precision.measure.models.built import Batch, Built
-from precision.measure.models.other_weights import fill
+from precision.measure.models.other_weights import give_weights
 from precision.measure.models.own_data import with_data
 from precision.models.catalogue import describe, entry_of
 from precision.models.request import request_input
-from precision.results import InputDescription, ModelDescription
+from precision.results import InputDescription, ModelDescription, StoredWeight
 from precision.spec import INPUT, RunSpec
 
 
@@ -37,6 +37,8 @@ class LoadedModel:
     tokenizer: Any = None
     """What made token ids of the texts; None where the input is no text."""
     warnings: tuple[str, ...] = ()
+    stored: tuple[StoredWeight, ...] = ()
+    """What a checkpoint stores its weights as; empty of other models."""
     more: Iterable[Batch] = ()
     """Batches after the first; read once."""
     mask: Tensor | str | None = None
@@ -68,7 +70,7 @@ def load(spec: RunSpec) -> LoadedModel:
         if request.data is not None:
             built = with_data(built, request)
     module = built.module.eval()
-    warnings = (*built.warnings, *(fill(module, spec.own_weights) if spec.own_weights else ()))
+    warnings = (*built.warnings, *(give_weights(module, spec.own_weights) if spec.own_weights else ()))
     parameters = sum(parameter.numel() for parameter in module.parameters() if not is_lazy(parameter))
     return LoadedModel(
         module=module,
@@ -84,6 +86,7 @@ def load(spec: RunSpec) -> LoadedModel:
         texts=built.texts,
         tokenizer=built.tokenizer,
         warnings=warnings,
+        stored=built.stored,
         more=built.more,
         mask=built.mask,
         asked={name: getattr(spec, name) for name in ("model", *INPUT)},

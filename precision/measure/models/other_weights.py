@@ -30,7 +30,7 @@ class _Source(NamedTuple):
     read: Callable[[str], Tensor]
 
 
-def fill(module: nn.Module, source: str) -> tuple[str, ...]:
+def give_weights(module: nn.Module, source: str) -> tuple[str, ...]:
     """Give `module`, in place, the tensors of `source` that have its names, one at a time; the others keep theirs.
 
     Args:

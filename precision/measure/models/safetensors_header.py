@@ -16,13 +16,21 @@ TENSORS_LIMIT = 20_000
 _NAME_LIMIT_CHARACTERS = 256
 _DIMENSIONS_LIMIT = 8
 
+_DTYPES = {
+    **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "C64": "complex64", "BOOL": "bool"},
+    **{"F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E8M0": "float8_e8m0fnu"},
+    **{
+        f"{letter}{bits}": f"{name}{bits}" for letter, name in (("I", "int"), ("U", "uint")) for bits in (8, 16, 32, 64)
+    },
+}
+"""Of a safetensors header, and what torch calls them."""
 _WIDTH_BYTES = {
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 8),
     **dict.fromkeys(("F32", "I32", "U32"), 4),
     **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
-    **dict.fromkeys(("F8_E4M3", "F8_E5M2", "I8", "U8", "BOOL"), 1),
+    **dict.fromkeys(("F8_E4M3", "F8_E5M2", "F8_E8M0", "I8", "U8", "BOOL"), 1),
 }
-"""Of the dtypes of a safetensors header, in bytes an element."""
+"""In bytes an element."""
 
 
 class StoredTensor(NamedTuple):
@@ -31,6 +39,11 @@ class StoredTensor(NamedTuple):
     dtype: str
     """As the header names it, such as `BF16`."""
     shape: tuple[int, ...]
+
+    @property
+    def format(self) -> str:
+        """The dtype as torch calls it, such as `bfloat16`."""
+        return _DTYPES[self.dtype]
 
     @property
     def elements(self) -> int:

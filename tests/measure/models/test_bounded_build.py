@@ -52,7 +52,9 @@ def test_memory_is_bounded() -> None:
 def test_nothing_is_left_behind() -> None:
     import resource
 
-    before = sys.getprofile(), resource.getrlimit(resource.RLIMIT_AS)
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    before = sys.getprofile(), (hard, hard)
     with pytest.raises(InputError), bounded_build("config.json", parts=0):
         nn.Identity()
     assert (sys.getprofile(), resource.getrlimit(resource.RLIMIT_AS)) == before

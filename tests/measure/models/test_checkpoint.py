@@ -160,3 +160,19 @@ def test_whole_numbers_where_weights_are_expected(tmp_path: Path, stored: str) -
     for name in ("bert.fc.weight", "fc.weight"):
         with pytest.raises(InputError, match=r"stores (bert\.)?fc\.weight as I8, where the model has floating-point"):
             refuse_integers(checkpoint, [name], prefix="bert")
+
+
+DTYPES = [
+    *("float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu", "complex64"),
+    *("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool"),
+]
+
+
+@pytest.mark.parametrize("name", DTYPES)
+def test_every_dtype_is_called_as_torch_calls_it(tmp_path: Path, name: str) -> None:
+    tensor = torch.zeros(3, dtype=getattr(torch, name))
+    write_config(tmp_path)
+    save_file({"a": tensor}, tmp_path / "model.safetensors")
+    stored = read_checkpoint(tmp_path).tensors["a"]
+    assert (stored.format, stored.stored_bytes) == (name, tensor.nbytes)
+    assert stored.is_integer == (not tensor.is_floating_point() and not tensor.is_complex())

@@ -9,7 +9,7 @@ from torch import nn
 from precision import analyses
 from precision.errors import InputError
 from precision.measure.models.loading import load
-from precision.measure.models.other_weights import fill
+from precision.measure.models.other_weights import give_weights
 from precision.results import CompareResult
 from precision.spec import Analysis, RunSpec
 from tests.measure.models.pretrained import test_heads as heads
@@ -31,7 +31,7 @@ def saved(folder: Path, state: dict[str, torch.Tensor], name: str = "weights") -
 def test_every_tensor_is_found_by_its_name(tmp_path: Path, prefix: str) -> None:
     other, module = net(1), net(2)
     source = saved(tmp_path, {prefix + name: tensor for name, tensor in other.state_dict().items()})
-    assert fill(module, source) == ()
+    assert give_weights(module, source) == ()
     assert all(
         torch.equal(own, theirs)
         for own, theirs in zip(module.state_dict().values(), other.state_dict().values(), strict=True)
@@ -40,7 +40,7 @@ def test_every_tensor_is_found_by_its_name(tmp_path: Path, prefix: str) -> None:
 
 def test_a_prefix_that_the_file_lacks(tmp_path: Path) -> None:
     other, module = net(1), nn.ModuleDict({"model": net(2)})
-    assert fill(module, saved(tmp_path, other.state_dict())) == ()
+    assert give_weights(module, saved(tmp_path, other.state_dict())) == ()
     assert torch.equal(module.get_parameter("model.0.weight"), other.get_parameter("0.weight"))
 
 
@@ -51,7 +51,7 @@ def test_a_folder_of_shards_in_another_dtype(tmp_path: Path) -> None:
     }
     for place, part in enumerate(("0.", "1.", "2.")):
         saved(tmp_path, {name: tensor for name, tensor in state.items() if name.startswith(part)}, f"part-{place}")
-    assert fill(module, str(tmp_path)) == ()
+    assert give_weights(module, str(tmp_path)) == ()
     assert module.get_parameter("0.weight").dtype == torch.float32
     assert torch.equal(module.get_parameter("0.weight"), other.get_parameter("0.weight").bfloat16().float())
 
@@ -60,7 +60,7 @@ def test_what_has_no_counterpart_is_said_and_stays(tmp_path: Path) -> None:
     state, module = net(1).state_dict(), net(2)
     before = module.get_parameter("2.weight").clone()
     del state["2.weight"]
-    said = fill(module, saved(tmp_path, {**state, "3.weight": torch.zeros(1)}))
+    said = give_weights(module, saved(tmp_path, {**state, "3.weight": torch.zeros(1)}))
     assert said == (
         "1 of 9 tensors are not in the weights given, and keep the model's: 2.weight.",
         "1 tensors of the weights given have no place in the model: 3.weight.",
@@ -79,19 +79,19 @@ def test_a_tensor_that_does_not_fit(tmp_path: Path, change: dict[str, torch.Tens
     module = net(2)
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     with pytest.raises(InputError, match=reason):
-        fill(module, saved(tmp_path, {**net(1).state_dict(), **change}))
+        give_weights(module, saved(tmp_path, {**net(1).state_dict(), **change}))
     assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
 
 
 def test_no_name_matches(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none of its 1 tensors has a name of the model's. It has other"):
-        fill(net(), saved(tmp_path, {"other": torch.zeros(1)}))
+        give_weights(net(), saved(tmp_path, {"other": torch.zeros(1)}))
 
 
 def test_a_pickle(tmp_path: Path) -> None:
     torch.save(net().state_dict(), tmp_path / "weights.pt")
     with pytest.raises(InputError, match=r"safetensors, which hold no code. In Python: safetensors\.torch\.save_file"):
-        fill(net(), str(tmp_path / "weights.pt"))
+        give_weights(net(), str(tmp_path / "weights.pt"))
 
 
 def test_own_weights_of_a_model_of_the_catalogue(tmp_path: Path) -> None:

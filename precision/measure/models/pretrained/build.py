@@ -13,7 +13,6 @@ from precision.errors import InputError
 from precision.measure.models.built import Built
 from precision.measure.models.checkpoint import Checkpoint, read_checkpoint, refuse_integers
 from precision.measure.models.configuration import read_config
-from precision.measure.models.foreign_files import explained
 from precision.measure.models.hub import locate
 from precision.measure.models.pretrained.classes import arguments_of, configured, taken_by
 from precision.measure.models.pretrained.random_values import random_inputs
@@ -22,6 +21,7 @@ from precision.measure.models.pretrained.tokens import decoder_inputs, max_lengt
 from precision.measure.models.quiet import quiet_transformers
 from precision.measure.models.samples import Samples
 from precision.measure.models.unpacking import unpacked
+from precision.measure.models.weights import Filled, fill, stored_warnings
 from precision.models.catalogue import HUB_PREFIX, MINILM_INSTALL
 from precision.models.request import InputRequest
 from precision.models.uploads import uploaded
@@ -109,8 +109,7 @@ def module_of(model_id: str) -> nn.Module:
     """
     checkpoint = read_checkpoint(locate(model_id.removeprefix(HUB_PREFIX).strip()))
     with quiet_transformers():
-        module: nn.Module = _load(checkpoint)[0]
-        return module
+        return _load(checkpoint)[0].module
 
 
 def build_from(folder: Path, request: InputRequest) -> Built:
@@ -121,10 +120,11 @@ def build_from(folder: Path, request: InputRequest) -> Built:
     """
     checkpoint = read_checkpoint(folder)
     with quiet_transformers():
-        module, warnings = _load(checkpoint)
+        filled, warnings = _load(checkpoint)
+        module: Any = filled.module
         built = (_with_samples if request.choice.real else _with_random_values)(folder, module, request)
     always = {"use_cache": False} if "use_cache" in arguments_of(module) else {}
-    return replace(built, kwargs={**built.kwargs, **always}, warnings=warnings)
+    return replace(built, kwargs={**built.kwargs, **always}, stored=filled.stored, warnings=warnings)
 
 
 def _with_samples(folder: Path, module: Any, request: InputRequest) -> Built:
@@ -160,38 +160,28 @@ def _with_random_values(folder: Path, module: Any, request: InputRequest) -> Bui
     return Built(module, kwargs=inputs)
 
 
-def _load(checkpoint: Checkpoint) -> tuple[Any, tuple[str, ...]]:
-    folder = checkpoint.folder
-    skeleton = configured(folder, checkpoint.config)
+def _load(checkpoint: Checkpoint) -> tuple[Filled, tuple[str, ...]]:
+    skeleton = configured(checkpoint.folder, checkpoint.config)
     _check_skeleton(checkpoint, skeleton)
-    with explained(f"{folder}: its weights cannot be loaded"):
-        module, info = type(skeleton).from_pretrained(
-            folder,
-            config=skeleton.config,
-            dtype=torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    return module, tuple(_warnings(checkpoint, sorted(info["missing_keys"])))
+    filled = fill(checkpoint, skeleton.config, skeleton)
+    return filled, tuple(_warnings(checkpoint, filled))
 
 
 def _check_skeleton(checkpoint: Checkpoint, skeleton: Any) -> None:
-    floating = [name for name, parameter in skeleton.named_parameters() if parameter.is_floating_point()]
-    refuse_integers(checkpoint, floating, prefix=skeleton.base_model_prefix)
+    if checkpoint.quantization is None:
+        floating = [name for name, parameter in skeleton.named_parameters() if parameter.is_floating_point()]
+        refuse_integers(checkpoint, floating, prefix=skeleton.base_model_prefix)
     parameters = sum(parameter.numel() for parameter in skeleton.parameters())
     # Twice, for a head that the checkpoint may lack. More is a config that does not belong to these weights.
-    if parameters > 2 * checkpoint.elements:
+    if parameters > 2 * checkpoint.most_parameters:
         raise InputError(
             f"{checkpoint.folder}: config.json describes {parameters} parameters, its safetensors hold "
             f"{checkpoint.elements}. They do not belong together."
         )
 
 
-def _warnings(checkpoint: Checkpoint, missing: list[str]) -> Iterator[str]:
-    if missing:
+def _warnings(checkpoint: Checkpoint, filled: Filled) -> Iterator[str]:
+    if missing := filled.missing:
         names = ", ".join(missing[:_NAMES_SHOWN]) + (", …" if len(missing) > _NAMES_SHOWN else "")
         yield f"{len(missing)} tensors are not in the checkpoint and have random values: {names}."
-    narrow = [dtype for dtype in checkpoint.dtypes if dtype.startswith(("F", "BF")) and dtype not in ("F32", "F64")]
-    if narrow:
-        yield f"The checkpoint stores {', '.join(narrow)} values; they were widened to float32 for the reference."
+    yield from stored_warnings(checkpoint, filled.stored)
