@@ -51,6 +51,8 @@ _HELD = (
     "plan",
     "weights",
     "outputs",
+    "own_weights",
+    "candidate_weights",
 )
 """Settings of a run that the sidebar holds whatever the model is."""
 _SIZES = ("input", "batch", "length", "text", "data")
@@ -131,6 +133,7 @@ def model_changed() -> None:
         st.session_state[name] = {"text": "", "input": "default"}.get(name)
     st.session_state["keep"] = []
     st.session_state["outputs"] = ()
+    st.session_state["own_weights"] = st.session_state["candidate_weights"] = None
     st.session_state["wide_inputs"] = []
     drop_plan()
 
@@ -163,6 +166,11 @@ def use_data(reference: str) -> None:
     for name in _SIZES:
         st.session_state[name] = {"text": "", "input": "default", "data": reference or None}.get(name)
     choice_changed()
+
+
+def use_weights(name: str, reference: str) -> None:
+    """Take the uploaded weights as `own_weights` or `candidate_weights`; "" for the model's again."""
+    choose(name, reference or None)
 
 
 def use_code(model_id: str) -> None:

@@ -27,7 +27,7 @@ def cast_code(result: RunResult) -> str:
     leave modules or inputs out.
     """
     spec = result.spec
-    is_partial = spec.keep or spec.wide_inputs or spec.plan or spec.weights
+    is_partial = spec.keep or spec.wide_inputs or spec.plan or spec.weights or spec.candidate_weights
     if is_partial or not spec.analysis.info.has_candidate or result.execution.label != "native":
         return ""
     if spec.method is CastMethod.AUTOCAST:

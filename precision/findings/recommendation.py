@@ -251,6 +251,8 @@ def _step(verdict: Verdict, output: OutputComparison | None, result: CompareResu
     """What helps most now; None while nothing is compared, and where the run ended early, which can run again."""
     if result.comparison is None or result.failure:
         return None
+    if result.spec.candidate_weights:  # other pages know of one model's weights only
+        return Step("See how the errors are spread", page="errors")
     if verdict.word in ("exact", "kept"):
         return Step("Find the best plan: a format for every layer", page="mixed_precision")
     if verdict.word == "uncertain":

@@ -67,6 +67,8 @@ def sidebar(devices: tuple[DeviceInfo, ...] | None, reads: Collection[str]) -> N
             _device(devices)
         if "input" in reads:
             _input(reads)
+        if "own_weights" in reads:
+            _weights(reads)
 
 
 def _pick(widget: Callable[..., object], *given: object, key: str, **settings: object) -> None:
@@ -326,6 +328,27 @@ def _own_data() -> None:
     if data:
         _size("At once", "batch", None, MAX_BATCH)
         st.button("Use the model's own input", on_click=state.use_data, args=("",))
+
+
+def _weights(reads: Collection[str]) -> None:
+    with st.expander("Weights of your own", expanded=False):
+        _weights_box("own_weights", "For the model, in place of its own: safetensors with its tensors' names.")
+        if "candidate_weights" in reads:
+            _weights_box("candidate_weights", "For the candidate alone: a fine-tuned or quantized copy, say.")
+
+
+def _weights_box(name: str, asked: str) -> None:
+    held = state.choice(name)
+    upload_box(
+        name,
+        asked=asked,
+        suffixes=MODEL_FILES,
+        folders=True,
+        held=held or "",
+        on_done=partial(state.use_weights, name),
+    )
+    if held:
+        st.button("Use the model's weights", key=f"no {name}", on_click=state.use_weights, args=(name, ""))
 
 
 def _reference(key: str) -> str:

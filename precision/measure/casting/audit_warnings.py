@@ -139,7 +139,7 @@ def _vacuous(rows: Sequence[TensorAudit], method: CastMethod) -> list[str]:
         return []
     return [
         f"0 of {len(rows)} tensors changed: there is nothing to compare unless the reference computes in another "
-        "format."
+        "format or with other weights."
     ]
 
 

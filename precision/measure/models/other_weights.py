@@ -1,6 +1,6 @@
 """Weights of a user's own for a model that is there already: which tensors match by name and shape, which do not."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,14 +11,19 @@ from torch import Tensor, nn
 
 from precision.errors import InputError
 from precision.measure.models.foreign_files import explained, shown
+from precision.measure.models.hub import locate
 from precision.measure.models.own_data import named_file
-from precision.measure.models.pretrained.build import module_of
+from precision.measure.models.pretrained.build import filled_in
+from precision.measure.models.quiet import quiet_transformers
 from precision.measure.models.safetensors_header import StoredTensor, read_header
+from precision.measure.models.weights import Filled
 from precision.models.catalogue import HUB_PREFIX
 
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
 """What training frameworks put before every name."""
 _SHOWN = 4
+_LEAST_SHARE = 0.5
+"""Of a model's values that weights must have: with fewer, most of it would be something else than was asked for."""
 
 
 class _Source(NamedTuple):
@@ -45,7 +50,7 @@ def give_weights(module: nn.Module, source: str) -> tuple[str, ...]:
     """
     own: dict[str, Tensor] = dict(module.named_parameters(remove_duplicate=False))
     own |= module.named_buffers(remove_duplicate=False)
-    with _opened(source) as stored:
+    with _opened(module, source) as stored:
         names = _matched(own, list(stored.shapes), str(source))
         wrong = [
             f"{name} {list(stored.shapes[there])} instead of {list(own[name].shape)}"
@@ -53,14 +58,18 @@ def give_weights(module: nn.Module, source: str) -> tuple[str, ...]:
             if stored.shapes[there] != tuple(own[name].shape)
         ]
         if wrong:
-            raise InputError(
-                f"{shown(source)}: {len(wrong)} tensors have another shape than in {type(module).__name__}: "
-                f"{_some(wrong)}. They are of another architecture."
-            )
+            raise _other_shape(module, wrong)
         floating = [name for name in names if own[name].is_floating_point()]
         if quantized := [name for name in floating if names[name] in stored.integers]:
             raise InputError(
                 f"{shown(source)}: {_some(quantized)} hold whole numbers where the model has floating-point weights."
+            )
+        elements = {name: tensor.numel() for name, tensor in own.items()}
+        if sum(elements[name] for name in names) < _LEAST_SHARE * sum(elements.values()):
+            raise InputError(
+                f"{shown(source)}: only {len(names)} of the model's {len(own)} tensors are there, "
+                f"{_some(list(names))}, less than half of its values. They are of another architecture: it lacks, say, "
+                f"{_some([name for name in own if name not in names])}."
             )
         with torch.no_grad():
             for name, there in names.items():
@@ -69,6 +78,13 @@ def give_weights(module: nn.Module, source: str) -> tuple[str, ...]:
     missing = [name for name in saved if name not in names]
     unexpected = [name for name in stored.shapes if name not in names.values()]
     return tuple(_said(missing, unexpected, len(saved)))
+
+
+def _other_shape(module: nn.Module, wrong: Sequence[str]) -> InputError:
+    return InputError(
+        f"{len(wrong)} tensors have another shape than in {type(module).__name__}: {_some(wrong)}. They are of another "
+        "architecture."
+    )
 
 
 def _said(missing: Sequence[str], unexpected: Sequence[str], count: int) -> Iterator[str]:
@@ -98,13 +114,10 @@ def _matched(own: Mapping[str, Tensor], stored: Sequence[str], source: str) -> M
 
 
 @contextmanager
-def _opened(source: str) -> Iterator[_Source]:
-    if source.startswith(HUB_PREFIX):
-        yield _of_checkpoint(source)
-        return
-    path = named_file(source)
+def _opened(module: nn.Module, source: str) -> Iterator[_Source]:
+    path = locate(source.removeprefix(HUB_PREFIX).strip()) if source.startswith(HUB_PREFIX) else named_file(source)
     if path.is_dir() and (path / "config.json").is_file():
-        yield _of_checkpoint(f"{HUB_PREFIX}{path}")
+        yield _of_checkpoint(filled_in(path))
         return
     files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
     if not files or any(file.suffix.lower() != ".safetensors" for file in files):
@@ -113,13 +126,31 @@ def _opened(source: str) -> Iterator[_Source]:
             "safetensors.torch.save_file(model.state_dict(), 'model.safetensors')."
         )
     with ExitStack() as stack:
-        yield _of_files(files, stack)
+        stored = _of_files(files, stack)
+        yield _renamed(module, stored) if hasattr(module, "base_model_prefix") else stored
 
 
-def _of_checkpoint(source: str) -> _Source:
-    state = module_of(source).state_dict()
+def _of_checkpoint(filled: Filled, left: Iterable[str] = ()) -> _Source:
+    state = {name: tensor for name, tensor in filled.module.state_dict().items() if name not in filled.missing}
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()} | dict.fromkeys(left, ())
     whole = frozenset(name for name, tensor in state.items() if not tensor.is_floating_point())
-    return _Source({name: tuple(tensor.shape) for name, tensor in state.items()}, whole, state.__getitem__)
+    return _Source(shapes, whole, state.__getitem__)
+
+
+def _renamed(module: Any, stored: _Source) -> _Source:
+    """Tensors for a model of transformers, which stores some under other names than its modules have."""
+    with explained("These weights cannot be loaded"), quiet_transformers():
+        filled, info = type(module).from_pretrained(
+            None,
+            config=module.config,
+            state_dict={name: stored.read(name) for name in stored.shapes},
+            dtype=torch.float32,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    if wrong := info["mismatched_keys"]:
+        raise _other_shape(module, [f"{name} {list(there)} instead of {list(own)}" for name, there, own in wrong])
+    return _of_checkpoint(Filled(filled, tuple(info["missing_keys"]), ()), info["unexpected_keys"])
 
 
 def _of_files(files: Sequence[Path], stack: ExitStack) -> _Source:

@@ -105,7 +105,8 @@ def test_already_in_the_format() -> None:
     result = audited(nn.Linear(2, 2).half(), "float16")
     assert row(result, "weight").reason == "already float16"
     assert result.warnings == (
-        "0 of 2 tensors changed: there is nothing to compare unless the reference computes in another format.",
+        "0 of 2 tensors changed: there is nothing to compare unless the reference computes in another format "
+        "or with other weights.",
     )
 
 

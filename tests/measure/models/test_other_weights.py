@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from precision import analyses
@@ -144,3 +144,33 @@ def test_other_weights_are_cast_too(tmp_path: Path) -> None:
 def test_other_weights_beside_what_keeps_the_references(settings: dict[str, object]) -> None:
     with pytest.raises(InputError, match="the whole candidate has them"):
         RunSpec.parse({"candidate_weights": "weights.safetensors", **settings})
+
+
+def test_a_file_with_the_names_that_transformers_stores(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        heads.vit(tmp_path / name)  # it stores its layers under other names than its modules have
+    module = load(RunSpec(model=f"hf:{tmp_path / 'first'}")).module
+    other = load(RunSpec(model=f"hf:{tmp_path / 'second'}")).module.state_dict()
+    assert give_weights(module, str(tmp_path / "second" / "model.safetensors")) == ()
+    assert all(torch.equal(tensor, other[name]) for name, tensor in module.state_dict().items())
+
+
+def test_a_checkpoint_without_a_head_leaves_the_models(tmp_path: Path) -> None:
+    heads.bert("BertForSequenceClassification")(tmp_path / "first")
+    heads.bert("BertForMaskedLM")(tmp_path / "second")
+    path = tmp_path / "second" / "model.safetensors"
+    state = {name: tensor for name, tensor in load_file(path).items() if name.startswith("bert.")}
+    module = load(RunSpec(model=f"hf:{tmp_path / 'first'}")).module
+    head = module.get_parameter("classifier.weight").clone()
+    said = give_weights(module, saved(tmp_path, state))
+    assert said[0].startswith("4 of ")
+    assert "classifier.weight" in said[0]
+    assert torch.equal(module.get_parameter("classifier.weight"), head)
+    name = "bert.encoder.layer.0.output.dense.weight"
+    assert torch.equal(module.get_parameter(name), state[name])
+
+
+def test_less_than_half_of_a_model_is_refused(tmp_path: Path) -> None:
+    state = net(1).state_dict()
+    with pytest.raises(InputError, match=r"only 1 of the model's 9 tensors are there, 2\.bias, less than half"):
+        give_weights(net(2), saved(tmp_path, {"2.bias": state["2.bias"]}))

@@ -101,15 +101,14 @@ def skeleton_in(folder: Path) -> nn.Module:
         return module
 
 
-def module_of(model_id: str) -> nn.Module:
-    """The model behind `hf:`, without any input.
+def filled_in(folder: Path) -> Filled:
+    """The model of a checkpoint folder with its weights, without any input.
 
     Raises:
         InputError: the checkpoint is refused.
     """
-    checkpoint = read_checkpoint(locate(model_id.removeprefix(HUB_PREFIX).strip()))
     with quiet_transformers():
-        return _load(checkpoint)[0].module
+        return _load(read_checkpoint(folder))[0]
 
 
 def build_from(folder: Path, request: InputRequest) -> Built:
