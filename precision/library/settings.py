@@ -64,6 +64,8 @@ class Cast(Uncast, total=False):
     weights: Mapping[str, Format] | None
     """The format in which each parameter is stored that has one of its own, by name, such as `"float8_e4m3fn"`, or
     `"float8_e4m3fn*2^7"` where it is multiplied by 2^7 first; all else is in the reference's precision."""
+    candidate_weights: str
+    """Other weights of the same architecture for the candidate alone: a safetensors file, a folder, or `hf:…`."""
 
 
 _NOT_THE_CALLERS = {"model", *INPUT} - {"seed"}

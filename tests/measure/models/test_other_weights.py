@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+import precision as px
 from precision import analyses
 from precision.errors import InputError
 from precision.measure.models.loading import load
@@ -174,3 +175,13 @@ def test_less_than_half_of_a_model_is_refused(tmp_path: Path) -> None:
     state = net(1).state_dict()
     with pytest.raises(InputError, match=r"only 1 of the model's 9 tensors are there, 2\.bias, less than half"):
         give_weights(net(2), saved(tmp_path, {"2.bias": state["2.bias"]}))
+
+
+def test_the_library_compares_a_callers_module_with_other_weights(tmp_path: Path) -> None:
+    module, x = net(0).eval(), torch.randn(3, 4)
+    result = px.compare(
+        module, x, dtype="float32", candidate_weights=saved(tmp_path, net(1).state_dict()), progress=False
+    ).result
+    assert result.comparison
+    expected = (net(1).eval()(x) - module(x)).abs().max()
+    assert result.comparison.overall.max_abs_error == pytest.approx(float(expected))
