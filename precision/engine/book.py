@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from precision.engine.job import STARTING, Job, JobStatus, Record
+from precision.engine.queues import Queues
 from precision.errors import InputError, JobError, PrecisionError
 from precision.findings.library_call import library_call
 from precision.models.catalogue import HUB_PREFIX
@@ -46,11 +47,7 @@ class JobBook:
         self._finished: OrderedDict[str, Record] = OrderedDict()
         self._done_by_digest: dict[str, str] = {}
         self._opened: dict[str, Record] = {}
-        self._devices: dict[str, DeviceInfo] | None = None
-        self._queue_of: Mapping[str, str] = {}
-        self._waiting_for: dict[str, str] = {}
-        self._suspended: str | None = None
-        self._closed: str | None = None
+        self._queues = Queues()
 
     # --- for pages ----------------------------------------------------------------------------
 
@@ -83,9 +80,8 @@ class JobBook:
             if kept is not None and kept.id in self._finished:
                 self._finished.move_to_end(kept.id)
                 return kept
-            if (reason := self._closed or self._suspended) is not None:
-                raise JobError(reason)
-            self._check_device(spec)
+            self._queues.check_open()
+            self._queues.check_device(spec.device)
             self._check_limits(session)
             record = Record(id=secrets.token_urlsafe(16), spec=spec, sessions={session})
             self._unfinished[record.id] = record
@@ -171,7 +167,7 @@ class JobBook:
     def devices(self) -> tuple[DeviceInfo, ...] | None:
         """The devices jobs may name; None while unknown."""
         with self._changed:
-            return None if self._devices is None else tuple(self._devices.values())
+            return None if self._queues.devices is None else tuple(self._queues.devices.values())
 
     def set_devices(self, devices: tuple[DeviceInfo, ...], *, queue_of: Mapping[str, str]) -> None:
         """Replace the devices; waiting jobs for others fail, and jobs are taken again after `suspend`.
@@ -181,13 +177,11 @@ class JobBook:
             queue_of: device id → name of the queue that serves it.
         """
         with self._changed:
-            self._devices = {device.id: device for device in devices}
-            self._queue_of = dict(queue_of)
-            self._suspended = None
+            self._queues.set_devices(devices, queue_of)
             for record in list(self._unfinished.values()):
                 if record.status == "queued":
                     try:
-                        self._check_device(record.spec)
+                        self._queues.check_device(record.spec.device)
                     except InputError as error:
                         self._end(record, "failed", error=error)
         self._on_queued()
@@ -195,13 +189,13 @@ class JobBook:
     def set_waiting_for(self, queue: str, stage: str) -> None:
         """What the waiting jobs of a queue wait for, as their stage: `restarting` of its worker, or plain `waiting`."""
         with self._changed:
-            self._waiting_for[queue] = stage
+            self._queues.set_stage(queue, stage)
 
     def next(self, queue: str, *, stop: Callable[[], object]) -> Job | None:
         """Start the longest-waiting job of `queue`, or None; `stop` is called when nobody wants it any more."""
         with self._changed:
             for record in self._unfinished.values():
-                if record.status == "queued" and self._queue_of.get(record.spec.device) == queue:
+                if record.status == "queued" and self._queues.of(record.spec.device) == queue:
                     record.status, record.stage, record.started = "running", STARTING, time.monotonic()
                     record.stop = stop
                     self._changed.notify_all()
@@ -261,20 +255,20 @@ class JobBook:
     def refuse(self, message: str) -> None:
         """End every unfinished job with one reason, and take no more."""
         with self._changed:
-            self._closed = self._closed or message
+            self._queues.closed = self._queues.closed or message
         self._end_all(message)
 
     def suspend(self, reason: str) -> None:
         """End every unfinished job with the reason, and take no more until there are devices again."""
         with self._changed:
-            self._suspended = reason
+            self._queues.suspended = reason
         self._end_all(f"Interrupted: {reason}")
 
     def abandon(self, queue: str, reason: str) -> None:
         """End the jobs that wait for a queue whose worker will not come."""
         with self._changed:
             for record in list(self._unfinished.values()):
-                if record.status == "queued" and self._queue_of.get(record.spec.device) == queue:
+                if record.status == "queued" and self._queues.of(record.spec.device) == queue:
                     self._end(record, "failed", error=JobError(f"Interrupted: {reason}"))
 
     def _end_all(self, message: str) -> None:
@@ -293,11 +287,6 @@ class JobBook:
                 f"or it is older than the last {FINISHED_KEPT} jobs. Run it again."
             )
         return record
-
-    def _check_device(self, spec: RunSpec) -> None:
-        if self._devices is not None and spec.device not in self._devices:
-            known = ", ".join(self._devices) or "none at present"
-            raise InputError(f"Unknown device {spec.device[:80]!r}. Devices here: {known}.")
 
     def _check_limits(self, session: str) -> None:
         own = sum(session in record.sessions for record in self._unfinished.values())
@@ -342,15 +331,13 @@ class JobBook:
     def _snapshot(self, record: Record) -> Job:
         if record.status != "queued":
             return record.snapshot(None)
-        queue = self._queue_of.get(record.spec.device, "")
-        stage = STARTING if self._devices is None else self._waiting_for.get(queue, record.stage)
-        return replace(record.snapshot(self._position(record)), stage=stage)
+        return replace(record.snapshot(self._position(record)), stage=self._queues.stage(record.spec.device))
 
     def _position(self, record: Record) -> int:
-        queue = self._queue_of.get(record.spec.device)
+        queue = self._queues.of(record.spec.device)
         ahead = 0
         for other in self._unfinished.values():
             if other is record:
                 break
-            ahead += other.status == "queued" and self._queue_of.get(other.spec.device) == queue
+            ahead += other.status == "queued" and self._queues.of(other.spec.device) == queue
         return ahead + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from precision.engine import Engine
+from precision.spec import RunSpec
 from tests.conftest import PATIENCE_S
 from tests.pages.conftest import COMPARISON_PAGES, PAGES, opened, settled
 
@@ -307,3 +308,17 @@ def test_cancel_by_one_of_two_viewers_says_that_the_run_goes_on(running_engine: 
     app.button(key="cancel").click().run()
     assert not app.toast
     assert running_engine.wait(job, timeout_s=PATIENCE_S).status == "cancelled"
+
+
+def test_a_waiting_run_says_that_its_worker_restarts(running_engine: Engine) -> None:
+    opened()
+    before = running_engine.submit(
+        RunSpec(model="bert-base", dtype="bfloat16", seed=92), session="somebody else", fresh=True
+    )
+    running_engine.set_waiting_for("cpu", "restarting")
+    app = opened(link={"seed": "31"}, settle=False)
+    (progress,) = app.get("progress")
+    assert progress.proto.text.startswith("The worker is restarting.")
+    running_engine.set_waiting_for("cpu", "waiting")
+    running_engine.cancel(before.id, session="somebody else")
+    assert not settled(app).get("progress")
