@@ -193,14 +193,14 @@ def test_sensitivity_of_an_overflow_names_what_is_not_finite(capsys: Captured) -
             "this command does not read --method. It reads: --model",
         ),
         (["plan", "--exact"], "this command does not read --exact. It reads: --model"),
-        (["ranges", "--exact"], "--reference, --text, --judge-by, --run, --json. See"),
+        (["ranges", "--exact"], "--reference, --text, --own-weights, --data, --judge-by, --run, --json. See"),
         (
             ["ranges", "--method", "to", "--keep", "head", "--method=half"],
             "this command does not read --method, --keep. It reads: --model",
         ),
         (["compare", "--formats", "int8"], "this command does not read --formats. It reads: --model"),
         (["compare", "--port", "80"], "does not read --port. It reads: --model"),
-        (["sweep", "--exact"], "--text, --formats, --methods, --devices, --json. See"),
+        (["sweep", "--exact"], "--data, --formats, --methods, --devices, --json. See"),
         (["devices", "--batch", "3"], "this command does not read --batch. It reads: --measure, --json."),
         (["models", "--value", "3"], "this command does not read --value. It reads: --json."),
         (["formats", "--dtype", "int8"], "It reads: --format, --value, --largest, --saturate, --json."),
@@ -227,7 +227,7 @@ def test_help_lists_compare_first_and_what_serves_last(capsys: Captured) -> None
         main(["--help"])
     listed = re.findall(r"^    ([a-z]+) ", capsys.readouterr().out, re.MULTILINE)
     assert listed[0] == "compare"
-    assert listed[-7:] == ["sweep", "plan", "models", "devices", "formats", "run", "worker"]
+    assert listed[-8:] == ["sweep", "plan", "models", "devices", "formats", "run", "open", "worker"]
 
 
 def test_help_tells_defaults_that_are_so(capsys: Captured) -> None:

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,11 @@ collect_ignore = ["dies_on_import.py", "two_devices.py"]
 """They change the process that imports them, which must be a worker."""
 TASK = "tests.engine.tasks:run"
 LIMIT_BYTES = 1 << 30
+
+
+def config_with(**settings: Any) -> EngineConfig:
+    """The environment's settings but these. Worker processes of all engines here share the threads of the first."""
+    return replace(EngineConfig.from_environment(), **settings)
 
 
 class Bench:
@@ -53,7 +59,7 @@ class Bench:
 
 @pytest.fixture(scope="package")
 def bench() -> Iterator[Bench]:
-    config = replace(EngineConfig.from_environment(), memory_limit=LIMIT_BYTES, time_limit=8.0, cancel_grace=2.0)
+    config = config_with(memory_limit=LIMIT_BYTES, time_limit=8.0, cancel_grace=2.0)
     engine = Engine(config, task=TASK)
     engine.start()
     yield Bench(engine)

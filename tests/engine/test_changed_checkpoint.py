@@ -9,15 +9,16 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from precision.engine import Engine, EngineConfig, Job
+from precision.engine import Engine, Job
 from precision.results import CompareResult
 from precision.spec import RunSpec
 from tests.conftest import PATIENCE_S
+from tests.engine.conftest import config_with
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = Engine(EngineConfig(model_roots=(tmp_path,)))
+    engine = Engine(config_with(model_roots=(tmp_path,)))
     engine.start()
     yield engine
     engine.close()

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from precision.engine import Engine, EngineConfig
+from precision.engine import Engine
 from tests.conftest import until
-from tests.engine.conftest import Bench
+from tests.engine.conftest import Bench, config_with
 
 
 @pytest.fixture(scope="module")
 def two() -> Iterator[Bench]:
-    engine = Engine(EngineConfig(cancel_grace=0.2), task="tests.engine.two_devices:run")
+    engine = Engine(config_with(cancel_grace=0.2), task="tests.engine.two_devices:run")
     engine.start()
     until(lambda: engine.state == "ready")
     yield Bench(engine)

@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
-from precision.engine import Engine, EngineConfig
+from precision.engine import Engine
 from precision.errors import InputError, JobError
 from precision.spec import RunSpec
 from tests.conftest import until
-from tests.engine.conftest import Bench
+from tests.engine.conftest import Bench, config_with
 from tests.engine.tasks import example_result
 
 
@@ -136,7 +136,7 @@ def test_many_threads_submit_at_once(bench: Bench) -> None:
 
 
 def test_an_engine_that_was_never_started_closes() -> None:
-    engine = Engine(EngineConfig())
+    engine = Engine(config_with())
     queued = engine.submit(RunSpec(), session="ada")
     engine.close()
     engine.close()

@@ -109,6 +109,7 @@ def test_only_running_jobs_suffer(bench: Bench) -> None:
     assert bench.run("return").status == "done"
     chance = random.Random(20)  # noqa: S311  # the same kills in every run
     users, processes, kills = _Users(bench), _Processes(), Counter[str]()
+    before = len(processes.workers())  # those of other engines in this process too
     started = time.monotonic()
     while kills.total() < KILLS:
         users.submit(chance)
@@ -133,4 +134,4 @@ def test_only_running_jobs_suffer(bench: Bench) -> None:
     assert 0 < len(failed) < len(users.ended)
     assert bench.engine.state == "ready"
     assert bench.run("return").status == "done"
-    until(lambda: len(processes.workers()) == 1)
+    until(lambda: len(processes.workers()) <= before)

@@ -11,10 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from precision.engine import Engine, EngineConfig
+from precision.engine import Engine
 from precision.errors import JobError
 from precision.spec import RunSpec
 from tests.conftest import PATIENCE_S, until
+from tests.engine.conftest import config_with
 
 ROOT = Path(__file__).parents[2]
 
@@ -112,7 +113,7 @@ def _is_worker(process: psutil.Process) -> bool:
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.touch()
-    engine = Engine(EngineConfig(data=in_the_way / "data"))
+    engine = Engine(config_with(data=in_the_way / "data"))
     engine.start()
     until(lambda: engine.state == "failed")
     assert engine.reason is not None
@@ -124,7 +125,7 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 def test_workers_that_cannot_start_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    engine = Engine(EngineConfig(data=tmp_path), task="tests.engine.no_such_module:run")
+    engine = Engine(config_with(data=tmp_path), task="tests.engine.no_such_module:run")
     engine.start()
     until(lambda: engine.state == "failed")
     assert engine.reason == "Worker 'cpu' failed; the server's log has the details."
@@ -134,7 +135,7 @@ def test_workers_that_cannot_start_are_said(tmp_path: Path, caplog: pytest.LogCa
 
 
 def test_closing_while_starting(tmp_path: Path) -> None:
-    engine = Engine(EngineConfig(data=tmp_path), task="tests.engine.tasks:run")
+    engine = Engine(config_with(data=tmp_path), task="tests.engine.tasks:run")
     engine.start()
     job = engine.submit(RunSpec(), session="ada")
     engine.close()

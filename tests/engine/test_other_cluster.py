@@ -14,12 +14,12 @@ from pathlib import Path
 import dask
 import pytest
 
-from precision.engine import Engine, EngineConfig, landlock, seccomp
+from precision.engine import Engine, landlock, seccomp
 from precision.engine.cluster_worker import join
 from precision.engine.sandbox import PROTECTIONS
 from precision.errors import InputError, JobError
 from tests.conftest import until
-from tests.engine.conftest import TASK, Bench
+from tests.engine.conftest import TASK, Bench, config_with
 
 FIRST, SECOND = "box-0/cpu", "box-1/cpu"
 ROOT = Path(__file__).parents[2]
@@ -84,7 +84,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def remote(cluster: Cluster) -> Iterator[Bench]:
-    config = EngineConfig(scheduler=cluster.address, time_limit=20.0, cancel_grace=0.5, session_limit=9)
+    config = config_with(scheduler=cluster.address, time_limit=20.0, cancel_grace=0.5, session_limit=9)
     engine = Engine(config, task=TASK)
     engine.start()
     until(lambda: len(engine.devices() or ()) == 2)
@@ -169,7 +169,7 @@ def test_workers_give_up_rights_too(remote: Bench, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("remote")  # the first has joined
 def test_a_second_worker_of_a_name_is_refused(cluster: Cluster) -> None:
     with pytest.raises(JobError, match="already has a worker 'box-0'"):
-        asyncio.run(join(cluster.address, "box-0", config=EngineConfig(), joined=lambda *_: None))
+        asyncio.run(join(cluster.address, "box-0", config=config_with(), joined=lambda *_: None))
 
 
 def test_a_lost_scheduler_interrupts(cluster: Cluster, remote: Bench) -> None:
@@ -187,11 +187,11 @@ def test_a_lost_scheduler_interrupts(cluster: Cluster, remote: Bench) -> None:
 def test_a_worker_whose_scheduler_is_not_there_says_so() -> None:
     impatient = dask.config.set({"distributed.comm.timeouts.connect": "1s"})
     with impatient, pytest.raises(JobError, match=r"The scheduler at tcp://127\.0\.0\.1:1 cannot be reached"):
-        asyncio.run(join("tcp://127.0.0.1:1", "box", config=EngineConfig(), joined=lambda *_: None))
+        asyncio.run(join("tcp://127.0.0.1:1", "box", config=config_with(), joined=lambda *_: None))
 
 
 def test_a_scheduler_that_is_not_there_is_said() -> None:
-    engine = Engine(EngineConfig(scheduler="tcp://127.0.0.1:1"), task=TASK)
+    engine = Engine(config_with(scheduler="tcp://127.0.0.1:1"), task=TASK)
     engine.start()
     until(lambda: engine.state == "failed")
     assert engine.reason == "The scheduler at tcp://127.0.0.1:1 cannot be reached. Is it running?"
@@ -201,7 +201,7 @@ def test_a_scheduler_that_is_not_there_is_said() -> None:
 def test_a_worker_without_the_package_is_named_with_what_it_lacks(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path)
     cluster.plain_worker("bare")
-    engine = Engine(EngineConfig(scheduler=cluster.address), task=TASK)
+    engine = Engine(config_with(scheduler=cluster.address), task=TASK)
     engine.start()
     until(lambda: engine.state == "failed")
     assert engine.reason is not None
@@ -217,7 +217,7 @@ def test_a_worker_with_another_torch_says_so_where_its_device_is_chosen(tmp_path
     metadata.write_text("Metadata-Version: 2.1\nName: torch\nVersion: 0.1+cu1\n")
     cluster = Cluster(tmp_path)
     cluster.worker("old", tmp_path)
-    engine = Engine(EngineConfig(scheduler=cluster.address), task=TASK)
+    engine = Engine(config_with(scheduler=cluster.address), task=TASK)
     engine.start()
     until(lambda: bool(engine.devices()))
     (device,) = engine.devices() or ()

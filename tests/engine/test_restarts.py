@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from precision.engine import Engine, EngineConfig, Job, lane
+from precision.engine import Engine, Job, lane
 from precision.errors import JobError
 from tests.conftest import until
-from tests.engine.conftest import Bench
+from tests.engine.conftest import Bench, config_with
 
 TASK = "tests.engine.dies_on_import:run"
 FOREVER = 1_000_000
@@ -21,7 +21,7 @@ FOREVER = 1_000_000
 @pytest.fixture
 def mortal(tmp_path: Path) -> Iterator[Bench]:
     """An engine that is not started yet, whose workers die at start as often as the file `deaths` says."""
-    engine = Engine(EngineConfig(data=tmp_path), task=TASK)
+    engine = Engine(config_with(data=tmp_path), task=TASK)
     yield Bench(engine)
     engine.close()
 

@@ -10,15 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from precision import analyses
-from precision.engine import Engine, EngineConfig, landlock, sandbox, seccomp
+from precision.engine import Engine, landlock, sandbox, seccomp
 from precision.results import CompareResult
 from precision.spec import RunSpec
 from tests.conftest import until
 from tests.engine.attempts import DONE
-from tests.engine.conftest import TASK, Bench
+from tests.engine.conftest import TASK, Bench, config_with
 
 needs_files = pytest.mark.skipif(landlock.version() < 3, reason="this kernel's Landlock does not limit writing")
 needs_ports = pytest.mark.skipif(landlock.version() < 4, reason="this kernel's Landlock does not limit connections")
@@ -29,7 +28,7 @@ WRITES = ("create", "overwrite", "truncate", "delete", "rename")
 
 @pytest.fixture(scope="module", params=[True, False], ids=["sandbox", "no sandbox"])
 def worker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    engine = Engine(EngineConfig(data=tmp_path_factory.mktemp("data"), sandbox=request.param), task=TASK)
+    engine = Engine(config_with(data=tmp_path_factory.mktemp("data"), sandbox=request.param), task=TASK)
     engine.start()
     until(lambda: engine.state == "ready")
     yield Bench(engine)
@@ -147,7 +146,7 @@ def test_ports_of_downloads_are_those_of_the_environment() -> None:
 def test_numbers_are_the_same_within_and_without(tmp_path: Path) -> None:
     spec = RunSpec()
     here = analyses.run(spec)
-    engine = Engine(EngineConfig(data=tmp_path, threads=torch.get_num_threads()))
+    engine = Engine(config_with(data=tmp_path))
     engine.start()
     there = Bench(engine).ends(engine.submit(spec, session="ada")).result
     engine.close()
@@ -155,4 +154,4 @@ def test_numbers_are_the_same_within_and_without(tmp_path: Path) -> None:
     assert isinstance(there, CompareResult)
     assert here.comparison == there.comparison
     assert here.audit == there.audit
-    assert (here.environment, here.device) == (there.environment, there.device)
+    assert here.device == there.device
