@@ -30,7 +30,7 @@ def test_a_folder_is_loaded_and_compared_on_sentences(minilm: Path, dashboard: D
     visit.said_in_link("model", f"hf:{minilm}")
     shown = visit.page.get_by_test_id("stMain").inner_text()
     assert "(pretrained)" in shown
-    assert "input sentences" in shown
+    assert "input samples" in shown
 
 
 def test_a_folder_with_a_hostile_name_is_shown_as_text(
