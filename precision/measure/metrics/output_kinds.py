@@ -118,6 +118,12 @@ class Known:
             )
         if labelled:
             return Taken(OutputKind.CLASS_SCORES, "Taken for class scores: the input has a true class for each row.")
+        if named and len(shape) == 4 and leaf.tensor.dim() == 4:
+            return Taken(
+                OutputKind.OTHER,
+                f"The model calls it {name}, but of {len(shape)} dimensions it is not certain which holds the classes: "
+                "the values are compared.",
+            )
         if named and leaf.clustered:
             return Taken(
                 OutputKind.TOKEN_LOGITS,

@@ -81,12 +81,15 @@ class Leaf:
         """Itself, or with only the positions `(texts, positions)` that are True where the tensor has such positions.
 
         That is a tensor `(texts, positions)` or `(texts, positions, features)`, but not one of scores of positions, as
-        of answers to questions, nor of attention.
+        of answers to questions, nor of attention. Nor is it a vector for each text, or what is made of pictures or
+        sound: both may be as wide as the texts are long.
         """
         shape = tuple(self.tensor.shape)
         if data is None or len(shape) not in (2, 3) or shape[:2] != tuple(data.shape):
             return self
-        if re.search("attention", self.path) or (len(shape) == 2 and re.search("logit|score", self.path)):
+        if re.search("attention|image|vision|audio", self.path):
+            return self
+        if len(shape) == 2 and re.search("logit|score|embed|pool", self.path):
             return self
         here = data.to(self.tensor.device)
         left_out = int((~here).sum())

@@ -17,6 +17,7 @@ from precision.measure.models.built import Batch, Built
 from precision.measure.models.foreign_files import read_bytes, shown
 from precision.measure.models.samples import Samples, lines_of
 from precision.measure.models.unpacking import unpacked
+from precision.models.catalogue import describe
 from precision.models.request import InputRequest
 from precision.models.roots import is_confined, permitted
 from precision.models.uploads import UPLOAD_PREFIX, uploaded
@@ -29,6 +30,8 @@ _ARRAYS_LIMIT_BYTES = 4 * 2**30
 _LABELS = ("labels", "label", "targets", "target", "class")
 """Names under which a file holds true classes."""
 _TEXT_COLUMNS = ("text", "sentence", "sentences", "review", "question", "content")
+_NUMBERS = ("pixel_values", "input_values", "input_features")
+"""Arguments of transformers' models that take floating-point numbers."""
 _ARRAYS_AT_ONCE = 32
 _SHOWN = 5
 
@@ -177,9 +180,11 @@ def _of_arrays(built: Built, arrays: Mapping[str, Tensor], request: InputRequest
     taken = _parameters(built.module)
     label = next((name for name in _LABELS if name in arrays and name not in taken), None)
     labels = None if label is None else _whole_numbers(label, arrays[label])
-    given = {name: _as_taken(array) for name, array in arrays.items() if name != label}
+    given = {name: array for name, array in arrays.items() if name != label}
     if len(given) == 1 and not given.keys() & taken.keys():
         given = {next(iter(taken)): next(iter(given.values()))}
+    numbers = {*describe(request.model).floating_inputs, *_NUMBERS}
+    given = {name: _as_taken(array, is_number=name in numbers) for name, array in given.items()}
     if unknown := given.keys() - taken.keys():
         raise InputError(
             f"{type(built.module).__name__} takes no {', '.join(sorted(unknown))}; it takes {', '.join(taken)}."
@@ -207,9 +212,9 @@ def _parameters(module: Any) -> Mapping[str, inspect.Parameter]:
     return {name: each for name, each in inspect.signature(module.forward).parameters.items() if each.kind in kinds}
 
 
-def _as_taken(array: Tensor) -> Tensor:
-    """float64 and float16 as float32, the dtype of models that are loaded."""
-    return array.float() if array.is_floating_point() else array
+def _as_taken(array: Tensor, *, is_number: bool) -> Tensor:
+    """Floating-point numbers as float32, the dtype of a loaded model; whole ones too where it takes numbers."""
+    return array.float() if is_number or array.is_floating_point() else array
 
 
 def _whole_numbers(name: str, array: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ def taken(output: object, known: Known | None = None) -> OutputKind:
         ({"logits": SCORES}, "class-scores"),
         ({"start_logits": SCORES}, "class-scores"),
         ({"logits": SCORES.expand(2, 3, 3)}, "token-logits"),
+        ({"logits": torch.randn(2, 5, 16, 16)}, "other"),
         ({"logits": SCORES.softmax(1)}, "class-probabilities"),
         (SCORES.softmax(1), "class-probabilities"),
         (torch.randn(2, 5, 16, 16).softmax(1), "class-probabilities"),

@@ -88,6 +88,13 @@ def test_a_table_of_numbers(tmp_path: Path) -> None:
     assert first(model).dtype == torch.float32
 
 
+def test_whole_numbers_are_floats_where_the_model_takes_numbers_and_stay_where_it_takes_ids(tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", np.zeros((2, 1, 8, 8), np.uint8))
+    assert first(loaded(tmp_path / "images.npy")).dtype == torch.float32
+    np.save(tmp_path / "ids.npy", np.zeros((2, 8), np.int32))
+    assert first(loaded(tmp_path / "ids.npy", "bert-tiny")).dtype == torch.int32
+
+
 @pytest.mark.parametrize(
     ("arrays", "reason"),
     [

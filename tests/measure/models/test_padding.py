@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from precision.errors import InputError
-from precision.measure.metrics.outputs import Leaf
+from precision.measure.metrics.outputs import Leaf, flatten
 from precision.measure.models.padding import data_output, data_positions
 from precision.measure.own_model import own_model
 
@@ -107,6 +109,15 @@ def test_padding_is_left_out_of_tensors_with_positions_and_of_no_others() -> Non
     assert leaf(torch.ones(2, 3)).left_out == 2
     for other in (torch.ones(2, 4, 3), torch.ones(2, 3, 3, 3), torch.ones(2)):
         assert leaf(other).rows is None
+
+
+@pytest.mark.parametrize(
+    "path", ["text_embeds", "pooler_output", "image_embeds", "vision_model_output.last_hidden_state"]
+)
+def test_what_is_as_wide_as_the_texts_are_long_by_chance_has_no_padding(path: str) -> None:
+    value = torch.ones(2, 3, 4) if path.endswith("state") else torch.ones(2, 3)
+    found = replace(flatten(value).leaves[0], path=path)
+    assert found.without(MASK.bool()).rows is None
 
 
 def test_the_mask_of_an_encoder_says_nothing_of_a_decoder() -> None:
