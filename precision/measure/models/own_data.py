@@ -2,9 +2,10 @@
 
 import csv
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +45,25 @@ def with_data(built: Built, request: InputRequest) -> Built:
     """
     path = named_file(str(request.data))
     found = _read(path)
-    batches = _of_samples(built, found, request) if isinstance(found, Samples) else _of_arrays(built, found, request)
-    first, second = next(batches), next(batches, None)
-    more = () if second is None else map(_as_batch, chain([second], batches))
+    if isinstance(found, Samples):
+        reading = partial(_of_samples, built, found, request)
+    else:
+        reading = partial(_of_arrays, built, found, request)
+    batches = reading()
+    first = next(batches)
+    more = () if next(batches, None) is None else _Rest(reading)
     return replace(first, warnings=(*built.warnings, *first.warnings), more=more)
 
 
-def _as_batch(built: Built) -> Batch:
-    return Batch(built.args, built.kwargs, built.labels)
+class _Rest:
+    """The batches after the first; made anew each time, so that a model that is loaded once can be measured again."""
+
+    def __init__(self, reading: Callable[[], Iterator[Built]]) -> None:
+        self._reading = reading
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Read them."""
+        return (Batch(each.args, each.kwargs, each.labels) for each in islice(self._reading(), 1, None))
 
 
 def named_file(data: str) -> Path:

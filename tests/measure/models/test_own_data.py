@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+import precision as px
 from precision import analyses
 from precision.errors import InputError
 from precision.measure.models.digits import DigitsNet
@@ -57,6 +58,15 @@ def test_one_array_is_the_first_argument_in_batches(tmp_path: Path) -> None:
     batches = [first(model), *(batch.kwargs["images"] for batch in model.more)]
     assert [len(batch) for batch in batches if isinstance(batch, torch.Tensor)] == [32, 32, 6]
     assert np.array_equal(torch.cat([b for b in batches if isinstance(b, torch.Tensor)]), images.astype(np.float32))
+
+
+def test_a_model_that_is_loaded_once_is_measured_again_on_all_batches(tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", RANDOM.random((70, 1, 8, 8)))
+    model = px.load("digits", data=str(tmp_path / "images.npy"))
+    for _ in range(2):
+        result = px.compare(model, dtype="bfloat16", progress=False).result
+        assert result.comparison
+        assert result.comparison.outputs[0].shape == (70, 10)
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
@@ -163,6 +173,16 @@ def test_pictures_in_folders_of_their_classes(tmp_path: Path, *, packed: bool) -
     assert model.labels.tolist() == [0, 3]
     dark, light = first(model)
     assert dark.mean() < -0.8 < 0.8 < light.mean()
+
+
+def test_pictures_for_a_model_that_sees_in_its_text(tmp_path: Path) -> None:
+    heads.llava(tmp_path / "model")
+    (tmp_path / "set").mkdir()
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (40, 30)).save(tmp_path / "set" / name)
+    ids = loaded(tmp_path / "set", f"hf:{tmp_path / 'model'}").kwargs["input_ids"]
+    assert isinstance(ids, torch.Tensor)
+    assert ((ids == 9).sum(1) == 16).tolist() == [True, True]
 
 
 def test_recordings_of_unlike_lengths_run_one_by_one(tmp_path: Path) -> None:

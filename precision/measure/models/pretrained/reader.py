@@ -13,7 +13,7 @@ from torch import Tensor
 from precision.errors import InputError, UnsupportedError
 from precision.measure.models.foreign_files import explained
 from precision.measure.models.images import read_image
-from precision.measure.models.pretrained.classes import arguments_of, setting, taken_by
+from precision.measure.models.pretrained.classes import arguments_of, taken_by
 from precision.measure.models.pretrained.tokens import (
     decoder_inputs,
     has_tokenizer,
@@ -27,6 +27,8 @@ from precision.models.request import InputRequest
 from precision.spec import MAX_LENGTH
 
 _ASK = "Describe this."
+_FIXED = ("n_samples", "nb_max_samples", "max_length")
+"""Settings of feature extractors that make one length of recordings of any length."""
 _OF_A_PROCESSOR = "Choose the input 'random', or give a folder with its preprocessor_config.json"
 
 
@@ -76,7 +78,7 @@ class Reader:
     @property
     def fixed_length(self) -> bool:
         """Whether recordings of any length become inputs of one length."""
-        return setting(self._module.config, "max_source_positions", "spec_size", "frequency_stride") is not None
+        return any(getattr(self._extractor, name, None) for name in _FIXED)
 
     def for_all(self, samples: Samples) -> Self:
         """To read these samples in several batches, of one length.
@@ -159,7 +161,7 @@ class Reader:
         """Text with a place for each picture or recording, as the processor of both writes it."""
         processor = self._processor("AutoProcessor")
         kind = "image" if images else "audio"
-        texts = [self._prompt(processor, kind, text) for text in samples.texts]
+        texts = [self._prompt(processor, kind, text) for text in samples.texts or [_ASK] * len(samples)]
         given: dict[str, Any] = {"images": images} if images else {"audio": sounds}
         return self._called(processor, text=texts, padding=True, **given)
 

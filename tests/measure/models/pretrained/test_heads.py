@@ -115,6 +115,15 @@ def whisper(folder: Path) -> Any:
     return _saved(_T.WhisperForConditionalGeneration(config), folder, extractor, text=True)
 
 
+def speech_to_text(folder: Path) -> Any:
+    config = _T.Speech2TextConfig(
+        vocab_size=16, d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16, input_feat_per_channel=80, conv_channels=16,
+        max_target_positions=64, pad_token_id=0, bos_token_id=1, eos_token_id=1, decoder_start_token_id=1,
+    )  # fmt: skip
+    return _saved(_T.Speech2TextForConditionalGeneration(config), folder, _T.Speech2TextFeatureExtractor(), text=True)
+
+
 def spectrogram(folder: Path) -> Any:
     config = _T.ASTConfig(**{**_VISION, "patch_size": 16}, max_length=128, num_mel_bins=32, num_labels=3)
     return _saved(_T.ASTForAudioClassification(config), folder, _T.ASTFeatureExtractor(max_length=128, num_mel_bins=32))
@@ -135,6 +144,10 @@ KINDS: dict[str, tuple[Made, list[str]]] = {
     "Wav2Vec2ForCTC": (wav2vec("Wav2Vec2ForCTC"), ["input_values"]),
     "Wav2Vec2ForSequenceClassification": (wav2vec("Wav2Vec2ForSequenceClassification"), ["input_values"]),
     "WhisperForConditionalGeneration": (whisper, ["input_features", "decoder_input_ids", "decoder_attention_mask"]),
+    "Speech2TextForConditionalGeneration": (
+        speech_to_text,
+        ["input_features", "attention_mask", "decoder_input_ids", "decoder_attention_mask"],
+    ),
     "ASTForAudioClassification": (spectrogram, ["input_values"]),
 }  # fmt: skip
 
